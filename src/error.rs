@@ -1,0 +1,117 @@
+//! Fatal trouble: what went wrong, where, and what to do. A bad record is not an error but data (see [`crate::reject`]).
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// An error that ends a load. Its [`Display`](fmt::Display) says what happened, where and what to do.
+#[derive(Debug)]
+pub struct Error(Box<ErrorKind>);
+
+/// What kind of trouble ended the load.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Options that contradict each other or name nothing that exists.
+    #[error("{message}")]
+    Usage { message: String },
+    /// An input that does not exist or cannot be opened.
+    #[error("cannot open input {}: {source}; check the path and its permissions", .path.display())]
+    InputMissing { path: PathBuf, source: std::io::Error },
+    /// An input that is not a CSV file that can be loaded.
+    #[error("cannot load {}: {message}", .path.display())]
+    InputUnusable { path: PathBuf, message: String },
+    /// An input that changed while it was read.
+    #[error("input {} changed while it was being loaded: {message}; what was committed is safe, run the load again", .path.display())]
+    InputChanged { path: PathBuf, message: String },
+    /// An output that cannot be created.
+    #[error("cannot create {}: {message}", .path.display())]
+    OutputCreate { path: PathBuf, message: String },
+    /// Reading or writing failed midway.
+    #[error("{action} {} failed: {source}{}", .path.display(), hint_for(.source))]
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    /// SQLite could not read or write the database.
+    #[error("database {}: {message}", .path.display())]
+    Database { path: PathBuf, message: String, source: Option<Source> },
+    /// Another process holds the database.
+    #[error("database {} is locked by another process: {message}; wait for it or close it, then run the load again", .path.display())]
+    DatabaseBusy { path: PathBuf, message: String },
+    /// The file is not a SQLite database, or the table does not fit the input. Every problem found is listed.
+    #[error("{message}")]
+    Schema { message: String },
+    /// A defect in rowmill.
+    #[error("internal error: {message}; this is a defect in rowmill, please report it")]
+    Internal { message: String },
+}
+
+fn hint_for(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => "; free some space and run the load again",
+        std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+            "; choose a folder that can be written to"
+        }
+        _ => "",
+    }
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Error(Box::new(kind))
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage { message: message.into() })
+    }
+
+    pub(crate) fn schema(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Schema { message: message.into() })
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal { message: message.into() })
+    }
+
+    pub(crate) fn unusable(path: &Path, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::InputUnusable { path: path.to_owned(), message: message.into() })
+    }
+
+    pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io { action, path: path.to_owned(), source })
+    }
+
+    pub(crate) fn create(path: &Path, message: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::OutputCreate { path: path.to_owned(), message: message.to_string() })
+    }
+
+    /// What kind of trouble it is.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// The process exit code that stands for this error (the README has the table).
+    pub fn exit_code(&self) -> u8 {
+        match *self.0 {
+            ErrorKind::Usage { .. } => 64,
+            ErrorKind::InputUnusable { .. } => 65,
+            ErrorKind::InputMissing { .. } => 66,
+            ErrorKind::Internal { .. } => 70,
+            ErrorKind::OutputCreate { .. } => 73,
+            ErrorKind::Io { .. } | ErrorKind::InputChanged { .. } | ErrorKind::Database { .. } => 74,
+            ErrorKind::DatabaseBusy { .. } => 75,
+            ErrorKind::Schema { .. } => 78,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        std::error::Error::source(&*self.0)
+    }
+}

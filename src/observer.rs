@@ -1,0 +1,58 @@
+//! How progress leaves the library, and how a request to stop enters it.
+
+/// What a load is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Reading every value to find the column types.
+    Infer,
+    /// Parsing and writing rows.
+    Load,
+    /// Building indexes.
+    Index,
+    /// Deciding exactly which suspects are duplicates.
+    Settle,
+}
+
+impl Phase {
+    /// The phase's name in reports and on the terminal.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Phase::Infer => "infer",
+            Phase::Load => "load",
+            Phase::Index => "index",
+            Phase::Settle => "settle",
+        }
+    }
+}
+
+/// Counters of a running phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Input bytes done in this phase.
+    pub bytes: u64,
+    pub records: u64,
+    /// Rejects so far; duplicates that are settled later are not among them yet.
+    pub rejected: u64,
+}
+
+/// Watches a load. Every method has a default that does nothing, so `&()` is an observer.
+///
+/// Methods are called on the thread that called [`load`](crate::load) or on its writer thread, a few hundred times a second at
+/// most.
+pub trait Observer: Sync {
+    /// A phase begins; `total_bytes` is the input size if it is known.
+    fn phase(&self, _phase: Phase, _total_bytes: Option<u64>) {}
+    /// Counters of the current phase moved.
+    fn progress(&self, _progress: Progress) {}
+    /// Something the user should know that is no error, such as a renamed column. One line, not escaped.
+    fn notice(&self, _message: &str) {}
+    /// Detail for those who asked for it, such as how the memory budget is split. One line, not escaped.
+    fn detail(&self, _message: &str) {}
+    /// Asked between batches of work: the number of the signal that asks the load to drain, commit and return, if any.
+    fn stop_signal(&self) -> Option<i32> {
+        None
+    }
+}
+
+impl Observer for () {}
+

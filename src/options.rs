@@ -1,0 +1,138 @@
+//! What a load is asked to do, validated once; every constant of the program with its unit and reason.
+
+use std::path::PathBuf;
+
+use crate::error::Error;
+use crate::schema::ColumnType;
+
+/// Default promise on peak memory (VmHWM), mapped pages included. Below 256 MB (decimal), so that either reading holds.
+pub const DEFAULT_MEMORY_BYTES: u64 = 244 << 20;
+/// Mapped span of a file at a time: large enough that mapping costs nothing, small enough that two fit beside the filter.
+pub const DEFAULT_WINDOW_BYTES: u64 = 16 << 20;
+/// Bytes that one task parses: fits the L2 cache together with the rows made from it.
+pub const DEFAULT_CHUNK_BYTES: u64 = 256 << 10;
+/// Longest record: a quoted field still open after this many bytes is a stray quote, not data.
+pub const DEFAULT_MAX_RECORD_BYTES: u64 = 8 << 20;
+/// Records of one transaction.
+pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
+
+/// When to stop because too many records were rejected.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ErrorLimit {
+    /// More than this many rejects.
+    Count(u64),
+    /// More than this share of all records, in percent; looked at from the 1,000th record on and at the end.
+    Percent(f64),
+}
+
+/// How rows get into the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WritePath {
+    /// The direct path where the table allows it, else SQL.
+    #[default]
+    Auto,
+    /// Always prepared INSERT statements.
+    Sql,
+    /// The direct path, or an error that says why not.
+    Direct,
+}
+
+/// The options of a load. [`LoadOptions::default`] is what the command line does without flags.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Table to load into; default: the stem of the first input's name (`stdin` for a pipe).
+    pub table: Option<String>,
+    /// Columns that make a row unique; empty: no key.
+    pub key: Vec<String>,
+    /// Columns or comma-separated lists of columns to index after the rows are in.
+    pub indexes: Vec<String>,
+    /// The dead-letter file.
+    pub errors: PathBuf,
+    /// Where to write the JSON report, on every way out.
+    pub report: Option<PathBuf>,
+    /// Worker threads; 0: one per core.
+    pub threads: usize,
+    /// Promise on peak memory in bytes.
+    pub memory_bytes: u64,
+    /// Records per transaction.
+    pub batch_rows: u64,
+    pub delimiter: u8,
+    /// `None`: quotes are plain text.
+    pub quote: Option<u8>,
+    /// Whether the first record names the columns.
+    pub header: bool,
+    /// Every column TEXT unless `types` says otherwise.
+    pub all_text: bool,
+    /// Declared column types by name.
+    pub types: Vec<(String, ColumnType)>,
+    /// Quoted empty fields are NULL too.
+    pub empty_is_null: bool,
+    pub max_errors: Option<ErrorLimit>,
+    pub max_record_bytes: u64,
+    pub window_bytes: u64,
+    pub chunk_bytes: u64,
+    pub write_path: WritePath,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        LoadOptions {
+            table: None,
+            key: Vec::new(),
+            indexes: Vec::new(),
+            errors: PathBuf::from("errors.csv"),
+            report: None,
+            threads: 0,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            batch_rows: DEFAULT_BATCH_ROWS,
+            delimiter: b',',
+            quote: Some(b'"'),
+            header: true,
+            all_text: false,
+            types: Vec::new(),
+            empty_is_null: false,
+            max_errors: None,
+            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+            window_bytes: DEFAULT_WINDOW_BYTES,
+            chunk_bytes: DEFAULT_CHUNK_BYTES,
+            write_path: WritePath::Auto,
+        }
+    }
+}
+
+impl LoadOptions {
+    /// Checks what can be checked before anything is opened.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the option and what it takes.
+    pub fn validate(&self) -> Result<(), Error> {
+        let line_end = |c: u8| c == b'\n' || c == b'\r';
+        if line_end(self.delimiter) || self.delimiter == 0 || !self.delimiter.is_ascii() {
+            return Err(Error::usage("--delimiter must be one ASCII character other than a line end or NUL"));
+        }
+        if let Some(quote) = self.quote {
+            if line_end(quote) || quote == 0 || !quote.is_ascii() {
+                return Err(Error::usage("--quote must be one ASCII character other than a line end or NUL"));
+            }
+            if quote == self.delimiter {
+                return Err(Error::usage("--delimiter and --quote are the same character"));
+            }
+        }
+        for (name, value) in [
+            ("--batch-rows", self.batch_rows),
+            ("--window-bytes", self.window_bytes),
+            ("--chunk-bytes", self.chunk_bytes),
+            ("--max-record-bytes", self.max_record_bytes),
+        ] {
+            if value == 0 {
+                return Err(Error::usage(format!("{name} must be at least 1")));
+            }
+        }
+        if let Some(ErrorLimit::Percent(percent)) = self.max_errors
+            && !(0.0..=100.0).contains(&percent)
+        {
+            return Err(Error::usage("--max-errors takes a percentage between 0% and 100%"));
+        }
+        Ok(())
+    }
+}

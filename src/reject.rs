@@ -1,0 +1,115 @@
+//! Records that are not loaded, and the dead-letter file that keeps them.
+
+use std::fmt;
+
+use crate::position::ByteRange;
+use crate::schema::ColumnType;
+
+/// Why a record was not loaded: the `code` column of the dead-letter file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RejectCode {
+    MissingColumns,
+    TooManyColumns,
+    UnterminatedQuote,
+    InvalidQuote,
+    RecordTooLarge,
+    InvalidUtf8,
+    NulByte,
+    TypeError,
+    OutOfRange,
+    NullViolation,
+    RuleFailed,
+    DuplicateKey,
+    ConstraintFailed,
+}
+
+impl RejectCode {
+    /// Every code, in the order of [`RejectCode::index`].
+    pub const ALL: [RejectCode; 13] = [
+        RejectCode::MissingColumns,
+        RejectCode::TooManyColumns,
+        RejectCode::UnterminatedQuote,
+        RejectCode::InvalidQuote,
+        RejectCode::RecordTooLarge,
+        RejectCode::InvalidUtf8,
+        RejectCode::NulByte,
+        RejectCode::TypeError,
+        RejectCode::OutOfRange,
+        RejectCode::NullViolation,
+        RejectCode::RuleFailed,
+        RejectCode::DuplicateKey,
+        RejectCode::ConstraintFailed,
+    ];
+
+    /// The code as it stands in files and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RejectCode::MissingColumns => "missing_columns",
+            RejectCode::TooManyColumns => "too_many_columns",
+            RejectCode::UnterminatedQuote => "unterminated_quote",
+            RejectCode::InvalidQuote => "invalid_quote",
+            RejectCode::RecordTooLarge => "record_too_large",
+            RejectCode::InvalidUtf8 => "invalid_utf8",
+            RejectCode::NulByte => "nul_byte",
+            RejectCode::TypeError => "type_error",
+            RejectCode::OutOfRange => "out_of_range",
+            RejectCode::NullViolation => "null_violation",
+            RejectCode::RuleFailed => "rule_failed",
+            RejectCode::DuplicateKey => "duplicate_key",
+            RejectCode::ConstraintFailed => "constraint_failed",
+        }
+    }
+
+    /// Position in [`RejectCode::ALL`].
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for RejectCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A reject's code with what its message needs. Formatted only when it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RejectReason {
+    MissingColumns { expected: u32, found: u32 },
+    TooManyColumns { expected: u32, found: u32 },
+    UnterminatedQuote,
+    InvalidQuote,
+    RecordTooLarge { limit_bytes: u64 },
+    InvalidUtf8,
+    NulByte,
+    TypeError { expected: ColumnType },
+    OutOfRange { expected: ColumnType },
+    NullViolation,
+    DuplicateKey { first: FirstRecord },
+    ConstraintFailed { message: Box<str> },
+}
+
+/// The record that a duplicate key came first in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FirstRecord {
+    /// A record of this load: its number within input `file_index`.
+    Record { file_index: u32, record: u64 },
+    /// A row that the table had before this load.
+    Existing,
+}
+
+/// A reject found while a chunk was validated. Ranges are relative to the chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockReject {
+    /// The record's index within the chunk, 0-based.
+    pub record_index: u32,
+    /// The record's raw bytes, without the line end.
+    pub source: ByteRange,
+    /// Line ends in the chunk before `source.start`.
+    pub lines_before: u32,
+    /// The field at fault, 1-based; 0 when no single field is.
+    pub column: u32,
+    /// The raw bytes of the field at fault; empty when no single field is.
+    pub value: ByteRange,
+    pub reason: RejectReason,
+}

@@ -1,0 +1,68 @@
+//! Typed rows of one chunk, on their way from validate to write: one buffer of SQLite records and flat vectors beside it.
+//!
+//! A [`RowBlock`] is reused from chunk to chunk, so nothing is allocated per row or field once the vectors have grown.
+
+use crate::position::ByteRange;
+use crate::reject::BlockReject;
+
+/// One row of a [`RowBlock`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowMeta {
+    /// One past the row's last byte in [`RowBlock::records`]; the row starts where the previous one ends.
+    pub end: u32,
+    /// The record's index within the chunk, 0-based, rejects counted too.
+    pub record_index: u32,
+    /// The record's bytes in the chunk, without the line end.
+    pub source: ByteRange,
+}
+
+/// The rows and rejects of one chunk, in input order.
+#[derive(Debug, Default)]
+pub struct RowBlock {
+    /// SQLite records (file format §2.1), back to back.
+    pub records: Vec<u8>,
+    pub rows: Vec<RowMeta>,
+    /// One per row when the key is a single integer column that is the table's row id, else empty.
+    pub integer_keys: Vec<i64>,
+    /// One per row when the key is hashed, else empty; [`NULL_KEY`] where a key column is NULL.
+    pub key_hashes: Vec<u128>,
+    pub rejects: Vec<BlockReject>,
+    /// Records in the chunk: rows and rejects.
+    pub record_count: u32,
+    /// Line ends in the chunk, those inside quoted fields too.
+    pub line_count: u32,
+    /// Blank lines skipped: neither rows nor rejects.
+    pub blank_lines: u32,
+}
+
+/// The hash that stands for a key with a NULL in it, which is a duplicate of nothing.
+pub const NULL_KEY: u128 = 0;
+
+impl RowBlock {
+    /// Empties the block and keeps its memory.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.rows.clear();
+        self.integer_keys.clear();
+        self.key_hashes.clear();
+        self.rejects.clear();
+        self.record_count = 0;
+        self.line_count = 0;
+        self.blank_lines = 0;
+    }
+
+    /// The SQLite record of row `row_index`.
+    pub fn record(&self, row_index: usize) -> &[u8] {
+        let start = if row_index == 0 { 0 } else { self.rows[row_index - 1].end };
+        &self.records[start as usize..self.rows[row_index].end as usize]
+    }
+
+    /// Bytes of memory this block holds on to, used or not.
+    pub fn capacity_bytes(&self) -> usize {
+        self.records.capacity()
+            + self.rows.capacity() * size_of::<RowMeta>()
+            + self.integer_keys.capacity() * size_of::<i64>()
+            + self.key_hashes.capacity() * size_of::<u128>()
+            + self.rejects.capacity() * size_of::<BlockReject>()
+    }
+}

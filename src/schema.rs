@@ -1,0 +1,89 @@
+//! What a table's columns hold, and how a value is cast to a column: one and the same routine for inference and for loading.
+
+pub mod cast;
+pub mod identifier;
+pub mod infer;
+
+/// What a column accepts and how its values are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ColumnType {
+    /// Any text.
+    Text,
+    /// A 64-bit integer in canonical form; stored as INTEGER.
+    Integer,
+    /// A plain decimal, or an integer; stored as REAL.
+    Real,
+    /// `true` or `false`, `1` or `0`; stored as INTEGER 1 or 0.
+    Boolean,
+    /// `YYYY-MM-DD`, a day that exists; stored as TEXT.
+    Date,
+    /// `HH:MM:SS` with an optional fraction; stored as TEXT.
+    Time,
+    /// A date and a time joined by `T` or a space, with an optional `Z` or `±HH:MM`; stored as TEXT.
+    DateTime,
+    /// Text whose storage SQLite's own affinity decides: a column of an existing table that is neither INTEGER, REAL nor TEXT.
+    Any,
+}
+
+impl ColumnType {
+    /// The name used in `--types`, messages and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ColumnType::Text => "text",
+            ColumnType::Integer => "integer",
+            ColumnType::Real => "real",
+            ColumnType::Boolean => "boolean",
+            ColumnType::Date => "date",
+            ColumnType::Time => "time",
+            ColumnType::DateTime => "datetime",
+            ColumnType::Any => "any",
+        }
+    }
+
+    /// The declared type in a `CREATE TABLE` that rowmill writes.
+    pub const fn sql(self) -> &'static str {
+        match self {
+            ColumnType::Integer | ColumnType::Boolean => "INTEGER",
+            ColumnType::Real => "REAL",
+            ColumnType::Any => "",
+            _ => "TEXT",
+        }
+    }
+}
+
+/// A column of the table as the load fills it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub column_type: ColumnType,
+    /// Whether NULL is refused (`null_violation`).
+    pub not_null: bool,
+}
+
+/// How a row's key is taken.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum KeyPlan {
+    /// No key: nothing is looked at.
+    #[default]
+    None,
+    /// The column (0-based) is the table's INTEGER PRIMARY KEY: its value is the row id, and it is encoded as NULL in the record.
+    RowId(u32),
+    /// The columns (0-based), hashed together.
+    Hashed(Vec<u32>),
+}
+
+/// Everything validate needs to know about one input's rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowPlan {
+    /// The columns in the order in which they stand in the record.
+    pub columns: Vec<Column>,
+    /// For each column the field it comes from, 0-based.
+    pub sources: Vec<u32>,
+    /// Fields that every record of this input must have.
+    pub field_count: u32,
+    pub key: KeyPlan,
+    /// Whether a quoted empty field is NULL like an unquoted one.
+    pub empty_is_null: bool,
+    /// Longest record accepted, for messages.
+    pub max_record_bytes: u64,
+}
