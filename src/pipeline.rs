@@ -1,1 +1,447 @@
-//! (to be written)
+//! Who works when: the one place that knows about threads, order, memory in flight and shutdown.
+//!
+//! ```text
+//! reader thread          Rayon pool                     calling thread
+//! window ─► cut ─► gate ─► parse ─► work (per chunk) ─► stitch ─► consume, strictly in input order
+//! ```
+//! - Order: the reader puts one slot per chunk into a queue, in input order; the calling thread takes them in that order and waits
+//!   for each slot's result. Threads, window and chunk size therefore never change what `consume` sees.
+//! - Exactness: a chunk is parsed at once as if a record began at its first byte. When the chunk before it left a record
+//!   unfinished, that guess was wrong: its result is thrown away and its bytes are parsed again behind the unfinished record.
+//! - Memory: a chunk passes the [`Gate`] before it is parsed and its permit is dropped with its [`Block`], so the bytes in flight
+//!   are bounded wherever the slowest stage is. A window is unmapped when the last block that points into it is dropped.
+//! - Shutdown: whoever fails or stops closes the gate; the reader then ends, the pool finishes what it has, the rest is dropped.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use rayon::{Scope, ThreadPool};
+
+use crate::chunk;
+use crate::error::Error;
+use crate::memory::{Gate, Permit};
+use crate::parse::{Dialect, Records, parse};
+use crate::window::{Input, Window};
+
+/// Slots that may wait for the calling thread; the gate is what really bounds them, except for very small chunks.
+const MAX_SLOTS: usize = 4096;
+/// Memory per input byte that is assumed before the first chunk has come back: the worst case, rows of two bytes.
+const FIRST_EXPANSION: u64 = 16;
+/// Unit in which the expansion is kept as an integer.
+const EXPANSION_UNIT: u64 = 256;
+
+/// What is done to each chunk, in parallel.
+pub trait Work: Sync {
+    type Output: Send;
+    /// A fresh output, or one that is reused.
+    fn output(&self) -> Self::Output;
+    /// Turns the parsed `span` into `output`.
+    fn run(&self, span: &[u8], records: &Records, output: &mut Self::Output);
+    /// Memory that `output` holds on to, in bytes.
+    fn memory_bytes(&self, output: &Self::Output) -> usize;
+}
+
+/// How to scan.
+#[derive(Debug, Clone, Copy)]
+pub struct ScanSettings {
+    pub dialect: Dialect,
+    pub max_record_bytes: u64,
+    pub window_bytes: usize,
+    pub chunk_bytes: usize,
+    /// Memory for outputs in flight.
+    pub blocks_bytes: usize,
+}
+
+/// A parsed span of the input with what the work made of it.
+#[derive(Debug)]
+pub struct Block<T> {
+    source: BlockSource,
+    /// Offset of the span's first byte in the input.
+    pub start_bytes: u64,
+    pub output: T,
+    _permit: Option<Permit>,
+}
+
+#[derive(Debug)]
+enum BlockSource {
+    Window { window: Arc<Window>, start: usize, end: usize },
+    Stitched(Vec<u8>),
+}
+
+impl<T> Block<T> {
+    /// The span's bytes: whole records, with their line ends.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.source {
+            BlockSource::Window { window, start, end } => &window.bytes()[*start..*end],
+            BlockSource::Stitched(bytes) => bytes,
+        }
+    }
+
+    /// Lets go of the span and its memory permit, keeps the output.
+    pub fn into_output(self) -> T {
+        self.output
+    }
+}
+
+/// A part of a physical line that is longer than the record limit, and so was never parsed.
+#[derive(Debug)]
+pub struct LinePiece {
+    window: Arc<Window>,
+    start: usize,
+    end: usize,
+    pub first: bool,
+    /// The line ends with this piece (its line end is part of it, if it has one).
+    pub last: bool,
+}
+
+impl LinePiece {
+    pub fn bytes(&self) -> &[u8] {
+        &self.window.bytes()[self.start..self.end]
+    }
+
+    /// Offset of the piece's first byte in the input.
+    pub fn start_bytes(&self) -> u64 {
+        self.window.start_bytes + self.start as u64
+    }
+}
+
+/// What `consume` gets, in input order.
+#[derive(Debug)]
+pub enum Scanned<T> {
+    Block(Block<T>),
+    LinePiece(LinePiece),
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    Continue,
+    Stop,
+}
+
+/// Time spent, summed over a scan, in nanoseconds.
+#[derive(Debug, Default)]
+pub struct ScanTimes {
+    /// Mapping or reading windows, page faults, cutting.
+    pub read_ns: AtomicU64,
+    /// Parsing and work, summed over the pool's threads.
+    pub work_ns: AtomicU64,
+    /// The calling thread waiting for a chunk's result.
+    pub wait_ns: AtomicU64,
+}
+
+fn add_time(counter: &AtomicU64, since: Instant) {
+    counter.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+}
+
+struct Finished<T> {
+    consumed: usize,
+    output: T,
+    permit: Permit,
+}
+
+enum Slot<T> {
+    Chunk { window: Arc<Window>, start: usize, end: usize, at_end: bool, result: Receiver<Finished<T>> },
+    LinePiece(LinePiece),
+    Failed(Error),
+}
+
+/// A scan of one input, shared between its threads.
+struct Scan<'s, W: Work> {
+    settings: ScanSettings,
+    work: &'s W,
+    gate: Arc<Gate>,
+    times: &'s ScanTimes,
+    /// Largest memory per input byte seen so far, in units of 1/[`EXPANSION_UNIT`]; 0: none yet.
+    expansion: AtomicU64,
+    idle_records: Mutex<Vec<Records>>,
+    stopped: &'s (dyn Fn() -> bool + Sync),
+}
+
+/// Scans `input` from `start_bytes`, where a record begins, to its end and hands everything to `consume` in input order.
+///
+/// Returns whether the end was reached: `false` when `consume` or `stopped` ended the scan before it. What `consume` has been
+/// given by then are whole records.
+///
+/// # Errors
+/// The first error of reading or of `consume`.
+pub fn scan<W: Work>(
+    pool: &ThreadPool,
+    input: &mut Input,
+    start_bytes: u64,
+    scan: ScanRequest<'_, W>,
+    consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
+) -> Result<bool, Error> {
+    let ScanRequest { settings, work, times, stopped } = scan;
+    let scan = Scan {
+        settings,
+        work,
+        gate: Gate::new(settings.blocks_bytes),
+        times,
+        expansion: AtomicU64::new(0),
+        idle_records: Mutex::default(),
+        stopped,
+    };
+    let scan = &scan;
+    pool.in_place_scope(|tasks| {
+        std::thread::scope(|threads| {
+            let (slots, queue) = sync_channel(MAX_SLOTS);
+            threads.spawn(move || {
+                let since = Instant::now();
+                if let Err(error) = scan.read(input, start_bytes, tasks, &slots) {
+                    // Nobody listening means that the scan is over anyhow.
+                    let _ = slots.send(Slot::Failed(error));
+                }
+                add_time(&scan.times.read_ns, since);
+            });
+            let result = scan.take(&queue, consume);
+            scan.gate.close();
+            drop(queue);
+            result
+        })
+    })
+}
+
+/// What to scan for and who may stop it.
+pub struct ScanRequest<'s, W> {
+    pub settings: ScanSettings,
+    pub work: &'s W,
+    pub times: &'s ScanTimes,
+    pub stopped: &'s (dyn Fn() -> bool + Sync),
+}
+
+impl<'s, W: Work> Scan<'s, W> {
+    /// The reader thread: maps windows, cuts chunks, starts their parsing.
+    fn read<'t>(
+        &'s self,
+        input: &mut Input,
+        start_bytes: u64,
+        tasks: &Scope<'t>,
+        slots: &SyncSender<Slot<W::Output>>,
+    ) -> Result<(), Error>
+    where
+        's: 't,
+        W::Output: 't,
+    {
+        let limit_bytes = usize::try_from(self.settings.max_record_bytes).unwrap_or(usize::MAX);
+        let mut next_bytes = start_bytes;
+        let mut want_bytes = self.settings.window_bytes;
+        // Whether the bytes at `next_bytes` continue a line of which the first pieces were handed out.
+        let mut within_line = false;
+        loop {
+            let window = input.window(next_bytes, want_bytes, self.stopped)?;
+            if (self.stopped)() {
+                return Ok(());
+            }
+            let length = window.bytes().len();
+            let mut done = 0;
+            if within_line {
+                let line_end = memchr::memchr(self.settings.dialect.line_end, window.bytes());
+                done = line_end.map_or(length, |at| at + 1);
+                within_line = line_end.is_none() && !window.at_end;
+                let piece = LinePiece { window: window.clone(), start: 0, end: done, first: false, last: !within_line };
+                if slots.send(Slot::LinePiece(piece)).is_err() {
+                    return Ok(());
+                }
+            }
+            while done < length && !within_line {
+                let Some(chunk_bytes) =
+                    chunk::cut(&window.bytes()[done..], self.settings.chunk_bytes, &self.settings.dialect)
+                else {
+                    break;
+                };
+                let at_end = window.at_end && done + chunk_bytes == length;
+                if !self.start(&window, done..done + chunk_bytes, at_end, tasks, slots) {
+                    return Ok(());
+                }
+                done += chunk_bytes;
+            }
+            if window.at_end {
+                if done < length || length == 0 {
+                    self.start(&window, done..length, true, tasks, slots);
+                }
+                return Ok(());
+            }
+            if done > 0 {
+                next_bytes += done as u64;
+                want_bytes = self.settings.window_bytes;
+            } else if length > limit_bytes {
+                let piece = LinePiece { window, start: 0, end: length, first: true, last: false };
+                if slots.send(Slot::LinePiece(piece)).is_err() {
+                    return Ok(());
+                }
+                next_bytes += length as u64;
+                want_bytes = self.settings.window_bytes;
+                within_line = true;
+            } else {
+                // Not one line end in the window: look further, as far as a record may reach.
+                want_bytes = want_bytes.saturating_mul(2).min(limit_bytes.saturating_add(1)).max(want_bytes + 1);
+            }
+        }
+    }
+
+    /// Puts a chunk into the queue and its parsing into the pool; `false` once the scan is over.
+    fn start<'t>(
+        &'s self,
+        window: &Arc<Window>,
+        range: std::ops::Range<usize>,
+        at_end: bool,
+        tasks: &Scope<'t>,
+        slots: &SyncSender<Slot<W::Output>>,
+    ) -> bool
+    where
+        's: 't,
+        W::Output: 't,
+    {
+        if (self.stopped)() {
+            return false;
+        }
+        let expansion = match self.expansion.load(Ordering::Relaxed) {
+            0 => FIRST_EXPANSION * EXPANSION_UNIT,
+            seen => seen.max(EXPANSION_UNIT),
+        };
+        let estimate_bytes = (range.len() as u64 * expansion / EXPANSION_UNIT) as usize;
+        let Some(permit) = self.gate.acquire(estimate_bytes) else { return false };
+        let (sender, result) = sync_channel(1);
+        let (start, end) = (range.start, range.end);
+        let slot = Slot::Chunk { window: Arc::clone(window), start, end, at_end, result };
+        if slots.send(slot).is_err() {
+            return false;
+        }
+        let window = Arc::clone(window);
+        tasks.spawn(move |_| {
+            let finished = self.work_on(&window.bytes()[start..end], at_end, permit);
+            // Nobody waits for the result of a scan that was stopped.
+            let _ = sender.send(finished);
+        });
+        true
+    }
+
+    /// One chunk's task: parse as if a record began at its first byte, then the work.
+    fn work_on(&self, span: &[u8], at_end: bool, mut permit: Permit) -> Finished<W::Output> {
+        let since = Instant::now();
+        let mut records = self.idle_records.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let (consumed, output) = self.parse_and_work(span, at_end, &mut records);
+        self.idle_records.lock().unwrap_or_else(PoisonError::into_inner).push(records);
+        let memory_bytes = self.work.memory_bytes(&output);
+        permit.resize(memory_bytes.max(span.len()));
+        // A short last chunk says nothing about the others: what an output holds at least would count for too much.
+        if span.len() >= self.settings.chunk_bytes / 2 {
+            let expansion = memory_bytes as u64 * EXPANSION_UNIT / span.len().max(1) as u64;
+            self.expansion.fetch_max(expansion.max(1), Ordering::Relaxed);
+        }
+        add_time(&self.times.work_ns, since);
+        Finished { consumed, output, permit }
+    }
+
+    fn parse_and_work(&self, span: &[u8], at_end: bool, records: &mut Records) -> (usize, W::Output) {
+        let consumed = parse(span, at_end, &self.settings.dialect, self.settings.max_record_bytes, records);
+        let mut output = self.work.output();
+        self.work.run(&span[..consumed], records, &mut output);
+        (consumed, output)
+    }
+
+    /// The calling thread: takes results in input order and stitches records that chunk borders cut.
+    fn take(
+        &self,
+        queue: &Receiver<Slot<W::Output>>,
+        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
+    ) -> Result<bool, Error> {
+        let mut carry = Carry::default();
+        let mut records = Records::default();
+        let mut at_end = false;
+        while let Ok(slot) = queue.recv() {
+            let flow = match slot {
+                Slot::Failed(error) => return Err(error),
+                Slot::LinePiece(piece) => {
+                    at_end = piece.last && piece.window.at_end && piece.end == piece.window.bytes().len();
+                    // No record can reach across a line that is too long: what is unfinished stays so.
+                    if self.stitch(&mut carry, true, &mut records, consume)? == Flow::Stop {
+                        return Ok(false);
+                    }
+                    consume(Scanned::LinePiece(piece))?
+                }
+                Slot::Chunk { window, start, end, at_end: chunk_at_end, result } => {
+                    at_end = chunk_at_end;
+                    let since = Instant::now();
+                    let finished =
+                        result.recv().map_err(|_| Error::internal("a chunk was dropped before it was parsed"))?;
+                    add_time(&self.times.wait_ns, since);
+                    if carry.bytes.is_empty() {
+                        carry.keep(&window, start + finished.consumed, end);
+                        let source = BlockSource::Window { window, start, end: start + finished.consumed };
+                        consume(Scanned::Block(Block {
+                            start_bytes: source_start(&source),
+                            source,
+                            output: finished.output,
+                            _permit: Some(finished.permit),
+                        }))?
+                    } else {
+                        carry.bytes.extend_from_slice(&window.bytes()[start..end]);
+                        if at_end || carry.bytes.len() >= carry.retry_bytes {
+                            self.stitch(&mut carry, at_end, &mut records, consume)?
+                        } else {
+                            Flow::Continue
+                        }
+                    }
+                }
+            };
+            if flow == Flow::Stop {
+                return Ok(false);
+            }
+        }
+        Ok(at_end)
+    }
+
+    /// Parses the carried bytes again from the unfinished record on.
+    fn stitch(
+        &self,
+        carry: &mut Carry,
+        at_end: bool,
+        records: &mut Records,
+        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
+    ) -> Result<Flow, Error> {
+        if carry.bytes.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        let (consumed, output) = self.parse_and_work(&carry.bytes, at_end, records);
+        if consumed == 0 {
+            // Doubling keeps the total work linear however long the record turns out to be.
+            carry.retry_bytes = carry.bytes.len() * 2;
+            return Ok(Flow::Continue);
+        }
+        let rest = carry.bytes.split_off(consumed);
+        let bytes = std::mem::replace(&mut carry.bytes, rest);
+        let start_bytes = carry.start_bytes;
+        carry.start_bytes += consumed as u64;
+        carry.retry_bytes = carry.bytes.len() + 1;
+        let source = BlockSource::Stitched(bytes);
+        consume(Scanned::Block(Block { source, start_bytes, output, _permit: None }))
+    }
+}
+
+fn source_start(source: &BlockSource) -> u64 {
+    match source {
+        BlockSource::Window { window, start, .. } => window.start_bytes + *start as u64,
+        BlockSource::Stitched(_) => 0,
+    }
+}
+
+/// Bytes of a record that its chunk left unfinished, and of the chunks behind it.
+#[derive(Default)]
+struct Carry {
+    bytes: Vec<u8>,
+    start_bytes: u64,
+    /// Length from which on another attempt is worth its time.
+    retry_bytes: usize,
+}
+
+impl Carry {
+    fn keep(&mut self, window: &Window, start: usize, end: usize) {
+        self.bytes.extend_from_slice(&window.bytes()[start..end]);
+        self.start_bytes = window.start_bytes + start as u64;
+        self.retry_bytes = self.bytes.len() + 1;
+    }
+}

@@ -1,1 +1,302 @@
-//! (to be written)
+//! Input bytes, a bounded span at a time: mapped where the input is a regular file, read into buffers where it is not.
+//!
+//! Comes in: a path. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next record may start,
+//! so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean.
+//! A window is unmapped (or its buffer freed) when its last user drops it; how many are alive is the caller's affair.
+
+use std::fs::File;
+use std::io::{ErrorKind as IoErrorKind, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::{Advice, Mmap, MmapOptions};
+
+use crate::error::{Error, ErrorKind};
+
+/// Longest wait for a stream's next bytes before the stop request is looked at again.
+const POLL_INTERVAL_MS: i32 = 100;
+
+/// A contiguous span of an input.
+#[derive(Debug)]
+pub struct Window {
+    /// Offset of the first byte in the input, 0-based.
+    pub start_bytes: u64,
+    /// Whether the input ends where this window ends.
+    pub at_end: bool,
+    backing: Backing,
+}
+
+#[derive(Debug)]
+enum Backing {
+    Empty,
+    /// A mapping starts at a page border: the first `skip` bytes lie before the window.
+    Mapped {
+        map: Mmap,
+        skip: usize,
+    },
+    Buffered(Vec<u8>),
+}
+
+impl Window {
+    /// The bytes of the window.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.backing {
+            Backing::Empty => &[],
+            Backing::Mapped { map, skip } => &map[*skip..],
+            Backing::Buffered(buffer) => buffer,
+        }
+    }
+}
+
+/// An open input.
+#[derive(Debug)]
+pub struct Input {
+    path: PathBuf,
+    file: File,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Mapped {
+        length_bytes: u64,
+        identity: FileIdentity,
+    },
+    /// `last` is the window handed out last: its bytes past the next start are copied into the next window.
+    Streamed {
+        last: Option<Arc<Window>>,
+        ended: bool,
+    },
+}
+
+/// What tells one file from another, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileIdentity {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl FileIdentity {
+    /// The identity of the file at `path`, if there is one.
+    pub fn of(path: &Path) -> Option<FileIdentity> {
+        std::fs::metadata(path).ok().map(|m| FileIdentity { device: m.dev(), inode: m.ino() })
+    }
+}
+
+impl Input {
+    /// Opens `path`; `-` is standard input.
+    ///
+    /// # Errors
+    /// `InputMissing` when it cannot be opened, `InputUnusable` for a directory.
+    pub fn open(path: &Path) -> Result<Input, Error> {
+        let missing = |source| Error::new(ErrorKind::InputMissing { path: path.to_owned(), source });
+        let file = if path.as_os_str() == "-" {
+            use std::os::fd::AsFd;
+            File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(missing)?)
+        } else {
+            File::open(path).map_err(missing)?
+        };
+        let metadata = file.metadata().map_err(missing)?;
+        if metadata.is_dir() {
+            return Err(Error::unusable(path, "it is a directory; name the CSV files in it one by one"));
+        }
+        let kind = if metadata.is_file() && path.as_os_str() != "-" {
+            let identity = FileIdentity { device: metadata.dev(), inode: metadata.ino() };
+            Kind::Mapped { length_bytes: metadata.len(), identity }
+        } else {
+            if metadata.file_type().is_block_device() {
+                return Err(Error::unusable(path, "it is a block device; copy it into a file first"));
+            }
+            Kind::Streamed { last: None, ended: false }
+        };
+        Ok(Input { path: path.to_owned(), file, kind })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Size in bytes, if the input is a file.
+    pub fn length_bytes(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Mapped { length_bytes, .. } => Some(length_bytes),
+            Kind::Streamed { .. } => None,
+        }
+    }
+
+    /// Which file this is, if it is one.
+    pub fn identity(&self) -> Option<FileIdentity> {
+        match self.kind {
+            Kind::Mapped { identity, .. } => Some(identity),
+            Kind::Streamed { .. } => None,
+        }
+    }
+
+    /// The window that starts at `start_bytes` and holds `want_bytes`, or less where the input ends.
+    ///
+    /// For a stream `start_bytes` must lie within the window handed out last, or at its end. `stopped` is asked while a stream has
+    /// nothing to give; once it says yes the stream counts as ended.
+    ///
+    /// # Errors
+    /// `Io` when mapping or reading fails, `InputChanged` when the file is shorter than it was when opened.
+    pub fn window(
+        &mut self,
+        start_bytes: u64,
+        want_bytes: usize,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Arc<Window>, Error> {
+        match self.kind {
+            Kind::Mapped { length_bytes, .. } => self.map(start_bytes, want_bytes, length_bytes).map(Arc::new),
+            Kind::Streamed { .. } => self.read(start_bytes, want_bytes, stopped),
+        }
+    }
+
+    fn map(&self, start_bytes: u64, want_bytes: usize, length_bytes: u64) -> Result<Window, Error> {
+        let actual_bytes = self.file.metadata().map_err(|e| Error::io("reading", &self.path, e))?.len();
+        if actual_bytes < length_bytes {
+            let message = format!("it shrank from {length_bytes} to {actual_bytes} bytes");
+            return Err(Error::new(ErrorKind::InputChanged { path: self.path.clone(), message }));
+        }
+        let window_bytes = (length_bytes - start_bytes).min(want_bytes as u64) as usize;
+        let at_end = start_bytes + window_bytes as u64 == length_bytes;
+        if window_bytes == 0 {
+            return Ok(Window { start_bytes, at_end, backing: Backing::Empty });
+        }
+        let skip = (start_bytes % page_bytes()) as usize;
+        let mut options = MmapOptions::new();
+        options.offset(start_bytes - skip as u64).len(window_bytes + skip);
+        // SAFETY: the mapping is private and read-only. Another process may still change or truncate the file under it: the length
+        // was checked just now, a change of content shows up as other bytes, never as undefined values of a type with invalid
+        // representations (only `u8` is read), and truncation after the check ends in SIGBUS, which ends the process with every
+        // committed batch intact.
+        let map = unsafe { options.map_copy_read_only(&self.file) }.map_err(|e| Error::io("mapping", &self.path, e))?;
+        // Advice is advice: a kernel that does not know it loads the pages as they are touched.
+        let _ = map.advise(Advice::Sequential);
+        let _ = map.advise(Advice::PopulateRead);
+        self.read_ahead(start_bytes + window_bytes as u64, want_bytes);
+        Ok(Window { start_bytes, at_end, backing: Backing::Mapped { map, skip } })
+    }
+
+    /// Asks the kernel to fetch the next window while this one is being parsed.
+    fn read_ahead(&self, start_bytes: u64, want_bytes: usize) {
+        let (Ok(start), Ok(length)) = (i64::try_from(start_bytes), i64::try_from(want_bytes)) else { return };
+        // SAFETY: posix_fadvise takes no pointer and cannot touch memory; the descriptor is open as long as `self`.
+        unsafe { libc::posix_fadvise(self.file.as_raw_fd(), start, length, libc::POSIX_FADV_WILLNEED) };
+    }
+
+    fn read(
+        &mut self,
+        start_bytes: u64,
+        want_bytes: usize,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Arc<Window>, Error> {
+        let Kind::Streamed { last, ended } = &mut self.kind else {
+            return Err(Error::internal("a mapped input was read as a stream"));
+        };
+        let rest = last.as_ref().map_or(&[][..], |window| {
+            let skip = (start_bytes - window.start_bytes) as usize;
+            &window.bytes()[skip.min(window.bytes().len())..]
+        });
+        // A window shorter than what is left of the last one would lose bytes.
+        let want_bytes = want_bytes.max(rest.len());
+        let mut buffer = vec![0; want_bytes];
+        buffer[..rest.len()].copy_from_slice(rest);
+        let mut filled = rest.len();
+        while filled < want_bytes && !*ended {
+            if !wait_readable(&self.file, stopped) {
+                *ended = true;
+                break;
+            }
+            match (&self.file).read(&mut buffer[filled..]) {
+                Ok(0) => *ended = true,
+                Ok(read_bytes) => filled += read_bytes,
+                Err(e) if e.kind() == IoErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::io("reading", &self.path, e)),
+            }
+        }
+        buffer.truncate(filled);
+        let window = Arc::new(Window { start_bytes, at_end: *ended, backing: Backing::Buffered(buffer) });
+        *last = Some(Arc::clone(&window));
+        Ok(window)
+    }
+}
+
+/// Waits until `file` has bytes or has ended; `false` when told to stop while it has neither.
+fn wait_readable(file: &File, stopped: &dyn Fn() -> bool) -> bool {
+    let mut poll = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    loop {
+        // SAFETY: `poll` is one valid pollfd for the duration of the call.
+        let ready = unsafe { libc::poll(&mut poll, 1, POLL_INTERVAL_MS) };
+        if stopped() {
+            return false;
+        }
+        // An error from poll is left for read to report.
+        if ready > 0 || (ready < 0 && std::io::Error::last_os_error().kind() != IoErrorKind::Interrupted) {
+            return true;
+        }
+    }
+}
+
+fn page_bytes() -> u64 {
+    // SAFETY: sysconf takes no pointer.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).unwrap_or(4096).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn never() -> bool {
+        false
+    }
+
+    #[test]
+    fn mapped_windows_start_anywhere_and_end_with_the_file() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let content: Vec<u8> = (0..20_000u32).map(|i| (i % 251) as u8).collect();
+        file.write_all(&content).unwrap();
+        let mut input = Input::open(file.path()).unwrap();
+        for (start, want) in [(0, 1), (1, 4096), (4095, 2), (4096, 4096), (19_999, 100), (20_000, 5), (3, 19_997)] {
+            let window = input.window(start as u64, want, &never).unwrap();
+            let end = (start + want).min(content.len());
+            assert_eq!(window.bytes(), &content[start..end]);
+            assert_eq!(window.at_end, end == content.len());
+        }
+    }
+
+    #[test]
+    fn a_streamed_window_begins_with_what_the_last_one_left() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
+        let feeder = std::thread::spawn(move || {
+            for piece in [&b"abcdef"[..], b"ghij", b"k"] {
+                writer.write_all(piece).unwrap();
+            }
+        });
+        let mut input = Input::open(&path).unwrap();
+        drop(reader);
+        assert_eq!(input.length_bytes(), None);
+        let first = input.window(0, 4, &never).unwrap();
+        assert_eq!((first.bytes(), first.at_end), (&b"abcd"[..], false));
+        let second = input.window(2, 4, &never).unwrap();
+        assert_eq!((second.bytes(), second.at_end), (&b"cdef"[..], false));
+        let third = input.window(6, 100, &never).unwrap();
+        assert_eq!((third.bytes(), third.at_end), (&b"ghijk"[..], true));
+        feeder.join().unwrap();
+    }
+
+    #[test]
+    fn a_file_that_shrank_is_an_error_not_a_crash() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[b'x'; 10_000]).unwrap();
+        let mut input = Input::open(file.path()).unwrap();
+        file.as_file().set_len(10).unwrap();
+        let error = input.window(0, 10_000, &never).unwrap_err();
+        assert_eq!(error.exit_code(), 74);
+        assert!(error.to_string().contains("shrank from 10000 to 10 bytes"), "{error}");
+    }
+}

@@ -1,0 +1,291 @@
+//! The rows: parse and validate in parallel, find suspects in input order, write on the calling thread.
+//!
+//! ```text
+//! reader + pool ──► order thread: line and record numbers, suspects ──► calling thread: batches
+//! ```
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Load, Sources};
+use crate::dedup::Dedup;
+use crate::error::Error;
+use crate::observer::{Phase, Progress};
+use crate::parse::{Dialect, Records};
+use crate::pipeline::{Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, scan};
+use crate::plan::TablePlan;
+use crate::report::{LoadReport, MemorySplit, Outcome, StageTime};
+use crate::rows::RowBlock;
+use crate::schema::RowPlan;
+use crate::validate::validate;
+use crate::write::batch::{BatchWriter, Incoming, Place};
+
+/// Blocks between the order thread and the writer; the memory gate is what really bounds them.
+const JOBS_AHEAD: usize = 1024;
+/// Shortest time between two calls of [`Observer::progress`](crate::Observer::progress).
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
+/// A block that grew beyond this many times the chunk size is not kept for reuse: it held a rare large record.
+const REUSE_FACTOR: usize = 20;
+
+/// What the order thread hands to the writer, in input order.
+enum Job {
+    /// The next input begins after this many records of the load.
+    Input { records_before: u64 },
+    Block(Incoming),
+    LinePiece { piece: LinePiece, place: Place },
+}
+
+/// Validation of one input's chunks.
+struct RowWork<'a> {
+    plan: RowPlan,
+    dialect: Dialect,
+    idle: &'a Mutex<Vec<RowBlock>>,
+}
+
+impl Work for RowWork<'_> {
+    type Output = RowBlock;
+
+    fn output(&self) -> RowBlock {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn run(&self, span: &[u8], records: &Records, output: &mut RowBlock) {
+        validate(span, records, &self.plan, &self.dialect, output);
+    }
+
+    fn memory_bytes(&self, output: &RowBlock) -> usize {
+        output.capacity_bytes()
+    }
+}
+
+/// State shared between the order thread and the writer.
+#[derive(Default)]
+struct Shared {
+    idle: Mutex<Vec<RowBlock>>,
+    /// The writer wants no more.
+    ended: AtomicBool,
+    times: ScanTimes,
+    dedup_ns: AtomicU64,
+}
+
+/// Running totals of the order thread.
+#[derive(Default)]
+struct Totals {
+    records: u64,
+    /// Whether every input was read to its end.
+    complete: bool,
+}
+
+impl Load<'_> {
+    /// Loads the rows of all inputs, commits them, and gives the writer back for settlement.
+    pub(super) fn load_rows<'d>(
+        &self,
+        sources: &mut Sources<'_>,
+        plan: &TablePlan,
+        split: &MemorySplit,
+        dedup: &mut Dedup,
+        mut writer: BatchWriter<'d>,
+        report: &mut LoadReport,
+    ) -> Result<BatchWriter<'d>, Error> {
+        self.observer.phase(Phase::Load, sources.total_bytes());
+        let shared = Shared::default();
+        let order = Order { load: self, plan, split, shared: &shared };
+        let since = Instant::now();
+        let mut write_time = Duration::ZERO;
+        let reports = &mut report.inputs;
+        let (limit_passed, totals) = std::thread::scope(|threads| {
+            let (jobs, queue) = sync_channel(JOBS_AHEAD);
+            let order = threads.spawn(|| order.run(sources, dedup, jobs, reports));
+            let written = self.write_jobs(&queue, &mut writer, &shared, &mut write_time);
+            shared.ended.store(true, Ordering::Relaxed);
+            drop(queue);
+            let totals = order.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            // What went wrong in writing comes first: it may be why reading ended.
+            Ok::<_, Error>((written?, totals?))
+        })?;
+        let committing = Instant::now();
+        writer.commit()?;
+        report.bytes = report.inputs.iter().map(|input| input.bytes).sum();
+        report.outcome = match (limit_passed, totals.complete) {
+            (true, _) => Outcome::ErrorLimit,
+            (false, true) => Outcome::Complete,
+            (false, false) => Outcome::Interrupted,
+        };
+        report.signal = self.observer.stop_signal().filter(|_| report.outcome == Outcome::Interrupted);
+        let ms = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64 / 1e6;
+        report.stages.extend([
+            StageTime { stage: "read", busy_ms: ms(&shared.times.read_ns) },
+            StageTime { stage: "parse and validate", busy_ms: ms(&shared.times.work_ns) },
+            StageTime { stage: "dedup", busy_ms: ms(&shared.dedup_ns) },
+            StageTime { stage: "write", busy_ms: write_time.as_secs_f64() * 1e3 },
+            StageTime { stage: "last commit", busy_ms: committing.elapsed().as_secs_f64() * 1e3 },
+            StageTime { stage: "all rows", busy_ms: since.elapsed().as_secs_f64() * 1e3 },
+        ]);
+        Ok(writer)
+    }
+
+    /// The writer's loop; returns whether the error limit was passed.
+    fn write_jobs(
+        &self,
+        queue: &Receiver<Job>,
+        writer: &mut BatchWriter<'_>,
+        shared: &Shared,
+        write_time: &mut Duration,
+    ) -> Result<bool, Error> {
+        let mut inputs_bytes = 0;
+        let mut done_bytes = 0;
+        let mut shown = Instant::now();
+        let reuse_bytes = REUSE_FACTOR * self.options.chunk_bytes as usize;
+        while let Ok(job) = queue.recv() {
+            let since = Instant::now();
+            let flow = match job {
+                Job::Input { records_before } => {
+                    inputs_bytes = done_bytes;
+                    writer.origins().begin_input(records_before);
+                    Flow::Continue
+                }
+                Job::LinePiece { piece, place } => {
+                    done_bytes = inputs_bytes + piece.start_bytes() + piece.bytes().len() as u64;
+                    writer.write_line_piece(&piece, &place)?
+                }
+                Job::Block(incoming) => {
+                    done_bytes = inputs_bytes + incoming.block.start_bytes + incoming.block.bytes().len() as u64;
+                    let flow = writer.write_block(&incoming)?;
+                    let rows = incoming.block.into_output();
+                    if rows.capacity_bytes() <= reuse_bytes {
+                        shared.idle.lock().unwrap_or_else(PoisonError::into_inner).push(rows);
+                    }
+                    flow
+                }
+            };
+            *write_time += since.elapsed();
+            if flow == Flow::Stop {
+                return Ok(true);
+            }
+            if shown.elapsed() >= PROGRESS_INTERVAL {
+                shown = Instant::now();
+                let counts = writer.counts();
+                let rejected = counts.all_rejects();
+                self.observer.progress(Progress { bytes: done_bytes, records: counts.records, rejected });
+            }
+        }
+        let counts = writer.counts();
+        let rejected = counts.all_rejects();
+        self.observer.progress(Progress { bytes: done_bytes, records: counts.records, rejected });
+        Ok(false)
+    }
+}
+
+/// The order thread.
+struct Order<'a> {
+    load: &'a Load<'a>,
+    plan: &'a TablePlan,
+    split: &'a MemorySplit,
+    shared: &'a Shared,
+}
+
+impl Order<'_> {
+    fn run(
+        &self,
+        sources: &mut Sources<'_>,
+        dedup: &mut Dedup,
+        jobs: SyncSender<Job>,
+        reports: &mut [crate::report::InputReport],
+    ) -> Result<Totals, Error> {
+        let mut totals = Totals { records: 0, complete: true };
+        for file_index in 0..sources.inputs.len() {
+            if jobs.send(Job::Input { records_before: totals.records }).is_err() {
+                break;
+            }
+            let mut file = OneInput {
+                order: self,
+                dedup,
+                jobs: &jobs,
+                report: &mut reports[file_index],
+                place: Place { file_index: file_index as u32, line: 0, record: 1, ordinal: totals.records + 1 },
+            };
+            file.place.line = file.report.lines + 1;
+            totals.complete = file.scan(sources)?;
+            totals.records += file.report.records;
+            if !totals.complete {
+                break;
+            }
+        }
+        Ok(totals)
+    }
+}
+
+/// One input on the order thread.
+struct OneInput<'a> {
+    order: &'a Order<'a>,
+    dedup: &'a mut Dedup,
+    jobs: &'a SyncSender<Job>,
+    report: &'a mut crate::report::InputReport,
+    /// Where the next block begins.
+    place: Place,
+}
+
+impl OneInput<'_> {
+    fn scan(&mut self, sources: &mut Sources<'_>) -> Result<bool, Error> {
+        let file_index = self.place.file_index as usize;
+        let Order { load, plan, split, shared } = *self.order;
+        let head = &sources.heads[file_index];
+        let work = RowWork {
+            plan: plan.row_plan(file_index, head.names.len(), load.options),
+            dialect: head.dialect,
+            idle: &shared.idle,
+        };
+        let observer = load.observer;
+        let stopped = || shared.ended.load(Ordering::Relaxed) || observer.stop_signal().is_some();
+        let request = ScanRequest {
+            settings: load.scan_settings(head, split),
+            work: &work,
+            times: &shared.times,
+            stopped: &stopped,
+        };
+        let start_bytes = head.data_start_bytes;
+        if !self.report.mapped {
+            self.report.bytes = start_bytes;
+        }
+        scan(&load.pool, &mut sources.inputs[file_index], start_bytes, request, &mut |scanned| self.take(scanned))
+    }
+
+    fn take(&mut self, scanned: Scanned<RowBlock>) -> Result<Flow, Error> {
+        let place = self.place;
+        let (job, bytes) = match scanned {
+            Scanned::LinePiece(piece) => {
+                let bytes = piece.bytes().len();
+                if piece.last {
+                    let ended = memchr::memrchr(b'\n', piece.bytes()).is_some() || piece.bytes().ends_with(b"\r");
+                    self.advance(u64::from(ended), 1);
+                }
+                (Job::LinePiece { piece, place }, bytes)
+            }
+            Scanned::Block(block) => {
+                let rows = &block.output;
+                self.advance(u64::from(rows.line_count), u64::from(rows.record_count));
+                self.report.blank_lines += u64::from(rows.blank_lines);
+                let since = Instant::now();
+                let mut suspects = Vec::new();
+                self.dedup.admit(rows, place.ordinal, &mut suspects)?;
+                self.order.shared.dedup_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                let bytes = block.bytes().len();
+                (Job::Block(Incoming { block, place, suspects }), bytes)
+            }
+        };
+        if !self.report.mapped {
+            self.report.bytes += bytes as u64;
+        }
+        Ok(if self.jobs.send(job).is_ok() { Flow::Continue } else { Flow::Stop })
+    }
+
+    fn advance(&mut self, lines: u64, records: u64) {
+        self.place.line += lines;
+        self.place.record += records;
+        self.place.ordinal += records;
+        self.report.records += records;
+        self.report.lines += lines;
+    }
+}

@@ -1,0 +1,178 @@
+//! The memory promise: how it is split at start, and the gate that holds what is in flight to its share.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::error::Error;
+use crate::report::MemorySplit;
+
+/// Code, stacks, allocator slack, SQLite's own small allocations and the terminal: measured at 14 MiB, rounded up.
+const RESERVE_BYTES: u64 = 24 << 20;
+/// Share of SQLite's page cache: appends touch only the right edge of a tree, so more would not help.
+pub const DATABASE_BYTES: u64 = 8 << 20;
+/// Fewest bytes for blocks of rows in flight: a handful of chunks.
+const MIN_BLOCKS_BYTES: u64 = 4 << 20;
+/// Mapped windows alive at once: one being cut, one being parsed, one waiting for the writer.
+const WINDOWS_ALIVE: u64 = 3;
+
+/// What a load wants to keep in memory.
+#[derive(Debug, Clone, Copy)]
+pub struct MemoryWish {
+    pub budget_bytes: u64,
+    pub window_bytes: u64,
+    /// Filter that would hold every key of the input; 0 without one.
+    pub filter_bytes: u64,
+}
+
+/// Splits the budget between the parts of a load. The only place that decides.
+///
+/// # Errors
+/// `Usage` when the budget is too small to work in, saying what would do.
+pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
+    let smallest = RESERVE_BYTES + DATABASE_BYTES + MIN_BLOCKS_BYTES + WINDOWS_ALIVE * (64 << 10);
+    let Some(mut rest) = wish.budget_bytes.checked_sub(smallest) else {
+        return Err(Error::usage(format!(
+            "--memory {} is too small: at least {} MiB are needed",
+            wish.budget_bytes,
+            smallest.div_ceil(1 << 20)
+        )));
+    };
+    // Windows and blocks together get at most half of what is free, the filter what it needs of the other half and of what they leave.
+    let windows_bytes = (WINDOWS_ALIVE * wish.window_bytes).min(rest * 2 / 5).max(WINDOWS_ALIVE * (64 << 10));
+    rest = rest.saturating_sub(windows_bytes);
+    let filter_bytes = wish.filter_bytes.min(rest * 9 / 10);
+    rest -= filter_bytes;
+    let blocks_bytes = MIN_BLOCKS_BYTES + rest.min(44 << 20);
+    Ok(MemorySplit {
+        budget_bytes: wish.budget_bytes,
+        filter_bytes,
+        windows_bytes,
+        blocks_bytes,
+        database_bytes: DATABASE_BYTES,
+        reserve_bytes: wish.budget_bytes - filter_bytes - windows_bytes - blocks_bytes - DATABASE_BYTES,
+    })
+}
+
+/// Bytes of one mapped window under `split`: the wish, or less where the budget is small.
+pub fn window_bytes(split: &MemorySplit, wish_bytes: u64) -> usize {
+    wish_bytes.min(split.windows_bytes / WINDOWS_ALIVE).max(1) as usize
+}
+
+/// Holds the sum of all [`Permit`]s to a limit: who wants more waits until others are dropped.
+#[derive(Debug)]
+pub struct Gate {
+    limit_bytes: usize,
+    state: Mutex<GateState>,
+    freed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct GateState {
+    used_bytes: usize,
+    closed: bool,
+}
+
+impl Gate {
+    pub fn new(limit_bytes: usize) -> Arc<Gate> {
+        Arc::new(Gate { limit_bytes, state: Mutex::default(), freed: Condvar::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GateState> {
+        // The state is two plain values that are valid after any panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `bytes` fit, or nothing else is held (so that one oversize piece can always pass). `None` once closed.
+    pub fn acquire(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
+        let mut state = self.lock();
+        while !state.closed && state.used_bytes > 0 && state.used_bytes + bytes > self.limit_bytes {
+            state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.closed {
+            return None;
+        }
+        state.used_bytes += bytes;
+        Some(Permit { gate: Arc::clone(self), bytes })
+    }
+
+    /// Lets nobody in any more and wakes who waits.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.freed.notify_all();
+    }
+}
+
+/// The right to hold some bytes, given back when dropped.
+#[derive(Debug)]
+pub struct Permit {
+    gate: Arc<Gate>,
+    bytes: usize,
+}
+
+impl Permit {
+    /// Corrects an estimate; never waits.
+    pub fn resize(&mut self, bytes: usize) {
+        let mut state = self.gate.lock();
+        state.used_bytes = state.used_bytes - self.bytes + bytes;
+        if bytes < self.bytes {
+            self.gate.freed.notify_all();
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.gate.lock().used_bytes -= self.bytes;
+        self.gate.freed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_add_up_to_the_budget_and_leave_the_reserve() {
+        for budget_mib in [40, 64, 100, 244, 256, 1024, 65536] {
+            for filter_bytes in [0, 1 << 20, 127 << 20, 1 << 40] {
+                let wish = MemoryWish { budget_bytes: budget_mib << 20, window_bytes: 16 << 20, filter_bytes };
+                let split = split(wish).unwrap();
+                let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.database_bytes;
+                assert_eq!(sum + split.reserve_bytes, split.budget_bytes);
+                assert!(split.reserve_bytes >= RESERVE_BYTES, "{split:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_budget_holds_the_filter_for_100_million_keys() {
+        let wish =
+            MemoryWish { budget_bytes: crate::options::DEFAULT_MEMORY_BYTES, window_bytes: 16 << 20, filter_bytes: 122 << 20 };
+        assert_eq!(split(wish).unwrap().filter_bytes, 122 << 20);
+    }
+
+    #[test]
+    fn a_budget_too_small_to_work_in_is_refused_with_what_would_do() {
+        let error = split(MemoryWish { budget_bytes: 1 << 20, window_bytes: 16 << 20, filter_bytes: 0 }).unwrap_err();
+        assert_eq!(error.exit_code(), 64);
+    }
+
+    #[test]
+    fn the_gate_waits_until_enough_is_given_back_and_lets_one_oversize_piece_pass() {
+        let gate = Gate::new(10);
+        let huge = gate.acquire(100).unwrap();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let permit = gate.acquire(6).unwrap();
+                sender.send(()).unwrap();
+                drop(permit);
+            });
+            assert!(receiver.recv_timeout(std::time::Duration::from_millis(20)).is_err());
+            drop(huge);
+            receiver.recv().unwrap();
+        });
+        gate.close();
+        assert!(gate.acquire(1).is_none());
+    }
+}

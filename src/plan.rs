@@ -1,0 +1,274 @@
+//! From headers, options and an existing table (or what inference found) to a plan: which field goes where, as what, under which key.
+//!
+//! Pure: nothing is opened, created or changed here, so every problem is reported before anything is.
+
+use crate::error::Error;
+use crate::head::Head;
+use crate::options::LoadOptions;
+use crate::schema::infer::Facts;
+use crate::schema::{Column, ColumnType, KeyPlan, RowPlan};
+use crate::write::batch::RowIds;
+use crate::write::database::TableInfo;
+
+/// Keys that break the order, per hundred, up to which integer keys still count as ascending: each break costs one suspect.
+const ASCENDING_BREAKS_PERCENT: u64 = 1;
+
+/// How duplicates are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DedupPlan {
+    /// There is no key, or the table's own unique index refuses duplicates as they arrive.
+    Database,
+    /// Integer keys that ascend, above the greatest key the table holds.
+    Ascending { last: Option<i64> },
+    /// The Bloom filter, then settlement against the unique index built after the rows.
+    Filter,
+}
+
+/// Everything that is decided before the first row is written.
+#[derive(Debug)]
+pub struct TablePlan {
+    pub table: String,
+    /// The table does not exist yet.
+    pub create: bool,
+    /// The columns that the load fills, in record order.
+    pub columns: Vec<Column>,
+    /// Index in `columns` of the INTEGER PRIMARY KEY.
+    pub row_id_column: Option<usize>,
+    /// Indices in `columns` of the key; empty without one.
+    pub key_columns: Vec<usize>,
+    pub row_ids: RowIds,
+    pub dedup: DedupPlan,
+    /// The key has no unique index yet; it is built after the rows.
+    pub build_key_index: bool,
+    /// For each input, the field of each column.
+    pub sources: Vec<Vec<u32>>,
+    /// Words for the user.
+    pub notices: Vec<String>,
+}
+
+impl TablePlan {
+    /// What validate needs for input `file_index`.
+    pub fn row_plan(&self, file_index: usize, field_count: usize, options: &LoadOptions) -> RowPlan {
+        let key = match self.dedup {
+            DedupPlan::Filter => KeyPlan::Hashed(self.key_columns.iter().map(|&index| index as u32).collect()),
+            _ => self.row_id_column.map_or(KeyPlan::None, |index| KeyPlan::RowId(index as u32)),
+        };
+        RowPlan {
+            columns: self.columns.clone(),
+            sources: self.sources[file_index].clone(),
+            field_count: field_count as u32,
+            key,
+            empty_is_null: options.empty_is_null,
+            max_record_bytes: options.max_record_bytes,
+        }
+    }
+}
+
+/// Where each of `names` stands among the names of the other inputs' headers.
+///
+/// # Errors
+/// `Schema` listing every input whose header differs, and how.
+pub fn match_headers(heads: &[Head], paths: &[std::path::PathBuf]) -> Result<Vec<Vec<u32>>, Error> {
+    let names = &heads[0].names;
+    let mut problems = Vec::new();
+    let mut sources = Vec::new();
+    for (head, path) in heads.iter().zip(paths) {
+        let missing: Vec<&str> = names.iter().filter(|name| find(&head.names, name).is_none()).map(String::as_str).collect();
+        let extra: Vec<&str> = head.names.iter().filter(|name| find(names, name).is_none()).map(String::as_str).collect();
+        if !missing.is_empty() || !extra.is_empty() {
+            problems.push(format!("{}: {}", path.display(), difference(&missing, &extra)));
+            continue;
+        }
+        sources.push(names.iter().filter_map(|name| find(&head.names, name)).map(|index| index as u32).collect());
+    }
+    if problems.is_empty() {
+        return Ok(sources);
+    }
+    let first = paths[0].display();
+    Err(Error::schema(format!("headers differ from that of {first}; nothing was loaded:\n  {}", problems.join("\n  "))))
+}
+
+fn difference(missing: &[&str], extra: &[&str]) -> String {
+    let part = |word: &str, names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+        format!("{word} {}", names.join(", "))
+    };
+    match (missing.is_empty(), extra.is_empty()) {
+        (false, false) => format!("{}; {}", part("missing", missing), part("unexpected", extra)),
+        (false, true) => part("missing", missing),
+        _ => part("unexpected", extra),
+    }
+}
+
+/// Position of `name`, compared as SQLite compares identifiers.
+fn find(names: &[String], name: &str) -> Option<usize> {
+    names.iter().position(|other| other.eq_ignore_ascii_case(name))
+}
+
+/// Positions of the columns that `--key` names.
+///
+/// # Errors
+/// `Usage` naming the columns there are.
+pub fn key_columns(names: &[String], key: &[String], option: &str) -> Result<Vec<usize>, Error> {
+    let mut columns = Vec::new();
+    for name in key {
+        let Some(index) = find(names, name) else {
+            let names: Vec<String> = names.iter().take(40).map(|name| format!("\"{name}\"")).collect();
+            return Err(Error::usage(format!("{option} names \"{name}\", which is no column; the columns are {}", names.join(", "))));
+        };
+        if columns.contains(&index) {
+            return Err(Error::usage(format!("{option} names \"{name}\" twice")));
+        }
+        columns.push(index);
+    }
+    Ok(columns)
+}
+
+/// The type each column is declared with, if it is.
+///
+/// # Errors
+/// `Usage` when `--types` names a column that is not there.
+pub fn declared_types(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
+    let mut types = vec![options.all_text.then_some(ColumnType::Text); names.len()];
+    for (name, column_type) in &options.types {
+        let index = key_columns(names, std::slice::from_ref(name), "--types")?;
+        types[index[0]] = Some(*column_type);
+    }
+    Ok(types)
+}
+
+/// Plans a table that the load creates. `facts` come from inference, or from the head where every type is declared.
+///
+/// # Errors
+/// `Usage` when `--key` names no column.
+pub fn plan_new_table(
+    table: String,
+    heads: &[Head],
+    sources: Vec<Vec<u32>>,
+    facts: &Facts,
+    options: &LoadOptions,
+) -> Result<TablePlan, Error> {
+    let names = &heads[0].names;
+    let declared = declared_types(names, options)?;
+    let key_columns = key_columns(names, &options.key, "--key")?;
+    let column = |(index, name): (usize, &String)| Column {
+        name: name.clone(),
+        column_type: declared[index].unwrap_or_else(|| facts.column_type(index)),
+        not_null: false,
+    };
+    let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
+    let row_id_column = match key_columns[..] {
+        [index] if columns[index].column_type == ColumnType::Integer && ascending(facts) => Some(index),
+        _ => None,
+    };
+    let dedup = match (key_columns.is_empty(), row_id_column) {
+        (true, _) => DedupPlan::Database,
+        (false, Some(_)) => DedupPlan::Ascending { last: None },
+        (false, None) => DedupPlan::Filter,
+    };
+    Ok(TablePlan {
+        table,
+        create: true,
+        columns,
+        row_id_column,
+        row_ids: if row_id_column.is_some() { RowIds::Key } else { RowIds::Ordinal { base: 0 } },
+        build_key_index: dedup == DedupPlan::Filter,
+        key_columns,
+        dedup,
+        sources,
+        notices: Vec::new(),
+    })
+}
+
+/// Whether the key column's integers ascend well enough, and are never NULL, to be row ids.
+fn ascending(facts: &Facts) -> bool {
+    facts.key_order().is_some_and(|order| order.nulls == 0 && order.breaks * 100 <= order.values * ASCENDING_BREAKS_PERCENT)
+}
+
+/// Plans a load into a table that exists. Columns are matched by name, or by position where the input has no header.
+///
+/// # Errors
+/// `Schema` with every mismatch, `Usage` when `--key` names no column.
+pub fn plan_existing_table(
+    info: &TableInfo,
+    heads: &[Head],
+    sources: Vec<Vec<u32>>,
+    facts: &Facts,
+    options: &LoadOptions,
+) -> Result<TablePlan, Error> {
+    let names = &heads[0].names;
+    let mut problems = Vec::new();
+    let mut columns = Vec::new();
+    let mut table_indices = Vec::new();
+    for (field, name) in names.iter().enumerate() {
+        let found = if options.header {
+            info.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+        } else {
+            Some(field).filter(|&index| index < info.columns.len())
+        };
+        match found {
+            Some(index) if info.columns[index].generated => {
+                problems.push(format!("column \"{name}\" is generated by the table and cannot be loaded"));
+            }
+            Some(index) => {
+                let column = &info.columns[index];
+                let name = column.name.clone();
+                columns.push(Column { name, column_type: column.column_type, not_null: column.not_null });
+                table_indices.push(index);
+            }
+            None => problems.push(format!("the table has no column \"{name}\"")),
+        }
+    }
+    for (index, column) in info.columns.iter().enumerate() {
+        let needed = column.not_null && !column.has_default && !column.generated && info.row_id_column != Some(index);
+        if needed && !table_indices.contains(&index) {
+            problems.push(format!("column \"{}\" must not be NULL and the input does not have it", column.name));
+        }
+    }
+    if !problems.is_empty() {
+        let problems = problems.join("\n  ");
+        return Err(Error::schema(format!("table \"{}\" does not fit the input; nothing was loaded:\n  {problems}", info.name)));
+    }
+    let mut notices = Vec::new();
+    if !options.types.is_empty() || options.all_text {
+        notices.push(format!("table \"{}\" exists: its own column types are used, not --types or --text", info.name));
+    }
+    let loaded_names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
+    let key_columns = key_columns(&loaded_names, &options.key, "--key")?;
+    let row_id_column = info.row_id_column.and_then(|index| table_indices.iter().position(|&other| other == index));
+    let key_is_row_id = row_id_column.is_some() && key_columns.iter().all(|&index| Some(index) == row_id_column);
+    let covered = key_columns.is_empty() || key_is_row_id || has_unique_index(info, &key_columns, &table_indices);
+    let dedup = match row_id_column {
+        Some(_) if key_is_row_id && ascending(facts) && info.unique_keys.is_empty() => {
+            DedupPlan::Ascending { last: info.max_row_id }
+        }
+        _ if covered || !info.is_empty || info.without_rowid || row_id_column.is_some() => DedupPlan::Database,
+        _ => DedupPlan::Filter,
+    };
+    Ok(TablePlan {
+        table: info.name.clone(),
+        create: false,
+        row_ids: match (info.without_rowid, row_id_column) {
+            (true, _) => RowIds::None,
+            (false, Some(_)) => RowIds::Key,
+            (false, None) => RowIds::Ordinal { base: info.max_row_id.unwrap_or(0).max(0) },
+        },
+        columns,
+        row_id_column,
+        build_key_index: !covered,
+        key_columns,
+        dedup,
+        sources,
+        notices,
+    })
+}
+
+fn has_unique_index(info: &TableInfo, key_columns: &[usize], table_indices: &[usize]) -> bool {
+    let mut key: Vec<usize> = key_columns.iter().map(|&index| table_indices[index]).collect();
+    key.sort_unstable();
+    info.unique_keys.iter().any(|unique| {
+        let mut columns = unique.columns.clone();
+        columns.sort_unstable();
+        columns == key
+    })
+}

@@ -1,0 +1,439 @@
+//! Rows and rejects of one block after another into batches, each committed whole.
+//!
+//! Comes in: blocks in input order with their suspects. Goes out: rows in the table, rejects in the dead-letter file, suspects in
+//! their spool. The order at each batch edge: dead letters and suspects reach the disk, then the rows are committed, so a
+//! committed row is never without the rejects that came before it. Batch edges lie at multiples of `batch_rows` records: they
+//! depend on the input alone.
+
+use std::path::PathBuf;
+
+use crate::error::Error;
+use crate::options::ErrorLimit;
+use crate::pipeline::{Block, Flow, LinePiece};
+use crate::position::{ByteRange, Position};
+use crate::reject::{DeadLetters, FirstRecord, Reject, RejectCode, RejectReason, SuspectSpool};
+use crate::rows::{RowBlock, RowMeta};
+use crate::write::direct::DirectWriter;
+use crate::write::sql::SqlWriter;
+use crate::write::{Origins, RowOutcome};
+
+/// Records before a percentage limit is looked at: one bad record among the first ten is no sign of a bad file.
+const PERCENT_FROM_RECORDS: u64 = 1000;
+
+/// Where a block or a line stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    pub file_index: u32,
+    /// Physical line of the first byte, 1-based.
+    pub line: u64,
+    /// Number within the input of the first record, 1-based.
+    pub record: u64,
+    /// Number within the load of the first record, 1-based.
+    pub ordinal: u64,
+}
+
+/// A block on its way to the database.
+#[derive(Debug)]
+pub struct Incoming {
+    pub block: Block<RowBlock>,
+    pub place: Place,
+    /// Row indices that may repeat a key, ascending.
+    pub suspects: Vec<u32>,
+}
+
+/// Where rows go.
+#[derive(Debug)]
+pub enum Sink<'d> {
+    Sql(SqlWriter<'d>),
+    Direct(Box<DirectWriter>),
+}
+
+impl Sink<'_> {
+    fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        match self {
+            Sink::Sql(writer) => writer.insert(row_id, record),
+            Sink::Direct(writer) => {
+                let row_id = row_id.ok_or_else(|| Error::internal("a row without a row id on the direct path"))?;
+                writer.append(row_id, record)?;
+                Ok(RowOutcome::Inserted)
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        match self {
+            Sink::Sql(writer) => writer.begin(),
+            Sink::Direct(_) => Ok(()),
+        }
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        match self {
+            Sink::Sql(writer) => writer.commit(),
+            Sink::Direct(writer) => writer.commit(&mut |_| Ok(())),
+        }
+    }
+}
+
+/// How a row gets its row id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowIds {
+    /// `base` plus the record's number in the load.
+    Ordinal { base: i64 },
+    /// The key itself.
+    Key,
+    /// None: the table is WITHOUT ROWID.
+    None,
+}
+
+/// What has been counted so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub records: u64,
+    pub loaded: u64,
+    /// By [`RejectCode::index`].
+    pub rejected: [u64; RejectCode::ALL.len()],
+    /// Rows that wait to be settled.
+    pub suspects: u64,
+    pub batches: u64,
+}
+
+impl Counts {
+    /// Rejects of every code.
+    pub fn all_rejects(&self) -> u64 {
+        self.rejected.iter().sum()
+    }
+}
+
+/// What a [`BatchWriter`] needs to know about the load.
+#[derive(Debug)]
+pub struct BatchSettings {
+    pub inputs: Vec<PathBuf>,
+    /// Column names by field, for each input.
+    pub field_names: Vec<Vec<String>>,
+    pub row_ids: RowIds,
+    pub batch_rows: u64,
+    pub max_errors: Option<ErrorLimit>,
+    pub max_record_bytes: u64,
+    pub line_ends: Vec<u8>,
+    pub origins: Origins,
+}
+
+/// Writes blocks in batches.
+#[derive(Debug)]
+pub struct BatchWriter<'d> {
+    sink: Sink<'d>,
+    letters: DeadLetters,
+    spool: SuspectSpool,
+    settings: BatchSettings,
+    counts: Counts,
+    /// Records of the open batch.
+    batch_records: u64,
+    in_batch: bool,
+    /// CRs at the end of the last piece of a line: part of its end only if nothing follows them.
+    pending_crs: usize,
+    long_line: LongLine,
+}
+
+/// A physical line longer than the record limit, while its pieces arrive.
+#[derive(Debug, Default)]
+struct LongLine {
+    offset_bytes: u64,
+    length_bytes: u64,
+}
+
+/// Counts line ends up to a place that only moves forward.
+struct LineCursor<'a> {
+    bytes: &'a [u8],
+    line_end: u8,
+    at: usize,
+    line: u64,
+}
+
+impl LineCursor<'_> {
+    fn line_at(&mut self, offset: u32) -> u64 {
+        let offset = offset as usize;
+        self.line += memchr::memchr_iter(self.line_end, &self.bytes[self.at..offset]).count() as u64;
+        self.at = offset;
+        self.line
+    }
+}
+
+impl<'d> BatchWriter<'d> {
+    pub fn new(sink: Sink<'d>, letters: DeadLetters, spool: SuspectSpool, settings: BatchSettings) -> Self {
+        BatchWriter {
+            sink,
+            letters,
+            spool,
+            settings,
+            counts: Counts::default(),
+            batch_records: 0,
+            in_batch: false,
+            pending_crs: 0,
+            long_line: LongLine::default(),
+        }
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Where each input's records begin in the numbering of the load.
+    pub fn origins(&mut self) -> &mut Origins {
+        &mut self.settings.origins
+    }
+
+    /// Ends the load: the parts that settlement goes on with.
+    pub fn into_parts(self) -> (Sink<'d>, DeadLetters, SuspectSpool, Counts, BatchSettings) {
+        (self.sink, self.letters, self.spool, self.counts, self.settings)
+    }
+
+    /// Writes a block; `Stop` once the error limit is passed, with everything up to the record that passed it written.
+    pub fn write_block(&mut self, incoming: &Incoming) -> Result<Flow, Error> {
+        let Incoming { block, place, suspects } = incoming;
+        let rows = &block.output;
+        let mut lines = LineCursor {
+            bytes: block.bytes(),
+            line_end: self.settings.line_ends[place.file_index as usize],
+            at: 0,
+            line: place.line,
+        };
+        let mut done_rows = 0;
+        let mut done_records = 0;
+        let mut suspects = suspects.as_slice();
+        let mut rejects = rows.rejects.iter().peekable();
+        while done_records < rows.record_count {
+            self.begin()?;
+            let room = self.settings.batch_rows - self.batch_records;
+            let edge = (u64::from(rows.record_count - done_records).min(room)) as u32 + done_records;
+            // Rows up to the next reject or the batch edge, whichever comes first.
+            let until = rejects.peek().map_or(edge, |reject| reject.record_index.min(edge));
+            let end = done_rows + rows.rows[done_rows..].partition_point(|row| row.record_index < until);
+            let span = RowSpan { incoming, start: done_rows, end };
+            if self.write_rows(span, &mut suspects, &mut lines)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+            done_rows = end;
+            self.count_records(until - done_records);
+            done_records = until;
+            if until < edge
+                && let Some(reject) = rejects.next()
+            {
+                let position = self.position(incoming, reject.record_index, reject.source, &mut lines);
+                self.count_records(1);
+                done_records += 1;
+                let value = reject.value.of(block.bytes());
+                self.reject(&position, reject.column, &reject.reason, value, reject.source.of(block.bytes()))?;
+                if self.past_limit(place.ordinal + u64::from(reject.record_index)) {
+                    self.commit()?;
+                    return Ok(Flow::Stop);
+                }
+            }
+            if self.batch_records == self.settings.batch_rows {
+                self.commit()?;
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn write_rows(&mut self, span: RowSpan<'_>, suspects: &mut &[u32], lines: &mut LineCursor<'_>) -> Result<Flow, Error> {
+        let RowSpan { incoming, start, end } = span;
+        let rows = &incoming.block.output;
+        for row_index in start..end {
+            let row = &rows.rows[row_index];
+            let ordinal = incoming.place.ordinal + u64::from(row.record_index);
+            let row_id = match self.settings.row_ids {
+                RowIds::Ordinal { base } => Some(base + ordinal as i64),
+                RowIds::Key => Some(rows.integer_keys[row_index]),
+                RowIds::None => None,
+            };
+            let record = rows.record(row_index);
+            if suspects.first() == Some(&(row_index as u32)) {
+                *suspects = &suspects[1..];
+                let position = self.position(incoming, row.record_index, row.source, lines);
+                let raw = row.source.of(incoming.block.bytes());
+                self.spool.append(row_id.unwrap_or(0), ordinal, &position, self.letters.len_bytes(), record, raw)?;
+                self.counts.suspects += 1;
+                continue;
+            }
+            match self.sink.insert(row_id, record)? {
+                RowOutcome::Inserted => self.counts.loaded += 1,
+                outcome => {
+                    self.refused(incoming, row, outcome, lines)?;
+                    if self.past_limit(ordinal) {
+                        self.count_records(row.record_index + 1 - self.block_records_done(incoming));
+                        self.commit()?;
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Records of the block that are counted already.
+    fn block_records_done(&self, incoming: &Incoming) -> u32 {
+        (self.counts.records + 1 - incoming.place.ordinal) as u32
+    }
+
+    /// A row that the database refused becomes a reject.
+    fn refused(
+        &mut self,
+        incoming: &Incoming,
+        row: &RowMeta,
+        outcome: RowOutcome,
+        lines: &mut LineCursor<'_>,
+    ) -> Result<(), Error> {
+        let reason = match outcome {
+            RowOutcome::Duplicate { row_id } => {
+                let first = match self.settings.row_ids {
+                    RowIds::Ordinal { base } => self.settings.origins.first_record(base, row_id),
+                    RowIds::Key | RowIds::None => FirstRecord::Existing,
+                };
+                RejectReason::DuplicateKey { first }
+            }
+            RowOutcome::Refused { message } => RejectReason::ConstraintFailed { message },
+            RowOutcome::Inserted => return Ok(()),
+        };
+        let position = self.position(incoming, row.record_index, row.source, lines);
+        self.reject(&position, 0, &reason, b"", row.source.of(incoming.block.bytes()))
+    }
+
+    fn position(&self, incoming: &Incoming, index: u32, source: ByteRange, lines: &mut LineCursor<'_>) -> Position {
+        let line = lines.line_at(source.start);
+        Position {
+            file_index: incoming.place.file_index,
+            line,
+            line_end: lines.line_at(source.end),
+            record: incoming.place.record + u64::from(index),
+            offset_bytes: incoming.block.start_bytes + u64::from(source.start),
+            length_bytes: u64::from(source.len()),
+        }
+    }
+
+    fn reject(
+        &mut self,
+        position: &Position,
+        column: u32,
+        reason: &RejectReason,
+        value: &[u8],
+        raw: &[u8],
+    ) -> Result<(), Error> {
+        let file_index = position.file_index as usize;
+        let names = &self.settings.field_names[file_index];
+        self.letters.append(&Reject {
+            file: &self.settings.inputs[file_index],
+            position,
+            column,
+            column_name: column.checked_sub(1).and_then(|index| names.get(index as usize)).map(String::as_str),
+            reason,
+            value,
+            raw,
+        })?;
+        self.counts.rejected[reason.code().index()] += 1;
+        Ok(())
+    }
+
+    /// Whether the rejects so far, with `ordinal` records read, are more than the load may have.
+    fn past_limit(&self, ordinal: u64) -> bool {
+        match self.settings.max_errors {
+            None => false,
+            Some(ErrorLimit::Count(limit)) => self.counts.all_rejects() > limit,
+            Some(ErrorLimit::Percent(percent)) => {
+                ordinal >= PERCENT_FROM_RECORDS && self.counts.all_rejects() as f64 * 100.0 > percent * ordinal as f64
+            }
+        }
+    }
+
+    /// Takes a piece of a line that is too long for a record; `Stop` as in [`BatchWriter::write_block`].
+    pub fn write_line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<Flow, Error> {
+        let line_end = self.settings.line_ends[place.file_index as usize];
+        if piece.first {
+            self.begin()?;
+            self.letters.begin_large()?;
+            self.pending_crs = 0;
+            self.long_line = LongLine { offset_bytes: piece.start_bytes(), length_bytes: 0 };
+        }
+        let mut bytes = piece.bytes();
+        if piece.last {
+            bytes = bytes.strip_suffix(&[line_end]).unwrap_or(bytes);
+        }
+        let trimmed = if line_end == b'\n' { trailing_crs(bytes) } else { 0 };
+        let body = &bytes[..bytes.len() - trimmed];
+        if body.is_empty() {
+            self.pending_crs += trimmed;
+        } else {
+            for _ in 0..std::mem::replace(&mut self.pending_crs, trimmed) {
+                self.letters.large_piece(b"\r")?;
+                self.long_line.length_bytes += 1;
+            }
+            self.letters.large_piece(body)?;
+            self.long_line.length_bytes += body.len() as u64;
+        }
+        if !piece.last {
+            return Ok(Flow::Continue);
+        }
+        let position = Position {
+            file_index: place.file_index,
+            line: place.line,
+            line_end: place.line,
+            record: place.record,
+            offset_bytes: self.long_line.offset_bytes,
+            length_bytes: self.long_line.length_bytes,
+        };
+        let reason = RejectReason::RecordTooLarge { limit_bytes: self.settings.max_record_bytes };
+        self.letters.end_large(&Reject {
+            file: &self.settings.inputs[place.file_index as usize],
+            position: &position,
+            column: 0,
+            column_name: None,
+            reason: &reason,
+            value: b"",
+            raw: b"",
+        })?;
+        self.counts.rejected[reason.code().index()] += 1;
+        self.count_records(1);
+        let stop = self.past_limit(place.ordinal);
+        if stop || self.batch_records == self.settings.batch_rows {
+            self.commit()?;
+        }
+        Ok(if stop { Flow::Stop } else { Flow::Continue })
+    }
+
+    fn count_records(&mut self, records: u32) {
+        self.batch_records += u64::from(records);
+        self.counts.records += u64::from(records);
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        if !self.in_batch {
+            self.sink.begin()?;
+            self.in_batch = true;
+        }
+        Ok(())
+    }
+
+    /// Commits what has been written since the last commit.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        if self.in_batch {
+            self.letters.sync()?;
+            self.spool.sync()?;
+            self.sink.commit()?;
+            self.in_batch = false;
+            self.counts.batches += 1;
+        }
+        self.batch_records = 0;
+        Ok(())
+    }
+}
+
+/// Some rows of a block.
+struct RowSpan<'a> {
+    incoming: &'a Incoming,
+    start: usize,
+    end: usize,
+}
+
+fn trailing_crs(bytes: &[u8]) -> usize {
+    bytes.iter().rev().take_while(|&&byte| byte == b'\r').count()
+}
