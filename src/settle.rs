@@ -22,19 +22,26 @@ pub struct Settled {
     pub refused: u64,
 }
 
-/// Settles every suspect of `spool` and merges the duplicates into the dead-letter file.
-///
-/// # Errors
-/// `Io`, `Database` or `DatabaseBusy`, as any write.
-pub fn settle(
-    writer: &mut SqlWriter<'_>,
-    letters: DeadLetters,
-    spool: SuspectSpool,
-    dedup: &Dedup,
-    settings: &BatchSettings,
-    counts: &mut Counts,
-    observer: &dyn Observer,
-) -> Result<Settled, Error> {
+/// What settlement needs to know about the load.
+pub struct Settlement<'a> {
+    pub dedup: &'a Dedup,
+    pub settings: &'a BatchSettings,
+    pub observer: &'a dyn Observer,
+}
+
+impl Settlement<'_> {
+    /// Settles every suspect of `spool` and merges the duplicates into the dead-letter file.
+    ///
+    /// # Errors
+    /// `Io`, `Database` or `DatabaseBusy`, as any write.
+    pub fn settle(
+        &self,
+        writer: &mut SqlWriter<'_>,
+        letters: DeadLetters,
+        spool: SuspectSpool,
+        counts: &mut Counts,
+    ) -> Result<Settled, Error> {
+        let Settlement { dedup, settings, observer } = *self;
     let mut settled = Settled::default();
     if spool.is_empty() {
         return Ok(settled);
@@ -92,6 +99,7 @@ pub fn settle(
     merge.finish()?;
     spool.remove()?;
     Ok(settled)
+    }
 }
 
 /// Finds the record that a key came first in.
