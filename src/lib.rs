@@ -1,6 +1,7 @@
 //! rowmill loads huge local CSV files into SQLite in one shot.
 
 pub mod position;
+pub mod escape;
 pub mod error;
 pub mod options;
 pub mod schema;

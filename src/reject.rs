@@ -1,6 +1,22 @@
 //! Records that are not loaded, and the dead-letter file that keeps them.
 
+mod append_file;
+mod dead_letters;
+mod merge;
+mod message;
+mod output;
+mod suspects;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
+
+pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
+pub use self::merge::DuplicateMerge;
+pub use self::message::Message;
+pub use self::output::check_outputs;
+pub(crate) use self::output::{folder_of, sync_folder};
+pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};
 
 use crate::position::ByteRange;
 use crate::schema::ColumnType;

@@ -1,10 +1,30 @@
 //! What a load did: counts that must add up, times, sizes, and why it took the path it took.
 
-use std::path::PathBuf;
+mod summary;
+
+use std::fs::{self, File, Permissions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::reject::RejectCode;
+use crate::error::Error;
+use crate::escape::escaped;
+use crate::options::LoadOptions;
+use crate::reject::{RejectCode, folder_of, sync_folder};
+
+pub use self::summary::{Summary, bytes, grouped};
+
+/// Exit code of a load that was complete, with rejects or duplicates.
+const EXIT_REJECTS: u8 = 2;
+/// Exit code of a load that stopped at `--max-errors`.
+const EXIT_ERROR_LIMIT: u8 = 3;
+/// Added to a signal's number to make the exit code, as shells do.
+const EXIT_SIGNAL_BASE: u8 = 128;
+/// Exit code of a load that ended without saying how: a defect.
+const EXIT_INTERNAL: u8 = 70;
 
 /// How a load ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -56,6 +76,7 @@ pub struct FilterReport {
 /// One input of the load.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct InputReport {
+    #[serde(serialize_with = "serialize_path")]
     pub path: PathBuf,
     pub bytes: u64,
     /// Whether it was mapped (`false`: streamed).
@@ -83,8 +104,11 @@ pub struct LoadReport {
     pub signal: Option<i32>,
     /// What went wrong, when `outcome` is `failed`.
     pub error: Option<String>,
+    #[serde(serialize_with = "serialize_path")]
     pub database: PathBuf,
+    /// Empty until the table's name is known.
     pub table: String,
+    #[serde(serialize_with = "serialize_path")]
     pub errors_file: PathBuf,
     pub inputs: Vec<InputReport>,
     /// Records read: `loaded + rejected + duplicates`.
@@ -106,7 +130,7 @@ pub struct LoadReport {
     pub peak_rss_bytes: u64,
     pub memory: MemorySplit,
     pub filter: Option<FilterReport>,
-    /// `sql` or `direct`.
+    /// `sql` or `direct`; `undecided` in a load that failed before it came to that.
     pub write_path: &'static str,
     pub write_path_reason: String,
     pub batches: u64,
@@ -119,6 +143,286 @@ pub struct LoadReport {
     pub sqlite_version: String,
 }
 
+impl LoadReport {
+    /// The report of a load that has done nothing yet: failed, until it says otherwise.
+    pub fn new(database: &Path, inputs: &[PathBuf], options: &LoadOptions) -> Self {
+        let inputs = inputs
+            .iter()
+            .map(|path| InputReport {
+                path: path.clone(),
+                ..InputReport::default()
+            })
+            .collect();
+        LoadReport {
+            outcome: Outcome::Failed,
+            exit_code: EXIT_INTERNAL,
+            signal: None,
+            error: None,
+            database: database.to_owned(),
+            table: options.table.clone().unwrap_or_default(),
+            errors_file: options.errors.clone(),
+            inputs,
+            records: 0,
+            loaded: 0,
+            rejected: 0,
+            duplicates: 0,
+            identity_holds: false,
+            by_code: Vec::new(),
+            bytes: 0,
+            elapsed_ms: 0.0,
+            rows_per_second: 0.0,
+            stages: Vec::new(),
+            peak_rss_bytes: 0,
+            memory: MemorySplit {
+                budget_bytes: options.memory_bytes,
+                ..MemorySplit::default()
+            },
+            filter: None,
+            write_path: "undecided",
+            write_path_reason: String::new(),
+            batches: 0,
+            batch_rows: options.batch_rows,
+            threads: options.threads,
+            delimiter: char::from(options.delimiter),
+            quote: options.quote.map(char::from),
+            columns: Vec::new(),
+            key: options.key.clone(),
+            sqlite_version: String::new(),
+        }
+    }
+
+    /// Every record was read. Called once the counts are final: they decide the exit code.
+    pub fn complete(&mut self) {
+        self.outcome = Outcome::Complete;
+        self.exit_code = if self.rejected + self.duplicates == 0 {
+            0
+        } else {
+            EXIT_REJECTS
+        };
+    }
+
+    /// More records were rejected than `--max-errors` allows.
+    pub fn stop_at_error_limit(&mut self) {
+        self.outcome = Outcome::ErrorLimit;
+        self.exit_code = EXIT_ERROR_LIMIT;
+    }
+
+    /// The load drained and stopped because of `signal`.
+    pub fn interrupt(&mut self, signal: i32) {
+        self.outcome = Outcome::Interrupted;
+        self.signal = Some(signal);
+        self.exit_code = u8::try_from(signal).map_or(EXIT_INTERNAL, |signal| EXIT_SIGNAL_BASE.saturating_add(signal));
+    }
+
+    /// The load ended in `error`.
+    pub fn fail(&mut self, error: &Error) {
+        self.outcome = Outcome::Failed;
+        self.exit_code = error.exit_code();
+        self.error = Some(error.to_string());
+    }
+
+    /// Sets the wall time, and the rate and the peak memory with it.
+    pub fn measure(&mut self, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f64();
+        self.elapsed_ms = seconds * 1e3;
+        self.rows_per_second = if seconds > 0.0 {
+            self.loaded as f64 / seconds
+        } else {
+            0.0
+        };
+        self.peak_rss_bytes = peak_rss_bytes();
+    }
+
+    /// Adds to the count of one code, keeping [`by_code`](Self::by_code) in the order of [`RejectCode::ALL`].
+    pub fn add_code(&mut self, code: RejectCode, count: u64) {
+        match self.by_code.binary_search_by_key(&code, |(code, _)| *code) {
+            Ok(index) => self.by_code[index].1 += count,
+            Err(index) if count > 0 => self.by_code.insert(index, (code, count)),
+            Err(_) => {}
+        }
+    }
+
+    /// The report for people, a few short lines; `verbose` adds stages, memory and filter. Safe to show on a terminal.
+    pub fn summary(&self, verbose: bool) -> Summary<'_> {
+        Summary { report: self, verbose }
+    }
+
+    /// Writes the report as JSON. A regular file is replaced in one step, never half-written; a pipe or a device such as
+    /// `/dev/stdout` is written to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created,
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be written.
+    pub fn write_json(&self, path: &Path) -> Result<(), Error> {
+        let refuse = |why: &str| Error::create(path, format!("{why}; name another file with --report"));
+        match path.metadata() {
+            Ok(metadata) if metadata.is_dir() => return Err(refuse("it is a folder")),
+            Ok(metadata) if !metadata.is_file() => {
+                let opened = File::options()
+                    .write(true)
+                    .open(path)
+                    .map_err(|error| refuse(&error.to_string()))?;
+                return self
+                    .put_json(&opened)
+                    .map_err(|error| Error::io("writing", path, error));
+            }
+            _ => {}
+        }
+        // Through a link the file that it leads to is replaced, not the link.
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        // What any program's new file gets: the umask takes away what the user does not want.
+        let mut builder = tempfile::Builder::new();
+        let created = builder
+            .permissions(Permissions::from_mode(0o666))
+            .prefix(".rowmill-report")
+            .tempfile_in(folder_of(&target));
+        let file = created.map_err(|error| refuse(&error.to_string()))?;
+        let written = self.put_json(file.as_file()).and_then(|()| file.as_file().sync_data());
+        written.map_err(|error| Error::io("writing", path, error))?;
+        file.persist(&target)
+            .map_err(|error| Error::io("replacing", path, error.error))?;
+        sync_folder(&target)
+    }
+
+    fn put_json(&self, file: &File) -> std::io::Result<()> {
+        let mut out = BufWriter::new(file);
+        serde_json::to_writer_pretty(&mut out, self)?;
+        out.write_all(b"\n")?;
+        out.flush()
+    }
+}
+
+/// Peak resident set of this process (VmHWM), mapped pages included, in bytes; 0 where the system does not tell.
+///
+/// Source: proc_pid_status(5).
+pub fn peak_rss_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let field = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = field.and_then(|field| field.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kibibytes.unwrap_or(0) * 1024
+}
+
+/// JSON is UTF-8 and paths need not be: bytes that are not become `\xhh`.
+fn serialize_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    match path.to_str() {
+        Some(text) => serializer.serialize_str(text),
+        None => serializer.collect_str(&escaped(path.as_os_str().as_encoded_bytes())),
+    }
+}
+
 fn serialize_codes<S: serde::Serializer>(codes: &[(RejectCode, u64)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(codes.iter().map(|(code, count)| (code.as_str(), count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use std::os::unix::ffi::OsStringExt;
+    use std::os::unix::fs::MetadataExt;
+
+    pub(super) fn sample() -> LoadReport {
+        let mut report = LoadReport::new(Path::new("people.db"), &["people.csv".into()], &LoadOptions::default());
+        report.table = "people".to_owned();
+        report.records = 5_000_000;
+        report.loaded = 4_850_000;
+        report.rejected = 50_000;
+        report.duplicates = 100_000;
+        report.identity_holds = true;
+        report.add_code(RejectCode::DuplicateKey, 100_000);
+        report.add_code(RejectCode::TypeError, 30_000);
+        report.add_code(RejectCode::MissingColumns, 20_000);
+        report.bytes = 1_050_000_000;
+        report.write_path = "direct";
+        report.complete();
+        report
+    }
+
+    #[test]
+    fn the_exit_code_says_how_the_load_ended() {
+        let mut report = sample();
+        assert_eq!((report.outcome, report.exit_code), (Outcome::Complete, 2));
+        report.rejected = 0;
+        report.complete();
+        assert_eq!(report.exit_code, 2, "duplicates are rejects");
+        report.duplicates = 0;
+        report.complete();
+        assert_eq!(report.exit_code, 0);
+        report.stop_at_error_limit();
+        assert_eq!((report.outcome, report.exit_code), (Outcome::ErrorLimit, 3));
+        for (signal, exit_code) in [(2, 130), (15, 143), (1, 129)] {
+            report.interrupt(signal);
+            assert_eq!(
+                (report.outcome, report.exit_code, report.signal),
+                (Outcome::Interrupted, exit_code, Some(signal))
+            );
+        }
+        report.fail(&Error::new(ErrorKind::DatabaseBusy {
+            path: "x.db".into(),
+            message: "busy".to_owned(),
+        }));
+        assert_eq!((report.outcome, report.exit_code), (Outcome::Failed, 75));
+        assert!(report.error.as_ref().is_some_and(|error| error.contains("x.db")));
+    }
+
+    #[test]
+    fn a_new_report_is_a_failed_one() {
+        let report = LoadReport::new(Path::new("a.db"), &[], &LoadOptions::default());
+        assert_eq!((report.outcome, report.exit_code), (Outcome::Failed, 70));
+    }
+
+    #[test]
+    fn codes_are_kept_in_order_and_zero_is_left_out() {
+        let mut report = sample();
+        report.add_code(RejectCode::NulByte, 0);
+        report.add_code(RejectCode::TypeError, 1);
+        let expected = [
+            (RejectCode::MissingColumns, 20_000),
+            (RejectCode::TypeError, 30_001),
+            (RejectCode::DuplicateKey, 100_000),
+        ];
+        assert_eq!(report.by_code, expected);
+    }
+
+    #[test]
+    fn the_json_replaces_the_file_in_one_step_with_ordinary_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        fs::write(&path, "old").unwrap();
+        let plain_mode = path.metadata().unwrap().mode();
+        let mut report = sample();
+        report.database = PathBuf::from(std::ffi::OsString::from_vec(b"a\xff.db".to_vec()));
+        report.write_json(&path).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        assert_eq!(json["outcome"], "complete");
+        assert_eq!(json["database"], "a\\xff.db");
+        assert_eq!(json["by_code"]["type_error"], 30_000);
+        assert_eq!(json["records"], 5_000_000);
+        assert_eq!(path.metadata().unwrap().mode(), plain_mode);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_report_goes_through_a_link_and_never_replaces_a_device_or_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink(at("real.json"), at("link.json")).unwrap();
+        fs::write(at("real.json"), "").unwrap();
+        sample().write_json(&at("link.json")).unwrap();
+        assert!(at("link.json").is_symlink());
+        assert!(fs::read_to_string(at("real.json")).unwrap().ends_with("}\n"));
+        std::os::unix::fs::symlink("/dev/null", at("null")).unwrap();
+        sample().write_json(&at("null")).unwrap();
+        assert!(at("null").is_symlink());
+        assert_eq!(sample().write_json(folder.path()).unwrap_err().exit_code(), 73);
+        assert_eq!(
+            sample().write_json(&at("none/report.json")).unwrap_err().exit_code(),
+            73
+        );
+    }
+
+    #[test]
+    fn peak_memory_is_known_and_plausible() {
+        assert!(peak_rss_bytes() > 1 << 20);
+    }
 }

@@ -1,0 +1,279 @@
+//! `errors.csv`: one line per reject, itself valid CSV, with the record's raw bytes.
+//!
+//! Comes in: rejects in input order. Goes out: a file that is appended to through a buffer of fixed size, whatever the size of a
+//! record. Never: a changed byte in `value` or `raw` (invalid UTF-8, NULs and line ends stand as they were; only a quote is doubled,
+//! as CSV asks). The hard part: a record too large to hold in memory, whose end, and with it its length and last line, is known
+//! only after its bytes have gone by; they wait in an unnamed temporary file.
+
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, Write as _};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+use crate::position::Position;
+use crate::reject::append_file::AppendFile;
+use crate::reject::output::{self, BUFFER_BYTES};
+use crate::reject::{FirstRecord, RejectReason};
+
+/// The first line of every dead-letter file.
+pub const HEADER: &str = "file,line,line_end,record,byte_offset,byte_length,column,code,message,value,first_record,raw";
+
+/// The field at fault, as the `column` of a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnLabel<'a> {
+    /// No single field is at fault: the column is left empty.
+    None,
+    /// A column's name, or the comma-separated names of a composite key.
+    Name(&'a str),
+    /// The number, 1-based, of a field that has no name.
+    Number(u32),
+}
+
+/// One line of the dead-letter file, before it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct DeadLetter<'a> {
+    pub position: Position,
+    pub column: ColumnLabel<'a>,
+    pub reason: &'a RejectReason,
+    /// The raw bytes of the field at fault; empty when no single field is.
+    pub value: &'a [u8],
+    /// The raw bytes of the record without its line end.
+    pub raw: &'a [u8],
+}
+
+/// The dead-letter file of a running load.
+#[derive(Debug)]
+pub struct DeadLetters {
+    pub(super) out: AppendFile,
+    pub(super) lines: LineWriter,
+    /// Raw bytes of the record that is too large; made at the first one and used again.
+    spool: Option<BufWriter<File>>,
+    spooled_bytes: u64,
+    /// Whether the file's name is known to be on the disk.
+    folder_synced: bool,
+}
+
+impl DeadLetters {
+    /// Creates `path` with its header line; `inputs` are the names that [`Position::file_index`] stands for.
+    ///
+    /// A regular file that is there is replaced. A symbolic link is not followed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created, saying what to do.
+    pub fn create(path: &Path, inputs: &[PathBuf]) -> Result<Self, Error> {
+        let mut out = AppendFile::create(path, "--errors")?;
+        out.put(HEADER.as_bytes())?;
+        out.put(b"\n")?;
+        out.flush()?;
+        Ok(DeadLetters {
+            out,
+            lines: LineWriter::new(inputs),
+            spool: None,
+            spooled_bytes: 0,
+            folder_synced: false,
+        })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        self.out.path()
+    }
+
+    /// Bytes appended so far, those still buffered too: the offset at which the next line will start.
+    pub fn len_bytes(&self) -> u64 {
+        self.out.len_bytes()
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the file cannot be written.
+    pub fn append(&mut self, letter: &DeadLetter) -> Result<(), Error> {
+        self.lines.write(&mut self.out, letter)
+    }
+
+    /// Begins a record whose raw bytes come in pieces; what an earlier one left unfinished is forgotten.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when no temporary file can be made beside the dead-letter file.
+    pub fn begin_large(&mut self) -> Result<(), Error> {
+        self.spooled_bytes = 0;
+        let started = match &mut self.spool {
+            Some(spool) => spool.rewind().and_then(|()| spool.get_ref().set_len(0)),
+            None => tempfile::tempfile_in(output::folder_of(self.out.path()))
+                .map(|file| self.spool = Some(BufWriter::with_capacity(BUFFER_BYTES, file))),
+        };
+        started.map_err(|error| self.spool_error(error))
+    }
+
+    /// Takes the next raw bytes of the record that [`begin_large`](Self::begin_large) began. Constant memory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when they cannot be set aside.
+    pub fn large_piece(&mut self, piece: &[u8]) -> Result<(), Error> {
+        let Some(spool) = &mut self.spool else {
+            return Err(Error::internal("a piece of a large record came before its beginning"));
+        };
+        spool.write_all(piece).map_err(|error| self.spool_error(error))?;
+        self.spooled_bytes += piece.len() as u64;
+        Ok(())
+    }
+
+    /// Appends the line of the record that came in pieces; `letter.raw` is not looked at.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the file cannot be written.
+    pub fn end_large(&mut self, letter: &DeadLetter) -> Result<(), Error> {
+        let Some(spool) = &mut self.spool else {
+            return Err(Error::internal("a large record ended before its beginning"));
+        };
+        spool
+            .rewind()
+            .map_err(|error| Error::io("setting aside a large record beside", self.out.path(), error))?;
+        self.lines.begin(&mut self.out, letter)?;
+        let mut raw = BufReader::with_capacity(BUFFER_BYTES, spool.get_ref()).take(self.spooled_bytes);
+        let mut piece = vec![0; BUFFER_BYTES];
+        loop {
+            let read = raw.read(&mut piece);
+            let length =
+                read.map_err(|error| Error::io("reading back a large record beside", self.out.path(), error))?;
+            if length == 0 {
+                break;
+            }
+            put_quoted_bytes(&mut self.out, &piece[..length])?;
+        }
+        self.lines.end(&mut self.out)?;
+        // The disk space is given back now, not when the next large record comes.
+        let file = spool.get_ref();
+        file.set_len(0)
+            .map_err(|error| Error::io("setting aside a large record beside", self.out.path(), error))
+    }
+
+    fn spool_error(&self, error: io::Error) -> Error {
+        Error::io("setting aside a large record beside", self.out.path(), error)
+    }
+
+    /// Hands what is buffered to the system.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the file cannot be written.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.out.flush()
+    }
+
+    /// Flushes and waits until every line is on the disk (fdatasync); the first time the file's name too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io). Then nothing is known of what reached the disk: the load must end.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.out.sync()?;
+        if !self.folder_synced {
+            output::sync_folder(self.out.path())?;
+            self.folder_synced = true;
+        }
+        Ok(())
+    }
+}
+
+/// Formats lines; shared by the file as it grows and by the merge that copies it.
+#[derive(Debug, Clone)]
+pub(super) struct LineWriter {
+    inputs: Vec<PathBuf>,
+    /// One message at a time, to learn whether it must be quoted.
+    scratch: String,
+}
+
+impl LineWriter {
+    fn new(inputs: &[PathBuf]) -> Self {
+        LineWriter {
+            inputs: inputs.to_vec(),
+            scratch: String::new(),
+        }
+    }
+
+    pub(super) fn write(&mut self, out: &mut AppendFile, letter: &DeadLetter) -> Result<(), Error> {
+        self.begin(out, letter)?;
+        put_quoted_bytes(out, letter.raw)?;
+        self.end(out)
+    }
+
+    /// Everything up to the raw bytes, their opening quote included.
+    fn begin(&mut self, out: &mut AppendFile, letter: &DeadLetter) -> Result<(), Error> {
+        let position = &letter.position;
+        let (first_record, first_file_index) = match letter.reason {
+            RejectReason::DuplicateKey {
+                first: FirstRecord::Record { file_index, record },
+            } => (Some(*record), Some(*file_index)),
+            _ => (None, None),
+        };
+        put_field(out, input_name(&self.inputs, position.file_index))?;
+        self.put_display(
+            out,
+            format_args!(
+                ",{},{},{},{},{},",
+                position.line, position.line_end, position.record, position.offset_bytes, position.length_bytes
+            ),
+        )?;
+        match letter.column {
+            ColumnLabel::None => {}
+            ColumnLabel::Name(name) => put_field(out, name.as_bytes())?,
+            ColumnLabel::Number(number) => self.put_display(out, format_args!("{number}"))?,
+        }
+        out.put(b",")?;
+        out.put(letter.reason.code().as_str().as_bytes())?;
+        out.put(b",")?;
+        let other_file = first_file_index.filter(|index| *index != position.file_index);
+        self.scratch.clear();
+        let message = letter
+            .reason
+            .message(letter.value, other_file.map(|index| input_name(&self.inputs, index)));
+        write!(self.scratch, "{message}").expect("writing to a String cannot fail");
+        put_field(out, self.scratch.as_bytes())?;
+        out.put(b",")?;
+        put_field(out, letter.value)?;
+        out.put(b",")?;
+        if let Some(record) = first_record {
+            self.put_display(out, format_args!("{record}"))?;
+        }
+        out.put(b",\"")
+    }
+
+    fn end(&self, out: &mut AppendFile) -> Result<(), Error> {
+        out.put(b"\"\n")
+    }
+
+    fn put_display(&mut self, out: &mut AppendFile, text: fmt::Arguments) -> Result<(), Error> {
+        self.scratch.clear();
+        self.scratch.write_fmt(text).expect("writing to a String cannot fail");
+        out.put(self.scratch.as_bytes())
+    }
+}
+
+fn input_name(inputs: &[PathBuf], file_index: u32) -> &[u8] {
+    inputs
+        .get(file_index as usize)
+        .map_or(b"".as_slice(), |path| path.as_os_str().as_bytes())
+}
+
+/// One field, quoted if it has to be.
+fn put_field(out: &mut AppendFile, field: &[u8]) -> Result<(), Error> {
+    let bare = memchr::memchr3(b',', b'"', b'\n', field).is_none() && memchr::memchr(b'\r', field).is_none();
+    if bare {
+        return out.put(field);
+    }
+    out.put(b"\"")?;
+    put_quoted_bytes(out, field)?;
+    out.put(b"\"")
+}
+
+/// The inside of a quoted field: every byte as it is, quotes doubled. May be called piece by piece.
+fn put_quoted_bytes(out: &mut AppendFile, mut bytes: &[u8]) -> Result<(), Error> {
+    while let Some(quote) = memchr::memchr(b'"', bytes) {
+        out.put(&bytes[..=quote])?;
+        out.put(b"\"")?;
+        bytes = &bytes[quote + 1..];
+    }
+    out.put(bytes)
+}

@@ -1,0 +1,95 @@
+//! Duplicates that are known only at the end, put into their places in the dead-letter file.
+//!
+//! Comes in: duplicates in input order, each with the offset in the file at which its line belongs. Goes out: a new file that
+//! takes the old one's name in one step, so a reader, or a power cut, meets either the whole old file or the whole new one.
+//! Nothing is parsed and memory is constant. Without a duplicate nothing is touched.
+
+use std::fs;
+
+use crate::error::Error;
+use crate::reject::append_file::AppendFile;
+use crate::reject::dead_letters::{DeadLetter, DeadLetters};
+use crate::reject::output;
+
+/// A merge under way; made by [`DeadLetters::merge_duplicates`]. Dropped before [`finish`](Self::finish) it leaves the
+/// dead-letter file as it was.
+#[derive(Debug)]
+pub struct DuplicateMerge<'a> {
+    letters: &'a mut DeadLetters,
+    /// The file that will take the dead-letter file's place; made at the first duplicate.
+    merged: Option<AppendFile>,
+    /// Bytes of the dead-letter file that have been copied.
+    copied_bytes: u64,
+}
+
+impl DeadLetters {
+    /// Begins to merge duplicates into the file. Nothing happens on the disk before the first one.
+    pub fn merge_duplicates(&mut self) -> DuplicateMerge<'_> {
+        DuplicateMerge {
+            letters: self,
+            merged: None,
+            copied_bytes: 0,
+        }
+    }
+}
+
+impl DuplicateMerge<'_> {
+    /// Puts the line of `duplicate` at `errors_offset` of the file as it was before the merge, after those that were put
+    /// there before it.
+    ///
+    /// `errors_offset` is what [`DeadLetters::len_bytes`] said when the record was met, and never less than the one before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate), [`ErrorKind::Io`](crate::ErrorKind::Io), and
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) for offsets out of order or out of the file.
+    pub fn push(&mut self, errors_offset: u64, duplicate: &DeadLetter) -> Result<(), Error> {
+        if errors_offset < self.copied_bytes || errors_offset > self.letters.len_bytes() {
+            return Err(Error::internal("the duplicates to merge are not in input order"));
+        }
+        if self.merged.is_none() {
+            self.merged = Some(self.start()?);
+        }
+        let merged = self.merged.as_mut().expect("made above");
+        merged.copy_from(&self.letters.out, self.copied_bytes, errors_offset)?;
+        self.copied_bytes = errors_offset;
+        self.letters.lines.write(merged, duplicate)
+    }
+
+    fn start(&mut self) -> Result<AppendFile, Error> {
+        let errors = &mut self.letters.out;
+        errors.flush()?;
+        let path = output::beside(errors.path(), "merging");
+        let merged = AppendFile::create(&path, "--errors")?;
+        let same_permissions = errors
+            .file()
+            .metadata()
+            .and_then(|old| merged.file().set_permissions(old.permissions()));
+        same_permissions.map_err(|error| Error::io("setting the permissions of", &path, error))?;
+        Ok(merged)
+    }
+
+    /// Puts the merged file in the dead-letter file's place, durably. Further lines can be appended afterwards.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io); the dead-letter file is then still whole, without or with all duplicates.
+    pub fn finish(mut self) -> Result<(), Error> {
+        let Some(merged) = &mut self.merged else { return Ok(()) };
+        merged.copy_from(&self.letters.out, self.copied_bytes, self.letters.out.len_bytes())?;
+        merged.sync()?;
+        let path = self.letters.path().to_owned();
+        fs::rename(merged.path(), &path).map_err(|error| Error::io("replacing", &path, error))?;
+        let mut merged = self.merged.take().expect("looked at above");
+        merged.set_path(&path);
+        self.letters.out = merged;
+        output::sync_folder(&path)
+    }
+}
+
+impl Drop for DuplicateMerge<'_> {
+    fn drop(&mut self) {
+        if let Some(merged) = &self.merged {
+            // Best effort: the load is failing already, and the next merge replaces the file.
+            let _ = fs::remove_file(merged.path());
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The `message` column of the dead-letter file: what was expected and what was found, in plain English and plain ASCII.
+
+use std::fmt;
+
+use crate::escape::excerpt;
+use crate::reject::{FirstRecord, RejectCode, RejectReason};
+use crate::schema::ColumnType;
+
+/// Characters of a value that a message quotes; the `value` column has all of it.
+const EXCERPT_CHARS: usize = 32;
+/// Characters of SQLite's own message: long enough for any constraint's name, short enough for a table cell.
+const CONSTRAINT_CHARS: usize = 400;
+/// Characters of a file name; longer than the 255 bytes that file systems allow one name.
+const FILE_NAME_CHARS: usize = 256;
+
+impl RejectReason {
+    /// The code that this reason is filed under.
+    pub const fn code(&self) -> RejectCode {
+        match self {
+            RejectReason::MissingColumns { .. } => RejectCode::MissingColumns,
+            RejectReason::TooManyColumns { .. } => RejectCode::TooManyColumns,
+            RejectReason::UnterminatedQuote => RejectCode::UnterminatedQuote,
+            RejectReason::InvalidQuote => RejectCode::InvalidQuote,
+            RejectReason::RecordTooLarge { .. } => RejectCode::RecordTooLarge,
+            RejectReason::InvalidUtf8 => RejectCode::InvalidUtf8,
+            RejectReason::NulByte => RejectCode::NulByte,
+            RejectReason::TypeError { .. } => RejectCode::TypeError,
+            RejectReason::OutOfRange { .. } => RejectCode::OutOfRange,
+            RejectReason::NullViolation => RejectCode::NullViolation,
+            RejectReason::DuplicateKey { .. } => RejectCode::DuplicateKey,
+            RejectReason::ConstraintFailed { .. } => RejectCode::ConstraintFailed,
+        }
+    }
+
+    /// The reason in words. `value` is the raw field at fault (empty: none), `first_file` the input that holds the first
+    /// occurrence of a duplicate when that is another input than the reject's own.
+    ///
+    /// The same reject always gives the same words, in ASCII without control characters.
+    pub fn message<'a>(&'a self, value: &'a [u8], first_file: Option<&'a [u8]>) -> Message<'a> {
+        Message {
+            reason: self,
+            value,
+            first_file,
+        }
+    }
+}
+
+/// A reason in words; made by [`RejectReason::message`].
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    reason: &'a RejectReason,
+    value: &'a [u8],
+    first_file: Option<&'a [u8]>,
+}
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason {
+            RejectReason::MissingColumns { expected, found } | RejectReason::TooManyColumns { expected, found } => {
+                write!(f, "expected {expected} columns, found {found}")
+            }
+            RejectReason::UnterminatedQuote => {
+                f.write_str("a quoted field starts on this line and is never properly closed; expected a closing quote")
+            }
+            RejectReason::InvalidQuote => f.write_str(
+                "text follows a closing quote; expected a delimiter or the end of the line (inside a quoted field a quote is \
+                 written twice)",
+            ),
+            RejectReason::RecordTooLarge { limit_bytes } => {
+                write!(f, "expected at most {limit_bytes} bytes; --max-record-bytes raises the limit")
+            }
+            RejectReason::InvalidUtf8 => self.invalid_utf8(f),
+            RejectReason::NulByte => f.write_str("expected text, found a NUL byte (0x00)"),
+            RejectReason::TypeError { expected } => {
+                f.write_str(expected_form(*expected))?;
+                self.found(f)
+            }
+            RejectReason::OutOfRange { expected } => {
+                f.write_str(expected_range(*expected))?;
+                self.found(f)
+            }
+            RejectReason::NullViolation => f.write_str("expected a value; the column does not accept NULL"),
+            RejectReason::DuplicateKey { first: FirstRecord::Existing } => {
+                f.write_str("the key was in the table before this load")
+            }
+            RejectReason::DuplicateKey { first: FirstRecord::Record { record, .. } } => {
+                write!(f, "the key came first in record {record}")?;
+                match self.first_file {
+                    Some(file) => write!(f, " of {}", excerpt(file, FILE_NAME_CHARS)),
+                    None => Ok(()),
+                }
+            }
+            RejectReason::ConstraintFailed { message } => {
+                write!(f, "the table refuses the row: {}", excerpt(&**message, CONSTRAINT_CHARS))
+            }
+        }
+    }
+}
+
+impl Message<'_> {
+    fn found(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.value {
+            [] => f.write_str(", found an empty field"),
+            value => write!(f, ", found '{}'", excerpt(value, EXCERPT_CHARS)),
+        }
+    }
+
+    fn invalid_utf8(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("expected UTF-8")?;
+        match std::str::from_utf8(self.value) {
+            Err(error) => {
+                let offset = error.valid_up_to();
+                write!(
+                    f,
+                    ", found byte 0x{:02x} at offset {offset} of the field",
+                    self.value[offset]
+                )?;
+            }
+            Ok(_) => f.write_str(", found other bytes")?,
+        }
+        f.write_str("; is the file in another encoding?")
+    }
+}
+
+const fn expected_form(column_type: ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Integer => "expected an integer such as 42 or -7",
+        ColumnType::Real => "expected a number such as 1.5 or -7",
+        ColumnType::Boolean => "expected true, false, 1 or 0",
+        ColumnType::Date => "expected a date such as 2024-02-29",
+        ColumnType::Time => "expected a time such as 23:59:59",
+        ColumnType::DateTime => "expected a date and time such as 2024-02-29T23:59:59Z",
+        ColumnType::Text | ColumnType::Any => "expected text",
+    }
+}
+
+const fn expected_range(column_type: ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Integer => "expected an integer from -9223372036854775808 to 9223372036854775807",
+        ColumnType::Real => "expected a number that a 64-bit float can hold",
+        ColumnType::Date => "expected a day that exists",
+        ColumnType::Time => "expected a time of day that exists",
+        ColumnType::DateTime => "expected a day and a time of day that exist",
+        ColumnType::Boolean | ColumnType::Text | ColumnType::Any => "expected a value within the column's range",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(reason: RejectReason, value: &[u8]) -> String {
+        reason.message(value, None).to_string()
+    }
+
+    #[test]
+    fn says_what_was_expected_and_what_was_found() {
+        let integer = ColumnType::Integer;
+        assert_eq!(
+            words(RejectReason::MissingColumns { expected: 5, found: 3 }, b""),
+            "expected 5 columns, found 3"
+        );
+        assert_eq!(
+            words(RejectReason::TypeError { expected: integer }, b"12a"),
+            "expected an integer such as 42 or -7, found '12a'"
+        );
+        assert_eq!(
+            words(RejectReason::TypeError { expected: integer }, b""),
+            "expected an integer such as 42 or -7, found an empty field"
+        );
+        assert_eq!(
+            words(
+                RejectReason::OutOfRange {
+                    expected: ColumnType::Date
+                },
+                b"2023-02-30"
+            ),
+            "expected a day that exists, found '2023-02-30'"
+        );
+        assert_eq!(
+            words(RejectReason::InvalidUtf8, b"caf\xe9"),
+            "expected UTF-8, found byte 0xe9 at offset 3 of the field; is the file in another encoding?"
+        );
+    }
+
+    #[test]
+    fn names_the_first_record_and_its_file_only_when_it_is_another_one() {
+        let reason = RejectReason::DuplicateKey {
+            first: FirstRecord::Record {
+                file_index: 0,
+                record: 17,
+            },
+        };
+        assert_eq!(reason.message(b"", None).to_string(), "the key came first in record 17");
+        assert_eq!(
+            reason.message(b"", Some(b"a\n.csv")).to_string(),
+            "the key came first in record 17 of a\\u{a}.csv"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_message_is_short_printable_ascii(value: Vec<u8>, refusal: String) {
+            for reason in [
+                RejectReason::TypeError { expected: ColumnType::Real },
+                RejectReason::InvalidUtf8,
+                RejectReason::ConstraintFailed { message: refusal.into() },
+            ] {
+                let message = words(reason, &value);
+                prop_assert!(message.bytes().all(|b| (b' '..=b'~').contains(&b)), "{message}");
+            }
+        }
+    }
+}

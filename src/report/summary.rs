@@ -1,0 +1,329 @@
+//! The report for people.
+
+use std::fmt;
+
+use super::{LoadReport, Outcome};
+use crate::escape::escaped;
+use crate::reject::RejectCode;
+
+/// Signal numbers that have a name here; the same on every Unix.
+const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")];
+
+/// A load in a few short lines; made by [`LoadReport::summary`]. Ends without a line end.
+#[derive(Debug, Clone, Copy)]
+pub struct Summary<'a> {
+    pub(super) report: &'a LoadReport,
+    pub(super) verbose: bool,
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        self.headline(f)?;
+        write!(
+            f,
+            "\n  records     {}, {}",
+            grouped(report.records),
+            bytes(report.bytes)
+        )?;
+        self.rejects(f)?;
+        let seconds = report.elapsed_ms / 1e3;
+        write!(
+            f,
+            "\n  time        {}, {} rows/s",
+            duration(seconds),
+            grouped(report.rows_per_second as u64)
+        )?;
+        if seconds > 0.0 {
+            write!(f, ", {:.1} MB/s", report.bytes as f64 / 1e6 / seconds)?;
+        }
+        write!(
+            f,
+            "\n  memory      peak {} of {}",
+            bytes(report.peak_rss_bytes),
+            bytes(report.memory.budget_bytes)
+        )?;
+        write!(f, "\n  write path  {}", report.write_path)?;
+        if !report.write_path_reason.is_empty() {
+            write!(f, " ({})", escaped(&report.write_path_reason))?;
+        }
+        if self.verbose {
+            self.details(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Summary<'_> {
+    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        let (table, database) = (
+            escaped(&report.table),
+            escaped(report.database.as_os_str().as_encoded_bytes()),
+        );
+        write!(
+            f,
+            "loaded {} rows into table {table} of {database}",
+            grouped(report.loaded)
+        )?;
+        match report.outcome {
+            Outcome::Complete => {}
+            Outcome::ErrorLimit => {
+                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not loaded")?
+            }
+            Outcome::Interrupted => {
+                let known = SIGNAL_NAMES.iter().find(|(signal, _)| report.signal == Some(*signal));
+                let name = known.map_or("a signal", |(_, name)| name);
+                write!(f, "\n  STOPPED     by {name}; the rest of the input was not loaded")?;
+            }
+            Outcome::Failed => {
+                let error = report.error.as_deref().unwrap_or("no reason was given");
+                write!(f, "\n  FAILED      {}", escaped(error))?;
+            }
+        }
+        if !report.identity_holds && report.outcome != Outcome::Failed {
+            write!(
+                f,
+                "\n  WARNING     the counts do not add up: {} records, but {} loaded + {} rejected + {} duplicates; please report this",
+                grouped(report.records),
+                grouped(report.loaded),
+                grouped(report.rejected),
+                grouped(report.duplicates)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn rejects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        if report.rejected + report.duplicates == 0 {
+            return f.write_str("\n  rejected    none");
+        }
+        let errors_file = escaped(report.errors_file.as_os_str().as_encoded_bytes());
+        write!(f, "\n  rejected    {}", grouped(report.rejected))?;
+        let mut separator = ": ";
+        for (code, count) in report
+            .by_code
+            .iter()
+            .filter(|(code, _)| *code != RejectCode::DuplicateKey)
+        {
+            write!(f, "{separator}{} {code}", grouped(*count))?;
+            separator = ", ";
+        }
+        if report.duplicates > 0 {
+            write!(f, "\n  duplicates  {}", grouped(report.duplicates))?;
+        }
+        write!(f, "\n              each with its place and reason in {errors_file}")
+    }
+
+    fn details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        for (index, stage) in report.stages.iter().enumerate() {
+            let label = if index == 0 { "stages" } else { "" };
+            let share = 100.0 * stage.busy_ms / report.elapsed_ms.max(f64::MIN_POSITIVE);
+            write!(
+                f,
+                "\n  {label:<10}  {:<10} {:>10} {share:>4.0} %",
+                stage.stage,
+                duration(stage.busy_ms / 1e3)
+            )?;
+        }
+        let memory = &report.memory;
+        write!(
+            f,
+            "\n  budget      {}: filter {}, windows {}, rows {}, SQLite {}, reserve {}",
+            bytes(memory.budget_bytes),
+            bytes(memory.filter_bytes),
+            bytes(memory.windows_bytes),
+            bytes(memory.blocks_bytes),
+            bytes(memory.database_bytes),
+            bytes(memory.reserve_bytes)
+        )?;
+        if let Some(filter) = &report.filter {
+            write!(
+                f,
+                "\n  filter      {} of {} keys in {} shards at {} %, {} suspects, {} of them false alarms",
+                grouped(filter.inserted_keys),
+                grouped(filter.capacity_keys),
+                filter.shards,
+                filter.error_ratio * 100.0,
+                grouped(filter.suspects),
+                grouped(filter.false_alarms)
+            )?;
+        }
+        let batches = grouped(report.batches);
+        write!(
+            f,
+            "\n  batches     {batches} of {} records, {} threads",
+            grouped(report.batch_rows),
+            report.threads
+        )?;
+        write!(f, "\n  SQLite      {}", escaped(&report.sqlite_version))
+    }
+}
+
+/// A number with its thousands separated: `1,234,567`.
+pub fn grouped(number: u64) -> impl fmt::Display {
+    struct Grouped(u64);
+    impl fmt::Display for Grouped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let digits = self.0.to_string();
+            let head = (digits.len() - 1) % 3 + 1;
+            f.write_str(&digits[..head])?;
+            for start in (head..digits.len()).step_by(3) {
+                write!(f, ",{}", &digits[start..start + 3])?;
+            }
+            Ok(())
+        }
+    }
+    Grouped(number)
+}
+
+/// A size in decimal units: `512 B`, `1.5 kB`, `244.0 MB`, `1.05 GB`.
+pub fn bytes(size_bytes: u64) -> impl fmt::Display {
+    struct Bytes(u64);
+    impl fmt::Display for Bytes {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let size = self.0 as f64;
+            match self.0 {
+                0..1_000 => write!(f, "{} B", self.0),
+                1_000..1_000_000 => write!(f, "{:.1} kB", size / 1e3),
+                1_000_000..1_000_000_000 => write!(f, "{:.1} MB", size / 1e6),
+                _ => write!(f, "{:.2} GB", size / 1e9),
+            }
+        }
+    }
+    Bytes(size_bytes)
+}
+
+/// A wall time: `12 ms`, `3.21 s`, `2 min 05 s`, `1 h 02 min`.
+fn duration(seconds: f64) -> impl fmt::Display {
+    struct Elapsed(f64);
+    impl fmt::Display for Elapsed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            let whole = self.0.round() as u64;
+            if self.0 < 1.0 {
+                write!(f, "{:.0} ms", self.0 * 1e3)
+            } else if whole < 60 {
+                write!(f, "{:.2} s", self.0)
+            } else if whole < 3600 {
+                write!(f, "{} min {:02} s", whole / 60, whole % 60)
+            } else {
+                write!(f, "{} h {:02} min", whole / 3600, whole % 3600 / 60)
+            }
+        }
+    }
+    Elapsed(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::sample;
+    use super::super::{FilterReport, StageTime};
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_load_with_rejects_reads_like_this() {
+        let mut report = sample();
+        report.measure(Duration::from_millis(3200));
+        report.peak_rss_bytes = 198_200_000;
+        let expected = "\
+loaded 4,850,000 rows into table people of people.db
+  records     5,000,000, 1.05 GB
+  rejected    50,000: 20,000 missing_columns, 30,000 type_error
+  duplicates  100,000
+              each with its place and reason in errors.csv
+  time        3.20 s, 1,515,625 rows/s, 328.1 MB/s
+  memory      peak 198.2 MB of 255.9 MB
+  write path  direct";
+        assert_eq!(report.summary(false).to_string(), expected);
+    }
+
+    #[test]
+    fn a_stopped_load_and_counts_that_do_not_add_up_are_said_loudly() {
+        let mut report = sample();
+        report.interrupt(2);
+        assert!(report.summary(false).to_string().contains("\n  STOPPED     by SIGINT"));
+        report.stop_at_error_limit();
+        assert!(
+            report
+                .summary(false)
+                .to_string()
+                .contains("\n  STOPPED     at the error limit")
+        );
+        assert!(!report.summary(false).to_string().contains("WARNING"));
+        report.identity_holds = false;
+        assert!(
+            report
+                .summary(false)
+                .to_string()
+                .contains("\n  WARNING     the counts do not add up")
+        );
+    }
+
+    #[test]
+    fn names_cannot_act_on_the_terminal() {
+        let mut report = sample();
+        report.table = "a\x1b[2J\nb".to_owned();
+        report.database = "d\r.db".into();
+        report.errors_file = "e\u{202e}.csv".into();
+        report.write_path_reason = "trigger \x07".to_owned();
+        let text = report.summary(true).to_string();
+        assert!(text.contains("a\\u{1b}[2J\\u{a}b of d\\u{d}.db"), "{text}");
+        assert!(
+            text.contains("e\\u{202e}.csv") && text.contains("trigger \\u{7}"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn verbose_adds_stages_memory_and_filter() {
+        let mut report = sample();
+        report.elapsed_ms = 1000.0;
+        report.stages.push(StageTime {
+            stage: "parse",
+            busy_ms: 250.0,
+        });
+        report.filter = Some(FilterReport {
+            capacity_keys: 100_000_000,
+            error_ratio: 0.01,
+            ..FilterReport::default()
+        });
+        let text = report.summary(true).to_string();
+        assert!(text.contains("\n  stages      parse          250 ms   25 %"), "{text}");
+        assert!(
+            text.contains("\n  filter      0 of 100,000,000 keys in 0 shards at 1 %"),
+            "{text}"
+        );
+        assert!(!report.summary(false).to_string().contains("stages"));
+    }
+
+    #[test]
+    fn numbers_read_well_at_every_size() {
+        for (number, shown) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (u64::MAX, "18,446,744,073,709,551,615"),
+        ] {
+            assert_eq!(grouped(number).to_string(), shown);
+        }
+        for (size, shown) in [
+            (0, "0 B"),
+            (1_500, "1.5 kB"),
+            (244 << 20, "255.9 MB"),
+            (1_050_000_000, "1.05 GB"),
+        ] {
+            assert_eq!(bytes(size).to_string(), shown);
+        }
+        for (seconds, shown) in [
+            (0.012, "12 ms"),
+            (3.214, "3.21 s"),
+            (125.0, "2 min 05 s"),
+            (3725.0, "1 h 02 min"),
+        ] {
+            assert_eq!(duration(seconds).to_string(), shown);
+        }
+    }
+}
