@@ -1,1 +1,77 @@
-fn main(){}
+//! The command line of rowmill: parse, load, say how it went.
+
+mod cli;
+mod progress_bar;
+mod signals;
+
+use std::panic::{self, PanicHookInfo};
+use std::process::ExitCode;
+use std::sync::Once;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::cli::Args;
+use crate::progress_bar::{Terminal, show};
+use crate::signals::StopSignal;
+
+/// Exit code of a usage error (sysexits.h: EX_USAGE); clap's own is 2, which here means "some records were rejected".
+const EXIT_USAGE: u8 = 64;
+/// Exit code of a defect in rowmill (sysexits.h: EX_SOFTWARE).
+const EXIT_INTERNAL: u8 = 70;
+
+fn main() -> ExitCode {
+    panic::set_hook(Box::new(report_panic));
+    panic::catch_unwind(run).unwrap_or(EXIT_INTERNAL).into()
+}
+
+fn run() -> u8 {
+    let job = match Args::try_parse().and_then(Args::into_job) {
+        Ok(job) => job,
+        Err(stop) => return show_clap(&stop),
+    };
+    let terminal = Terminal::new(job.verbosity, StopSignal::install());
+    let loaded = rowmill::load(&job.inputs, &job.database, &job.options, &terminal);
+    terminal.finish();
+    match loaded {
+        Ok(report) => {
+            terminal.summary(&report);
+            report.exit_code
+        }
+        Err(error) => {
+            show("error", &error.to_string());
+            error.exit_code()
+        }
+    }
+}
+
+/// Help and version are a success and go to stdout; everything else is a usage error.
+fn show_clap(stop: &clap::Error) -> u8 {
+    if stop.use_stderr() && stop.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let text = stop.render().to_string();
+        show("error", text.strip_prefix("error: ").unwrap_or(&text));
+        return EXIT_USAGE;
+    }
+    // A reader that has gone away (`rowmill --help | head -1`) is no failure.
+    let _ = stop.print();
+    if stop.use_stderr() { EXIT_USAGE } else { 0 }
+}
+
+/// One line instead of a crash; only the first panic, as the others follow from it.
+fn report_panic(info: &PanicHookInfo) {
+    static FIRST: Once = Once::new();
+    FIRST.call_once(|| {
+        let payload = info.payload();
+        let formatted = payload.downcast_ref::<String>().map(String::as_str);
+        let reason = formatted
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("no reason was given");
+        let place = info
+            .location()
+            .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        show(
+            "error",
+            &format!("internal error: {reason}{place}; this is a defect in rowmill, please report it"),
+        );
+    });
+}

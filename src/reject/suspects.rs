@@ -320,7 +320,7 @@ mod tests {
             ..Suspect::default()
         };
         spool.append(&entry(&large)).unwrap();
-        assert_eq!(read_all(&mut spool), [large.clone()]);
+        assert_eq!(read_all(&mut spool), std::slice::from_ref(&large));
         spool.append(&entry(&small)).unwrap();
         assert_eq!(read_all(&mut spool), [large, small]);
         spool.sync().unwrap();

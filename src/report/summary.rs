@@ -125,7 +125,7 @@ impl Summary<'_> {
                 f,
                 "\n  {label:<10}  {:<10} {:>10} {share:>4.0} %",
                 stage.stage,
-                duration(stage.busy_ms / 1e3)
+                duration(stage.busy_ms / 1e3).to_string()
             )?;
         }
         let memory = &report.memory;

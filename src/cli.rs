@@ -1,0 +1,553 @@
+//! The flags of the command line, and their one-time translation into validated options.
+
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use rowmill::options::{ErrorLimit, LoadOptions, WritePath};
+use rowmill::schema::ColumnType;
+
+/// Types that `--types` takes.
+const DECLARABLE: [ColumnType; 7] = [
+    ColumnType::Text,
+    ColumnType::Integer,
+    ColumnType::Real,
+    ColumnType::Boolean,
+    ColumnType::Date,
+    ColumnType::Time,
+    ColumnType::DateTime,
+];
+
+/// Units of a size, in lower case. One letter and `KiB` count in 1024s, `KB` in 1000s.
+const SIZE_UNITS: [(&str, u64); 14] = [
+    ("", 1),
+    ("b", 1),
+    ("k", 1 << 10),
+    ("kib", 1 << 10),
+    ("kb", 1_000),
+    ("m", 1 << 20),
+    ("mib", 1 << 20),
+    ("mb", 1_000_000),
+    ("g", 1 << 30),
+    ("gib", 1 << 30),
+    ("gb", 1_000_000_000),
+    ("t", 1 << 40),
+    ("tib", 1 << 40),
+    ("tb", 1_000_000_000_000),
+];
+
+const ABOUT_LOAD: &str = "\
+Load CSV files into one table of a SQLite database.
+
+Every good record lands in the table exactly once. Every bad one goes to the errors file, with
+its exact place, the reason and its raw bytes. Column types are found by reading every value,
+and no value is changed by them: 01234 stays text.";
+
+const EXAMPLES_AND_EXIT_CODES: &str = "\
+Examples:
+  rowmill load people.csv people.db
+  rowmill load people.csv people.db --key id --errors rejects.csv
+  rowmill load jan.csv feb.csv year.db --table sales --key shop,date
+  zcat log.csv.gz | rowmill load - log.db --table log --types id=integer,at=datetime
+  rowmill load export.tsv data.db --delimiter tab --quote none --max-errors 1%
+
+Sizes: bytes, or with a unit: k, m, g, t, KiB, MiB, GiB, TiB (1024) or KB, MB, GB, TB (1000).
+Types: text, integer, real, boolean, date, time, datetime.
+Columns in --key and --types: a name that holds a comma, = or quote is quoted: '\"last, first\",id'.
+
+Exit codes:
+    0  every record was loaded
+    2  loaded; some records were rejected or duplicates, see the errors file
+    3  stopped at --max-errors
+   64  wrong usage                           70  a defect in rowmill
+   65  the input cannot be loaded at all     73  an output cannot be created
+   66  an input is missing                   74  reading or writing failed, or the disk is full
+   75  the database is busy                  78  the table does not fit the input
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was read until then is committed";
+
+/// Load huge CSV files into SQLite: fast, exact, every bad record accounted for
+#[derive(Debug, Parser)]
+#[command(
+    name = "rowmill",
+    version,
+    propagate_version = true,
+    max_term_width = 110,
+    arg_required_else_help = true
+)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Load(LoadArgs),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(
+    about = ABOUT_LOAD,
+    after_help = EXAMPLES_AND_EXIT_CODES,
+    override_usage = "rowmill load [OPTIONS] <INPUT>... <DB>",
+    arg_required_else_help = true
+)]
+pub struct LoadArgs {
+    /// CSV files to load, in order (- or a FIFO: a stream), and last the database
+    #[arg(value_name = "INPUT... DB", required = true, value_hint = ValueHint::FilePath)]
+    paths: Vec<PathBuf>,
+
+    /// Table to load into, made if need be [default: the input's name without .csv]
+    #[arg(long, value_name = "NAME", help_heading = "Table")]
+    table: Option<String>,
+    /// Columns that make a row unique: the first wins, the rest are duplicates
+    #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
+    key: Option<Names>,
+    /// Index these columns once the rows are in; repeatable
+    #[arg(long, value_name = "COL[,COL]", help_heading = "Table")]
+    index: Vec<String>,
+    /// Declare column types; a value that does not fit is rejected
+    #[arg(long, value_name = "COL=TYPE[,...]", value_parser = parse_types, help_heading = "Table")]
+    types: Vec<Types>,
+    /// Make every column TEXT that --types does not declare
+    #[arg(long, help_heading = "Table")]
+    text: bool,
+    /// Load quoted empty fields as NULL too, like unquoted ones
+    #[arg(long, help_heading = "Table")]
+    empty_as_null: bool,
+
+    /// What separates fields: one character, `tab` or `\t`
+    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = parse_delimiter, help_heading = "Input format")]
+    delimiter: u8,
+    /// What quotes fields: one character, or `none`
+    #[arg(long, value_name = "CHAR", default_value = "\"", value_parser = parse_quote, help_heading = "Input format")]
+    quote: Quote,
+    /// The first record is data; columns are named column_1, column_2 ...
+    #[arg(long, help_heading = "Input format")]
+    no_header: bool,
+    /// Longest record; longer ones are rejected
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, help_heading = "Input format")]
+    max_record_bytes: u64,
+
+    /// Where rejects and duplicates go; replaced if it exists
+    #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects")]
+    errors: PathBuf,
+    /// Stop when more than this are rejected [default: never]
+    #[arg(long, value_name = "N|N%", value_parser = parse_error_limit, help_heading = "Rejects")]
+    max_errors: Option<ErrorLimit>,
+
+    /// Write a JSON report, also when the load fails
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    report: Option<PathBuf>,
+    /// Show errors only: no progress bar, notes or summary
+    #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
+    quiet: bool,
+    /// Show details: memory split, write path, time by stage
+    #[arg(long, short, help_heading = "Output")]
+    verbose: bool,
+
+    /// Promise on peak memory, mapped pages included
+    #[arg(long, value_name = "SIZE", default_value = "244MiB", value_parser = parse_size, help_heading = "Speed and memory")]
+    memory: u64,
+    /// Worker threads; 0: one per core
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Speed and memory")]
+    threads: usize,
+    /// Records per transaction
+    #[arg(long, value_name = "N", default_value_t = rowmill::options::DEFAULT_BATCH_ROWS, help_heading = "Speed and memory")]
+    batch_rows: u64,
+    /// How rows get into the database: auto, sql or direct
+    #[arg(
+        long,
+        value_name = "PATH",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "auto",
+        help_heading = "Speed and memory"
+    )]
+    write_path: WritePathArg,
+    /// Input mapped at a time; the result is the same at any size
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = parse_size, help_heading = "Speed and memory")]
+    window_bytes: u64,
+    /// Input parsed by one task; the result is the same at any size
+    #[arg(long, value_name = "SIZE", default_value = "256KiB", value_parser = parse_size, help_heading = "Speed and memory")]
+    chunk_bytes: u64,
+}
+
+/// [`WritePath`] with a word for each on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WritePathArg {
+    Auto,
+    Sql,
+    Direct,
+}
+
+// Named types, because clap takes a bare Vec or Option as a repeatable or optional flag.
+type Names = Vec<String>;
+type Types = Vec<(String, ColumnType)>;
+type Quote = Option<u8>;
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+/// A load as it was asked for.
+#[derive(Debug)]
+pub struct Job {
+    pub inputs: Vec<PathBuf>,
+    pub database: PathBuf,
+    pub options: LoadOptions,
+    pub verbosity: Verbosity,
+}
+
+impl Args {
+    /// The load that these flags ask for.
+    ///
+    /// # Errors
+    /// A usage error in clap's own form when an input or the database is missing or a column's type is declared twice.
+    pub fn into_job(self) -> Result<Job, clap::Error> {
+        let Command::Load(args) = self.command;
+        args.into_job()
+    }
+}
+
+impl LoadArgs {
+    fn into_job(mut self) -> Result<Job, clap::Error> {
+        let database = match (self.paths.pop(), self.paths.is_empty()) {
+            (Some(database), false) => database,
+            (only, _) => {
+                let only = only.unwrap_or_default();
+                return Err(usage(format!(
+                    "two names are needed, an input and the database, but only '{0}' was given; for example: rowmill load {0} {1}",
+                    only.display(),
+                    only.with_extension("db").display()
+                )));
+            }
+        };
+        let mut types: Types = Vec::new();
+        for (name, column_type) in self.types.into_iter().flatten() {
+            if types.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                return Err(usage(format!("--types declares column '{name}' twice")));
+            }
+            types.push((name, column_type));
+        }
+        let options = LoadOptions {
+            table: self.table,
+            key: self.key.unwrap_or_default(),
+            indexes: self.index,
+            errors: self.errors,
+            report: self.report,
+            threads: self.threads,
+            memory_bytes: self.memory,
+            batch_rows: self.batch_rows,
+            delimiter: self.delimiter,
+            quote: self.quote,
+            header: !self.no_header,
+            all_text: self.text,
+            types,
+            empty_is_null: self.empty_as_null,
+            max_errors: self.max_errors,
+            max_record_bytes: self.max_record_bytes,
+            window_bytes: self.window_bytes,
+            chunk_bytes: self.chunk_bytes,
+            write_path: match self.write_path {
+                WritePathArg::Auto => WritePath::Auto,
+                WritePathArg::Sql => WritePath::Sql,
+                WritePathArg::Direct => WritePath::Direct,
+            },
+        };
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        };
+        Ok(Job {
+            inputs: self.paths,
+            database,
+            options,
+            verbosity,
+        })
+    }
+}
+
+fn usage(message: String) -> clap::Error {
+    let mut command = Args::command();
+    command.build();
+    let load = command
+        .find_subcommand_mut("load")
+        .expect("the command has a subcommand of that name");
+    load.error(clap::error::ErrorKind::MissingRequiredArgument, message)
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let form = "expected a whole number of bytes, or one with a unit, such as 64k, 16MiB, 256MB or 1g";
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = unit.trim_start().to_ascii_lowercase();
+    let (_, factor) = SIZE_UNITS.iter().find(|(name, _)| *name == unit).ok_or(form)?;
+    if number.is_empty() {
+        return Err(form.to_owned());
+    }
+    let size = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(*factor));
+    size.ok_or_else(|| "a size of more than 64 bits cannot be meant".to_owned())
+}
+
+fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("expected one ASCII character, `tab` or `\\t`".to_owned()),
+    }
+}
+
+fn parse_quote(text: &str) -> Result<Quote, String> {
+    match text.as_bytes() {
+        b"none" => Ok(None),
+        [byte] if byte.is_ascii() => Ok(Some(*byte)),
+        _ => Err("expected one ASCII character or `none`".to_owned()),
+    }
+}
+
+fn parse_error_limit(text: &str) -> Result<ErrorLimit, String> {
+    let form = || "expected a count such as 100, or a share between 0% and 100% such as 0.5%".to_owned();
+    match text.strip_suffix('%') {
+        None => text.parse().map(ErrorLimit::Count).map_err(|_| form()),
+        Some(percent) => match percent.parse::<f64>() {
+            Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(ErrorLimit::Percent(percent)),
+            _ => Err(form()),
+        },
+    }
+}
+
+/// `a,b,"c, d"`: names as they are, or quoted as in CSV.
+fn parse_list(text: &str) -> Result<Names, String> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    loop {
+        let (name, after) = take_name(rest, ',')?;
+        names.push(name);
+        match after.strip_prefix(',') {
+            Some(more) => rest = more,
+            None if after.is_empty() => return Ok(names),
+            None => return Err("expected a comma after a quoted name".to_owned()),
+        }
+    }
+}
+
+/// `a=integer,"b=c"=real`.
+fn parse_types(text: &str) -> Result<Types, String> {
+    let mut types = Vec::new();
+    let mut rest = text;
+    loop {
+        let (name, after) = take_name(rest, '=')?;
+        let after = after
+            .strip_prefix('=')
+            .ok_or_else(|| format!("expected =TYPE after column '{name}'"))?;
+        let (word, more) = after
+            .split_once(',')
+            .map_or((after, None), |(word, more)| (word, Some(more)));
+        let known = DECLARABLE
+            .into_iter()
+            .find(|column_type| column_type.as_str().eq_ignore_ascii_case(word));
+        let column_type = known.ok_or_else(|| {
+            format!(
+                "'{word}' is no type for column '{name}'; expected {}",
+                DECLARABLE.map(ColumnType::as_str).join(", ")
+            )
+        })?;
+        types.push((name, column_type));
+        match more {
+            Some(more) => rest = more,
+            None => return Ok(types),
+        }
+    }
+}
+
+/// The name at the start of `text` and what follows it: up to `end` (exclusive), or a quoted name.
+fn take_name(text: &str, end: char) -> Result<(String, &str), String> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let length = text.find(end).unwrap_or(text.len());
+        return match length {
+            0 => Err("a column name is missing".to_owned()),
+            _ => Ok((text[..length].to_owned(), &text[length..])),
+        };
+    };
+    let mut name = String::new();
+    let mut rest = quoted;
+    loop {
+        let (part, after) = rest.split_once('"').ok_or("a quoted column name is not closed")?;
+        name += part;
+        match after.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Ok((name, after)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(flags: &str) -> Result<Job, clap::Error> {
+        let words = ["rowmill", "load"].into_iter().chain(flags.split_whitespace());
+        Args::try_parse_from(words).and_then(Args::into_job)
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn without_flags_the_options_are_the_librarys_defaults() {
+        let job = job("people.csv people.db").unwrap();
+        assert_eq!(job.inputs, [PathBuf::from("people.csv")]);
+        assert_eq!(job.database, PathBuf::from("people.db"));
+        assert_eq!(job.verbosity, Verbosity::Normal);
+        assert_eq!(format!("{:?}", job.options), format!("{:?}", LoadOptions::default()));
+    }
+
+    #[test]
+    fn every_flag_reaches_its_option() {
+        let options = job(
+            "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --threads 3 --memory 1g \
+             --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
+             --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql",
+        );
+        let Job { inputs, options, .. } = options.unwrap();
+        assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
+        let expected = LoadOptions {
+            table: Some("t".to_owned()),
+            key: vec!["a".to_owned(), "b".to_owned()],
+            indexes: vec!["c,d".to_owned(), "e".to_owned()],
+            errors: "e.csv".into(),
+            report: Some("r.json".into()),
+            threads: 3,
+            memory_bytes: 1 << 30,
+            batch_rows: 7,
+            delimiter: b'\t',
+            quote: None,
+            header: false,
+            all_text: true,
+            types: vec![
+                ("a".to_owned(), ColumnType::Integer),
+                ("b".to_owned(), ColumnType::Real),
+                ("c".to_owned(), ColumnType::Date),
+            ],
+            empty_is_null: true,
+            max_errors: Some(ErrorLimit::Percent(5.0)),
+            max_record_bytes: 1024,
+            window_bytes: 1,
+            chunk_bytes: 2,
+            write_path: WritePath::Sql,
+        };
+        assert_eq!(format!("{options:?}"), format!("{expected:?}"));
+    }
+
+    #[test]
+    fn one_name_alone_is_a_usage_error_that_shows_what_to_type() {
+        let message = job("x.csv").unwrap_err().to_string();
+        assert!(
+            message.contains("only 'x.csv' was given; for example: rowmill load x.csv x.db"),
+            "{message}"
+        );
+        assert!(message.contains("rowmill load [OPTIONS] <INPUT>... <DB>"), "{message}");
+    }
+
+    #[test]
+    fn quiet_and_verbose_exclude_each_other() {
+        assert_eq!(job("a b -q").unwrap().verbosity, Verbosity::Quiet);
+        assert_eq!(job("a b -v").unwrap().verbosity, Verbosity::Verbose);
+        assert!(job("a b -v --quiet").is_err());
+    }
+
+    #[test]
+    fn sizes_take_binary_and_decimal_units() {
+        for (text, size) in [
+            ("0", 0),
+            ("512", 512),
+            ("512b", 512),
+            ("64k", 65_536),
+            ("64K", 65_536),
+            ("16MiB", 16 << 20),
+            ("16 mib", 16 << 20),
+            ("256MB", 256_000_000),
+            ("1g", 1 << 30),
+            ("2GB", 2_000_000_000),
+            ("1t", 1 << 40),
+        ] {
+            assert_eq!(parse_size(text), Ok(size), "{text}");
+        }
+        for text in [
+            "",
+            "k",
+            "-1",
+            "1.5g",
+            "1x",
+            "1kk",
+            "99999999999999999999",
+            "99999999999g",
+            "１",
+        ] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn delimiters_and_quotes_are_one_ascii_character_or_a_word() {
+        for (text, byte) in [
+            (",", b','),
+            (";", b';'),
+            ("|", b'|'),
+            ("tab", b'\t'),
+            ("\\t", b'\t'),
+            ("\t", b'\t'),
+        ] {
+            assert_eq!(parse_delimiter(text), Ok(byte));
+        }
+        for text in ["", ",,", "é", "none", "\\n"] {
+            assert!(parse_delimiter(text).is_err(), "{text}");
+        }
+        assert_eq!(parse_quote("'"), Ok(Some(b'\'')));
+        assert_eq!(parse_quote("none"), Ok(None));
+        assert!(parse_quote("").is_err() && parse_quote("\"\"").is_err() && parse_quote("«").is_err());
+    }
+
+    #[test]
+    fn error_limits_are_counts_or_shares() {
+        assert_eq!(parse_error_limit("0"), Ok(ErrorLimit::Count(0)));
+        assert_eq!(parse_error_limit("0.5%"), Ok(ErrorLimit::Percent(0.5)));
+        for text in ["", "%", "-1", "1.5", "101%", "-1%", "nan%", "1 %"] {
+            assert!(parse_error_limit(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_with_commas_and_quotes_can_be_quoted() {
+        assert_eq!(parse_list("a,b").unwrap(), ["a", "b"]);
+        assert_eq!(parse_list("\"last, first\",id").unwrap(), ["last, first", "id"]);
+        assert_eq!(parse_list("\"5\"\" pipe\"").unwrap(), ["5\" pipe"]);
+        for text in ["", "a,", ",a", "\"a", "\"a\"b", "a,,b"] {
+            assert!(parse_list(text).is_err(), "{text}");
+        }
+        let types = parse_types("\"a,b=c\"=integer,d=Text").unwrap();
+        assert_eq!(
+            types,
+            [
+                ("a,b=c".to_owned(), ColumnType::Integer),
+                ("d".to_owned(), ColumnType::Text)
+            ]
+        );
+        for text in ["", "a", "a=", "a=int", "=text", "a=text,", "a=any"] {
+            assert!(parse_types(text).is_err(), "{text}");
+        }
+        assert!(job("a b --types x=text --types X=real").is_err());
+    }
+}

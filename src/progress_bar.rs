@@ -1,0 +1,326 @@
+//! What the user sees while a load runs and when it ends: everything on stderr, so that stdout stays clean for pipes.
+//!
+//! On a terminal a bar of two lines (a spinner where the total is not known), notes above it, and at the end the summary. Without a
+//! terminal notes and summary only. Text from outside is escaped. A closed stderr is no error.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use rowmill::escape::escaped;
+use rowmill::report::{bytes, grouped};
+use rowmill::{LoadReport, Observer, Phase, Progress};
+
+use crate::cli::Verbosity;
+use crate::signals::StopSignal;
+
+/// Redraws a second: enough to look alive, too few to cost anything.
+const REFRESH_HZ: u8 = 10;
+const REFRESH: Duration = Duration::from_millis(1000 / REFRESH_HZ as u64);
+/// Phase, bar and place on the first line, counters on the second: both fit 80 columns.
+const BAR_TEMPLATE: &str = "{prefix:6} [{bar:16}] {msg}";
+const SPINNER_TEMPLATE: &str = "{prefix:6} {spinner} {msg}";
+
+/// The terminal as an observer of a load.
+#[derive(Debug)]
+pub struct Terminal {
+    verbosity: Verbosity,
+    stop: StopSignal,
+    /// Whether the user was told that the request to stop was heard.
+    stop_said: AtomicBool,
+    /// `None`: stderr is no terminal, or nothing is to be shown.
+    bar: Option<ProgressBar>,
+    state: Mutex<PhaseState>,
+}
+
+/// What the bar shows.
+#[derive(Debug, Clone, Copy)]
+struct PhaseState {
+    started: Instant,
+    total_bytes: Option<u64>,
+    progress: Progress,
+    drawn: Instant,
+}
+
+impl Terminal {
+    /// Shows nothing yet.
+    pub fn new(verbosity: Verbosity, stop: StopSignal) -> Self {
+        let wanted = verbosity != Verbosity::Quiet && io::stderr().is_terminal();
+        let bar = wanted.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REFRESH_HZ)));
+        let now = Instant::now();
+        let state = PhaseState {
+            started: now,
+            total_bytes: None,
+            progress: Progress::default(),
+            drawn: now,
+        };
+        Terminal {
+            verbosity,
+            stop,
+            stop_said: AtomicBool::new(false),
+            bar,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Shows how the load went.
+    pub fn summary(&self, report: &LoadReport) {
+        if self.verbosity != Verbosity::Quiet {
+            // The summary escapes what it quotes, and its line ends are its own.
+            put(&format!(
+                "rowmill: {}\n",
+                report.summary(self.verbosity == Verbosity::Verbose)
+            ));
+        }
+    }
+
+    /// Shows one line, above the bar if there is one.
+    fn line(&self, kind: &str, message: &str) {
+        let line = format!("rowmill: {kind}: {}", escaped(message));
+        match &self.bar {
+            // A terminal that indicatif does not draw on, such as TERM=dumb, would swallow the line.
+            Some(bar) if !bar.is_hidden() => bar.println(line),
+            _ => put(&(line + "\n")),
+        }
+    }
+
+    /// The state; what a panicking thread left there is good enough to draw.
+    fn state(&self) -> MutexGuard<'_, PhaseState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Observer for Terminal {
+    fn phase(&self, phase: Phase, total_bytes: Option<u64>) {
+        let Some(bar) = &self.bar else { return };
+        let now = Instant::now();
+        let state = PhaseState {
+            started: now,
+            total_bytes,
+            progress: Progress::default(),
+            drawn: now,
+        };
+        *self.state() = state;
+        let total_bytes = total_bytes.filter(|total| *total > 0);
+        let template = if total_bytes.is_some() {
+            BAR_TEMPLATE
+        } else {
+            SPINNER_TEMPLATE
+        };
+        let style = ProgressStyle::with_template(template).expect("the templates are well-formed");
+        bar.set_style(style.progress_chars("=> "));
+        bar.set_prefix(phase.as_str());
+        bar.set_length(total_bytes.unwrap_or(0));
+        bar.set_position(0);
+        bar.set_message(status(&state, now));
+        bar.enable_steady_tick(REFRESH);
+    }
+
+    fn progress(&self, progress: Progress) {
+        let Some(bar) = &self.bar else { return };
+        let now = Instant::now();
+        let mut state = self.state();
+        state.progress = progress;
+        if now.duration_since(state.drawn) < REFRESH {
+            return;
+        }
+        state.drawn = now;
+        let message = status(&state, now);
+        drop(state);
+        bar.set_position(progress.bytes);
+        bar.set_message(message);
+    }
+
+    fn notice(&self, message: &str) {
+        if self.verbosity != Verbosity::Quiet {
+            self.line("note", message);
+        }
+    }
+
+    fn detail(&self, message: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            self.line("detail", message);
+        }
+    }
+
+    fn stop_signal(&self) -> Option<i32> {
+        let signal = self.stop.received()?;
+        if !self.stop_said.swap(true, Ordering::Relaxed) {
+            self.notice("stopping: what was read is being committed; a second signal exits at once");
+        }
+        Some(signal)
+    }
+}
+
+/// Place and speed, then, on a second line, the counters.
+fn status(state: &PhaseState, now: Instant) -> String {
+    let PhaseState {
+        total_bytes, progress, ..
+    } = *state;
+    let seconds = now.duration_since(state.started).as_secs_f64();
+    let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
+    let megabytes_per_second = rate(progress.bytes) / 1e6;
+    let mut text = match total_bytes {
+        Some(total) if total > 0 => {
+            let done = progress.bytes.min(total);
+            let percent = 100.0 * done as f64 / total as f64;
+            let mut place = format!(
+                "{percent:3.0}%  {} of {}  {megabytes_per_second:.0} MB/s",
+                bytes(done),
+                bytes(total)
+            );
+            if done > 0 {
+                place += &format!("  ETA {}", clock(seconds * (total - done) as f64 / done as f64));
+            }
+            place
+        }
+        _ if progress.bytes > 0 => {
+            format!(
+                "{}  {megabytes_per_second:.0} MB/s  {}",
+                bytes(progress.bytes),
+                clock(seconds)
+            )
+        }
+        _ => clock(seconds),
+    };
+    if progress.records > 0 {
+        let rows_per_second = grouped(rate(progress.records) as u64);
+        let (records, rejected) = (grouped(progress.records), grouped(progress.rejected));
+        text += &format!("\n       {records} rows  {rows_per_second} rows/s  {rejected} rejected");
+    }
+    text
+}
+
+/// `0:07`, `12:30`, `1:02:03`.
+fn clock(seconds: f64) -> String {
+    let seconds = seconds.ceil() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// One message on stderr, escaped; further lines are indented so that none can pass for a message of its own.
+pub fn show(kind: &str, message: &str) {
+    let mut text = format!("rowmill: {kind}: ");
+    for (index, line) in message.trim_end().lines().enumerate() {
+        text += match (index, line) {
+            (0, _) => "",
+            (_, "") => "\n",
+            _ => "\n  ",
+        };
+        text += &escaped(line).to_string();
+    }
+    text.push('\n');
+    put(&text);
+}
+
+fn put(text: &str) {
+    // There is nowhere left to complain when stderr is closed.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signals::StopSignal;
+
+    fn shown(total_bytes: Option<u64>, progress: Progress, elapsed: Duration) -> String {
+        let started = Instant::now();
+        status(
+            &PhaseState {
+                started,
+                total_bytes,
+                progress,
+                drawn: started,
+            },
+            started + elapsed,
+        )
+    }
+
+    #[test]
+    fn a_known_total_shows_place_rate_time_left_and_counters() {
+        let progress = Progress {
+            bytes: 500_000_000,
+            records: 2_345_678,
+            rejected: 1_200,
+        };
+        let text = shown(Some(2_000_000_000), progress, Duration::from_secs(2));
+        assert_eq!(
+            text,
+            " 25%  500.0 MB of 2.00 GB  250 MB/s  ETA 0:06\n       2,345,678 rows  1,172,839 rows/s  1,200 rejected"
+        );
+        let beside_the_bar = 80 - "infer  [] ".len() - 16;
+        let (place, counters) = text.split_once('\n').unwrap();
+        assert!(
+            place.len() + "1:00:".len() <= beside_the_bar && counters.len() <= 80,
+            "both lines fit 80 columns"
+        );
+    }
+
+    #[test]
+    fn a_stream_shows_counters_and_rate() {
+        let progress = Progress {
+            bytes: 1_500_000,
+            records: 10,
+            rejected: 0,
+        };
+        let text = shown(None, progress, Duration::from_secs(1));
+        assert_eq!(text, "1.5 MB  2 MB/s  0:01\n       10 rows  10 rows/s  0 rejected");
+    }
+
+    #[test]
+    fn a_phase_without_bytes_shows_the_time_and_nothing_divides_by_zero() {
+        assert_eq!(shown(None, Progress::default(), Duration::ZERO), "0:00");
+        assert_eq!(
+            shown(Some(0), Progress::default(), Duration::from_secs(3723)),
+            "1:02:03"
+        );
+        assert_eq!(
+            shown(Some(10), Progress::default(), Duration::ZERO),
+            "  0%  0 B of 10 B  0 MB/s"
+        );
+        let past_the_end = Progress {
+            bytes: 20,
+            ..Progress::default()
+        };
+        assert!(shown(Some(10), past_the_end, Duration::from_secs(1)).starts_with("100%  10 B of 10 B"));
+    }
+
+    #[test]
+    fn both_templates_are_well_formed() {
+        assert!(
+            ProgressStyle::with_template(BAR_TEMPLATE).is_ok()
+                && ProgressStyle::with_template(SPINNER_TEMPLATE).is_ok()
+        );
+    }
+
+    #[test]
+    fn a_request_to_stop_reaches_the_load() {
+        assert_eq!(
+            Terminal::new(Verbosity::Quiet, StopSignal::holding(0)).stop_signal(),
+            None
+        );
+        assert_eq!(
+            Terminal::new(Verbosity::Quiet, StopSignal::holding(15)).stop_signal(),
+            Some(15)
+        );
+    }
+}

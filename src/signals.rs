@@ -1,0 +1,65 @@
+//! Requests to stop: the first asks the load to drain and commit, the second ends the process at once.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// Added to a signal's number to make the exit code, as shells do.
+const EXIT_SIGNAL_BASE: i32 = 128;
+
+/// The first signal that asked the process to stop.
+#[derive(Debug, Clone)]
+pub struct StopSignal {
+    /// The signal's number; 0: none yet.
+    received: Arc<AtomicUsize>,
+}
+
+impl StopSignal {
+    /// From now on SIGINT, SIGTERM and SIGHUP are requests to stop. A second one, of any kind, exits at once with 128 + its number;
+    /// what was committed is safe, as after any crash.
+    pub fn install() -> Self {
+        let received = Arc::new(AtomicUsize::new(0));
+        let asked_before = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            if signal == SIGHUP && hangup_is_ignored() {
+                continue;
+            }
+            // Handlers run in the order in which they are registered: look for an earlier request, then leave one.
+            flag::register_conditional_shutdown(signal, EXIT_SIGNAL_BASE + signal, Arc::clone(&asked_before))
+                .and_then(|_| flag::register_usize(signal, Arc::clone(&received), signal as usize))
+                .and_then(|_| flag::register(signal, Arc::clone(&asked_before)))
+                .expect("these signals exist and may be handled");
+        }
+        StopSignal { received }
+    }
+
+    /// The number of the signal that asked to stop, if one did.
+    pub fn received(&self) -> Option<i32> {
+        match self.received.load(Ordering::Relaxed) {
+            0 => None,
+            signal => i32::try_from(signal).ok(),
+        }
+    }
+
+    /// One that nobody sends signals to.
+    #[cfg(test)]
+    pub fn holding(signal: usize) -> Self {
+        StopSignal {
+            received: Arc::new(AtomicUsize::new(signal)),
+        }
+    }
+}
+
+/// Whether the process was started, as by `nohup`, so that it outlives its terminal; that must stay so.
+///
+/// Source: proc_pid_status(5), `SigIgn`: a hexadecimal mask in which bit n - 1 stands for signal n.
+fn hangup_is_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    mask.unwrap_or(0) >> (SIGHUP - 1) & 1 == 1
+}
