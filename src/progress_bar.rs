@@ -87,8 +87,9 @@ impl Terminal {
     fn line(&self, kind: &str, message: &str) {
         let line = format!("rowmill: {kind}: {}", escaped(message));
         match &self.bar {
-            // A terminal that indicatif does not draw on, such as TERM=dumb, would swallow the line.
-            Some(bar) if !bar.is_hidden() => bar.println(line),
+            // Before the first phase there is no bar to write above, and a terminal that indicatif does not draw on, such as
+            // TERM=dumb, would swallow the line.
+            Some(bar) if bar.length().is_some() && !bar.is_hidden() => bar.println(line),
             _ => put(&(line + "\n")),
         }
     }

@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write as _};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write as _};
+use std::io::{self, BufWriter, Read, Seek, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,6 @@ pub struct DeadLetters {
     pub(super) lines: LineWriter,
     /// Raw bytes of the record that is too large; made at the first one and used again.
     spool: Option<BufWriter<File>>,
-    spooled_bytes: u64,
     /// Whether the file's name is known to be on the disk.
     folder_synced: bool,
 }
@@ -71,7 +70,6 @@ impl DeadLetters {
             out,
             lines: LineWriter::new(inputs),
             spool: None,
-            spooled_bytes: 0,
             folder_synced: false,
         })
     }
@@ -99,13 +97,12 @@ impl DeadLetters {
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when no temporary file can be made beside the dead-letter file.
     pub fn begin_large(&mut self) -> Result<(), Error> {
-        self.spooled_bytes = 0;
         let started = match &mut self.spool {
             Some(spool) => spool.rewind().and_then(|()| spool.get_ref().set_len(0)),
             None => tempfile::tempfile_in(output::folder_of(self.out.path()))
                 .map(|file| self.spool = Some(BufWriter::with_capacity(BUFFER_BYTES, file))),
         };
-        started.map_err(|error| self.spool_error(error))
+        started.map_err(|error| spool_error(self.out.path(), error))
     }
 
     /// Takes the next raw bytes of the record that [`begin_large`](Self::begin_large) began. Constant memory.
@@ -116,9 +113,9 @@ impl DeadLetters {
         let Some(spool) = &mut self.spool else {
             return Err(Error::internal("a piece of a large record came before its beginning"));
         };
-        spool.write_all(piece).map_err(|error| self.spool_error(error))?;
-        self.spooled_bytes += piece.len() as u64;
-        Ok(())
+        spool
+            .write_all(piece)
+            .map_err(|error| spool_error(self.out.path(), error))
     }
 
     /// Appends the line of the record that came in pieces; `letter.raw` is not looked at.
@@ -129,30 +126,22 @@ impl DeadLetters {
         let Some(spool) = &mut self.spool else {
             return Err(Error::internal("a large record ended before its beginning"));
         };
-        spool
-            .rewind()
-            .map_err(|error| Error::io("setting aside a large record beside", self.out.path(), error))?;
+        let path = self.out.path().to_owned();
+        spool.rewind().map_err(|error| spool_error(&path, error))?;
         self.lines.begin(&mut self.out, letter)?;
-        let mut raw = BufReader::with_capacity(BUFFER_BYTES, spool.get_ref()).take(self.spooled_bytes);
-        let mut piece = vec![0; BUFFER_BYTES];
+        let file = spool.get_ref();
+        let mut piece = Vec::with_capacity(BUFFER_BYTES);
         loop {
-            let read = raw.read(&mut piece);
-            let length =
-                read.map_err(|error| Error::io("reading back a large record beside", self.out.path(), error))?;
-            if length == 0 {
+            piece.clear();
+            let read = Read::take(file, BUFFER_BYTES as u64).read_to_end(&mut piece);
+            if read.map_err(|error| spool_error(&path, error))? == 0 {
                 break;
             }
-            put_quoted_bytes(&mut self.out, &piece[..length])?;
+            put_quoted_bytes(&mut self.out, &piece)?;
         }
         self.lines.end(&mut self.out)?;
         // The disk space is given back now, not when the next large record comes.
-        let file = spool.get_ref();
-        file.set_len(0)
-            .map_err(|error| Error::io("setting aside a large record beside", self.out.path(), error))
-    }
-
-    fn spool_error(&self, error: io::Error) -> Error {
-        Error::io("setting aside a large record beside", self.out.path(), error)
+        file.set_len(0).map_err(|error| spool_error(&path, error))
     }
 
     /// Hands what is buffered to the system.
@@ -175,6 +164,10 @@ impl DeadLetters {
         }
         Ok(())
     }
+}
+
+fn spool_error(errors: &Path, error: io::Error) -> Error {
+    Error::io("setting aside a large record beside", errors, error)
 }
 
 /// Formats lines; shared by the file as it grows and by the merge that copies it.

@@ -191,6 +191,30 @@ fn an_abandoned_merge_leaves_the_file_as_it_was() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
+#[test]
+fn a_merge_copies_files_of_many_buffers_byte_for_byte() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (mut in_order, mut merged) = (letters(folders[0].path()), letters(folders[1].path()));
+    let raws = [3 * BUFFER_BYTES + 7, 1, 5 * BUFFER_BYTES, 2 * BUFFER_BYTES + 1]
+        .map(|length| (0..length).map(|index| (index % 251) as u8).collect::<Vec<u8>>());
+    let mut offsets = Vec::new();
+    for raw in &raws {
+        in_order.append(&letter(&RejectReason::NulByte, b"", b"late")).unwrap();
+        in_order.append(&letter(&TYPE_ERROR, b"", raw)).unwrap();
+        offsets.push(merged.len_bytes());
+        merged.append(&letter(&TYPE_ERROR, b"", raw)).unwrap();
+    }
+    let mut merge = merged.merge_duplicates();
+    for offset in offsets {
+        merge
+            .push(offset, &letter(&RejectReason::NulByte, b"", b"late"))
+            .unwrap();
+    }
+    merge.finish().unwrap();
+    in_order.flush().unwrap();
+    assert!(fs::read(in_order.path()).unwrap() == fs::read(merged.path()).unwrap());
+}
+
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![3 => Just(b'"'), 1 => Just(b','), 1 => Just(b'\n'), 1 => Just(b'\r'), 4 => any::<u8>()];
     proptest::collection::vec(byte, 0..40)
