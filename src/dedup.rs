@@ -277,15 +277,15 @@ impl Filter {
         }
     }
 
-    /// What the filter did so far; `false_alarms` is known only after settlement.
-    pub fn report(&self) -> FilterReport {
+    /// What the filter did, given how many suspects turned out to be new.
+    pub fn report(&self, false_alarms: u64) -> FilterReport {
         FilterReport {
             capacity_keys: self.capacity_keys,
             shards: SHARDS as u32,
             error_ratio: FILTER_ERROR_RATIO,
             inserted_keys: self.shards.iter().map(|shard| shard.len() as u64).sum(),
             suspects: self.suspects,
-            false_alarms: 0,
+            false_alarms,
         }
     }
 }

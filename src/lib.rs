@@ -17,6 +17,7 @@ pub mod validate;
 pub mod dedup;
 pub mod plan;
 pub mod write;
+pub mod checkpoint;
 pub mod settle;
 pub mod report;
 pub mod pipeline;

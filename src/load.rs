@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use self::rows::RowsEnd;
+use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::Error;
 use crate::head::{Head, read_head};
@@ -16,13 +18,14 @@ use crate::observer::{Observer, Phase};
 use crate::options::{LoadOptions, WritePath};
 use crate::pipeline::ScanSettings;
 use crate::plan::{self, DedupPlan, TablePlan};
-use crate::reject::{DeadLetters, SuspectSpool};
-use crate::report::{ColumnReport, InputReport, LoadReport, MemorySplit, Outcome};
+use crate::reject::{DeadLetters, RejectCode, SuspectSpool, check_outputs, finish_interrupted_merge};
+use crate::report::{ColumnReport, InputReport, LoadReport, MemorySplit};
 use crate::schema::identifier;
-use crate::settle::{Settlement, Settled};
-use crate::window::{FileIdentity, Input};
+use crate::settle::Settlement;
+use crate::window::Input;
 use crate::write::Origins;
-use crate::write::batch::{BatchSettings, BatchWriter, Sink};
+use crate::write::batch::{BatchSettings, BatchWriter, Counts, RowIds, Sink};
+use crate::write::checkpoint;
 use crate::write::database::{Database, TableInfo};
 use crate::write::direct::{self, DirectWriter};
 use crate::write::sql::SqlWriter;
@@ -59,9 +62,12 @@ pub fn load(
     observer: &dyn Observer,
 ) -> Result<LoadReport, Error> {
     let started = Instant::now();
-    let mut report = LoadReport::new(database, options);
+    let mut report = LoadReport::new(database, inputs, options);
     let result = run(inputs, database, options, observer, &mut report);
-    report.finish(started.elapsed(), result.as_ref().err());
+    if let Err(error) = &result {
+        report.fail(error);
+    }
+    report.measure(started.elapsed());
     if let Some(path) = &options.report {
         report.write_json(path)?;
     }
@@ -84,26 +90,43 @@ fn run(
     let load = Load { database_path, options, observer, pool: thread_pool(options)? };
     report.threads = load.pool.current_num_threads();
 
-    let table = table_name(options, &paths[0]);
-    let (existing, obstacle) = load.look_at_database(&table)?;
-    let facts = load.infer(&mut sources, existing.as_ref(), report)?;
-    let plan = match &existing {
-        Some(info) => plan::plan_existing_table(info, &sources.heads, &sources.fields, &facts, options)?,
-        None => plan::plan_new_table(table, &sources.heads, &sources.fields, &facts, options)?,
-    };
-    let split = load.split_memory(&plan, &sources)?;
-    load.report_plan(&plan, &split, report)?;
+    let start = load.start(&mut sources, report)?;
+    let plan = &start.plan;
+    let split = load.split_memory(plan, &sources)?;
+    load.report_plan(plan, &split, report)?;
 
-    let letters = DeadLetters::create(&options.errors)?;
-    let spool = SuspectSpool::beside(&options.errors);
-    let database = load.open_database(&plan, &split)?;
+    let settings = load.batch_settings(&start, &sources);
+    let (letters, spool) = load.open_side_files(&start, paths)?;
+    let database = load.open_database(&start, &split)?;
     report.sqlite_version = Database::sqlite_version();
-    let sink = load.open_sink(&database, &plan, obstacle, report)?;
-    let mut dedup = load.open_dedup(&plan, &split);
-    let writer = BatchWriter::new(sink, letters, spool, load.batch_settings(&plan, &sources));
+    let sink = load.open_sink(&database, &start, report)?;
+    let mut dedup = load.open_dedup(plan, &split);
+    let mut writer = BatchWriter::new(sink, letters, spool, settings);
+    if let Some(progress) = &start.progress {
+        writer.resume(progress.counts.clone());
+    }
+    let end = load.load_rows(&mut sources, plan, &split, &mut dedup, &mut writer, report)?;
+    let counts = load.finish(&database, &start, &dedup, writer, end, report)?;
+    database.close()?;
+    load.account(end, &counts, report);
+    Ok(())
+}
 
-    let writer = load.load_rows(&mut sources, &plan, &split, &mut dedup, writer, report)?;
-    load.finish(database, &plan, dedup, writer, report)
+/// Where a load starts from: the plan, and how far an earlier run of it got.
+struct Start {
+    plan: TablePlan,
+    /// What can be resumed keeps a checkpoint: files can be read again, streams cannot.
+    identity: Option<Identity>,
+    progress: Option<Progress>,
+    /// Why the table cannot take the direct path, if that is known already.
+    obstacle: Option<String>,
+}
+
+impl Start {
+    /// Whether the earlier run had settled everything and only its cleaning up is left.
+    fn is_settled(&self) -> bool {
+        self.progress.as_ref().is_some_and(|progress| progress.settled)
+    }
 }
 
 /// The inputs, opened, with what they begin with.
@@ -123,7 +146,7 @@ impl<'a> Sources<'a> {
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
         let mut inputs = paths.iter().map(|path| Input::open(path)).collect::<Result<Vec<_>, _>>()?;
-        refuse_shared_files(&inputs, database_path, options)?;
+        check_outputs(paths, database_path, &options.errors, options.report.as_deref())?;
         let stopped = || observer.stop_signal().is_some();
         let heads =
             inputs.iter_mut().map(|input| read_head(input, options, &stopped)).collect::<Result<Vec<_>, _>>()?;
@@ -154,33 +177,6 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// No output may be an input or another output under any name: writing one would destroy the other.
-fn refuse_shared_files(inputs: &[Input], database_path: &Path, options: &LoadOptions) -> Result<(), Error> {
-    let mut taken: Vec<(FileIdentity, String)> = Vec::new();
-    for input in inputs {
-        taken.extend(input.identity().map(|identity| (identity, format!("the input {}", input.path().display()))));
-    }
-    let outputs = [(Some(database_path), "the database"), (Some(options.errors.as_path()), "--errors"), (options.report.as_deref(), "--report")];
-    let mut names: Vec<(&Path, &str)> = Vec::new();
-    for (path, role) in outputs {
-        let Some(path) = path else { continue };
-        if let Some((_, other)) = names.iter().find(|(other, _)| *other == path) {
-            return Err(Error::usage(format!("{role} and {other} are the same file: {}", path.display())));
-        }
-        names.push((path, role));
-        let Some(identity) = FileIdentity::of(path) else { continue };
-        // Devices such as /dev/null may be shared.
-        if !path.is_file() {
-            continue;
-        }
-        if let Some((_, other)) = taken.iter().find(|(other, _)| *other == identity) {
-            return Err(Error::usage(format!("{role} {} is the same file as {other}; choose another name", path.display())));
-        }
-        taken.push((identity, format!("{role} {}", path.display())));
-    }
-    Ok(())
-}
-
 fn thread_pool(options: &LoadOptions) -> Result<ThreadPool, Error> {
     ThreadPoolBuilder::new()
         .num_threads(options.threads)
@@ -198,6 +194,14 @@ fn table_name(options: &LoadOptions, first: &Path) -> String {
     options.table.clone().unwrap_or_else(stem)
 }
 
+/// What the database holds before the load.
+#[derive(Default)]
+struct Seen {
+    info: Option<TableInfo>,
+    obstacle: Option<String>,
+    checkpoint: Option<Checkpoint>,
+}
+
 /// What every step of a load needs.
 struct Load<'a> {
     database_path: &'a Path,
@@ -207,11 +211,41 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// The table if it is there already, and why it cannot take the direct path.
-    fn look_at_database(&self, table: &str) -> Result<(Option<TableInfo>, Option<String>), Error> {
+    /// Plans a new load, or takes up an unfinished one.
+    fn start(&self, sources: &mut Sources<'_>, report: &mut LoadReport) -> Result<Start, Error> {
+        let table = table_name(self.options, &sources.paths[0]);
+        let mut seen = self.look_at_database(&table)?;
+        let resumable = sources.total_bytes().is_some();
+        if let Some(found) = seen.checkpoint.take() {
+            if !self.options.restart {
+                if !resumable {
+                    let message = "an unfinished load is in the database, and a stream cannot be read again";
+                    return Err(Error::usage(format!("{message}; finish it from its files, or start afresh with --restart")));
+                }
+                found.identity.check(sources.paths, self.options)?;
+                let records = found.progress.counts.records;
+                self.observer.notice(&format!("resuming an unfinished load after record {records}"));
+                let plan = found.identity.plan.clone();
+                let obstacle = Some("resumed: the table has rows".to_owned());
+                return Ok(Start { plan, identity: Some(found.identity), progress: Some(found.progress), obstacle });
+            }
+            self.undo(&found)?;
+            seen = self.look_at_database(&table)?;
+        }
+        let facts = self.infer(sources, seen.info.as_ref(), report)?;
+        let plan = match &seen.info {
+            Some(info) => plan::plan_existing_table(info, &sources.heads, &sources.fields, &facts, self.options)?,
+            None => plan::plan_new_table(table, &sources.heads, &sources.fields, &facts, self.options)?,
+        };
+        let identity = if resumable { Some(Identity::new(sources.paths, self.options, &plan)?) } else { None };
+        Ok(Start { plan, identity, progress: None, obstacle: seen.obstacle })
+    }
+
+    /// What the database holds already.
+    fn look_at_database(&self, table: &str) -> Result<Seen, Error> {
         let there = std::fs::metadata(self.database_path).is_ok_and(|metadata| metadata.len() > 0);
         if !there {
-            return Ok((None, None));
+            return Ok(Seen::default());
         }
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         let info = database.describe_table(table)?;
@@ -222,7 +256,29 @@ impl Load<'_> {
         if info.as_ref().is_some_and(|info| info.has_triggers) {
             self.observer.notice(&format!("table \"{table}\" has triggers; they run for every row loaded"));
         }
-        Ok((info, obstacle))
+        Ok(Seen { info, obstacle, checkpoint: checkpoint::read(&database)? })
+    }
+
+    /// Takes an unfinished load's rows out again.
+    fn undo(&self, found: &Checkpoint) -> Result<(), Error> {
+        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+        let plan = &found.identity.plan;
+        database.begin()?;
+        match plan.row_ids {
+            _ if plan.create => database.drop_table(&plan.table)?,
+            RowIds::Ordinal { base } => database.delete_rows_above(&plan.table, base)?,
+            RowIds::Key | RowIds::None => {
+                return Err(Error::usage(format!(
+                    "--restart cannot take the unfinished load's rows out of table \"{}\", which had rows before: \
+                     run the same command without --restart to finish it",
+                    plan.table
+                )));
+            }
+        }
+        checkpoint::remove(&database)?;
+        database.commit()?;
+        self.observer.notice("an unfinished load was taken back; starting afresh");
+        database.close()
     }
 
     fn split_memory(&self, plan: &TablePlan, sources: &Sources<'_>) -> Result<MemorySplit, Error> {
@@ -258,36 +314,51 @@ impl Load<'_> {
         report.columns = plan.columns.iter().map(column).collect();
         report.key = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone()).collect();
         report.memory = *split;
-        for line in report.memory.lines() {
-            self.observer.detail(&line);
-        }
+        self.observer.detail(&split.to_string());
         Ok(())
     }
 
-    fn open_database(&self, plan: &TablePlan, split: &MemorySplit) -> Result<Database, Error> {
+    fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<(DeadLetters, SuspectSpool), Error> {
+        let errors = &self.options.errors;
+        match &start.progress {
+            None => Ok((DeadLetters::create(errors, paths)?, SuspectSpool::beside(errors))),
+            Some(progress) if progress.settled => {
+                finish_interrupted_merge(errors)?;
+                Ok((DeadLetters::append_to(errors, paths)?, SuspectSpool::beside(errors)))
+            }
+            Some(progress) => Ok((
+                DeadLetters::reopen(errors, paths, progress.errors_bytes, progress.errors_hash)?,
+                SuspectSpool::reopen(errors, progress.counts.suspects, progress.suspects_bytes)?,
+            )),
+        }
+    }
+
+    fn open_database(&self, start: &Start, split: &MemorySplit) -> Result<Database, Error> {
+        let plan = &start.plan;
         let database = Database::open(self.database_path, split.database_bytes)?;
         database.prepare_for_load()?;
+        if start.progress.is_some() {
+            return Ok(database);
+        }
+        database.begin()?;
         if plan.create {
-            database.begin()?;
             database.create_table(&plan.table, &plan.columns, plan.row_id_column)?;
-            database.commit()?;
         }
         if plan.build_key_index && plan.dedup == DedupPlan::Database {
             self.build_key_index(&database, plan)?;
         }
+        if let Some(identity) = &start.identity {
+            checkpoint::create(&database, identity)?;
+        }
+        database.commit()?;
         Ok(database)
     }
 
-    fn open_sink<'d>(
-        &self,
-        database: &'d Database,
-        plan: &TablePlan,
-        obstacle: Option<String>,
-        report: &mut LoadReport,
-    ) -> Result<Sink<'d>, Error> {
-        let obstacle = match (self.options.write_path, obstacle) {
+    fn open_sink<'d>(&self, database: &'d Database, start: &Start, report: &mut LoadReport) -> Result<Sink<'d>, Error> {
+        let plan = &start.plan;
+        let obstacle = match (self.options.write_path, &start.obstacle) {
             (WritePath::Sql, _) => Some("asked for with --write-path sql".to_owned()),
-            (_, Some(obstacle)) => Some(obstacle),
+            (_, Some(obstacle)) => Some(obstacle.clone()),
             _ if plan.dedup == DedupPlan::Database && !plan.key_columns.is_empty() => {
                 Some("the table's own unique index must be asked about each row".to_owned())
             }
@@ -332,16 +403,20 @@ impl Load<'_> {
         }
     }
 
-    fn batch_settings(&self, plan: &TablePlan, sources: &Sources<'_>) -> BatchSettings {
+    fn batch_settings(&self, start: &Start, sources: &Sources<'_>) -> BatchSettings {
+        let plan = &start.plan;
+        let key_names: Vec<&str> = plan.key_columns.iter().map(|&index| plan.columns[index].name.as_str()).collect();
         BatchSettings {
-            inputs: sources.paths.to_vec(),
             field_names: sources.heads.iter().map(|head| head.names.clone()).collect(),
+            key_names: key_names.join(","),
             row_ids: plan.row_ids,
             batch_rows: self.options.batch_rows,
             max_errors: self.options.max_errors,
             max_record_bytes: self.options.max_record_bytes,
             line_ends: sources.heads.iter().map(|head| head.dialect.line_end).collect(),
             origins: Origins::default(),
+            database_path: self.database_path.to_owned(),
+            checkpoint: start.identity.is_some(),
         }
     }
 
@@ -356,48 +431,93 @@ impl Load<'_> {
         }
     }
 
-    fn build_key_index(&self, database: &Database, plan: &TablePlan) -> Result<(), Error> {
-        let columns: Vec<String> = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone()).collect();
-        let name = identifier::index_name(&plan.table, &columns, &database.index_names()?);
-        self.observer.phase(Phase::Index, None);
-        database.create_index(&name, &plan.table, &columns, true)
-    }
-
-    /// Everything after the last row: key index, settlement, further indexes, the account.
+    /// Everything after the last row: key index, settlement, further indexes. A load that was stopped and can be resumed leaves all
+    /// that to the run that finishes it.
     fn finish(
         &self,
-        database: Database,
-        plan: &TablePlan,
-        dedup: Dedup,
+        database: &Database,
+        start: &Start,
+        dedup: &Dedup,
         writer: BatchWriter<'_>,
+        end: RowsEnd,
         report: &mut LoadReport,
-    ) -> Result<(), Error> {
+    ) -> Result<Counts, Error> {
+        let plan = &start.plan;
         let (sink, letters, spool, mut counts, settings) = writer.into_parts();
         if let Sink::Direct(writer) = sink {
             writer.close()?;
         }
-        // Pages that were written past this connection's back are not in its cache.
-        database.forget_cached_pages()?;
-        if plan.build_key_index && plan.dedup == DedupPlan::Filter {
-            self.build_key_index(&database, plan)?;
+        if end != RowsEnd::Complete && settings.checkpoint {
+            return Ok(counts);
         }
-        self.observer.phase(Phase::Settle, None);
-        let mut writer = self.sql_writer(&database, plan)?;
-        let settled = Settlement { dedup: &dedup, settings: &settings, observer: self.observer }
-            .settle(&mut writer, letters, spool, &mut counts)?;
-        drop(writer);
-        for index in &self.options.indexes {
-            let columns = index_columns(plan, index)?;
-            let name = identifier::index_name(&plan.table, &columns, &database.index_names()?);
-            self.observer.phase(Phase::Index, None);
-            database.create_index(&name, &plan.table, &columns, false)?;
+        if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
+            report.time_stage("key index", || self.build_key_index(database, plan))?;
         }
-        database.close()?;
-        report.count(&counts);
-        if let Dedup::Filter(filter) = &dedup {
+        if spool.count() > 0 {
+            self.observer.phase(Phase::Settle, None);
+        }
+        let settled = report.time_stage("settle", || {
+            let mut writer = self.sql_writer(database, plan)?;
+            Settlement { dedup, settings: &settings }.settle(&mut writer, letters, spool, &mut counts)
+        })?;
+        if let Dedup::Filter(filter) = dedup {
             report.filter = Some(filter.report(settled.inserted));
         }
+        report.time_stage("further indexes", || self.build_indexes(database, plan))?;
+        if !self.options.keep_checkpoint {
+            checkpoint::remove(database)?;
+        }
+        Ok(counts)
+    }
+
+    /// The indexes that `--index` asks for.
+    fn build_indexes(&self, database: &Database, plan: &TablePlan) -> Result<(), Error> {
+        for index in &self.options.indexes {
+            self.build_index(database, plan, &index_columns(plan, index)?, false)?;
+        }
         Ok(())
+    }
+
+    fn build_key_index(&self, database: &Database, plan: &TablePlan) -> Result<(), Error> {
+        let columns: Vec<String> = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone()).collect();
+        self.build_index(database, plan, &columns, true)
+    }
+
+    /// Builds an index, unless an earlier run of the same load did.
+    fn build_index(&self, database: &Database, plan: &TablePlan, columns: &[String], unique: bool) -> Result<(), Error> {
+        if database.has_index(&plan.table, columns, unique)? {
+            return Ok(());
+        }
+        let name = identifier::index_name(&plan.table, columns, &database.index_names()?);
+        self.observer.phase(Phase::Index, None);
+        database.create_index(&name, &plan.table, columns, unique)
+    }
+
+    /// Fills in what was counted and checks that it adds up.
+    fn account(&self, end: RowsEnd, counts: &Counts, report: &mut LoadReport) {
+        let duplicates = counts.rejected[RejectCode::DuplicateKey.index()];
+        report.loaded = counts.loaded;
+        report.duplicates = duplicates;
+        report.rejected = counts.all_rejects() - duplicates;
+        for code in RejectCode::ALL {
+            report.add_code(code, counts.rejected[code.index()]);
+        }
+        report.batches = counts.batches;
+        // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead.
+        let parsed: u64 = report.inputs.iter().map(|input| input.records).sum();
+        report.records = if end == RowsEnd::ErrorLimit { counts.records } else { parsed };
+        report.pending = counts.suspects;
+        report.identity_holds =
+            report.records == report.loaded + report.rejected + report.duplicates + report.pending;
+        let limit = self.options.max_errors;
+        match end {
+            RowsEnd::ErrorLimit => report.stop_at_error_limit(),
+            RowsEnd::Interrupted => report.interrupt(self.observer.stop_signal().unwrap_or(libc::SIGINT)),
+            RowsEnd::Complete if limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), report.records)) => {
+                report.stop_at_error_limit();
+            }
+            RowsEnd::Complete => report.complete(),
+        }
     }
 }
 

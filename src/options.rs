@@ -25,6 +25,16 @@ pub enum ErrorLimit {
     Percent(f64),
 }
 
+impl ErrorLimit {
+    /// Whether `rejects` among `records` records are too many.
+    pub fn is_passed(self, rejects: u64, records: u64) -> bool {
+        match self {
+            ErrorLimit::Count(limit) => rejects > limit,
+            ErrorLimit::Percent(percent) => rejects as f64 * 100.0 > percent * records as f64,
+        }
+    }
+}
+
 /// How rows get into the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WritePath {
@@ -72,6 +82,10 @@ pub struct LoadOptions {
     pub window_bytes: u64,
     pub chunk_bytes: u64,
     pub write_path: WritePath,
+    /// Forget an unfinished load of the same table and start afresh.
+    pub restart: bool,
+    /// Leave the checkpoint in the database when the load is done.
+    pub keep_checkpoint: bool,
 }
 
 impl Default for LoadOptions {
@@ -96,6 +110,8 @@ impl Default for LoadOptions {
             window_bytes: DEFAULT_WINDOW_BYTES,
             chunk_bytes: DEFAULT_CHUNK_BYTES,
             write_path: WritePath::Auto,
+            restart: false,
+            keep_checkpoint: false,
         }
     }
 }

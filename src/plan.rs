@@ -2,6 +2,8 @@
 //!
 //! Pure: nothing is opened, created or changed here, so every problem is reported before anything is.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Error;
 use crate::head::Head;
 use crate::options::LoadOptions;
@@ -14,7 +16,7 @@ use crate::write::database::TableInfo;
 const ASCENDING_BREAKS_PERCENT: u64 = 1;
 
 /// How duplicates are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DedupPlan {
     /// There is no key, or the table's own unique index refuses duplicates as they arrive.
     Database,
@@ -25,7 +27,7 @@ pub enum DedupPlan {
 }
 
 /// Everything that is decided before the first row is written.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TablePlan {
     pub table: String,
     /// The table does not exist yet.

@@ -12,7 +12,7 @@ mod tests;
 use std::fmt;
 
 pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
-pub use self::merge::DuplicateMerge;
+pub use self::merge::{DuplicateMerge, finish_interrupted_merge};
 pub use self::message::Message;
 pub use self::output::check_outputs;
 pub(crate) use self::output::{folder_of, sync_folder};

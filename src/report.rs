@@ -6,7 +6,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -117,7 +117,9 @@ pub struct LoadReport {
     /// Rejects other than duplicates.
     pub rejected: u64,
     pub duplicates: u64,
-    /// Whether `records = loaded + rejected + duplicates`, counted independently, and the table grew by `loaded` rows.
+    /// Rows read but not settled yet, in a load that was stopped and can be resumed.
+    pub pending: u64,
+    /// Whether `records`, counted by the parser, is `loaded + rejected + duplicates + pending`, counted by the writer.
     pub identity_holds: bool,
     /// Rejects by code, in the order of the README's table; codes that did not occur are left out.
     #[serde(serialize_with = "serialize_codes")]
@@ -166,6 +168,7 @@ impl LoadReport {
             loaded: 0,
             rejected: 0,
             duplicates: 0,
+            pending: 0,
             identity_holds: false,
             by_code: Vec::new(),
             bytes: 0,
@@ -189,6 +192,14 @@ impl LoadReport {
             key: options.key.clone(),
             sqlite_version: String::new(),
         }
+    }
+
+    /// Runs `work` and notes how long it took.
+    pub fn time_stage<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
+        let since = Instant::now();
+        let result = work();
+        self.stages.push(StageTime { stage, busy_ms: since.elapsed().as_secs_f64() * 1e3 });
+        result
     }
 
     /// Every record was read. Called once the counts are final: they decide the exit code.

@@ -1,11 +1,13 @@
 //! What a table's columns hold, and how a value is cast to a column: one and the same routine for inference and for loading.
 
+use serde::{Deserialize, Serialize};
+
 pub mod cast;
 pub mod identifier;
 pub mod infer;
 
 /// What a column accepts and how its values are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ColumnType {
     /// Any text.
     Text,
@@ -52,7 +54,7 @@ impl ColumnType {
 }
 
 /// A column of the table as the load fills it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     pub name: String,
     pub column_type: ColumnType,

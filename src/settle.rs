@@ -8,9 +8,10 @@ use std::collections::HashMap;
 
 use crate::dedup::Dedup;
 use crate::error::Error;
-use crate::observer::Observer;
-use crate::reject::{DeadLetters, DuplicateMerge, FirstRecord, Reject, RejectReason, Suspect, SuspectSpool};
+use crate::checkpoint::Progress;
+use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason, Suspect, SuspectSpool};
 use crate::write::RowOutcome;
+use crate::write::checkpoint;
 use crate::write::batch::{BatchSettings, Counts, RowIds};
 use crate::write::sql::SqlWriter;
 
@@ -26,7 +27,6 @@ pub struct Settled {
 pub struct Settlement<'a> {
     pub dedup: &'a Dedup,
     pub settings: &'a BatchSettings,
-    pub observer: &'a dyn Observer,
 }
 
 impl Settlement<'_> {
@@ -37,68 +37,59 @@ impl Settlement<'_> {
     pub fn settle(
         &self,
         writer: &mut SqlWriter<'_>,
-        letters: DeadLetters,
-        spool: SuspectSpool,
+        mut letters: DeadLetters,
+        mut spool: SuspectSpool,
         counts: &mut Counts,
     ) -> Result<Settled, Error> {
-        let Settlement { dedup, settings, observer } = *self;
-    let mut settled = Settled::default();
-    if spool.is_empty() {
-        return Ok(settled);
-    }
-    let mut merge = DuplicateMerge::begin(letters)?;
-    let mut entries = spool.read()?;
-    let mut suspect = Suspect::default();
-    let mut origins = KeyOrigins { dedup, settings, survivors: HashMap::new() };
-    let mut in_batch = 0;
-    writer.begin()?;
-    while entries.next_into(&mut suspect)? {
-        if in_batch == settings.batch_rows {
-            writer.commit()?;
-            writer.begin()?;
-            counts.batches += 1;
-            in_batch = 0;
+        let Settlement { dedup, settings } = *self;
+        let mut settled = Settled::default();
+        if spool.count() == 0 {
+            return Ok(settled);
         }
-        in_batch += 1;
-        let row_id = (settings.row_ids != RowIds::None).then_some(suspect.row_id);
-        let reason = match writer.insert(row_id, &suspect.record)? {
-            RowOutcome::Inserted => {
-                settled.inserted += 1;
-                origins.inserted(&suspect);
-                continue;
-            }
-            RowOutcome::Duplicate { row_id } => {
-                settled.duplicates += 1;
-                RejectReason::DuplicateKey { first: origins.first_record(row_id)? }
-            }
-            RowOutcome::Refused { message } => {
-                settled.refused += 1;
-                RejectReason::ConstraintFailed { message }
-            }
-        };
-        merge.insert(suspect.errors_offset_bytes, &Reject {
-            file: &settings.inputs[suspect.position.file_index as usize],
-            position: &suspect.position,
-            column: 0,
-            column_name: None,
-            reason: &reason,
-            value: b"",
-            raw: &suspect.raw,
-        })?;
-        counts.rejected[reason.code().index()] += 1;
-        observer.progress(crate::observer::Progress {
-            bytes: 0,
-            records: settled.inserted + settled.duplicates,
-            rejected: counts.all_rejects(),
-        });
-    }
-    writer.commit()?;
-    counts.batches += 1;
-    counts.loaded += settled.inserted;
-    counts.suspects = 0;
-    merge.finish()?;
-    spool.remove()?;
-    Ok(settled)
+        let mut merge = letters.merge_duplicates();
+        let mut entries = spool.reader()?;
+        let mut suspect = Suspect::default();
+        let mut origins = KeyOrigins { dedup, settings, survivors: HashMap::new() };
+        // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
+        writer.begin()?;
+        while entries.next_into(&mut suspect)? {
+            let row_id = (settings.row_ids != RowIds::None).then_some(suspect.row_id);
+            let reason = match writer.insert(row_id, &suspect.record)? {
+                RowOutcome::Inserted => {
+                    settled.inserted += 1;
+                    origins.inserted(&suspect);
+                    continue;
+                }
+                RowOutcome::Duplicate { row_id } => {
+                    settled.duplicates += 1;
+                    RejectReason::DuplicateKey { first: origins.first_record(row_id)? }
+                }
+                RowOutcome::Refused { message } => {
+                    settled.refused += 1;
+                    RejectReason::ConstraintFailed { message }
+                }
+            };
+            let column = match reason {
+                RejectReason::DuplicateKey { .. } => ColumnLabel::Name(&settings.key_names),
+                _ => ColumnLabel::None,
+            };
+            let Suspect { position, errors_offset, ref raw, .. } = suspect;
+            merge.push(errors_offset, &DeadLetter { position, column, reason: &reason, value: b"", raw })?;
+            counts.rejected[reason.code().index()] += 1;
+        }
+        counts.batches += 1;
+        counts.loaded += settled.inserted;
+        counts.suspects = 0;
+        // The merged file is complete before the commit that relies on it, and takes its place after.
+        merge.prepare()?;
+        if settings.checkpoint {
+            let progress = Progress { counts: counts.clone(), settled: true, ..Progress::default() };
+            checkpoint::write(writer.connection(), &settings.database_path, &progress)?;
+        }
+        writer.commit()?;
+        merge.finish()?;
+        spool.remove()?;
+        Ok(settled)
     }
 }
 
@@ -113,7 +104,7 @@ struct KeyOrigins<'a> {
 impl KeyOrigins<'_> {
     fn inserted(&mut self, suspect: &Suspect) {
         if self.settings.row_ids == RowIds::Key {
-            self.survivors.insert(suspect.row_id, suspect.ordinal);
+            self.survivors.insert(suspect.row_id, self.settings.origins.ordinal(&suspect.position));
         }
     }
 

@@ -1,12 +1,14 @@
 //! Batches of rows into SQLite, by either of two paths that give the same table.
 
 pub mod batch;
+pub mod checkpoint;
 pub mod database;
 pub mod direct;
 pub mod index;
 pub mod pages;
 pub mod sql;
 
+use crate::position::Position;
 use crate::reject::FirstRecord;
 
 /// What became of a row that was handed to the database.
@@ -38,6 +40,11 @@ impl Origins {
         let file_index = inputs.saturating_sub(1);
         let before = self.records_before.get(file_index).copied().unwrap_or(0);
         FirstRecord::Record { file_index: file_index as u32, record: ordinal - before }
+    }
+
+    /// The number in the load of the record at `position`.
+    pub fn ordinal(&self, position: &Position) -> u64 {
+        self.records_before.get(position.file_index as usize).copied().unwrap_or(0) + position.record
     }
 
     /// Where the row with `row_id` came from, when row ids are `base` plus the number of the record.

@@ -16,7 +16,7 @@ use crate::observer::{Phase, Progress};
 use crate::parse::{Dialect, Records};
 use crate::pipeline::{Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, scan};
 use crate::plan::TablePlan;
-use crate::report::{LoadReport, MemorySplit, Outcome, StageTime};
+use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
 use crate::rows::RowBlock;
 use crate::schema::RowPlan;
 use crate::validate::validate;
@@ -70,6 +70,14 @@ struct Shared {
     dedup_ns: AtomicU64,
 }
 
+/// Why no more rows came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowsEnd {
+    Complete,
+    ErrorLimit,
+    Interrupted,
+}
+
 /// Running totals of the order thread.
 #[derive(Default)]
 struct Totals {
@@ -80,15 +88,15 @@ struct Totals {
 
 impl Load<'_> {
     /// Loads the rows of all inputs, commits them, and gives the writer back for settlement.
-    pub(super) fn load_rows<'d>(
+    pub(super) fn load_rows(
         &self,
         sources: &mut Sources<'_>,
         plan: &TablePlan,
         split: &MemorySplit,
         dedup: &mut Dedup,
-        mut writer: BatchWriter<'d>,
+        writer: &mut BatchWriter<'_>,
         report: &mut LoadReport,
-    ) -> Result<BatchWriter<'d>, Error> {
+    ) -> Result<RowsEnd, Error> {
         self.observer.phase(Phase::Load, sources.total_bytes());
         let shared = Shared::default();
         let order = Order { load: self, plan, split, shared: &shared };
@@ -98,7 +106,7 @@ impl Load<'_> {
         let (limit_passed, totals) = std::thread::scope(|threads| {
             let (jobs, queue) = sync_channel(JOBS_AHEAD);
             let order = threads.spawn(|| order.run(sources, dedup, jobs, reports));
-            let written = self.write_jobs(&queue, &mut writer, &shared, &mut write_time);
+            let written = self.write_jobs(&queue, writer, &shared, &mut write_time);
             shared.ended.store(true, Ordering::Relaxed);
             drop(queue);
             let totals = order.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -108,12 +116,6 @@ impl Load<'_> {
         let committing = Instant::now();
         writer.commit()?;
         report.bytes = report.inputs.iter().map(|input| input.bytes).sum();
-        report.outcome = match (limit_passed, totals.complete) {
-            (true, _) => Outcome::ErrorLimit,
-            (false, true) => Outcome::Complete,
-            (false, false) => Outcome::Interrupted,
-        };
-        report.signal = self.observer.stop_signal().filter(|_| report.outcome == Outcome::Interrupted);
         let ms = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64 / 1e6;
         report.stages.extend([
             StageTime { stage: "read", busy_ms: ms(&shared.times.read_ns) },
@@ -123,7 +125,11 @@ impl Load<'_> {
             StageTime { stage: "last commit", busy_ms: committing.elapsed().as_secs_f64() * 1e3 },
             StageTime { stage: "all rows", busy_ms: since.elapsed().as_secs_f64() * 1e3 },
         ]);
-        Ok(writer)
+        Ok(match (limit_passed, totals.complete) {
+            (true, _) => RowsEnd::ErrorLimit,
+            (false, true) => RowsEnd::Complete,
+            (false, false) => RowsEnd::Interrupted,
+        })
     }
 
     /// The writer's loop; returns whether the error limit was passed.
@@ -192,7 +198,7 @@ impl Order<'_> {
         sources: &mut Sources<'_>,
         dedup: &mut Dedup,
         jobs: SyncSender<Job>,
-        reports: &mut [crate::report::InputReport],
+        reports: &mut [InputReport],
     ) -> Result<Totals, Error> {
         let mut totals = Totals { records: 0, complete: true };
         for file_index in 0..sources.inputs.len() {
@@ -222,7 +228,7 @@ struct OneInput<'a> {
     order: &'a Order<'a>,
     dedup: &'a mut Dedup,
     jobs: &'a SyncSender<Job>,
-    report: &'a mut crate::report::InputReport,
+    report: &'a mut InputReport,
     /// Where the next block begins.
     place: Place,
 }

@@ -74,6 +74,35 @@ impl DeadLetters {
         })
     }
 
+    /// Opens the file of an unfinished load again to go on after its first `length_bytes`; the rest is cut off.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InputChanged`](crate::ErrorKind::InputChanged) when it is gone or its bytes, of which `hash` is the XXH3-64, are
+    /// not what they were; otherwise as [`create`](Self::create).
+    pub fn reopen(path: &Path, inputs: &[PathBuf], length_bytes: u64, hash: u64) -> Result<Self, Error> {
+        let Some(out) = AppendFile::reopen(path, "--errors", length_bytes, Some(hash))? else {
+            return Err(output::tampered(path));
+        };
+        Ok(DeadLetters { out, lines: LineWriter::new(inputs), spool: None, spooled_bytes: 0, folder_synced: false })
+    }
+
+    /// Opens a complete file to append to it.
+    ///
+    /// # Errors
+    /// As [`reopen`](Self::reopen).
+    pub fn append_to(path: &Path, inputs: &[PathBuf]) -> Result<Self, Error> {
+        let length_bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let Some(out) = AppendFile::reopen(path, "--errors", length_bytes, None)? else {
+            return Err(output::tampered(path));
+        };
+        Ok(DeadLetters { out, lines: LineWriter::new(inputs), spool: None, spooled_bytes: 0, folder_synced: false })
+    }
+
+    /// XXH3-64 of everything appended so far.
+    pub fn hash(&self) -> u64 {
+        self.out.hash()
+    }
+
     /// Where the file is.
     pub fn path(&self) -> &Path {
         self.out.path()

@@ -5,6 +5,7 @@
 //! Nothing is parsed and memory is constant. Without a duplicate nothing is touched.
 
 use std::fs;
+use std::path::Path;
 
 use crate::error::Error;
 use crate::reject::append_file::AppendFile;
@@ -68,21 +69,52 @@ impl DuplicateMerge<'_> {
         Ok(merged)
     }
 
+    /// Completes the merged file under its temporary name, durably; whether there is one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io); the dead-letter file is as it was.
+    pub fn prepare(&mut self) -> Result<bool, Error> {
+        let Some(merged) = &mut self.merged else { return Ok(false) };
+        let end = self.letters.out.len_bytes();
+        merged.copy_from(&self.letters.out, self.copied_bytes, end)?;
+        self.copied_bytes = end;
+        merged.sync()?;
+        output::sync_folder(merged.path())?;
+        Ok(true)
+    }
+
     /// Puts the merged file in the dead-letter file's place, durably. Further lines can be appended afterwards.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io); the dead-letter file is then still whole, without or with all duplicates.
     pub fn finish(mut self) -> Result<(), Error> {
-        let Some(merged) = &mut self.merged else { return Ok(()) };
-        merged.copy_from(&self.letters.out, self.copied_bytes, self.letters.out.len_bytes())?;
-        merged.sync()?;
+        if !self.prepare()? {
+            return Ok(());
+        }
         let path = self.letters.path().to_owned();
+        let mut merged = self.merged.take().expect("prepare said that it is there");
         fs::rename(merged.path(), &path).map_err(|error| Error::io("replacing", &path, error))?;
-        let mut merged = self.merged.take().expect("looked at above");
         merged.set_path(&path);
         self.letters.out = merged;
         output::sync_folder(&path)
     }
+}
+
+/// Puts a merged file that an unfinished load had completed, but not yet renamed, in its place.
+///
+/// # Errors
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be renamed.
+pub fn finish_interrupted_merge(errors: &Path) -> Result<(), Error> {
+    let merged = output::beside(errors, "merging");
+    if merged.exists() {
+        fs::rename(&merged, errors).map_err(|error| Error::io("replacing", errors, error))?;
+        output::sync_folder(errors)?;
+    }
+    let suspects = output::beside(errors, "suspects");
+    if suspects.exists() {
+        fs::remove_file(&suspects).map_err(|error| Error::io("removing", &suspects, error))?;
+    }
+    Ok(())
 }
 
 impl Drop for DuplicateMerge<'_> {

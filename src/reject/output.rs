@@ -6,7 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// Bytes that are gathered before they are handed to the system.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
@@ -97,6 +97,16 @@ fn same_file(a: &Path, b: &Path) -> bool {
 /// # Errors
 /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `flag`.
 pub(super) fn create_file(path: &Path, flag: &str) -> Result<File, Error> {
+    let file = open_file(path, flag)?;
+    file.set_len(0).map_err(|error| Error::create(path, format!("{error}; name another file with {flag}")))?;
+    Ok(file)
+}
+
+/// Opens or creates `path` and leaves what is in it. A link is never followed and nothing but a regular file is ever opened.
+///
+/// # Errors
+/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `flag`.
+pub(super) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
     let refuse = |why: &str| Error::create(path, format!("{why}; name another file with {flag}"));
     // Emptied only once it is known to be a regular file; O_NONBLOCK keeps a FIFO from blocking the open.
     let opened = OpenOptions::new()
@@ -120,8 +130,13 @@ pub(super) fn create_file(path: &Path, flag: &str) -> Result<File, Error> {
     if !metadata.is_file() {
         return Err(refuse("it is not a regular file"));
     }
-    file.set_len(0).map_err(|error| refuse(&error.to_string()))?;
     Ok(file)
+}
+
+/// The error for a file of an unfinished load that is not what that load left.
+pub(super) fn tampered(path: &Path) -> Error {
+    let message = "it is not what the unfinished load left; put it back, or start afresh with --restart".to_owned();
+    Error::new(ErrorKind::InputChanged { path: path.to_owned(), message })
 }
 
 /// Makes the names in `path`'s folder durable: a created or renamed file survives a power cut only after this.

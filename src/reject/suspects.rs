@@ -59,6 +59,20 @@ impl SuspectSpool {
         }
     }
 
+    /// Opens the spool of an unfinished load again to go on after its first `count` suspects in `length_bytes`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InputChanged`](crate::ErrorKind::InputChanged) when it is gone or too short.
+    pub fn reopen(errors: &Path, count: u64, length_bytes: u64) -> Result<Self, Error> {
+        let mut spool = Self::beside(errors);
+        if count > 0 {
+            let out = AppendFile::reopen(&spool.path, "--errors", length_bytes, None)?;
+            spool.out = Some(out.ok_or_else(|| output::tampered(&spool.path))?);
+            spool.count = count;
+        }
+        Ok(spool)
+    }
+
     /// Suspects set aside so far.
     pub fn count(&self) -> u64 {
         self.count

@@ -5,14 +5,19 @@
 //! committed row is never without the rejects that came before it. Batch edges lie at multiples of `batch_rows` records: they
 //! depend on the input alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::Progress;
 use crate::error::Error;
 use crate::options::ErrorLimit;
 use crate::pipeline::{Block, Flow, LinePiece};
 use crate::position::{ByteRange, Position};
-use crate::reject::{DeadLetters, FirstRecord, Reject, RejectCode, RejectReason, SuspectSpool};
+use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectCode, RejectReason, SuspectEntry, SuspectSpool};
 use crate::rows::{RowBlock, RowMeta};
+use crate::write::checkpoint;
 use crate::write::direct::DirectWriter;
 use crate::write::sql::SqlWriter;
 use crate::write::{Origins, RowOutcome};
@@ -67,16 +72,23 @@ impl Sink<'_> {
         }
     }
 
-    fn commit(&mut self) -> Result<(), Error> {
+    fn commit(&mut self, progress: Option<&Progress>, path: &Path) -> Result<(), Error> {
+        let mut write = |connection: &Connection| match progress {
+            Some(progress) => checkpoint::write(connection, path, progress),
+            None => Ok(()),
+        };
         match self {
-            Sink::Sql(writer) => writer.commit(),
-            Sink::Direct(writer) => writer.commit(&mut |_| Ok(())),
+            Sink::Sql(writer) => {
+                write(writer.connection())?;
+                writer.commit()
+            }
+            Sink::Direct(writer) => writer.commit(&mut write),
         }
     }
 }
 
 /// How a row gets its row id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowIds {
     /// `base` plus the record's number in the load.
     Ordinal { base: i64 },
@@ -87,7 +99,7 @@ pub enum RowIds {
 }
 
 /// What has been counted so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub records: u64,
     pub loaded: u64,
@@ -108,15 +120,19 @@ impl Counts {
 /// What a [`BatchWriter`] needs to know about the load.
 #[derive(Debug)]
 pub struct BatchSettings {
-    pub inputs: Vec<PathBuf>,
     /// Column names by field, for each input.
     pub field_names: Vec<Vec<String>>,
+    /// The key's columns, comma-separated; empty without a key.
+    pub key_names: String,
     pub row_ids: RowIds,
     pub batch_rows: u64,
     pub max_errors: Option<ErrorLimit>,
     pub max_record_bytes: u64,
     pub line_ends: Vec<u8>,
     pub origins: Origins,
+    pub database_path: PathBuf,
+    /// Whether the load can be resumed, and so keeps a checkpoint.
+    pub checkpoint: bool,
 }
 
 /// Writes blocks in batches.
@@ -127,6 +143,8 @@ pub struct BatchWriter<'d> {
     spool: SuspectSpool,
     settings: BatchSettings,
     counts: Counts,
+    /// Records that an earlier run of this load accounted for already.
+    skip_records: u64,
     /// Records of the open batch.
     batch_records: u64,
     in_batch: bool,
@@ -167,11 +185,19 @@ impl<'d> BatchWriter<'d> {
             spool,
             settings,
             counts: Counts::default(),
+            skip_records: 0,
             batch_records: 0,
             in_batch: false,
             pending_crs: 0,
             long_line: LongLine::default(),
         }
+    }
+
+    /// Goes on where an earlier run of the same load got to: its records are skipped.
+    pub fn resume(&mut self, counts: Counts) {
+        self.skip_records = counts.records;
+        self.batch_records = counts.records % self.settings.batch_rows;
+        self.counts = counts;
     }
 
     pub fn counts(&self) -> &Counts {
@@ -198,10 +224,12 @@ impl<'d> BatchWriter<'d> {
             at: 0,
             line: place.line,
         };
-        let mut done_rows = 0;
-        let mut done_records = 0;
-        let mut suspects = suspects.as_slice();
-        let mut rejects = rows.rejects.iter().peekable();
+        let done = self.skip_records.saturating_sub(place.ordinal - 1);
+        let mut done_records = done.min(u64::from(rows.record_count)) as u32;
+        let mut done_rows = rows.rows.partition_point(|row| row.record_index < done_records);
+        let mut suspects = &suspects[suspects.partition_point(|&row_index| (row_index as usize) < done_rows)..];
+        let done_rejects = rows.rejects.partition_point(|reject| reject.record_index < done_records);
+        let mut rejects = rows.rejects[done_rejects..].iter().peekable();
         while done_records < rows.record_count {
             self.begin()?;
             let room = self.settings.batch_rows - self.batch_records;
@@ -252,7 +280,8 @@ impl<'d> BatchWriter<'d> {
                 *suspects = &suspects[1..];
                 let position = self.position(incoming, row.record_index, row.source, lines);
                 let raw = row.source.of(incoming.block.bytes());
-                self.spool.append(row_id.unwrap_or(0), ordinal, &position, self.letters.len_bytes(), record, raw)?;
+                let errors_offset = self.letters.len_bytes();
+                self.spool.append(&SuspectEntry { row_id: row_id.unwrap_or(0), position, errors_offset, record, raw })?;
                 self.counts.suspects += 1;
                 continue;
             }
@@ -319,34 +348,30 @@ impl<'d> BatchWriter<'d> {
         value: &[u8],
         raw: &[u8],
     ) -> Result<(), Error> {
-        let file_index = position.file_index as usize;
-        let names = &self.settings.field_names[file_index];
-        self.letters.append(&Reject {
-            file: &self.settings.inputs[file_index],
-            position,
-            column,
-            column_name: column.checked_sub(1).and_then(|index| names.get(index as usize)).map(String::as_str),
-            reason,
-            value,
-            raw,
-        })?;
+        let names = &self.settings.field_names[position.file_index as usize];
+        let column = match (reason, column) {
+            (RejectReason::DuplicateKey { .. }, _) if !self.settings.key_names.is_empty() => {
+                ColumnLabel::Name(&self.settings.key_names)
+            }
+            (_, 0) => ColumnLabel::None,
+            (_, number) => names.get(number as usize - 1).map_or(ColumnLabel::Number(number), |name| ColumnLabel::Name(name)),
+        };
+        self.letters.append(&DeadLetter { position: *position, column, reason, value, raw })?;
         self.counts.rejected[reason.code().index()] += 1;
         Ok(())
     }
 
     /// Whether the rejects so far, with `ordinal` records read, are more than the load may have.
     fn past_limit(&self, ordinal: u64) -> bool {
-        match self.settings.max_errors {
-            None => false,
-            Some(ErrorLimit::Count(limit)) => self.counts.all_rejects() > limit,
-            Some(ErrorLimit::Percent(percent)) => {
-                ordinal >= PERCENT_FROM_RECORDS && self.counts.all_rejects() as f64 * 100.0 > percent * ordinal as f64
-            }
-        }
+        let early = matches!(self.settings.max_errors, Some(ErrorLimit::Percent(_))) && ordinal < PERCENT_FROM_RECORDS;
+        !early && self.settings.max_errors.is_some_and(|limit| limit.is_passed(self.counts.all_rejects(), ordinal))
     }
 
     /// Takes a piece of a line that is too long for a record; `Stop` as in [`BatchWriter::write_block`].
     pub fn write_line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<Flow, Error> {
+        if place.ordinal <= self.skip_records {
+            return Ok(Flow::Continue);
+        }
         let line_end = self.settings.line_ends[place.file_index as usize];
         if piece.first {
             self.begin()?;
@@ -382,15 +407,8 @@ impl<'d> BatchWriter<'d> {
             length_bytes: self.long_line.length_bytes,
         };
         let reason = RejectReason::RecordTooLarge { limit_bytes: self.settings.max_record_bytes };
-        self.letters.end_large(&Reject {
-            file: &self.settings.inputs[place.file_index as usize],
-            position: &position,
-            column: 0,
-            column_name: None,
-            reason: &reason,
-            value: b"",
-            raw: b"",
-        })?;
+        let column = ColumnLabel::None;
+        self.letters.end_large(&DeadLetter { position, column, reason: &reason, value: b"", raw: b"" })?;
         self.counts.rejected[reason.code().index()] += 1;
         self.count_records(1);
         let stop = self.past_limit(place.ordinal);
@@ -418,9 +436,16 @@ impl<'d> BatchWriter<'d> {
         if self.in_batch {
             self.letters.sync()?;
             self.spool.sync()?;
-            self.sink.commit()?;
-            self.in_batch = false;
             self.counts.batches += 1;
+            let progress = self.settings.checkpoint.then(|| Progress {
+                counts: self.counts.clone(),
+                errors_bytes: self.letters.len_bytes(),
+                errors_hash: self.letters.hash(),
+                suspects_bytes: self.spool.len_bytes(),
+                settled: false,
+            });
+            self.sink.commit(progress.as_ref(), &self.settings.database_path)?;
+            self.in_batch = false;
         }
         self.batch_records = 0;
         Ok(())

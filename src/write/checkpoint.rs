@@ -1,0 +1,79 @@
+//! The checkpoint's place in the database: a small table of its own, written in the same transaction as the rows.
+//!
+//! The row that changes has a fixed size and is updated in place: on the direct path no statement of a batch's transaction may
+//! allocate a page.
+
+use rusqlite::Connection;
+use rusqlite::OptionalExtension;
+use std::path::Path;
+
+use crate::checkpoint::{Checkpoint, Identity, Progress};
+use crate::error::Error;
+use crate::write::database::{Database, database_error};
+
+/// The table's name; dropped when the load is done.
+pub const TABLE: &str = "_rowmill_checkpoint";
+/// Size of the row that changes. Fourteen counters of up to 20 digits and their names take about 600 bytes.
+const PROGRESS_BYTES: usize = 1024;
+
+/// Creates the table with `identity` and no progress. In a transaction of the caller.
+pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
+    let connection = database.connection();
+    let run = || -> rusqlite::Result<()> {
+        connection.execute_batch(&format!("CREATE TABLE \"{TABLE}\"(id INTEGER PRIMARY KEY, body TEXT NOT NULL)"))?;
+        let insert = format!("INSERT INTO \"{TABLE}\" VALUES (?1, ?2)");
+        connection.execute(&insert, (1, encode(identity)))?;
+        connection.execute(&insert, (2, padded(&Progress::default())))?;
+        Ok(())
+    };
+    run().map_err(|e| database_error(database.path(), e))
+}
+
+/// Writes `progress`, in a transaction of the caller.
+pub fn write(connection: &Connection, path: &Path, progress: &Progress) -> Result<(), Error> {
+    let update = format!("UPDATE \"{TABLE}\" SET body = ?1 WHERE id = 2");
+    let run = || connection.prepare_cached(&update)?.execute([padded(progress)]);
+    run().map(|_| ()).map_err(|e| database_error(path, e))
+}
+
+/// The checkpoint that an unfinished load left, if there is one.
+///
+/// # Errors
+/// `Schema` when it cannot be understood; `Database` when it cannot be read.
+pub fn read(database: &Database) -> Result<Option<Checkpoint>, Error> {
+    let connection = database.connection();
+    let run = || -> rusqlite::Result<Option<(String, String)>> {
+        let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        if connection.query_row(exists, [TABLE], |_| Ok(())).optional()?.is_none() {
+            return Ok(None);
+        }
+        let body = |id: i64| {
+            let select = format!("SELECT body FROM \"{TABLE}\" WHERE id = ?1");
+            connection.query_row(&select, [id], |row| row.get::<_, String>(0))
+        };
+        Ok(Some((body(1)?, body(2)?)))
+    };
+    let Some((identity, progress)) = run().map_err(|e| database_error(database.path(), e))? else { return Ok(None) };
+    let unknown = |e| {
+        let path = database.path().display();
+        Error::schema(format!("{path} holds a checkpoint that this version cannot read ({e}); start afresh with --restart"))
+    };
+    Ok(Some(Checkpoint {
+        identity: serde_json::from_str(&identity).map_err(unknown)?,
+        progress: serde_json::from_str(progress.trim_end()).map_err(unknown)?,
+    }))
+}
+
+/// Removes the table. In a transaction of the caller, or its own.
+pub fn remove(database: &Database) -> Result<(), Error> {
+    let drop = format!("DROP TABLE IF EXISTS \"{TABLE}\"");
+    database.connection().execute_batch(&drop).map_err(|e| database_error(database.path(), e))
+}
+
+fn encode<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain values with string keys always serialize")
+}
+
+fn padded(progress: &Progress) -> String {
+    format!("{:<PROGRESS_BYTES$}", encode(progress))
+}
