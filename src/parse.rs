@@ -3,6 +3,21 @@
 //! Comes in: a span of bytes that starts where a record starts. Goes out: for every record that is decided within the span,
 //! where it and its fields lie, or which fault it has. Never: I/O, locks, panics, allocation per record or field (the vectors of
 //! [`Records`] are reused from span to span).
+//!
+//! The hard part: a fault costs one physical line and no more, whatever follows it, so parsing goes back to the line after the
+//! one where the record started. Done naively that is quadratic (a file whose every line holds a stray quote); see
+//! [`FailedWalk`] for why it is not. And the outcome depends on the bytes alone, never on where a span ended: a record is either
+//! decided by bytes that are present, or left to the next call.
+//!
+//! Two parts do the work. The kernel in [`scan`] takes whole 64-byte blocks of well-formed records; whatever it does not
+//! like (a fault, a quote inside an unquoted field, the record limit, the last bytes of a span) it leaves to the walk here, a
+//! plain byte-at-a-time state machine that knows the whole grammar.
+
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use scan::Kernel;
 
 /// The characters that shape an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +32,11 @@ pub struct Dialect {
 
 impl Default for Dialect {
     fn default() -> Self {
-        Dialect { delimiter: b',', quote: Some(b'"'), line_end: b'\n' }
+        Dialect {
+            delimiter: b',',
+            quote: Some(b'"'),
+            line_end: b'\n',
+        }
     }
 }
 
@@ -62,4 +81,394 @@ pub struct Records {
     pub field_ends: Vec<u32>,
     pub records: Vec<RecordSpan>,
     pub faults: Vec<Fault>,
+}
+
+impl Records {
+    /// Drops the fields of a record that did not make it.
+    fn drop_open_fields(&mut self) {
+        self.field_ends
+            .truncate(self.records.last().map_or(0, |record| record.fields_end as usize));
+    }
+}
+
+/// Parses `span`, which begins where a record begins, and fills `out` (cleared first) with its records in order.
+///
+/// Returns the number of bytes decided; the next parse starts there. It is `span.len()` when everything was decided, which is
+/// always so with `at_end`: no byte of the input follows. Without it, a record that the bytes present do not decide is left
+/// out altogether. Feeding an input in pieces gives the same records as feeding it whole.
+///
+/// - A field whose first byte is the quote is quoted; elsewhere a quote is text. `""` in a quoted field is one quote. A blank
+///   line is a record of one empty field.
+/// - Lines end with LF and every CR directly before it belongs to the line end, at the end of input as well. With CR as the
+///   line end nothing is trimmed.
+/// - A record fits if its line end lies at most `max_record_bytes` behind its first byte, or the input ends within as many
+///   bytes. One that does not fit, or has another fault, costs the physical line on which it starts.
+///
+/// A physical line longer than the limit is not decided before its line end is present.
+///
+/// `span` is shorter than 1 GiB. Time is linear in its length.
+///
+/// Source: RFC 4180; deviations: lone LF, ragged and blank lines, quotes in unquoted fields are accepted.
+pub fn parse(span: &[u8], at_end: bool, dialect: &Dialect, max_record_bytes: u64, out: &mut Records) -> usize {
+    parse_with(
+        Kernel::detect(),
+        &Input {
+            span,
+            at_end,
+            dialect: *dialect,
+            max_record_bytes,
+        },
+        out,
+    )
+}
+
+/// [`parse`] with a given kernel.
+fn parse_with(kernel: Kernel, input: &Input<'_>, out: &mut Records) -> usize {
+    debug_assert!(input.span.len() < 1 << 30, "offsets are 32 bits wide");
+    out.field_ends.clear();
+    out.records.clear();
+    out.faults.clear();
+    let mut walker = Walker {
+        input,
+        out,
+        failed: None,
+    };
+    let mut start = 0;
+    while start < input.span.len() {
+        if walker.failed.is_none() {
+            start = kernel.scan(input, start, walker.out);
+            if start == input.span.len() {
+                break;
+            }
+        }
+        let Some(next) = walker.record(start) else { break };
+        walker.forget_before(next);
+        start = next;
+    }
+    walker.out.drop_open_fields();
+    start
+}
+
+/// What one call of [`parse`] works on.
+struct Input<'a> {
+    span: &'a [u8],
+    at_end: bool,
+    dialect: Dialect,
+    max_record_bytes: u64,
+}
+
+impl Input<'_> {
+    /// Whether CRs before a line end belong to it.
+    fn trims_cr(&self) -> bool {
+        self.dialect.line_end == b'\n'
+    }
+
+    /// `end` without the CRs directly before it, not going back beyond `start`.
+    fn trim_cr(&self, start: usize, mut end: usize) -> usize {
+        if self.trims_cr() {
+            while end > start && self.span[end - 1] == b'\r' {
+                end -= 1;
+            }
+        }
+        end
+    }
+
+    /// What `byte` means in `state`.
+    #[inline(always)]
+    fn step(&self, state: State, byte: u8) -> Step {
+        let Dialect {
+            delimiter,
+            quote,
+            line_end,
+        } = self.dialect;
+        let is_quote = Some(byte) == quote;
+        match state {
+            State::Quoted if is_quote => Step::To(State::QuoteInQuoted),
+            State::Quoted if byte == line_end => Step::QuotedLineEnd,
+            State::Quoted => Step::To(State::Quoted),
+            State::QuoteInQuoted if is_quote => Step::To(State::Quoted),
+            State::FieldStart if is_quote => Step::To(State::Quoted),
+            _ if byte == line_end => Step::RecordEnd,
+            State::QuoteInQuoted | State::Closed if byte == b'\r' && self.trims_cr() => Step::To(State::Closed),
+            State::Closed => Step::BadQuote,
+            _ if byte == delimiter => Step::FieldEnd,
+            State::QuoteInQuoted => Step::BadQuote,
+            State::FieldStart | State::Unquoted => Step::To(State::Unquoted),
+        }
+    }
+}
+
+/// Where in the grammar a walk stands, before the next byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    FieldStart,
+    Unquoted,
+    Quoted,
+    /// After a quote in a quoted field: it closes the field, or is the first of two.
+    QuoteInQuoted,
+    /// After a closing quote and CRs, which must belong to a line end.
+    Closed,
+}
+
+/// What a byte does.
+enum Step {
+    To(State),
+    FieldEnd,
+    RecordEnd,
+    /// A line end within a quoted field.
+    QuotedLineEnd,
+    /// Text after a closing quote.
+    BadQuote,
+}
+
+/// One attempt at a record.
+#[derive(Debug, Clone, Copy)]
+struct Walk {
+    /// The next byte.
+    at: usize,
+    state: State,
+    /// Delimiters passed, those in quoted fields not counted.
+    delimiters: u32,
+    /// The end of the record's first physical line, once a quoted field has gone past it.
+    first_line_end: Option<LineEnd>,
+    /// The last line end within a quoted field.
+    last_line_end: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LineEnd {
+    at: usize,
+    /// Delimiters of the walk before it.
+    delimiters: u32,
+}
+
+/// Why a walk stopped.
+enum Stop {
+    /// `Walk::at` ends the record.
+    RecordEnd,
+    /// `Walk::at` is text after a closing quote.
+    BadQuote,
+    /// A quoted field went past a line end.
+    QuotedLineEnd,
+    /// The bytes to be looked at are used up.
+    Exhausted,
+}
+
+enum Verdict {
+    /// The record's line end, or the end of input, is here.
+    End(usize),
+    Fault(FaultKind),
+    Undecided,
+}
+
+/// The tail of a walk that failed, which later walks join: it makes recovery linear.
+///
+/// A walk that fails after its first line met all its line ends inside quoted fields, or it would have ended there. A
+/// record that starts on one of its later lines either ends (or fails) on that line, or is inside a quoted field at that
+/// line's end too; and there the failed walk was in the very same state, so it goes on exactly as that one did. It need not
+/// look at those bytes again and continues where the failed walk stopped. Only the delimiters have to be counted line by line,
+/// for the column of the next fault, which costs one more pass over the bytes.
+#[derive(Debug, Clone, Copy)]
+struct FailedWalk {
+    /// A line end at which the walk was inside a quoted field.
+    line_end: usize,
+    /// Delimiters between `line_end` and `at`.
+    delimiters: u32,
+    /// The last such line end.
+    last_line_end: usize,
+    /// The byte before which it stopped, and the state there.
+    at: usize,
+    state: State,
+}
+
+/// Parses record by record, byte by byte.
+struct Walker<'a, 'b> {
+    input: &'a Input<'a>,
+    out: &'b mut Records,
+    failed: Option<FailedWalk>,
+}
+
+impl Walker<'_, '_> {
+    /// Parses the record at `start` and returns where the next one starts; `None` if it cannot be decided yet.
+    fn record(&mut self, start: usize) -> Option<usize> {
+        self.out.drop_open_fields();
+        let limit = usize::try_from(self.input.max_record_bytes).map_or(usize::MAX, |max| start.saturating_add(max));
+        let mut walk = Walk {
+            at: start,
+            state: State::FieldStart,
+            delimiters: 0,
+            first_line_end: None,
+            last_line_end: 0,
+        };
+        let mut joined = false;
+        let stop = loop {
+            match self.advance(&mut walk, limit.min(self.input.span.len())) {
+                Stop::QuotedLineEnd if walk.first_line_end.is_none() => {
+                    walk.first_line_end = Some(LineEnd {
+                        at: walk.last_line_end,
+                        delimiters: walk.delimiters,
+                    });
+                    joined = self.join(&mut walk);
+                }
+                Stop::QuotedLineEnd => {}
+                stop => break stop,
+            }
+        };
+        match self.judge(&walk, stop, limit) {
+            // Its fields are still to be found in what it did not look at. The record is well-formed, so this happens once.
+            Verdict::End(_) if joined => {
+                self.failed = None;
+                self.record(start)
+            }
+            Verdict::End(end) => {
+                let trimmed = self.input.trim_cr(start, end) as u32;
+                self.out.field_ends.push(trimmed);
+                self.push_record(start, trimmed, 0);
+                Some(self.after_line_end(end))
+            }
+            Verdict::Fault(kind) => self.fault(start, &walk, kind),
+            Verdict::Undecided => None,
+        }
+    }
+
+    /// Walks on to `to`, exclusive, or to whatever stops it before. The byte that stopped it is not consumed, except for a line
+    /// end in a quoted field.
+    fn advance(&mut self, walk: &mut Walk, to: usize) -> Stop {
+        let span = &self.input.span[..to];
+        while let Some(&byte) = span.get(walk.at) {
+            match self.input.step(walk.state, byte) {
+                Step::To(state) => walk.state = state,
+                Step::FieldEnd => {
+                    self.out.field_ends.push(walk.at as u32);
+                    walk.delimiters += 1;
+                    walk.state = State::FieldStart;
+                }
+                Step::RecordEnd => return Stop::RecordEnd,
+                Step::BadQuote => return Stop::BadQuote,
+                Step::QuotedLineEnd => {
+                    walk.last_line_end = walk.at;
+                    walk.at += 1;
+                    return Stop::QuotedLineEnd;
+                }
+            }
+            walk.at += 1;
+        }
+        Stop::Exhausted
+    }
+
+    /// What it means that a walk stopped. The byte at `limit` is looked at, none after it.
+    fn judge(&self, walk: &Walk, stop: Stop, limit: usize) -> Verdict {
+        let span = self.input.span;
+        let bad_quote = match walk.first_line_end {
+            Some(_) => FaultKind::UnterminatedQuote,
+            None => FaultKind::InvalidQuote,
+        };
+        match stop {
+            Stop::RecordEnd => Verdict::End(walk.at),
+            Stop::BadQuote => Verdict::Fault(bad_quote),
+            _ if limit < span.len() => match (walk.state, self.input.step(walk.state, span[limit])) {
+                (_, Step::RecordEnd) => Verdict::End(limit),
+                (_, Step::BadQuote) => Verdict::Fault(bad_quote),
+                (State::Quoted, _) | (State::QuoteInQuoted, Step::To(State::Quoted)) => {
+                    Verdict::Fault(FaultKind::UnterminatedQuote)
+                }
+                _ => Verdict::Fault(FaultKind::RecordTooLarge),
+            },
+            _ if !self.input.at_end => Verdict::Undecided,
+            _ if walk.state == State::Quoted => Verdict::Fault(FaultKind::UnterminatedQuote),
+            _ => Verdict::End(span.len()),
+        }
+    }
+
+    /// Rejects the physical line at `start`, unless its end is not there yet.
+    fn fault(&mut self, start: usize, walk: &Walk, kind: FaultKind) -> Option<usize> {
+        let span = self.input.span;
+        let line_end = match walk.first_line_end {
+            Some(line_end) => line_end.at,
+            None => match span[walk.at..]
+                .iter()
+                .position(|&byte| byte == self.input.dialect.line_end)
+            {
+                Some(distance) => walk.at + distance,
+                None if self.input.at_end => span.len(),
+                None => return None,
+            },
+        };
+        let too_large = (line_end - start) as u64 > self.input.max_record_bytes;
+        let kind = if too_large { FaultKind::RecordTooLarge } else { kind };
+        self.out.drop_open_fields();
+        self.out.faults.push(Fault {
+            kind,
+            column: walk.delimiters + 1,
+        });
+        self.push_record(
+            start,
+            self.input.trim_cr(start, line_end) as u32,
+            self.out.faults.len() as u32,
+        );
+        if let Some(first) = walk.first_line_end {
+            self.failed = Some(FailedWalk {
+                line_end: first.at,
+                delimiters: walk.delimiters - first.delimiters,
+                last_line_end: walk.last_line_end,
+                at: walk.at,
+                state: walk.state,
+            });
+        }
+        Some(self.after_line_end(line_end))
+    }
+
+    /// Takes `walk`, which is inside a quoted field at a line end, to where the failed walk stopped, if that one was there too.
+    fn join(&mut self, walk: &mut Walk) -> bool {
+        let Some(failed) = self.failed.take_if(|failed| failed.last_line_end >= walk.last_line_end) else {
+            return false;
+        };
+        let failed = self.moved_up(failed, walk.last_line_end);
+        self.failed = Some(failed);
+        walk.at = failed.at;
+        walk.state = failed.state;
+        walk.delimiters += failed.delimiters;
+        walk.last_line_end = failed.last_line_end;
+        true
+    }
+
+    /// Readies the failed walk for a record at `next`, or drops it: past its last line end it is of no use.
+    fn forget_before(&mut self, next: usize) {
+        if let Some(failed) = self.failed.take().filter(|failed| failed.last_line_end >= next) {
+            self.failed = Some(self.moved_up(failed, next - 1));
+        }
+    }
+
+    /// `failed` as seen from `line_end`, which is another of its line ends, at most its last.
+    fn moved_up(&mut self, failed: FailedWalk, line_end: usize) -> FailedWalk {
+        let (at, state) = (failed.line_end + 1, State::Quoted);
+        let mut walk = Walk {
+            at,
+            state,
+            delimiters: 0,
+            first_line_end: None,
+            last_line_end: failed.line_end,
+        };
+        while let Stop::QuotedLineEnd = self.advance(&mut walk, line_end + 1) {}
+        FailedWalk {
+            line_end,
+            delimiters: failed.delimiters - walk.delimiters,
+            ..failed
+        }
+    }
+
+    fn push_record(&mut self, start: usize, end: u32, fault: u32) {
+        let fields_end = self.out.field_ends.len() as u32;
+        self.out.records.push(RecordSpan {
+            start: start as u32,
+            end,
+            fields_end,
+            fault,
+        });
+    }
+
+    /// Where the line after the one that ends at `line_end` starts.
+    fn after_line_end(&self, line_end: usize) -> usize {
+        (line_end + 1).min(self.input.span.len())
+    }
 }

@@ -1,0 +1,628 @@
+//! The parser against an independent one, against the csv crate, and case by case.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A record as tests look at it: its bytes' offsets, its fields' offsets, its fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Parsed {
+    start: usize,
+    end: usize,
+    field_ends: Vec<usize>,
+    fault: Option<(FaultKind, u32)>,
+}
+
+/// The records of `out`, `base` added to all offsets.
+fn collect(out: &Records, base: usize) -> Vec<Parsed> {
+    let mut fields_start = 0;
+    let mut faults = 0;
+    let mut records = Vec::new();
+    for record in &out.records {
+        let fields_end = record.fields_end as usize;
+        let field_ends = out.field_ends[fields_start..fields_end]
+            .iter()
+            .map(|&end| base + end as usize)
+            .collect();
+        fields_start = fields_end;
+        let fault = (record.fault != 0).then(|| {
+            faults += 1;
+            assert_eq!(record.fault, faults, "faults are numbered in order");
+            let fault = out.faults[record.fault as usize - 1];
+            (fault.kind, fault.column)
+        });
+        records.push(Parsed {
+            start: base + record.start as usize,
+            end: base + record.end as usize,
+            field_ends,
+            fault,
+        });
+    }
+    assert_eq!(fields_start, out.field_ends.len(), "no field is left over");
+    assert_eq!(faults as usize, out.faults.len(), "no fault is left over");
+    records
+}
+
+/// What a record would be if there were no limit.
+enum Unlimited {
+    End(usize),
+    /// The closing quote, and the text that follows it.
+    BadQuote(usize, usize),
+    Open,
+}
+
+/// The grammar, byte by byte, once per record and without any memory of the record before.
+fn reference(input: &[u8], dialect: &Dialect, max_record_bytes: u64) -> Vec<Parsed> {
+    let max = max_record_bytes as usize;
+    let mut records = Vec::new();
+    let mut start = 0;
+    while start < input.len() {
+        let rest = &input[start..];
+        let line = rest
+            .iter()
+            .position(|&byte| byte == dialect.line_end)
+            .unwrap_or(rest.len());
+        // For each byte: whether it is inside a quoted field, and in which field it is.
+        let (mut inside, mut columns) = (Vec::new(), Vec::new());
+        let (outcome, mut field_ends) = reference_record(rest, dialect, &mut inside, &mut columns);
+        let last_column = *columns.last().unwrap();
+        let (end, fault) = if line > max {
+            (
+                line,
+                Some((FaultKind::RecordTooLarge, *columns.get(max).unwrap_or(&last_column))),
+            )
+        } else {
+            match outcome {
+                Unlimited::End(end) if end <= max => (end, None),
+                Unlimited::BadQuote(quote, text) if text <= max => {
+                    let kind = if quote < line {
+                        FaultKind::InvalidQuote
+                    } else {
+                        FaultKind::UnterminatedQuote
+                    };
+                    (line, Some((kind, last_column)))
+                }
+                Unlimited::Open if rest.len() <= max => (line, Some((FaultKind::UnterminatedQuote, last_column))),
+                _ if inside[max] => (line, Some((FaultKind::UnterminatedQuote, columns[max]))),
+                _ => (line, Some((FaultKind::RecordTooLarge, columns[max]))),
+            }
+        };
+        let next = start + end + 1;
+        let end = start + trimmed(rest, end, dialect);
+        match fault {
+            Some(_) => field_ends.clear(),
+            None => {
+                field_ends.iter_mut().for_each(|field_end| *field_end += start);
+                field_ends.push(end);
+            }
+        }
+        records.push(Parsed {
+            start,
+            end,
+            field_ends,
+            fault,
+        });
+        start = next;
+    }
+    records
+}
+
+/// One record; `inside` and `columns` get one entry per byte looked at. All field ends but the last come back.
+fn reference_record(
+    rest: &[u8],
+    dialect: &Dialect,
+    inside: &mut Vec<bool>,
+    columns: &mut Vec<u32>,
+) -> (Unlimited, Vec<usize>) {
+    let mut field_ends = Vec::new();
+    let mut at = 0;
+    loop {
+        let column = field_ends.len() as u32 + 1;
+        let mut note = |count: usize, is_inside: bool| {
+            inside.extend(std::iter::repeat_n(is_inside, count));
+            columns.extend(std::iter::repeat_n(column, count));
+        };
+        if at < rest.len() && Some(rest[at]) == dialect.quote {
+            note(1, false);
+            at += 1;
+            loop {
+                if at == rest.len() {
+                    note(1, true);
+                    return (Unlimited::Open, field_ends);
+                }
+                let is_quote = Some(rest[at]) == dialect.quote;
+                let is_doubled = is_quote && rest.get(at + 1) == Some(&rest[at]);
+                note(if is_doubled { 2 } else { 1 }, true);
+                at += if is_doubled { 2 } else { 1 };
+                if is_quote && !is_doubled {
+                    break;
+                }
+            }
+            let quote = at - 1;
+            let mut after = at;
+            while dialect.line_end == b'\n' && rest.get(after) == Some(&b'\r') {
+                after += 1;
+            }
+            let ends_record = after == rest.len() || rest[after] == dialect.line_end;
+            if !ends_record && rest[at] != dialect.delimiter {
+                note(after - at + 1, false);
+                return (Unlimited::BadQuote(quote, after), field_ends);
+            }
+        }
+        while at < rest.len() && rest[at] != dialect.delimiter && rest[at] != dialect.line_end {
+            note(1, false);
+            at += 1;
+        }
+        note(1, false);
+        if at == rest.len() || rest[at] == dialect.line_end {
+            return (Unlimited::End(at), field_ends);
+        }
+        field_ends.push(at);
+        at += 1;
+    }
+}
+
+fn trimmed(rest: &[u8], mut end: usize, dialect: &Dialect) -> usize {
+    while dialect.line_end == b'\n' && end > 0 && rest[end - 1] == b'\r' {
+        end -= 1;
+    }
+    end
+}
+
+fn kernels() -> [Kernel; 2] {
+    [Kernel::detect(), Kernel::PORTABLE]
+}
+
+fn parse_whole(kernel: Kernel, span: &[u8], dialect: &Dialect, max_record_bytes: u64) -> Vec<Parsed> {
+    let mut out = Records::default();
+    let decided = parse_with(
+        kernel,
+        &Input {
+            span,
+            at_end: true,
+            dialect: *dialect,
+            max_record_bytes,
+        },
+        &mut out,
+    );
+    assert_eq!(decided, span.len(), "at the end everything is decided");
+    collect(&out, 0)
+}
+
+/// Feeds `input` in pieces of the given lengths, the last piece being the rest.
+fn parse_pieces(
+    kernel: Kernel,
+    input: &[u8],
+    pieces: &[usize],
+    dialect: &Dialect,
+    max_record_bytes: u64,
+) -> Vec<Parsed> {
+    let mut out = Records::default();
+    let mut records = Vec::new();
+    let (mut start, mut end) = (0, 0);
+    let mut pieces = pieces.iter();
+    while end < input.len() {
+        end = pieces
+            .next()
+            .map_or(input.len(), |piece| (end + piece).min(input.len()));
+        let span = &input[start..end];
+        let at_end = end == input.len();
+        let decided = parse_with(
+            kernel,
+            &Input {
+                span,
+                at_end,
+                dialect: *dialect,
+                max_record_bytes,
+            },
+            &mut out,
+        );
+        records.extend(collect(&out, start));
+        start += decided;
+    }
+    assert_eq!(start, input.len(), "at the end everything is decided");
+    records
+}
+
+fn dialects() -> impl Strategy<Value = Dialect> {
+    prop_oneof![
+        6 => Just(Dialect::default()),
+        1 => Just(Dialect { line_end: b'\r', ..Dialect::default() }),
+        1 => Just(Dialect { quote: None, ..Dialect::default() }),
+        1 => Just(Dialect { delimiter: b'\t', quote: Some(b'\''), line_end: b'\n' }),
+    ]
+}
+
+/// Bytes in which everything that can go wrong with syntax does.
+fn wild_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let dense = prop::collection::vec(
+        prop_oneof![
+            4 => Just(b'a'), 3 => Just(b','), 3 => Just(b'"'), 3 => Just(b'\n'), 2 => Just(b'\r'),
+            1 => Just(b'\t'), 1 => Just(b'\''), 1 => any::<u8>(),
+        ],
+        0..120,
+    );
+    prop_oneof![dense, line_pieces()]
+}
+
+/// Longer input made of pieces that are mostly well-formed, so that whole blocks are.
+fn line_pieces() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        6 => "[a-z]{0,30},",
+        5 => "[a-z]{0,20}\n",
+        2 => "[a-z]{0,20}\r\n",
+        4 => "\"[a-z,\n\r]{0,25}\",",
+        2 => "\"([a-z,]|\"\"){0,25}\"\n",
+        2 => "\"([a-z,]|\"\"){0,25}\"\r{1,2}\n",
+        1 => "[a-z]{0,9}\"[a-z]{0,9}",
+        1 => "\"",
+        1 => "\r",
+        1 => "\n",
+    ];
+    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+fn limits() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => 1u64..40, 2 => 40u64..400, 2 => Just(1 << 20), 1 => Just(u64::MAX >> 1)]
+}
+
+proptest! {
+    #[test]
+    fn records_are_those_of_the_reference_parser(input in wild_bytes(), dialect in dialects(), max in limits()) {
+        let expected = reference(&input, &dialect, max);
+        for kernel in kernels() {
+            prop_assert_eq!(parse_whole(kernel, &input, &dialect, max), expected.clone());
+        }
+    }
+
+    #[test]
+    fn records_do_not_depend_on_where_spans_end(
+        input in wild_bytes(),
+        pieces in prop::collection::vec(prop_oneof![0usize..4, 1usize..200], 0..40),
+        dialect in dialects(),
+        max in limits(),
+    ) {
+        let expected = reference(&input, &dialect, max);
+        for kernel in kernels() {
+            prop_assert_eq!(parse_pieces(kernel, &input, &pieces, &dialect, max), expected.clone());
+        }
+    }
+
+    #[test]
+    fn lines_of_stray_quotes_are_those_of_the_reference_parser(
+        lines in prop::collection::vec("(a\",x,\"|\",|\"|\"a|a\",\"|,\"\"|b|\",\"|a\"\r?)\n", 0..40),
+        max in limits(),
+    ) {
+        let input = lines.concat().into_bytes();
+        let expected = reference(&input, &Dialect::default(), max);
+        for kernel in kernels() {
+            prop_assert_eq!(parse_whole(kernel, &input, &Dialect::default(), max), expected.clone());
+        }
+    }
+
+    #[test]
+    fn values_are_those_of_the_csv_crate(
+        rows in prop::collection::vec(prop::collection::vec(("[ -~é\n\r\",]{0,12}|[a-z]{0,40}", any::<bool>()), 1..6), 0..30),
+        crlf: bool,
+    ) {
+        let mut input = String::new();
+        for row in &rows {
+            for (index, (value, always_quoted)) in row.iter().enumerate() {
+                if index > 0 {
+                    input.push(',');
+                }
+                if *always_quoted || value.contains([',', '"', '\n', '\r']) || (row.len() == 1 && value.is_empty()) {
+                    input.push('"');
+                    input.push_str(&value.replace('"', "\"\""));
+                    input.push('"');
+                } else {
+                    input.push_str(value);
+                }
+            }
+            input.push_str(if crlf { "\r\n" } else { "\n" });
+        }
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(input.as_bytes());
+        let expected: Vec<Vec<String>> =
+            reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
+        for kernel in kernels() {
+            let values: Vec<Vec<String>> = parse_whole(kernel, input.as_bytes(), &Dialect::default(), 1 << 20)
+                .iter()
+                .map(|record| values(&input, record))
+                .collect();
+            prop_assert_eq!(values, expected.clone());
+        }
+    }
+}
+
+/// The fields of a record without their quotes; a fault's name if it has one.
+fn values(input: &str, record: &Parsed) -> Vec<String> {
+    if let Some((kind, column)) = record.fault {
+        return vec![format!("{kind:?} in {column}: {}", &input[record.start..record.end])];
+    }
+    let mut start = record.start;
+    let unquoted = |&end: &usize| {
+        let field = &input[start..end];
+        start = end + 1;
+        match field.strip_prefix('"') {
+            Some(rest) => rest
+                .strip_suffix('"')
+                .expect("a quoted field ends with a quote")
+                .replace("\"\"", "\""),
+            None => field.to_owned(),
+        }
+    };
+    record.field_ends.iter().map(unquoted).collect()
+}
+
+/// Asserts the values of `input` for both kernels, whole, byte by byte, and far enough from the end for the kernel to see it.
+#[track_caller]
+fn assert_values(input: &str, max_record_bytes: u64, expected: &[&[&str]]) {
+    assert_values_of(&Dialect::default(), input, max_record_bytes, expected);
+}
+
+#[track_caller]
+fn assert_values_of(dialect: &Dialect, input: &str, max_record_bytes: u64, expected: &[&[&str]]) {
+    for kernel in kernels() {
+        let whole = parse_whole(kernel, input.as_bytes(), dialect, max_record_bytes);
+        let found: Vec<Vec<String>> = whole.iter().map(|record| values(input, record)).collect();
+        assert_eq!(found, expected, "{kernel:?}");
+        let pieces = vec![1; input.len()];
+        assert_eq!(
+            parse_pieces(kernel, input.as_bytes(), &pieces, dialect, max_record_bytes),
+            whole,
+            "{kernel:?}"
+        );
+        if input.ends_with(dialect.line_end as char) && max_record_bytes > 200 {
+            let rows = format!("{0}{1}", "z".repeat(70), dialect.line_end as char).repeat(2);
+            let padded = format!("{rows}{input}{rows}");
+            if reference(padded.as_bytes(), dialect, max_record_bytes).len() == expected.len() + 4 {
+                let padded = parse_whole(kernel, padded.as_bytes(), dialect, max_record_bytes);
+                let inner: Vec<usize> = padded[2..padded.len() - 2]
+                    .iter()
+                    .map(|record| record.end - rows.len())
+                    .collect();
+                assert_eq!(
+                    inner,
+                    whole.iter().map(|record| record.end).collect::<Vec<_>>(),
+                    "{kernel:?}"
+                );
+            }
+        }
+    }
+}
+
+const NO_LIMIT: u64 = 1 << 30;
+
+#[test]
+fn nothing_is_no_record() {
+    assert_values("", NO_LIMIT, &[]);
+}
+
+#[test]
+fn a_quote_inside_an_unquoted_field_is_text() {
+    assert_values(
+        "5\" pipe,2\nx\"y\"z,\n",
+        NO_LIMIT,
+        &[&["5\" pipe", "2"], &["x\"y\"z", ""]],
+    );
+}
+
+#[test]
+fn lf_and_crlf_mix_and_extra_crs_do_not_reach_the_value() {
+    assert_values(
+        "a,b\nc,d\r\ne,f\r\r\n\"g\",\"h\"\r\r\n\"i\",\"j\"\r\n",
+        NO_LIMIT,
+        &[&["a", "b"], &["c", "d"], &["e", "f"], &["g", "h"], &["i", "j"]],
+    );
+}
+
+#[test]
+fn a_lone_cr_is_data() {
+    assert_values("a\rb,\rc\nd\r,e\n", NO_LIMIT, &[&["a\rb", "\rc"], &["d\r", "e"]]);
+    assert_values(
+        "\"a\"\rb,c\nd\n",
+        NO_LIMIT,
+        &[&["InvalidQuote in 1: \"a\"\rb,c"], &["d"]],
+    );
+}
+
+#[test]
+fn crs_belong_to_the_end_of_input_as_they_do_to_a_line_end() {
+    assert_values("a,b\r\r", NO_LIMIT, &[&["a", "b"]]);
+    assert_values("a,\"b\"\r", NO_LIMIT, &[&["a", "b"]]);
+    assert_values("a\n\r", NO_LIMIT, &[&["a"], &[""]]);
+}
+
+#[test]
+fn cr_ends_lines_of_old_mac_files_and_lf_is_data_there() {
+    let dialect = Dialect {
+        line_end: b'\r',
+        ..Dialect::default()
+    };
+    assert_values_of(
+        &dialect,
+        "a,b\n\r\"c\rd\",\"e\"\r\rf",
+        NO_LIMIT,
+        &[&["a", "b\n"], &["c\rd", "e"], &[""], &["f"]],
+    );
+    assert_values_of(
+        &dialect,
+        "\"a\"\n\rb\r",
+        NO_LIMIT,
+        &[&["InvalidQuote in 1: \"a\"\n"], &["b"]],
+    );
+}
+
+#[test]
+fn without_a_quote_character_quotes_are_text() {
+    let found = parse_whole(
+        Kernel::detect(),
+        b"\"a,b\"\n\"",
+        &Dialect {
+            quote: None,
+            ..Dialect::default()
+        },
+        NO_LIMIT,
+    );
+    assert_eq!(
+        found.iter().map(|record| record.field_ends.clone()).collect::<Vec<_>>(),
+        [vec![2, 5], vec![7]]
+    );
+}
+
+#[test]
+fn a_blank_line_is_a_record_of_one_empty_field() {
+    assert_values("\na\n\r\n\n", NO_LIMIT, &[&[""], &["a"], &[""], &[""]]);
+}
+
+#[test]
+fn the_last_record_counts_without_a_line_end() {
+    assert_values("a,b\nc,d", NO_LIMIT, &[&["a", "b"], &["c", "d"]]);
+    assert_values("a,b\nc,", NO_LIMIT, &[&["a", "b"], &["c", ""]]);
+    assert_values("a,b\n\"c\"", NO_LIMIT, &[&["a", "b"], &["c"]]);
+}
+
+#[test]
+fn quoted_fields_hold_delimiters_line_ends_and_doubled_quotes() {
+    assert_values(
+        "\"a,b\",\"c\nd\r\n\",\"\"\"e\"\"\",\"\"\nf\n",
+        NO_LIMIT,
+        &[&["a,b", "c\nd\r\n", "\"e\"", ""], &["f"]],
+    );
+}
+
+#[test]
+fn records_have_as_many_fields_as_they_have() {
+    assert_values("a\nb,c,d\n,,\n", NO_LIMIT, &[&["a"], &["b", "c", "d"], &["", "", ""]]);
+}
+
+#[test]
+fn nul_and_bytes_that_are_not_text_are_data() {
+    let found = parse_whole(Kernel::detect(), b"\0,\xff\n\x80\n", &Dialect::default(), NO_LIMIT);
+    assert_eq!(
+        found.iter().map(|record| record.field_ends.clone()).collect::<Vec<_>>(),
+        [vec![1, 3], vec![5]]
+    );
+}
+
+#[test]
+fn text_after_a_closing_quote_costs_its_line() {
+    assert_values(
+        "x,\"a\"b,c\nd,e\n\"a\" ,b\n",
+        NO_LIMIT,
+        &[
+            &["InvalidQuote in 2: x,\"a\"b,c"],
+            &["d", "e"],
+            &["InvalidQuote in 1: \"a\" ,b"],
+        ],
+    );
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_its_line() {
+    assert_values(
+        "a,b\nc,\"d\r\ne,f\ng,h",
+        NO_LIMIT,
+        &[
+            &["a", "b"],
+            &["UnterminatedQuote in 2: c,\"d"],
+            &["e", "f"],
+            &["g", "h"],
+        ],
+    );
+    assert_values("a\n\"", NO_LIMIT, &[&["a"], &["UnterminatedQuote in 1: \""]]);
+}
+
+#[test]
+fn a_stray_quote_that_runs_into_a_later_one_costs_its_line() {
+    assert_values(
+        "\"a,b\nc,d\n\"e\",f\ng,h\n",
+        NO_LIMIT,
+        &[
+            &["UnterminatedQuote in 1: \"a,b"],
+            &["c", "d"],
+            &["e", "f"],
+            &["g", "h"],
+        ],
+    );
+}
+
+#[test]
+fn a_quoted_field_longer_than_the_limit_costs_its_line() {
+    assert_values(
+        "\"aa\nbb\ncc\",d\ne\n",
+        8,
+        &[&["UnterminatedQuote in 1: \"aa"], &["bb"], &["cc\"", "d"], &["e"]],
+    );
+    assert_values("\"aa\nbb\ncc\",d\ne\n", 12, &[&["aa\nbb\ncc", "d"], &["e"]]);
+    assert_values(
+        "\"aa\nbb\ncc\",d\ne\n",
+        11,
+        &[&["RecordTooLarge in 2: \"aa"], &["bb"], &["cc\"", "d"], &["e"]],
+    );
+}
+
+#[test]
+fn a_line_longer_than_the_limit_is_too_large_whatever_else_is_wrong_with_it() {
+    assert_values(
+        "aaaa\nbbbbb\ncccc",
+        4,
+        &[&["aaaa"], &["RecordTooLarge in 1: bbbbb"], &["cccc"]],
+    );
+    assert_values(
+        "\"a\"b\n\"a\"bb\n",
+        4,
+        &[&["InvalidQuote in 1: \"a\"b"], &["RecordTooLarge in 1: \"a\"bb"]],
+    );
+    assert_values("a,b,ccc", 4, &[&["RecordTooLarge in 3: a,b,ccc"]]);
+}
+
+#[test]
+fn a_record_is_not_decided_before_the_byte_that_decides_it() {
+    let mut out = Records::default();
+    let mut decided = |span: &[u8], at_end: bool| parse(span, at_end, &Dialect::default(), 8, &mut out);
+    assert_eq!(decided(b"", false), 0);
+    assert_eq!(decided(b"a\nb", false), 2);
+    assert_eq!(decided(b"a\nb\r", false), 2);
+    assert_eq!(decided(b"a\n\"b\"", false), 2);
+    assert_eq!(decided(b"a\n\"b\nb", false), 2);
+    assert_eq!(decided(b"a\n\"b\"c", false), 2);
+    assert_eq!(decided(b"a\n\"b\"c\n", false), 7);
+    // Nine bytes from the quote on: the limit decides against it, not against the line after it.
+    assert_eq!(decided(b"a\n\"b\nbbbbb", false), 2);
+    assert_eq!(decided(b"a\n\"b\nbbbbbb", false), 5);
+    // The line is too long, but how much it costs is open.
+    assert_eq!(decided(b"aaaaaaaaaaaa", false), 0);
+    assert_eq!(decided(b"aaaaaaaaaaaa", true), 12);
+}
+
+#[test]
+fn recovery_takes_linear_time_on_lines_of_stray_quotes() {
+    // Quadratic time would be hours: every line opens a quote that no later line closes well, or none at all.
+    for (line, tail) in [
+        ("a\",x,\"\n", ""),
+        ("\",\"\n", ""),
+        ("\"a\n", ""),
+        ("b,\"\n\"\"\n", "x"),
+        ("\",\",\"\n", "\"\"\"\"x"),
+        ("a,\",\"\",\n", "b"),
+    ] {
+        let mut input = line.repeat(3_000_000 / line.len()).into_bytes();
+        input.extend(tail.repeat(1_000_000 / tail.len().max(1)).bytes());
+        for max_record_bytes in [500_000, NO_LIMIT] {
+            let began = Instant::now();
+            let mut out = Records::default();
+            assert_eq!(
+                parse(&input, true, &Dialect::default(), max_record_bytes, &mut out),
+                input.len()
+            );
+            let elapsed = began.elapsed();
+            assert!(
+                elapsed < Duration::from_secs(20),
+                "{line:?} {tail:?} {max_record_bytes}: {elapsed:?}"
+            );
+        }
+    }
+}
