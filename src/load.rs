@@ -314,7 +314,7 @@ impl Load<'_> {
         report.columns = plan.columns.iter().map(column).collect();
         report.key = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone()).collect();
         report.memory = *split;
-        self.observer.detail(&split.to_string());
+        self.observer.detail(&format!("memory {split}"));
         Ok(())
     }
 

@@ -445,3 +445,6 @@ impl Carry {
         self.retry_bytes = self.bytes.len() + 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

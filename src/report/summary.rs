@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{LoadReport, Outcome};
+use super::{LoadReport, MemorySplit, Outcome};
 use crate::escape::escaped;
 use crate::reject::RejectCode;
 
@@ -128,17 +128,7 @@ impl Summary<'_> {
                 duration(stage.busy_ms / 1e3).to_string()
             )?;
         }
-        let memory = &report.memory;
-        write!(
-            f,
-            "\n  budget      {}: filter {}, windows {}, rows {}, SQLite {}, reserve {}",
-            bytes(memory.budget_bytes),
-            bytes(memory.filter_bytes),
-            bytes(memory.windows_bytes),
-            bytes(memory.blocks_bytes),
-            bytes(memory.database_bytes),
-            bytes(memory.reserve_bytes)
-        )?;
+        write!(f, "\n  budget      {}", report.memory)?;
         if let Some(filter) = &report.filter {
             write!(
                 f,
@@ -214,6 +204,21 @@ fn duration(seconds: f64) -> impl fmt::Display {
         }
     }
     Elapsed(seconds)
+}
+
+impl fmt::Display for MemorySplit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: filter {}, windows {}, rows {}, SQLite {}, reserve {}",
+            bytes(self.budget_bytes),
+            bytes(self.filter_bytes),
+            bytes(self.windows_bytes),
+            bytes(self.blocks_bytes),
+            bytes(self.database_bytes),
+            bytes(self.reserve_bytes)
+        )
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,132 @@
+//! What a scan hands over must not depend on how the input was cut.
+
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use proptest::prelude::*;
+use rayon::ThreadPoolBuilder;
+
+use super::*;
+
+/// Collects each record as text: `text`, or `!kind:text` for a fault.
+struct Collect;
+
+impl Work for Collect {
+    type Output = Vec<String>;
+
+    fn output(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn run(&self, span: &[u8], records: &Records, output: &mut Vec<String>) {
+        output.extend(describe(span, records));
+    }
+
+    fn memory_bytes(&self, output: &Vec<String>) -> usize {
+        output.len()
+    }
+}
+
+fn describe(span: &[u8], records: &Records) -> Vec<String> {
+    let mut first_field = 0;
+    let describe = |record: &crate::parse::RecordSpan| {
+        let text = &span[record.start as usize..record.end as usize];
+        let fields = record.fields_end - first_field;
+        first_field = record.fields_end;
+        match record.fault {
+            0 => format!("{fields}:{:?}", text.escape_ascii().to_string()),
+            fault => format!("!{:?}:{:?}", records.faults[fault as usize - 1], text.escape_ascii().to_string()),
+        }
+    };
+    records.records.iter().map(describe).collect()
+}
+
+fn settings(window_bytes: usize, chunk_bytes: usize, max_record_bytes: u64) -> ScanSettings {
+    ScanSettings { dialect: Dialect::default(), max_record_bytes, window_bytes, chunk_bytes, blocks_bytes: 1 << 20 }
+}
+
+/// Everything a scan hands over, long lines put together again.
+fn scanned(path: &Path, threads: usize, settings: ScanSettings) -> Vec<String> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let mut input = Input::open(path).unwrap();
+    let mut records = Vec::new();
+    let mut line: Vec<u8> = Vec::new();
+    let mut expected_start = 0;
+    let request =
+        ScanRequest { settings, work: &Collect, times: &ScanTimes::default(), stopped: &|| false };
+    let complete = scan(&pool, &mut input, 0, request, &mut |piece| {
+        match piece {
+            Scanned::Block(block) => {
+                assert_eq!(block.start_bytes, expected_start, "blocks are adjacent");
+                expected_start += block.bytes().len() as u64;
+                records.extend(block.into_output());
+            }
+            Scanned::LinePiece(piece) => {
+                assert_eq!(piece.start_bytes(), expected_start, "pieces are adjacent");
+                expected_start += piece.bytes().len() as u64;
+                assert_eq!(piece.first, line.is_empty());
+                line.extend_from_slice(piece.bytes());
+                if piece.last {
+                    records.push(format!("!long:{}", line.escape_ascii()));
+                    line.clear();
+                }
+            }
+        }
+        Ok(Flow::Continue)
+    })
+    .unwrap();
+    assert!(complete);
+    records
+}
+
+/// The same from one parse of everything.
+fn expected(bytes: &[u8], max_record_bytes: u64) -> Vec<String> {
+    let mut records = Records::default();
+    let consumed = parse(bytes, true, &Dialect::default(), max_record_bytes, &mut records);
+    assert_eq!(consumed, bytes.len());
+    describe(bytes, &records)
+}
+
+fn without_long_lines(records: Vec<String>) -> Vec<String> {
+    records.into_iter().map(|r| if r.starts_with("!long") || r.contains("RecordTooLarge") { "!".to_owned() } else { r }).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+    #[test]
+    fn a_scan_gives_what_one_parse_gives_at_any_window_chunk_and_thread_count(
+        bytes in proptest::collection::vec(prop::sample::select(b"aab,,\"\"\n\n\r".to_vec()), 0..200),
+        window_bytes in 1usize..80,
+        chunk_bytes in 1usize..40,
+        max_record_bytes in prop::sample::select(vec![3u64, 17, 60, 1000]),
+        threads in 1usize..4,
+    ) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes).unwrap();
+        let settings = settings(window_bytes, chunk_bytes, max_record_bytes);
+        let wanted = without_long_lines(expected(&bytes, max_record_bytes));
+        prop_assert_eq!(&without_long_lines(scanned(file.path(), threads, settings)), &wanted);
+
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        let from_pipe = std::thread::scope(|scope| {
+            scope.spawn(move || writer.write_all(&bytes));
+            scanned(Path::new(&path), threads, settings)
+        });
+        prop_assert_eq!(&without_long_lines(from_pipe), &wanted);
+    }
+}
+
+#[test]
+fn a_scan_that_is_told_to_stop_says_that_it_did_not_reach_the_end() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(&b"1,2\n".repeat(10_000)).unwrap();
+    let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let mut input = Input::open(file.path()).unwrap();
+    let times = ScanTimes::default();
+    let request =
+        ScanRequest { settings: settings(4096, 64, 1000), work: &Collect, times: &times, stopped: &|| false };
+    let complete = scan(&pool, &mut input, 0, request, &mut |_| Ok(Flow::Stop)).unwrap();
+    assert!(!complete);
+}
