@@ -161,8 +161,8 @@ impl Case {
         self.check_at(&PAIRS);
     }
 
-    /// Runs at `settings` and demands the expected outcome and identical results.
-    pub fn check_at(&self, settings: &[Setting]) {
+    /// Runs at `settings` and demands the expected outcome and results that equal the first.
+    pub fn check_at(&self, settings: &[Setting]) -> Option<Run> {
         let mut first: Option<Run> = None;
         for setting in settings {
             let run = self.run(setting);
@@ -172,6 +172,7 @@ impl Case {
                 Some(first) => first.must_equal(&run),
             }
         }
+        first
     }
 
     /// Runs once, as the program does by default, and demands the expected outcome.
