@@ -12,7 +12,11 @@ use super::process::Ended;
 fn refused(prepare: impl FnOnce(&Path), args: &[&str], code: i32, fragments: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     prepare(folder.path());
-    let args: Vec<&str> = ["load"].into_iter().chain(args.iter().copied()).chain(["--report", "report.json"]).collect();
+    let args: Vec<&str> = ["load"]
+        .into_iter()
+        .chain(args.iter().copied())
+        .chain(["--report", "report.json"])
+        .collect();
     let ended = run_in(folder.path(), &args);
     let said = said(&ended);
     assert_eq!(ended.code(), code, "{args:?}: {said}");
@@ -22,7 +26,10 @@ fn refused(prepare: impl FnOnce(&Path), args: &[&str], code: i32, fragments: &[&
     assert!(!said.contains('\u{1b}') && !said.contains("panicked"), "{said}");
     if let Ok(report) = fs::read_to_string(folder.path().join("report.json")) {
         let report: serde_json::Value = serde_json::from_str(&report).expect("the report is JSON");
-        assert_eq!((report["outcome"].as_str(), report["exit_code"].as_i64()), (Some("failed"), Some(i64::from(code))));
+        assert_eq!(
+            (report["outcome"].as_str(), report["exit_code"].as_i64()),
+            (Some("failed"), Some(i64::from(code)))
+        );
     } else {
         assert_eq!(code, 64, "only a usage error may come without a report");
     }
@@ -58,7 +65,12 @@ fn a_missing_second_file_is_found_before_the_first_is_loaded() {
 
 #[test]
 fn a_directory() {
-    refused(|folder| fs::create_dir(folder.join("in.csv")).unwrap(), &ARGS, 65, &["it is a directory"]);
+    refused(
+        |folder| fs::create_dir(folder.join("in.csv")).unwrap(),
+        &ARGS,
+        65,
+        &["it is a directory"],
+    );
 }
 
 #[test]
@@ -77,7 +89,10 @@ fn an_unclosed_quote_in_the_header() {
 #[test]
 fn a_header_alone_makes_an_empty_table() {
     for header in ["a,b\n", "a,b", "\u{feff}a,b\r\n"] {
-        Case::csv(header).expect_types([("a", "text"), ("b", "text")]).expect_rows([]).check();
+        Case::csv(header)
+            .expect_types([("a", "text"), ("b", "text")])
+            .expect_rows([])
+            .check();
     }
 }
 
@@ -99,7 +114,9 @@ fn duplicate_and_empty_header_names_are_made_unique_and_said() {
 
 #[test]
 fn a_made_up_name_does_not_collide_with_a_given_one() {
-    let run = Case::csv("a,a,a_2,column_4,\n1,2,3,4,5\n").expect_rows(["1: 1, 2, 3, 4, 5"]).once();
+    let run = Case::csv("a,a,a_2,column_4,\n1,2,3,4,5\n")
+        .expect_rows(["1: 1, 2, 3, 4, 5"])
+        .once();
     let mut names: Vec<String> = run.column_types();
     names.sort();
     names.dedup();
@@ -108,7 +125,11 @@ fn a_made_up_name_does_not_collide_with_a_given_one() {
 
 #[test]
 fn a_binary_file() {
-    let elf: Vec<u8> = b"\x7fELF\x02\x01\x01\0\0\0\0".iter().copied().chain((0..4096u32).map(|i| (i * 7) as u8)).collect();
+    let elf: Vec<u8> = b"\x7fELF\x02\x01\x01\0\0\0\0"
+        .iter()
+        .copied()
+        .chain((0..4096u32).map(|i| (i * 7) as u8))
+        .collect();
     refused(input(&elf), &ARGS, 65, &["binary"]);
 }
 
@@ -133,7 +154,12 @@ fn compressed_files() {
 fn forty_thousand_columns() {
     let header: Vec<String> = (0..40_000).map(|i| format!("c{i}")).collect();
     let values = vec!["1"; 40_000].join(",");
-    let folder = refused(input(format!("{}\n{values}\n", header.join(",")).as_bytes()), &ARGS, 65, &["40000", "columns"]);
+    let folder = refused(
+        input(format!("{}\n{values}\n", header.join(",")).as_bytes()),
+        &ARGS,
+        65,
+        &["40000", "columns"],
+    );
     assert!(!folder.path().join("out.db").exists());
 }
 
@@ -143,7 +169,11 @@ fn two_thousand_columns_are_loaded() {
     let header = line(&|i| format!("c{i}"));
     let values = line(&|i| i.to_string());
     Case::csv(format!("{header}\n{values}\n{values},extra\n{values}\n"))
-        .expect_row_list([1, 3].map(|row| format!("{row}: {}", line(&|i| i.to_string()).replace(',', ", "))).to_vec())
+        .expect_row_list(
+            [1, 3]
+                .map(|row| format!("{row}: {}", line(&|i| i.to_string()).replace(',', ", ")))
+                .to_vec(),
+        )
         .expect_rejects([(3, "too_many_columns")])
         .check();
 }
@@ -184,7 +214,10 @@ fn a_read_only_folder_for_the_errors_file() {
     let folder = tempfile::tempdir().unwrap();
     good_input(folder.path());
     let errors = read_only_folder(folder.path()).join("errors.csv");
-    let ended = run_in(folder.path(), &["load", "in.csv", "out.db", "--errors", errors.to_str().unwrap()]);
+    let ended = run_in(
+        folder.path(),
+        &["load", "in.csv", "out.db", "--errors", errors.to_str().unwrap()],
+    );
     assert_eq!(ended.code(), 73, "{}", said(&ended));
     assert!(said(&ended).contains("--errors"), "{}", said(&ended));
     assert!(!folder.path().join("out.db").exists(), "nothing is half-made");
@@ -194,14 +227,22 @@ fn a_read_only_folder_for_the_errors_file() {
 fn a_folder_for_the_outputs_that_does_not_exist() {
     let folder = refused(good_input, &["in.csv", "none/out.db"], 73, &["none/out.db"]);
     assert!(!folder.path().join("none").exists());
-    refused(good_input, &["in.csv", "out.db", "--errors", "none/errors.csv"], 73, &["none/errors.csv"]);
+    refused(
+        good_input,
+        &["in.csv", "out.db", "--errors", "none/errors.csv"],
+        73,
+        &["none/errors.csv"],
+    );
 }
 
 #[test]
 fn a_report_that_cannot_be_written() {
     let folder = tempfile::tempdir().unwrap();
     good_input(folder.path());
-    let ended = run_in(folder.path(), &["load", "in.csv", "out.db", "--report", "none/report.json"]);
+    let ended = run_in(
+        folder.path(),
+        &["load", "in.csv", "out.db", "--report", "none/report.json"],
+    );
     assert_eq!(ended.code(), 73, "{}", said(&ended));
 }
 
@@ -210,8 +251,13 @@ fn a_locked_database() {
     let folder = tempfile::tempdir().unwrap();
     good_input(folder.path());
     let connection = rusqlite::Connection::open(folder.path().join("out.db")).unwrap();
-    connection.execute_batch("CREATE TABLE other (x); INSERT INTO other VALUES (1); BEGIN EXCLUSIVE").unwrap();
-    let ended = run_in(folder.path(), &["load", "in.csv", "out.db", "--table", "t", "--report", "report.json"]);
+    connection
+        .execute_batch("CREATE TABLE other (x); INSERT INTO other VALUES (1); BEGIN EXCLUSIVE")
+        .unwrap();
+    let ended = run_in(
+        folder.path(),
+        &["load", "in.csv", "out.db", "--table", "t", "--report", "report.json"],
+    );
     assert_eq!(ended.code(), 75, "{}", said(&ended));
     assert!(said(&ended).contains("locked by another process"), "{}", said(&ended));
     connection.execute_batch("ROLLBACK").unwrap();
@@ -226,7 +272,9 @@ fn a_database_that_is_locked_for_a_moment_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     good_input(folder.path());
     let connection = rusqlite::Connection::open(folder.path().join("out.db")).unwrap();
-    connection.execute_batch("CREATE TABLE other (x); BEGIN EXCLUSIVE").unwrap();
+    connection
+        .execute_batch("CREATE TABLE other (x); BEGIN EXCLUSIVE")
+        .unwrap();
     let release = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(700));
         connection.execute_batch("ROLLBACK").unwrap();
@@ -244,7 +292,11 @@ fn a_file_that_is_no_database() {
         fs::write(folder.join("out.db"), &text).unwrap();
     };
     let folder = refused(prepare, &ARGS, 78, &["out.db", "not a SQLite database"]);
-    assert_eq!(fs::read_to_string(folder.path().join("out.db")).unwrap(), text, "it is left alone");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("out.db")).unwrap(),
+        text,
+        "it is left alone"
+    );
 }
 
 #[test]
@@ -252,7 +304,9 @@ fn a_view_in_the_tables_place() {
     let prepare = |folder: &Path| {
         good_input(folder);
         let connection = rusqlite::Connection::open(folder.join("out.db")).unwrap();
-        connection.execute_batch("CREATE VIEW t AS SELECT 1 AS a, 2 AS b").unwrap();
+        connection
+            .execute_batch("CREATE VIEW t AS SELECT 1 AS a, 2 AS b")
+            .unwrap();
     };
     refused(prepare, &["in.csv", "out.db", "--table", "t"], 78, &["view"]);
 }
@@ -264,7 +318,12 @@ fn a_table_whose_columns_do_not_match() {
         let connection = rusqlite::Connection::open(folder.join("out.db")).unwrap();
         connection.execute_batch("CREATE TABLE t (p, q)").unwrap();
     };
-    refused(prepare, &["in.csv", "out.db", "--table", "t"], 78, &["\"a\"", "\"b\"", "nothing was loaded"]);
+    refused(
+        prepare,
+        &["in.csv", "out.db", "--table", "t"],
+        78,
+        &["\"a\"", "\"b\"", "nothing was loaded"],
+    );
 }
 
 #[test]
@@ -274,8 +333,12 @@ fn inputs_whose_headers_differ() {
         fs::write(folder.join("two.csv"), "a,c\n1,2\n").unwrap();
         fs::write(folder.join("three.csv"), "a\n1\n").unwrap();
     };
-    let folder =
-        refused(prepare, &["in.csv", "two.csv", "three.csv", "out.db"], 78, &["two.csv", "\"c\"", "three.csv", "\"b\""]);
+    let folder = refused(
+        prepare,
+        &["in.csv", "two.csv", "three.csv", "out.db"],
+        78,
+        &["two.csv", "\"c\"", "three.csv", "\"b\""],
+    );
     assert!(!folder.path().join("out.db").exists());
 }
 
@@ -286,7 +349,12 @@ fn an_errors_file_that_is_the_input() {
             good_input(folder);
             fs::hard_link(folder.join("in.csv"), folder.join("link.csv")).unwrap();
         };
-        let folder = refused(prepare, &["in.csv", "out.db", "--errors", errors], 73, &["input of this load"]);
+        let folder = refused(
+            prepare,
+            &["in.csv", "out.db", "--errors", errors],
+            73,
+            &["input of this load"],
+        );
         assert_eq!(fs::read_to_string(folder.path().join("in.csv")).unwrap(), "a,b\n1,x\n");
     }
 }
@@ -295,7 +363,10 @@ fn an_errors_file_that_is_the_input() {
 fn the_default_errors_file_as_the_input() {
     let prepare = |folder: &Path| fs::write(folder.join("errors.csv"), "a,b\n1,x\n").unwrap();
     let folder = refused(prepare, &["errors.csv", "out.db"], 73, &["--errors"]);
-    assert_eq!(fs::read_to_string(folder.path().join("errors.csv")).unwrap(), "a,b\n1,x\n");
+    assert_eq!(
+        fs::read_to_string(folder.path().join("errors.csv")).unwrap(),
+        "a,b\n1,x\n"
+    );
 }
 
 #[test]
@@ -309,8 +380,15 @@ fn inputs_and_database_in_the_wrong_order() {
     let prepare = |folder: &Path| {
         good_input(folder);
         let connection = rusqlite::Connection::open(folder.join("out.db")).unwrap();
-        connection.execute_batch("CREATE TABLE other (x); INSERT INTO other VALUES (1)").unwrap();
+        connection
+            .execute_batch("CREATE TABLE other (x); INSERT INTO other VALUES (1)")
+            .unwrap();
     };
-    let folder = refused(prepare, &["out.db", "in.csv"], 65, &["SQLite database", "database last"]);
+    let folder = refused(
+        prepare,
+        &["out.db", "in.csv"],
+        65,
+        &["SQLite database", "database last"],
+    );
     assert_eq!(fs::read_to_string(folder.path().join("in.csv")).unwrap(), "a,b\n1,x\n");
 }

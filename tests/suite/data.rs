@@ -82,7 +82,14 @@ pub fn write_people(recipe: &Recipe, out: impl Write) -> Content {
         } else {
             write!(out, "{id}").unwrap();
         }
-        writeln!(out, ",Name {},{}.{:02},\"{padding}\"", random % 5000, random % 10_000, random % 100).unwrap();
+        writeln!(
+            out,
+            ",Name {},{}.{:02},\"{padding}\"",
+            random % 5000,
+            random % 10_000,
+            random % 100
+        )
+        .unwrap();
     }
     out.flush().unwrap();
     content

@@ -25,7 +25,11 @@ pub fn dump(path: &Path, table: &str) -> Dump {
     let mut schema = connection
         .prepare("SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type DESC, name")
         .unwrap();
-    let schema: Vec<String> = schema.query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let schema: Vec<String> = schema
+        .query_map([table], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     if schema.is_empty() {
         return Dump::default();
     }
@@ -33,7 +37,9 @@ pub fn dump(path: &Path, table: &str) -> Dump {
     let name = table.replace('"', "\"\"");
     let columns = if without_rowid { "NULL, *" } else { "rowid, *" };
     let order = if without_rowid { "" } else { "ORDER BY rowid" };
-    let mut rows = connection.prepare(&format!("SELECT {columns} FROM \"{name}\" NOT INDEXED {order}")).unwrap();
+    let mut rows = connection
+        .prepare(&format!("SELECT {columns} FROM \"{name}\" NOT INDEXED {order}"))
+        .unwrap();
     let width = rows.column_count();
     let rows = rows.query_map([], |row| {
         let values: Vec<String> = (1..width).map(|index| literal(row.get_ref(index).unwrap())).collect();
@@ -50,7 +56,10 @@ pub fn literal(value: ValueRef<'_>) -> String {
         ValueRef::Integer(integer) => integer.to_string(),
         ValueRef::Real(real) => format!("{real:?}"),
         ValueRef::Text(text) => text_literal(text),
-        ValueRef::Blob(bytes) => format!("x'{}'", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        ValueRef::Blob(bytes) => format!(
+            "x'{}'",
+            bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        ),
     }
 }
 
@@ -80,9 +89,11 @@ pub fn integrity(path: &Path) -> String {
 /// Rows of `table`, counted by SQLite itself; 0 when there is no such table.
 pub fn count(path: &Path, table: &str) -> u64 {
     let name = table.replace('"', "\"\"");
-    let counted = open(path).query_row(&format!("SELECT count(*) FROM \"{name}\" NOT INDEXED"), [], |row| row.get(0));
+    let counted = open(path).query_row(&format!("SELECT count(*) FROM \"{name}\" NOT INDEXED"), [], |row| {
+        row.get::<_, i64>(0)
+    });
     match counted {
-        Ok(count) => count,
+        Ok(count) => u64::try_from(count).expect("a count is not negative"),
         Err(error) if error.to_string().contains("no such table") => 0,
         Err(error) => panic!("cannot count {table}: {error}"),
     }

@@ -23,8 +23,15 @@ fn expected(keys: &[u64]) -> (Vec<u64>, Vec<(u64, u64)>) {
 
 /// Loads `keys` in a column `k` written by `text`, and compares with [`expected`].
 fn exact(keys: &[u64], text: impl Fn(u64) -> String, args: [&str; 2]) {
-    let lines: String = keys.iter().enumerate().map(|(index, &key)| format!("{},{}\n", text(key), index + 1)).collect();
-    let case = Case::csv(format!("k,record\n{lines}")).args(["--key", "k"]).args(args).any_rejects();
+    let lines: String = keys
+        .iter()
+        .enumerate()
+        .map(|(index, &key)| format!("{},{}\n", text(key), index + 1))
+        .collect();
+    let case = Case::csv(format!("k,record\n{lines}"))
+        .args(["--key", "k"])
+        .args(args)
+        .any_rejects();
     let (first, repeats) = expected(keys);
     let settings = super::harness::all_settings();
     let mut earlier = None;
@@ -33,15 +40,29 @@ fn exact(keys: &[u64], text: impl Fn(u64) -> String, args: [&str; 2]) {
         let found: Vec<_> = run
             .rejects()
             .iter()
-            .map(|reject| (reject.record, reject.first_record.unwrap_or_else(|| run.fail("a duplicate names no first record"))))
+            .map(|reject| {
+                (
+                    reject.record,
+                    reject
+                        .first_record
+                        .unwrap_or_else(|| run.fail("a duplicate names no first record")),
+                )
+            })
             .collect();
         if found != repeats {
             run.fail(&format!("duplicates {found:?}, expected {repeats:?}"));
         }
         let connection = database::open(&run.path("out.db"));
         let mut records = connection.prepare("SELECT record FROM t ORDER BY record").unwrap();
-        let records: Vec<u64> = records.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        assert_eq!(records, first);
+        let records: Vec<i64> = records
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert!(
+            records.iter().map(|&record| record as u64).eq(first.iter().copied()),
+            "{records:?}"
+        );
         if let Some(earlier) = &earlier {
             run.must_equal(earlier);
         }
@@ -53,9 +74,11 @@ const NO_ARGS: [&str; 2] = ["--batch-rows", "64"];
 
 #[test]
 fn ascending_integers_without_repeats_are_row_ids() {
-    let run = Case::csv("k,v\n10,a\n20,b\n30,c\n")
-        .args(["--key", "k"])
-        .expect_rows(["10: 10, 'a'", "20: 20, 'b'", "30: 30, 'c'"]);
+    let run = Case::csv("k,v\n10,a\n20,b\n30,c\n").args(["--key", "k"]).expect_rows([
+        "10: 10, 'a'",
+        "20: 20, 'b'",
+        "30: 30, 'c'",
+    ]);
     run.check();
     let schema = run.once().dump().schema;
     assert_eq!(schema.len(), 1, "no index is needed: {schema:?}");
@@ -114,7 +137,10 @@ fn the_same_number_written_in_two_ways_is_one_key_where_it_is_a_number() {
         .expect_rows(["1: 1.5, 'a'", "3: 2.0, 'c'"])
         .expect_rejects([(3, "duplicate_key"), (5, "duplicate_key")])
         .check();
-    Case::csv("k,v\n1.5,a\n1.50,b\n").args(["--key", "k", "--text"]).expect_rows(["1: '1.5', 'a'", "2: '1.50', 'b'"]).check();
+    Case::csv("k,v\n1.5,a\n1.50,b\n")
+        .args(["--key", "k", "--text"])
+        .expect_rows(["1: '1.5', 'a'", "2: '1.50', 'b'"])
+        .check();
 }
 
 #[test]
@@ -144,7 +170,10 @@ fn parts_of_composite_keys_do_not_run_together() {
 
 #[test]
 fn composite_keys_name_their_columns() {
-    let run = Case::csv("a,b\n1,x\n1,y\n1,x\n").args(["--key", "b,a"]).expect_rejects([(4, "duplicate_key")]).once();
+    let run = Case::csv("a,b\n1,x\n1,y\n1,x\n")
+        .args(["--key", "b,a"])
+        .expect_rejects([(4, "duplicate_key")])
+        .once();
     let reject = &run.rejects()[0];
     assert_eq!((reject.column.as_str(), reject.first_record), ("b,a", Some(1)));
 }
@@ -195,7 +224,12 @@ fn duplicates_stand_among_the_other_rejects_in_input_order() {
             (10, "missing_columns"),
         ]);
     case.check();
-    let first: Vec<_> = case.once().rejects().iter().filter_map(|reject| reject.first_record).collect();
+    let first: Vec<_> = case
+        .once()
+        .rejects()
+        .iter()
+        .filter_map(|reject| reject.first_record)
+        .collect();
     assert_eq!(first, [1, 5, 1]);
 }
 
@@ -203,7 +237,9 @@ fn duplicates_stand_among_the_other_rejects_in_input_order() {
 fn a_full_filter_loses_nothing() {
     // So little memory that the filter is far past its capacity: every later row becomes a suspect and is settled exactly.
     let mut numbers = Numbers(5);
-    let lines: String = (0..20_000).map(|i| format!("{:x},{i}\n", numbers.below(15_000))).collect();
+    let lines: String = (0..20_000)
+        .map(|i| format!("{:x},{i}\n", numbers.below(15_000)))
+        .collect();
     let case = Case::csv(format!("k,v\n{lines}")).args(["--key", "k"]).any_rejects();
     let roomy = case.once();
     let tight = case.args(["--memory", "40MiB"]).once();
@@ -217,20 +253,42 @@ fn three_files_with_overlapping_keys() {
         .and_csv("three.csv", "id,v\nc,6\nd,7\na,8\n")
         .args(["--key", "id"])
         .expect_rows(["1: 'a', 1", "2: 'b', 2", "5: 'c', 5", "7: 'd', 7"])
-        .expect_rejects([(4, "duplicate_key"), (2, "duplicate_key"), (2, "duplicate_key"), (4, "duplicate_key")]);
+        .expect_rejects([
+            (4, "duplicate_key"),
+            (2, "duplicate_key"),
+            (2, "duplicate_key"),
+            (4, "duplicate_key"),
+        ]);
     case.check();
     let rejects = case.once().rejects();
-    let places: Vec<_> =
-        rejects.iter().map(|reject| (reject.file.as_str(), reject.record, reject.first_record.unwrap())).collect();
-    assert_eq!(places, [("in.csv", 3, 1), ("two.csv", 1, 2), ("three.csv", 1, 2), ("three.csv", 3, 1)]);
+    let places: Vec<_> = rejects
+        .iter()
+        .map(|reject| (reject.file.as_str(), reject.record, reject.first_record.unwrap()))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("in.csv", 3, 1),
+            ("two.csv", 1, 2),
+            ("three.csv", 1, 2),
+            ("three.csv", 3, 1)
+        ]
+    );
     assert!(rejects[2].message.contains("two.csv"), "{}", rejects[2].message);
 }
 
 #[test]
 fn keys_that_the_table_holds_already_count() {
-    for columns in ["id INTEGER PRIMARY KEY, v", "id TEXT PRIMARY KEY, v", "id INT, v, UNIQUE (id)", "v, id TEXT UNIQUE"] {
+    for columns in [
+        "id INTEGER PRIMARY KEY, v",
+        "id TEXT PRIMARY KEY, v",
+        "id INT, v, UNIQUE (id)",
+        "v, id TEXT UNIQUE",
+    ] {
         let case = Case::csv("id,v\n1,new\n2,b\n3,new\n2,c\n4,d\n")
-            .existing(&format!("CREATE TABLE t ({columns}); INSERT INTO t (id, v) VALUES (1, 'old'), (3, 'old')"))
+            .existing(&format!(
+                "CREATE TABLE t ({columns}); INSERT INTO t (id, v) VALUES (1, 'old'), (3, 'old')"
+            ))
             .args(["--key", "id"])
             .expect_rejects([(2, "duplicate_key"), (4, "duplicate_key"), (5, "duplicate_key")]);
         case.check();
@@ -256,17 +314,26 @@ fn loading_the_same_file_again_finds_nothing_but_duplicates() {
     for lines in ["1,a\n2,b\n3,c\n", "x,a\ny,b\nz,c\n", "9,a\n2,b\n5,c\n"] {
         let run = Case::csv(format!("id,v\n{lines}")).args(["--key", "id"]).once();
         let before = run.dump();
-        let again = run_in(run.folder.path(), &["load", "in.csv", "out.db", "--table", "t", "--key", "id"]);
+        let again = run_in(
+            run.folder.path(),
+            &["load", "in.csv", "out.db", "--table", "t", "--key", "id"],
+        );
         assert_eq!(again.code(), 2, "{}", String::from_utf8_lossy(&again.stderr));
         assert_eq!(run.dump(), before);
-        let codes: Vec<_> = run.rejects().iter().map(|reject| (reject.record, reject.code.clone())).collect();
+        let codes: Vec<_> = run
+            .rejects()
+            .iter()
+            .map(|reject| (reject.record, reject.code.clone()))
+            .collect();
         assert_eq!(codes, [1, 2, 3].map(|record| (record, "duplicate_key".to_owned())));
     }
 }
 
 #[test]
 fn without_a_key_nothing_is_a_duplicate_and_a_second_load_appends() {
-    let run = Case::csv("id,v\n1,a\n1,a\n").expect_rows(["1: 1, 'a'", "2: 1, 'a'"]).once();
+    let run = Case::csv("id,v\n1,a\n1,a\n")
+        .expect_rows(["1: 1, 'a'", "2: 1, 'a'"])
+        .once();
     let again = run_in(run.folder.path(), &["load", "in.csv", "out.db", "--table", "t"]);
     assert_eq!(again.code(), 0, "{}", String::from_utf8_lossy(&again.stderr));
     assert_eq!(run.dump().rows, ["1: 1, 'a'", "2: 1, 'a'", "3: 1, 'a'", "4: 1, 'a'"]);
@@ -274,6 +341,10 @@ fn without_a_key_nothing_is_a_duplicate_and_a_second_load_appends() {
 
 #[test]
 fn a_key_that_is_no_column_is_refused_and_the_columns_are_named() {
-    let run = Case::csv("a,b\n1,2\n").args(["--key", "c"]).expect_exit(64).expect_said("\"a\", \"b\"").once();
+    let run = Case::csv("a,b\n1,2\n")
+        .args(["--key", "c"])
+        .expect_exit(64)
+        .expect_said("\"a\", \"b\"")
+        .once();
     assert!(!run.path("out.db").exists());
 }

@@ -47,7 +47,12 @@ fn a_null_in_a_column_that_refuses_it_is_a_null_violation() {
         .expect_rows(["1: 1, 'x'", "4: 4, 'z'"])
         .expect_rejects([(3, "null_violation"), (4, "null_violation")]);
     case.check();
-    let columns: Vec<_> = case.once().rejects().iter().map(|reject| reject.column.clone()).collect();
+    let columns: Vec<_> = case
+        .once()
+        .rejects()
+        .iter()
+        .map(|reject| reject.column.clone())
+        .collect();
     assert_eq!(columns, ["a", "b"]);
 }
 
@@ -133,17 +138,32 @@ fn an_empty_plain_table_takes_the_direct_path_and_one_with_rows_does_not() {
         run.report().unwrap()["write_path"].as_str().unwrap().to_owned()
     };
     assert_eq!(path("CREATE TABLE t (a INTEGER, b TEXT)"), "direct");
-    assert_eq!(path("CREATE TABLE t (a INTEGER, b TEXT); INSERT INTO t VALUES (0, 'x')"), "sql");
+    assert_eq!(
+        path("CREATE TABLE t (a INTEGER, b TEXT); INSERT INTO t VALUES (0, 'x')"),
+        "sql"
+    );
     assert_eq!(path("CREATE TABLE t (a INTEGER, b TEXT CHECK (b <> ''))"), "sql");
-    assert_eq!(path("PRAGMA auto_vacuum = FULL; CREATE TABLE t (a INTEGER, b TEXT)"), "sql");
+    assert_eq!(
+        path("PRAGMA auto_vacuum = FULL; CREATE TABLE t (a INTEGER, b TEXT)"),
+        "sql"
+    );
 }
 
 #[test]
 fn asking_for_the_direct_path_where_it_is_not_possible_says_why() {
-    let direct = Setting { write_path: "direct", ..PLAIN };
-    let run = Case::csv("a\n1\n").existing("CREATE TABLE t (a); INSERT INTO t VALUES (0)").run(&direct);
+    let direct = Setting {
+        write_path: "direct",
+        ..PLAIN
+    };
+    let run = Case::csv("a\n1\n")
+        .existing("CREATE TABLE t (a); INSERT INTO t VALUES (0)")
+        .run(&direct);
     assert_eq!(run.ended.code(), 64, "{}", run.stderr());
-    assert!(run.stderr().contains("--write-path direct is not possible"), "{}", run.stderr());
+    assert!(
+        run.stderr().contains("--write-path direct is not possible"),
+        "{}",
+        run.stderr()
+    );
 }
 
 #[test]
@@ -155,7 +175,13 @@ fn a_database_with_another_page_size_and_other_tables_is_left_intact() {
                  DELETE FROM other; INSERT INTO other VALUES (1)"
             ))
             .expect_rows(["1: 1, 'x'", "2: 2, 'y'"])
-            .check_at(&[PLAIN, Setting { write_path: "sql", ..PLAIN }]);
+            .check_at(&[
+                PLAIN,
+                Setting {
+                    write_path: "sql",
+                    ..PLAIN
+                },
+            ]);
     }
 }
 
@@ -167,8 +193,13 @@ fn a_database_in_wal_mode_or_utf16_is_loaded_too() {
             .run(&PLAIN);
         assert_eq!(run.ended.code(), 0, "{pragma}: {}", run.stderr());
         let connection = super::database::open(&run.path("out.db"));
-        let texts: Vec<String> =
-            connection.prepare("SELECT b FROM t").unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let texts: Vec<String> = connection
+            .prepare("SELECT b FROM t")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
         assert_eq!(texts, ["x", "é"], "{pragma}");
     }
 }

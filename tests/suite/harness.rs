@@ -26,11 +26,23 @@ pub struct Setting {
     pub piped: bool,
 }
 
-pub const PLAIN: Setting = Setting { threads: 0, window: None, chunk: None, write_path: "auto", piped: false };
+pub const PLAIN: Setting = Setting {
+    threads: 0,
+    window: None,
+    chunk: None,
+    write_path: "auto",
+    piped: false,
+};
 
 const fn setting(threads: u32, window: u32, chunk: u32, write_path: &'static str, piped: bool) -> Setting {
     let window = if window == 0 { None } else { Some(window) };
-    Setting { threads, window, chunk: Some(chunk), write_path, piped }
+    Setting {
+        threads,
+        window,
+        chunk: Some(chunk),
+        write_path,
+        piped,
+    }
 }
 
 const MIB: u32 = 1 << 20;
@@ -188,9 +200,14 @@ impl Case {
         let at = |name: &str| folder.path().join(name);
         if let Some(sql) = &self.existing {
             let connection = rusqlite::Connection::open(at("out.db")).unwrap();
-            connection.execute_batch(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+            connection
+                .execute_batch(sql)
+                .unwrap_or_else(|error| panic!("{error}: {sql}"));
         }
-        let rows_before = self.existing.as_ref().map_or(0, |_| database::count(&at("out.db"), &self.table));
+        let rows_before = self
+            .existing
+            .as_ref()
+            .map_or(0, |_| database::count(&at("out.db"), &self.table));
         let mut feeds = Vec::new();
         for (name, bytes) in &self.files {
             if setting.piped {
@@ -234,7 +251,11 @@ impl Case {
     }
 
     fn meets_expectations(&self, run: &Run) {
-        let none = if self.any_rejects { run.rejects().is_empty() } else { self.rejects.is_empty() };
+        let none = if self.any_rejects {
+            run.rejects().is_empty()
+        } else {
+            self.rejects.is_empty()
+        };
         let exit = self.exit.unwrap_or(if none { 0 } else { 2 });
         if run.ended.code() != exit {
             run.fail(&format!("exit code {}, expected {exit}", run.ended.code()));
@@ -248,9 +269,16 @@ impl Case {
             run.must_match("rows", rows, &run.dump().rows);
         }
         if exit <= 3 && !self.any_rejects {
-            let expected: Vec<String> = self.rejects.iter().map(|(line, code)| format!("{line} {code}")).collect();
-            let found: Vec<String> =
-                run.rejects().iter().map(|reject| format!("{} {}", reject.line, reject.code)).collect();
+            let expected: Vec<String> = self
+                .rejects
+                .iter()
+                .map(|(line, code)| format!("{line} {code}"))
+                .collect();
+            let found: Vec<String> = run
+                .rejects()
+                .iter()
+                .map(|reject| format!("{} {}", reject.line, reject.code))
+                .collect();
             run.must_match("rejects", &expected, &found);
         }
         if let Some(types) = &self.types {
@@ -261,7 +289,8 @@ impl Case {
 }
 
 fn command_text(args: &[OsString]) -> String {
-    args.iter().fold("rowmill".to_owned(), |text, arg| text + " " + &arg.to_string_lossy())
+    args.iter()
+        .fold("rowmill".to_owned(), |text, arg| text + " " + &arg.to_string_lossy())
 }
 
 /// One line of `errors.csv`.
@@ -282,7 +311,17 @@ pub struct Reject {
 }
 
 const REJECT_COLUMNS: [&str; 12] = [
-    "file", "line", "line_end", "record", "byte_offset", "byte_length", "column", "code", "message", "value", "first_record",
+    "file",
+    "line",
+    "line_end",
+    "record",
+    "byte_offset",
+    "byte_length",
+    "column",
+    "code",
+    "message",
+    "value",
+    "first_record",
     "raw",
 ];
 
@@ -297,10 +336,14 @@ pub fn read_rejects(bytes: &[u8]) -> Result<Vec<Reject>, String> {
     for record in reader.byte_records() {
         let record = record.map_err(|error| error.to_string())?;
         let text = |index: usize| {
-            std::str::from_utf8(&record[index]).map(str::to_owned).map_err(|_| format!("{record:?}: field {index} is not UTF-8"))
+            std::str::from_utf8(&record[index])
+                .map(str::to_owned)
+                .map_err(|_| format!("{record:?}: field {index} is not UTF-8"))
         };
         let number = |index: usize| -> Result<u64, String> {
-            text(index)?.parse().map_err(|_| format!("{record:?}: {} is no number", REJECT_COLUMNS[index]))
+            text(index)?
+                .parse()
+                .map_err(|_| format!("{record:?}: {} is no number", REJECT_COLUMNS[index]))
         };
         rejects.push(Reject {
             file: text(0)?,
@@ -322,7 +365,11 @@ pub fn read_rejects(bytes: &[u8]) -> Result<Vec<Reject>, String> {
 
 /// The byte that ends the lines of `input`: LF, or CR in a file without any LF.
 pub fn line_end_of(input: &[u8]) -> u8 {
-    if !input.contains(&b'\n') && input.contains(&b'\r') { b'\r' } else { b'\n' }
+    if !input.contains(&b'\n') && input.contains(&b'\r') {
+        b'\r'
+    } else {
+        b'\n'
+    }
 }
 
 /// A load that has ended, with everything it left behind.
@@ -362,7 +409,11 @@ impl Run {
     }
 
     pub fn dump(&self) -> Dump {
-        if self.path("out.db").exists() { database::dump(&self.path("out.db"), &self.table) } else { Dump::default() }
+        if self.path("out.db").exists() {
+            database::dump(&self.path("out.db"), &self.table)
+        } else {
+            Dump::default()
+        }
     }
 
     pub fn rejects(&self) -> Vec<Reject> {
@@ -376,7 +427,10 @@ impl Run {
         let report = self.report().unwrap_or_else(|| self.fail("there is no report"));
         let columns = report["columns"].as_array().cloned().unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
-        columns.iter().map(|column| format!("{} {}", text(&column["name"]), text(&column["type"]))).collect()
+        columns
+            .iter()
+            .map(|column| format!("{} {}", text(&column["name"]), text(&column["type"])))
+            .collect()
     }
 
     /// What must hold after every load, whatever became of it.
@@ -412,7 +466,10 @@ impl Run {
         }
         let rows = database::count(&self.path("out.db"), &self.table);
         if rows != loaded + self.rows_before {
-            self.fail(&format!("{rows} rows in the table, {loaded} loaded, {} before", self.rows_before));
+            self.fail(&format!(
+                "{rows} rows in the table, {loaded} loaded, {} before",
+                self.rows_before
+            ));
         }
         let integrity = database::integrity(&self.path("out.db"));
         if integrity != "ok" {
@@ -420,7 +477,10 @@ impl Run {
         }
         let rejects = self.rejects();
         if rejects.len() as u64 != rejected + duplicates {
-            self.fail(&format!("{} lines in errors.csv, {rejected} rejected, {duplicates} duplicates", rejects.len()));
+            self.fail(&format!(
+                "{} lines in errors.csv, {rejected} rejected, {duplicates} duplicates",
+                rejects.len()
+            ));
         }
         let mut by_code = serde_json::Map::new();
         for reject in &rejects {
@@ -428,7 +488,10 @@ impl Run {
             by_code.insert(reject.code.clone(), count.into());
         }
         if report["by_code"] != Value::Object(by_code.clone()) {
-            self.fail(&format!("by_code of the report is {}, errors.csv has {by_code:?}", report["by_code"]));
+            self.fail(&format!(
+                "by_code of the report is {}, errors.csv has {by_code:?}",
+                report["by_code"]
+            ));
         }
         self.rejects_must_be_where_they_say(&rejects);
     }
@@ -459,12 +522,15 @@ impl Run {
             let line = line + lines(&input[offset..reject.byte_offset]);
             cursor = (file, reject.byte_offset, line);
             if reject.line != line || reject.line_end != line + lines(&reject.raw) {
-                self.fail(&format!("it is on line {line}, ends on {}: {reject:?}", line + lines(&reject.raw)));
+                self.fail(&format!(
+                    "it is on line {line}, ends on {}: {reject:?}",
+                    line + lines(&reject.raw)
+                ));
             }
             if reject.message.is_empty() || !reject.message.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
                 self.fail(&format!("its message is not plain text: {reject:?}"));
             }
-            if (reject.code == "duplicate_key") < reject.first_record.is_some() {
+            if reject.code != "duplicate_key" && reject.first_record.is_some() {
                 self.fail(&format!("only duplicates have a first record: {reject:?}"));
             }
         }
@@ -484,23 +550,48 @@ impl Run {
     /// The same table, the same errors.csv byte for byte, the same counts.
     pub fn must_equal(&self, other: &Run) {
         let (left, right) = (self.dump(), other.dump());
-        other.must_match(&format!("schema, unlike in\n  {}", self.command), &left.schema, &right.schema);
+        other.must_match(
+            &format!("schema, unlike in\n  {}", self.command),
+            &left.schema,
+            &right.schema,
+        );
         other.must_match(&format!("rows, unlike in\n  {}", self.command), &left.rows, &right.rows);
         let errors = |run: &Run| {
             let bytes = fs::read(run.path("errors.csv")).unwrap_or_default();
-            bytes.split_inclusive(|&byte| byte == b'\n').map(|line| line.escape_ascii().to_string()).collect::<Vec<_>>()
+            bytes
+                .split_inclusive(|&byte| byte == b'\n')
+                .map(|line| line.escape_ascii().to_string())
+                .collect::<Vec<_>>()
         };
-        other.must_match(&format!("errors.csv, unlike in\n  {}", self.command), &errors(self), &errors(other));
-        other.must_match(&format!("counts, unlike in\n  {}", self.command), &self.counts(), &other.counts());
+        other.must_match(
+            &format!("errors.csv, unlike in\n  {}", self.command),
+            &errors(self),
+            &errors(other),
+        );
+        other.must_match(
+            &format!("counts, unlike in\n  {}", self.command),
+            &self.counts(),
+            &other.counts(),
+        );
     }
 
     /// The part of the report that depends on input and options alone.
     fn counts(&self) -> Vec<String> {
         let Some(report) = self.report() else { return Vec::new() };
-        let mut counts: Vec<String> =
-            ["outcome", "records", "loaded", "rejected", "duplicates", "by_code", "columns", "key", "table", "bytes"]
-                .map(|name| format!("{name} {}", report[name]))
-                .to_vec();
+        let mut counts: Vec<String> = [
+            "outcome",
+            "records",
+            "loaded",
+            "rejected",
+            "duplicates",
+            "by_code",
+            "columns",
+            "key",
+            "table",
+            "bytes",
+        ]
+        .map(|name| format!("{name} {}", report[name]))
+        .to_vec();
         for input in report["inputs"].as_array().into_iter().flatten() {
             counts.extend(["bytes", "records", "lines", "blank_lines"].map(|name| format!("{name} {}", input[name])));
         }
@@ -520,7 +611,10 @@ impl Run {
             let _ = writeln!(text, "{name} ({} bytes): \"{}\"", bytes.len(), shown.escape_ascii());
             text
         });
-        let (stdout, stderr) = (String::from_utf8_lossy(&self.ended.stdout), String::from_utf8_lossy(&self.ended.stderr));
+        let (stdout, stderr) = (
+            String::from_utf8_lossy(&self.ended.stdout),
+            String::from_utf8_lossy(&self.ended.stderr),
+        );
         panic!(
             "{what}\ncommand: {}\n{}\n{inputs}--- stdout\n{stdout}\n--- stderr\n{stderr}",
             self.command, self.ended.status
@@ -533,9 +627,17 @@ pub fn diff(expected: &[String], found: &[String]) -> String {
     const SHOWN_LINES: usize = 30;
     let same_start = expected.iter().zip(found).take_while(|(a, b)| a == b).count();
     let (expected, found) = (&expected[same_start..], &found[same_start..]);
-    let same_end = expected.iter().rev().zip(found.iter().rev()).take_while(|(a, b)| a == b).count();
+    let same_end = expected
+        .iter()
+        .rev()
+        .zip(found.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     let mut text = format!("  {same_start} equal\n");
-    for (sign, lines) in [('-', &expected[..expected.len() - same_end]), ('+', &found[..found.len() - same_end])] {
+    for (sign, lines) in [
+        ('-', &expected[..expected.len() - same_end]),
+        ('+', &found[..found.len() - same_end]),
+    ] {
         for line in lines.iter().take(SHOWN_LINES) {
             let _ = writeln!(text, "{sign} {line}");
         }

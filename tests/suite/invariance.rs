@@ -49,16 +49,32 @@ invariant! {
 }
 
 fn stray_quotes() -> String {
-    (0..60).map(|i| if i % 7 == 3 { format!("{i},\"x\n") } else { format!("{i},y\n") }).fold("a,b\n".to_owned(), |a, b| a + &b)
+    (0..60)
+        .map(|i| {
+            if i % 7 == 3 {
+                format!("{i},\"x\n")
+            } else {
+                format!("{i},y\n")
+            }
+        })
+        .fold("a,b\n".to_owned(), |a, b| a + &b)
 }
 
 #[test]
 fn a_larger_file_is_the_same_at_settings_that_cut_it_often() {
     for text_keys in [false, true] {
-        let recipe =
-            Recipe { seed: 7, records: 3_000, bad_every: 50, duplicate_every: 37, text_keys, padding: 40 };
+        let recipe = Recipe {
+            seed: 7,
+            records: 3_000,
+            bad_every: 50,
+            duplicate_every: 37,
+            text_keys,
+            padding: 40,
+        };
         let (bytes, content) = people(&recipe);
-        let case = Case::csv(bytes).args(["--key", "id", "--batch-rows", "100"]).any_rejects();
+        let case = Case::csv(bytes)
+            .args(["--key", "id", "--batch-rows", "100"])
+            .any_rejects();
         case.check();
         let run = case.once();
         let counts = ["records", "loaded", "rejected", "duplicates"].map(|name| run.counted(name));
@@ -68,9 +84,19 @@ fn a_larger_file_is_the_same_at_settings_that_cut_it_often() {
 
 #[test]
 fn batch_edges_change_nothing() {
-    let (bytes, _) = people(&Recipe { seed: 3, records: 500, bad_every: 9, duplicate_every: 11, text_keys: true, padding: 5 });
+    let (bytes, _) = people(&Recipe {
+        seed: 3,
+        records: 500,
+        bad_every: 9,
+        duplicate_every: 11,
+        text_keys: true,
+        padding: 5,
+    });
     let runs = ["1", "7", "499", "100000"].map(|rows| {
-        Case::csv(&bytes).args(["--key", "id", "--batch-rows", rows]).any_rejects().once()
+        Case::csv(&bytes)
+            .args(["--key", "id", "--batch-rows", rows])
+            .any_rejects()
+            .once()
     });
     for run in &runs[1..] {
         runs[0].must_equal(run);

@@ -14,31 +14,59 @@ const PIPED: Setting = Setting { piped: true, ..PLAIN };
 
 /// Loads `in.csv` of `folder` with `args` and returns its report; only the counts are checked.
 fn report_of(folder: &Path, args: &[&str]) -> Value {
-    let args: Vec<&str> =
-        ["load", "in.csv", "out.db", "--table", "t", "--report", "report.json"].into_iter().chain(args.iter().copied()).collect();
+    let args: Vec<&str> = ["load", "in.csv", "out.db", "--table", "t", "--report", "report.json"]
+        .into_iter()
+        .chain(args.iter().copied())
+        .collect();
     let ended = run_in(folder, &args);
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     let report = std::fs::read_to_string(folder.join("report.json")).unwrap_or_else(|error| panic!("{error}: {said}"));
     let report: Value = serde_json::from_str(&report).expect("the report is JSON");
     assert_eq!(report["outcome"], "complete", "{said}");
     assert_eq!(report["identity_holds"], true, "{said}");
-    assert_eq!(database::count(&folder.join("out.db"), "t"), report["loaded"].as_u64().unwrap(), "{said}");
+    assert_eq!(
+        database::count(&folder.join("out.db"), "t"),
+        report["loaded"].as_u64().unwrap(),
+        "{said}"
+    );
     report
 }
 
 #[test]
 fn one_thousand_bad_records_among_one_hundred_thousand() {
-    let recipe =
-        Recipe { seed: 1, records: 100_000, bad_every: 100, duplicate_every: 0, text_keys: false, padding: 20 };
+    let recipe = Recipe {
+        seed: 1,
+        records: 100_000,
+        bad_every: 100,
+        duplicate_every: 0,
+        text_keys: false,
+        padding: 20,
+    };
     let (bytes, content) = people(&recipe);
     assert_eq!((content.good, content.bad), (99_000, 1_000));
-    let case = Case::csv(bytes).args(["--key", "id", "--batch-rows", "1000"]).any_rejects();
+    let case = Case::csv(bytes)
+        .args(["--key", "id", "--batch-rows", "1000"])
+        .any_rejects();
     let run = case.once();
-    assert_eq!(["records", "loaded", "rejected", "duplicates"].map(|name| run.counted(name)), [100_000, 99_000, 1_000, 0]);
+    assert_eq!(
+        ["records", "loaded", "rejected", "duplicates"].map(|name| run.counted(name)),
+        [100_000, 99_000, 1_000, 0]
+    );
     assert_eq!(run.counted("batches"), 100);
     let rejects = run.rejects();
-    assert_eq!((rejects[0].line, rejects[999].line), (101, 100_001), "the header is line 1");
-    for setting in [PIPED, Setting { write_path: "sql", threads: 4, ..PLAIN }] {
+    assert_eq!(
+        (rejects[0].line, rejects[999].line),
+        (101, 100_001),
+        "the header is line 1"
+    );
+    for setting in [
+        PIPED,
+        Setting {
+            write_path: "sql",
+            threads: 4,
+            ..PLAIN
+        },
+    ] {
         run.must_equal(&case.run(&setting));
     }
 }
@@ -54,7 +82,11 @@ fn a_field_of_100_megabytes_costs_its_line_and_little_memory() {
             .expect_rejects([(3, "record_too_large")]);
         let runs = [PLAIN, PIPED].map(|setting| case.check_at(&[setting]));
         for run in runs.iter().flatten() {
-            assert!(run.counted("peak_rss_bytes") < 256_000_000, "{}", run.counted("peak_rss_bytes"));
+            assert!(
+                run.counted("peak_rss_bytes") < 256_000_000,
+                "{}",
+                run.counted("peak_rss_bytes")
+            );
         }
     }
 }
@@ -70,7 +102,10 @@ fn an_unclosed_quote_on_line_2_of_a_large_file_costs_that_line() {
     }
     drop(out);
     let report = report_of(folder.path(), &["--key", "a"]);
-    assert_eq!(["records", "loaded", "rejected"].map(|name| report[name].as_u64().unwrap()), [records, records - 1, 1]);
+    assert_eq!(
+        ["records", "loaded", "rejected"].map(|name| report[name].as_u64().unwrap()),
+        [records, records - 1, 1]
+    );
     assert_eq!(report["by_code"]["unterminated_quote"], 1);
     assert!(report["peak_rss_bytes"].as_u64().unwrap() < 256_000_000);
 }

@@ -140,7 +140,9 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
     }
     prediction.records = records.len() as u64;
     let faults: Vec<BTreeSet<&'static str>> = records.iter().map(|record| faults(record, width)).collect();
-    prediction.kinds = (0..width).map(|column| infer(&records, &faults, column, rules)).collect();
+    prediction.kinds = (0..width)
+        .map(|column| infer(&records, &faults, column, rules))
+        .collect();
     load(&records, &faults, rules, row_id_is_key, &mut prediction);
     Some(prediction)
 }
@@ -158,7 +160,13 @@ fn load(
         let number = index as u64 + 1;
         let mut reject = |codes: BTreeSet<&'static str>, first_record| {
             let (byte_offset, byte_length) = (record.start, record.end - record.start);
-            prediction.rejects.push(Expected { record: number, byte_offset, byte_length, codes, first_record });
+            prediction.rejects.push(Expected {
+                record: number,
+                byte_offset,
+                byte_length,
+                codes,
+                first_record,
+            });
         };
         let fields = match &record.content {
             Ok(fields) if faults.is_empty() => fields,
@@ -167,8 +175,11 @@ fn load(
                 continue;
             }
         };
-        let values: Vec<String> =
-            fields.iter().zip(&prediction.kinds).map(|(field, kind)| stored(field, *kind, rules)).collect();
+        let values: Vec<String> = fields
+            .iter()
+            .zip(&prediction.kinds)
+            .map(|(field, kind)| stored(field, *kind, rules))
+            .collect();
         let key: Vec<String> = rules.key.iter().map(|&column| values[column].clone()).collect();
         if !key.is_empty() && !key.iter().any(|value| value == "NULL") {
             if let Some(&first) = seen.get(&key) {
@@ -177,11 +188,18 @@ fn load(
             }
             seen.insert(key.clone(), number);
         }
-        let row_id = if row_id_is_key { key[0].parse().expect("a row id is an integer") } else { number as i64 };
+        let row_id = if row_id_is_key {
+            key[0].parse().expect("a row id is an integer")
+        } else {
+            number as i64
+        };
         rows.push((row_id, values.join(", ")));
     }
     rows.sort_by_key(|(row_id, _)| *row_id);
-    prediction.rows = rows.into_iter().map(|(row_id, values)| format!("{row_id}: {values}")).collect();
+    prediction.rows = rows
+        .into_iter()
+        .map(|(row_id, values)| format!("{row_id}: {values}"))
+        .collect();
 }
 
 /// What is wrong with a record, types aside.
@@ -222,20 +240,30 @@ fn text<'a>(field: &'a Field, rules: &Rules) -> Option<&'a [u8]> {
 fn infer(records: &[Record], faults: &[BTreeSet<&'static str>], column: usize, rules: &Rules) -> Kind {
     let mut kind = None;
     for (record, faults) in records.iter().zip(faults) {
-        let (Ok(fields), true) = (&record.content, faults.is_empty()) else { continue };
-        let Some(value) = text(&fields[column], rules) else { continue };
+        let (Ok(fields), true) = (&record.content, faults.is_empty()) else {
+            continue;
+        };
+        let Some(value) = text(&fields[column], rules) else {
+            continue;
+        };
         kind = match (kind, kind_of(value)) {
             (None | Some(Kind::Integer), Kind::Integer) => Some(Kind::Integer),
             (None | Some(Kind::Integer | Kind::Real), Kind::Integer | Kind::Real) => Some(Kind::Real),
             _ => Some(Kind::Text),
         };
     }
-    if rules.all_text { Kind::Text } else { kind.unwrap_or(Kind::Text) }
+    if rules.all_text {
+        Kind::Text
+    } else {
+        kind.unwrap_or(Kind::Text)
+    }
 }
 
 /// INTEGER if the text is the canonical form of a 64-bit integer, REAL if it is a plain decimal.
 pub fn kind_of(value: &[u8]) -> Kind {
-    let Ok(text) = std::str::from_utf8(value) else { return Kind::Text };
+    let Ok(text) = std::str::from_utf8(value) else {
+        return Kind::Text;
+    };
     if text.parse::<i64>().is_ok_and(|integer| integer.to_string() == text) {
         return Kind::Integer;
     }
@@ -249,7 +277,9 @@ pub fn kind_of(value: &[u8]) -> Kind {
 
 /// What SQLite holds for a field, in the notation of a dump.
 fn stored(field: &Field, kind: Kind, rules: &Rules) -> String {
-    let Some(value) = text(field, rules) else { return "NULL".to_owned() };
+    let Some(value) = text(field, rules) else {
+        return "NULL".to_owned();
+    };
     let as_text = std::str::from_utf8(value).expect("invalid UTF-8 was rejected");
     match kind {
         Kind::Integer => as_text.to_owned(),
@@ -269,15 +299,22 @@ impl Grammar<'_> {
     fn record(&self, start: usize) -> Record {
         let rest = &self.input[start..];
         let limit = self.rules.max_record_bytes;
-        let first_line = rest.iter().position(|&byte| byte == self.line_end).unwrap_or(rest.len());
+        let first_line = rest
+            .iter()
+            .position(|&byte| byte == self.line_end)
+            .unwrap_or(rest.len());
         let (fields, length) = match self.fields(rest) {
             Ok((fields, length)) if length <= limit => (Ok(fields), length),
             Ok((_, length)) if length == first_line => (Err(["record_too_large"].into()), first_line),
             // A quoted field past the limit; whether it is the quote or the size that is at fault is anybody's guess.
             Ok(_) => (Err(["unterminated_quote", "record_too_large"].into()), first_line),
             Err(at) => {
-                let mut codes: BTreeSet<&'static str> =
-                    [if at > first_line { "unterminated_quote" } else { "invalid_quote" }].into();
+                let mut codes: BTreeSet<&'static str> = [if at > first_line {
+                    "unterminated_quote"
+                } else {
+                    "invalid_quote"
+                }]
+                .into();
                 if at == rest.len() {
                     codes = ["unterminated_quote"].into();
                 }
@@ -296,7 +333,12 @@ impl Grammar<'_> {
                 end -= 1;
             }
         }
-        Record { start, end, next: (start + length + 1).min(self.input.len()), content: fields }
+        Record {
+            start,
+            end,
+            next: (start + length + 1).min(self.input.len()),
+            content: fields,
+        }
     }
 
     /// The fields of the record at the start of `rest` and the offset of its line end, CRs before it counted; or where it breaks.

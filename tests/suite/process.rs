@@ -20,7 +20,12 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(300);
 /// The program under test, in `folder`.
 pub fn rowmill(folder: &Path, args: &[OsString]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowmill"));
-    command.current_dir(folder).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .current_dir(folder)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -35,7 +40,9 @@ pub struct Ended {
 impl Ended {
     /// The exit code as a shell would show it.
     pub fn code(&self) -> i32 {
-        self.status.code().unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
+        self.status
+            .code()
+            .unwrap_or_else(|| 128 + self.status.signal().unwrap_or(0))
     }
 }
 
@@ -60,10 +67,6 @@ impl Running {
         assert_eq!(sent, 0, "the process is there to be signalled");
     }
 
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("a child can be waited for").is_some()
-    }
-
     /// Waits for the end.
     pub fn wait(mut self) -> Ended {
         let deadline = Instant::now() + TIME_LIMIT;
@@ -76,13 +79,20 @@ impl Running {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
                 let stderr = self.stderr.take().map_or(Vec::new(), |reader| reader.join().unwrap());
-                panic!("it did not end within {TIME_LIMIT:?}; stderr:\n{}", String::from_utf8_lossy(&stderr));
+                panic!(
+                    "it did not end within {TIME_LIMIT:?}; stderr:\n{}",
+                    String::from_utf8_lossy(&stderr)
+                );
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(5));
         };
         let joined = |reader: Option<JoinHandle<Vec<u8>>>| reader.map_or(Vec::new(), |reader| reader.join().unwrap());
-        Ended { status, stdout: joined(self.stdout.take()), stderr: joined(self.stderr.take()) }
+        Ended {
+            status,
+            stdout: joined(self.stdout.take()),
+            stderr: joined(self.stderr.take()),
+        }
     }
 }
 
@@ -129,7 +139,11 @@ impl Feed {
         let thread = std::thread::spawn(move || {
             while !given_up.load(Ordering::Relaxed) {
                 // Without a reader a non-blocking open fails; a blocking one would hang when the program never opens it.
-                match OpenOptions::new().write(true).custom_flags(libc::O_NONBLOCK).open(&path) {
+                match OpenOptions::new()
+                    .write(true)
+                    .custom_flags(libc::O_NONBLOCK)
+                    .open(&path)
+                {
                     Ok(mut fifo) => {
                         // SAFETY: fcntl on a descriptor that is open, with an integer argument.
                         unsafe { libc::fcntl(fifo.as_raw_fd(), libc::F_SETFL, 0) };
@@ -140,7 +154,10 @@ impl Feed {
                 }
             }
         });
-        Feed { abandoned, thread: Some(thread) }
+        Feed {
+            abandoned,
+            thread: Some(thread),
+        }
     }
 
     /// Feeds `bytes` in uneven pieces.

@@ -18,7 +18,11 @@ fn load_bytes(folder: &Path, bytes: &[u8], options: LoadOptions) -> Result<(Load
     let database = folder.join("out.db");
     let _ = fs::remove_file(&database);
     let errors = folder.join("errors.csv");
-    let options = LoadOptions { errors: errors.clone(), table: Some("t".to_owned()), ..options };
+    let options = LoadOptions {
+        errors: errors.clone(),
+        table: Some("t".to_owned()),
+        ..options
+    };
     let report = load(&[input], &database, &options, &())?;
     let rejects = read_rejects(&fs::read(errors).unwrap()).expect("errors.csv is valid CSV");
     Ok((report, rejects))
@@ -37,30 +41,40 @@ struct Cut {
 fn cuts() -> impl Strategy<Value = Cut> {
     let sizes = || prop_oneof![Just(1u64), Just(2), Just(7), Just(64), Just(1 << 20)];
     let paths = prop_oneof![Just(WritePath::Auto), Just(WritePath::Sql)];
-    (1usize..4, sizes(), sizes(), 1u64..6, paths).prop_map(|(threads, window_bytes, chunk_bytes, batch_rows, write_path)| Cut {
-        threads,
-        window_bytes,
-        chunk_bytes,
-        batch_rows,
-        write_path,
-    })
+    (1usize..4, sizes(), sizes(), 1u64..6, paths).prop_map(
+        |(threads, window_bytes, chunk_bytes, batch_rows, write_path)| Cut {
+            threads,
+            window_bytes,
+            chunk_bytes,
+            batch_rows,
+            write_path,
+        },
+    )
 }
 
 fn rules() -> impl Strategy<Value = Rules> {
     let quotes = prop_oneof![4 => Just(Some(b'"')), 1 => Just(None)];
     let limits = prop_oneof![4 => Just(8 << 20), 1 => 1usize..12];
     let keys = prop_oneof![Just(vec![]), Just(vec![0]), Just(vec![1, 0])];
-    (quotes, limits, keys, any::<bool>(), any::<bool>(), prop::bool::weighted(0.8)).prop_map(
-        |(quote, max_record_bytes, key, all_text, empty_is_null, header)| Rules {
-            quote,
-            max_record_bytes,
-            key,
-            all_text,
-            empty_is_null,
-            header,
-            ..Rules::default()
-        },
+    (
+        quotes,
+        limits,
+        keys,
+        any::<bool>(),
+        any::<bool>(),
+        prop::bool::weighted(0.8),
     )
+        .prop_map(
+            |(quote, max_record_bytes, key, all_text, empty_is_null, header)| Rules {
+                quote,
+                max_record_bytes,
+                key,
+                all_text,
+                empty_is_null,
+                header,
+                ..Rules::default()
+            },
+        )
 }
 
 /// Bytes that are likely to make trouble.
@@ -103,7 +117,11 @@ fn lines() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn key_names(rules: &Rules, header: &str) -> Vec<String> {
-    let names: Vec<&str> = if rules.header { header.split(',').collect() } else { vec!["column_1", "column_2"] };
+    let names: Vec<&str> = if rules.header {
+        header.split(',').collect()
+    } else {
+        vec!["column_1", "column_2"]
+    };
     rules.key.iter().map(|&index| names[index].to_owned()).collect()
 }
 
@@ -111,9 +129,17 @@ fn key_names(rules: &Rules, header: &str) -> Vec<String> {
 fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
     let header = "k,v";
-    let mut bytes = if rules.header { header.as_bytes().to_vec() } else { b"1,x".to_vec() };
+    let mut bytes = if rules.header {
+        header.as_bytes().to_vec()
+    } else {
+        b"1,x".to_vec()
+    };
     // A header line that ends as the first line of the body does keeps old Mac files possible.
-    bytes.extend(if super::harness::line_end_of(body) == b'\r' { b"\r" } else { b"\n" });
+    bytes.extend(if super::harness::line_end_of(body) == b'\r' {
+        b"\r"
+    } else {
+        b"\n"
+    });
     bytes.extend(body);
     let options = LoadOptions {
         key: key_names(rules, header),
@@ -144,11 +170,26 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
     let row_id_is_key = dump.schema[0].contains("PRIMARY KEY");
     let predicted = predict(&bytes, rules, row_id_is_key).expect("it was predicted before");
     let kinds: Vec<&str> = report.columns.iter().map(|column| column.column_type).collect();
-    prop_assert_eq!(&kinds, &predicted.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(), "{}", shown);
+    prop_assert_eq!(
+        &kinds,
+        &predicted.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
+        "{}",
+        shown
+    );
     prop_assert_eq!(&dump.rows, &predicted.rows, "{}", shown);
     let met = rejects.len() == predicted.rejects.len()
-        && predicted.rejects.iter().zip(&rejects).all(|(expected, found)| expected.is_met_by(found));
-    prop_assert!(met, "{}\nexpected {:#?}\nfound {:#?}", shown, predicted.rejects, rejects);
+        && predicted
+            .rejects
+            .iter()
+            .zip(&rejects)
+            .all(|(expected, found)| expected.is_met_by(found));
+    prop_assert!(
+        met,
+        "{}\nexpected {:#?}\nfound {:#?}",
+        shown,
+        predicted.rejects,
+        rejects
+    );
     prop_assert_eq!(report.records, predicted.records, "{}", shown);
     prop_assert_eq!(report.inputs[0].blank_lines, predicted.blank_lines, "{}", shown);
     prop_assert!(report.identity_holds);

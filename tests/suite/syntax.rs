@@ -11,12 +11,16 @@ fn a_quote_inside_an_unquoted_field_is_text() {
 
 #[test]
 fn lf_and_crlf_mix_freely() {
-    Case::csv("a,b\r\n1,x\n2,y\r\n3,z\n").expect_rows(["1: 1, 'x'", "2: 2, 'y'", "3: 3, 'z'"]).check();
+    Case::csv("a,b\r\n1,x\n2,y\r\n3,z\n")
+        .expect_rows(["1: 1, 'x'", "2: 2, 'y'", "3: 3, 'z'"])
+        .check();
 }
 
 #[test]
 fn a_lone_cr_is_data_in_a_file_that_has_lf() {
-    Case::csv("a,b\nx\ry,1\nz,2\n").expect_rows(["1: 'x\\ry', 1", "2: 'z', 2"]).check();
+    Case::csv("a,b\nx\ry,1\nz,2\n")
+        .expect_rows(["1: 'x\\ry', 1", "2: 'z', 2"])
+        .check();
 }
 
 #[test]
@@ -36,7 +40,9 @@ fn extra_crs_before_lf_do_not_reach_the_value() {
 
 #[test]
 fn a_cr_inside_a_quoted_field_is_data() {
-    Case::csv("a,b\n1,\"x\r\ny\"\n2,\"z\r\"\n").expect_rows(["1: 1, 'x\\r\\ny'", "2: 2, 'z\\r'"]).check();
+    Case::csv("a,b\n1,\"x\r\ny\"\n2,\"z\r\"\n")
+        .expect_rows(["1: 1, 'x\\r\\ny'", "2: 2, 'z\\r'"])
+        .check();
 }
 
 #[test]
@@ -57,7 +63,9 @@ fn a_byte_order_mark_before_a_quoted_name_is_stripped() {
 
 #[test]
 fn a_byte_order_mark_counts_in_byte_offsets() {
-    let run = Case::csv("\u{feff}a,b\nx\n").expect_rejects([(2, "missing_columns")]).once();
+    let run = Case::csv("\u{feff}a,b\nx\n")
+        .expect_rejects([(2, "missing_columns")])
+        .once();
     assert_eq!(run.rejects()[0].byte_offset, 7);
 }
 
@@ -72,7 +80,9 @@ fn blank_lines_are_skipped_and_counted_when_there_are_several_columns() {
 
 #[test]
 fn a_blank_line_is_a_row_when_there_is_one_column() {
-    Case::csv("a\n1\n\n3\n").expect_rows(["1: 1", "2: NULL", "3: 3"]).check();
+    Case::csv("a\n1\n\n3\n")
+        .expect_rows(["1: 1", "2: NULL", "3: 3"])
+        .check();
 }
 
 #[test]
@@ -85,29 +95,48 @@ fn lines_after_blank_lines_keep_their_numbers() {
 
 #[test]
 fn the_last_record_counts_without_a_line_end() {
-    Case::csv("a,b\n1,x\n2,y").expect_rows(["1: 1, 'x'", "2: 2, 'y'"]).check();
-    Case::csv("a,b\n1,x\n2,\"y\"").expect_rows(["1: 1, 'x'", "2: 2, 'y'"]).check();
-    Case::csv("a,b\n1,x\n2,").expect_rows(["1: 1, 'x'", "2: 2, NULL"]).check();
+    Case::csv("a,b\n1,x\n2,y")
+        .expect_rows(["1: 1, 'x'", "2: 2, 'y'"])
+        .check();
+    Case::csv("a,b\n1,x\n2,\"y\"")
+        .expect_rows(["1: 1, 'x'", "2: 2, 'y'"])
+        .check();
+    Case::csv("a,b\n1,x\n2,")
+        .expect_rows(["1: 1, 'x'", "2: 2, NULL"])
+        .check();
 }
 
 #[test]
 fn too_few_and_too_many_fields_are_rejected_never_padded_or_cut() {
     Case::csv("a,b,c\n1,2,3\n4,5\n6,7,8,9\n10\n11,12,\n13,14,15,\n")
         .expect_rows(["1: 1, 2, 3", "5: 11, 12, NULL"])
-        .expect_rejects([(3, "missing_columns"), (4, "too_many_columns"), (5, "missing_columns"), (7, "too_many_columns")])
+        .expect_rejects([
+            (3, "missing_columns"),
+            (4, "too_many_columns"),
+            (5, "missing_columns"),
+            (7, "too_many_columns"),
+        ])
         .check();
 }
 
 #[test]
 fn an_unquoted_empty_field_is_null_and_a_quoted_one_is_the_empty_string() {
     Case::csv("a,b,c\nx,,y\nx,\"\",y\n,,\n\"\",\"\",\"\"\n")
-        .expect_rows(["1: 'x', NULL, 'y'", "2: 'x', '', 'y'", "3: NULL, NULL, NULL", "4: '', '', ''"])
+        .expect_rows([
+            "1: 'x', NULL, 'y'",
+            "2: 'x', '', 'y'",
+            "3: NULL, NULL, NULL",
+            "4: '', '', ''",
+        ])
         .check();
 }
 
 #[test]
 fn a_flag_makes_quoted_empty_fields_null_too() {
-    Case::csv("a,b\nx,\"\"\n\"\",1\n").args(["--empty-as-null"]).expect_rows(["1: 'x', NULL", "2: NULL, 1"]).check();
+    Case::csv("a,b\nx,\"\"\n\"\",1\n")
+        .args(["--empty-as-null"])
+        .expect_rows(["1: 'x', NULL", "2: NULL, 1"])
+        .check();
 }
 
 #[test]
@@ -118,7 +147,10 @@ fn a_nul_byte_is_rejected_with_its_bytes_untouched() {
     let case = case.args(["--text"]);
     case.check();
     let rejects = case.once().rejects();
-    assert_eq!((&rejects[0].raw[..], &rejects[0].column[..], &rejects[0].value[..]), (&b"1,x\0y"[..], "b", &b"x\0y"[..]));
+    assert_eq!(
+        (&rejects[0].raw[..], &rejects[0].column[..], &rejects[0].value[..]),
+        (&b"1,x\0y"[..], "b", &b"x\0y"[..])
+    );
 }
 
 #[test]
@@ -134,7 +166,10 @@ fn invalid_utf8_is_rejected_with_its_bytes_untouched() {
 
 #[test]
 fn utf8_that_spans_a_field_border_is_invalid_on_both_sides() {
-    Case::csv(b"a,b\n\xc3,\xa9\nx,y\n").expect_rows(["2: 'x', 'y'"]).expect_rejects([(2, "invalid_utf8")]).check();
+    Case::csv(b"a,b\n\xc3,\xa9\nx,y\n")
+        .expect_rows(["2: 'x', 'y'"])
+        .expect_rejects([(2, "invalid_utf8")])
+        .check();
 }
 
 #[test]
@@ -149,7 +184,12 @@ fn a_header_name_is_trimmed_of_nothing() {
 fn a_header_name_may_be_an_sql_keyword_or_an_attack() {
     Case::csv("select,\"x\"\"); DROP TABLE t; --\",rowid,oid\n1,2,3,4\n")
         .args(["--text"])
-        .expect_types([("select", "text"), ("x\"); DROP TABLE t; --", "text"), ("rowid", "text"), ("oid", "text")])
+        .expect_types([
+            ("select", "text"),
+            ("x\"); DROP TABLE t; --", "text"),
+            ("rowid", "text"),
+            ("oid", "text"),
+        ])
         .check();
 }
 
@@ -169,7 +209,10 @@ fn a_record_may_span_lines_and_has_a_first_and_a_last_one() {
         .expect_rejects([(6, "too_many_columns")]);
     case.check();
     let reject = &case.once().rejects()[0];
-    assert_eq!((reject.line, reject.line_end, reject.record, &reject.raw[..]), (6, 7, 2, &b"2,\"p\nq\",r"[..]));
+    assert_eq!(
+        (reject.line, reject.line_end, reject.record, &reject.raw[..]),
+        (6, 7, 2, &b"2,\"p\nq\",r"[..])
+    );
 }
 
 #[test]
@@ -194,7 +237,11 @@ fn a_quote_that_is_never_closed_costs_one_line() {
 fn every_line_with_a_stray_quote_costs_itself_alone() {
     Case::csv("a,b\n1,\"w\n2,\"x\n3,\"y\n4,z\n")
         .expect_rows(["4: 4, 'z'"])
-        .expect_rejects([(2, "unterminated_quote"), (3, "unterminated_quote"), (4, "unterminated_quote")])
+        .expect_rejects([
+            (2, "unterminated_quote"),
+            (3, "unterminated_quote"),
+            (4, "unterminated_quote"),
+        ])
         .check();
 }
 
@@ -211,7 +258,11 @@ fn a_record_longer_than_the_limit_costs_its_line_and_no_more() {
     Case::csv("a,b\n1,0123456789abcdef\n2,ok\n3,\"0123\n56789\"\n4,ok\n")
         .args(["--max-record-bytes", "10"])
         .expect_rows(["2: 2, 'ok'", "5: 4, 'ok'"])
-        .expect_rejects([(2, "record_too_large"), (4, "unterminated_quote"), (5, "missing_columns")])
+        .expect_rejects([
+            (2, "record_too_large"),
+            (4, "unterminated_quote"),
+            (5, "missing_columns"),
+        ])
         .check();
 }
 
@@ -226,15 +277,22 @@ fn a_record_as_long_as_the_limit_is_loaded() {
 
 #[test]
 fn other_delimiters_and_quotes_are_taken_as_told() {
-    Case::csv("a;b\n1;'x;y'\n2;\"z,\"\n").args(["--delimiter", ";", "--quote", "'"])
+    Case::csv("a;b\n1;'x;y'\n2;\"z,\"\n")
+        .args(["--delimiter", ";", "--quote", "'"])
         .expect_rows(["1: 1, 'x;y'", "2: 2, '\"z,\"'"])
         .check();
-    Case::csv("a\tb\n1\tx,y\n").args(["--delimiter", "tab"]).expect_rows(["1: 1, 'x,y'"]).check();
+    Case::csv("a\tb\n1\tx,y\n")
+        .args(["--delimiter", "tab"])
+        .expect_rows(["1: 1, 'x,y'"])
+        .check();
 }
 
 #[test]
 fn without_a_quote_character_quotes_are_text() {
-    Case::csv("a,b\n1,\"x\n2,y\"\n").args(["--quote", "none"]).expect_rows(["1: 1, '\"x'", "2: 2, 'y\"'"]).check();
+    Case::csv("a,b\n1,\"x\n2,y\"\n")
+        .args(["--quote", "none"])
+        .expect_rows(["1: 1, '\"x'", "2: 2, 'y\"'"])
+        .check();
 }
 
 #[test]
@@ -251,13 +309,15 @@ fn without_a_header_columns_are_numbered_and_the_first_record_is_data() {
 fn a_record_and_its_reject_may_be_larger_than_windows_and_chunks() {
     let long = "x".repeat(20_000);
     let quoted = "y\n\"\"".repeat(3_000);
-    Case::csv(format!("a,b\n1,{long}\n2,\"{quoted}\"\n{long},3,4\n5,\"{quoted}\",6\n7,z\n"))
-        .expect_row_list(vec![
-            format!("1: 1, '{long}'"),
-            format!("2: 2, '{}'", "y\\n\"".repeat(3_000)),
-            "5: 7, 'z'".to_owned(),
-        ])
-        .args(["--types", "a=integer"])
-        .expect_rejects([(3004, "too_many_columns"), (3005, "too_many_columns")])
-        .check();
+    Case::csv(format!(
+        "a,b\n1,{long}\n2,\"{quoted}\"\n{long},3,4\n5,\"{quoted}\",6\n7,z\n"
+    ))
+    .expect_row_list(vec![
+        format!("1: 1, '{long}'"),
+        format!("2: 2, '{}'", "y\\n\"".repeat(3_000)),
+        "5: 7, 'z'".to_owned(),
+    ])
+    .args(["--types", "a=integer"])
+    .expect_rejects([(3004, "too_many_columns"), (3005, "too_many_columns")])
+    .check();
 }

@@ -13,9 +13,22 @@ use super::process::{Feed, Running, rowmill};
 /// A terminal of 80 columns: its own end and the program's.
 fn pseudo_terminal() -> (File, OwnedFd) {
     let (mut ours, mut theirs) = (-1, -1);
-    let mut size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    let mut size = libc::winsize {
+        ws_row: 24,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: both descriptors and the size are valid for the call; name and settings may be null.
-    let opened = unsafe { libc::openpty(&mut ours, &mut theirs, std::ptr::null_mut(), std::ptr::null(), &raw mut size) };
+    let opened = unsafe {
+        libc::openpty(
+            &mut ours,
+            &mut theirs,
+            std::ptr::null_mut(),
+            std::ptr::null(),
+            &raw mut size,
+        )
+    };
     assert_eq!(opened, 0, "there is a pseudo-terminal to be had");
     // SAFETY: openpty has just opened both; nobody else owns them.
     unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
@@ -26,7 +39,10 @@ fn drawn(folder: &Path, args: &[&str], term: &str) -> (String, i32) {
     let (mut ours, theirs) = pseudo_terminal();
     let args: Vec<_> = args.iter().map(Into::into).collect();
     let mut command = rowmill(folder, &args);
-    command.env("TERM", term).env_remove("NO_COLOR").stderr(Stdio::from(theirs));
+    command
+        .env("TERM", term)
+        .env_remove("NO_COLOR")
+        .stderr(Stdio::from(theirs));
     let running = Running::start(command);
     let reader = std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -38,13 +54,23 @@ fn drawn(folder: &Path, args: &[&str], term: &str) -> (String, i32) {
         bytes
     });
     let ended = running.wait();
-    (String::from_utf8_lossy(&reader.join().unwrap()).into_owned(), ended.code())
+    (
+        String::from_utf8_lossy(&reader.join().unwrap()).into_owned(),
+        ended.code(),
+    )
 }
 
 #[test]
 fn a_bar_shows_bytes_rows_and_phase() {
     let folder = tempfile::tempdir().unwrap();
-    let recipe = Recipe { seed: 2, records: 600_000, bad_every: 100, duplicate_every: 0, text_keys: true, padding: 80 };
+    let recipe = Recipe {
+        seed: 2,
+        records: 600_000,
+        bad_every: 100,
+        duplicate_every: 0,
+        text_keys: true,
+        padding: 80,
+    };
     people_file(&recipe, &folder.path().join("in.csv"));
     let (drawn, code) = drawn(folder.path(), &["load", "in.csv", "out.db", "--key", "id"], "xterm");
     assert_eq!(code, 2, "{drawn}");
@@ -74,10 +100,17 @@ fn a_stream_shows_counters_and_rate() {
 fn control_characters_from_the_input_never_reach_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let name = "evil\u{1b}[31mred\u{7}";
-    fs::write(folder.path().join("in.csv"), format!("\"{name}\",\"{name}\",b\n1,2,3\n")).unwrap();
+    fs::write(
+        folder.path().join("in.csv"),
+        format!("\"{name}\",\"{name}\",b\n1,2,3\n"),
+    )
+    .unwrap();
     let (drawn, code) = drawn(folder.path(), &["load", "in.csv", "out.db", "-v"], "xterm");
     assert_eq!(code, 0, "{drawn}");
-    assert!(drawn.contains("evil") && drawn.contains("red"), "the renamed column is named: {drawn:?}");
+    assert!(
+        drawn.contains("evil") && drawn.contains("red"),
+        "the renamed column is named: {drawn:?}"
+    );
     assert!(!drawn.contains("\u{1b}[31m") && !drawn.contains('\u{7}'), "{drawn:?}");
 }
 

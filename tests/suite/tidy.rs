@@ -13,7 +13,10 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("indicatif", &["progress_bar.rs"]),
     ("clap", &["main.rs", "cli.rs"]),
     ("rusqlite", &["write/"]),
-    ("rayon", &["pipeline.rs", "pipeline/", "write/sort.rs", "write/index.rs"]),
+    (
+        "rayon",
+        &["pipeline.rs", "pipeline/", "write/sort.rs", "write/index.rs"],
+    ),
     ("growable_bloom_filter", &["dedup.rs"]),
     ("signal_hook", &["signals.rs"]),
     ("simdutf8", &["validate.rs", "validate/", "head.rs"]),
@@ -23,7 +26,19 @@ const ROOMS: [(&str, &[&str]); 8] = [
 const LAYERS: [&[&str]; 5] = [
     &["position", "error", "escape"],
     &["options", "schema", "observer", "rows", "reject", "report"],
-    &["memory", "window", "head", "chunk", "parse", "validate", "dedup", "plan", "write", "checkpoint", "pipeline"],
+    &[
+        "memory",
+        "window",
+        "head",
+        "chunk",
+        "parse",
+        "validate",
+        "dedup",
+        "plan",
+        "write",
+        "checkpoint",
+        "pipeline",
+    ],
     &["settle"],
     &["load"],
 ];
@@ -53,8 +68,15 @@ fn sources() -> BTreeMap<String, String> {
 
 /// Code without tests, comments and doc examples.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let end = text.lines().position(|line| line.trim() == "mod tests {").unwrap_or(usize::MAX);
-    let lines = text.lines().enumerate().take(end).filter(|(_, line)| !line.trim_start().starts_with("//"));
+    let end = text
+        .lines()
+        .position(|line| line.trim() == "mod tests {")
+        .unwrap_or(usize::MAX);
+    let lines = text
+        .lines()
+        .enumerate()
+        .take(end)
+        .filter(|(_, line)| !line.trim_start().starts_with("//"));
     lines.map(|(index, line)| (index + 1, line))
 }
 
@@ -67,7 +89,8 @@ fn names_crate(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = &line[at + name.len()..];
-        let is_word = before.is_some_and(|character| character.is_alphanumeric() || character == '_' || character == ':');
+        let is_word =
+            before.is_some_and(|character| character.is_alphanumeric() || character == '_' || character == ':');
         !is_word && (after.starts_with("::") || (line.trim_start().starts_with("use ") && after.starts_with(';')))
     })
 }
@@ -78,7 +101,9 @@ fn every_outside_crate_stays_in_its_rooms() {
     for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
         for (number, line) in code(text) {
             for (outside, rooms) in ROOMS {
-                let at_home = rooms.iter().any(|room| name == room || (room.ends_with('/') && name.starts_with(room)));
+                let at_home = rooms
+                    .iter()
+                    .any(|room| name == room || (room.ends_with('/') && name.starts_with(room)));
                 if names_crate(line, outside) && !at_home {
                     strays.push(format!("src/{name}:{number}: {outside} belongs in {rooms:?}"));
                 }
@@ -106,10 +131,14 @@ fn imports_point_one_way() {
         };
         for (number, line) in code(text) {
             for (at, _) in line.match_indices("crate::") {
-                let used: String =
-                    line[at + "crate::".len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let used: String = line[at + "crate::".len()..]
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
                 if layer_of(&used).is_some_and(|used_layer| used_layer > layer) {
-                    strays.push(format!("src/{name}:{number}: {room} uses {used}, which stands above it"));
+                    strays.push(format!(
+                        "src/{name}:{number}: {room} uses {used}, which stands above it"
+                    ));
                 }
             }
         }
@@ -121,7 +150,9 @@ fn imports_point_one_way() {
 fn the_binary_sees_the_library_from_outside_and_the_library_never_the_binary() {
     for (name, text) in sources() {
         for (number, line) in code(&text) {
-            let used = ["cli", "progress_bar", "signals"].iter().any(|room| line.contains(&format!("crate::{room}")));
+            let used = ["cli", "progress_bar", "signals"]
+                .iter()
+                .any(|room| line.contains(&format!("crate::{room}")));
             assert!(!used || BINARY.contains(&name.as_str()), "src/{name}:{number}: {line}");
         }
     }
@@ -131,7 +162,11 @@ fn the_binary_sees_the_library_from_outside_and_the_library_never_the_binary() {
 fn nothing_is_unwrapped_outside_tests() {
     let mut strays = Vec::new();
     for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
-        strays.extend(code(text).filter(|(_, line)| line.contains(".unwrap()")).map(|(number, _)| format!("src/{name}:{number}")));
+        strays.extend(
+            code(text)
+                .filter(|(_, line)| line.contains(".unwrap()"))
+                .map(|(number, _)| format!("src/{name}:{number}")),
+        );
     }
     assert!(strays.is_empty(), "{}", strays.join("\n"));
 }
@@ -169,7 +204,8 @@ fn every_unsafe_has_its_proof() {
     for (name, text) in sources() {
         let lines: Vec<&str> = text.lines().collect();
         for (index, line) in lines.iter().enumerate() {
-            let is_block = (line.contains("unsafe {") || line.contains("unsafe impl")) && !line.trim_start().starts_with("//");
+            let is_block =
+                (line.contains("unsafe {") || line.contains("unsafe impl")) && !line.trim_start().starts_with("//");
             let before = &lines[index.saturating_sub(6)..=index];
             if is_block && !before.iter().any(|line| line.contains("SAFETY:")) {
                 strays.push(format!("src/{name}:{}", index + 1));

@@ -5,7 +5,11 @@ use super::harness::Case;
 /// A column of these values, between a first and a last column of other types; expects `kind` and the stored `values`.
 fn column_becomes(texts: &[&str], kind: &str, values: &[&str]) {
     let lines: String = texts.iter().map(|text| format!("x,{text},7\n")).collect();
-    let rows = values.iter().enumerate().map(|(index, value)| format!("{}: 'x', {value}, 7", index + 1)).collect();
+    let rows = values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| format!("{}: 'x', {value}, 7", index + 1))
+        .collect();
     Case::csv(format!("a,b,c\n{lines}"))
         .expect_types([("a", "text"), ("b", kind), ("c", "integer")])
         .expect_row_list(rows)
@@ -15,13 +19,29 @@ fn column_becomes(texts: &[&str], kind: &str, values: &[&str]) {
 /// Inference reads chunks in parallel: a few ways to cut are enough here.
 const SOME: [super::harness::Setting; 3] = [
     super::harness::PLAIN,
-    super::harness::Setting { threads: 4, window: Some(7), chunk: Some(1), write_path: "sql", piped: false },
-    super::harness::Setting { threads: 2, window: Some(4096), chunk: Some(7), write_path: "auto", piped: true },
+    super::harness::Setting {
+        threads: 4,
+        window: Some(7),
+        chunk: Some(1),
+        write_path: "sql",
+        piped: false,
+    },
+    super::harness::Setting {
+        threads: 2,
+        window: Some(4096),
+        chunk: Some(7),
+        write_path: "auto",
+        piped: true,
+    },
 ];
 
 #[test]
 fn integers_in_canonical_form_are_integers() {
-    column_becomes(&["0", "-1", "42", "", "1000000"], "integer", &["0", "-1", "42", "NULL", "1000000"]);
+    column_becomes(
+        &["0", "-1", "42", "", "1000000"],
+        "integer",
+        &["0", "-1", "42", "NULL", "1000000"],
+    );
 }
 
 #[test]
@@ -32,7 +52,11 @@ fn the_whole_64_bit_range_is_integer_and_nothing_beyond_it() {
         &["9223372036854775807", "-9223372036854775808"],
     );
     column_becomes(&["9223372036854775808", "1"], "text", &["'9223372036854775808'", "'1'"]);
-    column_becomes(&["-9223372036854775809", "1"], "text", &["'-9223372036854775809'", "'1'"]);
+    column_becomes(
+        &["-9223372036854775809", "1"],
+        "text",
+        &["'-9223372036854775809'", "'1'"],
+    );
     column_becomes(&["18446744073709551615"], "text", &["'18446744073709551615'"]);
 }
 
@@ -64,7 +88,11 @@ fn a_minus_zero_is_no_integer() {
 
 #[test]
 fn plain_decimals_are_real_and_take_integers_with_them() {
-    column_becomes(&["5.10", "-0.5", "3", "", "0.0"], "real", &["5.1", "-0.5", "3.0", "NULL", "0.0"]);
+    column_becomes(
+        &["5.10", "-0.5", "3", "", "0.0"],
+        "real",
+        &["5.1", "-0.5", "3.0", "NULL", "0.0"],
+    );
 }
 
 #[test]
@@ -116,7 +144,12 @@ fn bad_records_say_nothing_about_types() {
     Case::csv(b"a,b\n1,2\nx\ny,z,w\n\"p\"q,r\n\xff,3\n4,5\n")
         .expect_types([("a", "integer"), ("b", "integer")])
         .expect_rows(["1: 1, 2", "6: 4, 5"])
-        .expect_rejects([(3, "missing_columns"), (4, "too_many_columns"), (5, "invalid_quote"), (6, "invalid_utf8")])
+        .expect_rejects([
+            (3, "missing_columns"),
+            (4, "too_many_columns"),
+            (5, "invalid_quote"),
+            (6, "invalid_utf8"),
+        ])
         .check();
 }
 
@@ -148,10 +181,18 @@ fn a_declared_integer_rejects_what_is_none_and_what_is_too_large() {
     let case = Case::csv("a,b\n1,p\nx,q\n9223372036854775808,r\n-9223372036854775809,s\n1.5,t\n,u\n-7,v\n")
         .args(["--types", "a=integer"])
         .expect_rows(["1: 1, 'p'", "6: NULL, 'u'", "7: -7, 'v'"])
-        .expect_rejects([(3, "type_error"), (4, "out_of_range"), (5, "out_of_range"), (6, "type_error")]);
+        .expect_rejects([
+            (3, "type_error"),
+            (4, "out_of_range"),
+            (5, "out_of_range"),
+            (6, "type_error"),
+        ]);
     case.check();
     let rejects = case.once().rejects();
-    let places: Vec<_> = rejects.iter().map(|reject| (reject.column.as_str(), reject.value.as_slice())).collect();
+    let places: Vec<_> = rejects
+        .iter()
+        .map(|reject| (reject.column.as_str(), reject.value.as_slice()))
+        .collect();
     assert_eq!(places[0], ("a", &b"x"[..]));
     assert_eq!(places[1], ("a", &b"9223372036854775808"[..]));
 }
@@ -185,20 +226,32 @@ fn a_declared_date_is_a_day_that_exists() {
 
 #[test]
 fn declared_times_exist_too() {
-    Case::csv("a,b\n23:59:59,2024-02-29T23:59:59Z\n25:00:00,\n1pm,\n,2024-02-29 12:00:00+01:00\n,2024-02-30T00:00:00Z\n")
-        .args(["--types", "a=time,b=datetime"])
-        .expect_rows(["1: '23:59:59', '2024-02-29T23:59:59Z'", "4: NULL, '2024-02-29 12:00:00+01:00'"])
-        .expect_rejects([(3, "out_of_range"), (4, "type_error"), (6, "out_of_range")])
-        .check();
+    Case::csv(
+        "a,b\n23:59:59,2024-02-29T23:59:59Z\n25:00:00,\n1pm,\n,2024-02-29 12:00:00+01:00\n,2024-02-30T00:00:00Z\n",
+    )
+    .args(["--types", "a=time,b=datetime"])
+    .expect_rows([
+        "1: '23:59:59', '2024-02-29T23:59:59Z'",
+        "4: NULL, '2024-02-29 12:00:00+01:00'",
+    ])
+    .expect_rejects([(3, "out_of_range"), (4, "type_error"), (6, "out_of_range")])
+    .check();
 }
 
 #[test]
 fn a_declared_text_keeps_numbers_as_they_stand() {
-    Case::csv("a,b\n007,1\n1e5,2\n").args(["--types", "a=text"]).expect_rows(["1: '007', 1", "2: '1e5', 2"]).check();
+    Case::csv("a,b\n007,1\n1e5,2\n")
+        .args(["--types", "a=text"])
+        .expect_rows(["1: '007', 1", "2: '1e5', 2"])
+        .check();
 }
 
 #[test]
 fn a_type_for_a_column_that_is_not_there_is_refused_before_anything_is_made() {
-    let run = Case::csv("a,b\n1,2\n").args(["--types", "c=integer"]).expect_exit(64).expect_said("\"c\"").once();
+    let run = Case::csv("a,b\n1,2\n")
+        .args(["--types", "c=integer"])
+        .expect_exit(64)
+        .expect_said("\"c\"")
+        .once();
     assert!(!run.path("out.db").exists());
 }
