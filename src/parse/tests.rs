@@ -510,7 +510,7 @@ fn what_matters_may_lie_across_the_edge_of_a_block() {
         "\"a\"\"",
         "\r\"a\"",
     ];
-    // Two blocks before and two behind: unquoted, quoted, and a field that ends right where the case begins.
+    // Whole blocks before and behind, with quotes and without, and a field that ends right where the case begins.
     for (before, separator, after) in [
         ("a", "", ""),
         ("a", ",", ","),
@@ -520,13 +520,14 @@ fn what_matters_may_lie_across_the_edge_of_a_block() {
     ] {
         for case in cases {
             for shift in 0..64 {
-                let mut input = "x".repeat(shift) + ",";
-                input += &before.repeat(96 / before.len());
-                input += &format!("{separator}{case}{after}{}", "c,d\n\"e\"\n".repeat(16));
-                let expected = reference(input.as_bytes(), &Dialect::default(), NO_LIMIT);
-                for kernel in kernels() {
-                    let found = parse_whole(kernel, input.as_bytes(), &Dialect::default(), NO_LIMIT);
-                    assert_eq!(found, expected, "{kernel:?} {input:?}");
+                for rows in ["c,d\n\"e\"\n", "cc,dd\n"] {
+                    let (shift, before) = ("x".repeat(shift), before.repeat(96 / before.len()));
+                    let input = format!("{shift},{before}{separator}{case}{after}{}", rows.repeat(20));
+                    let expected = reference(input.as_bytes(), &Dialect::default(), NO_LIMIT);
+                    for kernel in kernels() {
+                        let found = parse_whole(kernel, input.as_bytes(), &Dialect::default(), NO_LIMIT);
+                        assert_eq!(found, expected, "{kernel:?} {input:?}");
+                    }
                 }
             }
         }
