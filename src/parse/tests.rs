@@ -181,7 +181,10 @@ proptest! {
 
     #[test]
     fn values_are_those_of_the_csv_crate(
-        rows in prop::collection::vec(prop::collection::vec(("[ -~é\n\r\",]{0,12}|[a-z]{0,40}", any::<bool>()), 1..6), 0..30),
+        rows in prop::collection::vec(
+            prop::collection::vec(("[ -~é\n\r\",]{0,12}|[a-z]{0,40}", any::<bool>()), 1..6),
+            0..30,
+        ),
         crlf: bool,
     ) {
         let mut input = String::new();

@@ -1,4 +1,5 @@
-//! The grammar once more, written for being obvious: one record at a time, first without a limit, then the limit applied.
+//! The grammar once more, written for being obvious: one record at a time, first without a limit, then the limit
+//! applied.
 
 use super::{Dialect, FaultKind, Parsed};
 
