@@ -30,18 +30,18 @@ fn number(index: usize, digits: usize) -> String {
     format!("{mixed:020}")[20 - digits..].to_owned()
 }
 
-/// Eight columns, 118 bytes with the line end, column widths vary.
+/// Eight columns whose widths vary; 118 bytes with seven delimiters and a line end.
 fn columns(index: usize) -> [String; 8] {
     let shift = index % 7;
     [
-        number(index, 10),
+        number(index, 11),
         format!("customer{}", number(index, 4 + shift)),
         format!("user.{}@example.com", number(index * 3, 13 - shift)),
         number(index * 5, 5 + shift),
         "2024-05-17".to_owned(),
         format!("{}.{}", number(index * 7, 9 - shift), number(index, 2)),
         "north-east".to_owned(),
-        number(index * 11, 16),
+        number(index * 11, 20),
     ]
 }
 

@@ -1,25 +1,28 @@
 //! Where to cut a window into chunks, each a span that one task parses.
 //!
-//! Comes in: the bytes of a window from where the last chunk ended. Goes out: the length of the next chunk, which ends just after
-//! a line end. Never: a decision about records. Whether a chunk really starts a record is settled when the chunk before it
-//! has been parsed; the parity of quotes only makes it likely, so that little has to be parsed twice.
+//! Comes in: the bytes of a window from where the last chunk ended. Goes out: the length of the next chunk, which ends
+//! just after a line end. Never: a decision about records. Whether a chunk really starts a record is settled when the
+//! chunk before it has been parsed; the parity of quotes only makes it likely, so that little has to be parsed twice.
 
 use memchr::{memchr, memchr_iter, memchr2_iter, memrchr};
 
 use crate::parse::Dialect;
 
-/// How far behind the target a line end with an even number of quotes before it is looked for. Much longer quoted fields
-/// are rare, and a stray quote makes the parity wrong for good: the search must not cost more than the second parse it saves.
+/// How far behind the target a line end with an even number of quotes before it is looked for. Much longer quoted
+/// fields are rare, and a stray quote makes the parity wrong for good: the search must not cost more than the second
+/// parse it saves.
 const SEARCH_BYTES: usize = 64 * 1024;
 
-/// Where to end a chunk that starts at `window[0]` and is about `target_bytes` long: just after a line end. `None`: there is no
-/// line end in `window` at all.
+/// Where to end a chunk that starts at `window[0]` and is about `target_bytes` long: just after a line end. `None`:
+/// there is no line end in `window` at all.
 ///
-/// Preferred is the first line end from `target_bytes` on that has an even number of quotes before it, which is outside quoted
-/// fields if the chunk starts outside and every quote is one of a pair; next, the last line end up to `target_bytes`; next, the
-/// first after. In a window shorter than that it is the last line end with an even number of quotes, else the last.
+/// Preferred is the first line end from `target_bytes` on that has an even number of quotes before it, which is outside
+/// quoted fields if the chunk starts outside and every quote is one of a pair; next, the last line end up to
+/// `target_bytes`; next, the first after. In a window shorter than that it is the last line end with an even number of
+/// quotes, else the last.
 ///
-/// Equivalent, for the caller, to the end of any line near `target_bytes`: the result is a hint about where a record ends.
+/// Equivalent, for the caller, to the end of any line near `target_bytes`: the result is a hint about where a record
+/// ends.
 pub fn cut(window: &[u8], target_bytes: usize, dialect: &Dialect) -> Option<usize> {
     let at_target = target_bytes.saturating_sub(1);
     let line_end = if at_target < window.len() {

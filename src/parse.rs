@@ -1,17 +1,17 @@
 //! Chunk bytes to records: offsets only, nothing copied.
 //!
-//! Comes in: a span of bytes that starts where a record starts. Goes out: for every record that is decided within the span,
-//! where it and its fields lie, or which fault it has. Never: I/O, locks, panics, allocation per record or field (the vectors of
-//! [`Records`] are reused from span to span).
+//! Comes in: a span of bytes that starts where a record starts. Goes out: for every record that is decided within the
+//! span, where it and its fields lie, or which fault it has. Never: I/O, locks, panics, allocation per record or field
+//! (the vectors of [`Records`] are reused from span to span).
 //!
-//! The hard part: a fault costs one physical line and no more, whatever follows it, so parsing goes back to the line after the
-//! one where the record started. Done naively that is quadratic (a file whose every line holds a stray quote); see
-//! [`FailedWalk`] for why it is not. And the outcome depends on the bytes alone, never on where a span ended: a record is either
-//! decided by bytes that are present, or left to the next call.
+//! The hard part: a fault costs one physical line and no more, whatever follows it, so parsing goes back to the line
+//! after the one where the record started. Done naively that is quadratic (a file whose every line holds a stray
+//! quote); see `FailedWalk` for why it is not. And the outcome depends on the bytes alone, never on where a span ended:
+//! a record is either decided by bytes that are present, or left to the next call.
 //!
-//! Two parts do the work. The kernel in [`scan`] takes whole 64-byte blocks of well-formed records; whatever it does not
-//! like (a fault, a quote inside an unquoted field, the record limit, the last bytes of a span) it leaves to the walk here, a
-//! plain byte-at-a-time state machine that knows the whole grammar.
+//! Two parts do the work. The kernel in `scan` takes whole 64-byte blocks of well-formed records; whatever it does not
+//! like (a fault, a quote inside an unquoted field, the record limit, the last bytes of a span) it leaves to the walk
+//! here, a plain byte-at-a-time state machine that knows the whole grammar.
 
 mod scan;
 #[cfg(test)]
@@ -43,8 +43,8 @@ impl Default for Dialect {
 /// What is wrong with a record's syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A quoted field is not closed within the record limit, or by the end of input, or its next quote, on a later line, is
-    /// followed by text.
+    /// A quoted field is not closed within the record limit, or by the end of input, or its next quote, on a later
+    /// line, is followed by text.
     UnterminatedQuote,
     /// Text follows a closing quote on the line where the record starts.
     InvalidQuote,
@@ -67,7 +67,8 @@ pub struct RecordSpan {
     pub start: u32,
     /// One past the last byte, without the line end (LF and every CR directly before it).
     pub end: u32,
-    /// Index in [`Records::field_ends`] one past this record's last field; the first is the previous record's `fields_end`.
+    /// Index in [`Records::field_ends`] one past this record's last field; the first is the previous record's
+    /// `fields_end`.
     pub fields_end: u32,
     /// Index in [`Records::faults`] plus one; 0: well-formed. A record with a fault has no fields.
     pub fault: u32,
@@ -76,8 +77,8 @@ pub struct RecordSpan {
 /// The records of one span, in input order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Records {
-    /// Where each field ends (exclusive); the next field starts one byte later. Quotes are part of a field: a field whose
-    /// first byte is the quote is quoted and its last byte is the closing quote.
+    /// Where each field ends (exclusive); the next field starts one byte later. Quotes are part of a field: a field
+    /// whose first byte is the quote is quoted and its last byte is the closing quote.
     pub field_ends: Vec<u32>,
     pub records: Vec<RecordSpan>,
     pub faults: Vec<Fault>,
@@ -93,16 +94,16 @@ impl Records {
 
 /// Parses `span`, which begins where a record begins, and fills `out` (cleared first) with its records in order.
 ///
-/// Returns the number of bytes decided; the next parse starts there. It is `span.len()` when everything was decided, which is
-/// always so with `at_end`: no byte of the input follows. Without it, a record that the bytes present do not decide is left
-/// out altogether. Feeding an input in pieces gives the same records as feeding it whole.
+/// Returns the number of bytes decided; the next parse starts there. It is `span.len()` when everything was decided,
+/// which is always so with `at_end`: no byte of the input follows. Without it, a record that the bytes present do not
+/// decide is left out altogether. Feeding an input in pieces gives the same records as feeding it whole.
 ///
-/// - A field whose first byte is the quote is quoted; elsewhere a quote is text. `""` in a quoted field is one quote. A blank
-///   line is a record of one empty field.
-/// - Lines end with LF and every CR directly before it belongs to the line end, at the end of input as well. With CR as the
-///   line end nothing is trimmed.
-/// - A record fits if its line end lies at most `max_record_bytes` behind its first byte, or the input ends within as many
-///   bytes. One that does not fit, or has another fault, costs the physical line on which it starts.
+/// - A field whose first byte is the quote is quoted; elsewhere a quote is text. `""` in a quoted field is one quote. A
+///   blank line is a record of one empty field.
+/// - Lines end with LF and every CR directly before it belongs to the line end, at the end of input as well. With CR as
+///   the line end nothing is trimmed.
+/// - A record fits if its line end lies at most `max_record_bytes` behind its first byte, or the input ends within as
+///   many bytes. One that does not fit, or has another fault, costs the physical line on which it starts.
 ///
 /// A physical line longer than the limit is not decided before its line end is present.
 ///
@@ -264,10 +265,10 @@ enum Verdict {
 /// The tail of a walk that failed, which later walks join: it makes recovery linear.
 ///
 /// A walk that fails after its first line met all its line ends inside quoted fields, or it would have ended there. A
-/// record that starts on one of its later lines either ends (or fails) on that line, or is inside a quoted field at that
-/// line's end too; and there the failed walk was in the very same state, so it goes on exactly as that one did. It need not
-/// look at those bytes again and continues where the failed walk stopped. Only the delimiters have to be counted line by line,
-/// for the column of the next fault, which costs one more pass over the bytes.
+/// record that starts on one of its later lines either ends (or fails) on that line, or is inside a quoted field at
+/// that line's end too; and there the failed walk was in the very same state, so it goes on exactly as that one did. It
+/// need not look at those bytes again and continues where the failed walk stopped. Only the delimiters have to be
+/// counted line by line, for the column of the next fault, which costs one more pass over the bytes.
 #[derive(Debug, Clone, Copy)]
 struct FailedWalk {
     /// A line end at which the walk was inside a quoted field.
@@ -315,7 +316,8 @@ impl Walker<'_, '_> {
             }
         };
         match self.judge(&walk, stop, limit) {
-            // Its fields are still to be found in what it did not look at. The record is well-formed, so this happens once.
+            // Its fields are still to be found in what it did not look at. The record is well-formed, so this happens
+            // once.
             Verdict::End(_) if joined => {
                 self.failed = None;
                 self.record(start)
@@ -331,8 +333,8 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// Walks on to `to`, exclusive, or to whatever stops it before. The byte that stopped it is not consumed, except for a line
-    /// end in a quoted field.
+    /// Walks on to `to`, exclusive, or to whatever stops it before. The byte that stopped it is not consumed, except
+    /// for a line end in a quoted field.
     fn advance(&mut self, walk: &mut Walk, to: usize) -> Stop {
         let span = &self.input.span[..to];
         while let Some(&byte) = span.get(walk.at) {
@@ -418,7 +420,8 @@ impl Walker<'_, '_> {
         Some(self.after_line_end(line_end))
     }
 
-    /// Takes `walk`, which is inside a quoted field at a line end, to where the failed walk stopped, if that one was there too.
+    /// Takes `walk`, which is inside a quoted field at a line end, to where the failed walk stopped, if that one was
+    /// there too.
     fn join(&mut self, walk: &mut Walk) -> bool {
         let Some(failed) = self.failed.take_if(|failed| failed.last_line_end >= walk.last_line_end) else {
             return false;

@@ -1,14 +1,16 @@
 //! The kernel: 64 bytes at a step to bit masks, masks to offsets.
 //!
-//! Comes in: a span and where a record starts in it. Goes out: the records that it could finish, appended to [`Records`], and
-//! where the first that it could not starts. It only ever finishes well-formed records; it stops, and never decides, at
-//! whatever else it meets. Never: faults, the last bytes of a span, records near the limit; the walk in `parse` knows those.
+//! Comes in: a span and where a record starts in it. Goes out: the records that it could finish, appended to
+//! [`Records`], and where the first that it could not starts. It only ever finishes well-formed records; it stops, and
+//! never decides, at whatever else it meets. Never: faults, the last bytes of a span, records near the limit; the walk
+//! in `parse` knows those.
 //!
-//! The hard part: whether a quote opens a field, closes one or is text is a question about all bytes before it. A block is
-//! therefore first read as if every quote mattered: the running parity of the quotes tells the bytes inside from those outside.
-//! Then that reading is checked, 64 bytes at once: each opening quote stands at the start of a field or directly behind a closing
-//! one (`""`), each closing quote is followed by a delimiter, a line end or a quote. By induction over the bytes a block that
-//! passes has only one reading, this one. A block that does not pass is left alone.
+//! The hard part: whether a quote opens a field, closes one or is text is a question about all bytes before it. A block
+//! is therefore first read as if every quote mattered: the running parity of the quotes tells the bytes inside from
+//! those outside. Then that reading is checked, 64 bytes at once: each opening quote stands at the start of a field or
+//! directly behind a closing one (`""`), each closing quote is followed by a delimiter, a line end or a quote. By
+//! induction over the bytes a block that passes has only one reading, this one. A block that does not pass is left
+//! alone.
 
 use super::{Input, RecordSpan, Records};
 
@@ -107,8 +109,8 @@ struct Block {
 }
 
 impl Block {
-    /// Takes what is inside quoted fields out of the masks. `None`: not every quote matters, or one is at fault. `crs` are
-    /// the CRs that may stand between a closing quote and a line end.
+    /// Takes what is inside quoted fields out of the masks. `None`: not every quote matters, or one is at fault. `crs`
+    /// are the CRs that may stand between a closing quote and a line end.
     #[inline(always)]
     fn without_quoted(self, crs: u64, carry: Carry) -> Option<(Block, Carry)> {
         let inside = prefix_xor(self.quotes) ^ carry.inside;
@@ -209,8 +211,8 @@ fn prefix_xor(mut mask: u64) -> u64 {
 
 /// Appends `base` plus the index of each bit of `mask`, in order.
 ///
-/// Writes eight at a time whether or not there are as many: a loop that ends after a foreseeable number of turns is worth more
-/// than the stores it saves.
+/// Writes eight at a time whether or not there are as many: a loop that ends after a foreseeable number of turns is
+/// worth more than the stores it saves.
 #[inline(always)]
 fn push_offsets(mut mask: u64, base: u32, offsets: &mut Vec<u32>) {
     const BATCH: usize = 8;
@@ -220,8 +222,8 @@ fn push_offsets(mut mask: u64, base: u32, offsets: &mut Vec<u32>) {
     let mut written = 0;
     while written < count {
         for slot in 0..BATCH {
-            // SAFETY: `written < count <= 64` and both 64 and `written` are multiples of 8, so `written + slot < 64`, and 64
-            // elements were reserved behind `length`.
+            // SAFETY: `written < count <= 64` and both 64 and `written` are multiples of 8, so `written + slot < 64`,
+            // and 64 elements were reserved behind `length`.
             unsafe {
                 offsets
                     .as_mut_ptr()
@@ -269,7 +271,7 @@ mod avx2 {
 
     use super::{BLOCK_BYTES, Compare};
 
-    /// 32 bytes at a time. Private to the kernel: reached through `scan_avx2` alone.
+    /// 32 bytes at a time. Private to the kernel, which uses it only where AVX2 was detected.
     pub(super) struct Avx2;
 
     impl Compare for Avx2 {
@@ -277,7 +279,7 @@ mod avx2 {
 
         #[inline(always)]
         fn needle(byte: u8) -> __m256i {
-            // SAFETY: called from `scan_avx2` alone, whose caller has detected AVX2.
+            // SAFETY: whoever reaches this, `scan_avx2` or a test, has detected AVX2.
             unsafe { _mm256_set1_epi8(byte as i8) }
         }
 
@@ -307,7 +309,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn masks_are_those_of_a_byte_by_byte_comparison(bytes in prop::collection::vec(any::<u8>(), BLOCK_BYTES), pick: prop::sample::Index) {
+        fn masks_are_those_of_a_byte_by_byte_comparison(
+            bytes in prop::collection::vec(any::<u8>(), BLOCK_BYTES),
+            pick: prop::sample::Index,
+        ) {
             let block: &[u8; BLOCK_BYTES] = bytes[..].try_into().unwrap();
             for needle in [bytes[pick.index(BLOCK_BYTES)], 0, 0x80, 0xff, b',', b'"'] {
                 let expected = mask_byte_by_byte(block, needle);
