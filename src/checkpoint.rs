@@ -99,7 +99,10 @@ impl Identity {
     pub fn new(inputs: &[std::path::PathBuf], options: &LoadOptions, plan: &TablePlan) -> Result<Identity, Error> {
         Ok(Identity {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            inputs: inputs.iter().map(|path| Fingerprint::of(path)).collect::<Result<_, _>>()?,
+            inputs: inputs
+                .iter()
+                .map(|path| Fingerprint::of(path))
+                .collect::<Result<_, _>>()?,
             options: outcome_options(options),
             plan: plan.clone(),
         })
@@ -112,7 +115,10 @@ impl Identity {
     pub fn check(&self, inputs: &[std::path::PathBuf], options: &LoadOptions) -> Result<(), Error> {
         let again = "start afresh with --restart";
         if self.version != env!("CARGO_PKG_VERSION") {
-            let message = format!("the unfinished load was begun by rowmill {}; finish it with that, or {again}", self.version);
+            let message = format!(
+                "the unfinished load was begun by rowmill {}; finish it with that, or {again}",
+                self.version
+            );
             return Err(Error::usage(message));
         }
         let now = outcome_options(options);
@@ -122,11 +128,15 @@ impl Identity {
             .collect();
         if !differing.is_empty() {
             let differing = differing.join("; ");
-            return Err(Error::usage(format!("an unfinished load had other options: {differing}. Use the same, or {again}")));
+            return Err(Error::usage(format!(
+                "an unfinished load had other options: {differing}. Use the same, or {again}"
+            )));
         }
         if self.inputs.len() != inputs.len() {
             let (then, now) = (self.inputs.len(), inputs.len());
-            return Err(Error::usage(format!("an unfinished load had {then} inputs, not {now}. Use the same, or {again}")));
+            return Err(Error::usage(format!(
+                "an unfinished load had {then} inputs, not {now}. Use the same, or {again}"
+            )));
         }
         for (then, path) in self.inputs.iter().zip(inputs) {
             let now = Fingerprint::of(path)?;
@@ -142,7 +152,10 @@ impl Identity {
                     "it was written to or replaced".to_owned()
                 };
                 let message = format!("since the unfinished load began, {what}; {again}");
-                return Err(Error::new(ErrorKind::InputChanged { path: path.clone(), message }));
+                return Err(Error::new(ErrorKind::InputChanged {
+                    path: path.clone(),
+                    message,
+                }));
             }
         }
         Ok(())

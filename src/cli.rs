@@ -127,6 +127,13 @@ pub struct LoadArgs {
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, help_heading = "Input format")]
     max_record_bytes: u64,
 
+    /// Forget an unfinished load into this table and start afresh; without it the same command goes on where it stopped
+    #[arg(long, help_heading = "Output")]
+    restart: bool,
+    /// Leave the checkpoint in the database when the load is done
+    #[arg(long, help_heading = "Output")]
+    keep_checkpoint: bool,
+
     /// Where rejects and duplicates go; replaced if it exists
     #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects")]
     errors: PathBuf,
@@ -256,6 +263,8 @@ impl LoadArgs {
                 WritePathArg::Sql => WritePath::Sql,
                 WritePathArg::Direct => WritePath::Direct,
             },
+            restart: self.restart,
+            keep_checkpoint: self.keep_checkpoint,
         };
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,

@@ -69,7 +69,11 @@ pub struct Ascending {
 impl Ascending {
     /// Starts above `last`, the greatest key that the table already holds. `folder` is where a temporary file may be made.
     pub fn new(last: Option<i64>, folder: &Path) -> Self {
-        Ascending { existing: last, last, runs: KeyRuns::new(folder) }
+        Ascending {
+            existing: last,
+            last,
+            runs: KeyRuns::new(folder),
+        }
     }
 
     /// Whether `key`, which is in the table but was no suspect, was there before the load.
@@ -107,7 +111,13 @@ const RUN_BYTES: usize = 16;
 
 impl KeyRuns {
     fn new(folder: &Path) -> Self {
-        KeyRuns { current: None, pending: Vec::new(), spilled: None, spilled_runs: 0, folder: folder.to_owned() }
+        KeyRuns {
+            current: None,
+            pending: Vec::new(),
+            spilled: None,
+            spilled_runs: 0,
+            folder: folder.to_owned(),
+        }
     }
 
     fn push(&mut self, key: i64, ordinal: u64) -> Result<(), Error> {
@@ -120,7 +130,11 @@ impl KeyRuns {
         }
         self.current = Some((key, ordinal, key.wrapping_add(1)));
         self.pending.push((key, ordinal));
-        if self.pending.len() >= PENDING_RUNS { self.spill() } else { Ok(()) }
+        if self.pending.len() >= PENDING_RUNS {
+            self.spill()
+        } else {
+            Ok(())
+        }
     }
 
     fn spill(&mut self) -> Result<(), Error> {
@@ -246,7 +260,11 @@ impl Filter {
             for &row_index in &self.order[start as usize..end as usize] {
                 // The shard was chosen by the upper half; the lower half is as good as an independent hash.
                 let key = keys[row_index as usize] as u64;
-                let new = if shard.len() < self.shard_capacity { shard.insert(key) } else { false };
+                let new = if shard.len() < self.shard_capacity {
+                    shard.insert(key)
+                } else {
+                    false
+                };
                 if !new {
                     suspects.push(row_index);
                 }
@@ -311,7 +329,11 @@ mod tests {
             filter.admit(&hashes, &mut suspects);
             assert!(suspects.is_sorted());
             let suspects: HashSet<u32> = suspects.into_iter().collect();
-            new.extend((0..block.len()).filter(|i| !suspects.contains(&(*i as u32))).map(|i| block_index * block_rows + i));
+            new.extend(
+                (0..block.len())
+                    .filter(|i| !suspects.contains(&(*i as u32)))
+                    .map(|i| block_index * block_rows + i),
+            );
         }
         new
     }
@@ -341,7 +363,10 @@ mod tests {
         let keys: Vec<u64> = (0..200_000).collect();
         let alarms = keys.len() - certainly_new(&keys, 4_096, 200_000).len();
         assert!(alarms < 2_000, "{alarms} false alarms");
-        assert!(alarms > 20, "{alarms} false alarms: the filter is larger than it should be");
+        assert!(
+            alarms > 20,
+            "{alarms} false alarms: the filter is larger than it should be"
+        );
         assert!(filter_bytes(MAX_FILTER_KEYS) < 122 << 20);
         let keys = keys_within(50 << 20, MAX_FILTER_KEYS);
         assert!(filter_bytes(keys) <= 50 << 20 && keys > 40_000_000, "{keys}");
@@ -355,15 +380,25 @@ mod tests {
     }
 
     fn block(keys: &[i64]) -> RowBlock {
-        let row = |i| RowMeta { end: 0, record_index: i as u32, source: ByteRange::default() };
-        RowBlock { rows: (0..keys.len()).map(row).collect(), integer_keys: keys.to_vec(), ..RowBlock::default() }
+        let row = |i| RowMeta {
+            end: 0,
+            record_index: i as u32,
+            source: ByteRange::default(),
+        };
+        RowBlock {
+            rows: (0..keys.len()).map(row).collect(),
+            integer_keys: keys.to_vec(),
+            ..RowBlock::default()
+        }
     }
 
     #[test]
     fn out_of_order_keys_are_suspects_and_ascending_ones_know_their_record() {
         let mut ascending = Ascending::new(Some(4), Path::new("."));
         let mut suspects = Vec::new();
-        ascending.admit(&block(&[3, 5, 6, 6, 9, 10, 8, 11]), 1, &mut suspects).unwrap();
+        ascending
+            .admit(&block(&[3, 5, 6, 6, 9, 10, 8, 11]), 1, &mut suspects)
+            .unwrap();
         assert_eq!(suspects, [0, 3, 6]);
         for (key, record) in [(5, 2), (6, 3), (9, 5), (10, 6), (11, 8)] {
             assert_eq!(ascending.runs.ordinal_of(key).unwrap(), Some(record));

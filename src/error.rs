@@ -30,10 +30,18 @@ pub enum ErrorKind {
     OutputCreate { path: PathBuf, message: String },
     /// Reading or writing failed midway.
     #[error("{action} {} failed: {source}{}", .path.display(), hint_for(.source))]
-    Io { action: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// SQLite could not read or write the database.
     #[error("database {}: {message}", .path.display())]
-    Database { path: PathBuf, message: String, source: Option<Source> },
+    Database {
+        path: PathBuf,
+        message: String,
+        source: Option<Source>,
+    },
     /// Another process holds the database.
     #[error("database {} is locked by another process: {message}; wait for it or close it, then run the load again", .path.display())]
     DatabaseBusy { path: PathBuf, message: String },
@@ -61,27 +69,43 @@ impl Error {
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Usage { message: message.into() })
+        Self::new(ErrorKind::Usage {
+            message: message.into(),
+        })
     }
 
     pub(crate) fn schema(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Schema { message: message.into() })
+        Self::new(ErrorKind::Schema {
+            message: message.into(),
+        })
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Internal { message: message.into() })
+        Self::new(ErrorKind::Internal {
+            message: message.into(),
+        })
     }
 
     pub(crate) fn unusable(path: &Path, message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::InputUnusable { path: path.to_owned(), message: message.into() })
+        Self::new(ErrorKind::InputUnusable {
+            path: path.to_owned(),
+            message: message.into(),
+        })
     }
 
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
-        Self::new(ErrorKind::Io { action, path: path.to_owned(), source })
+        Self::new(ErrorKind::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        })
     }
 
     pub(crate) fn create(path: &Path, message: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::OutputCreate { path: path.to_owned(), message: message.to_string() })
+        Self::new(ErrorKind::OutputCreate {
+            path: path.to_owned(),
+            message: message.to_string(),
+        })
     }
 
     /// What kind of trouble it is.

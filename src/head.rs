@@ -37,7 +37,10 @@ pub struct Head {
 impl Head {
     /// The bytes of the head that follow the header, and whether the input ends with them.
     pub fn sample(&self) -> (&[u8], bool) {
-        (&self.window.bytes()[self.data_start_bytes as usize..], self.window.at_end)
+        (
+            &self.window.bytes()[self.data_start_bytes as usize..],
+            self.window.at_end,
+        )
     }
 }
 
@@ -46,15 +49,26 @@ impl Head {
 /// # Errors
 /// `InputUnusable` when it is empty, binary, compressed or in another encoding, or has no usable header; `Io` when it cannot be read.
 pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() -> bool) -> Result<Head, Error> {
-    let mut want_bytes = if input.length_bytes().is_some() { FILE_HEAD_BYTES } else { STREAM_HEAD_BYTES };
+    let mut want_bytes = if input.length_bytes().is_some() {
+        FILE_HEAD_BYTES
+    } else {
+        STREAM_HEAD_BYTES
+    };
     let mut window = input.window(0, want_bytes, stopped)?;
     let path = input.path().to_owned();
     if let Some(message) = foreign_format(window.bytes()) {
         return Err(Error::unusable(&path, message));
     }
-    let bom_bytes = if window.bytes().starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-    let dialect =
-        Dialect { delimiter: options.delimiter, quote: options.quote, line_end: line_end(input, &window, stopped)? };
+    let bom_bytes = if window.bytes().starts_with(b"\xEF\xBB\xBF") {
+        3
+    } else {
+        0
+    };
+    let dialect = Dialect {
+        delimiter: options.delimiter,
+        quote: options.quote,
+        line_end: line_end(input, &window, stopped)?,
+    };
     let mut records = Records::default();
     let mut parse_bytes = HEADER_BYTES;
     // The first record that is not a blank line.
@@ -63,11 +77,19 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         let span = &bytes[..bytes.len().min(parse_bytes)];
         let at_end = window.at_end && span.len() == bytes.len();
         parse(span, at_end, &dialect, options.max_record_bytes, &mut records);
-        if let Some(at) = records.records.iter().position(|record| record.end > record.start || record.fault != 0) {
+        if let Some(at) = records
+            .records
+            .iter()
+            .position(|record| record.end > record.start || record.fault != 0)
+        {
             break (at, at as u64);
         }
         if at_end {
-            let message = if input.length_bytes() == Some(0) { "it is empty" } else { "it holds nothing but blank lines" };
+            let message = if input.length_bytes() == Some(0) {
+                "it is empty"
+            } else {
+                "it holds nothing but blank lines"
+            };
             return Err(Error::unusable(&path, format!("{message}: not even a header")));
         }
         if span.len() == bytes.len() {
@@ -79,7 +101,11 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     let bytes = &window.bytes()[bom_bytes..];
     let header = records.records[at];
     let fields_start = if at == 0 { 0 } else { records.records[at - 1].fields_end };
-    let fields = Fields { bytes, start: header.start, ends: &records.field_ends[fields_start as usize..header.fields_end as usize] };
+    let fields = Fields {
+        bytes,
+        start: header.start,
+        ends: &records.field_ends[fields_start as usize..header.fields_end as usize],
+    };
     if header.fault != 0 {
         let fault = records.faults[header.fault as usize - 1];
         if options.header {
@@ -88,7 +114,11 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
                 FaultKind::InvalidQuote => "text after a closing quote",
                 FaultKind::RecordTooLarge => "more bytes than --max-record-bytes allows: is it a CSV file?",
             };
-            let message = format!("its header, line {}, has {what} (column {})", blank_lines + 1, fault.column);
+            let message = format!(
+                "its header, line {}, has {what} (column {})",
+                blank_lines + 1,
+                fault.column
+            );
             return Err(Error::unusable(&path, message));
         }
     }
@@ -98,11 +128,16 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         return Err(Error::unusable(&path, hint));
     }
     if fields.ends.len() > MAX_COLUMNS {
-        let message = format!("it has {} columns; a SQLite table holds at most {MAX_COLUMNS}", fields.ends.len());
+        let message = format!(
+            "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}",
+            fields.ends.len()
+        );
         return Err(Error::unusable(&path, format!("{message}. Is --delimiter right?")));
     }
     if !options.header {
-        let names = (1..=fields.ends.len()).map(|number| format!("column_{number}")).collect();
+        let names = (1..=fields.ends.len())
+            .map(|number| format!("column_{number}"))
+            .collect();
         return Ok(Head {
             dialect,
             names,
@@ -114,7 +149,10 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         });
     }
     let names = fields.decode(&dialect).map_err(|column| {
-        Error::unusable(&path, format!("its header is not UTF-8 (column {column}); convert it with iconv first"))
+        Error::unusable(
+            &path,
+            format!("its header is not UTF-8 (column {column}); convert it with iconv first"),
+        )
     })?;
     let (names, notices) = identifier::unique_names(&names);
     // The header ends with its line end, or with the input.
@@ -122,7 +160,15 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     let line_end_bytes = memchr::memchr(dialect.line_end, after).map_or(after.len(), |at| at + 1);
     let data_start = bom_bytes + header.end as usize + line_end_bytes;
     let header_lines = memchr::memchr_iter(dialect.line_end, &window.bytes()[..data_start]).count() as u64;
-    Ok(Head { dialect, names, notices, data_start_bytes: data_start as u64, lines: header_lines, blank_lines, window })
+    Ok(Head {
+        dialect,
+        names,
+        notices,
+        data_start_bytes: data_start as u64,
+        lines: header_lines,
+        blank_lines,
+        window,
+    })
 }
 
 /// The fields of one record.
@@ -176,16 +222,43 @@ fn line_end(input: &mut Input, head: &Arc<Window>, stopped: &dyn Fn() -> bool) -
 /// Says what a file is that is no CSV in UTF-8, and what to do about it.
 fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
     let known: [(&[u8], &str); 10] = [
-        (b"\xFF\xFE\0\0", "it is UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8"),
-        (b"\0\0\xFE\xFF", "it is UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8"),
-        (b"\xFF\xFE", "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"),
-        (b"\xFE\xFF", "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8"),
-        (b"\x1F\x8B", "it is compressed with gzip; pipe it in: zcat FILE | rowmill load - DB"),
-        (b"\x28\xB5\x2F\xFD", "it is compressed with zstd; pipe it in: zstdcat FILE | rowmill load - DB"),
-        (b"PK\x03\x04", "it is a zip archive or a spreadsheet; extract or export it as CSV first"),
-        (b"SQLite format 3\0", "it is a SQLite database; the inputs come first, the database last"),
+        (
+            b"\xFF\xFE\0\0",
+            "it is UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8",
+        ),
+        (
+            b"\0\0\xFE\xFF",
+            "it is UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8",
+        ),
+        (
+            b"\xFF\xFE",
+            "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
+        ),
+        (
+            b"\xFE\xFF",
+            "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
+        ),
+        (
+            b"\x1F\x8B",
+            "it is compressed with gzip; pipe it in: zcat FILE | rowmill load - DB",
+        ),
+        (
+            b"\x28\xB5\x2F\xFD",
+            "it is compressed with zstd; pipe it in: zstdcat FILE | rowmill load - DB",
+        ),
+        (
+            b"PK\x03\x04",
+            "it is a zip archive or a spreadsheet; extract or export it as CSV first",
+        ),
+        (
+            b"SQLite format 3\0",
+            "it is a SQLite database; the inputs come first, the database last",
+        ),
         (b"PAR1", "it is a Parquet file, not CSV"),
         (b"%PDF-", "it is a PDF document, not CSV"),
     ];
-    known.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|&(_, message)| message)
+    known
+        .iter()
+        .find(|(magic, _)| bytes.starts_with(magic))
+        .map(|&(_, message)| message)
 }

@@ -87,10 +87,21 @@ fn run(
     }
     let mut sources = Sources::open(paths, database_path, options, observer)?;
     report.inputs = sources.report();
-    let load = Load { database_path, options, observer, pool: thread_pool(options)? };
+    let load = Load {
+        database_path,
+        options,
+        observer,
+        pool: thread_pool(options)?,
+    };
     report.threads = load.pool.current_num_threads();
 
     let start = load.start(&mut sources, report)?;
+    if let Some(signal) = observer.stop_signal() {
+        // Types inferred from a part of the input would be a plan for another load.
+        report.interrupt(signal);
+        report.identity_holds = true;
+        return Ok(());
+    }
     let plan = &start.plan;
     let split = load.split_memory(plan, &sources)?;
     load.report_plan(plan, &split, report)?;
@@ -145,18 +156,28 @@ impl<'a> Sources<'a> {
         options: &LoadOptions,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
-        let mut inputs = paths.iter().map(|path| Input::open(path)).collect::<Result<Vec<_>, _>>()?;
+        let mut inputs = paths
+            .iter()
+            .map(|path| Input::open(path))
+            .collect::<Result<Vec<_>, _>>()?;
         check_outputs(paths, database_path, &options.errors, options.report.as_deref())?;
         let stopped = || observer.stop_signal().is_some();
-        let heads =
-            inputs.iter_mut().map(|input| read_head(input, options, &stopped)).collect::<Result<Vec<_>, _>>()?;
+        let heads = inputs
+            .iter_mut()
+            .map(|input| read_head(input, options, &stopped))
+            .collect::<Result<Vec<_>, _>>()?;
         for (head, path) in heads.iter().zip(paths) {
             for notice in &head.notices {
                 observer.notice(&format!("{}: {notice}", path.display()));
             }
         }
         let fields = plan::match_headers(&heads, paths)?;
-        Ok(Sources { paths, inputs, heads, fields })
+        Ok(Sources {
+            paths,
+            inputs,
+            heads,
+            fields,
+        })
     }
 
     /// Size of all inputs, if every one is a file.
@@ -220,25 +241,44 @@ impl Load<'_> {
             if !self.options.restart {
                 if !resumable {
                     let message = "an unfinished load is in the database, and a stream cannot be read again";
-                    return Err(Error::usage(format!("{message}; finish it from its files, or start afresh with --restart")));
+                    return Err(Error::usage(format!(
+                        "{message}; finish it from its files, or start afresh with --restart"
+                    )));
                 }
                 found.identity.check(sources.paths, self.options)?;
                 let records = found.progress.counts.records;
-                self.observer.notice(&format!("resuming an unfinished load after record {records}"));
+                self.observer
+                    .notice(&format!("resuming an unfinished load after record {records}"));
                 let plan = found.identity.plan.clone();
                 let obstacle = Some("resumed: the table has rows".to_owned());
-                return Ok(Start { plan, identity: Some(found.identity), progress: Some(found.progress), obstacle });
+                return Ok(Start {
+                    plan,
+                    identity: Some(found.identity),
+                    progress: Some(found.progress),
+                    obstacle,
+                });
             }
             self.undo(&found)?;
             seen = self.look_at_database(&table)?;
         }
         let facts = self.infer(sources, seen.info.as_ref(), report)?;
         let plan = match &seen.info {
-            Some(info) => plan::plan_existing_table(info, &sources.heads, &sources.fields, &facts, self.options)?,
-            None => plan::plan_new_table(table, &sources.heads, &sources.fields, &facts, self.options)?,
+            Some(info) => {
+                plan::plan_existing_table(info, &sources.heads, sources.fields.clone(), &facts, self.options)?
+            }
+            None => plan::plan_new_table(table, &sources.heads, sources.fields.clone(), &facts, self.options)?,
         };
-        let identity = if resumable { Some(Identity::new(sources.paths, self.options, &plan)?) } else { None };
-        Ok(Start { plan, identity, progress: None, obstacle: seen.obstacle })
+        let identity = if resumable {
+            Some(Identity::new(sources.paths, self.options, &plan)?)
+        } else {
+            None
+        };
+        Ok(Start {
+            plan,
+            identity,
+            progress: None,
+            obstacle: seen.obstacle,
+        })
     }
 
     /// What the database holds already.
@@ -254,9 +294,15 @@ impl Load<'_> {
             None => None,
         };
         if info.as_ref().is_some_and(|info| info.has_triggers) {
-            self.observer.notice(&format!("table \"{table}\" has triggers; they run for every row loaded"));
+            self.observer.notice(&format!(
+                "table \"{table}\" has triggers; they run for every row loaded"
+            ));
         }
-        Ok(Seen { info, obstacle, checkpoint: checkpoint::read(&database)? })
+        Ok(Seen {
+            info,
+            obstacle,
+            checkpoint: checkpoint::read(&database)?,
+        })
     }
 
     /// Takes an unfinished load's rows out again.
@@ -277,12 +323,17 @@ impl Load<'_> {
         }
         checkpoint::remove(&database)?;
         database.commit()?;
-        self.observer.notice("an unfinished load was taken back; starting afresh");
+        self.observer
+            .notice("an unfinished load was taken back; starting afresh");
         database.close()
     }
 
     fn split_memory(&self, plan: &TablePlan, sources: &Sources<'_>) -> Result<MemorySplit, Error> {
-        let keys = if plan.dedup == DedupPlan::Filter { self.estimated_keys(sources) } else { 0 };
+        let keys = if plan.dedup == DedupPlan::Filter {
+            self.estimated_keys(sources)
+        } else {
+            0
+        };
         memory::split(MemoryWish {
             budget_bytes: self.options.memory_bytes,
             window_bytes: self.options.window_bytes,
@@ -292,9 +343,13 @@ impl Load<'_> {
 
     /// Keys to size the filter for: the rows that the inputs' sizes promise, with a tenth to spare.
     fn estimated_keys(&self, sources: &Sources<'_>) -> u64 {
-        let Some(total_bytes) = sources.total_bytes() else { return dedup::MAX_FILTER_KEYS };
+        let Some(total_bytes) = sources.total_bytes() else {
+            return dedup::MAX_FILTER_KEYS;
+        };
         let (sample, _) = sources.heads[0].sample();
-        let lines = memchr::memchr_iter(sources.heads[0].dialect.line_end, sample).count().max(1);
+        let lines = memchr::memchr_iter(sources.heads[0].dialect.line_end, sample)
+            .count()
+            .max(1);
         let rows = total_bytes as f64 * lines as f64 / sample.len().max(1) as f64;
         ((rows * 1.1) as u64 + 1000).min(dedup::MAX_FILTER_KEYS)
     }
@@ -312,7 +367,11 @@ impl Load<'_> {
         };
         report.table.clone_from(&plan.table);
         report.columns = plan.columns.iter().map(column).collect();
-        report.key = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone()).collect();
+        report.key = plan
+            .key_columns
+            .iter()
+            .map(|&index| plan.columns[index].name.clone())
+            .collect();
         report.memory = *split;
         self.observer.detail(&format!("memory {split}"));
         Ok(())
@@ -382,16 +441,23 @@ impl Load<'_> {
     }
 
     fn sql_writer<'d>(&self, database: &'d Database, plan: &TablePlan) -> Result<SqlWriter<'d>, Error> {
-        SqlWriter::new(database, &plan.table, &plan.columns, plan.row_id_column, &plan.key_columns)
+        SqlWriter::new(
+            database,
+            &plan.table,
+            &plan.columns,
+            plan.row_id_column,
+            &plan.key_columns,
+        )
     }
 
     fn open_dedup(&self, plan: &TablePlan, split: &MemorySplit) -> Dedup {
         match plan.dedup {
             DedupPlan::Database => Dedup::Off,
             DedupPlan::Ascending { last } => Dedup::Ascending(Ascending::new(last, self.folder())),
-            DedupPlan::Filter => {
-                Dedup::Filter(Filter::new(dedup::keys_within(split.filter_bytes, dedup::MAX_FILTER_KEYS)))
-            }
+            DedupPlan::Filter => Dedup::Filter(Filter::new(dedup::keys_within(
+                split.filter_bytes,
+                dedup::MAX_FILTER_KEYS,
+            ))),
         }
     }
 
@@ -405,7 +471,11 @@ impl Load<'_> {
 
     fn batch_settings(&self, start: &Start, sources: &Sources<'_>) -> BatchSettings {
         let plan = &start.plan;
-        let key_names: Vec<&str> = plan.key_columns.iter().map(|&index| plan.columns[index].name.as_str()).collect();
+        let key_names: Vec<&str> = plan
+            .key_columns
+            .iter()
+            .map(|&index| plan.columns[index].name.as_str())
+            .collect();
         BatchSettings {
             field_names: sources.heads.iter().map(|head| head.names.clone()).collect(),
             key_names: key_names.join(","),
@@ -458,7 +528,11 @@ impl Load<'_> {
         }
         let settled = report.time_stage("settle", || {
             let mut writer = self.sql_writer(database, plan)?;
-            Settlement { dedup, settings: &settings }.settle(&mut writer, letters, spool, &mut counts)
+            Settlement {
+                dedup,
+                settings: &settings,
+            }
+            .settle(&mut writer, letters, spool, &mut counts)
         })?;
         if let Dedup::Filter(filter) = dedup {
             report.filter = Some(filter.report(settled.inserted));
@@ -479,12 +553,22 @@ impl Load<'_> {
     }
 
     fn build_key_index(&self, database: &Database, plan: &TablePlan) -> Result<(), Error> {
-        let columns: Vec<String> = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone()).collect();
+        let columns: Vec<String> = plan
+            .key_columns
+            .iter()
+            .map(|&index| plan.columns[index].name.clone())
+            .collect();
         self.build_index(database, plan, &columns, true)
     }
 
     /// Builds an index, unless an earlier run of the same load did.
-    fn build_index(&self, database: &Database, plan: &TablePlan, columns: &[String], unique: bool) -> Result<(), Error> {
+    fn build_index(
+        &self,
+        database: &Database,
+        plan: &TablePlan,
+        columns: &[String],
+        unique: bool,
+    ) -> Result<(), Error> {
         if database.has_index(&plan.table, columns, unique)? {
             return Ok(());
         }
@@ -505,10 +589,13 @@ impl Load<'_> {
         report.batches = counts.batches;
         // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead.
         let parsed: u64 = report.inputs.iter().map(|input| input.records).sum();
-        report.records = if end == RowsEnd::ErrorLimit { counts.records } else { parsed };
+        report.records = if end == RowsEnd::ErrorLimit {
+            counts.records
+        } else {
+            parsed
+        };
         report.pending = counts.suspects;
-        report.identity_holds =
-            report.records == report.loaded + report.rejected + report.duplicates + report.pending;
+        report.identity_holds = report.records == report.loaded + report.rejected + report.duplicates + report.pending;
         let limit = self.options.max_errors;
         match end {
             RowsEnd::ErrorLimit => report.stop_at_error_limit(),

@@ -37,7 +37,9 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
         )));
     };
     // Windows and blocks together get at most half of what is free, the filter what it needs of the other half and of what they leave.
-    let windows_bytes = (WINDOWS_ALIVE * wish.window_bytes).min(rest * 2 / 5).max(WINDOWS_ALIVE * (64 << 10));
+    let windows_bytes = (WINDOWS_ALIVE * wish.window_bytes)
+        .min(rest * 2 / 5)
+        .max(WINDOWS_ALIVE * (64 << 10));
     rest = rest.saturating_sub(windows_bytes);
     let filter_bytes = wish.filter_bytes.min(rest * 9 / 10);
     rest -= filter_bytes;
@@ -73,7 +75,11 @@ struct GateState {
 
 impl Gate {
     pub fn new(limit_bytes: usize) -> Arc<Gate> {
-        Arc::new(Gate { limit_bytes, state: Mutex::default(), freed: Condvar::new() })
+        Arc::new(Gate {
+            limit_bytes,
+            state: Mutex::default(),
+            freed: Condvar::new(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, GateState> {
@@ -91,7 +97,10 @@ impl Gate {
             return None;
         }
         state.used_bytes += bytes;
-        Some(Permit { gate: Arc::clone(self), bytes })
+        Some(Permit {
+            gate: Arc::clone(self),
+            bytes,
+        })
     }
 
     /// Lets nobody in any more and wakes who waits.
@@ -135,7 +144,11 @@ mod tests {
     fn the_parts_add_up_to_the_budget_and_leave_the_reserve() {
         for budget_mib in [40, 64, 100, 244, 256, 1024, 65536] {
             for filter_bytes in [0, 1 << 20, 127 << 20, 1 << 40] {
-                let wish = MemoryWish { budget_bytes: budget_mib << 20, window_bytes: 16 << 20, filter_bytes };
+                let wish = MemoryWish {
+                    budget_bytes: budget_mib << 20,
+                    window_bytes: 16 << 20,
+                    filter_bytes,
+                };
                 let split = split(wish).unwrap();
                 let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.database_bytes;
                 assert_eq!(sum + split.reserve_bytes, split.budget_bytes);
@@ -146,14 +159,22 @@ mod tests {
 
     #[test]
     fn the_default_budget_holds_the_filter_for_100_million_keys() {
-        let wish =
-            MemoryWish { budget_bytes: crate::options::DEFAULT_MEMORY_BYTES, window_bytes: 16 << 20, filter_bytes: 122 << 20 };
+        let wish = MemoryWish {
+            budget_bytes: crate::options::DEFAULT_MEMORY_BYTES,
+            window_bytes: 16 << 20,
+            filter_bytes: 122 << 20,
+        };
         assert_eq!(split(wish).unwrap().filter_bytes, 122 << 20);
     }
 
     #[test]
     fn a_budget_too_small_to_work_in_is_refused_with_what_would_do() {
-        let error = split(MemoryWish { budget_bytes: 1 << 20, window_bytes: 16 << 20, filter_bytes: 0 }).unwrap_err();
+        let error = split(MemoryWish {
+            budget_bytes: 1 << 20,
+            window_bytes: 16 << 20,
+            filter_bytes: 0,
+        })
+        .unwrap_err();
         assert_eq!(error.exit_code(), 64);
     }
 

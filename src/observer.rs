@@ -55,4 +55,3 @@ pub trait Observer: Sync {
 }
 
 impl Observer for () {}
-

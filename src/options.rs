@@ -124,11 +124,15 @@ impl LoadOptions {
     pub fn validate(&self) -> Result<(), Error> {
         let line_end = |c: u8| c == b'\n' || c == b'\r';
         if line_end(self.delimiter) || self.delimiter == 0 || !self.delimiter.is_ascii() {
-            return Err(Error::usage("--delimiter must be one ASCII character other than a line end or NUL"));
+            return Err(Error::usage(
+                "--delimiter must be one ASCII character other than a line end or NUL",
+            ));
         }
         if let Some(quote) = self.quote {
             if line_end(quote) || quote == 0 || !quote.is_ascii() {
-                return Err(Error::usage("--quote must be one ASCII character other than a line end or NUL"));
+                return Err(Error::usage(
+                    "--quote must be one ASCII character other than a line end or NUL",
+                ));
             }
             if quote == self.delimiter {
                 return Err(Error::usage("--delimiter and --quote are the same character"));

@@ -66,7 +66,11 @@ pub struct Block<T> {
 
 #[derive(Debug)]
 enum BlockSource {
-    Window { window: Arc<Window>, start: usize, end: usize },
+    Window {
+        window: Arc<Window>,
+        start: usize,
+        end: usize,
+    },
     Stitched(Vec<u8>),
 }
 
@@ -143,7 +147,13 @@ struct Finished<T> {
 }
 
 enum Slot<T> {
-    Chunk { window: Arc<Window>, start: usize, end: usize, at_end: bool, result: Receiver<Finished<T>> },
+    Chunk {
+        window: Arc<Window>,
+        start: usize,
+        end: usize,
+        at_end: bool,
+        result: Receiver<Finished<T>>,
+    },
     LinePiece(LinePiece),
     Failed(Error),
 }
@@ -174,7 +184,12 @@ pub fn scan<W: Work>(
     scan: ScanRequest<'_, W>,
     consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
 ) -> Result<bool, Error> {
-    let ScanRequest { settings, work, times, stopped } = scan;
+    let ScanRequest {
+        settings,
+        work,
+        times,
+        stopped,
+    } = scan;
     let scan = Scan {
         settings,
         work,
@@ -241,15 +256,23 @@ impl<'s, W: Work> Scan<'s, W> {
                 let line_end = memchr::memchr(self.settings.dialect.line_end, window.bytes());
                 done = line_end.map_or(length, |at| at + 1);
                 within_line = line_end.is_none() && !window.at_end;
-                let piece = LinePiece { window: window.clone(), start: 0, end: done, first: false, last: !within_line };
+                let piece = LinePiece {
+                    window: window.clone(),
+                    start: 0,
+                    end: done,
+                    first: false,
+                    last: !within_line,
+                };
                 if slots.send(Slot::LinePiece(piece)).is_err() {
                     return Ok(());
                 }
             }
             while done < length && !within_line {
-                let Some(chunk_bytes) =
-                    chunk::cut(&window.bytes()[done..], self.settings.chunk_bytes, &self.settings.dialect)
-                else {
+                let Some(chunk_bytes) = chunk::cut(
+                    &window.bytes()[done..],
+                    self.settings.chunk_bytes,
+                    &self.settings.dialect,
+                ) else {
                     break;
                 };
                 let at_end = window.at_end && done + chunk_bytes == length;
@@ -268,7 +291,13 @@ impl<'s, W: Work> Scan<'s, W> {
                 next_bytes += done as u64;
                 want_bytes = self.settings.window_bytes;
             } else if length > limit_bytes {
-                let piece = LinePiece { window, start: 0, end: length, first: true, last: false };
+                let piece = LinePiece {
+                    window,
+                    start: 0,
+                    end: length,
+                    first: true,
+                    last: false,
+                };
                 if slots.send(Slot::LinePiece(piece)).is_err() {
                     return Ok(());
                 }
@@ -277,7 +306,10 @@ impl<'s, W: Work> Scan<'s, W> {
                 within_line = true;
             } else {
                 // Not one line end in the window: look further, as far as a record may reach.
-                want_bytes = want_bytes.saturating_mul(2).min(limit_bytes.saturating_add(1)).max(want_bytes + 1);
+                want_bytes = want_bytes
+                    .saturating_mul(2)
+                    .min(limit_bytes.saturating_add(1))
+                    .max(want_bytes + 1);
             }
         }
     }
@@ -303,10 +335,18 @@ impl<'s, W: Work> Scan<'s, W> {
             seen => seen.max(EXPANSION_UNIT),
         };
         let estimate_bytes = (range.len() as u64 * expansion / EXPANSION_UNIT) as usize;
-        let Some(permit) = self.gate.acquire(estimate_bytes) else { return false };
+        let Some(permit) = self.gate.acquire(estimate_bytes) else {
+            return false;
+        };
         let (sender, result) = sync_channel(1);
         let (start, end) = (range.start, range.end);
-        let slot = Slot::Chunk { window: Arc::clone(window), start, end, at_end, result };
+        let slot = Slot::Chunk {
+            window: Arc::clone(window),
+            start,
+            end,
+            at_end,
+            result,
+        };
         if slots.send(slot).is_err() {
             return false;
         }
@@ -322,9 +362,17 @@ impl<'s, W: Work> Scan<'s, W> {
     /// One chunk's task: parse as if a record began at its first byte, then the work.
     fn work_on(&self, span: &[u8], at_end: bool, mut permit: Permit) -> Finished<W::Output> {
         let since = Instant::now();
-        let mut records = self.idle_records.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let mut records = self
+            .idle_records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default();
         let (consumed, output) = self.parse_and_work(span, at_end, &mut records);
-        self.idle_records.lock().unwrap_or_else(PoisonError::into_inner).push(records);
+        self.idle_records
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(records);
         let memory_bytes = self.work.memory_bytes(&output);
         permit.resize(memory_bytes.max(span.len()));
         // A short last chunk says nothing about the others: what an output holds at least would count for too much.
@@ -333,11 +381,21 @@ impl<'s, W: Work> Scan<'s, W> {
             self.expansion.fetch_max(expansion.max(1), Ordering::Relaxed);
         }
         add_time(&self.times.work_ns, since);
-        Finished { consumed, output, permit }
+        Finished {
+            consumed,
+            output,
+            permit,
+        }
     }
 
     fn parse_and_work(&self, span: &[u8], at_end: bool, records: &mut Records) -> (usize, W::Output) {
-        let consumed = parse(span, at_end, &self.settings.dialect, self.settings.max_record_bytes, records);
+        let consumed = parse(
+            span,
+            at_end,
+            &self.settings.dialect,
+            self.settings.max_record_bytes,
+            records,
+        );
         let mut output = self.work.output();
         self.work.run(&span[..consumed], records, &mut output);
         (consumed, output)
@@ -363,15 +421,26 @@ impl<'s, W: Work> Scan<'s, W> {
                     }
                     consume(Scanned::LinePiece(piece))?
                 }
-                Slot::Chunk { window, start, end, at_end: chunk_at_end, result } => {
+                Slot::Chunk {
+                    window,
+                    start,
+                    end,
+                    at_end: chunk_at_end,
+                    result,
+                } => {
                     at_end = chunk_at_end;
                     let since = Instant::now();
-                    let finished =
-                        result.recv().map_err(|_| Error::internal("a chunk was dropped before it was parsed"))?;
+                    let finished = result
+                        .recv()
+                        .map_err(|_| Error::internal("a chunk was dropped before it was parsed"))?;
                     add_time(&self.times.wait_ns, since);
                     if carry.bytes.is_empty() {
                         carry.keep(&window, start + finished.consumed, end);
-                        let source = BlockSource::Window { window, start, end: start + finished.consumed };
+                        let source = BlockSource::Window {
+                            window,
+                            start,
+                            end: start + finished.consumed,
+                        };
                         consume(Scanned::Block(Block {
                             start_bytes: source_start(&source),
                             source,
@@ -418,7 +487,12 @@ impl<'s, W: Work> Scan<'s, W> {
         carry.start_bytes += consumed as u64;
         carry.retry_bytes = carry.bytes.len() + 1;
         let source = BlockSource::Stitched(bytes);
-        consume(Scanned::Block(Block { source, start_bytes, output, _permit: None }))
+        consume(Scanned::Block(Block {
+            source,
+            start_bytes,
+            output,
+            _permit: None,
+        }))
     }
 }
 

@@ -198,7 +198,10 @@ impl LoadReport {
     pub fn time_stage<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
         let since = Instant::now();
         let result = work();
-        self.stages.push(StageTime { stage, busy_ms: since.elapsed().as_secs_f64() * 1e3 });
+        self.stages.push(StageTime {
+            stage,
+            busy_ms: since.elapsed().as_secs_f64() * 1e3,
+        });
         result
     }
 

@@ -33,6 +33,10 @@ pub struct RowBlock {
     pub line_count: u32,
     /// Blank lines skipped: neither rows nor rejects.
     pub blank_lines: u32,
+    /// Serial types of the row being encoded; here only to be reused.
+    pub(crate) serial_types: Vec<u64>,
+    /// Bytes of the key being hashed; here only to be reused.
+    pub(crate) key_bytes: Vec<u8>,
 }
 
 /// The hash that stands for a key with a NULL in it, which is a duplicate of nothing.
@@ -53,7 +57,11 @@ impl RowBlock {
 
     /// The SQLite record of row `row_index`.
     pub fn record(&self, row_index: usize) -> &[u8] {
-        let start = if row_index == 0 { 0 } else { self.rows[row_index - 1].end };
+        let start = if row_index == 0 {
+            0
+        } else {
+            self.rows[row_index - 1].end
+        };
         &self.records[start as usize..self.rows[row_index].end as usize]
     }
 

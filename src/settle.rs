@@ -6,13 +6,13 @@
 
 use std::collections::HashMap;
 
+use crate::checkpoint::Progress;
 use crate::dedup::Dedup;
 use crate::error::Error;
-use crate::checkpoint::Progress;
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason, Suspect, SuspectSpool};
 use crate::write::RowOutcome;
-use crate::write::checkpoint;
 use crate::write::batch::{BatchSettings, Counts, RowIds};
+use crate::write::checkpoint;
 use crate::write::sql::SqlWriter;
 
 /// What settlement found.
@@ -49,7 +49,11 @@ impl Settlement<'_> {
         let mut merge = letters.merge_duplicates();
         let mut entries = spool.reader()?;
         let mut suspect = Suspect::default();
-        let mut origins = KeyOrigins { dedup, settings, survivors: HashMap::new() };
+        let mut origins = KeyOrigins {
+            dedup,
+            settings,
+            survivors: HashMap::new(),
+        };
         // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
         writer.begin()?;
         while entries.next_into(&mut suspect)? {
@@ -62,7 +66,9 @@ impl Settlement<'_> {
                 }
                 RowOutcome::Duplicate { row_id } => {
                     settled.duplicates += 1;
-                    RejectReason::DuplicateKey { first: origins.first_record(row_id)? }
+                    RejectReason::DuplicateKey {
+                        first: origins.first_record(row_id)?,
+                    }
                 }
                 RowOutcome::Refused { message } => {
                     settled.refused += 1;
@@ -73,8 +79,22 @@ impl Settlement<'_> {
                 RejectReason::DuplicateKey { .. } => ColumnLabel::Name(&settings.key_names),
                 _ => ColumnLabel::None,
             };
-            let Suspect { position, errors_offset, ref raw, .. } = suspect;
-            merge.push(errors_offset, &DeadLetter { position, column, reason: &reason, value: b"", raw })?;
+            let Suspect {
+                position,
+                errors_offset,
+                ref raw,
+                ..
+            } = suspect;
+            merge.push(
+                errors_offset,
+                &DeadLetter {
+                    position,
+                    column,
+                    reason: &reason,
+                    value: b"",
+                    raw,
+                },
+            )?;
             counts.rejected[reason.code().index()] += 1;
         }
         counts.batches += 1;
@@ -83,7 +103,11 @@ impl Settlement<'_> {
         // The merged file is complete before the commit that relies on it, and takes its place after.
         merge.prepare()?;
         if settings.checkpoint {
-            let progress = Progress { counts: counts.clone(), settled: true, ..Progress::default() };
+            let progress = Progress {
+                counts: counts.clone(),
+                settled: true,
+                ..Progress::default()
+            };
             checkpoint::write(writer.connection(), &settings.database_path, &progress)?;
         }
         writer.commit()?;
@@ -104,7 +128,8 @@ struct KeyOrigins<'a> {
 impl KeyOrigins<'_> {
     fn inserted(&mut self, suspect: &Suspect) {
         if self.settings.row_ids == RowIds::Key {
-            self.survivors.insert(suspect.row_id, self.settings.origins.ordinal(&suspect.position));
+            self.survivors
+                .insert(suspect.row_id, self.settings.origins.ordinal(&suspect.position));
         }
     }
 

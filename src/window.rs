@@ -81,7 +81,10 @@ pub struct FileIdentity {
 impl FileIdentity {
     /// The identity of the file at `path`, if there is one.
     pub fn of(path: &Path) -> Option<FileIdentity> {
-        std::fs::metadata(path).ok().map(|m| FileIdentity { device: m.dev(), inode: m.ino() })
+        std::fs::metadata(path).ok().map(|m| FileIdentity {
+            device: m.dev(),
+            inode: m.ino(),
+        })
     }
 }
 
@@ -91,7 +94,12 @@ impl Input {
     /// # Errors
     /// `InputMissing` when it cannot be opened, `InputUnusable` for a directory.
     pub fn open(path: &Path) -> Result<Input, Error> {
-        let missing = |source| Error::new(ErrorKind::InputMissing { path: path.to_owned(), source });
+        let missing = |source| {
+            Error::new(ErrorKind::InputMissing {
+                path: path.to_owned(),
+                source,
+            })
+        };
         let file = if path.as_os_str() == "-" {
             use std::os::fd::AsFd;
             File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(missing)?)
@@ -100,18 +108,34 @@ impl Input {
         };
         let metadata = file.metadata().map_err(missing)?;
         if metadata.is_dir() {
-            return Err(Error::unusable(path, "it is a directory; name the CSV files in it one by one"));
+            return Err(Error::unusable(
+                path,
+                "it is a directory; name the CSV files in it one by one",
+            ));
         }
         let kind = if metadata.is_file() && path.as_os_str() != "-" {
-            let identity = FileIdentity { device: metadata.dev(), inode: metadata.ino() };
-            Kind::Mapped { length_bytes: metadata.len(), identity }
+            let identity = FileIdentity {
+                device: metadata.dev(),
+                inode: metadata.ino(),
+            };
+            Kind::Mapped {
+                length_bytes: metadata.len(),
+                identity,
+            }
         } else {
             if metadata.file_type().is_block_device() {
                 return Err(Error::unusable(path, "it is a block device; copy it into a file first"));
             }
-            Kind::Streamed { last: None, ended: false }
+            Kind::Streamed {
+                last: None,
+                ended: false,
+            }
         };
-        Ok(Input { path: path.to_owned(), file, kind })
+        Ok(Input {
+            path: path.to_owned(),
+            file,
+            kind,
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -154,15 +178,26 @@ impl Input {
     }
 
     fn map(&self, start_bytes: u64, want_bytes: usize, length_bytes: u64) -> Result<Window, Error> {
-        let actual_bytes = self.file.metadata().map_err(|e| Error::io("reading", &self.path, e))?.len();
+        let actual_bytes = self
+            .file
+            .metadata()
+            .map_err(|e| Error::io("reading", &self.path, e))?
+            .len();
         if actual_bytes < length_bytes {
             let message = format!("it shrank from {length_bytes} to {actual_bytes} bytes");
-            return Err(Error::new(ErrorKind::InputChanged { path: self.path.clone(), message }));
+            return Err(Error::new(ErrorKind::InputChanged {
+                path: self.path.clone(),
+                message,
+            }));
         }
         let window_bytes = (length_bytes - start_bytes).min(want_bytes as u64) as usize;
         let at_end = start_bytes + window_bytes as u64 == length_bytes;
         if window_bytes == 0 {
-            return Ok(Window { start_bytes, at_end, backing: Backing::Empty });
+            return Ok(Window {
+                start_bytes,
+                at_end,
+                backing: Backing::Empty,
+            });
         }
         let skip = (start_bytes % page_bytes()) as usize;
         let mut options = MmapOptions::new();
@@ -176,22 +211,23 @@ impl Input {
         let _ = map.advise(Advice::Sequential);
         let _ = map.advise(Advice::PopulateRead);
         self.read_ahead(start_bytes + window_bytes as u64, want_bytes);
-        Ok(Window { start_bytes, at_end, backing: Backing::Mapped { map, skip } })
+        Ok(Window {
+            start_bytes,
+            at_end,
+            backing: Backing::Mapped { map, skip },
+        })
     }
 
     /// Asks the kernel to fetch the next window while this one is being parsed.
     fn read_ahead(&self, start_bytes: u64, want_bytes: usize) {
-        let (Ok(start), Ok(length)) = (i64::try_from(start_bytes), i64::try_from(want_bytes)) else { return };
+        let (Ok(start), Ok(length)) = (i64::try_from(start_bytes), i64::try_from(want_bytes)) else {
+            return;
+        };
         // SAFETY: posix_fadvise takes no pointer and cannot touch memory; the descriptor is open as long as `self`.
         unsafe { libc::posix_fadvise(self.file.as_raw_fd(), start, length, libc::POSIX_FADV_WILLNEED) };
     }
 
-    fn read(
-        &mut self,
-        start_bytes: u64,
-        want_bytes: usize,
-        stopped: &dyn Fn() -> bool,
-    ) -> Result<Arc<Window>, Error> {
+    fn read(&mut self, start_bytes: u64, want_bytes: usize, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
         let Kind::Streamed { last, ended } = &mut self.kind else {
             return Err(Error::internal("a mapped input was read as a stream"));
         };
@@ -217,7 +253,11 @@ impl Input {
             }
         }
         buffer.truncate(filled);
-        let window = Arc::new(Window { start_bytes, at_end: *ended, backing: Backing::Buffered(buffer) });
+        let window = Arc::new(Window {
+            start_bytes,
+            at_end: *ended,
+            backing: Backing::Buffered(buffer),
+        });
         *last = Some(Arc::clone(&window));
         Ok(window)
     }
@@ -225,7 +265,11 @@ impl Input {
 
 /// Waits until `file` has bytes or has ended; `false` when told to stop while it has neither.
 fn wait_readable(file: &File, stopped: &dyn Fn() -> bool) -> bool {
-    let mut poll = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd: file.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
     loop {
         // SAFETY: `poll` is one valid pollfd for the duration of the call.
         let ready = unsafe { libc::poll(&mut poll, 1, POLL_INTERVAL_MS) };
@@ -260,7 +304,15 @@ mod tests {
         let content: Vec<u8> = (0..20_000u32).map(|i| (i % 251) as u8).collect();
         file.write_all(&content).unwrap();
         let mut input = Input::open(file.path()).unwrap();
-        for (start, want) in [(0, 1), (1, 4096), (4095, 2), (4096, 4096), (19_999, 100), (20_000, 5), (3, 19_997)] {
+        for (start, want) in [
+            (0, 1),
+            (1, 4096),
+            (4095, 2),
+            (4096, 4096),
+            (19_999, 100),
+            (20_000, 5),
+            (3, 19_997),
+        ] {
             let window = input.window(start as u64, want, &never).unwrap();
             let end = (start + want).min(content.len());
             assert_eq!(window.bytes(), &content[start..end]);

@@ -4,8 +4,6 @@ pub mod batch;
 pub mod checkpoint;
 pub mod database;
 pub mod direct;
-pub mod index;
-pub mod pages;
 pub mod sql;
 
 use crate::position::Position;
@@ -16,9 +14,13 @@ use crate::reject::FirstRecord;
 pub enum RowOutcome {
     Inserted,
     /// The key is in the table already, in the row with this row id.
-    Duplicate { row_id: i64 },
+    Duplicate {
+        row_id: i64,
+    },
     /// The table's own constraints refuse the row; SQLite's message.
-    Refused { message: Box<str> },
+    Refused {
+        message: Box<str>,
+    },
 }
 
 /// How the record numbers of a load map to those of its inputs.
@@ -39,12 +41,19 @@ impl Origins {
         let inputs = self.records_before.partition_point(|&before| before < ordinal);
         let file_index = inputs.saturating_sub(1);
         let before = self.records_before.get(file_index).copied().unwrap_or(0);
-        FirstRecord::Record { file_index: file_index as u32, record: ordinal - before }
+        FirstRecord::Record {
+            file_index: file_index as u32,
+            record: ordinal - before,
+        }
     }
 
     /// The number in the load of the record at `position`.
     pub fn ordinal(&self, position: &Position) -> u64 {
-        self.records_before.get(position.file_index as usize).copied().unwrap_or(0) + position.record
+        self.records_before
+            .get(position.file_index as usize)
+            .copied()
+            .unwrap_or(0)
+            + position.record
     }
 
     /// Where the row with `row_id` came from, when row ids are `base` plus the number of the record.

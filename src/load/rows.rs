@@ -32,9 +32,14 @@ const REUSE_FACTOR: usize = 20;
 /// What the order thread hands to the writer, in input order.
 enum Job {
     /// The next input begins after this many records of the load.
-    Input { records_before: u64 },
+    Input {
+        records_before: u64,
+    },
     Block(Incoming),
-    LinePiece { piece: LinePiece, place: Place },
+    LinePiece {
+        piece: LinePiece,
+        place: Place,
+    },
 }
 
 /// Validation of one input's chunks.
@@ -48,7 +53,11 @@ impl Work for RowWork<'_> {
     type Output = RowBlock;
 
     fn output(&self) -> RowBlock {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default()
     }
 
     fn run(&self, span: &[u8], records: &Records, output: &mut RowBlock) {
@@ -99,7 +108,12 @@ impl Load<'_> {
     ) -> Result<RowsEnd, Error> {
         self.observer.phase(Phase::Load, sources.total_bytes());
         let shared = Shared::default();
-        let order = Order { load: self, plan, split, shared: &shared };
+        let order = Order {
+            load: self,
+            plan,
+            split,
+            shared: &shared,
+        };
         let since = Instant::now();
         let mut write_time = Duration::ZERO;
         let reports = &mut report.inputs;
@@ -118,12 +132,30 @@ impl Load<'_> {
         report.bytes = report.inputs.iter().map(|input| input.bytes).sum();
         let ms = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64 / 1e6;
         report.stages.extend([
-            StageTime { stage: "read", busy_ms: ms(&shared.times.read_ns) },
-            StageTime { stage: "parse and validate", busy_ms: ms(&shared.times.work_ns) },
-            StageTime { stage: "dedup", busy_ms: ms(&shared.dedup_ns) },
-            StageTime { stage: "write", busy_ms: write_time.as_secs_f64() * 1e3 },
-            StageTime { stage: "last commit", busy_ms: committing.elapsed().as_secs_f64() * 1e3 },
-            StageTime { stage: "all rows", busy_ms: since.elapsed().as_secs_f64() * 1e3 },
+            StageTime {
+                stage: "read",
+                busy_ms: ms(&shared.times.read_ns),
+            },
+            StageTime {
+                stage: "parse and validate",
+                busy_ms: ms(&shared.times.work_ns),
+            },
+            StageTime {
+                stage: "dedup",
+                busy_ms: ms(&shared.dedup_ns),
+            },
+            StageTime {
+                stage: "write",
+                busy_ms: write_time.as_secs_f64() * 1e3,
+            },
+            StageTime {
+                stage: "last commit",
+                busy_ms: committing.elapsed().as_secs_f64() * 1e3,
+            },
+            StageTime {
+                stage: "all rows",
+                busy_ms: since.elapsed().as_secs_f64() * 1e3,
+            },
         ]);
         Ok(match (limit_passed, totals.complete) {
             (true, _) => RowsEnd::ErrorLimit,
@@ -174,12 +206,20 @@ impl Load<'_> {
                 shown = Instant::now();
                 let counts = writer.counts();
                 let rejected = counts.all_rejects();
-                self.observer.progress(Progress { bytes: done_bytes, records: counts.records, rejected });
+                self.observer.progress(Progress {
+                    bytes: done_bytes,
+                    records: counts.records,
+                    rejected,
+                });
             }
         }
         let counts = writer.counts();
         let rejected = counts.all_rejects();
-        self.observer.progress(Progress { bytes: done_bytes, records: counts.records, rejected });
+        self.observer.progress(Progress {
+            bytes: done_bytes,
+            records: counts.records,
+            rejected,
+        });
         Ok(false)
     }
 }
@@ -200,9 +240,17 @@ impl Order<'_> {
         jobs: SyncSender<Job>,
         reports: &mut [InputReport],
     ) -> Result<Totals, Error> {
-        let mut totals = Totals { records: 0, complete: true };
+        let mut totals = Totals {
+            records: 0,
+            complete: true,
+        };
         for file_index in 0..sources.inputs.len() {
-            if jobs.send(Job::Input { records_before: totals.records }).is_err() {
+            if jobs
+                .send(Job::Input {
+                    records_before: totals.records,
+                })
+                .is_err()
+            {
                 break;
             }
             let mut file = OneInput {
@@ -210,7 +258,12 @@ impl Order<'_> {
                 dedup,
                 jobs: &jobs,
                 report: &mut reports[file_index],
-                place: Place { file_index: file_index as u32, line: 0, record: 1, ordinal: totals.records + 1 },
+                place: Place {
+                    file_index: file_index as u32,
+                    line: 0,
+                    record: 1,
+                    ordinal: totals.records + 1,
+                },
             };
             file.place.line = file.report.lines + 1;
             totals.complete = file.scan(sources)?;
@@ -236,7 +289,12 @@ struct OneInput<'a> {
 impl OneInput<'_> {
     fn scan(&mut self, sources: &mut Sources<'_>) -> Result<bool, Error> {
         let file_index = self.place.file_index as usize;
-        let Order { load, plan, split, shared } = *self.order;
+        let Order {
+            load,
+            plan,
+            split,
+            shared,
+        } = *self.order;
         let head = &sources.heads[file_index];
         let work = RowWork {
             plan: plan.row_plan(file_index, head.names.len(), load.options),
@@ -255,7 +313,13 @@ impl OneInput<'_> {
         if !self.report.mapped {
             self.report.bytes = start_bytes;
         }
-        scan(&load.pool, &mut sources.inputs[file_index], start_bytes, request, &mut |scanned| self.take(scanned))
+        scan(
+            &load.pool,
+            &mut sources.inputs[file_index],
+            start_bytes,
+            request,
+            &mut |scanned| self.take(scanned),
+        )
     }
 
     fn take(&mut self, scanned: Scanned<RowBlock>) -> Result<Flow, Error> {
@@ -276,7 +340,10 @@ impl OneInput<'_> {
                 let since = Instant::now();
                 let mut suspects = Vec::new();
                 self.dedup.admit(rows, place.ordinal, &mut suspects)?;
-                self.order.shared.dedup_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                self.order
+                    .shared
+                    .dedup_ns
+                    .fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
                 let bytes = block.bytes().len();
                 (Job::Block(Incoming { block, place, suspects }), bytes)
             }
@@ -284,7 +351,11 @@ impl OneInput<'_> {
         if !self.report.mapped {
             self.report.bytes += bytes as u64;
         }
-        Ok(if self.jobs.send(job).is_ok() { Flow::Continue } else { Flow::Stop })
+        Ok(if self.jobs.send(job).is_ok() {
+            Flow::Continue
+        } else {
+            Flow::Stop
+        })
     }
 
     fn advance(&mut self, lines: u64, records: u64) {

@@ -36,14 +36,24 @@ fn describe(span: &[u8], records: &Records) -> Vec<String> {
         first_field = record.fields_end;
         match record.fault {
             0 => format!("{fields}:{:?}", text.escape_ascii().to_string()),
-            fault => format!("!{:?}:{:?}", records.faults[fault as usize - 1], text.escape_ascii().to_string()),
+            fault => format!(
+                "!{:?}:{:?}",
+                records.faults[fault as usize - 1],
+                text.escape_ascii().to_string()
+            ),
         }
     };
     records.records.iter().map(describe).collect()
 }
 
 fn settings(window_bytes: usize, chunk_bytes: usize, max_record_bytes: u64) -> ScanSettings {
-    ScanSettings { dialect: Dialect::default(), max_record_bytes, window_bytes, chunk_bytes, blocks_bytes: 1 << 20 }
+    ScanSettings {
+        dialect: Dialect::default(),
+        max_record_bytes,
+        window_bytes,
+        chunk_bytes,
+        blocks_bytes: 1 << 20,
+    }
 }
 
 /// Everything a scan hands over, long lines put together again.
@@ -53,8 +63,12 @@ fn scanned(path: &Path, threads: usize, settings: ScanSettings) -> Vec<String> {
     let mut records = Vec::new();
     let mut line: Vec<u8> = Vec::new();
     let mut expected_start = 0;
-    let request =
-        ScanRequest { settings, work: &Collect, times: &ScanTimes::default(), stopped: &|| false };
+    let request = ScanRequest {
+        settings,
+        work: &Collect,
+        times: &ScanTimes::default(),
+        stopped: &|| false,
+    };
     let complete = scan(&pool, &mut input, 0, request, &mut |piece| {
         match piece {
             Scanned::Block(block) => {
@@ -89,7 +103,16 @@ fn expected(bytes: &[u8], max_record_bytes: u64) -> Vec<String> {
 }
 
 fn without_long_lines(records: Vec<String>) -> Vec<String> {
-    records.into_iter().map(|r| if r.starts_with("!long") || r.contains("RecordTooLarge") { "!".to_owned() } else { r }).collect()
+    records
+        .into_iter()
+        .map(|r| {
+            if r.starts_with("!long") || r.contains("RecordTooLarge") {
+                "!".to_owned()
+            } else {
+                r
+            }
+        })
+        .collect()
 }
 
 proptest! {
@@ -125,8 +148,12 @@ fn a_scan_that_is_told_to_stop_says_that_it_did_not_reach_the_end() {
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let mut input = Input::open(file.path()).unwrap();
     let times = ScanTimes::default();
-    let request =
-        ScanRequest { settings: settings(4096, 64, 1000), work: &Collect, times: &times, stopped: &|| false };
+    let request = ScanRequest {
+        settings: settings(4096, 64, 1000),
+        work: &Collect,
+        times: &times,
+        stopped: &|| false,
+    };
     let complete = scan(&pool, &mut input, 0, request, &mut |_| Ok(Flow::Stop)).unwrap();
     assert!(!complete);
 }

@@ -25,7 +25,10 @@ pub(super) struct AppendFile {
 
 impl std::fmt::Debug for AppendFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AppendFile").field("path", &self.path).field("written_bytes", &self.written_bytes).finish()
+        f.debug_struct("AppendFile")
+            .field("path", &self.path)
+            .field("written_bytes", &self.written_bytes)
+            .finish()
     }
 }
 
@@ -63,7 +66,10 @@ impl AppendFile {
         let mut piece = vec![0; BUFFER_BYTES];
         while append.written_bytes < length_bytes {
             let wanted = (length_bytes - append.written_bytes).min(BUFFER_BYTES as u64) as usize;
-            append.file.read_exact(&mut piece[..wanted]).map_err(|e| fail("reading", e))?;
+            append
+                .file
+                .read_exact(&mut piece[..wanted])
+                .map_err(|e| fail("reading", e))?;
             append.hasher.update(&piece[..wanted]);
             append.written_bytes += wanted as u64;
         }

@@ -83,7 +83,12 @@ impl DeadLetters {
         let Some(out) = AppendFile::reopen(path, "--errors", length_bytes, Some(hash))? else {
             return Err(output::tampered(path));
         };
-        Ok(DeadLetters { out, lines: LineWriter::new(inputs), spool: None, folder_synced: false })
+        Ok(DeadLetters {
+            out,
+            lines: LineWriter::new(inputs),
+            spool: None,
+            folder_synced: false,
+        })
     }
 
     /// Opens a complete file to append to it.
@@ -95,7 +100,12 @@ impl DeadLetters {
         let Some(out) = AppendFile::reopen(path, "--errors", length_bytes, None)? else {
             return Err(output::tampered(path));
         };
-        Ok(DeadLetters { out, lines: LineWriter::new(inputs), spool: None, folder_synced: false })
+        Ok(DeadLetters {
+            out,
+            lines: LineWriter::new(inputs),
+            spool: None,
+            folder_synced: false,
+        })
     }
 
     /// XXH3-64 of everything appended so far.

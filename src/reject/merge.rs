@@ -74,7 +74,9 @@ impl DuplicateMerge<'_> {
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io); the dead-letter file is as it was.
     pub fn prepare(&mut self) -> Result<bool, Error> {
-        let Some(merged) = &mut self.merged else { return Ok(false) };
+        let Some(merged) = &mut self.merged else {
+            return Ok(false);
+        };
         let end = self.letters.out.len_bytes();
         merged.copy_from(&self.letters.out, self.copied_bytes, end)?;
         self.copied_bytes = end;

@@ -98,7 +98,8 @@ fn same_file(a: &Path, b: &Path) -> bool {
 /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `flag`.
 pub(super) fn create_file(path: &Path, flag: &str) -> Result<File, Error> {
     let file = open_file(path, flag)?;
-    file.set_len(0).map_err(|error| Error::create(path, format!("{error}; name another file with {flag}")))?;
+    file.set_len(0)
+        .map_err(|error| Error::create(path, format!("{error}; name another file with {flag}")))?;
     Ok(file)
 }
 
@@ -136,7 +137,10 @@ pub(super) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
 /// The error for a file of an unfinished load that is not what that load left.
 pub(super) fn tampered(path: &Path) -> Error {
     let message = "it is not what the unfinished load left; put it back, or start afresh with --restart".to_owned();
-    Error::new(ErrorKind::InputChanged { path: path.to_owned(), message })
+    Error::new(ErrorKind::InputChanged {
+        path: path.to_owned(),
+        message,
+    })
 }
 
 /// Makes the names in `path`'s folder durable: a created or renamed file survives a power cut only after this.

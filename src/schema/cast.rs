@@ -1,1 +1,405 @@
-//! (to be written)
+//! The one routine that decides what a text is: inference asks it, loading asks it, so they can never disagree.
+//!
+//! Lossless: a number is accepted only in the form from which the text can be told again. Zip codes (`01234`), signs (`+5`),
+//! separators (`1_000`), exponents (`1e3`) are text.
+
+/// Why a text is not a value of a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CastError {
+    /// Another form.
+    Type,
+    /// The right form, but a value that the type does not have.
+    Range,
+}
+
+/// Powers of ten that a double holds exactly.
+const EXACT_POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+/// Integers up to this one, and down to its negative, are doubles without loss.
+pub const MAX_EXACT_INTEGER: i64 = 1 << 53;
+/// Any decimal of at most this many significant digits survives the way to a double and back.
+const LOSSLESS_DIGITS: usize = 15;
+
+/// Eight ASCII digits to their value; `None` if any byte is no digit.
+///
+/// Equivalent to a loop over the bytes. Source: D. Lemire, "Quickly parsing eight digits" (2018).
+fn eight_digits(bytes: [u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(bytes);
+    let high = word & 0xF0F0_F0F0_F0F0_F0F0;
+    let carried = word.wrapping_add(0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0;
+    if high != 0x3030_3030_3030_3030 || carried != 0x3030_3030_3030_3030 {
+        return None;
+    }
+    let digits = word & 0x0F0F_0F0F_0F0F_0F0F;
+    let pairs = (digits.wrapping_mul(10)).wrapping_add(digits >> 8);
+    let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(0x000F_4240_0000_0064);
+    let high = ((pairs >> 16) & 0x0000_00FF_0000_00FF).wrapping_mul(0x0000_2710_0000_0001);
+    Some(low.wrapping_add(high) >> 32)
+}
+
+/// Digits to their value, at most 19 of them (which fit 64 bits); `None` if any byte is no digit.
+fn digits(mut text: &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    while let Some((eight, rest)) = text.split_first_chunk::<8>() {
+        value = value * 100_000_000 + eight_digits(*eight)?;
+        text = rest;
+    }
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u64::from(digit);
+    }
+    Some(value)
+}
+
+/// A 64-bit integer in canonical form: `0` or `-?[1-9][0-9]*`.
+///
+/// # Errors
+/// `Range` for the right form beyond 64 bits, `Type` for anything else.
+pub fn integer(text: &[u8]) -> Result<i64, CastError> {
+    let (negative, magnitude) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    match magnitude {
+        [] => return Err(CastError::Type),
+        [b'0'] if !negative => return Ok(0),
+        [b'0', ..] => return Err(CastError::Type),
+        _ if magnitude.len() > 19 => {
+            let all_digits = magnitude.iter().all(u8::is_ascii_digit);
+            return Err(if all_digits { CastError::Range } else { CastError::Type });
+        }
+        _ => {}
+    }
+    let value = digits(magnitude).ok_or(CastError::Type)?;
+    let signed = if negative {
+        0i64.checked_sub_unsigned(value)
+    } else {
+        i64::try_from(value).ok()
+    };
+    signed.ok_or(CastError::Range)
+}
+
+/// A plain decimal, `-?(0|[1-9][0-9]*)(\.[0-9]+)?`, as the nearest double. Minus zero becomes zero, as in SQLite's files.
+///
+/// # Errors
+/// `Range` for a decimal too large for a double, `Type` for anything else.
+pub fn real(text: &[u8]) -> Result<f64, CastError> {
+    decimal(text).map(|decimal| decimal.value)
+}
+
+/// As [`real`], for inference: only values that can be told again from the double.
+///
+/// # Errors
+/// As [`real`], and `Range` when digits would be lost.
+pub fn lossless_real(text: &[u8]) -> Result<f64, CastError> {
+    let decimal = decimal(text)?;
+    if decimal.significant_digits <= LOSSLESS_DIGITS {
+        return Ok(decimal.value);
+    }
+    // Rust prints the shortest text that reads back as the same double.
+    let shortest = format!("{}", decimal.value);
+    let normal = |text: &str| match text.split_once('.') {
+        Some((whole, fraction)) => (whole.to_owned(), fraction.trim_end_matches('0').to_owned()),
+        None => (text.to_owned(), String::new()),
+    };
+    let original = std::str::from_utf8(text).map_err(|_| CastError::Type)?;
+    if normal(&shortest) == normal(original) {
+        Ok(decimal.value)
+    } else {
+        Err(CastError::Range)
+    }
+}
+
+struct Decimal {
+    value: f64,
+    /// Digits from the first that is not zero on.
+    significant_digits: usize,
+}
+
+fn decimal(text: &[u8]) -> Result<Decimal, CastError> {
+    let (negative, magnitude) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    let mut mantissa = 0u64;
+    let mut significant_digits = 0usize;
+    let mut point = None;
+    for (index, &byte) in magnitude.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            // Beyond 19 digits the exact way below is not taken and the mantissa no longer matters.
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+            significant_digits += usize::from(significant_digits > 0 || digit > 0);
+        } else if byte == b'.' && point.is_none() {
+            point = Some(index);
+        } else {
+            return Err(CastError::Type);
+        }
+    }
+    let whole = &magnitude[..point.unwrap_or(magnitude.len())];
+    let fraction_digits = point.map_or(0, |point| magnitude.len() - point - 1);
+    if whole.is_empty() || (whole.len() > 1 && whole[0] == b'0') || (point.is_some() && fraction_digits == 0) {
+        return Err(CastError::Type);
+    }
+    let exact =
+        significant_digits <= 19 && mantissa <= MAX_EXACT_INTEGER as u64 && fraction_digits < EXACT_POWERS.len();
+    let value = if exact {
+        // Both operands are exact, so the one division rounds correctly.
+        mantissa as f64 / EXACT_POWERS[fraction_digits]
+    } else {
+        let text = std::str::from_utf8(magnitude).map_err(|_| CastError::Type)?;
+        text.parse::<f64>().map_err(|_| CastError::Type)?
+    };
+    if !value.is_finite() {
+        return Err(CastError::Range);
+    }
+    let value = if negative && value != 0.0 { -value } else { value };
+    Ok(Decimal {
+        value,
+        significant_digits,
+    })
+}
+
+/// `true` or `false` in any case, `1` or `0`.
+///
+/// # Errors
+/// `Type`.
+pub fn boolean(text: &[u8]) -> Result<bool, CastError> {
+    match text {
+        b"1" => Ok(true),
+        b"0" => Ok(false),
+        _ if text.eq_ignore_ascii_case(b"true") => Ok(true),
+        _ if text.eq_ignore_ascii_case(b"false") => Ok(false),
+        _ => Err(CastError::Type),
+    }
+}
+
+/// The value of two ASCII digits.
+fn two(text: &[u8]) -> Result<u32, CastError> {
+    match *text {
+        [a @ b'0'..=b'9', b @ b'0'..=b'9'] => Ok(u32::from(a - b'0') * 10 + u32::from(b - b'0')),
+        _ => Err(CastError::Type),
+    }
+}
+
+/// `YYYY-MM-DD`, a day of the Gregorian calendar.
+///
+/// # Errors
+/// `Range` for a day that does not exist, `Type` for another form.
+pub fn date(text: &[u8]) -> Result<(), CastError> {
+    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text else {
+        return Err(CastError::Type);
+    };
+    let year = two(&[a, b])? * 100 + two(&[c, d])?;
+    let (month, day) = (two(&[e, f])?, two(&[g, h])?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + u32::from(leap),
+        _ => 0,
+    };
+    if (1..=days).contains(&day) {
+        Ok(())
+    } else {
+        Err(CastError::Range)
+    }
+}
+
+/// `HH:MM:SS` with an optional fraction.
+///
+/// # Errors
+/// `Range` for an hour, minute or second that does not exist, `Type` for another form.
+pub fn time(text: &[u8]) -> Result<(), CastError> {
+    let Some((&[a, b, b':', c, d, b':', e, f], fraction)) = text.split_first_chunk::<8>() else {
+        return Err(CastError::Type);
+    };
+    let (hour, minute, second) = (two(&[a, b])?, two(&[c, d])?, two(&[e, f])?);
+    match fraction {
+        [] => {}
+        [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {}
+        _ => return Err(CastError::Type),
+    }
+    if hour < 24 && minute < 60 && second < 60 {
+        Ok(())
+    } else {
+        Err(CastError::Range)
+    }
+}
+
+/// A date and a time joined by `T` or a space, with an optional `Z` or `±HH:MM`.
+///
+/// # Errors
+/// `Range` for a moment that does not exist, `Type` for another form.
+pub fn date_time(text: &[u8]) -> Result<(), CastError> {
+    let Some((day, [b'T' | b' ', clock @ ..])) = text.split_at_checked(10) else {
+        return Err(CastError::Type);
+    };
+    let (clock, zone) = match clock {
+        [clock @ .., b'Z'] => (clock, None),
+        [clock @ .., b'+' | b'-', a, b, b':', c, d] => (clock, Some((two(&[*a, *b])?, two(&[*c, *d])?))),
+        _ => (clock, None),
+    };
+    // The form first: a wrong form is the clearer message.
+    let (day, clock) = (date(day), time(clock));
+    if day == Err(CastError::Type) || clock == Err(CastError::Type) {
+        return Err(CastError::Type);
+    }
+    if zone.is_some_and(|(hours, minutes)| hours > 23 || minutes > 59) {
+        return Err(CastError::Range);
+    }
+    day.and(clock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn integers_are_canonical_and_64_bits_wide() {
+        for (text, value) in [("0", 0), ("7", 7), ("-7", -7), ("1234567890", 1_234_567_890)] {
+            assert_eq!(integer(text.as_bytes()), Ok(value));
+        }
+        assert_eq!(integer(b"9223372036854775807"), Ok(i64::MAX));
+        assert_eq!(integer(b"-9223372036854775808"), Ok(i64::MIN));
+        for text in [
+            "9223372036854775808",
+            "-9223372036854775809",
+            "18446744073709551615",
+            "123456789012345678901234",
+        ] {
+            assert_eq!(integer(text.as_bytes()), Err(CastError::Range), "{text}");
+        }
+        for text in [
+            "",
+            "-",
+            "-0",
+            "+5",
+            "007",
+            "00",
+            "1_000",
+            "1e3",
+            " 5",
+            "5 ",
+            "12a",
+            "1234567:",
+            "123456789012345678/",
+            "0x1",
+        ] {
+            assert_eq!(integer(text.as_bytes()), Err(CastError::Type), "{text}");
+        }
+    }
+
+    #[test]
+    fn reals_are_plain_decimals() {
+        for (text, value) in [
+            ("0", 0.0),
+            ("-0", 0.0),
+            ("5.10", 5.1),
+            ("-2.5", -2.5),
+            ("0.1", 0.1),
+            ("123456789.000", 123_456_789.0),
+        ] {
+            assert_eq!(
+                real(text.as_bytes()).map(f64::to_bits),
+                Ok(f64::to_bits(value)),
+                "{text}"
+            );
+        }
+        for text in [
+            "", "-", ".5", "5.", "1e3", "+1.5", "007.5", "1.2.3", "nan", "inf", "1,5", " 1.5",
+        ] {
+            assert_eq!(real(text.as_bytes()), Err(CastError::Type), "{text}");
+        }
+        assert_eq!(real("9".repeat(400).as_bytes()), Err(CastError::Range));
+    }
+
+    #[test]
+    fn inference_refuses_decimals_that_a_double_cannot_tell_again() {
+        for text in [
+            "0.1",
+            "3.141592653589793",
+            "123456.789",
+            "1.10000000000000000000",
+            "9007199254740992.0",
+        ] {
+            assert!(lossless_real(text.as_bytes()).is_ok(), "{text}");
+        }
+        for text in [
+            "3.14159265358979323846",
+            "0.1000000000000000055511151231257827",
+            "9007199254740993.0",
+        ] {
+            assert_eq!(lossless_real(text.as_bytes()), Err(CastError::Range), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_and_times_exist() {
+        for text in ["2024-02-29", "1999-12-31", "0000-01-01"] {
+            assert_eq!(date(text.as_bytes()), Ok(()), "{text}");
+        }
+        for text in ["2023-02-29", "2023-13-01", "2023-00-10", "2023-04-31", "1900-02-29"] {
+            assert_eq!(date(text.as_bytes()), Err(CastError::Range), "{text}");
+        }
+        for text in ["2023-1-01", "20230101", "2023/01/01", "2023-01-01 ", "", "2023-0x-01"] {
+            assert_eq!(date(text.as_bytes()), Err(CastError::Type), "{text}");
+        }
+        for text in [
+            "2023-01-01T00:00:00Z",
+            "2023-01-01 23:59:59.123+02:00",
+            "2023-01-01T12:00:00",
+        ] {
+            assert_eq!(date_time(text.as_bytes()), Ok(()), "{text}");
+        }
+        for text in [
+            "2023-13-45T00:00:00Z",
+            "2023-01-01T24:00:00Z",
+            "2023-01-01 10:60:00",
+            "2023-01-01T00:00:00+24:00",
+        ] {
+            assert_eq!(date_time(text.as_bytes()), Err(CastError::Range), "{text}");
+        }
+        for text in [
+            "2023-01-01",
+            "2023-01-01T",
+            "2023-01-01X00:00:00",
+            "2023-01-01T00:00:00.",
+            "é023-01-01T00:00:00",
+        ] {
+            assert_eq!(date_time(text.as_bytes()), Err(CastError::Type), "{text}");
+        }
+        assert_eq!(time(b"25:00:00"), Err(CastError::Range));
+    }
+
+    proptest! {
+        #[test]
+        fn integers_agree_with_the_standard_library(text in "-?[0-9]{1,21}") {
+            let canonical = text.parse::<i128>().unwrap().to_string() == text;
+            let wanted = match text.parse::<i64>() {
+                _ if !canonical => Err(CastError::Type),
+                Ok(value) => Ok(value),
+                Err(_) => Err(CastError::Range),
+            };
+            prop_assert_eq!(integer(text.as_bytes()), wanted);
+        }
+
+        #[test]
+        fn reals_agree_with_the_standard_library_bit_for_bit(text in "-?(0|[1-9][0-9]{0,24})(\\.[0-9]{1,30})?") {
+            let wanted = text.parse::<f64>().unwrap();
+            let wanted = if wanted == 0.0 { 0.0 } else { wanted };
+            prop_assert_eq!(real(text.as_bytes()).map(f64::to_bits), Ok(wanted.to_bits()));
+        }
+
+        #[test]
+        fn any_bytes_are_no_panic(bytes: Vec<u8>) {
+            let _ = (integer(&bytes), real(&bytes), lossless_real(&bytes), date(&bytes), time(&bytes), date_time(&bytes));
+        }
+    }
+}

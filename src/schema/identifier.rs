@@ -1,1 +1,99 @@
-//! (to be written)
+//! Names: quoted for SQL, made unique where a header repeats them.
+
+/// `name` as an SQL identifier.
+pub fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A list of names as SQL identifiers, comma-separated.
+pub fn quote_all<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    names.into_iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Header fields as column names: empty ones become `column_3`, repeated ones (SQLite compares them without regard to ASCII case)
+/// `name_2`. The second list has a word for each name that was changed.
+pub fn unique_names(fields: &[String]) -> (Vec<String>, Vec<String>) {
+    use std::collections::HashSet;
+    let fold = |name: &str| name.to_ascii_lowercase();
+    // What stands in the header comes first: no invented name may take one of these.
+    let given: HashSet<String> = fields.iter().map(|name| fold(name)).collect();
+    let mut taken: HashSet<String> = HashSet::new();
+    let mut names = Vec::with_capacity(fields.len());
+    let mut notices = Vec::new();
+    for (index, field) in fields.iter().enumerate() {
+        let number = index + 1;
+        let wanted = if field.is_empty() {
+            format!("column_{number}")
+        } else {
+            field.clone()
+        };
+        let free = |name: &str, taken: &HashSet<String>| {
+            !taken.contains(&fold(name)) && (name == field || !given.contains(&fold(name)))
+        };
+        let name = if free(&wanted, &taken) {
+            wanted
+        } else {
+            (2..)
+                .map(|n| format!("{wanted}_{n}"))
+                .find(|name| free(name, &taken))
+                .expect("numbers do not run out")
+        };
+        if name != *field {
+            let why = if field.is_empty() {
+                "has no name".to_owned()
+            } else {
+                format!("repeats the name \"{field}\"")
+            };
+            notices.push(format!("column {number} {why}; it is called \"{name}\""));
+        }
+        taken.insert(fold(&name));
+        names.push(name);
+    }
+    (names, notices)
+}
+
+/// A name for an index on `columns` of `table` that is not among `taken`.
+pub fn index_name(table: &str, columns: &[String], taken: &[String]) -> String {
+    let wanted = format!("{table}_{}", columns.join("_"));
+    let free = |name: &String| !taken.iter().any(|other| other.eq_ignore_ascii_case(name));
+    std::iter::once(wanted.clone())
+        .chain((2..).map(|n| format!("{wanted}_{n}")))
+        .find(free)
+        .expect("numbers do not run out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(fields: &[&str]) -> Vec<String> {
+        unique_names(&fields.iter().map(|&field| field.to_owned()).collect::<Vec<_>>()).0
+    }
+
+    #[test]
+    fn empty_and_repeated_names_are_made_unique_without_taking_given_ones() {
+        assert_eq!(
+            names(&["a", "", "A", "a_2", "a"]),
+            ["a", "column_2", "A_3", "a_2", "a_3_2"].map(|n| if n == "a_3_2" { "a_4" } else { n })
+        );
+        assert_eq!(names(&["", "column_1"]), ["column_1_2", "column_1"]);
+        assert_eq!(names(&[" a", "a"]), [" a", "a"]);
+    }
+
+    #[test]
+    fn every_changed_name_has_a_notice() {
+        let (_, notices) = unique_names(&["x".to_owned(), String::new(), "X".to_owned()]);
+        assert_eq!(
+            notices,
+            [
+                "column 2 has no name; it is called \"column_2\"",
+                "column 3 repeats the name \"X\"; it is called \"X_2\""
+            ]
+        );
+    }
+
+    #[test]
+    fn quotes_in_names_are_doubled() {
+        assert_eq!(quote("a\"b"), "\"a\"\"b\"");
+    }
+}

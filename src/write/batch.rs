@@ -15,7 +15,9 @@ use crate::error::Error;
 use crate::options::ErrorLimit;
 use crate::pipeline::{Block, Flow, LinePiece};
 use crate::position::{ByteRange, Position};
-use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectCode, RejectReason, SuspectEntry, SuspectSpool};
+use crate::reject::{
+    ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectCode, RejectReason, SuspectEntry, SuspectSpool,
+};
 use crate::rows::{RowBlock, RowMeta};
 use crate::write::checkpoint;
 use crate::write::direct::DirectWriter;
@@ -228,7 +230,9 @@ impl<'d> BatchWriter<'d> {
         let mut done_records = done.min(u64::from(rows.record_count)) as u32;
         let mut done_rows = rows.rows.partition_point(|row| row.record_index < done_records);
         let mut suspects = &suspects[suspects.partition_point(|&row_index| (row_index as usize) < done_rows)..];
-        let done_rejects = rows.rejects.partition_point(|reject| reject.record_index < done_records);
+        let done_rejects = rows
+            .rejects
+            .partition_point(|reject| reject.record_index < done_records);
         let mut rejects = rows.rejects[done_rejects..].iter().peekable();
         while done_records < rows.record_count {
             self.begin()?;
@@ -237,7 +241,11 @@ impl<'d> BatchWriter<'d> {
             // Rows up to the next reject or the batch edge, whichever comes first.
             let until = rejects.peek().map_or(edge, |reject| reject.record_index.min(edge));
             let end = done_rows + rows.rows[done_rows..].partition_point(|row| row.record_index < until);
-            let span = RowSpan { incoming, start: done_rows, end };
+            let span = RowSpan {
+                incoming,
+                start: done_rows,
+                end,
+            };
             if self.write_rows(span, &mut suspects, &mut lines)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
@@ -251,7 +259,13 @@ impl<'d> BatchWriter<'d> {
                 self.count_records(1);
                 done_records += 1;
                 let value = reject.value.of(block.bytes());
-                self.reject(&position, reject.column, &reject.reason, value, reject.source.of(block.bytes()))?;
+                self.reject(
+                    &position,
+                    reject.column,
+                    &reject.reason,
+                    value,
+                    reject.source.of(block.bytes()),
+                )?;
                 if self.past_limit(place.ordinal + u64::from(reject.record_index)) {
                     self.commit()?;
                     return Ok(Flow::Stop);
@@ -264,7 +278,12 @@ impl<'d> BatchWriter<'d> {
         Ok(Flow::Continue)
     }
 
-    fn write_rows(&mut self, span: RowSpan<'_>, suspects: &mut &[u32], lines: &mut LineCursor<'_>) -> Result<Flow, Error> {
+    fn write_rows(
+        &mut self,
+        span: RowSpan<'_>,
+        suspects: &mut &[u32],
+        lines: &mut LineCursor<'_>,
+    ) -> Result<Flow, Error> {
         let RowSpan { incoming, start, end } = span;
         let rows = &incoming.block.output;
         for row_index in start..end {
@@ -281,7 +300,13 @@ impl<'d> BatchWriter<'d> {
                 let position = self.position(incoming, row.record_index, row.source, lines);
                 let raw = row.source.of(incoming.block.bytes());
                 let errors_offset = self.letters.len_bytes();
-                self.spool.append(&SuspectEntry { row_id: row_id.unwrap_or(0), position, errors_offset, record, raw })?;
+                self.spool.append(&SuspectEntry {
+                    row_id: row_id.unwrap_or(0),
+                    position,
+                    errors_offset,
+                    record,
+                    raw,
+                })?;
                 self.counts.suspects += 1;
                 continue;
             }
@@ -354,9 +379,17 @@ impl<'d> BatchWriter<'d> {
                 ColumnLabel::Name(&self.settings.key_names)
             }
             (_, 0) => ColumnLabel::None,
-            (_, number) => names.get(number as usize - 1).map_or(ColumnLabel::Number(number), |name| ColumnLabel::Name(name)),
+            (_, number) => names
+                .get(number as usize - 1)
+                .map_or(ColumnLabel::Number(number), |name| ColumnLabel::Name(name)),
         };
-        self.letters.append(&DeadLetter { position: *position, column, reason, value, raw })?;
+        self.letters.append(&DeadLetter {
+            position: *position,
+            column,
+            reason,
+            value,
+            raw,
+        })?;
         self.counts.rejected[reason.code().index()] += 1;
         Ok(())
     }
@@ -364,7 +397,11 @@ impl<'d> BatchWriter<'d> {
     /// Whether the rejects so far, with `ordinal` records read, are more than the load may have.
     fn past_limit(&self, ordinal: u64) -> bool {
         let early = matches!(self.settings.max_errors, Some(ErrorLimit::Percent(_))) && ordinal < PERCENT_FROM_RECORDS;
-        !early && self.settings.max_errors.is_some_and(|limit| limit.is_passed(self.counts.all_rejects(), ordinal))
+        !early
+            && self
+                .settings
+                .max_errors
+                .is_some_and(|limit| limit.is_passed(self.counts.all_rejects(), ordinal))
     }
 
     /// Takes a piece of a line that is too long for a record; `Stop` as in [`BatchWriter::write_block`].
@@ -377,7 +414,10 @@ impl<'d> BatchWriter<'d> {
             self.begin()?;
             self.letters.begin_large()?;
             self.pending_crs = 0;
-            self.long_line = LongLine { offset_bytes: piece.start_bytes(), length_bytes: 0 };
+            self.long_line = LongLine {
+                offset_bytes: piece.start_bytes(),
+                length_bytes: 0,
+            };
         }
         let mut bytes = piece.bytes();
         if piece.last {
@@ -406,9 +446,17 @@ impl<'d> BatchWriter<'d> {
             offset_bytes: self.long_line.offset_bytes,
             length_bytes: self.long_line.length_bytes,
         };
-        let reason = RejectReason::RecordTooLarge { limit_bytes: self.settings.max_record_bytes };
+        let reason = RejectReason::RecordTooLarge {
+            limit_bytes: self.settings.max_record_bytes,
+        };
         let column = ColumnLabel::None;
-        self.letters.end_large(&DeadLetter { position, column, reason: &reason, value: b"", raw: b"" })?;
+        self.letters.end_large(&DeadLetter {
+            position,
+            column,
+            reason: &reason,
+            value: b"",
+            raw: b"",
+        })?;
         self.counts.rejected[reason.code().index()] += 1;
         self.count_records(1);
         let stop = self.past_limit(place.ordinal);

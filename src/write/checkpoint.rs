@@ -20,7 +20,9 @@ const PROGRESS_BYTES: usize = 1024;
 pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
     let connection = database.connection();
     let run = || -> rusqlite::Result<()> {
-        connection.execute_batch(&format!("CREATE TABLE \"{TABLE}\"(id INTEGER PRIMARY KEY, body TEXT NOT NULL)"))?;
+        connection.execute_batch(&format!(
+            "CREATE TABLE \"{TABLE}\"(id INTEGER PRIMARY KEY, body TEXT NOT NULL)"
+        ))?;
         let insert = format!("INSERT INTO \"{TABLE}\" VALUES (?1, ?2)");
         connection.execute(&insert, (1, encode(identity)))?;
         connection.execute(&insert, (2, padded(&Progress::default())))?;
@@ -32,7 +34,7 @@ pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
 /// Writes `progress`, in a transaction of the caller.
 pub fn write(connection: &Connection, path: &Path, progress: &Progress) -> Result<(), Error> {
     let update = format!("UPDATE \"{TABLE}\" SET body = ?1 WHERE id = 2");
-    let run = || connection.prepare_cached(&update)?.execute([padded(progress)]);
+    let run = || connection.prepare(&update)?.execute([padded(progress)]);
     run().map(|_| ()).map_err(|e| database_error(path, e))
 }
 
@@ -53,10 +55,14 @@ pub fn read(database: &Database) -> Result<Option<Checkpoint>, Error> {
         };
         Ok(Some((body(1)?, body(2)?)))
     };
-    let Some((identity, progress)) = run().map_err(|e| database_error(database.path(), e))? else { return Ok(None) };
+    let Some((identity, progress)) = run().map_err(|e| database_error(database.path(), e))? else {
+        return Ok(None);
+    };
     let unknown = |e| {
         let path = database.path().display();
-        Error::schema(format!("{path} holds a checkpoint that this version cannot read ({e}); start afresh with --restart"))
+        Error::schema(format!(
+            "{path} holds a checkpoint that this version cannot read ({e}); start afresh with --restart"
+        ))
     };
     Ok(Some(Checkpoint {
         identity: serde_json::from_str(&identity).map_err(unknown)?,
@@ -67,7 +73,10 @@ pub fn read(database: &Database) -> Result<Option<Checkpoint>, Error> {
 /// Removes the table. In a transaction of the caller, or its own.
 pub fn remove(database: &Database) -> Result<(), Error> {
     let drop = format!("DROP TABLE IF EXISTS \"{TABLE}\"");
-    database.connection().execute_batch(&drop).map_err(|e| database_error(database.path(), e))
+    database
+        .connection()
+        .execute_batch(&drop)
+        .map_err(|e| database_error(database.path(), e))
 }
 
 fn encode<T: serde::Serialize>(value: &T) -> String {

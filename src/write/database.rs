@@ -1,1 +1,396 @@
-//! (to be written)
+//! The database: opened with care, described, given its table and indexes; and the one place that turns SQLite's errors into ours.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+
+use crate::error::{Error, ErrorKind};
+use crate::schema::identifier::{quote, quote_all};
+use crate::schema::{Column, ColumnType};
+
+/// How long to wait for another process to let go of the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An open database.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// A table that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableInfo {
+    /// The name in the case in which it was created.
+    pub name: String,
+    pub columns: Vec<TableColumn>,
+    /// Index in `columns` of the INTEGER PRIMARY KEY.
+    pub row_id_column: Option<usize>,
+    /// Indices in `columns` of the primary key, in its order.
+    pub primary_key: Vec<usize>,
+    pub without_rowid: bool,
+    /// UNIQUE and PRIMARY KEY indexes over whole columns and all rows, but not the row id.
+    pub unique_keys: Vec<UniqueKey>,
+    pub has_triggers: bool,
+    pub is_empty: bool,
+    pub max_row_id: Option<i64>,
+}
+
+/// A column of a table that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableColumn {
+    pub name: String,
+    pub column_type: ColumnType,
+    pub not_null: bool,
+    pub has_default: bool,
+    pub generated: bool,
+}
+
+/// Columns that no two rows share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// Indices in [`TableInfo::columns`].
+    pub columns: Vec<usize>,
+}
+
+impl Database {
+    /// Opens the database at `path`, or creates it.
+    ///
+    /// # Errors
+    /// `OutputCreate` when it cannot be created, `Schema` when it is no SQLite database, `DatabaseBusy`, `Database`.
+    pub fn open(path: &Path, cache_bytes: u64) -> Result<Database, Error> {
+        if path.is_dir() {
+            return Err(Error::create(path, "it is a folder; name a file in it as the database"));
+        }
+        let is_device = path.metadata().is_ok_and(|metadata| !metadata.is_file());
+        if is_device {
+            return Err(Error::create(
+                path,
+                "it is not a regular file; name another file as the database",
+            ));
+        }
+        // Without SQLITE_OPEN_URI: a path that begins with `file:` is a path.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(|e| database_error(path, e))?;
+        let database = Database {
+            connection,
+            path: path.to_owned(),
+        };
+        let cache_kib = cache_bytes / 1024;
+        let setup = || -> rusqlite::Result<()> {
+            database.connection.busy_timeout(BUSY_TIMEOUT)?;
+            database.connection.execute_batch(&format!(
+                "PRAGMA trusted_schema = OFF; PRAGMA temp_store = FILE; PRAGMA mmap_size = 0; PRAGMA cache_size = -{cache_kib};"
+            ))?;
+            // The first read finds out whether the file is a database at all.
+            database.connection.query_row("PRAGMA schema_version", [], |_| Ok(()))
+        };
+        setup().map_err(|e| database_error(path, e))?;
+        Ok(database)
+    }
+
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The version of SQLite that is built in.
+    pub fn sqlite_version() -> String {
+        rusqlite::version().to_owned()
+    }
+
+    fn fail(&self, error: rusqlite::Error) -> Error {
+        database_error(&self.path, error)
+    }
+
+    /// Settings for writing: a rollback journal that is truncated, not deleted, at each commit, and FULL synchronisation, so
+    /// that a committed batch survives a power cut. A database in WAL mode stays in it.
+    ///
+    /// An append journals next to nothing, so the promise costs two more syncs per batch and no bandwidth.
+    pub fn prepare_for_load(&self) -> Result<(), Error> {
+        let run = || -> rusqlite::Result<()> {
+            let mode: String = self.connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+            if mode != "wal" {
+                self.connection
+                    .query_row("PRAGMA journal_mode = TRUNCATE", [], |_| Ok(()))?;
+            }
+            self.connection.execute_batch("PRAGMA synchronous = FULL")
+        };
+        run().map_err(|e| self.fail(e))
+    }
+
+    /// Begins a transaction that will write.
+    pub fn begin(&self) -> Result<(), Error> {
+        self.execute("BEGIN IMMEDIATE")
+    }
+
+    pub fn commit(&self) -> Result<(), Error> {
+        self.execute("COMMIT")
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), Error> {
+        self.connection.execute_batch(sql).map_err(|e| self.fail(e))
+    }
+
+    /// Closes the connection; what can still fail fails here. The truncated journal is removed.
+    pub fn close(self) -> Result<(), Error> {
+        let mode = "PRAGMA journal_mode";
+        let read_mode = || self.connection.query_row(mode, [], |row| row.get::<_, String>(0));
+        if read_mode().map_err(|e| self.fail(e))? == "truncate" {
+            let delete = format!("{mode} = DELETE");
+            self.connection
+                .query_row(&delete, [], |_| Ok(()))
+                .map_err(|e| self.fail(e))?;
+        }
+        let path = self.path;
+        self.connection.close().map_err(|(_, e)| database_error(&path, e))
+    }
+
+    /// Creates a table of `columns`; `row_id_column` becomes its INTEGER PRIMARY KEY.
+    pub fn create_table(&self, table: &str, columns: &[Column], row_id_column: Option<usize>) -> Result<(), Error> {
+        let column = |(index, column): (usize, &Column)| {
+            let key = if row_id_column == Some(index) {
+                " PRIMARY KEY"
+            } else {
+                ""
+            };
+            format!("{} {}{key}", quote(&column.name), column.column_type.sql())
+        };
+        let columns: Vec<String> = columns.iter().enumerate().map(column).collect();
+        self.execute(&format!("CREATE TABLE {}({})", quote(table), columns.join(", ")))
+    }
+
+    pub fn create_index(&self, name: &str, table: &str, columns: &[String], unique: bool) -> Result<(), Error> {
+        let unique = if unique { "UNIQUE " } else { "" };
+        self.execute(&format!(
+            "CREATE {unique}INDEX {} ON {}({})",
+            quote(name),
+            quote(table),
+            quote_all(columns)
+        ))
+    }
+
+    /// Whether there is an index on exactly these columns; `unique`: one that allows no duplicates.
+    pub fn has_index(&self, table: &str, columns: &[String], unique: bool) -> Result<bool, Error> {
+        let indexes = self.indexes(table).map_err(|e| self.fail(e))?;
+        Ok(indexes
+            .iter()
+            .any(|index| index.columns == columns && (index.unique || !unique) && !index.partial))
+    }
+
+    /// Names of everything in the schema.
+    pub fn index_names(&self) -> Result<Vec<String>, Error> {
+        let run = || -> rusqlite::Result<Vec<String>> {
+            let mut statement = self.connection.prepare("SELECT name FROM sqlite_schema")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        };
+        run().map_err(|e| self.fail(e))
+    }
+
+    pub fn drop_table(&self, table: &str) -> Result<(), Error> {
+        self.execute(&format!("DROP TABLE IF EXISTS {}", quote(table)))
+    }
+
+    pub fn delete_rows_above(&self, table: &str, row_id: i64) -> Result<(), Error> {
+        self.execute(&format!("DELETE FROM {} WHERE rowid > {row_id}", quote(table)))
+    }
+
+    /// The table's description, if it exists.
+    ///
+    /// # Errors
+    /// `Schema` for a view or a virtual table, which cannot be loaded into.
+    pub fn describe_table(&self, table: &str) -> Result<Option<TableInfo>, Error> {
+        let find =
+            "SELECT name, type, sql FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')";
+        let found = self
+            .connection
+            .query_row(find, [table], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
+            })
+            .optional()
+            .map_err(|e| self.fail(e))?;
+        let Some((name, kind, sql)): Option<(String, String, Option<String>)> = found else {
+            return Ok(None);
+        };
+        let is_virtual = sql.is_some_and(|sql| sql.trim_start().to_ascii_uppercase().starts_with("CREATE VIRTUAL"));
+        if kind == "view" || is_virtual {
+            let kind = if is_virtual { "virtual table" } else { "view" };
+            return Err(Error::schema(format!(
+                "\"{name}\" is a {kind}; choose another table with --table"
+            )));
+        }
+        self.describe(name).map(Some).map_err(|e| self.fail(e))
+    }
+
+    fn describe(&self, name: String) -> rusqlite::Result<TableInfo> {
+        let connection = &self.connection;
+        let mut columns = Vec::new();
+        let mut primary_key = Vec::new();
+        let mut declared = Vec::new();
+        let mut statement = connection.prepare(
+            "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1)",
+        )?;
+        let mut rows = statement.query([&name])?;
+        while let Some(row) = rows.next()? {
+            let declared_type: String = row.get::<_, Option<String>>(1)?.unwrap_or_default();
+            let key_place: i64 = row.get(4)?;
+            if key_place > 0 {
+                primary_key.push((key_place, columns.len()));
+            }
+            columns.push(TableColumn {
+                name: row.get(0)?,
+                column_type: affinity(&declared_type),
+                not_null: row.get(2)?,
+                has_default: row.get(3)?,
+                generated: row.get::<_, i64>(5)? > 1,
+            });
+            declared.push(declared_type);
+        }
+        primary_key.sort_unstable();
+        let primary_key: Vec<usize> = primary_key.into_iter().map(|(_, index)| index).collect();
+        let without_rowid: bool = connection.query_row(
+            "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
+            [&name],
+            |row| row.get(0),
+        )?;
+        let indexes = self.indexes(&name)?;
+        // An INTEGER PRIMARY KEY is the row id unless an index was made for it (as for `INTEGER PRIMARY KEY DESC`).
+        let row_id_column = match primary_key[..] {
+            [index] if !without_rowid && declared[index].eq_ignore_ascii_case("INTEGER") => {
+                Some(index).filter(|_| !indexes.iter().any(|index| index.is_primary_key))
+            }
+            _ => None,
+        };
+        let place = |column: &String| columns.iter().position(|other| other.name == *column);
+        let unique_keys = indexes
+            .iter()
+            .filter(|index| index.unique && !index.partial)
+            .filter_map(|index| index.columns.iter().map(place).collect::<Option<Vec<_>>>())
+            .map(|columns| UniqueKey { columns })
+            .collect();
+        let table = quote(&name);
+        let is_empty = connection
+            .query_row(&format!("SELECT 1 FROM {table} LIMIT 1"), [], |_| Ok(()))
+            .optional()?
+            .is_none();
+        let max_row_id = if without_rowid {
+            None
+        } else {
+            connection.query_row(&format!("SELECT max(rowid) FROM {table}"), [], |row| row.get(0))?
+        };
+        let has_triggers = connection.query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
+            [&name],
+            |row| row.get::<_, i64>(0).map(|count| count > 0),
+        )?;
+        Ok(TableInfo {
+            name,
+            columns,
+            row_id_column,
+            primary_key,
+            without_rowid,
+            unique_keys,
+            has_triggers,
+            is_empty,
+            max_row_id,
+        })
+    }
+
+    fn indexes(&self, table: &str) -> rusqlite::Result<Vec<IndexInfo>> {
+        let mut statement = self
+            .connection
+            .prepare("SELECT name, \"unique\", partial, origin = 'pk' FROM pragma_index_list(?1)")?;
+        let mut indexes = Vec::new();
+        let mut rows = statement.query([table])?;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            let mut columns = self
+                .connection
+                .prepare("SELECT name FROM pragma_index_info(?1) ORDER BY seqno")?;
+            let names = columns.query_map([&name], |row| row.get::<_, Option<String>>(0))?;
+            // An expression has no name and matches no column.
+            let columns = names
+                .map(|name| name.map(Option::unwrap_or_default))
+                .collect::<rusqlite::Result<_>>()?;
+            indexes.push(IndexInfo {
+                columns,
+                unique: row.get(1)?,
+                partial: row.get(2)?,
+                is_primary_key: row.get(3)?,
+            });
+        }
+        Ok(indexes)
+    }
+}
+
+struct IndexInfo {
+    columns: Vec<String>,
+    unique: bool,
+    partial: bool,
+    is_primary_key: bool,
+}
+
+/// What a column with this declared type does to values. Source: <https://sqlite.org/datatype3.html> §3.1.
+fn affinity(declared: &str) -> ColumnType {
+    let declared = declared.to_ascii_uppercase();
+    let has = |word: &str| declared.contains(word);
+    if has("INT") {
+        ColumnType::Integer
+    } else if has("CHAR") || has("CLOB") || has("TEXT") {
+        ColumnType::Text
+    } else if !has("BLOB") && (has("REAL") || has("FLOA") || has("DOUB")) {
+        ColumnType::Real
+    } else {
+        ColumnType::Any
+    }
+}
+
+/// Turns an error of SQLite into one that says what to do.
+pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
+    let message = error.to_string();
+    let code = error.sqlite_error_code();
+    let kind = match code {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::DatabaseBusy {
+            path: path.to_owned(),
+            message,
+        },
+        Some(ErrorCode::NotADatabase) => {
+            let message = format!(
+                "{} is not a SQLite database; choose another name for the database",
+                path.display()
+            );
+            ErrorKind::Schema { message }
+        }
+        Some(ErrorCode::CannotOpen) => {
+            let message =
+                "it cannot be opened or created; check that its folder exists and can be written to".to_owned();
+            ErrorKind::OutputCreate {
+                path: path.to_owned(),
+                message,
+            }
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            let message =
+                "it, or its folder, cannot be written to; change the permissions or choose another place".to_owned();
+            ErrorKind::OutputCreate {
+                path: path.to_owned(),
+                message,
+            }
+        }
+        Some(ErrorCode::DiskFull) => ErrorKind::Io {
+            action: "writing",
+            path: path.to_owned(),
+            source: std::io::Error::new(std::io::ErrorKind::StorageFull, "the disk is full"),
+        },
+        _ => ErrorKind::Database {
+            path: path.to_owned(),
+            message,
+            source: Some(Box::new(error)),
+        },
+    };
+    Error::new(kind)
+}

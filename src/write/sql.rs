@@ -1,1 +1,341 @@
-//! (to be written)
+//! The SQL path: one prepared INSERT, bound from SQLite records.
+//!
+//! Comes in: a row id and a record. Goes out: what the table's own constraints say of it. A row that they refuse fails alone: its
+//! statement is undone, the transaction goes on.
+//!
+//! The statement is driven through SQLite's C interface: text is bound where it lies, without a copy, which rusqlite's safe interface
+//! cannot allow.
+
+use std::ffi::{CStr, c_int};
+use std::ptr;
+
+use rusqlite::{Connection, ffi};
+
+use crate::error::{Error, ErrorKind};
+use crate::schema::Column;
+use crate::schema::identifier::quote;
+use crate::write::RowOutcome;
+use crate::write::database::{Database, database_error};
+
+/// Inserts rows into one table.
+#[derive(Debug)]
+pub struct SqlWriter<'d> {
+    database: &'d Database,
+    insert: Statement<'d>,
+    /// Finds the row that has a row's key.
+    find: Option<Statement<'d>>,
+    /// Indices of the key's columns.
+    key_columns: Vec<usize>,
+    /// Index of the column that is the row id, if the load fills it.
+    row_id_column: Option<usize>,
+    /// The row id is bound before the columns.
+    binds_row_id: bool,
+    /// Values of the row at hand; reused.
+    values: Vec<Value>,
+}
+
+/// A value of a record: where its bytes lie.
+#[derive(Debug, Clone, Copy)]
+enum Value {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text { start: usize, bytes: usize },
+}
+
+impl<'d> SqlWriter<'d> {
+    /// A writer for `columns` of `table`, of which `row_id_column` is the INTEGER PRIMARY KEY and `key_columns` are the key.
+    ///
+    /// # Errors
+    /// `Database` when the statements cannot be prepared.
+    pub fn new(
+        database: &'d Database,
+        table: &str,
+        columns: &[Column],
+        row_id_column: Option<usize>,
+        key_columns: &[usize],
+    ) -> Result<Self, Error> {
+        let info = database
+            .describe_table(table)?
+            .ok_or_else(|| Error::internal("the table to load is gone"))?;
+        let binds_row_id = !info.without_rowid && row_id_column.is_none();
+        let taken = |alias: &&str| {
+            info.columns
+                .iter()
+                .any(|column| column.name.eq_ignore_ascii_case(alias))
+        };
+        let alias = ["rowid", "_rowid_", "oid"].into_iter().find(|alias| !taken(alias));
+        let mut names: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
+        if binds_row_id {
+            let alias =
+                alias.ok_or_else(|| Error::schema("the table has columns named rowid, _rowid_ and oid; rename one"))?;
+            names.insert(0, alias.to_owned());
+        }
+        let marks = vec!["?"; names.len()].join(",");
+        let table = quote(&info.name);
+        let insert = Statement::new(
+            database,
+            &format!("INSERT INTO {table}({}) VALUES ({marks})", names.join(",")),
+        )?;
+        let find = if key_columns.is_empty() {
+            None
+        } else {
+            let tests: Vec<String> = key_columns
+                .iter()
+                .map(|&index| format!("{} = ?", quote(&columns[index].name)))
+                .collect();
+            let row_id = if info.without_rowid { "0" } else { alias.unwrap_or("0") };
+            Some(Statement::new(
+                database,
+                &format!("SELECT {row_id} FROM {table} WHERE {}", tests.join(" AND ")),
+            )?)
+        };
+        Ok(SqlWriter {
+            database,
+            insert,
+            find,
+            key_columns: key_columns.to_vec(),
+            row_id_column,
+            binds_row_id,
+            values: Vec::with_capacity(columns.len()),
+        })
+    }
+
+    pub fn connection(&self) -> &'d Connection {
+        self.database.connection()
+    }
+
+    pub fn begin(&self) -> Result<(), Error> {
+        self.database.begin()
+    }
+
+    pub fn commit(&self) -> Result<(), Error> {
+        self.database.commit()
+    }
+
+    /// Inserts one row given as a SQLite record. `row_id` is `None` only for a table without row ids.
+    ///
+    /// # Errors
+    /// Anything but a violated constraint: `DatabaseBusy`, `Database`, `Io` when the disk is full.
+    pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        decode(record, &mut self.values).ok_or_else(|| Error::internal("a malformed record reached the database"))?;
+        if let (Some(index), Some(row_id)) = (self.row_id_column, row_id) {
+            self.values[index] = Value::Integer(row_id);
+        }
+        let mut parameter = 1;
+        if self.binds_row_id {
+            self.insert
+                .bind(parameter, row_id.map_or(Value::Null, Value::Integer), record);
+            parameter += 1;
+        }
+        for (index, &value) in self.values.iter().enumerate() {
+            self.insert.bind(parameter + index as c_int, value, record);
+        }
+        match self.insert.step() {
+            Ok(_) => Ok(RowOutcome::Inserted),
+            Err(failure) if failure.code & 0xFF == ffi::SQLITE_CONSTRAINT => self.refused(failure, row_id, record),
+            Err(failure) => Err(self.error(failure)),
+        }
+    }
+
+    /// A violated constraint: the key's, or another.
+    fn refused(&mut self, failure: Failure, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        if self.connection().is_autocommit() {
+            let message = format!("a trigger rolled the whole batch back: {}", failure.message);
+            let path = self.database.path().to_owned();
+            return Err(Error::new(ErrorKind::Database {
+                path,
+                message,
+                source: None,
+            }));
+        }
+        let unique = [
+            ffi::SQLITE_CONSTRAINT_UNIQUE,
+            ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+            ffi::SQLITE_CONSTRAINT_ROWID,
+        ];
+        if unique.contains(&failure.code) {
+            if let Some(find) = &mut self.find {
+                for (place, &index) in self.key_columns.iter().enumerate() {
+                    find.bind(place as c_int + 1, self.values[index], record);
+                }
+                if let Some(found) = find
+                    .step()
+                    .map_err(|failure| database_failure(self.database, failure))?
+                {
+                    return Ok(RowOutcome::Duplicate { row_id: found });
+                }
+            } else if let (Some(_), Some(row_id), true) = (
+                self.row_id_column,
+                row_id,
+                failure.code != ffi::SQLITE_CONSTRAINT_UNIQUE,
+            ) {
+                return Ok(RowOutcome::Duplicate { row_id });
+            }
+        }
+        Ok(RowOutcome::Refused {
+            message: failure.message.into_boxed_str(),
+        })
+    }
+
+    fn error(&self, failure: Failure) -> Error {
+        database_failure(self.database, failure)
+    }
+}
+
+fn database_failure(database: &Database, failure: Failure) -> Error {
+    database_error(
+        database.path(),
+        rusqlite::Error::SqliteFailure(ffi::Error::new(failure.code), Some(failure.message)),
+    )
+}
+
+/// Reads a record's values. `None` when it is not one that validation makes. Source: SQLite file format §2.1.
+fn decode(record: &[u8], values: &mut Vec<Value>) -> Option<()> {
+    values.clear();
+    let (header_bytes, mut at) = varint(record, 0)?;
+    let header_bytes = usize::try_from(header_bytes).ok()?;
+    let mut body = header_bytes;
+    while at < header_bytes {
+        let (serial_type, next) = varint(record, at)?;
+        at = next;
+        let integer = |bytes: usize| -> Option<i64> {
+            let field = record.get(body..body + bytes)?;
+            let mut word = if field.first()? & 0x80 != 0 { [0xFF; 8] } else { [0; 8] };
+            word[8 - bytes..].copy_from_slice(field);
+            Some(i64::from_be_bytes(word))
+        };
+        let (value, bytes) = match serial_type {
+            0 => (Value::Null, 0),
+            1..=4 => (Value::Integer(integer(serial_type as usize)?), serial_type as usize),
+            5 => (Value::Integer(integer(6)?), 6),
+            6 => (Value::Integer(integer(8)?), 8),
+            7 => (Value::Real(f64::from_bits(integer(8)? as u64)), 8),
+            8 | 9 => (Value::Integer(serial_type as i64 - 8), 0),
+            _ if serial_type % 2 == 1 && serial_type >= 13 => {
+                let bytes = usize::try_from((serial_type - 13) / 2).ok()?;
+                record.get(body..body + bytes)?;
+                (Value::Text { start: body, bytes }, bytes)
+            }
+            _ => return None,
+        };
+        values.push(value);
+        body += bytes;
+    }
+    Some(())
+}
+
+/// A varint at `at` and where it ends; up to eight bytes, which is more than validation ever writes.
+fn varint(record: &[u8], mut at: usize) -> Option<(u64, usize)> {
+    let mut value = 0;
+    for _ in 0..8 {
+        let byte = *record.get(at)?;
+        at += 1;
+        value = value << 7 | u64::from(byte & 0x7F);
+        if byte < 0x80 {
+            return Some((value, at));
+        }
+    }
+    None
+}
+
+/// What SQLite said when a statement failed.
+#[derive(Debug)]
+struct Failure {
+    /// Extended result code.
+    code: c_int,
+    message: String,
+}
+
+/// A prepared statement.
+#[derive(Debug)]
+struct Statement<'d> {
+    handle: *mut ffi::sqlite3_stmt,
+    connection: &'d Connection,
+}
+
+impl<'d> Statement<'d> {
+    fn new(database: &'d Database, sql: &str) -> Result<Self, Error> {
+        let connection = database.connection();
+        let length = c_int::try_from(sql.len()).map_err(|_| Error::schema("the table has too many columns"))?;
+        let mut handle = ptr::null_mut();
+        // SAFETY: the connection is open as long as `database`, which outlives `Self` by 'd; `sql` holds `length` bytes; SQLite writes
+        // a statement or null to `handle`.
+        let code = unsafe {
+            let flags = ffi::SQLITE_PREPARE_PERSISTENT as u32;
+            ffi::sqlite3_prepare_v3(
+                connection.handle(),
+                sql.as_ptr().cast(),
+                length,
+                flags,
+                &mut handle,
+                ptr::null_mut(),
+            )
+        };
+        let statement = Statement { handle, connection };
+        if code != ffi::SQLITE_OK || handle.is_null() {
+            return Err(database_failure(database, statement.failure(code)));
+        }
+        Ok(statement)
+    }
+
+    /// Binds a value; text stays where it lies in `record` until the next [`step`](Self::step) returns.
+    fn bind(&mut self, parameter: c_int, value: Value, record: &[u8]) {
+        // SAFETY: `handle` is a statement that is not running (`step` always resets it). The text lies within `record` (`decode`
+        // checked it) and SQLite reads it only during the step that the caller makes next, while `record` is still borrowed
+        // by it; `step` clears the bindings' use by resetting. A failing bind (no such parameter) leaves NULL, which the caller's
+        // column list rules out.
+        unsafe {
+            match value {
+                Value::Null => ffi::sqlite3_bind_null(self.handle, parameter),
+                Value::Integer(value) => ffi::sqlite3_bind_int64(self.handle, parameter, value),
+                Value::Real(value) => ffi::sqlite3_bind_double(self.handle, parameter, value),
+                Value::Text { start, bytes } => ffi::sqlite3_bind_text64(
+                    self.handle,
+                    parameter,
+                    record.as_ptr().add(start).cast(),
+                    bytes as u64,
+                    ffi::SQLITE_STATIC(),
+                    ffi::SQLITE_UTF8 as u8,
+                ),
+            }
+        };
+    }
+
+    /// Runs the statement once and makes it ready for the next run: the first column of the first row, if there is one.
+    fn step(&mut self) -> Result<Option<i64>, Failure> {
+        // SAFETY: `handle` is a prepared statement; the column is read only while a row is there.
+        unsafe {
+            let code = ffi::sqlite3_step(self.handle);
+            let result = match code {
+                ffi::SQLITE_ROW => Ok(Some(ffi::sqlite3_column_int64(self.handle, 0))),
+                ffi::SQLITE_DONE => Ok(None),
+                _ => Err(self.failure(code)),
+            };
+            ffi::sqlite3_reset(self.handle);
+            result
+        }
+    }
+
+    fn failure(&self, code: c_int) -> Failure {
+        // SAFETY: the connection is open; the message is a NUL-terminated string that is valid until the next call on it.
+        unsafe {
+            let database = self.connection.handle();
+            let extended = ffi::sqlite3_extended_errcode(database);
+            let message = CStr::from_ptr(ffi::sqlite3_errmsg(database))
+                .to_string_lossy()
+                .into_owned();
+            Failure {
+                code: if extended & 0xFF == code & 0xFF { extended } else { code },
+                message,
+            }
+        }
+    }
+}
+
+impl Drop for Statement<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `handle` came from sqlite3_prepare_v3 (null is allowed) and is not used again; the connection is still open.
+        unsafe { ffi::sqlite3_finalize(self.handle) };
+    }
+}
