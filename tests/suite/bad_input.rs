@@ -392,3 +392,13 @@ fn inputs_and_database_in_the_wrong_order() {
     );
     assert_eq!(fs::read_to_string(folder.path().join("in.csv")).unwrap(), "a,b\n1,x\n");
 }
+
+#[test]
+fn an_input_without_header_in_which_no_record_is_well_formed() {
+    refused(
+        input(b"\"a\n\"b\n"),
+        &["in.csv", "out.db", "--no-header"],
+        65,
+        &["well-formed", "--quote"],
+    );
+}

@@ -33,19 +33,41 @@ pub fn dump(path: &Path, table: &str) -> Dump {
     if schema.is_empty() {
         return Dump::default();
     }
-    let without_rowid = schema[0].to_uppercase().contains("WITHOUT ROWID");
     let name = table.replace('"', "\"\"");
-    let columns = if without_rowid { "NULL, *" } else { "rowid, *" };
-    let order = if without_rowid { "" } else { "ORDER BY rowid" };
     let mut rows = connection
-        .prepare(&format!("SELECT {columns} FROM \"{name}\" NOT INDEXED {order}"))
+        .prepare(&format!("SELECT * FROM \"{name}\" NOT INDEXED"))
         .unwrap();
-    let width = rows.column_count();
-    let rows = rows.query_map([], |row| {
-        let values: Vec<String> = (1..width).map(|index| literal(row.get_ref(index).unwrap())).collect();
-        Ok(format!("{}: {}", literal(row.get_ref(0).unwrap()), values.join(", ")))
+    let names: Vec<String> = rows.column_names().into_iter().map(str::to_lowercase).collect();
+    let mut values: Vec<String> = rows
+        .query_map([], |row| {
+            let values: Vec<String> = (0..names.len())
+                .map(|index| literal(row.get_ref(index).unwrap()))
+                .collect();
+            Ok(values.join(", "))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    // Row ids in a query of their own: with 2,000 columns a result row has no room for one more.
+    let row_id = ["rowid", "_rowid_", "oid"]
+        .into_iter()
+        .find(|alias| !names.iter().any(|name| name == alias));
+    let row_ids: Option<Vec<i64>> = row_id.and_then(|row_id| {
+        let ids = connection
+            .prepare(&format!("SELECT {row_id} FROM \"{name}\" NOT INDEXED"))
+            .ok();
+        ids.map(|mut ids| {
+            ids.query_map([], |row| row.get(0))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect()
+        })
     });
-    let rows = rows.unwrap().map(Result::unwrap).collect();
+    for (index, values) in values.iter_mut().enumerate() {
+        let row_id = row_ids.as_ref().map_or("NULL".to_owned(), |ids| ids[index].to_string());
+        *values = format!("{row_id}: {values}");
+    }
+    let rows = values;
     Dump { schema, rows }
 }
 

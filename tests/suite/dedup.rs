@@ -295,7 +295,7 @@ fn keys_that_the_table_holds_already_count() {
         let run = case.once();
         let first: Vec<_> = run.rejects().iter().map(|reject| reject.first_record).collect();
         assert_eq!(first[..2], [None, None], "{columns}");
-        assert!(run.rejects()[0].message.contains("before this load"), "{columns}");
+        assert!(run.rejects()[0].message.contains("in the table"), "{columns}");
     }
 }
 

@@ -203,3 +203,13 @@ fn a_database_in_wal_mode_or_utf16_is_loaded_too() {
         assert_eq!(texts, ["x", "é"], "{pragma}");
     }
 }
+
+#[test]
+fn a_column_named_rowid_is_a_column_like_any_other() {
+    Case::csv("rowid,v\nx,1\ny,2\nx,3\n")
+        .args(["--key", "rowid"])
+        .existing("CREATE TABLE t (rowid TEXT, v INTEGER); INSERT INTO t VALUES ('y', 0)")
+        .expect_rows(["1: 'y', 0", "2: 'x', 1"])
+        .expect_rejects([(3, "duplicate_key"), (4, "duplicate_key")])
+        .check();
+}

@@ -119,7 +119,15 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
             at = record.next;
             continue;
         }
-        let width = record.content.ok()?.len();
+        let width = match record.content {
+            Ok(fields) => fields.len(),
+            Err(_) if rules.header => return None,
+            // Without a header the first record whose fields can be counted says how many columns there are.
+            Err(_) => {
+                at = record.next;
+                continue;
+            }
+        };
         if rules.header {
             at = record.next;
         } else {

@@ -11,7 +11,7 @@ use super::database;
 use super::harness::{read_rejects, run_in};
 use super::process::{Ended, Feed, Running, rowmill, wait_until};
 
-const ARGS: [&str; 12] = [
+const ARGS: [&str; 10] = [
     "load",
     "in.csv",
     "out.db",
@@ -19,8 +19,6 @@ const ARGS: [&str; 12] = [
     "t",
     "--key",
     "id",
-    "--batch-rows",
-    "2000",
     "--report",
     "report.json",
     "--threads=2",
@@ -81,7 +79,7 @@ fn a_stream_that_is_slow_is_stopped_between_its_bytes() {
                 std::thread::sleep(Duration::from_millis(5));
             }
         });
-        let running = start(folder.path(), &[]);
+        let running = start(folder.path(), &["--batch-rows", "2000"]);
         wait_until("rows are in the database", || {
             size_of(&folder.path().join("out.db")) > 1 << 20
         });
@@ -109,7 +107,7 @@ fn a_stream_that_has_given_little_is_stopped_too() {
             left = fifo.write_all(b"2,y\n").and_then(|()| fifo.flush());
         }
     });
-    let running = start(folder.path(), &[]);
+    let running = start(folder.path(), &["--batch-rows", "2000"]);
     std::thread::sleep(Duration::from_millis(500));
     running.signal(libc::SIGTERM);
     let asked = Instant::now();
@@ -183,7 +181,7 @@ fn a_load_is_stopped_in_the_middle_of_a_file_and_the_same_command_finishes_it() 
     for (text_keys, path) in [(true, "auto"), (false, "auto"), (true, "sql")] {
         let folder = tempfile::tempdir().unwrap();
         let content = large_input(folder.path(), text_keys);
-        let more = ["--write-path", path];
+        let more = ["--write-path", path, "--batch-rows", "2000"];
         let running = start(folder.path(), &more);
         wait_until("rows are in the database", || {
             size_of(&folder.path().join("out.db")) > 1 << 20
@@ -200,10 +198,16 @@ fn a_load_is_stopped_in_the_middle_of_a_file_and_the_same_command_finishes_it() 
 
 #[test]
 fn a_load_that_was_killed_is_finished_by_the_same_command() {
-    for (text_keys, path, bytes) in [(true, "auto", 1), (false, "auto", 3 << 20), (true, "sql", 2 << 20)] {
+    // The second was killed before its first batch was committed.
+    for (text_keys, path, batch_rows, bytes) in [
+        (true, "auto", "2000", 2 << 20),
+        (true, "auto", "1000000", 1),
+        (false, "auto", "2000", 3 << 20),
+        (true, "sql", "2000", 1),
+    ] {
         let folder = tempfile::tempdir().unwrap();
         let content = large_input(folder.path(), text_keys);
-        let more = ["--write-path", path];
+        let more = ["--write-path", path, "--batch-rows", batch_rows];
         for kill in 1..=2 {
             let running = start(folder.path(), &more);
             wait_until("the database grows", || {
@@ -222,7 +226,7 @@ fn a_load_that_was_killed_is_finished_by_the_same_command() {
 fn a_second_signal_exits_at_once() {
     let folder = tempfile::tempdir().unwrap();
     large_input(folder.path(), true);
-    let running = start(folder.path(), &["--write-path", "sql"]);
+    let running = start(folder.path(), &["--write-path", "sql", "--batch-rows", "2000"]);
     let database_path = folder.path().join("out.db");
     wait_until("rows are in the database", || size_of(&database_path) > 1 << 20);
     // A reader that stays keeps the load from committing: after the first signal it waits for the lock.

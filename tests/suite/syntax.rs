@@ -321,3 +321,13 @@ fn a_record_and_its_reject_may_be_larger_than_windows_and_chunks() {
     .expect_rejects([(3004, "too_many_columns"), (3005, "too_many_columns")])
     .check();
 }
+
+#[test]
+fn without_a_header_a_bad_first_record_costs_itself_alone() {
+    Case::csv("1,\"x\"y\n2,z\n3\n")
+        .args(["--no-header"])
+        .expect_types([("column_1", "integer"), ("column_2", "text")])
+        .expect_rows(["2: 2, 'z'"])
+        .expect_rejects([(1, "invalid_quote"), (3, "missing_columns")])
+        .check();
+}

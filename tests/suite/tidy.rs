@@ -22,11 +22,13 @@ const ROOMS: [(&str, &[&str]); 8] = [
     ("simdutf8", &["validate.rs", "validate/", "head.rs"]),
 ];
 
-/// The library's rooms, lowest layer first: a room may use those of its own layer and below.
+/// The library's rooms, lowest layer first: a room may use those of its own layer and below. A room within a room is named
+/// where its layer is another one.
 const LAYERS: [&[&str]; 5] = [
     &["position", "error", "escape"],
     &["options", "schema", "observer", "rows", "reject", "report"],
     &[
+        "schema/infer",
         "memory",
         "window",
         "head",
@@ -121,7 +123,12 @@ fn imports_point_one_way() {
         if name == "lib.rs" || name.starts_with("bin/") {
             continue;
         }
-        let room = name.split('/').next().unwrap().trim_end_matches(".rs");
+        let path = name.trim_end_matches(".rs");
+        let room = if layer_of(path).is_some() {
+            path
+        } else {
+            path.split('/').next().unwrap()
+        };
         if BINARY.contains(&name.as_str()) {
             continue;
         }
