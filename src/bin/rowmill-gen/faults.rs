@@ -56,7 +56,7 @@ impl Damage {
     /// Rewrites `record`, a plain one without its line end.
     ///
     /// The stray quote costs one line only if the next quote of the file, on a later line, is followed by text or never
-    /// comes. Every field of every shape starts with a letter or digit, or is empty, so it is (`""` does not end a field).
+    /// comes. That quote opens a field, and every quoted field of every shape starts with a letter or digit.
     pub fn apply(self, record: &[u8], layout: &Layout) -> Vec<u8> {
         let mut fields: Vec<Vec<u8>> = record.split(|&byte| byte == b',').map(<[u8]>::to_vec).collect();
         let whole = |text: &[u8]| {
@@ -95,8 +95,8 @@ pub enum Class {
     Duplicate,
 }
 
-/// Places `bad` malformed and `duplicates` duplicate records evenly among `rows`; the first record is good unless all are
-/// bad. Two nested schedules: which records are special, and which of the special ones are duplicates.
+/// Places `bad` malformed and `duplicates` duplicate records evenly among `rows`; the first record is good unless all
+/// are bad. Two nested schedules: which records are special, and which of the special ones are duplicates.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule {
     pub rows: u64,

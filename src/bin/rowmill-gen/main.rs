@@ -1,8 +1,9 @@
 //! Generates CSV files of any size from a seed, clean or dirty, and says exactly what loading them must give.
 //!
-//! Comes in: a shape, a number of records, shares of malformed and duplicate ones. Goes out: the file, and the counts that a
-//! load must report, as JSON. Never: a different byte for the same arguments. The hard part: the counts are exact, not
-//! sampled, so faults are placed by an even schedule, and each costs exactly the one line it is on, whatever follows it.
+//! Comes in: a shape, a number of records, shares of malformed and duplicate ones. Goes out: the file, and the counts
+//! that a load must report, as JSON. Never: a different byte for the same arguments. The hard part: the counts are
+//! exact, not sampled, so faults are placed by an even schedule, and each costs exactly the one line it is on, whatever
+//! follows it.
 
 mod faults;
 mod random;

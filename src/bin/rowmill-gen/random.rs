@@ -1,6 +1,8 @@
 //! Numbers that look random and come out the same every time.
 
-/// A small, fast generator (splitmix64). Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
+/// A small, fast generator (splitmix64).
+///
+/// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
 pub struct Rng(u64);
 
 impl Rng {
@@ -16,7 +18,8 @@ impl Rng {
     }
 }
 
-/// A permutation of the numbers of `bits` bits: every step (add, xor with a right shift, multiply by an odd number) is one.
+/// A permutation of the numbers of `bits` bits, because every step (add, xor with a right shift, multiply by an odd
+/// number) is one.
 pub fn shuffle(ordinal: u64, bits: u32, seed: u64) -> u64 {
     let mask = (1 << bits) - 1;
     let mut mixed = ordinal.wrapping_add(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)) & mask;

@@ -7,7 +7,7 @@ use crate::text::{Text, Word, words};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Shape {
-    /// 8 columns, about 118 bytes a row, ids ascending from 1
+    /// 8 columns, about 113 bytes a row, ids ascending from 1
     People,
     /// The same with unique 63-bit ids in random order
     PeopleRandom,
@@ -109,8 +109,8 @@ impl Shape {
         }
     }
 
-    /// Appends one good record and returns the value of its sum column. A `plain` one has no quotes, commas or line breaks
-    /// other than the quotes around fields.
+    /// Appends one good record and returns the value of its sum column. A `plain` one has no quotes, commas or line
+    /// breaks other than the quotes around fields.
     #[inline]
     pub fn write_row(self, out: &mut Text, key: Key, rng: &mut Rng, plain: bool) -> u64 {
         match self {

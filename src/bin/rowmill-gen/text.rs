@@ -44,8 +44,8 @@ pub const BUFFER_BYTES: usize = 256 << 10;
 /// More than the longest record with what the fixed-size copies write past its end.
 const SLACK_BYTES: usize = 16 << 10;
 
-/// The output buffer. Appends copy blocks of fixed size and advance by the length meant, which is several times faster than
-/// copying just that.
+/// The output buffer. Appends copy blocks of fixed size and advance by the length meant, which is several times faster
+/// than copying just that.
 pub struct Text {
     pub bytes: Box<[u8]>,
     pub length: usize,
