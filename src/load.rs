@@ -219,7 +219,6 @@ fn table_name(options: &LoadOptions, first: &Path) -> String {
 #[derive(Default)]
 struct Seen {
     info: Option<TableInfo>,
-    obstacle: Option<String>,
     checkpoint: Option<Checkpoint>,
 }
 
@@ -277,7 +276,7 @@ impl Load<'_> {
             plan,
             identity,
             progress: None,
-            obstacle: seen.obstacle,
+            obstacle: None,
         })
     }
 
@@ -289,10 +288,6 @@ impl Load<'_> {
         }
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         let info = database.describe_table(table)?;
-        let obstacle = match &info {
-            Some(info) => direct::obstacle(database.connection(), &info.name),
-            None => None,
-        };
         if info.as_ref().is_some_and(|info| info.has_triggers) {
             self.observer.notice(&format!(
                 "table \"{table}\" has triggers; they run for every row loaded"
@@ -300,7 +295,6 @@ impl Load<'_> {
         }
         Ok(Seen {
             info,
-            obstacle,
             checkpoint: checkpoint::read(&database)?,
         })
     }
@@ -421,7 +415,7 @@ impl Load<'_> {
             _ if plan.dedup == DedupPlan::Database && !plan.key_columns.is_empty() => {
                 Some("the table's own unique index must be asked about each row".to_owned())
             }
-            _ => direct::obstacle(database.connection(), &plan.table),
+            _ => direct::obstacle(database, &plan.table, &plan.columns)?,
         };
         match obstacle {
             Some(reason) if self.options.write_path == WritePath::Direct => {
@@ -435,7 +429,10 @@ impl Load<'_> {
             None => {
                 report.write_path = "direct";
                 report.write_path_reason = "a new or empty plain table".to_owned();
-                Ok(Sink::Direct(Box::new(DirectWriter::open(database, &plan.table)?)))
+                Ok(Sink::Direct(Box::new(DirectWriter::open(
+                    self.database_path,
+                    &plan.table,
+                )?)))
             }
         }
     }
