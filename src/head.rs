@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::options::LoadOptions;
-use crate::parse::{Dialect, FaultKind, Records, parse};
+use crate::parse::{Dialect, FaultKind, RecordSpan, Records, parse};
 use crate::schema::identifier;
 use crate::window::{Input, Window};
 
@@ -71,26 +71,23 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     };
     let mut records = Records::default();
     let mut parse_bytes = HEADER_BYTES;
-    // The first record that is not a blank line.
+    // The first record that is not a blank line; without a header, the first from which the number of columns can be told.
+    let is_first = |record: &RecordSpan| (record.end > record.start || record.fault != 0) && (options.header || record.fault == 0);
     let (at, blank_lines) = loop {
         let bytes = &window.bytes()[bom_bytes..];
         let span = &bytes[..bytes.len().min(parse_bytes)];
         let at_end = window.at_end && span.len() == bytes.len();
         parse(span, at_end, &dialect, options.max_record_bytes, &mut records);
-        if let Some(at) = records
-            .records
-            .iter()
-            .position(|record| record.end > record.start || record.fault != 0)
-        {
+        if let Some(at) = records.records.iter().position(is_first) {
             break (at, at as u64);
         }
         if at_end {
-            let message = if input.length_bytes() == Some(0) {
-                "it is empty"
-            } else {
-                "it holds nothing but blank lines"
+            let message = match (bytes.is_empty(), records.faults.is_empty()) {
+                (true, _) => "it is empty: not even a header",
+                (_, true) => "it holds nothing but blank lines: not even a header",
+                _ => "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?",
             };
-            return Err(Error::unusable(&path, format!("{message}: not even a header")));
+            return Err(Error::unusable(&path, message));
         }
         if span.len() == bytes.len() {
             want_bytes *= 2;
@@ -108,19 +105,17 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     };
     if header.fault != 0 {
         let fault = records.faults[header.fault as usize - 1];
-        if options.header {
-            let what = match fault.kind {
-                FaultKind::UnterminatedQuote => "a quoted field that is not closed",
-                FaultKind::InvalidQuote => "text after a closing quote",
-                FaultKind::RecordTooLarge => "more bytes than --max-record-bytes allows: is it a CSV file?",
-            };
-            let message = format!(
-                "its header, line {}, has {what} (column {})",
-                blank_lines + 1,
-                fault.column
-            );
-            return Err(Error::unusable(&path, message));
-        }
+        let what = match fault.kind {
+            FaultKind::UnterminatedQuote => "a quoted field that is not closed",
+            FaultKind::InvalidQuote => "text after a closing quote",
+            FaultKind::RecordTooLarge => "more bytes than --max-record-bytes allows: is it a CSV file?",
+        };
+        let message = format!(
+            "its header, line {}, has {what} (column {})",
+            blank_lines + 1,
+            fault.column
+        );
+        return Err(Error::unusable(&path, message));
     }
     let header_bytes = &bytes[header.start as usize..header.end as usize];
     if memchr::memchr(0, header_bytes).is_some() {

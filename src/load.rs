@@ -6,8 +6,6 @@ mod rows;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
 use self::rows::RowsEnd;
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
@@ -16,7 +14,7 @@ use crate::head::{Head, read_head};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Observer, Phase};
 use crate::options::{LoadOptions, WritePath};
-use crate::pipeline::ScanSettings;
+use crate::pipeline::{ScanSettings, WorkerPool, worker_pool};
 use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, RejectCode, SuspectSpool, check_outputs, finish_interrupted_merge};
 use crate::report::{ColumnReport, InputReport, LoadReport, MemorySplit};
@@ -91,7 +89,7 @@ fn run(
         database_path,
         options,
         observer,
-        pool: thread_pool(options)?,
+        pool: worker_pool(options.threads)?,
     };
     report.threads = load.pool.current_num_threads();
 
@@ -198,14 +196,6 @@ impl<'a> Sources<'a> {
     }
 }
 
-fn thread_pool(options: &LoadOptions) -> Result<ThreadPool, Error> {
-    ThreadPoolBuilder::new()
-        .num_threads(options.threads)
-        .thread_name(|index| format!("rowmill-{index}"))
-        .build()
-        .map_err(|e| Error::usage(format!("cannot start the worker threads: {e}; try a smaller --threads")))
-}
-
 /// `--table`, or the stem of the first input's name.
 fn table_name(options: &LoadOptions, first: &Path) -> String {
     let stem = || match first.file_stem() {
@@ -227,7 +217,7 @@ struct Load<'a> {
     database_path: &'a Path,
     options: &'a LoadOptions,
     observer: &'a dyn Observer,
-    pool: ThreadPool,
+    pool: WorkerPool,
 }
 
 impl Load<'_> {
@@ -374,15 +364,16 @@ impl Load<'_> {
     fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<(DeadLetters, SuspectSpool), Error> {
         let errors = &self.options.errors;
         match &start.progress {
-            None => Ok((DeadLetters::create(errors, paths)?, SuspectSpool::beside(errors))),
             Some(progress) if progress.settled => {
                 finish_interrupted_merge(errors)?;
                 Ok((DeadLetters::append_to(errors, paths)?, SuspectSpool::beside(errors)))
             }
-            Some(progress) => Ok((
+            Some(progress) if progress.counts.records > 0 => Ok((
                 DeadLetters::reopen(errors, paths, progress.errors_bytes, progress.errors_hash)?,
                 SuspectSpool::reopen(errors, progress.counts.suspects, progress.suspects_bytes)?,
             )),
+            // A new load, or one that ended before its first commit: nothing committed relies on what it left.
+            _ => Ok((DeadLetters::create(errors, paths)?, SuspectSpool::beside(errors))),
         }
     }
 

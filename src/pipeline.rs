@@ -17,7 +17,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use rayon::{Scope, ThreadPool};
+pub use rayon::ThreadPool as WorkerPool;
+use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use crate::chunk;
 use crate::error::Error;
@@ -31,6 +32,18 @@ const MAX_SLOTS: usize = 4096;
 const FIRST_EXPANSION: u64 = 16;
 /// Unit in which the expansion is kept as an integer.
 const EXPANSION_UNIT: u64 = 256;
+
+/// The threads that parse and validate; 0: one per core.
+///
+/// # Errors
+/// `Usage` when the system refuses so many.
+pub fn worker_pool(threads: usize) -> Result<WorkerPool, Error> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("rowmill-{index}"))
+        .build()
+        .map_err(|e| Error::usage(format!("cannot start the worker threads: {e}; try a smaller --threads")))
+}
 
 /// What is done to each chunk, in parallel.
 pub trait Work: Sync {

@@ -112,6 +112,8 @@ pub enum FirstRecord {
     Record { file_index: u32, record: u64 },
     /// A row that the table had before this load.
     Existing,
+    /// A row of the table: from before this load or from this load, the table does not tell.
+    Unknown,
 }
 
 /// A reject found while a chunk was validated. Ranges are relative to the chunk.

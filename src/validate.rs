@@ -147,8 +147,10 @@ impl Rows<'_> {
                     limit_bytes: self.plan.max_record_bytes,
                 },
             };
+            // What is too large is the record; which field was met first depends on how much of it was looked at.
+            let column = if fault.kind == FaultKind::RecordTooLarge { 0 } else { fault.column };
             return Err(Reject {
-                column: fault.column,
+                column,
                 ..whole(reason)
             });
         }

@@ -83,6 +83,9 @@ impl fmt::Display for Message<'_> {
             RejectReason::DuplicateKey { first: FirstRecord::Existing } => {
                 f.write_str("the key was in the table before this load")
             }
+            RejectReason::DuplicateKey { first: FirstRecord::Unknown } => {
+                f.write_str("the key is in the table already")
+            }
             RejectReason::DuplicateKey { first: FirstRecord::Record { record, .. } } => {
                 write!(f, "the key came first in record {record}")?;
                 match self.first_file {

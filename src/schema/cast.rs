@@ -98,6 +98,10 @@ pub fn real(text: &[u8]) -> Result<f64, CastError> {
 /// As [`real`], and `Range` when digits would be lost.
 pub fn lossless_real(text: &[u8]) -> Result<f64, CastError> {
     let decimal = decimal(text)?;
+    if decimal.value == 0.0 && text.starts_with(b"-") {
+        // SQLite keeps no minus zero.
+        return Err(CastError::Range);
+    }
     if decimal.significant_digits <= LOSSLESS_DIGITS {
         return Ok(decimal.value);
     }
@@ -335,6 +339,8 @@ mod tests {
             "3.14159265358979323846",
             "0.1000000000000000055511151231257827",
             "9007199254740993.0",
+            "-0",
+            "-0.00",
         ] {
             assert_eq!(lossless_real(text.as_bytes()), Err(CastError::Range), "{text}");
         }

@@ -342,7 +342,7 @@ impl<'d> BatchWriter<'d> {
             RowOutcome::Duplicate { row_id } => {
                 let first = match self.settings.row_ids {
                     RowIds::Ordinal { base } => self.settings.origins.first_record(base, row_id),
-                    RowIds::Key | RowIds::None => FirstRecord::Existing,
+                    RowIds::Key | RowIds::None => FirstRecord::Unknown,
                 };
                 RejectReason::DuplicateKey { first }
             }

@@ -195,8 +195,12 @@ impl Database {
         self.execute(&format!("DROP TABLE IF EXISTS {}", quote(table)))
     }
 
+    /// Deletes the rows of `table` whose row id is above `row_id`.
     pub fn delete_rows_above(&self, table: &str, row_id: i64) -> Result<(), Error> {
-        self.execute(&format!("DELETE FROM {} WHERE rowid > {row_id}", quote(table)))
+        let info = self.describe_table(table)?;
+        let alias = info.as_ref().and_then(|info| row_id_alias(&info.columns));
+        let alias = alias.ok_or_else(|| Error::internal("a table without row ids was loaded by row id"))?;
+        self.execute(&format!("DELETE FROM {} WHERE {alias} > {row_id}", quote(table)))
     }
 
     /// The table's description, if it exists.
@@ -277,10 +281,11 @@ impl Database {
             .query_row(&format!("SELECT 1 FROM {table} LIMIT 1"), [], |_| Ok(()))
             .optional()?
             .is_none();
-        let max_row_id = if without_rowid {
-            None
-        } else {
-            connection.query_row(&format!("SELECT max(rowid) FROM {table}"), [], |row| row.get(0))?
+        let max_row_id = match row_id_alias(&columns) {
+            Some(alias) if !without_rowid => {
+                connection.query_row(&format!("SELECT max({alias}) FROM {table}"), [], |row| row.get(0))?
+            }
+            _ => None,
         };
         let has_triggers = connection.query_row(
             "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
@@ -325,6 +330,12 @@ impl Database {
         }
         Ok(indexes)
     }
+}
+
+/// The name under which a table's row id can be reached: one that is not the name of a column.
+pub fn row_id_alias(columns: &[TableColumn]) -> Option<&'static str> {
+    let taken = |alias: &&str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(alias));
+    ["rowid", "_rowid_", "oid"].into_iter().find(|alias| !taken(alias))
 }
 
 struct IndexInfo {

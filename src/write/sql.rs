@@ -15,23 +15,29 @@ use crate::error::{Error, ErrorKind};
 use crate::schema::Column;
 use crate::schema::identifier::quote;
 use crate::write::RowOutcome;
-use crate::write::database::{Database, database_error};
+use crate::write::database::{Database, database_error, row_id_alias};
 
 /// Inserts rows into one table.
 #[derive(Debug)]
 pub struct SqlWriter<'d> {
     database: &'d Database,
     insert: Statement<'d>,
-    /// Finds the row that has a row's key.
-    find: Option<Statement<'d>>,
-    /// Indices of the key's columns.
-    key_columns: Vec<usize>,
+    /// The load's key first, then the table's own.
+    keys: Vec<KeySearch<'d>>,
     /// Index of the column that is the row id, if the load fills it.
     row_id_column: Option<usize>,
     /// The row id is bound before the columns.
     binds_row_id: bool,
     /// Values of the row at hand; reused.
     values: Vec<Value>,
+}
+
+/// Finds the row that has a row's key.
+#[derive(Debug)]
+struct KeySearch<'d> {
+    find: Statement<'d>,
+    /// Indices of the key's columns among those that the load fills.
+    columns: Vec<usize>,
 }
 
 /// A value of a record: where its bytes lie.
@@ -59,12 +65,7 @@ impl<'d> SqlWriter<'d> {
             .describe_table(table)?
             .ok_or_else(|| Error::internal("the table to load is gone"))?;
         let binds_row_id = !info.without_rowid && row_id_column.is_none();
-        let taken = |alias: &&str| {
-            info.columns
-                .iter()
-                .any(|column| column.name.eq_ignore_ascii_case(alias))
-        };
-        let alias = ["rowid", "_rowid_", "oid"].into_iter().find(|alias| !taken(alias));
+        let alias = row_id_alias(&info.columns);
         let mut names: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
         if binds_row_id {
             let alias =
@@ -77,24 +78,24 @@ impl<'d> SqlWriter<'d> {
             database,
             &format!("INSERT INTO {table}({}) VALUES ({marks})", names.join(",")),
         )?;
-        let find = if key_columns.is_empty() {
-            None
-        } else {
-            let tests: Vec<String> = key_columns
-                .iter()
-                .map(|&index| format!("{} = ?", quote(&columns[index].name)))
-                .collect();
-            let row_id = if info.without_rowid { "0" } else { alias.unwrap_or("0") };
-            Some(Statement::new(
-                database,
-                &format!("SELECT {row_id} FROM {table} WHERE {}", tests.join(" AND ")),
-            )?)
+        let row_id = if info.without_rowid { "0" } else { alias.unwrap_or("0") };
+        let place = |index: &usize| {
+            let name = &info.columns[*index].name;
+            columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
         };
+        let own_keys = info.unique_keys.iter();
+        let own_keys = own_keys.filter_map(|key| key.columns.iter().map(place).collect::<Option<Vec<usize>>>());
+        let keys = [key_columns.to_vec()].into_iter().filter(|key| !key.is_empty()).chain(own_keys);
+        let keys = keys.map(|key| {
+            let tests: Vec<String> = key.iter().map(|&index| format!("{} = ?", quote(&columns[index].name))).collect();
+            let find = format!("SELECT {row_id} FROM {table} WHERE {}", tests.join(" AND "));
+            Ok(KeySearch { find: Statement::new(database, &find)?, columns: key })
+        });
+        let keys = keys.collect::<Result<Vec<_>, Error>>()?;
         Ok(SqlWriter {
             database,
             insert,
-            find,
-            key_columns: key_columns.to_vec(),
+            keys,
             row_id_column,
             binds_row_id,
             values: Vec::with_capacity(columns.len()),
@@ -155,21 +156,18 @@ impl<'d> SqlWriter<'d> {
             ffi::SQLITE_CONSTRAINT_ROWID,
         ];
         if unique.contains(&failure.code) {
-            if let Some(find) = &mut self.find {
-                for (place, &index) in self.key_columns.iter().enumerate() {
-                    find.bind(place as c_int + 1, self.values[index], record);
+            for key in &mut self.keys {
+                for (place, &index) in key.columns.iter().enumerate() {
+                    key.find.bind(place as c_int + 1, self.values[index], record);
                 }
-                if let Some(found) = find
-                    .step()
-                    .map_err(|failure| database_failure(self.database, failure))?
-                {
+                let found = key.find.step().map_err(|failure| database_failure(self.database, failure))?;
+                if let Some(found) = found {
                     return Ok(RowOutcome::Duplicate { row_id: found });
                 }
-            } else if let (Some(_), Some(row_id), true) = (
-                self.row_id_column,
-                row_id,
-                failure.code != ffi::SQLITE_CONSTRAINT_UNIQUE,
-            ) {
+            }
+            if let (Some(_), Some(row_id), true) =
+                (self.row_id_column, row_id, failure.code != ffi::SQLITE_CONSTRAINT_UNIQUE)
+            {
                 return Ok(RowOutcome::Duplicate { row_id });
             }
         }

@@ -1,0 +1,215 @@
+//! Loads into a table that exists: its columns, its types, its constraints.
+
+use super::harness::{Case, PLAIN, Setting};
+
+#[test]
+fn columns_are_matched_by_name_whatever_their_order_and_case() {
+    Case::csv("NAME,id\nx,1\ny,2\n")
+        .existing("CREATE TABLE t (id INTEGER, extra TEXT DEFAULT 'd', name TEXT)")
+        .expect_rows(["1: 1, 'd', 'x'", "2: 2, 'd', 'y'"])
+        .check();
+}
+
+#[test]
+fn every_mismatch_is_reported_at_once_and_nothing_is_loaded() {
+    let run = Case::csv("a,b,x,y\n1,2,3,4\n")
+        .existing("CREATE TABLE t (a, b, must INTEGER NOT NULL, sum INTEGER GENERATED ALWAYS AS (a + b))")
+        .expect_exit(78)
+        .expect_said("\"x\"")
+        .expect_said("\"y\"")
+        .expect_said("\"must\"")
+        .expect_rows([])
+        .once();
+    assert!(run.stderr().contains("nothing was loaded"), "{}", run.stderr());
+}
+
+#[test]
+fn values_are_stored_as_the_columns_affinity_stores_them() {
+    Case::csv("i,r,t,n,b\n1,1,1,1,1\n2,2.5,02,2.0,x\n")
+        .existing("CREATE TABLE t (i INT, r DOUBLE, t VARCHAR(3), n NUMERIC, b BLOB)")
+        .expect_rows(["1: 1, 1.0, '1', 1, '1'", "2: 2, 2.5, '02', 2, 'x'"])
+        .check();
+}
+
+#[test]
+fn a_value_that_does_not_fit_the_columns_type_is_rejected() {
+    Case::csv("i,r\n1,1.5\nx,1\n2,y\n9223372036854775808,2\n")
+        .existing("CREATE TABLE t (i INTEGER, r REAL)")
+        .expect_rows(["1: 1, 1.5"])
+        .expect_rejects([(3, "type_error"), (4, "type_error"), (5, "out_of_range")])
+        .check();
+}
+
+#[test]
+fn a_null_in_a_column_that_refuses_it_is_a_null_violation() {
+    let case = Case::csv("a,b\n1,x\n,y\n3,\n4,z\n")
+        .existing("CREATE TABLE t (a INTEGER NOT NULL, b TEXT NOT NULL)")
+        .expect_rows(["1: 1, 'x'", "4: 4, 'z'"])
+        .expect_rejects([(3, "null_violation"), (4, "null_violation")]);
+    case.check();
+    let columns: Vec<_> = case
+        .once()
+        .rejects()
+        .iter()
+        .map(|reject| reject.column.clone())
+        .collect();
+    assert_eq!(columns, ["a", "b"]);
+}
+
+#[test]
+fn a_row_that_breaks_a_check_fails_alone_with_sqlites_message() {
+    let case = Case::csv("a,b\n1,x\n-1,y\n2,z\n")
+        .existing("CREATE TABLE t (a INTEGER CONSTRAINT positive CHECK (a > 0), b TEXT)")
+        .expect_rows(["1: 1, 'x'", "3: 2, 'z'"])
+        .expect_rejects([(3, "constraint_failed")]);
+    case.check();
+    assert!(case.once().rejects()[0].message.contains("positive"));
+}
+
+#[test]
+fn a_foreign_key_that_the_database_enforces_refuses_orphans() {
+    let run = Case::csv("id,parent\n1,1\n2,9\n")
+        .existing("CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1); CREATE TABLE t (id, parent REFERENCES p)")
+        .any_rejects()
+        .once();
+    // SQLite enforces foreign keys only where a connection asks for it; either way the report says what happened.
+    assert_eq!(run.counted("records"), 2);
+    assert_eq!(run.report().unwrap()["write_path"], "sql");
+}
+
+#[test]
+fn a_unique_column_of_the_table_counts_without_a_key_flag() {
+    Case::csv("a,b\n1,x\n2,x\n3,y\n")
+        .existing("CREATE TABLE t (a INTEGER, b TEXT UNIQUE)")
+        .expect_rows(["1: 1, 'x'", "3: 3, 'y'"])
+        .expect_rejects([(3, "duplicate_key")])
+        .check();
+}
+
+#[test]
+fn triggers_run_for_every_row() {
+    let run = Case::csv("a\n1\n2\n")
+        .existing("CREATE TABLE t (a); CREATE TABLE log (n); CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (new.a); END")
+        .expect_rows(["1: '1'", "2: '2'"])
+        .expect_said("triggers")
+        .run(&PLAIN);
+    assert_eq!(super::database::count(&run.path("out.db"), "log"), 2);
+}
+
+#[test]
+fn a_table_without_row_ids_is_loaded_in_key_order() {
+    Case::csv("k,v\nb,1\na,2\nb,3\n")
+        .existing("CREATE TABLE t (k TEXT PRIMARY KEY, v INTEGER) WITHOUT ROWID")
+        .expect_rows(["NULL: 'a', 2", "NULL: 'b', 1"])
+        .expect_rejects([(4, "duplicate_key")])
+        .check();
+}
+
+#[test]
+fn a_strict_table_takes_what_fits() {
+    Case::csv("a,b\n1,x\ny,z\n")
+        .existing("CREATE TABLE t (a INTEGER, b TEXT) STRICT")
+        .expect_rows(["1: 1, 'x'"])
+        .expect_rejects([(3, "type_error")])
+        .check();
+}
+
+#[test]
+fn rows_are_numbered_on_from_those_that_are_there() {
+    Case::csv("a,b\n1,x\n2\n3,z\n")
+        .existing("CREATE TABLE t (a INTEGER, b TEXT); INSERT INTO t (rowid, a, b) VALUES (5, 0, 'old'), (9, 0, 'old')")
+        .expect_rows(["5: 0, 'old'", "9: 0, 'old'", "10: 1, 'x'", "12: 3, 'z'"])
+        .expect_rejects([(3, "missing_columns")])
+        .check();
+}
+
+#[test]
+fn an_existing_index_is_kept_up() {
+    Case::csv("a,b\n3,x\n1,y\n2,z\n")
+        .existing("CREATE TABLE t (a INTEGER, b TEXT); CREATE INDEX i ON t (a, b)")
+        .expect_rows(["1: 3, 'x'", "2: 1, 'y'", "3: 2, 'z'"])
+        .check();
+}
+
+#[test]
+fn an_empty_plain_table_takes_the_direct_path_and_one_with_rows_does_not() {
+    let path = |existing: &str| {
+        let run = Case::csv("a,b\n1,x\n").existing(existing).run(&PLAIN);
+        run.report().unwrap()["write_path"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(path("CREATE TABLE t (a INTEGER, b TEXT)"), "direct");
+    assert_eq!(
+        path("CREATE TABLE t (a INTEGER, b TEXT); INSERT INTO t VALUES (0, 'x')"),
+        "sql"
+    );
+    assert_eq!(path("CREATE TABLE t (a INTEGER, b TEXT CHECK (b <> ''))"), "sql");
+    assert_eq!(
+        path("PRAGMA auto_vacuum = FULL; CREATE TABLE t (a INTEGER, b TEXT)"),
+        "sql"
+    );
+}
+
+#[test]
+fn asking_for_the_direct_path_where_it_is_not_possible_says_why() {
+    let direct = Setting {
+        write_path: "direct",
+        ..PLAIN
+    };
+    let run = Case::csv("a\n1\n")
+        .existing("CREATE TABLE t (a); INSERT INTO t VALUES (0)")
+        .run(&direct);
+    assert_eq!(run.ended.code(), 64, "{}", run.stderr());
+    assert!(
+        run.stderr().contains("--write-path direct is not possible"),
+        "{}",
+        run.stderr()
+    );
+}
+
+#[test]
+fn a_database_with_another_page_size_and_other_tables_is_left_intact() {
+    for page_size in [512, 1024, 8192, 65536] {
+        Case::csv("a,b\n1,x\n2,y\n")
+            .existing(&format!(
+                "PRAGMA page_size = {page_size}; CREATE TABLE other (x); INSERT INTO other VALUES (zeroblob(100000)); \
+                 DELETE FROM other; INSERT INTO other VALUES (1)"
+            ))
+            .expect_rows(["1: 1, 'x'", "2: 2, 'y'"])
+            .check_at(&[
+                PLAIN,
+                Setting {
+                    write_path: "sql",
+                    ..PLAIN
+                },
+            ]);
+    }
+}
+
+#[test]
+fn a_database_in_wal_mode_or_utf16_is_loaded_too() {
+    for pragma in ["journal_mode = WAL", "encoding = 'UTF-16'", "auto_vacuum = INCREMENTAL"] {
+        let run = Case::csv("a,b\n1,x\n2,é\n")
+            .existing(&format!("PRAGMA {pragma}; CREATE TABLE other (x)"))
+            .run(&PLAIN);
+        assert_eq!(run.ended.code(), 0, "{pragma}: {}", run.stderr());
+        let connection = super::database::open(&run.path("out.db"));
+        let texts: Vec<String> = connection
+            .prepare("SELECT b FROM t")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        assert_eq!(texts, ["x", "é"], "{pragma}");
+    }
+}
+
+#[test]
+fn a_column_named_rowid_is_a_column_like_any_other() {
+    Case::csv("rowid,v\nx,1\ny,2\nx,3\n")
+        .args(["--key", "rowid"])
+        .existing("CREATE TABLE t (rowid TEXT, v INTEGER); INSERT INTO t VALUES ('y', 0)")
+        .expect_rows(["1: 'y', 0", "2: 'x', 1"])
+        .expect_rejects([(3, "duplicate_key"), (4, "duplicate_key")])
+        .check();
+}

@@ -1,0 +1,104 @@
+//! The centre of the tests: threads, window, chunk, write path and the kind of input never change table, `errors.csv` or counts.
+//! The cases here run at every combination; those of the other files at settings in which every pair of values occurs.
+
+use super::data::{Recipe, people};
+use super::harness::{Case, all_settings};
+
+/// A test for each case, at every combination of settings.
+macro_rules! invariant {
+    ($($name:ident: $case:expr;)+) => {
+        $(
+            #[test]
+            fn $name() {
+                $case.check_at(&all_settings());
+            }
+        )+
+    };
+}
+
+invariant! {
+    every_kind_of_reject_at_every_setting:
+        Case::csv(b"a,b,c\n1,x,1.5\n2,\"y\n3,\"p\"q,r\n4,only\n5,1,2,3\n6,\xff,1\n7,\0,1\n8,\"m\nn\",2.5\n1,again,3\n\n9,,\n")
+            .args(["--key", "a", "--types", "a=integer,c=real"])
+            .expect_rejects([
+                (3, "unterminated_quote"),
+                (4, "invalid_quote"),
+                (5, "missing_columns"),
+                (6, "too_many_columns"),
+                (7, "invalid_utf8"),
+                (8, "nul_byte"),
+                (11, "duplicate_key"),
+            ]);
+    quoted_fields_with_line_ends_at_every_setting:
+        Case::csv("id,text\r\n1,\"a\r\nb\"\r\n2,\"\"\"\n\"\"\"\r\n3,\"c\n\n\nd\"\r\n4,e")
+            .expect_rows(["1: 1, 'a\\r\\nb'", "2: 2, '\"\\n\"'", "3: 3, 'c\\n\\n\\nd'", "4: 4, 'e'"]);
+    stray_quotes_on_many_lines_at_every_setting:
+        Case::csv(stray_quotes()).any_rejects();
+    a_file_without_a_line_end_at_every_setting:
+        Case::csv("only_a_header");
+    lone_carriage_returns_at_every_setting:
+        Case::csv("a,b\r1,\"x\ry\"\r\r2,\"z\r3,w\r")
+            .expect_rows(["1: 1, 'x\\ry'", "3: 3, 'w'"])
+            .expect_rejects([(5, "unterminated_quote")]);
+    three_files_with_overlapping_keys_at_every_setting:
+        Case::csv("id,v\nb,1\na,2\nb,3\n")
+            .and_csv("two.csv", "v,id\n4,c\n5,a\n6,\n")
+            .and_csv("three.csv", "ID,V\nd,7\nc,8\n,9\nb,10\n")
+            .args(["--key", "id"])
+            .any_rejects();
+}
+
+fn stray_quotes() -> String {
+    (0..60)
+        .map(|i| {
+            if i % 7 == 3 {
+                format!("{i},\"x\n")
+            } else {
+                format!("{i},y\n")
+            }
+        })
+        .fold("a,b\n".to_owned(), |a, b| a + &b)
+}
+
+#[test]
+fn a_larger_file_is_the_same_at_settings_that_cut_it_often() {
+    for text_keys in [false, true] {
+        let recipe = Recipe {
+            seed: 7,
+            records: 3_000,
+            bad_every: 50,
+            duplicate_every: 37,
+            text_keys,
+            padding: 40,
+        };
+        let (bytes, content) = people(&recipe);
+        let case = Case::csv(bytes)
+            .args(["--key", "id", "--batch-rows", "100"])
+            .any_rejects();
+        case.check();
+        let run = case.once();
+        let counts = ["records", "loaded", "rejected", "duplicates"].map(|name| run.counted(name));
+        assert_eq!(counts, [content.records, content.good, content.bad, content.duplicates]);
+    }
+}
+
+#[test]
+fn batch_edges_change_nothing() {
+    let (bytes, _) = people(&Recipe {
+        seed: 3,
+        records: 500,
+        bad_every: 9,
+        duplicate_every: 11,
+        text_keys: true,
+        padding: 5,
+    });
+    let runs = ["1", "7", "499", "100000"].map(|rows| {
+        Case::csv(&bytes)
+            .args(["--key", "id", "--batch-rows", rows])
+            .any_rejects()
+            .once()
+    });
+    for run in &runs[1..] {
+        runs[0].must_equal(run);
+    }
+}

@@ -1,0 +1,409 @@
+//! A second loader, written from the rules and nothing else: serial, slow, byte by byte. It says which rows and rejects an input
+//! must give. Where the rules do not say which of several faults of one record is named, it accepts any of them.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::database::text_literal;
+use super::harness::{Reject, line_end_of};
+
+/// The options that the oracle knows.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub delimiter: u8,
+    pub quote: Option<u8>,
+    pub header: bool,
+    pub all_text: bool,
+    pub empty_is_null: bool,
+    pub max_record_bytes: usize,
+    /// Key columns, 0-based.
+    pub key: Vec<usize>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules {
+            delimiter: b',',
+            quote: Some(b'"'),
+            header: true,
+            all_text: false,
+            empty_is_null: false,
+            max_record_bytes: 8 << 20,
+            key: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Integer,
+    Real,
+    Text,
+}
+
+impl Kind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Integer => "integer",
+            Kind::Real => "real",
+            Kind::Text => "text",
+        }
+    }
+}
+
+/// A reject as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub record: u64,
+    pub byte_offset: usize,
+    pub byte_length: usize,
+    /// Any of these.
+    pub codes: BTreeSet<&'static str>,
+    pub first_record: Option<u64>,
+}
+
+impl Expected {
+    pub fn is_met_by(&self, found: &Reject) -> bool {
+        self.record == found.record
+            && self.byte_offset == found.byte_offset
+            && self.byte_length == found.byte_length
+            && self.codes.contains(found.code.as_str())
+            && self.first_record == found.first_record
+    }
+}
+
+/// What an input must become.
+#[derive(Debug, Clone, Default)]
+pub struct Prediction {
+    pub kinds: Vec<Kind>,
+    /// `row id: value, value`.
+    pub rows: Vec<String>,
+    pub rejects: Vec<Expected>,
+    pub records: u64,
+    pub blank_lines: u64,
+}
+
+/// A field as it stands in the input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Field {
+    Unquoted(Vec<u8>),
+    Quoted(Vec<u8>),
+}
+
+/// A record as the grammar sees it.
+#[derive(Debug)]
+struct Record {
+    start: usize,
+    /// Without the line end.
+    end: usize,
+    /// Where the next record starts.
+    next: usize,
+    content: Result<Vec<Field>, BTreeSet<&'static str>>,
+}
+
+/// Predicts the load of `input` into a new table. `row_id_is_key`: the table was made with its only key column as row id.
+///
+/// `None`: there is no header to be had.
+pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Prediction> {
+    let line_end = line_end_of(input);
+    let mut at = if input.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+    let mut prediction = Prediction::default();
+    let grammar = Grammar { input, rules, line_end };
+    // The header is the first record that is not a blank line.
+    let width = loop {
+        if at == input.len() {
+            return None;
+        }
+        let record = grammar.record(at);
+        if record.start == record.end {
+            prediction.blank_lines += u64::from(rules.header);
+            at = record.next;
+            continue;
+        }
+        let width = match record.content {
+            Ok(fields) => fields.len(),
+            Err(_) if rules.header => return None,
+            // Without a header the first record whose fields can be counted says how many columns there are.
+            Err(_) => {
+                at = record.next;
+                continue;
+            }
+        };
+        if rules.header {
+            at = record.next;
+        } else {
+            // Blank lines before the first record are looked at again: they are data in a table of one column.
+            at = if input.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        }
+        break width;
+    };
+    let mut records = Vec::new();
+    while at < input.len() {
+        let record = grammar.record(at);
+        at = record.next;
+        if record.start == record.end && width > 1 {
+            prediction.blank_lines += 1;
+        } else {
+            records.push(record);
+        }
+    }
+    prediction.records = records.len() as u64;
+    let faults: Vec<BTreeSet<&'static str>> = records.iter().map(|record| faults(record, width)).collect();
+    prediction.kinds = (0..width)
+        .map(|column| infer(&records, &faults, column, rules))
+        .collect();
+    load(&records, &faults, rules, row_id_is_key, &mut prediction);
+    Some(prediction)
+}
+
+fn load(
+    records: &[Record],
+    faults: &[BTreeSet<&'static str>],
+    rules: &Rules,
+    row_id_is_key: bool,
+    prediction: &mut Prediction,
+) {
+    let mut seen: HashMap<Vec<String>, u64> = HashMap::new();
+    let mut rows: Vec<(i64, String)> = Vec::new();
+    for (index, (record, faults)) in records.iter().zip(faults).enumerate() {
+        let number = index as u64 + 1;
+        let mut reject = |codes: BTreeSet<&'static str>, first_record| {
+            let (byte_offset, byte_length) = (record.start, record.end - record.start);
+            prediction.rejects.push(Expected {
+                record: number,
+                byte_offset,
+                byte_length,
+                codes,
+                first_record,
+            });
+        };
+        let fields = match &record.content {
+            Ok(fields) if faults.is_empty() => fields,
+            _ => {
+                reject(faults.clone(), None);
+                continue;
+            }
+        };
+        let values: Vec<String> = fields
+            .iter()
+            .zip(&prediction.kinds)
+            .map(|(field, kind)| stored(field, *kind, rules))
+            .collect();
+        let key: Vec<String> = rules.key.iter().map(|&column| values[column].clone()).collect();
+        if !key.is_empty() && !key.iter().any(|value| value == "NULL") {
+            if let Some(&first) = seen.get(&key) {
+                reject(["duplicate_key"].into(), Some(first));
+                continue;
+            }
+            seen.insert(key.clone(), number);
+        }
+        let row_id = if row_id_is_key {
+            key[0].parse().expect("a row id is an integer")
+        } else {
+            number as i64
+        };
+        rows.push((row_id, values.join(", ")));
+    }
+    rows.sort_by_key(|(row_id, _)| *row_id);
+    prediction.rows = rows
+        .into_iter()
+        .map(|(row_id, values)| format!("{row_id}: {values}"))
+        .collect();
+}
+
+/// What is wrong with a record, types aside.
+fn faults(record: &Record, width: usize) -> BTreeSet<&'static str> {
+    let fields = match &record.content {
+        Ok(fields) => fields,
+        Err(codes) => return codes.clone(),
+    };
+    let mut codes = BTreeSet::new();
+    if fields.len() < width {
+        codes.insert("missing_columns");
+    }
+    if fields.len() > width {
+        codes.insert("too_many_columns");
+    }
+    for field in fields {
+        let (Field::Unquoted(bytes) | Field::Quoted(bytes)) = field;
+        if bytes.contains(&0) {
+            codes.insert("nul_byte");
+        }
+        if std::str::from_utf8(bytes).is_err() {
+            codes.insert("invalid_utf8");
+        }
+    }
+    codes
+}
+
+/// The text of a field; `None` is NULL.
+fn text<'a>(field: &'a Field, rules: &Rules) -> Option<&'a [u8]> {
+    match field {
+        Field::Unquoted(bytes) if bytes.is_empty() => None,
+        Field::Quoted(bytes) if bytes.is_empty() && rules.empty_is_null => None,
+        Field::Unquoted(bytes) | Field::Quoted(bytes) => Some(bytes),
+    }
+}
+
+/// The narrowest type that every value of good records fits without loss; TEXT for a column without values.
+fn infer(records: &[Record], faults: &[BTreeSet<&'static str>], column: usize, rules: &Rules) -> Kind {
+    let mut kind = None;
+    for (record, faults) in records.iter().zip(faults) {
+        let (Ok(fields), true) = (&record.content, faults.is_empty()) else {
+            continue;
+        };
+        let Some(value) = text(&fields[column], rules) else {
+            continue;
+        };
+        kind = match (kind, kind_of(value)) {
+            (None | Some(Kind::Integer), Kind::Integer) => Some(Kind::Integer),
+            (None | Some(Kind::Integer | Kind::Real), Kind::Integer | Kind::Real) => Some(Kind::Real),
+            _ => Some(Kind::Text),
+        };
+    }
+    if rules.all_text {
+        Kind::Text
+    } else {
+        kind.unwrap_or(Kind::Text)
+    }
+}
+
+/// INTEGER if the text is the canonical form of a 64-bit integer, REAL if it is a plain decimal.
+pub fn kind_of(value: &[u8]) -> Kind {
+    let Ok(text) = std::str::from_utf8(value) else {
+        return Kind::Text;
+    };
+    if text.parse::<i64>().is_ok_and(|integer| integer.to_string() == text) {
+        return Kind::Integer;
+    }
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let plain = unsigned.split_once('.').is_some_and(|(whole, fraction)| {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        digits(whole) && digits(fraction) && (whole == "0" || !whole.starts_with('0'))
+    });
+    if plain { Kind::Real } else { Kind::Text }
+}
+
+/// What SQLite holds for a field, in the notation of a dump.
+fn stored(field: &Field, kind: Kind, rules: &Rules) -> String {
+    let Some(value) = text(field, rules) else {
+        return "NULL".to_owned();
+    };
+    let as_text = std::str::from_utf8(value).expect("invalid UTF-8 was rejected");
+    match kind {
+        Kind::Integer => as_text.to_owned(),
+        Kind::Real => format!("{:?}", as_text.parse::<f64>().expect("it was found to be a number")),
+        Kind::Text => text_literal(value),
+    }
+}
+
+struct Grammar<'a> {
+    input: &'a [u8],
+    rules: &'a Rules,
+    line_end: u8,
+}
+
+impl Grammar<'_> {
+    /// The record at `start`, or the physical line that a fault costs.
+    fn record(&self, start: usize) -> Record {
+        let rest = &self.input[start..];
+        let limit = self.rules.max_record_bytes;
+        let first_line = rest
+            .iter()
+            .position(|&byte| byte == self.line_end)
+            .unwrap_or(rest.len());
+        let (fields, length) = match self.fields(rest) {
+            Ok((fields, length)) if length <= limit => (Ok(fields), length),
+            Ok((_, length)) if length == first_line => (Err(["record_too_large"].into()), first_line),
+            // A quoted field past the limit; whether it is the quote or the size that is at fault is anybody's guess.
+            Ok(_) => (Err(["unterminated_quote", "record_too_large"].into()), first_line),
+            Err(at) => {
+                let mut codes: BTreeSet<&'static str> = [if at > first_line {
+                    "unterminated_quote"
+                } else {
+                    "invalid_quote"
+                }]
+                .into();
+                if at == rest.len() {
+                    codes = ["unterminated_quote"].into();
+                }
+                if at > limit {
+                    codes.extend(["record_too_large", "unterminated_quote"]);
+                }
+                if first_line > limit {
+                    codes = ["record_too_large"].into();
+                }
+                (Err(codes), first_line)
+            }
+        };
+        let mut end = start + length;
+        if self.line_end == b'\n' {
+            while end > start && self.input[end - 1] == b'\r' {
+                end -= 1;
+            }
+        }
+        Record {
+            start,
+            end,
+            next: (start + length + 1).min(self.input.len()),
+            content: fields,
+        }
+    }
+
+    /// The fields of the record at the start of `rest` and the offset of its line end, CRs before it counted; or where it breaks.
+    fn fields(&self, rest: &[u8]) -> Result<(Vec<Field>, usize), usize> {
+        let mut fields = Vec::new();
+        let mut at = 0;
+        loop {
+            let field = match self.rules.quote {
+                Some(quote) if rest.get(at) == Some(&quote) => {
+                    let mut value = Vec::new();
+                    at += 1;
+                    loop {
+                        match (rest.get(at), rest.get(at + 1)) {
+                            (None, _) => return Err(rest.len()),
+                            (Some(&byte), Some(&next)) if byte == quote && next == quote => {
+                                value.push(quote);
+                                at += 2;
+                            }
+                            (Some(&byte), _) if byte == quote => break,
+                            (Some(&byte), _) => {
+                                value.push(byte);
+                                at += 1;
+                            }
+                        }
+                    }
+                    at += 1;
+                    // CRs may stand between a closing quote and the end of the line, nothing else.
+                    let mut crs = 0;
+                    while self.line_end == b'\n' && rest.get(at + crs) == Some(&b'\r') {
+                        crs += 1;
+                    }
+                    match rest.get(at + crs) {
+                        None => at += crs,
+                        Some(&byte) if byte == self.line_end => at += crs,
+                        Some(&byte) if crs == 0 && byte == self.rules.delimiter => {}
+                        Some(_) => return Err(at + crs),
+                    }
+                    Field::Quoted(value)
+                }
+                _ => {
+                    let ends = |byte: &u8| *byte == self.rules.delimiter || *byte == self.line_end;
+                    let length = rest[at..].iter().position(ends).unwrap_or(rest.len() - at);
+                    let mut value = &rest[at..at + length];
+                    at += length;
+                    if self.line_end == b'\n' && rest.get(at) != Some(&self.rules.delimiter) {
+                        while let [before @ .., b'\r'] = value {
+                            value = before;
+                        }
+                    }
+                    Field::Unquoted(value.to_vec())
+                }
+            };
+            fields.push(field);
+            match rest.get(at) {
+                Some(&byte) if byte == self.rules.delimiter => at += 1,
+                _ => return Ok((fields, at)),
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Real signals to a real process: it drains, commits and reports; the same command then finishes the load.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::data::{Content, Recipe, people, people_file};
+use super::database;
+use super::harness::{read_rejects, run_in};
+use super::process::{Ended, Feed, Running, rowmill, wait_until};
+
+const ARGS: [&str; 10] = [
+    "load",
+    "in.csv",
+    "out.db",
+    "--table",
+    "t",
+    "--key",
+    "id",
+    "--report",
+    "report.json",
+    "--threads=2",
+];
+
+fn start(folder: &Path, more: &[&str]) -> Running {
+    let args: Vec<_> = ARGS.iter().chain(more).map(Into::into).collect();
+    Running::start(rowmill(folder, &args))
+}
+
+fn size_of(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+/// Exit code, report and database agree about where the load stopped.
+fn was_interrupted(folder: &Path, ended: &Ended, signal: i32) -> Value {
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(128 + signal), "{said}");
+    let report = fs::read_to_string(folder.join("report.json")).expect("there is a report");
+    let report: Value = serde_json::from_str(&report).expect("the report is JSON");
+    assert_eq!(report["outcome"], "interrupted", "{said}");
+    assert_eq!(report["signal"], signal);
+    assert_eq!(report["identity_holds"], true);
+    assert_eq!(database::integrity(&folder.join("out.db")), "ok");
+    assert_eq!(
+        report["loaded"].as_u64().unwrap(),
+        database::count(&folder.join("out.db"), "t")
+    );
+    let rejects = read_rejects(&fs::read(folder.join("errors.csv")).unwrap()).expect("errors.csv is valid CSV");
+    let rejected = report["rejected"].as_u64().unwrap() + report["duplicates"].as_u64().unwrap();
+    assert_eq!(rejects.len() as u64, rejected);
+    report
+}
+
+#[test]
+fn a_stream_that_is_slow_is_stopped_between_its_bytes() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = Recipe {
+            seed: 1,
+            records: 300_000,
+            bad_every: 100,
+            duplicate_every: 0,
+            text_keys: false,
+            padding: 60,
+        };
+        let (bytes, _) = people(&recipe);
+        assert!(
+            bytes.len() > 20 << 20,
+            "more than the head of a stream, so that rows are written"
+        );
+        let feed = Feed::start(folder.path().join("in.csv"), move |fifo| {
+            let mut left = fifo.write_all(&bytes);
+            let mut number = 1_000_000;
+            while left.is_ok() {
+                number += 1;
+                left = writeln!(fifo, "{number},slow,1.5,x").and_then(|()| fifo.flush());
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let running = start(folder.path(), &["--batch-rows", "2000"]);
+        wait_until("rows are in the database", || {
+            size_of(&folder.path().join("out.db")) > 1 << 20
+        });
+        running.signal(signal);
+        let asked = Instant::now();
+        let ended = running.wait();
+        assert!(
+            asked.elapsed() < Duration::from_secs(20),
+            "it took {:?}",
+            asked.elapsed()
+        );
+        drop(feed);
+        let report = was_interrupted(folder.path(), &ended, signal);
+        assert!(report["loaded"].as_u64().unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_stream_that_has_given_little_is_stopped_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = Feed::start(folder.path().join("in.csv"), |fifo| {
+        let mut left = fifo.write_all(b"id,v\n1,x\n");
+        while left.is_ok() {
+            std::thread::sleep(Duration::from_millis(20));
+            left = fifo.write_all(b"2,y\n").and_then(|()| fifo.flush());
+        }
+    });
+    let running = start(folder.path(), &["--batch-rows", "2000"]);
+    std::thread::sleep(Duration::from_millis(500));
+    running.signal(libc::SIGTERM);
+    let asked = Instant::now();
+    let ended = running.wait();
+    drop(feed);
+    assert_eq!(
+        ended.status.code(),
+        Some(143),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "it took {:?}",
+        asked.elapsed()
+    );
+}
+
+/// A file that takes long enough to be stopped in the middle of.
+fn large_input(folder: &Path, text_keys: bool) -> Content {
+    let recipe = Recipe {
+        seed: 5,
+        records: 400_000,
+        bad_every: 101,
+        duplicate_every: 53,
+        text_keys,
+        padding: 80,
+    };
+    people_file(&recipe, &folder.join("in.csv"))
+}
+
+/// The table and the dead-letter file of the same load without a stop.
+fn undisturbed(folder: &Path, more: &[&str]) -> (database::Dump, Vec<u8>) {
+    let other = tempfile::tempdir().unwrap();
+    fs::copy(folder.join("in.csv"), other.path().join("in.csv")).unwrap();
+    let args: Vec<&str> = ARGS.iter().chain(more).copied().collect();
+    assert_eq!(run_in(other.path(), &args).code(), 2);
+    (
+        database::dump(&other.path().join("out.db"), "t"),
+        fs::read(other.path().join("errors.csv")).unwrap(),
+    )
+}
+
+/// Runs the command of [`start`] until it is done, and compares with the load that nobody stopped.
+fn finishes_as_if_undisturbed(folder: &Path, more: &[&str], content: Content) {
+    let args: Vec<&str> = ARGS.iter().chain(more).copied().collect();
+    let ended = run_in(folder, &args);
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(database::integrity(&folder.join("out.db")), "ok");
+    assert_eq!(database::count(&folder.join("out.db"), "t"), content.good);
+    let (dump, errors) = undisturbed(folder, more);
+    let found = database::dump(&folder.join("out.db"), "t");
+    assert_eq!(found.schema, dump.schema);
+    assert!(
+        found.rows == dump.rows,
+        "the rows differ from those of an undisturbed load"
+    );
+    assert!(
+        fs::read(folder.join("errors.csv")).unwrap() == errors,
+        "errors.csv differs from that of an undisturbed load"
+    );
+    let left: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 4, "{left:?}");
+}
+
+#[test]
+fn a_load_is_stopped_in_the_middle_of_a_file_and_the_same_command_finishes_it() {
+    for (text_keys, path) in [(true, "auto"), (false, "auto"), (true, "sql")] {
+        let folder = tempfile::tempdir().unwrap();
+        let content = large_input(folder.path(), text_keys);
+        let more = ["--write-path", path, "--batch-rows", "2000"];
+        let running = start(folder.path(), &more);
+        wait_until("rows are in the database", || {
+            size_of(&folder.path().join("out.db")) > 1 << 20
+        });
+        running.signal(libc::SIGINT);
+        let report = was_interrupted(folder.path(), &running.wait(), libc::SIGINT);
+        assert!(
+            report["records"].as_u64().unwrap() < content.records,
+            "it was stopped before the end"
+        );
+        finishes_as_if_undisturbed(folder.path(), &more, content);
+    }
+}
+
+#[test]
+fn a_load_that_was_killed_is_finished_by_the_same_command() {
+    // The second was killed before its first batch was committed.
+    for (text_keys, path, batch_rows, bytes) in [
+        (true, "auto", "2000", 2 << 20),
+        (true, "auto", "1000000", 1),
+        (false, "auto", "2000", 3 << 20),
+        (true, "sql", "2000", 1),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let content = large_input(folder.path(), text_keys);
+        let more = ["--write-path", path, "--batch-rows", batch_rows];
+        for kill in 1..=2 {
+            let running = start(folder.path(), &more);
+            wait_until("the database grows", || {
+                size_of(&folder.path().join("out.db")) > kill * bytes
+            });
+            running.signal(libc::SIGKILL);
+            let ended = running.wait();
+            assert_eq!(ended.code(), 137, "{}", String::from_utf8_lossy(&ended.stderr));
+        }
+        assert_eq!(database::integrity(&folder.path().join("out.db")), "ok");
+        finishes_as_if_undisturbed(folder.path(), &more, content);
+    }
+}
+
+#[test]
+fn a_second_signal_exits_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    large_input(folder.path(), true);
+    let running = start(folder.path(), &["--write-path", "sql", "--batch-rows", "2000"]);
+    let database_path = folder.path().join("out.db");
+    wait_until("rows are in the database", || size_of(&database_path) > 1 << 20);
+    // A reader that stays keeps the load from committing: after the first signal it waits for the lock.
+    let reader = database::open(&database_path);
+    reader.busy_timeout(Duration::from_secs(10)).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let seen: i64 = reader
+        .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+        .unwrap();
+    running.signal(libc::SIGINT);
+    std::thread::sleep(Duration::from_millis(300));
+    running.signal(libc::SIGINT);
+    let asked = Instant::now();
+    let ended = running.wait();
+    assert_eq!(
+        ended.status.code(),
+        Some(130),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "it took {:?}",
+        asked.elapsed()
+    );
+    drop(reader);
+    assert_eq!(database::integrity(&database_path), "ok");
+    assert!(
+        database::count(&database_path, "t") >= seen as u64,
+        "what was committed stays"
+    );
+}

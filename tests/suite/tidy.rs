@@ -1,0 +1,230 @@
+//! The house rules that a machine can check: one outside crate per room, imports that point one way, sizes, no `unwrap()`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines of a source file above which it is looked at twice.
+const MAX_LINES: usize = 700;
+
+/// Outside crates that have their rooms: paths below `src/`, files or folders.
+const ROOMS: [(&str, &[&str]); 8] = [
+    ("memmap2", &["window.rs"]),
+    ("indicatif", &["progress_bar.rs"]),
+    ("clap", &["main.rs", "cli.rs"]),
+    ("rusqlite", &["write/"]),
+    (
+        "rayon",
+        &["pipeline.rs", "pipeline/", "write/sort.rs", "write/index.rs"],
+    ),
+    ("growable_bloom_filter", &["dedup.rs"]),
+    ("signal_hook", &["signals.rs"]),
+    ("simdutf8", &["validate.rs", "validate/", "head.rs"]),
+];
+
+/// The library's rooms, lowest layer first: a room may use those of its own layer and below. A room within a room is named
+/// where its layer is another one.
+const LAYERS: [&[&str]; 5] = [
+    &["position", "error", "escape"],
+    &["options", "schema", "observer", "rows", "reject", "report"],
+    &[
+        "schema/infer",
+        "memory",
+        "window",
+        "head",
+        "chunk",
+        "parse",
+        "validate",
+        "dedup",
+        "plan",
+        "write",
+        "checkpoint",
+        "pipeline",
+    ],
+    &["settle"],
+    &["load"],
+];
+
+/// The rooms of the binary: they see the library from outside.
+const BINARY: [&str; 4] = ["main.rs", "cli.rs", "progress_bar.rs", "signals.rs"];
+
+/// Every source file below `src/`, by its path there with `/`, without tests.
+fn sources() -> BTreeMap<String, String> {
+    fn collect(folder: &Path, root: &Path, found: &mut BTreeMap<String, String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                collect(&path, root, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                found.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeMap::new();
+    collect(&root, &root, &mut found);
+    assert!(found.len() > 20, "the sources were found");
+    found
+}
+
+/// Code without tests, comments and doc examples.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let end = text
+        .lines()
+        .position(|line| line.trim() == "mod tests {")
+        .unwrap_or(usize::MAX);
+    let lines = text
+        .lines()
+        .enumerate()
+        .take(end)
+        .filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines.map(|(index, line)| (index + 1, line))
+}
+
+fn is_test_file(name: &str) -> bool {
+    name.ends_with("tests.rs") || name.contains("/tests/")
+}
+
+/// Whether `line` names the crate `name` at the start of a path.
+fn names_crate(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = &line[at + name.len()..];
+        let is_word =
+            before.is_some_and(|character| character.is_alphanumeric() || character == '_' || character == ':');
+        !is_word && (after.starts_with("::") || (line.trim_start().starts_with("use ") && after.starts_with(';')))
+    })
+}
+
+#[test]
+fn every_outside_crate_stays_in_its_rooms() {
+    let mut strays = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        for (number, line) in code(text) {
+            for (outside, rooms) in ROOMS {
+                let at_home = rooms
+                    .iter()
+                    .any(|room| name == room || (room.ends_with('/') && name.starts_with(room)));
+                if names_crate(line, outside) && !at_home {
+                    strays.push(format!("src/{name}:{number}: {outside} belongs in {rooms:?}"));
+                }
+            }
+        }
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
+#[test]
+fn imports_point_one_way() {
+    let layer_of = |room: &str| LAYERS.iter().position(|layer| layer.contains(&room));
+    let mut strays = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        if name == "lib.rs" || name.starts_with("bin/") {
+            continue;
+        }
+        let path = name.trim_end_matches(".rs");
+        let room = if layer_of(path).is_some() {
+            path
+        } else {
+            path.split('/').next().unwrap()
+        };
+        if BINARY.contains(&name.as_str()) {
+            continue;
+        }
+        let Some(layer) = layer_of(room) else {
+            strays.push(format!("src/{name}: the room {room} has no layer; give it one here"));
+            continue;
+        };
+        for (number, line) in code(text) {
+            for (at, _) in line.match_indices("crate::") {
+                let used: String = line[at + "crate::".len()..]
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
+                if layer_of(&used).is_some_and(|used_layer| used_layer > layer) {
+                    strays.push(format!(
+                        "src/{name}:{number}: {room} uses {used}, which stands above it"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
+#[test]
+fn the_binary_sees_the_library_from_outside_and_the_library_never_the_binary() {
+    for (name, text) in sources() {
+        for (number, line) in code(&text) {
+            let used = ["cli", "progress_bar", "signals"]
+                .iter()
+                .any(|room| line.contains(&format!("crate::{room}")));
+            assert!(!used || BINARY.contains(&name.as_str()), "src/{name}:{number}: {line}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_unwrapped_outside_tests() {
+    let mut strays = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        strays.extend(
+            code(text)
+                .filter(|(_, line)| line.contains(".unwrap()"))
+                .map(|(number, _)| format!("src/{name}:{number}")),
+        );
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
+#[test]
+fn the_library_never_prints_and_never_exits() {
+    let mut strays = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        if BINARY.contains(&name.as_str()) || name.starts_with("bin/") {
+            continue;
+        }
+        let forbidden = ["println!", "eprintln!", "print!(", "eprint!(", "process::exit", "dbg!("];
+        for (number, line) in code(text) {
+            if forbidden.iter().any(|word| line.contains(word)) {
+                strays.push(format!("src/{name}:{number}: {}", line.trim()));
+            }
+        }
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
+#[test]
+fn no_source_file_is_too_long() {
+    let long: Vec<_> = sources()
+        .iter()
+        .filter(|(_, text)| text.lines().count() > MAX_LINES)
+        .map(|(name, text)| format!("src/{name}: {} lines, at most {MAX_LINES}", text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn every_unsafe_has_its_proof() {
+    let mut strays = Vec::new();
+    for (name, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            let is_block =
+                (line.contains("unsafe {") || line.contains("unsafe impl")) && !line.trim_start().starts_with("//");
+            let before = &lines[index.saturating_sub(6)..=index];
+            if is_block && !before.iter().any(|line| line.contains("SAFETY:")) {
+                strays.push(format!("src/{name}:{}", index + 1));
+            }
+        }
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
+#[test]
+fn every_room_opens_with_what_it_is() {
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        assert!(text.starts_with("//!"), "src/{name} does not open with //!");
+    }
+}
