@@ -72,7 +72,8 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     let mut records = Records::default();
     let mut parse_bytes = HEADER_BYTES;
     // The first record that is not a blank line; without a header, the first from which the number of columns can be told.
-    let is_first = |record: &RecordSpan| (record.end > record.start || record.fault != 0) && (options.header || record.fault == 0);
+    let is_first =
+        |record: &RecordSpan| (record.end > record.start || record.fault != 0) && (options.header || record.fault == 0);
     let (at, blank_lines) = loop {
         let bytes = &window.bytes()[bom_bytes..];
         let span = &bytes[..bytes.len().min(parse_bytes)];
@@ -85,7 +86,9 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
             let message = match (bytes.is_empty(), records.faults.is_empty()) {
                 (true, _) => "it is empty: not even a header",
                 (_, true) => "it holds nothing but blank lines: not even a header",
-                _ => "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?",
+                _ => {
+                    "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?"
+                }
             };
             return Err(Error::unusable(&path, message));
         }
