@@ -30,17 +30,22 @@ pub struct Head {
     /// Physical lines before that: blank lines, header.
     pub lines: u64,
     pub blank_lines: u64,
-    /// The first bytes of the input, for estimates and for inference on streams.
-    window: Arc<Window>,
+    /// The first bytes of the input, for estimates and for inference on streams, until they are forgotten.
+    window: Option<Arc<Window>>,
 }
 
 impl Head {
-    /// The bytes of the head that follow the header, and whether the input ends with them.
+    /// The bytes of the head that follow the header, and whether the input ends with them. Nothing once they are forgotten.
     pub fn sample(&self) -> (&[u8], bool) {
-        (
-            &self.window.bytes()[self.data_start_bytes as usize..],
-            self.window.at_end,
-        )
+        match &self.window {
+            Some(window) => (&window.bytes()[self.data_start_bytes as usize..], window.at_end),
+            None => (&[], false),
+        }
+    }
+
+    /// Gives the sample's memory back.
+    pub fn forget_sample(&mut self) {
+        self.window = None;
     }
 }
 
@@ -143,7 +148,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
             data_start_bytes: bom_bytes as u64,
             lines: 0,
             blank_lines: 0,
-            window,
+            window: Some(window),
         });
     }
     let names = fields.decode(&dialect).map_err(|column| {
@@ -165,7 +170,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         data_start_bytes: data_start as u64,
         lines: header_lines,
         blank_lines,
-        window,
+        window: Some(window),
     })
 }
 

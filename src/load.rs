@@ -104,6 +104,7 @@ fn run(
     let split = load.split_memory(plan, &sources)?;
     load.report_plan(plan, &split, report)?;
 
+    sources.heads.iter_mut().for_each(Head::forget_sample);
     let settings = load.batch_settings(&start, &sources);
     let (letters, spool) = load.open_side_files(&start, paths)?;
     let database = load.open_database(&start, &split)?;
@@ -115,6 +116,7 @@ fn run(
         writer.resume(progress.counts.clone());
     }
     let end = load.load_rows(&mut sources, plan, &split, &mut dedup, &mut writer, report)?;
+    report.filter = dedup.take_filter_report();
     let counts = load.finish(&database, &start, &dedup, writer, end, report)?;
     database.close()?;
     load.account(end, &counts, report);
@@ -486,6 +488,7 @@ impl Load<'_> {
             window_bytes,
             chunk_bytes: (self.options.chunk_bytes as usize).min(window_bytes),
             blocks_bytes: split.blocks_bytes as usize,
+            windows_bytes: memory::waiting_windows_bytes(window_bytes),
         }
     }
 
@@ -522,8 +525,8 @@ impl Load<'_> {
             }
             .settle(&mut writer, letters, spool, &mut counts)
         })?;
-        if let Dedup::Filter(filter) = dedup {
-            report.filter = Some(filter.report(settled.inserted));
+        if let Some(filter) = &mut report.filter {
+            filter.false_alarms = settled.inserted;
         }
         report.time_stage("further indexes", || self.build_indexes(database, plan))?;
         if !self.options.keep_checkpoint {
