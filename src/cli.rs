@@ -428,7 +428,8 @@ mod tests {
         let options = job(
             "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --threads 3 --memory 1g \
              --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
-             --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql",
+             --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql \
+             --restart --keep-checkpoint",
         );
         let Job { inputs, options, .. } = options.unwrap();
         assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
@@ -456,6 +457,8 @@ mod tests {
             window_bytes: 1,
             chunk_bytes: 2,
             write_path: WritePath::Sql,
+            restart: true,
+            keep_checkpoint: true,
         };
         assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     }

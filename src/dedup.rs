@@ -57,6 +57,16 @@ impl Dedup {
     }
 }
 
+impl Dedup {
+    /// What the filter did, if there is one. Its memory is given back: indexes are built next, and they can use it.
+    pub fn take_filter_report(&mut self) -> Option<FilterReport> {
+        let Dedup::Filter(filter) = self else { return None };
+        let report = filter.report();
+        *self = Dedup::Off;
+        Some(report)
+    }
+}
+
 /// Keys that mostly ascend.
 #[derive(Debug)]
 pub struct Ascending {
@@ -295,15 +305,15 @@ impl Filter {
         }
     }
 
-    /// What the filter did, given how many suspects turned out to be new.
-    pub fn report(&self, false_alarms: u64) -> FilterReport {
+    /// What the filter did; how many suspects were false alarms is known only after settlement.
+    fn report(&self) -> FilterReport {
         FilterReport {
             capacity_keys: self.capacity_keys,
             shards: SHARDS as u32,
             error_ratio: FILTER_ERROR_RATIO,
             inserted_keys: self.shards.iter().map(|shard| shard.len() as u64).sum(),
             suspects: self.suspects,
-            false_alarms,
+            false_alarms: 0,
         }
     }
 }

@@ -30,17 +30,22 @@ pub struct Head {
     /// Physical lines before that: blank lines, header.
     pub lines: u64,
     pub blank_lines: u64,
-    /// The first bytes of the input, for estimates and for inference on streams.
-    window: Arc<Window>,
+    /// The first bytes of the input, for estimates and for inference on streams, until they are forgotten.
+    window: Option<Arc<Window>>,
 }
 
 impl Head {
-    /// The bytes of the head that follow the header, and whether the input ends with them.
+    /// The bytes of the head that follow the header, and whether the input ends with them. Nothing once they are forgotten.
     pub fn sample(&self) -> (&[u8], bool) {
-        (
-            &self.window.bytes()[self.data_start_bytes as usize..],
-            self.window.at_end,
-        )
+        match &self.window {
+            Some(window) => (&window.bytes()[self.data_start_bytes as usize..], window.at_end),
+            None => (&[], false),
+        }
+    }
+
+    /// Gives the sample's memory back.
+    pub fn forget_sample(&mut self) {
+        self.window = None;
     }
 }
 
@@ -72,7 +77,8 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     let mut records = Records::default();
     let mut parse_bytes = HEADER_BYTES;
     // The first record that is not a blank line; without a header, the first from which the number of columns can be told.
-    let is_first = |record: &RecordSpan| (record.end > record.start || record.fault != 0) && (options.header || record.fault == 0);
+    let is_first =
+        |record: &RecordSpan| (record.end > record.start || record.fault != 0) && (options.header || record.fault == 0);
     let (at, blank_lines) = loop {
         let bytes = &window.bytes()[bom_bytes..];
         let span = &bytes[..bytes.len().min(parse_bytes)];
@@ -85,7 +91,9 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
             let message = match (bytes.is_empty(), records.faults.is_empty()) {
                 (true, _) => "it is empty: not even a header",
                 (_, true) => "it holds nothing but blank lines: not even a header",
-                _ => "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?",
+                _ => {
+                    "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?"
+                }
             };
             return Err(Error::unusable(&path, message));
         }
@@ -140,7 +148,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
             data_start_bytes: bom_bytes as u64,
             lines: 0,
             blank_lines: 0,
-            window,
+            window: Some(window),
         });
     }
     let names = fields.decode(&dialect).map_err(|column| {
@@ -162,7 +170,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         data_start_bytes: data_start as u64,
         lines: header_lines,
         blank_lines,
-        window,
+        window: Some(window),
     })
 }
 

@@ -104,6 +104,7 @@ fn run(
     let split = load.split_memory(plan, &sources)?;
     load.report_plan(plan, &split, report)?;
 
+    sources.heads.iter_mut().for_each(Head::forget_sample);
     let settings = load.batch_settings(&start, &sources);
     let (letters, spool) = load.open_side_files(&start, paths)?;
     let database = load.open_database(&start, &split)?;
@@ -115,6 +116,7 @@ fn run(
         writer.resume(progress.counts.clone());
     }
     let end = load.load_rows(&mut sources, plan, &split, &mut dedup, &mut writer, report)?;
+    report.filter = dedup.take_filter_report();
     let counts = load.finish(&database, &start, &dedup, writer, end, report)?;
     database.close()?;
     load.account(end, &counts, report);
@@ -209,7 +211,6 @@ fn table_name(options: &LoadOptions, first: &Path) -> String {
 #[derive(Default)]
 struct Seen {
     info: Option<TableInfo>,
-    obstacle: Option<String>,
     checkpoint: Option<Checkpoint>,
 }
 
@@ -267,7 +268,7 @@ impl Load<'_> {
             plan,
             identity,
             progress: None,
-            obstacle: seen.obstacle,
+            obstacle: None,
         })
     }
 
@@ -279,10 +280,6 @@ impl Load<'_> {
         }
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         let info = database.describe_table(table)?;
-        let obstacle = match &info {
-            Some(info) => direct::obstacle(database.connection(), &info.name),
-            None => None,
-        };
         if info.as_ref().is_some_and(|info| info.has_triggers) {
             self.observer.notice(&format!(
                 "table \"{table}\" has triggers; they run for every row loaded"
@@ -290,7 +287,6 @@ impl Load<'_> {
         }
         Ok(Seen {
             info,
-            obstacle,
             checkpoint: checkpoint::read(&database)?,
         })
     }
@@ -412,7 +408,7 @@ impl Load<'_> {
             _ if plan.dedup == DedupPlan::Database && !plan.key_columns.is_empty() => {
                 Some("the table's own unique index must be asked about each row".to_owned())
             }
-            _ => direct::obstacle(database.connection(), &plan.table),
+            _ => direct::obstacle(database, &plan.table, &plan.columns)?,
         };
         match obstacle {
             Some(reason) if self.options.write_path == WritePath::Direct => {
@@ -426,7 +422,10 @@ impl Load<'_> {
             None => {
                 report.write_path = "direct";
                 report.write_path_reason = "a new or empty plain table".to_owned();
-                Ok(Sink::Direct(Box::new(DirectWriter::open(database, &plan.table)?)))
+                Ok(Sink::Direct(Box::new(DirectWriter::open(
+                    self.database_path,
+                    &plan.table,
+                )?)))
             }
         }
     }
@@ -489,6 +488,7 @@ impl Load<'_> {
             window_bytes,
             chunk_bytes: (self.options.chunk_bytes as usize).min(window_bytes),
             blocks_bytes: split.blocks_bytes as usize,
+            windows_bytes: memory::waiting_windows_bytes(window_bytes),
         }
     }
 
@@ -525,8 +525,8 @@ impl Load<'_> {
             }
             .settle(&mut writer, letters, spool, &mut counts)
         })?;
-        if let Dedup::Filter(filter) = dedup {
-            report.filter = Some(filter.report(settled.inserted));
+        if let Some(filter) = &mut report.filter {
+            filter.false_alarms = settled.inserted;
         }
         report.time_stage("further indexes", || self.build_indexes(database, plan))?;
         if !self.options.keep_checkpoint {

@@ -54,6 +54,11 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     })
 }
 
+/// Memory for windows that wait to be done, beside the one being cut.
+pub fn waiting_windows_bytes(window_bytes: usize) -> usize {
+    window_bytes * (WINDOWS_ALIVE as usize - 1)
+}
+
 /// Bytes of one mapped window under `split`: the wish, or less where the budget is small.
 pub fn window_bytes(split: &MemorySplit, wish_bytes: u64) -> usize {
     wish_bytes.min(split.windows_bytes / WINDOWS_ALIVE).max(1) as usize

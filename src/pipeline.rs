@@ -9,7 +9,8 @@
 //! - Exactness: a chunk is parsed at once as if a record began at its first byte. When the chunk before it left a record
 //!   unfinished, that guess was wrong: its result is thrown away and its bytes are parsed again behind the unfinished record.
 //! - Memory: a chunk passes the [`Gate`] before it is parsed and its permit is dropped with its [`Block`], so the bytes in flight
-//!   are bounded wherever the slowest stage is. A window is unmapped when the last block that points into it is dropped.
+//!   are bounded wherever the slowest stage is. A window is unmapped when the last block that points into it is dropped; a second
+//!   gate bounds how many are alive.
 //! - Shutdown: whoever fails or stops closes the gate; the reader then ends, the pool finishes what it has, the rest is dropped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -65,6 +66,23 @@ pub struct ScanSettings {
     pub chunk_bytes: usize,
     /// Memory for outputs in flight.
     pub blocks_bytes: usize,
+    /// Memory for windows alive, beside the one that the reader is at.
+    pub windows_bytes: usize,
+}
+
+/// A window with the right to be in memory.
+#[derive(Debug)]
+struct HeldWindow {
+    window: Arc<Window>,
+    _permit: Permit,
+}
+
+impl std::ops::Deref for HeldWindow {
+    type Target = Window;
+
+    fn deref(&self) -> &Window {
+        &self.window
+    }
 }
 
 /// A parsed span of the input with what the work made of it.
@@ -80,7 +98,7 @@ pub struct Block<T> {
 #[derive(Debug)]
 enum BlockSource {
     Window {
-        window: Arc<Window>,
+        window: Arc<HeldWindow>,
         start: usize,
         end: usize,
     },
@@ -105,7 +123,7 @@ impl<T> Block<T> {
 /// A part of a physical line that is longer than the record limit, and so was never parsed.
 #[derive(Debug)]
 pub struct LinePiece {
-    window: Arc<Window>,
+    window: Arc<HeldWindow>,
     start: usize,
     end: usize,
     pub first: bool,
@@ -161,7 +179,7 @@ struct Finished<T> {
 
 enum Slot<T> {
     Chunk {
-        window: Arc<Window>,
+        window: Arc<HeldWindow>,
         start: usize,
         end: usize,
         at_end: bool,
@@ -176,6 +194,7 @@ struct Scan<'s, W: Work> {
     settings: ScanSettings,
     work: &'s W,
     gate: Arc<Gate>,
+    windows: Arc<Gate>,
     times: &'s ScanTimes,
     /// Largest memory per input byte seen so far, in units of 1/[`EXPANSION_UNIT`]; 0: none yet.
     expansion: AtomicU64,
@@ -207,6 +226,7 @@ pub fn scan<W: Work>(
         settings,
         work,
         gate: Gate::new(settings.blocks_bytes),
+        windows: Gate::new(settings.windows_bytes),
         times,
         expansion: AtomicU64::new(0),
         idle_records: Mutex::default(),
@@ -226,6 +246,7 @@ pub fn scan<W: Work>(
             });
             let result = scan.take(&queue, consume);
             scan.gate.close();
+            scan.windows.close();
             drop(queue);
             result
         })
@@ -260,6 +281,14 @@ impl<'s, W: Work> Scan<'s, W> {
         let mut within_line = false;
         loop {
             let window = input.window(next_bytes, want_bytes, self.stopped)?;
+            // Taken while the reader holds no other window, so that it waits only for those that others will let go of.
+            let Some(permit) = self.windows.acquire(window.bytes().len()) else {
+                return Ok(());
+            };
+            let window = Arc::new(HeldWindow {
+                window,
+                _permit: permit,
+            });
             if (self.stopped)() {
                 return Ok(());
             }
@@ -330,7 +359,7 @@ impl<'s, W: Work> Scan<'s, W> {
     /// Puts a chunk into the queue and its parsing into the pool; `false` once the scan is over.
     fn start<'t>(
         &'s self,
-        window: &Arc<Window>,
+        window: &Arc<HeldWindow>,
         range: std::ops::Range<usize>,
         at_end: bool,
         tasks: &Scope<'t>,
@@ -428,8 +457,7 @@ impl<'s, W: Work> Scan<'s, W> {
                 Slot::Failed(error) => return Err(error),
                 Slot::LinePiece(piece) => {
                     at_end = piece.last && piece.window.at_end && piece.end == piece.window.bytes().len();
-                    // No record can reach across a line that is too long: what is unfinished stays so.
-                    if self.stitch(&mut carry, true, &mut records, consume)? == Flow::Stop {
+                    if piece.first && self.stitch_before(&mut carry, &piece, &mut records, consume)? == Flow::Stop {
                         return Ok(false);
                     }
                     consume(Scanned::LinePiece(piece))?
@@ -475,6 +503,31 @@ impl<'s, W: Work> Scan<'s, W> {
             }
         }
         Ok(at_end)
+    }
+
+    /// Decides what was unfinished before a line that is too long for any record to reach across: as many of its bytes as a record
+    /// may have decide every record that began before it, and leave the line itself alone.
+    fn stitch_before(
+        &self,
+        carry: &mut Carry,
+        line: &LinePiece,
+        records: &mut Records,
+        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
+    ) -> Result<Flow, Error> {
+        if carry.bytes.is_empty() {
+            return Ok(Flow::Continue);
+        }
+        let limit_bytes = usize::try_from(self.settings.max_record_bytes).unwrap_or(usize::MAX);
+        let ahead = &line.bytes()[..line.bytes().len().min(limit_bytes.saturating_add(1))];
+        carry.bytes.extend_from_slice(ahead);
+        let flow = self.stitch(carry, false, records, consume)?;
+        if carry.bytes.len() != ahead.len() {
+            return Err(Error::internal(
+                "a record reached into a line that is longer than a record may be",
+            ));
+        }
+        carry.bytes.clear();
+        Ok(flow)
     }
 
     /// Parses the carried bytes again from the unfinished record on.

@@ -148,7 +148,11 @@ impl Rows<'_> {
                 },
             };
             // What is too large is the record; which field was met first depends on how much of it was looked at.
-            let column = if fault.kind == FaultKind::RecordTooLarge { 0 } else { fault.column };
+            let column = if fault.kind == FaultKind::RecordTooLarge {
+                0
+            } else {
+                fault.column
+            };
             return Err(Reject {
                 column,
                 ..whole(reason)

@@ -4,6 +4,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod database;
 pub mod direct;
+pub mod pages;
 pub mod sql;
 
 use crate::position::Position;

@@ -35,7 +35,8 @@ enum Job {
     Input {
         records_before: u64,
     },
-    Block(Incoming),
+    /// Boxed, so that the queue's slots are small.
+    Block(Box<Incoming>),
     LinePiece {
         piece: LinePiece,
         place: Place,
@@ -244,7 +245,7 @@ impl Order<'_> {
             records: 0,
             complete: true,
         };
-        for file_index in 0..sources.inputs.len() {
+        for (file_index, report) in reports.iter_mut().enumerate() {
             if jobs
                 .send(Job::Input {
                     records_before: totals.records,
@@ -257,7 +258,7 @@ impl Order<'_> {
                 order: self,
                 dedup,
                 jobs: &jobs,
-                report: &mut reports[file_index],
+                report,
                 place: Place {
                     file_index: file_index as u32,
                     line: 0,
@@ -345,7 +346,7 @@ impl OneInput<'_> {
                     .dedup_ns
                     .fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
                 let bytes = block.bytes().len();
-                (Job::Block(Incoming { block, place, suspects }), bytes)
+                (Job::Block(Box::new(Incoming { block, place, suspects })), bytes)
             }
         };
         if !self.report.mapped {

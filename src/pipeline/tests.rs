@@ -53,6 +53,7 @@ fn settings(window_bytes: usize, chunk_bytes: usize, max_record_bytes: u64) -> S
         window_bytes,
         chunk_bytes,
         blocks_bytes: 1 << 20,
+        windows_bytes: 3 * window_bytes,
     }
 }
 

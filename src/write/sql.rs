@@ -85,11 +85,20 @@ impl<'d> SqlWriter<'d> {
         };
         let own_keys = info.unique_keys.iter();
         let own_keys = own_keys.filter_map(|key| key.columns.iter().map(place).collect::<Option<Vec<usize>>>());
-        let keys = [key_columns.to_vec()].into_iter().filter(|key| !key.is_empty()).chain(own_keys);
+        let keys = [key_columns.to_vec()]
+            .into_iter()
+            .filter(|key| !key.is_empty())
+            .chain(own_keys);
         let keys = keys.map(|key| {
-            let tests: Vec<String> = key.iter().map(|&index| format!("{} = ?", quote(&columns[index].name))).collect();
+            let tests: Vec<String> = key
+                .iter()
+                .map(|&index| format!("{} = ?", quote(&columns[index].name)))
+                .collect();
             let find = format!("SELECT {row_id} FROM {table} WHERE {}", tests.join(" AND "));
-            Ok(KeySearch { find: Statement::new(database, &find)?, columns: key })
+            Ok(KeySearch {
+                find: Statement::new(database, &find)?,
+                columns: key,
+            })
         });
         let keys = keys.collect::<Result<Vec<_>, Error>>()?;
         Ok(SqlWriter {
@@ -160,14 +169,19 @@ impl<'d> SqlWriter<'d> {
                 for (place, &index) in key.columns.iter().enumerate() {
                     key.find.bind(place as c_int + 1, self.values[index], record);
                 }
-                let found = key.find.step().map_err(|failure| database_failure(self.database, failure))?;
+                let found = key
+                    .find
+                    .step()
+                    .map_err(|failure| database_failure(self.database, failure))?;
                 if let Some(found) = found {
                     return Ok(RowOutcome::Duplicate { row_id: found });
                 }
             }
-            if let (Some(_), Some(row_id), true) =
-                (self.row_id_column, row_id, failure.code != ffi::SQLITE_CONSTRAINT_UNIQUE)
-            {
+            if let (Some(_), Some(row_id), true) = (
+                self.row_id_column,
+                row_id,
+                failure.code != ffi::SQLITE_CONSTRAINT_UNIQUE,
+            ) {
                 return Ok(RowOutcome::Duplicate { row_id });
             }
         }
@@ -260,7 +274,7 @@ impl<'d> Statement<'d> {
         // SAFETY: the connection is open as long as `database`, which outlives `Self` by 'd; `sql` holds `length` bytes; SQLite writes
         // a statement or null to `handle`.
         let code = unsafe {
-            let flags = ffi::SQLITE_PREPARE_PERSISTENT as u32;
+            let flags = ffi::SQLITE_PREPARE_PERSISTENT;
             ffi::sqlite3_prepare_v3(
                 connection.handle(),
                 sql.as_ptr().cast(),

@@ -37,7 +37,7 @@ pub fn dump(path: &Path, table: &str) -> Dump {
     let mut rows = connection
         .prepare(&format!("SELECT * FROM \"{name}\" NOT INDEXED"))
         .unwrap();
-    let names: Vec<String> = rows.column_names().into_iter().map(str::to_lowercase).collect();
+    let names: Vec<String> = rows.column_names().map(str::to_lowercase).collect();
     let mut values: Vec<String> = rows
         .query_map([], |row| {
             let values: Vec<String> = (0..names.len())

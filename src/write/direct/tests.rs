@@ -1,0 +1,220 @@
+//! The direct path against plain INSERT: the same rows, row ids, storage classes, and a file that SQLite finds nothing wrong with.
+
+use super::*;
+use proptest::prelude::*;
+use rusqlite::types::Value;
+
+/// A record of integers, reals, texts and NULLs, as validation writes them.
+fn record(values: &[Value]) -> Vec<u8> {
+    let (mut types, mut body) = (Vec::new(), Vec::new());
+    let mut varint = |mut value: u64| {
+        let mut bytes = vec![(value & 0x7F) as u8];
+        while value > 0x7F {
+            value >>= 7;
+            bytes.insert(0, (value & 0x7F) as u8 | 0x80);
+        }
+        types.extend(bytes);
+    };
+    for value in values {
+        match value {
+            Value::Null => varint(0),
+            Value::Integer(integer) => {
+                varint(6);
+                body.extend(integer.to_be_bytes());
+            }
+            Value::Real(real) => {
+                varint(7);
+                body.extend(real.to_be_bytes());
+            }
+            Value::Text(text) => {
+                varint(13 + 2 * text.len() as u64);
+                body.extend(text.as_bytes());
+            }
+            Value::Blob(_) => unreachable!("no blobs come from CSV"),
+        }
+    }
+    let size = types.len() + 1 + usize::from(types.len() + 1 > 127);
+    let header = if size > 127 {
+        vec![0x80 | (size >> 7) as u8, (size & 0x7F) as u8]
+    } else {
+        vec![size as u8]
+    };
+    [header, types, body].concat()
+}
+
+fn column(index: usize, value: &Value) -> String {
+    let declared = match value {
+        Value::Integer(_) => "INTEGER",
+        Value::Real(_) => "REAL",
+        _ => "TEXT",
+    };
+    format!("c{index} {declared}")
+}
+
+fn dump(connection: &Connection) -> Vec<String> {
+    let columns = connection.prepare("SELECT * FROM t").unwrap().column_count();
+    let types: Vec<String> = (0..columns).map(|index| format!("typeof(c{index})")).collect();
+    let mut statement = connection
+        .prepare(&format!("SELECT rowid, *, {} FROM t ORDER BY rowid", types.join(",")))
+        .unwrap();
+    let count = statement.column_count();
+    let rows = statement.query_map([], |row| {
+        Ok((0..count).map(|i| format!("{:?}", row.get_ref(i).unwrap())).collect())
+    });
+    rows.unwrap()
+        .map(|row: rusqlite::Result<Vec<String>>| row.unwrap().join("|"))
+        .collect()
+}
+
+fn check(connection: &Connection) -> String {
+    connection
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap()
+}
+
+/// Loads the rows both ways, in batches, and compares after every batch.
+fn compare(page_bytes: usize, kinds: &[Value], rows: &[(i64, Vec<Value>)], batch_rows: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("direct.db");
+    let columns: Vec<String> = kinds
+        .iter()
+        .enumerate()
+        .map(|(index, value)| column(index, value))
+        .collect();
+    let create = format!(
+        "PRAGMA page_size = {page_bytes}; CREATE TABLE other(x); CREATE TABLE t({});",
+        columns.join(",")
+    );
+    Connection::open(&path).unwrap().execute_batch(&create).unwrap();
+    let plain = Connection::open_in_memory().unwrap();
+    plain.execute_batch(&create).unwrap();
+    let names: Vec<String> = (0..columns.len()).map(|index| format!("c{index}")).collect();
+    let insert = format!(
+        "INSERT INTO t(rowid, {}) VALUES (?, {})",
+        names.join(","),
+        vec!["?"; columns.len()].join(",")
+    );
+
+    let mut writer = DirectWriter::open(&path, "t").unwrap();
+    for batch in rows.chunks(batch_rows) {
+        for (row_id, values) in batch {
+            writer.append(*row_id, &record(values)).unwrap();
+            let parameters = std::iter::once(Value::Integer(*row_id)).chain(values.iter().cloned());
+            plain.execute(&insert, rusqlite::params_from_iter(parameters)).unwrap();
+        }
+        writer.commit(&mut |_| Ok(())).unwrap();
+        let reader = Connection::open(&path).unwrap();
+        assert_eq!(check(&reader), "ok", "page size {page_bytes}");
+        assert_eq!(dump(&reader), dump(&plain));
+    }
+    writer.close().unwrap();
+    let after = Connection::open(&path).unwrap();
+    after.execute_batch("INSERT INTO t(c0) VALUES (NULL); UPDATE t SET c0 = NULL WHERE rowid % 3 = 0; DELETE FROM t WHERE rowid % 5 = 0; INSERT INTO other VALUES (1)").unwrap();
+    assert_eq!(check(&after), "ok");
+    after.execute_batch("VACUUM").unwrap();
+    assert_eq!(check(&after), "ok");
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        1 => Just(Value::Null),
+        3 => any::<i64>().prop_map(Value::Integer),
+        2 => any::<i32>().prop_map(|i| Value::Real(f64::from(i) / 8.0 + 0.0625)),
+        4 => "[a-zé]{0,30}".prop_map(Value::Text),
+        1 => (0usize..9000).prop_map(|length| Value::Text("x".repeat(length))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn random_tables_equal_those_of_plain_insert(
+        page_shift in 9u32..17,
+        columns in prop::collection::vec(value(), 1..8),
+        gaps in prop::collection::vec(1i64..50, 1..300),
+        seeds in prop::collection::vec(value(), 16),
+        batch_rows in 1usize..200,
+        first in prop_oneof![Just(-100i64), Just(0), Just(i64::MAX / 2)],
+    ) {
+        let mut row_id = first;
+        let rows: Vec<(i64, Vec<Value>)> = gaps.iter().enumerate().map(|(index, gap)| {
+            row_id += gap;
+            // Each column keeps its type, or is NULL or of that type elsewhere.
+            let values = columns.iter().enumerate().map(|(place, column)| {
+                let other = &seeds[(index * 7 + place) % seeds.len()];
+                let same = std::mem::discriminant(other) == std::mem::discriminant(column);
+                let text_column = matches!(column, Value::Null);
+                if same || matches!(other, Value::Null) || (text_column && matches!(other, Value::Text(_))) {
+                    other.clone()
+                } else {
+                    column.clone()
+                }
+            });
+            (row_id, values.collect())
+        }).collect();
+        compare(1 << page_shift, &columns, &rows, batch_rows);
+    }
+}
+
+#[test]
+fn deep_trees_grow_over_many_batches() {
+    let rows: Vec<(i64, Vec<Value>)> = (0..60_000)
+        .map(|i| {
+            (
+                i * 1000 - 7_000_000,
+                vec![Value::Text("abcdefgh".repeat(4)), Value::Integer(i)],
+            )
+        })
+        .collect();
+    compare(512, &rows[0].1.clone(), &rows, 20_011);
+    compare(4096, &rows[0].1.clone(), &rows[..400], 1);
+}
+
+#[test]
+fn what_is_not_committed_is_not_there_and_the_file_stays_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("direct.db");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE t(c0 TEXT)")
+        .unwrap();
+    let mut writer = DirectWriter::open(&path, "t").unwrap();
+    let row = record(&[Value::Text("x".repeat(500))]);
+    for row_id in 1..=20_000 {
+        writer.append(row_id, &row).unwrap();
+        if row_id == 6_000 {
+            writer.commit(&mut |_| Ok(())).unwrap();
+        }
+    }
+    drop(writer);
+    let reader = Connection::open(&path).unwrap();
+    assert_eq!(check(&reader), "ok");
+    let count: i64 = reader
+        .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(count, 6_000);
+}
+
+#[test]
+fn the_page_at_the_lock_byte_is_stepped_over() {
+    let mut builder = TableBuilder::new(512, 2, 2, 512 * 20);
+    for row_id in 1..2_000 {
+        builder.append(
+            row_id,
+            &record(&[Value::Text("x".repeat(if row_id % 50 == 0 { 3_000 } else { 40 }))]),
+        );
+    }
+    let changed = builder.finish_batch();
+    let (first, pages) = builder.new_pages();
+    let lock_page = &pages[(21 - first as usize) * 512..][..512];
+    assert!(lock_page.iter().all(|&byte| byte == 0));
+    // No page refers to it.
+    let refers = |page: &[u8]| {
+        page[0] == 0x05
+            && (0..u16::from_be_bytes([page[3], page[4]]) as usize).any(|cell| {
+                let at = u16::from_be_bytes([page[12 + 2 * cell], page[13 + 2 * cell]]) as usize;
+                page[at..at + 4] == 21u32.to_be_bytes()
+            })
+    };
+    assert!(pages.chunks(512).all(|page| !refers(page)) && changed.iter().all(|page| !refers(&page.bytes)));
+}

@@ -1,0 +1,346 @@
+//! A table's b-tree, built from its left edge to its right out of rows in ascending row id. Pure: pages come out, nothing is written.
+//!
+//! New pages are numbered upwards from the end of the file and never touched again, except for the right edge of the tree: its
+//! interior pages change as rows are added. Those that an earlier batch committed are handed out apart, because their old content must
+//! be journaled. After [`TableBuilder::finish_batch`] the tree is complete; the next batch goes on from there.
+//!
+//! Source: SQLite file format §1.6 (b-tree pages); SQLite adds two rules of its own: no page but an empty root has zero cells, and
+//! the page at the lock byte is never used.
+
+/// Bytes of a leaf page's and an interior page's header.
+const LEAF_HEADER_BYTES: usize = 8;
+const INTERIOR_HEADER_BYTES: usize = 12;
+const LEAF_TYPE: u8 = 0x0D;
+const INTERIOR_TYPE: u8 = 0x05;
+/// First byte that POSIX locks of SQLite use; the page it lies in holds nothing.
+pub const LOCK_BYTE: u64 = 0x4000_0000;
+
+/// Builds one table's tree.
+#[derive(Debug)]
+pub struct TableBuilder {
+    page_bytes: usize,
+    root_page: u32,
+    lock_page: u32,
+    next_page: u32,
+    leaf: Leaf,
+    /// Open interior nodes, lowest level first; each is the rightmost of its level.
+    levels: Vec<Node>,
+    /// Finished new pages, adjacent in the file from `first_page` on.
+    new_pages: Vec<u8>,
+    first_page: u32,
+    /// Pages of earlier batches that were finished in this one.
+    changed: Vec<ChangedPage>,
+    rows: u64,
+}
+
+/// A page that exists in the file and gets new content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedPage {
+    pub number: u32,
+    pub bytes: Vec<u8>,
+}
+
+/// The leaf that rows are being added to.
+#[derive(Debug)]
+struct Leaf {
+    page: Vec<u8>,
+    cells: usize,
+    /// Where the lowest cell begins.
+    content_start: usize,
+    last_row_id: i64,
+}
+
+/// An interior node: its finished children, with the greatest row id below each, and where it was written, if it was.
+#[derive(Debug, Default)]
+struct Node {
+    children: Vec<(u32, i64)>,
+    /// Bytes of the children's cells and their pointers.
+    cell_bytes: usize,
+    number: Option<u32>,
+}
+
+impl TableBuilder {
+    /// A builder for the empty table whose root is `root_page`, in a file of `page_count` pages.
+    pub fn new(page_bytes: usize, root_page: u32, page_count: u32, lock_byte: u64) -> Self {
+        let mut builder = TableBuilder {
+            page_bytes,
+            root_page,
+            lock_page: (lock_byte / page_bytes as u64) as u32 + 1,
+            next_page: page_count + 1,
+            leaf: Leaf {
+                page: vec![0; page_bytes],
+                cells: 0,
+                content_start: page_bytes,
+                last_row_id: 0,
+            },
+            levels: Vec::new(),
+            new_pages: Vec::new(),
+            first_page: page_count + 1,
+            changed: Vec::new(),
+            rows: 0,
+        };
+        if builder.next_page == builder.lock_page {
+            builder.next_page += 1;
+            builder.first_page += 1;
+        }
+        builder
+    }
+
+    /// Rows appended so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Bytes of finished new pages that wait in memory.
+    pub fn pending_bytes(&self) -> usize {
+        self.new_pages.len()
+    }
+
+    /// Number of the last page in use.
+    pub fn last_page(&self) -> u32 {
+        self.next_page - 1
+    }
+
+    /// The finished new pages and the number of the first; [`forget_new_pages`](Self::forget_new_pages) once they are written.
+    pub fn new_pages(&self) -> (u32, &[u8]) {
+        (self.first_page, &self.new_pages)
+    }
+
+    pub fn forget_new_pages(&mut self) {
+        self.new_pages.clear();
+        self.first_page = self.next_page;
+    }
+
+    /// Adds a row. `row_id` must be greater than every one before it.
+    #[inline]
+    pub fn append(&mut self, row_id: i64, record: &[u8]) {
+        let mut head = [0; 18];
+        let mut head_bytes = put_varint(&mut head, record.len() as u64);
+        head_bytes += put_varint(&mut head[head_bytes..], row_id as u64);
+        if record.len() <= self.page_bytes - 35 {
+            let cell = self.leaf_cell(head_bytes + record.len());
+            cell[..head_bytes].copy_from_slice(&head[..head_bytes]);
+            cell[head_bytes..].copy_from_slice(record);
+        } else {
+            let (local, overflow) = record.split_at(local_bytes(record.len(), self.page_bytes));
+            let first = self.push_overflow(overflow);
+            let cell = self.leaf_cell(head_bytes + local.len() + 4);
+            cell[..head_bytes].copy_from_slice(&head[..head_bytes]);
+            cell[head_bytes..head_bytes + local.len()].copy_from_slice(local);
+            cell[head_bytes + local.len()..].copy_from_slice(&first.to_be_bytes());
+        }
+        self.leaf.last_row_id = row_id;
+        self.rows += 1;
+    }
+
+    /// Room for a cell in the leaf, or in the next one.
+    #[inline]
+    fn leaf_cell(&mut self, cell_bytes: usize) -> &mut [u8] {
+        if LEAF_HEADER_BYTES + 2 * (self.leaf.cells + 1) + cell_bytes > self.leaf.content_start {
+            self.close_leaf();
+        }
+        let leaf = &mut self.leaf;
+        let end = leaf.content_start;
+        leaf.content_start -= cell_bytes;
+        let pointer = LEAF_HEADER_BYTES + 2 * leaf.cells;
+        leaf.page[pointer..pointer + 2].copy_from_slice(&(leaf.content_start as u16).to_be_bytes());
+        leaf.cells += 1;
+        &mut leaf.page[leaf.content_start..end]
+    }
+
+    /// Writes `overflow` as a chain of pages; the number of the first.
+    fn push_overflow(&mut self, overflow: &[u8]) -> u32 {
+        let mut first = 0;
+        let mut pieces = overflow.chunks(self.page_bytes - 4).peekable();
+        let mut number = self.take_number();
+        while let Some(piece) = pieces.next() {
+            first = if first == 0 { number } else { first };
+            let start = self.new_pages.len();
+            self.new_pages.resize(start + self.page_bytes, 0);
+            self.new_pages[start + 4..start + 4 + piece.len()].copy_from_slice(piece);
+            if pieces.peek().is_some() {
+                // Taking the number may put a filler page behind this one, never before it.
+                number = self.take_number();
+                self.new_pages[start..start + 4].copy_from_slice(&number.to_be_bytes());
+            }
+        }
+        first
+    }
+
+    /// The number of the next new page, which the caller pushes at once. Over the page at the lock byte goes an empty one.
+    fn take_number(&mut self) -> u32 {
+        if self.next_page == self.lock_page {
+            self.new_pages.resize(self.new_pages.len() + self.page_bytes, 0);
+            self.next_page += 1;
+        }
+        self.next_page += 1;
+        self.next_page - 1
+    }
+
+    fn push_page(&mut self, page: &[u8]) -> u32 {
+        let number = self.take_number();
+        self.new_pages.extend_from_slice(page);
+        number
+    }
+
+    /// Finishes the leaf as a new page and begins the next.
+    fn close_leaf(&mut self) {
+        self.leaf.finish();
+        let number = self.take_number();
+        self.new_pages.extend_from_slice(&self.leaf.page);
+        let last_row_id = self.leaf.last_row_id;
+        self.leaf.clear();
+        self.add_child(0, number, last_row_id);
+    }
+
+    /// Adds a finished child to the open node of `level`; a node that is full passes all but two children up as a finished node.
+    fn add_child(&mut self, level: usize, number: u32, last_row_id: i64) {
+        if level == self.levels.len() {
+            self.levels.push(Node::default());
+        }
+        let node = &mut self.levels[level];
+        node.children.push((number, last_row_id));
+        node.cell_bytes += interior_cell_bytes(last_row_id);
+        // The last child is not a cell but the right child; one more cell must fit, for the child that may still be open below.
+        if INTERIOR_HEADER_BYTES + node.cell_bytes <= self.page_bytes {
+            return;
+        }
+        let keep = node.children.split_off(node.children.len() - 2);
+        let closed = Node {
+            children: std::mem::take(&mut node.children),
+            cell_bytes: 0,
+            number: node.number.take(),
+        };
+        node.cell_bytes = keep.iter().map(|&(_, key)| interior_cell_bytes(key)).sum();
+        node.children = keep;
+        let last = *closed
+            .children
+            .last()
+            .expect("a full node has far more than two children");
+        let page = interior_page(self.page_bytes, &closed.children[..closed.children.len() - 1], last.0);
+        let number = self.place(closed.number, page);
+        self.add_child(level + 1, number, last.1);
+    }
+
+    /// Puts a page where it was written before, or behind everything else.
+    fn place(&mut self, number: Option<u32>, bytes: Vec<u8>) -> u32 {
+        match number {
+            Some(number) => {
+                self.changed.push(ChangedPage { number, bytes });
+                number
+            }
+            None => self.push_page(&bytes),
+        }
+    }
+
+    /// Completes the tree: the pages of earlier batches that change, the root among them. New pages are in
+    /// [`new_pages`](Self::new_pages).
+    pub fn finish_batch(&mut self) -> Vec<ChangedPage> {
+        if self.levels.is_empty() {
+            // All rows still fit the root, which is then a leaf itself and stays open.
+            self.leaf.finish();
+            self.changed.push(ChangedPage {
+                number: self.root_page,
+                bytes: self.leaf.page.clone(),
+            });
+            return std::mem::take(&mut self.changed);
+        }
+        if self.leaf.cells > 0 {
+            self.close_leaf();
+        }
+        let mut open_child = None;
+        for level in 0..self.levels.len() {
+            let is_top = level + 1 == self.levels.len();
+            let node = &self.levels[level];
+            let page = match open_child {
+                Some(child) => interior_page(self.page_bytes, &node.children, child),
+                None => {
+                    let (last, cells) = node.children.split_last().expect("a node is made for its first child");
+                    interior_page(self.page_bytes, cells, last.0)
+                }
+            };
+            if is_top {
+                self.changed.push(ChangedPage {
+                    number: self.root_page,
+                    bytes: page,
+                });
+            } else {
+                let number = self.place(node.number, page);
+                self.levels[level].number = Some(number);
+                open_child = Some(number);
+            }
+        }
+        std::mem::take(&mut self.changed)
+    }
+}
+
+impl Leaf {
+    /// Writes the header; further rows may still be added.
+    fn finish(&mut self) {
+        self.page[0] = LEAF_TYPE;
+        self.page[3..5].copy_from_slice(&(self.cells as u16).to_be_bytes());
+        // 65,536 is written as zero, which the cast gives.
+        self.page[5..7].copy_from_slice(&(self.content_start as u16).to_be_bytes());
+    }
+
+    fn clear(&mut self) {
+        // The gap between pointers and cells must not show old bytes: nobody reads them, but files should not depend on history.
+        self.page.fill(0);
+        self.cells = 0;
+        self.content_start = self.page.len();
+    }
+}
+
+/// Bytes of a record that stay in its leaf when it has overflow pages. Source: SQLite file format §1.6.
+fn local_bytes(record_bytes: usize, page_bytes: usize) -> usize {
+    let most = page_bytes - 35;
+    let least = (page_bytes - 12) * 32 / 255 - 23;
+    let fitting = least + (record_bytes - least) % (page_bytes - 4);
+    if fitting <= most { fitting } else { least }
+}
+
+/// Bytes of a child's cell and of the pointer to it.
+fn interior_cell_bytes(key: i64) -> usize {
+    2 + 4 + varint_bytes(key as u64)
+}
+
+fn interior_page(page_bytes: usize, cells: &[(u32, i64)], right_child: u32) -> Vec<u8> {
+    let mut page = vec![0; page_bytes];
+    let mut content_start = page_bytes;
+    for (index, &(child, key)) in cells.iter().enumerate() {
+        let mut cell = [0; 13];
+        cell[..4].copy_from_slice(&child.to_be_bytes());
+        let cell_bytes = 4 + put_varint(&mut cell[4..], key as u64);
+        content_start -= cell_bytes;
+        page[content_start..content_start + cell_bytes].copy_from_slice(&cell[..cell_bytes]);
+        let pointer = INTERIOR_HEADER_BYTES + 2 * index;
+        page[pointer..pointer + 2].copy_from_slice(&(content_start as u16).to_be_bytes());
+    }
+    page[0] = INTERIOR_TYPE;
+    page[3..5].copy_from_slice(&(cells.len() as u16).to_be_bytes());
+    page[5..7].copy_from_slice(&(content_start as u16).to_be_bytes());
+    page[8..12].copy_from_slice(&right_child.to_be_bytes());
+    page
+}
+
+/// Bytes of a varint: seven bits each, the ninth byte eight.
+fn varint_bytes(value: u64) -> usize {
+    ((64 - (value | 1).leading_zeros() as usize).div_ceil(7)).min(9)
+}
+
+/// Writes a varint at the start of `out`; its length. Source: SQLite file format §1.6.
+#[inline]
+fn put_varint(out: &mut [u8], value: u64) -> usize {
+    let bytes = varint_bytes(value);
+    let mut rest = value;
+    for index in (0..bytes).rev() {
+        if index == 8 {
+            out[index] = rest as u8;
+            rest >>= 8;
+        } else {
+            out[index] = (rest & 0x7F) as u8 | if index + 1 < bytes { 0x80 } else { 0 };
+            rest >>= 7;
+        }
+    }
+    bytes
+}
