@@ -43,7 +43,8 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     rest = rest.saturating_sub(windows_bytes);
     let filter_bytes = wish.filter_bytes.min(rest * 9 / 10);
     rest -= filter_bytes;
-    let blocks_bytes = MIN_BLOCKS_BYTES + rest.min(44 << 20);
+    // More rows in flight than this no longer keep anybody busier.
+    let blocks_bytes = MIN_BLOCKS_BYTES + rest.min(20 << 20);
     Ok(MemorySplit {
         budget_bytes: wish.budget_bytes,
         filter_bytes,
