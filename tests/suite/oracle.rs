@@ -102,7 +102,7 @@ struct Record {
 
 /// Predicts the load of `input` into a new table. `row_id_is_key`: the table was made with its only key column as row id.
 ///
-/// `None`: there is no header to be had.
+/// `None`: there is no header to be had, or it lacks a key column.
 pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Prediction> {
     let line_end = line_end_of(input);
     let mut at = if input.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
@@ -136,6 +136,9 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
         }
         break width;
     };
+    if rules.key.iter().any(|&column| column >= width) {
+        return None;
+    }
     let mut records = Vec::new();
     while at < input.len() {
         let record = grammar.record(at);

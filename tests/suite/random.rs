@@ -41,7 +41,7 @@ struct Cut {
 fn cuts() -> impl Strategy<Value = Cut> {
     let sizes = || prop_oneof![Just(1u64), Just(2), Just(7), Just(64), Just(1 << 20)];
     let paths = prop_oneof![Just(WritePath::Auto), Just(WritePath::Sql)];
-    (1usize..4, sizes(), sizes(), 1u64..6, paths).prop_map(
+    (1usize..4, sizes(), sizes(), 1u64..20, paths).prop_map(
         |(threads, window_bytes, chunk_bytes, batch_rows, write_path)| Cut {
             threads,
             window_bytes,
@@ -158,8 +158,8 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
     let shown = bytes.escape_ascii().to_string();
     let loaded = load_bytes(folder.path(), &bytes, options);
     if predict(&bytes, rules, false).is_none() {
-        // The header itself does not fit the record limit.
-        prop_assert_eq!(loaded.err().map(|error| error.exit_code()), Some(65), "{}", shown);
+        let code = loaded.err().map(|error| error.exit_code());
+        prop_assert!(matches!(code, Some(64 | 65)), "{code:?}: {shown}");
         return Ok(());
     }
     let (report, rejects) = match loaded {
@@ -199,7 +199,7 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_become_what_the_oracle_says(body in body(), rules in rules(), cut in cuts()) {

@@ -130,7 +130,7 @@ fn a_stream_that_has_given_little_is_stopped_too() {
 fn large_input(folder: &Path, text_keys: bool) -> Content {
     let recipe = Recipe {
         seed: 5,
-        records: 400_000,
+        records: 300_000,
         bad_every: 101,
         duplicate_every: 53,
         text_keys,

@@ -11,7 +11,7 @@ const MAX_LINES: usize = 700;
 const ROOMS: [(&str, &[&str]); 8] = [
     ("memmap2", &["window.rs"]),
     ("indicatif", &["progress_bar.rs"]),
-    ("clap", &["main.rs", "cli.rs"]),
+    ("clap", &["main.rs", "cli.rs", "bin/"]),
     ("rusqlite", &["write/"]),
     (
         "rayon",
