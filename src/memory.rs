@@ -44,7 +44,7 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     let filter_bytes = wish.filter_bytes.min(rest * 9 / 10);
     rest -= filter_bytes;
     // More rows in flight than this no longer keep anybody busier.
-    let blocks_bytes = MIN_BLOCKS_BYTES + rest.min(20 << 20);
+    let blocks_bytes = MIN_BLOCKS_BYTES + rest.min(12 << 20);
     Ok(MemorySplit {
         budget_bytes: wish.budget_bytes,
         filter_bytes,
