@@ -122,6 +122,11 @@ impl Case {
         self
     }
 
+    pub fn arg_list(mut self, args: Vec<String>) -> Case {
+        self.args.extend(args);
+        self
+    }
+
     /// SQL that runs in the database before the load.
     pub fn existing(mut self, sql: &str) -> Case {
         self.existing = Some(sql.to_owned());
@@ -251,7 +256,9 @@ impl Case {
     }
 
     fn meets_expectations(&self, run: &Run) {
-        let none = if self.any_rejects {
+        let none = if self.exit.is_some() {
+            true
+        } else if self.any_rejects {
             run.rejects().is_empty()
         } else {
             self.rejects.is_empty()

@@ -6,6 +6,7 @@ pub mod process;
 
 mod bad_input;
 mod command_line;
+mod datasets;
 mod dedup;
 mod existing_table;
 mod invariance;
