@@ -59,6 +59,7 @@ pub fn load(
     options: &LoadOptions,
     observer: &dyn Observer,
 ) -> Result<LoadReport, Error> {
+    memory::return_freed_memory();
     let started = Instant::now();
     let mut report = LoadReport::new(database, inputs, options);
     let result = run(inputs, database, options, observer, &mut report);

@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::{Advice, Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
 use crate::error::{Error, ErrorKind};
 
@@ -36,7 +36,11 @@ enum Backing {
         map: Mmap,
         skip: usize,
     },
-    Buffered(Vec<u8>),
+    /// Memory of its own, given back to the system at once when the window is dropped; the first `length` bytes are the window.
+    Buffered {
+        buffer: MmapMut,
+        length: usize,
+    },
 }
 
 impl Window {
@@ -45,7 +49,7 @@ impl Window {
         match &self.backing {
             Backing::Empty => &[],
             Backing::Mapped { map, skip } => &map[*skip..],
-            Backing::Buffered(buffer) => buffer,
+            Backing::Buffered { buffer, length } => &buffer[..*length],
         }
     }
 }
@@ -237,7 +241,8 @@ impl Input {
         });
         // A window shorter than what is left of the last one would lose bytes.
         let want_bytes = want_bytes.max(rest.len());
-        let mut buffer = vec![0; want_bytes];
+        let mut buffer =
+            MmapMut::map_anon(want_bytes.max(1)).map_err(|e| Error::io("making room to read", &self.path, e))?;
         buffer[..rest.len()].copy_from_slice(rest);
         let mut filled = rest.len();
         while filled < want_bytes && !*ended {
@@ -245,18 +250,17 @@ impl Input {
                 *ended = true;
                 break;
             }
-            match (&self.file).read(&mut buffer[filled..]) {
+            match (&self.file).read(&mut buffer[filled..want_bytes]) {
                 Ok(0) => *ended = true,
                 Ok(read_bytes) => filled += read_bytes,
                 Err(e) if e.kind() == IoErrorKind::Interrupted => {}
                 Err(e) => return Err(Error::io("reading", &self.path, e)),
             }
         }
-        buffer.truncate(filled);
         let window = Arc::new(Window {
             start_bytes,
             at_end: *ended,
-            backing: Backing::Buffered(buffer),
+            backing: Backing::Buffered { buffer, length: filled },
         });
         *last = Some(Arc::clone(&window));
         Ok(window)
