@@ -37,7 +37,7 @@ pub struct Progress {
 
 /// Watches a load. Every method has a default that does nothing, so `&()` is an observer.
 ///
-/// Methods are called on the thread that called [`load`](crate::load) or on its writer thread, a few hundred times a second at
+/// Methods are called on the thread that called [`load`](fn@crate::load) or on its writer thread, a few hundred times a second at
 /// most.
 pub trait Observer: Sync {
     /// A phase begins; `total_bytes` is the input size if it is known.
