@@ -1,0 +1,70 @@
+//! Rows per second of either write path, committed, into a temporary folder.
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use rowmill::schema::{Column, ColumnType};
+use rowmill::write::RowOutcome;
+use rowmill::write::database::Database;
+use rowmill::write::direct::DirectWriter;
+use rowmill::write::sql::SqlWriter;
+
+const ROWS: i64 = 200_000;
+const CACHE_BYTES: u64 = 8 << 20;
+
+fn main() {
+    divan::main();
+}
+
+/// A record of two texts, 104 bytes.
+fn record() -> Vec<u8> {
+    let mut record = vec![3, 13 + 2 * 50, 13 + 2 * 51];
+    record.extend([b'x'; 101]);
+    record
+}
+
+fn columns() -> Vec<Column> {
+    ["a", "b"]
+        .map(|name| Column {
+            name: name.to_owned(),
+            column_type: ColumnType::Text,
+            not_null: false,
+        })
+        .to_vec()
+}
+
+#[divan::bench(sample_count = 10)]
+fn sql_path(bencher: Bencher) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::open(&folder.path().join("sql.db"), CACHE_BYTES).expect("a new database");
+    let record = record();
+    bencher.counter(ItemsCount::new(ROWS as u64)).bench_local(|| {
+        database.drop_table("t").expect("no table is left");
+        database.create_table("t", &columns(), None).expect("a new table");
+        let mut writer = SqlWriter::new(&database, "t", &columns(), None, &[]).expect("a writer");
+        writer.begin().expect("a transaction");
+        for row_id in 1..=ROWS {
+            assert_eq!(
+                writer.insert(Some(row_id), &record).expect("a row"),
+                RowOutcome::Inserted
+            );
+        }
+        writer.commit().expect("a commit");
+    });
+}
+
+#[divan::bench(sample_count = 10)]
+fn direct_path(bencher: Bencher) {
+    let record = record();
+    bencher.counter(ItemsCount::new(ROWS as u64)).bench_local(|| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("direct.db");
+        let database = Database::open(&path, CACHE_BYTES).expect("a new database");
+        database.create_table("t", &columns(), None).expect("a new table");
+        let mut writer = DirectWriter::open(&path, "t").expect("a writer");
+        for row_id in 1..=ROWS {
+            writer.append(row_id, &record).expect("a row");
+        }
+        writer.commit(&mut |_| Ok(())).expect("a commit");
+        writer.close().expect("closed");
+    });
+}
