@@ -13,7 +13,7 @@ use crate::write::batch::RowIds;
 use crate::write::database::TableInfo;
 
 /// Keys that break the order, per hundred, up to which integer keys still count as ascending: each break costs one suspect.
-const ASCENDING_BREAKS_PERCENT: u64 = 1;
+const ASCENDING_BREAKS_PERCENT: u64 = 5;
 
 /// How duplicates are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
