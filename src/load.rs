@@ -200,12 +200,21 @@ impl<'a> Sources<'a> {
 }
 
 /// `--table`, or the stem of the first input's name.
-fn table_name(options: &LoadOptions, first: &Path) -> String {
+///
+/// # Errors
+/// `Usage` for a name that no table of a user can have.
+fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
     let stem = || match first.file_stem() {
         Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
         _ => "stdin".to_owned(),
     };
-    options.table.clone().unwrap_or_else(stem)
+    let name = options.table.clone().unwrap_or_else(stem);
+    let lower = name.to_ascii_lowercase();
+    if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") || lower == checkpoint::TABLE {
+        let message = format!("a table cannot be named \"{name}\"; name another one with --table");
+        return Err(Error::usage(message));
+    }
+    Ok(name)
 }
 
 /// What the database holds before the load.
@@ -226,7 +235,7 @@ struct Load<'a> {
 impl Load<'_> {
     /// Plans a new load, or takes up an unfinished one.
     fn start(&self, sources: &mut Sources<'_>, report: &mut LoadReport) -> Result<Start, Error> {
-        let table = table_name(self.options, &sources.paths[0]);
+        let table = table_name(self.options, &sources.paths[0])?;
         let mut seen = self.look_at_database(&table)?;
         let resumable = sources.total_bytes().is_some();
         if let Some(found) = seen.checkpoint.take() {

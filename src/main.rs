@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::Args;
 use crate::progress_bar::{Terminal, show};
-use crate::signals::StopSignal;
+use crate::signals::{StopSignal, explain_unreadable_input};
 
 /// Exit code of a usage error (sysexits.h: EX_USAGE); clap's own is 2, which here means "some records were rejected".
 const EXIT_USAGE: u8 = 64;
@@ -30,6 +30,7 @@ fn run() -> u8 {
         Ok(job) => job,
         Err(stop) => return show_clap(&stop),
     };
+    explain_unreadable_input();
     let terminal = Terminal::new(job.verbosity, StopSignal::install());
     let loaded = rowmill::load(&job.inputs, &job.database, &job.options, &terminal);
     terminal.finish();

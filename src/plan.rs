@@ -15,6 +15,9 @@ use crate::write::database::TableInfo;
 /// Keys that break the order, per hundred, up to which integer keys still count as ascending: each break costs one suspect.
 const ASCENDING_BREAKS_PERCENT: u64 = 5;
 
+/// Greatest row id above which a load may number its rows: more records than any input holds still fit.
+const MAX_BASE: i64 = i64::MAX - (1 << 48);
+
 /// How duplicates are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DedupPlan {
@@ -266,6 +269,10 @@ pub fn plan_existing_table(
                 column.name
             ));
         }
+    }
+    let numbered = !info.without_rowid && info.row_id_column.is_none();
+    if numbered && info.max_row_id.is_some_and(|last| last > MAX_BASE) {
+        problems.push("its row ids are used up: there is no room above the greatest".to_owned());
     }
     if !problems.is_empty() {
         let problems = problems.join("\n  ");

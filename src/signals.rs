@@ -1,14 +1,34 @@
-//! Requests to stop: the first asks the load to drain and commit, the second ends the process at once.
+//! Requests to stop: the first asks the load to drain and commit, the second ends the process at once. And the signal that reading
+//! a mapped file raises when the file has become shorter.
 
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::consts::{SIGBUS, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
 
 /// Added to a signal's number to make the exit code, as shells do.
 const EXIT_SIGNAL_BASE: i32 = 128;
+
+/// Exit code when an input cannot be read on (sysexits.h: EX_IOERR).
+const EXIT_IO: i32 = 74;
+const INPUT_GONE: &str = "\nrowmill: error: an input shrank or could not be read while it was being loaded; what was committed \
+    is safe: put the input back and run the load again\n";
+
+/// From now on SIGBUS ends the process with a message instead of a crash.
+///
+/// Between the check of a file's length and the last look at its mapped bytes another process may cut it. The kernel then raises
+/// SIGBUS at the look, where nothing can be returned and nothing more can be done: what was committed is safe, as after any crash.
+pub fn explain_unreadable_input() {
+    let explain = || {
+        // SAFETY: the pointer and the length are those of a static string.
+        unsafe { libc::write(libc::STDERR_FILENO, INPUT_GONE.as_ptr().cast(), INPUT_GONE.len()) };
+        low_level::exit(EXIT_IO);
+    };
+    // SAFETY: the action is async-signal-safe: write(2) and _exit(2), no allocation, no lock.
+    unsafe { low_level::register(SIGBUS, explain) }.expect("the signal exists and may be handled");
+}
 
 /// The first signal that asked the process to stop.
 #[derive(Debug, Clone)]

@@ -70,9 +70,10 @@ impl Database {
                 "it is not a regular file; name another file as the database",
             ));
         }
-        // Without SQLITE_OPEN_URI: a path that begins with `file:` is a path.
+        // SQLite gives names a meaning that begin with `file:` or are `:memory:` or empty; here a path is a path.
+        let file = Path::new(".").join(path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags).map_err(|e| database_error(path, e))?;
+        let connection = Connection::open_with_flags(file, flags).map_err(|e| database_error(path, e))?;
         let database = Database {
             connection,
             path: path.to_owned(),

@@ -402,3 +402,25 @@ fn an_input_without_header_in_which_no_record_is_well_formed() {
         &["well-formed", "--quote"],
     );
 }
+
+#[test]
+fn a_database_name_that_means_something_to_sqlite_is_a_file_all_the_same() {
+    for name in [":memory:", "file:out.db?mode=memory"] {
+        let folder = tempfile::tempdir().unwrap();
+        good_input(folder.path());
+        let ended = run_in(folder.path(), &["load", "in.csv", name, "--table", "t"]);
+        assert_eq!(ended.code(), 0, "{}", said(&ended));
+        assert_eq!(database::count(&folder.path().join(name), "t"), 1);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    good_input(folder.path());
+    assert_eq!(run_in(folder.path(), &["load", "in.csv", ""]).code(), 64);
+}
+
+#[test]
+fn a_table_name_that_sqlite_keeps_for_itself() {
+    for name in ["sqlite_rows", "SQLITE_x", "", "_rowmill_checkpoint"] {
+        let folder = refused(good_input, &["in.csv", "out.db", "--table", name], 64, &["--table"]);
+        assert!(!folder.path().join("out.db").exists());
+    }
+}

@@ -16,7 +16,9 @@ pub struct Dump {
 
 pub fn open(path: &Path) -> Connection {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags).unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()))
+    // SQLite would take `:memory:` for something else.
+    Connection::open_with_flags(Path::new(".").join(path), flags)
+        .unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()))
 }
 
 /// Dumps `table`; an empty dump when there is no such table.

@@ -213,3 +213,13 @@ fn a_column_named_rowid_is_a_column_like_any_other() {
         .expect_rejects([(3, "duplicate_key"), (4, "duplicate_key")])
         .check();
 }
+
+#[test]
+fn a_table_without_room_for_more_row_ids_is_refused() {
+    Case::csv("a\n1\n")
+        .existing("CREATE TABLE t (a INTEGER); INSERT INTO t (rowid, a) VALUES (9223372036854775807, 0)")
+        .expect_exit(78)
+        .expect_said("row ids are used up")
+        .expect_rows(["9223372036854775807: 0"])
+        .once();
+}

@@ -260,3 +260,30 @@ fn a_second_signal_exits_at_once() {
         "what was committed stays"
     );
 }
+
+#[test]
+fn a_file_that_shrinks_while_it_is_loaded_ends_the_load_with_a_message() {
+    let folder = tempfile::tempdir().unwrap();
+    large_input(folder.path(), true);
+    let more = ["--batch-rows", "500", "--memory", "40MiB"];
+    let running = start(folder.path(), &more);
+    wait_until("rows are in the database", || {
+        size_of(&folder.path().join("out.db")) > 1 << 20
+    });
+    let input = fs::OpenOptions::new()
+        .write(true)
+        .open(folder.path().join("in.csv"))
+        .unwrap();
+    input.set_len(1000).unwrap();
+    let ended = running.wait();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(74), "{said}");
+    assert!(said.contains("shrank") && said.contains("run the load again"), "{said}");
+    let database_path = folder.path().join("out.db");
+    assert_eq!(database::integrity(&database_path), "ok");
+    assert!(database::count(&database_path, "t") > 0);
+    // The input is not what the unfinished load began with, and is not loaded as if it were.
+    let args: Vec<&str> = ARGS.iter().chain(&more).copied().collect();
+    let again = run_in(folder.path(), &args);
+    assert_eq!(again.code(), 74, "{}", String::from_utf8_lossy(&again.stderr));
+}
