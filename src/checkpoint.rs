@@ -16,7 +16,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::error::{Error, ErrorKind};
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
-use crate::write::batch::Counts;
+use crate::reject::RejectCode;
 
 /// Bytes hashed at either end of an input.
 const END_BYTES: usize = 64 << 10;
@@ -41,6 +41,25 @@ pub struct Fingerprint {
     pub inode: u64,
     /// XXH3-64 of the first and the last 64 KiB.
     pub hash: u64,
+}
+
+/// What has been counted so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub records: u64,
+    pub loaded: u64,
+    /// By [`RejectCode::index`].
+    pub rejected: [u64; RejectCode::ALL.len()],
+    /// Rows that wait to be settled.
+    pub suspects: u64,
+    pub batches: u64,
+}
+
+impl Counts {
+    /// Rejects of every code.
+    pub fn all_rejects(&self) -> u64 {
+        self.rejected.iter().sum()
+    }
 }
 
 /// How far the load got; changes with every batch, in the batch's own transaction.

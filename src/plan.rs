@@ -8,8 +8,7 @@ use crate::error::Error;
 use crate::head::Head;
 use crate::options::LoadOptions;
 use crate::schema::infer::Facts;
-use crate::schema::{Column, ColumnType, KeyPlan, RowPlan};
-use crate::write::batch::RowIds;
+use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan};
 use crate::write::database::TableInfo;
 
 /// Keys that break the order, per hundred, up to which integer keys still count as ascending: each break costs one suspect.

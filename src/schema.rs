@@ -74,6 +74,17 @@ pub enum KeyPlan {
     Hashed(Vec<u32>),
 }
 
+/// How a row gets its row id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RowIds {
+    /// `base` plus the record's number in the load.
+    Ordinal { base: i64 },
+    /// The key itself.
+    Key,
+    /// None: the table is WITHOUT ROWID.
+    None,
+}
+
 /// Everything validate needs to know about one input's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPlan {

@@ -6,12 +6,13 @@
 
 use std::collections::HashMap;
 
-use crate::checkpoint::Progress;
+use crate::checkpoint::{Counts, Progress};
 use crate::dedup::Dedup;
 use crate::error::Error;
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason, Suspect, SuspectSpool};
+use crate::schema::RowIds;
 use crate::write::RowOutcome;
-use crate::write::batch::{BatchSettings, Counts, RowIds};
+use crate::write::batch::BatchSettings;
 use crate::write::checkpoint;
 use crate::write::sql::SqlWriter;
 

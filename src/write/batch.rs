@@ -8,17 +8,15 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::Progress;
+use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
 use crate::options::ErrorLimit;
 use crate::pipeline::{Block, Flow, LinePiece};
 use crate::position::{ByteRange, Position};
-use crate::reject::{
-    ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectCode, RejectReason, SuspectEntry, SuspectSpool,
-};
+use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason, SuspectEntry, SuspectSpool};
 use crate::rows::{RowBlock, RowMeta};
+use crate::schema::RowIds;
 use crate::write::checkpoint;
 use crate::write::direct::DirectWriter;
 use crate::write::sql::SqlWriter;
@@ -86,36 +84,6 @@ impl Sink<'_> {
             }
             Sink::Direct(writer) => writer.commit(&mut write),
         }
-    }
-}
-
-/// How a row gets its row id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RowIds {
-    /// `base` plus the record's number in the load.
-    Ordinal { base: i64 },
-    /// The key itself.
-    Key,
-    /// None: the table is WITHOUT ROWID.
-    None,
-}
-
-/// What has been counted so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    pub records: u64,
-    pub loaded: u64,
-    /// By [`RejectCode::index`].
-    pub rejected: [u64; RejectCode::ALL.len()],
-    /// Rows that wait to be settled.
-    pub suspects: u64,
-    pub batches: u64,
-}
-
-impl Counts {
-    /// Rejects of every code.
-    pub fn all_rejects(&self) -> u64 {
-        self.rejected.iter().sum()
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::memory;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, ColumnType};
@@ -36,6 +36,8 @@ pub struct DirectWriter {
     builder: TableBuilder,
     page_bytes: usize,
     in_batch: bool,
+    /// SQLite's number for the state of the file that the builder knows; it changes when another connection commits.
+    data_version: i64,
     /// The last new page that was written, to be passed through the pager: it tells the pager how large the file is.
     last_page: Option<(u32, Vec<u8>)>,
 }
@@ -54,6 +56,8 @@ impl DirectWriter {
             .open(path)
             .map_err(|e| Error::io("opening", path, e))?;
         let connection = database.connection();
+        // First: what others commit while the rest is read is then noticed when the first batch begins.
+        let data_version = data_version(&database)?;
         let read = || -> rusqlite::Result<(usize, u32, u32)> {
             let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
             let root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
@@ -73,6 +77,7 @@ impl DirectWriter {
             builder,
             page_bytes,
             in_batch: false,
+            data_version,
             last_page: None,
         })
     }
@@ -94,9 +99,17 @@ impl DirectWriter {
         }
     }
 
-    /// From here on no other process can add pages to the file.
+    /// From here on no other process can add pages to the file; one that did since the last batch may hold the very pages that come
+    /// next.
     fn begin(&mut self) -> Result<(), Error> {
         self.database.begin()?;
+        if data_version(&self.database)? != self.data_version {
+            let message = "it was written to during the load".to_owned();
+            return Err(Error::new(ErrorKind::DatabaseBusy {
+                path: self.path.clone(),
+                message,
+            }));
+        }
         self.in_batch = true;
         Ok(())
     }
@@ -167,6 +180,16 @@ impl DirectWriter {
         drop(file);
         Ok(())
     }
+}
+
+/// Changes whenever another connection commits. Source: <https://sqlite.org/pragma.html#pragma_data_version>
+fn data_version(database: &Database) -> Result<i64, Error> {
+    let read = || {
+        database
+            .connection()
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+    };
+    read().map_err(|e| database_error(database.path(), e))
 }
 
 /// Has the kernel write dirty pages now, so that the disk works while the processor does. Only a hint: failure shows at the sync.

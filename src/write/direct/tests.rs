@@ -196,6 +196,30 @@ fn what_is_not_committed_is_not_there_and_the_file_stays_sound() {
 }
 
 #[test]
+fn a_batch_is_refused_when_another_connection_wrote_since_the_last_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("direct.db");
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("CREATE TABLE t(c0 TEXT); CREATE TABLE other(x)")
+        .unwrap();
+    let mut writer = DirectWriter::open(&path, "t").unwrap();
+    let row = record(&[Value::Text("x".repeat(500))]);
+    for row_id in 1..=100 {
+        writer.append(row_id, &row).unwrap();
+    }
+    writer.commit(&mut |_| Ok(())).unwrap();
+    other
+        .execute_batch("INSERT INTO other SELECT randomblob(9000)")
+        .unwrap();
+    assert_eq!(writer.append(101, &row).unwrap_err().exit_code(), 75);
+    drop(writer);
+    assert_eq!(check(&other), "ok");
+    let count: i64 = other.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, 100);
+}
+
+#[test]
 fn the_page_at_the_lock_byte_is_stepped_over() {
     let mut builder = TableBuilder::new(512, 2, 2, 512 * 20);
     for row_id in 1..2_000 {
