@@ -3,6 +3,8 @@
 //! Lossless: a number is accepted only in the form from which the text can be told again. Zip codes (`01234`), signs (`+5`),
 //! separators (`1_000`), exponents (`1e3`) are text.
 
+use std::io::Write as _;
+
 /// Why a text is not a value of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CastError {
@@ -19,7 +21,8 @@ const EXACT_POWERS: [f64; 23] = [
 ];
 /// Integers up to this one, and down to its negative, are doubles without loss.
 pub const MAX_EXACT_INTEGER: i64 = 1 << 53;
-/// Any decimal of at most this many significant digits survives the way to a double and back.
+/// Any decimal of at most this many significant digits survives the way to a double and back, unless it is so small that the
+/// double has fewer bits than usual.
 const LOSSLESS_DIGITS: usize = 15;
 
 /// Eight ASCII digits to their value; `None` if any byte is no digit.
@@ -92,7 +95,8 @@ pub fn real(text: &[u8]) -> Result<f64, CastError> {
     decimal(text).map(|decimal| decimal.value)
 }
 
-/// As [`real`], for inference: only values that can be told again from the double.
+/// As [`real`], for inference: only values that can be told again from the double, and integers only up to
+/// [`MAX_EXACT_INTEGER`]: `10000000000000000000` is a double, but whoever wrote it wrote an integer.
 ///
 /// # Errors
 /// As [`real`], and `Range` when digits would be lost.
@@ -102,27 +106,46 @@ pub fn lossless_real(text: &[u8]) -> Result<f64, CastError> {
         // SQLite keeps no minus zero.
         return Err(CastError::Range);
     }
-    if decimal.significant_digits <= LOSSLESS_DIGITS {
-        return Ok(decimal.value);
+    if !decimal.has_point && decimal.value.abs() > MAX_EXACT_INTEGER as f64 {
+        return Err(CastError::Range);
     }
-    // Rust prints the shortest text that reads back as the same double.
-    let shortest = format!("{}", decimal.value);
-    let normal = |text: &str| match text.split_once('.') {
-        Some((whole, fraction)) => (whole.to_owned(), fraction.trim_end_matches('0').to_owned()),
-        None => (text.to_owned(), String::new()),
-    };
-    let original = std::str::from_utf8(text).map_err(|_| CastError::Type)?;
-    if normal(&shortest) == normal(original) {
+    let always_lossless = decimal.value.abs() >= f64::MIN_POSITIVE || decimal.significant_digits == 0;
+    if (decimal.significant_digits <= LOSSLESS_DIGITS && always_lossless) || is_shortest(text, decimal.value) {
         Ok(decimal.value)
     } else {
         Err(CastError::Range)
     }
 }
 
+/// Whether `text`, a plain decimal whose nearest double is `value`, has the digits of the shortest text that reads back as `value`.
+///
+/// Zeros at either end do not count: two numbers as near to each other as these cannot differ by a power of ten alone.
+fn is_shortest(text: &[u8], value: f64) -> bool {
+    // Sign, 17 digits, point and exponent of a double in Rust's shortest scientific form take at most 24 bytes.
+    let mut shortest = [0u8; 32];
+    let mut room = &mut shortest[..];
+    if write!(room, "{value:e}").is_err() {
+        return false;
+    }
+    let unused = room.len();
+    let shortest = &shortest[..shortest.len() - unused];
+    let mantissa = shortest.split(|&byte| byte == b'e').next().unwrap_or_default();
+    significant_digits(text).eq(significant_digits(mantissa))
+}
+
+/// The digits of a plain decimal, from the first to the last that is not zero.
+fn significant_digits(text: &[u8]) -> impl Iterator<Item = u8> {
+    let matters = |byte: &u8| (b'1'..=b'9').contains(byte);
+    let first = text.iter().position(matters).unwrap_or(text.len());
+    let end = text.iter().rposition(matters).map_or(first, |last| last + 1);
+    text[first..end].iter().copied().filter(u8::is_ascii_digit)
+}
+
 struct Decimal {
     value: f64,
     /// Digits from the first that is not zero on.
     significant_digits: usize,
+    has_point: bool,
 }
 
 fn decimal(text: &[u8]) -> Result<Decimal, CastError> {
@@ -166,6 +189,7 @@ fn decimal(text: &[u8]) -> Result<Decimal, CastError> {
     Ok(Decimal {
         value,
         significant_digits,
+        has_point: point.is_some(),
     })
 }
 
@@ -332,6 +356,12 @@ mod tests {
             "123456.789",
             "1.10000000000000000000",
             "9007199254740992.0",
+            "9007199254740992",
+            "-48.8583701234567800",
+            "-73.98513412475586",
+            "0.00000000000000000012345678901234568",
+            "100000000000000000000.0",
+            "0.000",
         ] {
             assert!(lossless_real(text.as_bytes()).is_ok(), "{text}");
         }
@@ -339,10 +369,25 @@ mod tests {
             "3.14159265358979323846",
             "0.1000000000000000055511151231257827",
             "9007199254740993.0",
+            "9007199254740993",
+            "9007199254740994",
+            "10000000000000000000",
+            "-100000000000000000000",
             "-0",
             "-0.00",
         ] {
             assert_eq!(lossless_real(text.as_bytes()), Err(CastError::Range), "{text}");
+        }
+    }
+
+    #[test]
+    fn inference_refuses_decimals_too_small_for_all_their_digits() {
+        let tiny = |zeros: usize, digits: &str| format!("0.{}{digits}", "0".repeat(zeros));
+        for text in [tiny(400, "1"), tiny(323, "3"), tiny(315, "123456789")] {
+            assert_eq!(lossless_real(text.as_bytes()), Err(CastError::Range), "{text}");
+        }
+        for text in [tiny(300, "123456789012345"), tiny(323, "5"), tiny(400, "")] {
+            assert!(lossless_real(text.as_bytes()).is_ok(), "{text}");
         }
     }
 
@@ -401,6 +446,18 @@ mod tests {
             let wanted = text.parse::<f64>().unwrap();
             let wanted = if wanted == 0.0 { 0.0 } else { wanted };
             prop_assert_eq!(real(text.as_bytes()).map(f64::to_bits), Ok(wanted.to_bits()));
+        }
+
+        #[test]
+        fn what_inference_takes_for_a_real_can_be_told_again(text in "-?(0|[1-9][0-9]{0,18})\\.(0{0,330}[0-9]{1,18})") {
+            // The slow way: the shortest text of the double, written out, against the text itself.
+            let value = text.parse::<f64>().unwrap();
+            let shortest = format!("{value}");
+            let shortest = if shortest.contains('.') { shortest } else { shortest + ".0" };
+            let plain = |text: &str| text.trim_end_matches('0').to_owned();
+            let minus_zero = value == 0.0 && text.starts_with('-');
+            let wanted = plain(&shortest) == plain(&text) && !minus_zero;
+            prop_assert_eq!(lossless_real(text.as_bytes()).is_ok(), wanted, "{}", text);
         }
 
         #[test]

@@ -135,8 +135,7 @@ pub fn observe(
     for record in &records.records {
         let fields = &records.field_ends[first_field..record.fields_end as usize];
         first_field = record.fields_end as usize;
-        let blank = record.start == record.end && fields.len() > 1;
-        if record.fault != 0 || blank || fields.len() != sources.len() {
+        if record.fault != 0 || fields.len() != sources.len() {
             continue;
         }
         if !span_is_plain && !is_plain_text(&span[record.start as usize..record.end as usize]) {
@@ -184,6 +183,7 @@ mod tests {
         assert_eq!(second(&["2.5", "9007199254740993"]), ColumnType::Text);
         assert_eq!(second(&["01234"]), ColumnType::Text);
         assert_eq!(second(&["18446744073709551615"]), ColumnType::Text);
+        assert_eq!(second(&["2.5", "10000000000000000000"]), ColumnType::Text);
         assert_eq!(second(&["1e3"]), ColumnType::Text);
         assert_eq!(second(&["1", "2", "x"]), ColumnType::Text);
         assert_eq!(second(&["", ""]), ColumnType::Text);
