@@ -158,7 +158,7 @@ impl Rows<'_> {
                 ..whole(reason)
             });
         }
-        if !self.plain {
+        if !self.plain && !is_plain_text(&self.span[record.start as usize..record.end as usize]) {
             let field = |index: usize| ByteRange {
                 start: self.field_start(record, fields, index),
                 end: fields[index],
@@ -280,8 +280,8 @@ impl Rows<'_> {
             }
             ColumnType::Real => {
                 let value = cast::real(field.unquoted()).map_err(refuse)?;
-                self.out.records.extend_from_slice(&value.to_be_bytes());
-                self.out.serial_types.push(7);
+                let serial_type = push_real(&mut self.out.records, value);
+                self.out.serial_types.push(serial_type);
                 if is_key {
                     self.out.key_bytes.push(b'r');
                     self.out.key_bytes.extend_from_slice(&value.to_bits().to_le_bytes());
@@ -368,6 +368,19 @@ fn push_integer(out: &mut Vec<u8>, value: i64) -> u64 {
     };
     out.extend_from_slice(&value.to_be_bytes()[8 - bytes..]);
     serial_type
+}
+
+/// Appends `value` as SQLite does in a REAL column: as an integer if it is one of at most 48 bits, which SQLite turns back when it
+/// reads the column. Source: <https://sqlite.org/datatype3.html> §2, `MEM_IntReal` in sqlite3.c.
+#[inline]
+fn push_real(out: &mut Vec<u8>, value: f64) -> u64 {
+    const LIMIT: i64 = 1 << 47;
+    let integer = value as i64;
+    if integer as f64 == value && (-LIMIT..LIMIT).contains(&integer) {
+        return push_integer(out, integer);
+    }
+    out.extend_from_slice(&value.to_be_bytes());
+    7
 }
 
 #[inline]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::parse::parse;
+use proptest::prelude::*;
 
 fn column(name: &str, column_type: ColumnType) -> Column {
     Column {
@@ -102,8 +103,150 @@ fn equal_keys_hash_alike_and_others_do_not() {
     }
 }
 
-/// What SQLite itself stores for the same values.
-fn stored_by_sqlite(types: &[ColumnType], values: &[rusqlite::types::Value]) -> Vec<u8> {
+#[test]
+fn of_several_faults_in_a_record_the_first_in_order_of_precedence_counts() {
+    let plan = plan(&[ColumnType::Integer, ColumnType::Integer]);
+    let text = b"\"x\"\xFF,\0,x\n\0,\xFF,x\nx,\0,x\nx,y,z\nx,99999999999999999999\n99999999999999999999,x\n";
+    assert_eq!(
+        codes(text, &plan),
+        [
+            (0, "invalid_quote", 1),
+            (1, "invalid_utf8", 2),
+            (2, "nul_byte", 2),
+            (3, "too_many_columns", 0),
+            (4, "type_error", 1),
+            (5, "out_of_range", 1),
+        ]
+    );
+}
+
+#[test]
+fn a_row_id_is_stored_as_null_in_its_record() {
+    let mut plan = plan(&[ColumnType::Integer, ColumnType::Text]);
+    plan.key = KeyPlan::RowId(0);
+    let block = rows(b"7,x\n", &plan);
+    assert_eq!(
+        (block.record(0), &block.integer_keys[..]),
+        (&[3, 0, 15, b'x'][..], &[7][..])
+    );
+}
+
+/// Validates one record of `span` as if it stood alone.
+fn alone(span: &[u8], records: &Records, index: usize, plan: &RowPlan) -> RowBlock {
+    let record = records.records[index];
+    let first = index
+        .checked_sub(1)
+        .map_or(0, |before| records.records[before].fields_end as usize);
+    let fields = &records.field_ends[first..record.fields_end as usize];
+    let mut one = Records {
+        field_ends: fields.iter().map(|end| end - record.start).collect(),
+        records: vec![RecordSpan {
+            start: 0,
+            end: record.end - record.start,
+            fields_end: fields.len() as u32,
+            fault: 0,
+        }],
+        faults: Vec::new(),
+    };
+    if record.fault != 0 {
+        one.faults.push(records.faults[record.fault as usize - 1]);
+        one.records[0].fault = 1;
+    }
+    let mut out = RowBlock::default();
+    let bytes = &span[record.start as usize..record.end as usize];
+    validate(bytes, &one, plan, &Dialect::default(), &mut out);
+    out
+}
+
+/// Fields that numbers and texts are made of or not, the good ones more often.
+const FIELDS: &[&[u8]] = &[
+    b"1",
+    b"2",
+    b"3",
+    b"4",
+    b"1",
+    b"2",
+    b"3",
+    b"4",
+    b"2.0",
+    b"2.5",
+    b"",
+    b"\"\"",
+    b"x",
+    b"\xFF",
+    b"\0",
+    b"\"a\"\"b\"",
+    b"\"a\nb\"",
+    b"\"q\"z",
+    b"-9000000000",
+    b"99999999999999999999",
+    b"a text so long that its serial type takes two bytes, not one",
+];
+
+proptest! {
+    #[test]
+    fn a_record_gives_the_same_in_any_company(
+        lines in prop::collection::vec(
+            prop_oneof![
+                8 => prop::collection::vec(prop::sample::select(FIELDS), 3),
+                1 => prop::collection::vec(prop::sample::select(FIELDS), 1..5),
+            ],
+            0..20,
+        ),
+        key in prop_oneof![Just(KeyPlan::None), Just(KeyPlan::RowId(0)), Just(KeyPlan::Hashed(vec![0, 1]))],
+        empty_is_null: bool,
+    ) {
+        let text: Vec<u8> = lines.iter().flat_map(|fields| [&fields.join(&b","[..])[..], b"\n"].concat()).collect();
+        let mut plan = plan(&[ColumnType::Integer, ColumnType::Real, ColumnType::Text]);
+        (plan.key, plan.empty_is_null) = (key, empty_is_null);
+        let mut records = Records::default();
+        let consumed = parse(&text, true, &Dialect::default(), 100_000, &mut records);
+        let span = &text[..consumed];
+        let whole = rows(&text, &plan);
+        let mut joined = RowBlock::default();
+        for (index, record) in records.records.iter().enumerate() {
+            let one = alone(span, &records, index, &plan);
+            let moved = |range: ByteRange| ByteRange { start: range.start + record.start, end: range.end + record.start };
+            joined.rows.extend(one.rows.iter().map(|row| RowMeta {
+                end: row.end + joined.records.len() as u32,
+                record_index: joined.record_count,
+                source: moved(row.source),
+            }));
+            joined.rejects.extend(one.rejects.iter().map(|reject| BlockReject {
+                record_index: joined.record_count,
+                source: moved(reject.source),
+                lines_before: span[..record.start as usize].iter().filter(|&&byte| byte == b'\n').count() as u32,
+                // Only the field at fault has a place; "none" stays at nought.
+                value: if reject.column == 0 || reject.value.is_empty() { reject.value } else { moved(reject.value) },
+                ..reject.clone()
+            }));
+            joined.records.extend(&one.records);
+            joined.integer_keys.extend(&one.integer_keys);
+            joined.key_hashes.extend(&one.key_hashes);
+            joined.record_count += one.record_count;
+            joined.blank_lines += one.blank_lines;
+        }
+        prop_assert_eq!(&whole.records, &joined.records);
+        prop_assert_eq!(&whole.rows, &joined.rows);
+        let placed = |rejects: &[BlockReject]| -> Vec<BlockReject> {
+            let nowhere = |reject: &BlockReject| reject.value.is_empty();
+            rejects
+                .iter()
+                .map(|reject| BlockReject { value: if nowhere(reject) { ByteRange::default() } else { reject.value }, ..reject.clone() })
+                .collect()
+        };
+        prop_assert_eq!(placed(&whole.rejects), placed(&joined.rejects));
+        // A rejected record leaves nothing behind: there is a key for each row, or none at all.
+        let keys = whole.integer_keys.len() + whole.key_hashes.len();
+        prop_assert!(plan.key == KeyPlan::None && keys == 0 || plan.key != KeyPlan::None && keys == whole.rows.len());
+        prop_assert_eq!(&whole.integer_keys, &joined.integer_keys);
+        prop_assert_eq!(&whole.key_hashes, &joined.key_hashes);
+        prop_assert_eq!((whole.record_count, whole.blank_lines), (joined.record_count, joined.blank_lines));
+    }
+}
+
+/// What SQLite itself stores for the same values, in a table with these `options`.
+fn stored_by_sqlite(options: &str, types: &[ColumnType], values: &[rusqlite::types::Value]) -> Vec<u8> {
     let connection = rusqlite::Connection::open_in_memory().unwrap();
     let columns: Vec<String> = types
         .iter()
@@ -112,7 +255,7 @@ fn stored_by_sqlite(types: &[ColumnType], values: &[rusqlite::types::Value]) -> 
         .collect();
     connection
         .execute_batch(&format!(
-            "PRAGMA page_size = 65536; CREATE TABLE t({})",
+            "PRAGMA page_size = 65536; CREATE TABLE t({}) {options}",
             columns.join(",")
         ))
         .unwrap();
@@ -175,21 +318,11 @@ fn records_are_byte_for_byte_what_sqlite_stores() {
             &plan(&[ColumnType::Integer, ColumnType::Text]),
         );
         let wanted = stored_by_sqlite(
+            "",
             &[ColumnType::Integer, ColumnType::Text],
             &[Value::Integer(value), Value::Text("x".into())],
         );
         assert_eq!(block.record(0), wanted, "{value}");
-    }
-    for text in ["0.5", "-2.25", "1.5", "123456.789"] {
-        let block = rows(
-            format!("{text},x\n").as_bytes(),
-            &plan(&[ColumnType::Real, ColumnType::Text]),
-        );
-        let wanted = stored_by_sqlite(
-            &[ColumnType::Real, ColumnType::Text],
-            &[Value::Real(text.parse().unwrap()), Value::Text("x".into())],
-        );
-        assert_eq!(block.record(0), wanted, "{text}");
     }
     for length in [0, 1, 56, 57, 58, 59, 8000, 20_000] {
         let text = "y".repeat(length);
@@ -198,6 +331,7 @@ fn records_are_byte_for_byte_what_sqlite_stores() {
             &plan(&[ColumnType::Integer, ColumnType::Text]),
         );
         let wanted = stored_by_sqlite(
+            "",
             &[ColumnType::Integer, ColumnType::Text],
             &[Value::Integer(1), Value::Text(text)],
         );
@@ -209,11 +343,94 @@ fn records_are_byte_for_byte_what_sqlite_stores() {
         let values = vec![Value::Text("ab".into()); count];
         // Twice, so that a moved body and a right guess are both looked at.
         let block = rows((line.clone() + &line).as_bytes(), &plan(&types));
-        let wanted = stored_by_sqlite(&types, &values);
+        let wanted = stored_by_sqlite("", &types, &values);
         assert_eq!(
             (block.record(0), block.record(1)),
             (&wanted[..], &wanted[..]),
             "{count}"
         );
+    }
+}
+
+#[test]
+fn reals_are_byte_for_byte_what_sqlite_stores_whole_numbers_among_them() {
+    use rusqlite::types::Value;
+    let types = [ColumnType::Real, ColumnType::Text];
+    let texts = [
+        "0",
+        "0.0",
+        "-0",
+        "-0.0",
+        "1",
+        "1.0",
+        "-1",
+        "5.0",
+        "-5.00",
+        "127",
+        "128",
+        "-128",
+        "-129",
+        "32767.0",
+        "32768.0",
+        "8388607",
+        "8388608",
+        "2147483647",
+        "2147483648",
+        "140737488355327",
+        "140737488355328",
+        "-140737488355328",
+        "-140737488355329",
+        "1000000000000000",
+        "9007199254740992",
+        "-9007199254740992",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "100000000000000000000",
+        "0.5",
+        "-2.25",
+        "1.5",
+        "123456.789",
+        "0.1",
+        "140737488355327.5",
+    ];
+    for text in texts {
+        let block = rows(format!("{text},x\n").as_bytes(), &plan(&types));
+        let values = [Value::Real(text.parse().unwrap()), Value::Text("x".into())];
+        for options in ["", "STRICT"] {
+            assert_eq!(
+                block.record(0),
+                stored_by_sqlite(options, &types, &values),
+                "{text} {options}"
+            );
+        }
+    }
+}
+
+#[test]
+fn nulls_among_values_are_what_sqlite_stores() {
+    use rusqlite::types::Value;
+    let types = [
+        ColumnType::Integer,
+        ColumnType::Real,
+        ColumnType::Text,
+        ColumnType::Boolean,
+        ColumnType::Date,
+    ];
+    let block = rows(b",,,,\n7,,\"\",TRUE,\n,3.0,,false,2024-02-29\n", &plan(&types));
+    let text = |text: &str| Value::Text(text.to_owned());
+    let wanted = [
+        vec![Value::Null; 5],
+        vec![Value::Integer(7), Value::Null, text(""), Value::Integer(1), Value::Null],
+        vec![
+            Value::Null,
+            Value::Real(3.0),
+            Value::Null,
+            Value::Integer(0),
+            text("2024-02-29"),
+        ],
+    ];
+    for (index, values) in wanted.iter().enumerate() {
+        assert_eq!(block.record(index), stored_by_sqlite("", &types, values), "{values:?}");
     }
 }
