@@ -47,7 +47,12 @@ fn plan(key: KeyPlan) -> RowPlan {
 }
 
 fn bench(bencher: Bencher, key: KeyPlan) {
-    let (bytes, dialect, plan) = (chunk(), Dialect::default(), plan(key));
+    bench_bytes(bencher, key, chunk(), 0);
+}
+
+/// `rejects` of the rows of `bytes` are rejected.
+fn bench_bytes(bencher: Bencher, key: KeyPlan, bytes: Vec<u8>, rejects: usize) {
+    let (dialect, plan) = (Dialect::default(), plan(key));
     let (mut records, mut out) = (Records::default(), RowBlock::default());
     parse(&bytes, true, &dialect, 1 << 20, &mut records);
     bencher
@@ -55,7 +60,7 @@ fn bench(bencher: Bencher, key: KeyPlan) {
         .counter(BytesCount::of_slice(&bytes))
         .bench_local(|| {
             validate(black_box(&bytes), &records, &plan, &dialect, &mut out);
-            assert_eq!((out.rows.len(), out.rejects.len()), (ROWS, 0));
+            assert_eq!((out.rows.len(), out.rejects.len()), (ROWS - rejects, rejects));
         });
 }
 
@@ -67,6 +72,38 @@ fn integer_key_as_row_id(bencher: Bencher) {
 #[divan::bench]
 fn hashed_key(bencher: Bencher) {
     bench(bencher, KeyPlan::Hashed(vec![0]));
+}
+
+/// One bad byte: every record of the chunk is then looked at for itself.
+#[divan::bench]
+fn one_invalid_byte(bencher: Bencher) {
+    let mut bytes = chunk();
+    let name = bytes
+        .iter()
+        .position(|&byte| byte == b'G')
+        .expect("every row has a name");
+    bytes[name] = 0xFF;
+    bench_bytes(bencher, KeyPlan::RowId(0), bytes, 1);
+}
+
+/// Coordinates as programs print them: more digits than any double is sure to keep.
+#[divan::bench]
+fn infer_long_decimals(bencher: Bencher) {
+    let row = |index: usize| {
+        let (x, y) = (index as f64 / 7_919.0 + 48.0, -(index as f64) / 104_729.0 - 73.0);
+        format!("{x},{y}\n")
+    };
+    let (bytes, dialect) = ((0..ROWS).map(row).collect::<String>().into_bytes(), Dialect::default());
+    let mut records = Records::default();
+    parse(&bytes, true, &dialect, 1 << 20, &mut records);
+    bencher
+        .counter(ItemsCount::new(ROWS))
+        .counter(BytesCount::of_slice(&bytes))
+        .bench_local(|| {
+            let mut facts = Facts::new(&[false; 2], None);
+            observe(black_box(&bytes), &records, &[0, 1], &dialect, false, &mut facts);
+            assert_eq!(facts.column_type(1), ColumnType::Real);
+        });
 }
 
 #[divan::bench]

@@ -74,7 +74,7 @@ mod tests {
     fn empty_and_repeated_names_are_made_unique_without_taking_given_ones() {
         assert_eq!(
             names(&["a", "", "A", "a_2", "a"]),
-            ["a", "column_2", "A_3", "a_2", "a_3_2"].map(|n| if n == "a_3_2" { "a_4" } else { n })
+            ["a", "column_2", "A_3", "a_2", "a_4"]
         );
         assert_eq!(names(&["", "column_1"]), ["column_1_2", "column_1"]);
         assert_eq!(names(&[" a", "a"]), [" a", "a"]);
