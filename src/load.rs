@@ -38,6 +38,8 @@ use crate::write::sql::SqlWriter;
 /// [`Error`] when the load could not be started or finished. Batches committed before it stay. Rejected records, an error limit
 /// that was reached and a stop signal are no errors: see [`LoadReport::outcome`].
 ///
+/// To keep the memory promise it fixes the size from which glibc gives freed blocks back to the system, for the whole process.
+///
 /// ```
 /// use rowmill::{LoadOptions, load};
 ///
@@ -412,12 +414,10 @@ impl Load<'_> {
 
     fn open_sink<'d>(&self, database: &'d Database, start: &Start, report: &mut LoadReport) -> Result<Sink<'d>, Error> {
         let plan = &start.plan;
-        let obstacle = match (self.options.write_path, &start.obstacle) {
-            (WritePath::Sql, _) => Some("asked for with --write-path sql".to_owned()),
-            (_, Some(obstacle)) => Some(obstacle.clone()),
-            _ if plan.dedup == DedupPlan::Database && !plan.key_columns.is_empty() => {
-                Some("the table's own unique index must be asked about each row".to_owned())
-            }
+        let obstacle = match (self.options.write_path, &start.obstacle, plan.append_obstacle()) {
+            (WritePath::Sql, _, _) => Some("asked for with --write-path sql".to_owned()),
+            (_, Some(obstacle), _) => Some(obstacle.clone()),
+            (_, _, Some(obstacle)) => Some(obstacle.to_owned()),
             _ => direct::obstacle(database, &plan.table, &plan.columns)?,
         };
         match obstacle {
@@ -527,7 +527,7 @@ impl Load<'_> {
         if spool.count() > 0 {
             self.observer.phase(Phase::Settle, None);
         }
-        let settled = report.time_stage("settle", || {
+        let new_suspects = report.time_stage("settle", || {
             let mut writer = self.sql_writer(database, plan)?;
             Settlement {
                 dedup,
@@ -536,7 +536,7 @@ impl Load<'_> {
             .settle(&mut writer, letters, spool, &mut counts)
         })?;
         if let Some(filter) = &mut report.filter {
-            filter.false_alarms = settled.inserted;
+            filter.false_alarms = new_suspects;
         }
         report.time_stage("further indexes", || self.build_indexes(database, plan))?;
         if !self.options.keep_checkpoint {

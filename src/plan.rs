@@ -51,6 +51,19 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
+    /// Why rows cannot simply be appended in the order in which they come; `None` when their row ids are sure to ascend and nothing
+    /// need be asked of the table.
+    pub fn append_obstacle(&self) -> Option<&'static str> {
+        match (self.dedup, self.row_ids) {
+            (DedupPlan::Database, _) if !self.key_columns.is_empty() => {
+                Some("the table's own unique index must be asked about each row")
+            }
+            (DedupPlan::Database, RowIds::Key) => Some("the input's row ids come in any order"),
+            (_, RowIds::None) => Some("the table is WITHOUT ROWID"),
+            _ => None,
+        }
+    }
+
     /// What validate needs for input `file_index`.
     pub fn row_plan(&self, file_index: usize, field_count: usize, options: &LoadOptions) -> RowPlan {
         let key = match self.dedup {

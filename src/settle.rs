@@ -16,14 +16,6 @@ use crate::write::batch::BatchSettings;
 use crate::write::checkpoint;
 use crate::write::sql::SqlWriter;
 
-/// What settlement found.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Settled {
-    pub inserted: u64,
-    pub duplicates: u64,
-    pub refused: u64,
-}
-
 /// What settlement needs to know about the load.
 pub struct Settlement<'a> {
     pub dedup: &'a Dedup,
@@ -31,7 +23,7 @@ pub struct Settlement<'a> {
 }
 
 impl Settlement<'_> {
-    /// Settles every suspect of `spool` and merges the duplicates into the dead-letter file.
+    /// Settles every suspect of `spool` and merges the duplicates into the dead-letter file; how many suspects were new.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
@@ -41,12 +33,12 @@ impl Settlement<'_> {
         mut letters: DeadLetters,
         mut spool: SuspectSpool,
         counts: &mut Counts,
-    ) -> Result<Settled, Error> {
+    ) -> Result<u64, Error> {
         let Settlement { dedup, settings } = *self;
-        let mut settled = Settled::default();
         if spool.count() == 0 {
-            return Ok(settled);
+            return Ok(0);
         }
+        let mut inserted = 0;
         let mut merge = letters.merge_duplicates();
         let mut entries = spool.reader()?;
         let mut suspect = Suspect::default();
@@ -61,20 +53,14 @@ impl Settlement<'_> {
             let row_id = (settings.row_ids != RowIds::None).then_some(suspect.row_id);
             let reason = match writer.insert(row_id, &suspect.record)? {
                 RowOutcome::Inserted => {
-                    settled.inserted += 1;
+                    inserted += 1;
                     origins.inserted(&suspect);
                     continue;
                 }
-                RowOutcome::Duplicate { row_id } => {
-                    settled.duplicates += 1;
-                    RejectReason::DuplicateKey {
-                        first: origins.first_record(row_id)?,
-                    }
-                }
-                RowOutcome::Refused { message } => {
-                    settled.refused += 1;
-                    RejectReason::ConstraintFailed { message }
-                }
+                RowOutcome::Duplicate { row_id } => RejectReason::DuplicateKey {
+                    first: origins.first_record(row_id)?,
+                },
+                RowOutcome::Refused { message } => RejectReason::ConstraintFailed { message },
             };
             let column = match reason {
                 RejectReason::DuplicateKey { .. } => ColumnLabel::Name(&settings.key_names),
@@ -99,7 +85,7 @@ impl Settlement<'_> {
             counts.rejected[reason.code().index()] += 1;
         }
         counts.batches += 1;
-        counts.loaded += settled.inserted;
+        counts.loaded += inserted;
         counts.suspects = 0;
         // The merged file is complete before the commit that relies on it, and takes its place after.
         merge.prepare()?;
@@ -114,7 +100,7 @@ impl Settlement<'_> {
         writer.commit()?;
         merge.finish()?;
         spool.remove()?;
-        Ok(settled)
+        Ok(inserted)
     }
 }
 

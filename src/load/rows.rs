@@ -205,23 +205,20 @@ impl Load<'_> {
             }
             if shown.elapsed() >= PROGRESS_INTERVAL {
                 shown = Instant::now();
-                let counts = writer.counts();
-                let rejected = counts.all_rejects();
-                self.observer.progress(Progress {
-                    bytes: done_bytes,
-                    records: counts.records,
-                    rejected,
-                });
+                self.show(done_bytes, writer);
             }
         }
+        self.show(done_bytes, writer);
+        Ok(false)
+    }
+
+    fn show(&self, done_bytes: u64, writer: &BatchWriter<'_>) {
         let counts = writer.counts();
-        let rejected = counts.all_rejects();
         self.observer.progress(Progress {
             bytes: done_bytes,
             records: counts.records,
-            rejected,
+            rejected: counts.all_rejects(),
         });
-        Ok(false)
     }
 }
 

@@ -143,6 +143,15 @@ proptest! {
 }
 
 #[test]
+fn a_record_that_was_open_before_a_line_that_is_too_long_is_decided_with_that_lines_bytes() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    let bytes = b"\"\n\",aaa";
+    file.write_all(bytes).unwrap();
+    let found = scanned(file.path(), 1, settings(1, 1, 3));
+    assert_eq!(without_long_lines(found), without_long_lines(expected(bytes, 3)));
+}
+
+#[test]
 fn a_scan_that_is_told_to_stop_says_that_it_did_not_reach_the_end() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&b"1,2\n".repeat(10_000)).unwrap();

@@ -66,12 +66,7 @@ impl DeadLetters {
         out.put(HEADER.as_bytes())?;
         out.put(b"\n")?;
         out.flush()?;
-        Ok(DeadLetters {
-            out,
-            lines: LineWriter::new(inputs),
-            spool: None,
-            folder_synced: false,
-        })
+        Ok(Self::on(out, inputs))
     }
 
     /// Opens the file of an unfinished load again to go on after its first `length_bytes`; the rest is cut off.
@@ -83,12 +78,7 @@ impl DeadLetters {
         let Some(out) = AppendFile::reopen(path, "--errors", length_bytes, Some(hash))? else {
             return Err(output::tampered(path));
         };
-        Ok(DeadLetters {
-            out,
-            lines: LineWriter::new(inputs),
-            spool: None,
-            folder_synced: false,
-        })
+        Ok(Self::on(out, inputs))
     }
 
     /// Opens a complete file to append to it.
@@ -100,12 +90,16 @@ impl DeadLetters {
         let Some(out) = AppendFile::reopen(path, "--errors", length_bytes, None)? else {
             return Err(output::tampered(path));
         };
-        Ok(DeadLetters {
+        Ok(Self::on(out, inputs))
+    }
+
+    fn on(out: AppendFile, inputs: &[PathBuf]) -> Self {
+        DeadLetters {
             out,
             lines: LineWriter::new(inputs),
             spool: None,
             folder_synced: false,
-        })
+        }
     }
 
     /// XXH3-64 of everything appended so far.

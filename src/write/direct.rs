@@ -36,6 +36,8 @@ pub struct DirectWriter {
     builder: TableBuilder,
     page_bytes: usize,
     in_batch: bool,
+    /// A tree built out of order would be a corrupt one: one comparison a row rules it out, whatever the plan was.
+    last_row_id: Option<i64>,
     /// SQLite's number for the state of the file that the builder knows; it changes when another connection commits.
     data_version: i64,
     /// The last new page that was written, to be passed through the pager: it tells the pager how large the file is.
@@ -77,6 +79,7 @@ impl DirectWriter {
             builder,
             page_bytes,
             in_batch: false,
+            last_row_id: None,
             data_version,
             last_page: None,
         })
@@ -85,12 +88,18 @@ impl DirectWriter {
     /// Appends a row; `row_id` must be greater than every one before it.
     ///
     /// # Errors
-    /// `Io` when the disk is full or fails, `DatabaseBusy` when another process writes.
+    /// `Io` when the disk is full or fails, `DatabaseBusy` when another process writes, `Internal` for a row id that does not ascend.
     #[inline]
     pub fn append(&mut self, row_id: i64, record: &[u8]) -> Result<(), Error> {
         if !self.in_batch {
             self.begin()?;
         }
+        if self.last_row_id.is_some_and(|last| row_id <= last) {
+            return Err(Error::internal(format!(
+                "row id {row_id} does not ascend on the direct path"
+            )));
+        }
+        self.last_row_id = Some(row_id);
         self.builder.append(row_id, record);
         if self.builder.pending_bytes() >= FLUSH_BYTES {
             self.flush()

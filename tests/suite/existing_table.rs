@@ -223,3 +223,14 @@ fn a_table_without_room_for_more_row_ids_is_refused() {
         .expect_rows(["9223372036854775807: 0"])
         .once();
 }
+
+#[test]
+fn row_ids_that_the_input_brings_in_any_order_take_the_sql_path() {
+    let case = Case::csv("id,v\n3,a\n1,b\n2,c\n2,d\n")
+        .existing("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
+        .expect_rows(["1: 1, 'b'", "2: 2, 'c'", "3: 3, 'a'"])
+        .expect_rejects([(5, "duplicate_key")]);
+    case.check();
+    let path = case.run(&PLAIN).report().map(|report| report["write_path"].clone());
+    assert_eq!(path, Some("sql".into()));
+}

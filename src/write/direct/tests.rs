@@ -196,6 +196,22 @@ fn what_is_not_committed_is_not_there_and_the_file_stays_sound() {
 }
 
 #[test]
+fn a_row_id_that_does_not_ascend_is_refused_before_it_reaches_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("direct.db");
+    Connection::open(&path)
+        .unwrap()
+        .execute_batch("CREATE TABLE t(c0 TEXT)")
+        .unwrap();
+    let row = record(&[Value::Text("x".to_owned())]);
+    for (first, second) in [(5, 5), (5, 4), (0, -1)] {
+        let mut writer = DirectWriter::open(&path, "t").unwrap();
+        writer.append(first, &row).unwrap();
+        assert_eq!(writer.append(second, &row).unwrap_err().exit_code(), 70);
+    }
+}
+
+#[test]
 fn a_batch_is_refused_when_another_connection_wrote_since_the_last_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("direct.db");
