@@ -1,0 +1,144 @@
+//! What a load writes to, opened: dead letters and suspects, the database, the path that rows take into it.
+
+use std::path::{Path, PathBuf};
+
+use super::start::Start;
+use super::{Load, Sources};
+use crate::dedup::{self, Ascending, Dedup, Filter};
+use crate::error::Error;
+use crate::options::WritePath;
+use crate::plan::{DedupPlan, TablePlan};
+use crate::reject::{DeadLetters, SuspectSpool, finish_interrupted_merge};
+use crate::report::{LoadReport, MemorySplit};
+use crate::write::Origins;
+use crate::write::batch::{BatchSettings, Sink};
+use crate::write::checkpoint;
+use crate::write::database::Database;
+use crate::write::direct::{self, DirectWriter};
+use crate::write::sql::SqlWriter;
+
+impl Load<'_> {
+    pub(super) fn open_side_files(
+        &self,
+        start: &Start,
+        paths: &[PathBuf],
+    ) -> Result<(DeadLetters, SuspectSpool), Error> {
+        let errors = &self.options.errors;
+        match &start.progress {
+            Some(progress) if progress.settled => {
+                finish_interrupted_merge(errors)?;
+                Ok((DeadLetters::append_to(errors, paths)?, SuspectSpool::beside(errors)))
+            }
+            Some(progress) if progress.counts.records > 0 => Ok((
+                DeadLetters::reopen(errors, paths, progress.errors_bytes, progress.errors_hash)?,
+                SuspectSpool::reopen(errors, progress.counts.suspects, progress.suspects_bytes)?,
+            )),
+            // A new load, or one that ended before its first commit: nothing committed relies on what it left.
+            _ => Ok((DeadLetters::create(errors, paths)?, SuspectSpool::beside(errors))),
+        }
+    }
+
+    pub(super) fn open_database(&self, start: &Start, split: &MemorySplit) -> Result<Database, Error> {
+        let plan = &start.plan;
+        let database = Database::open(self.database_path, split.database_bytes)?;
+        database.prepare_for_load()?;
+        if start.progress.is_some() {
+            return Ok(database);
+        }
+        database.begin()?;
+        if plan.create {
+            database.create_table(&plan.table, &plan.columns, plan.row_id_column)?;
+        }
+        if plan.build_key_index && plan.dedup == DedupPlan::Database {
+            self.build_key_index(&database, plan)?;
+        }
+        if let Some(identity) = &start.identity {
+            checkpoint::create(&database, identity)?;
+        }
+        database.commit()?;
+        Ok(database)
+    }
+
+    pub(super) fn open_sink<'d>(
+        &self,
+        database: &'d Database,
+        start: &Start,
+        report: &mut LoadReport,
+    ) -> Result<Sink<'d>, Error> {
+        let plan = &start.plan;
+        let obstacle = match (self.options.write_path, &start.obstacle, plan.append_obstacle()) {
+            (WritePath::Sql, _, _) => Some("asked for with --write-path sql".to_owned()),
+            (_, Some(obstacle), _) => Some(obstacle.clone()),
+            (_, _, Some(obstacle)) => Some(obstacle.to_owned()),
+            _ => direct::obstacle(database, &plan.table, &plan.columns)?,
+        };
+        match obstacle {
+            Some(reason) if self.options.write_path == WritePath::Direct => {
+                Err(Error::usage(format!("--write-path direct is not possible: {reason}")))
+            }
+            Some(reason) => {
+                report.write_path = "sql";
+                report.write_path_reason = reason;
+                Ok(Sink::Sql(self.sql_writer(database, plan)?))
+            }
+            None => {
+                report.write_path = "direct";
+                report.write_path_reason = "a new or empty plain table".to_owned();
+                Ok(Sink::Direct(Box::new(DirectWriter::open(
+                    self.database_path,
+                    &plan.table,
+                )?)))
+            }
+        }
+    }
+
+    pub(super) fn sql_writer<'d>(&self, database: &'d Database, plan: &TablePlan) -> Result<SqlWriter<'d>, Error> {
+        SqlWriter::new(
+            database,
+            &plan.table,
+            &plan.columns,
+            plan.row_id_column,
+            &plan.key_columns,
+        )
+    }
+
+    pub(super) fn open_dedup(&self, plan: &TablePlan, split: &MemorySplit) -> Dedup {
+        match plan.dedup {
+            DedupPlan::Database => Dedup::Off,
+            DedupPlan::Ascending { last } => Dedup::Ascending(Ascending::new(last, self.folder())),
+            DedupPlan::Filter => Dedup::Filter(Filter::new(dedup::keys_within(
+                split.filter_bytes,
+                dedup::MAX_FILTER_KEYS,
+            ))),
+        }
+    }
+
+    /// The database's folder: what is too large for memory goes there, beside what it belongs to.
+    fn folder(&self) -> &Path {
+        match self.database_path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    pub(super) fn batch_settings(&self, start: &Start, sources: &Sources<'_>) -> BatchSettings {
+        let plan = &start.plan;
+        let key_names: Vec<&str> = plan
+            .key_columns
+            .iter()
+            .map(|&index| plan.columns[index].name.as_str())
+            .collect();
+        BatchSettings {
+            field_names: sources.heads.iter().map(|head| head.names.clone()).collect(),
+            key_names: key_names.join(","),
+            row_ids: plan.row_ids,
+            batch_rows: self.options.batch_rows,
+            max_errors: self.options.max_errors,
+            max_record_bytes: self.options.max_record_bytes,
+            line_ends: sources.heads.iter().map(|head| head.dialect.line_end).collect(),
+            origins: Origins::default(),
+            database_path: self.database_path.to_owned(),
+            checkpoint: start.identity.is_some(),
+        }
+    }
+}
