@@ -12,7 +12,6 @@ mod start;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use self::finish::index_columns;
 use self::sources::Sources;
 use crate::dedup;
 use crate::error::Error;
@@ -25,6 +24,7 @@ use crate::plan::{DedupPlan, TablePlan};
 use crate::report::{ColumnReport, LoadReport, MemorySplit};
 use crate::write::batch::BatchWriter;
 use crate::write::database::Database;
+use crate::write::index::IndexWish;
 
 /// Loads `inputs`, one after another, into one table of `database`.
 ///
@@ -102,17 +102,19 @@ fn run(
         return Ok(());
     }
     let plan = &start.plan;
-    let split = load.split_memory(plan, &sources)?;
-    load.report_plan(plan, &split, report)?;
+    let wishes = load.index_wishes(plan)?;
+    let split = load.split_memory(plan, &sources, &wishes)?;
+    load.report_plan(plan, &split, report);
 
     sources.heads.iter_mut().for_each(Head::forget_sample);
     let settings = load.batch_settings(&start, &sources);
-    let (letters, spool) = load.open_side_files(&start, paths)?;
+    let side_files = load.open_side_files(&start, paths)?;
     let database = load.open_database(&start, &split)?;
     report.sqlite_version = Database::sqlite_version();
     let sink = load.open_sink(&database, &start, report)?;
     let mut dedup = load.open_dedup(plan, &split);
-    let mut writer = BatchWriter::new(sink, letters, spool, settings);
+    let indexes = load.open_indexes(&sink, plan, &wishes, &split);
+    let mut writer = BatchWriter::new(sink, side_files, indexes, settings);
     if let Some(progress) = &start.progress {
         writer.resume(progress.counts.clone());
     }
@@ -133,7 +135,12 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    fn split_memory(&self, plan: &TablePlan, sources: &Sources<'_>) -> Result<MemorySplit, Error> {
+    fn split_memory(
+        &self,
+        plan: &TablePlan,
+        sources: &Sources<'_>,
+        wishes: &[IndexWish],
+    ) -> Result<MemorySplit, Error> {
         let keys = if plan.dedup == DedupPlan::Filter {
             sources.estimated_keys()
         } else {
@@ -143,13 +150,11 @@ impl Load<'_> {
             budget_bytes: self.options.memory_bytes,
             window_bytes: self.options.window_bytes,
             filter_bytes: if keys > 0 { dedup::filter_bytes(keys) } else { 0 },
+            indexes: wishes.len() as u64,
         })
     }
 
-    fn report_plan(&self, plan: &TablePlan, split: &MemorySplit, report: &mut LoadReport) -> Result<(), Error> {
-        for index in &self.options.indexes {
-            index_columns(plan, index)?;
-        }
+    fn report_plan(&self, plan: &TablePlan, split: &MemorySplit, report: &mut LoadReport) {
         for notice in &plan.notices {
             self.observer.notice(notice);
         }
@@ -166,7 +171,6 @@ impl Load<'_> {
             .collect();
         report.memory = *split;
         self.observer.detail(&format!("memory {split}"));
-        Ok(())
     }
 
     fn scan_settings(&self, head: &Head, split: &MemorySplit) -> ScanSettings {

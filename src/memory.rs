@@ -11,6 +11,8 @@ const RESERVE_BYTES: u64 = 24 << 20;
 pub const DATABASE_BYTES: u64 = 8 << 20;
 /// Fewest bytes for blocks of rows in flight: a handful of chunks.
 const MIN_BLOCKS_BYTES: u64 = 4 << 20;
+/// Memory in which the entries of one index are sorted: two buffers that are as large as a core's cache, or some more.
+const INDEX_BYTES: u64 = 32 << 20;
 /// Mapped windows alive at once: one being cut, one being parsed, one waiting for the writer.
 const WINDOWS_ALIVE: u64 = 3;
 
@@ -21,6 +23,8 @@ pub struct MemoryWish {
     pub window_bytes: u64,
     /// Filter that would hold every key of the input; 0 without one.
     pub filter_bytes: u64,
+    /// Indexes whose entries are sorted while the rows are written.
+    pub indexes: u64,
 }
 
 /// Splits the budget between the parts of a load. The only place that decides.
@@ -45,13 +49,16 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     rest -= filter_bytes;
     // More rows in flight than this no longer keep anybody busier.
     let blocks_bytes = MIN_BLOCKS_BYTES + rest.min(12 << 20);
+    rest -= blocks_bytes - MIN_BLOCKS_BYTES;
+    let indexes_bytes = (wish.indexes * INDEX_BYTES).min(rest / 2);
     Ok(MemorySplit {
         budget_bytes: wish.budget_bytes,
         filter_bytes,
         windows_bytes,
         blocks_bytes,
+        indexes_bytes,
         database_bytes: DATABASE_BYTES,
-        reserve_bytes: wish.budget_bytes - filter_bytes - windows_bytes - blocks_bytes - DATABASE_BYTES,
+        reserve_bytes: wish.budget_bytes - filter_bytes - windows_bytes - blocks_bytes - indexes_bytes - DATABASE_BYTES,
     })
 }
 
@@ -161,15 +168,17 @@ mod tests {
     #[test]
     fn the_parts_add_up_to_the_budget_and_leave_the_reserve() {
         for budget_mib in [40, 64, 100, 244, 256, 1024, 65536] {
-            for filter_bytes in [0, 1 << 20, 127 << 20, 1 << 40] {
+            for (filter_bytes, indexes) in [(0, 0), (0, 3), (1 << 20, 1), (127 << 20, 1), (1 << 40, 100)] {
                 let wish = MemoryWish {
                     budget_bytes: budget_mib << 20,
                     window_bytes: 16 << 20,
                     filter_bytes,
+                    indexes,
                 };
                 let split = split(wish).unwrap();
-                let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.database_bytes;
-                assert_eq!(sum + split.reserve_bytes, split.budget_bytes);
+                let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.indexes_bytes;
+                assert_eq!(sum + split.database_bytes + split.reserve_bytes, split.budget_bytes);
+                assert!(indexes == 0 || split.indexes_bytes > 0 || budget_mib == 40, "{split:?}");
                 assert!(split.reserve_bytes >= RESERVE_BYTES, "{split:?}");
             }
         }
@@ -181,6 +190,7 @@ mod tests {
             budget_bytes: crate::options::DEFAULT_MEMORY_BYTES,
             window_bytes: 16 << 20,
             filter_bytes: 122 << 20,
+            indexes: 1,
         };
         assert_eq!(split(wish).unwrap().filter_bytes, 122 << 20);
     }
@@ -191,6 +201,7 @@ mod tests {
             budget_bytes: 1 << 20,
             window_bytes: 16 << 20,
             filter_bytes: 0,
+            indexes: 0,
         })
         .unwrap_err();
         assert_eq!(error.exit_code(), 64);

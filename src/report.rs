@@ -55,6 +55,7 @@ pub struct MemorySplit {
     pub filter_bytes: u64,
     pub windows_bytes: u64,
     pub blocks_bytes: u64,
+    pub indexes_bytes: u64,
     pub database_bytes: u64,
     /// Code, stacks, allocator and everything that is not counted one by one.
     pub reserve_bytes: u64,

@@ -1,19 +1,23 @@
 //! Suspects, settled exactly: each goes into the table or into the dead-letter file as a duplicate.
 //!
-//! Comes in: the spool of suspects, in input order, after every other row is in the table and the key has its unique index. Each
-//! suspect is inserted: SQLite's own unique check is the judge, so no good row is lost to a false alarm of the filter and no
-//! duplicate gets in. Duplicates take their place among the rejects, as if they had been found when they were read.
+//! Comes in: the spool of suspects, in input order, after every other row is in the table. Either the sorted keys have told which of
+//! them are duplicates, or the key has its unique index and each suspect is inserted: SQLite's own unique check is the judge. Either
+//! way no good row is lost to a false alarm of the filter and no duplicate gets in. Duplicates take their place among the rejects, as
+//! if they had been found when they were read.
 
 use std::collections::HashMap;
 
-use crate::checkpoint::{Counts, Progress};
+use crate::checkpoint::Counts;
 use crate::dedup::Dedup;
 use crate::error::Error;
-use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason, Suspect, SuspectSpool};
+use crate::reject::{
+    ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, FirstRecord, RejectReason, Suspect, SuspectReader,
+    SuspectSpool,
+};
 use crate::schema::RowIds;
 use crate::write::RowOutcome;
 use crate::write::batch::BatchSettings;
-use crate::write::checkpoint;
+use crate::write::index::{Duplicates, TableIndexes};
 use crate::write::sql::SqlWriter;
 
 /// What settlement needs to know about the load.
@@ -22,85 +26,134 @@ pub struct Settlement<'a> {
     pub settings: &'a BatchSettings,
 }
 
+/// What settlement works on.
+pub struct Suspects<'a, 'l, 'p> {
+    pub letters: &'l mut DeadLetters,
+    pub spool: &'a mut SuspectSpool,
+    /// What the sorted keys say, if they could.
+    pub duplicates: Option<&'a Duplicates<'p>>,
+    /// Indexes that are being collected: they get the rows that turn out to be new.
+    pub indexes: Option<&'a mut TableIndexes<'p>>,
+}
+
 impl Settlement<'_> {
-    /// Settles every suspect of `spool` and merges the duplicates into the dead-letter file; how many suspects were new.
+    /// Settles every suspect within the open transaction of `writer`. The merge of the duplicates into the dead-letter file is to be
+    /// prepared before that transaction is committed and finished after.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
-    pub fn settle(
+    pub fn settle<'l>(
         &self,
         writer: &mut SqlWriter<'_>,
-        mut letters: DeadLetters,
-        mut spool: SuspectSpool,
+        suspects: Suspects<'_, 'l, '_>,
         counts: &mut Counts,
-    ) -> Result<u64, Error> {
-        let Settlement { dedup, settings } = *self;
-        if spool.count() == 0 {
-            return Ok(0);
-        }
-        let mut inserted = 0;
-        let mut merge = letters.merge_duplicates();
-        let mut entries = spool.reader()?;
-        let mut suspect = Suspect::default();
-        let mut origins = KeyOrigins {
-            dedup,
-            settings,
-            survivors: HashMap::new(),
+    ) -> Result<DuplicateMerge<'l>, Error> {
+        let Suspects {
+            letters,
+            spool,
+            duplicates,
+            indexes,
+        } = suspects;
+        let mut settling = Settling {
+            settings: self.settings,
+            writer,
+            merge: letters.merge_duplicates(),
+            entries: spool.reader()?,
+            suspect: Suspect::default(),
+            origins: KeyOrigins {
+                dedup: self.dedup,
+                settings: self.settings,
+                survivors: HashMap::new(),
+            },
+            indexes,
+            counts,
         };
-        // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
-        writer.begin()?;
-        while entries.next_into(&mut suspect)? {
-            let row_id = (settings.row_ids != RowIds::None).then_some(suspect.row_id);
-            let reason = match writer.insert(row_id, &suspect.record)? {
-                RowOutcome::Inserted => {
-                    inserted += 1;
-                    origins.inserted(&suspect);
-                    continue;
-                }
-                RowOutcome::Duplicate { row_id } => RejectReason::DuplicateKey {
-                    first: origins.first_record(row_id)?,
-                },
-                RowOutcome::Refused { message } => RejectReason::ConstraintFailed { message },
-            };
-            let column = match reason {
-                RejectReason::DuplicateKey { .. } => ColumnLabel::Name(&settings.key_names),
-                _ => ColumnLabel::None,
-            };
-            let Suspect {
-                position,
-                errors_offset,
-                ref raw,
-                ..
-            } = suspect;
-            merge.push(
-                errors_offset,
-                &DeadLetter {
-                    position,
-                    column,
-                    reason: &reason,
-                    value: b"",
-                    raw,
-                },
-            )?;
-            counts.rejected[reason.code().index()] += 1;
+        if let Some(duplicates) = duplicates {
+            duplicates.for_each(|row_id, first_row_id| settling.up_to_duplicate(row_id, first_row_id))?;
         }
-        counts.batches += 1;
-        counts.loaded += inserted;
+        while settling.next()? {
+            settling.insert()?;
+        }
+        let merge = settling.merge;
         counts.suspects = 0;
-        // The merged file is complete before the commit that relies on it, and takes its place after.
-        merge.prepare()?;
-        if settings.checkpoint {
-            let progress = Progress {
-                counts: counts.clone(),
-                settled: true,
-                ..Progress::default()
-            };
-            checkpoint::write(writer.connection(), &settings.database_path, &progress)?;
+        Ok(merge)
+    }
+}
+
+/// A settlement under way.
+struct Settling<'a, 'l, 'd, 'p> {
+    settings: &'a BatchSettings,
+    writer: &'a mut SqlWriter<'d>,
+    merge: DuplicateMerge<'l>,
+    entries: SuspectReader<'a>,
+    suspect: Suspect,
+    origins: KeyOrigins<'a>,
+    indexes: Option<&'a mut TableIndexes<'p>>,
+    counts: &'a mut Counts,
+}
+
+impl Settling<'_, '_, '_, '_> {
+    fn next(&mut self) -> Result<bool, Error> {
+        self.entries.next_into(&mut self.suspect)
+    }
+
+    /// Goes on to the suspect with `row_id`, which is a duplicate; all before it are new.
+    fn up_to_duplicate(&mut self, row_id: i64, first_row_id: i64) -> Result<(), Error> {
+        while self.next()? {
+            if self.suspect.row_id == row_id {
+                let first = self.origins.first_record(first_row_id)?;
+                return self.reject(&RejectReason::DuplicateKey { first });
+            }
+            self.insert()?;
         }
-        writer.commit()?;
-        merge.finish()?;
-        spool.remove()?;
-        Ok(inserted)
+        Err(Error::internal(format!(
+            "row {row_id} was called new and repeats the key of row {first_row_id}"
+        )))
+    }
+
+    /// Inserts the suspect; the table may refuse it.
+    fn insert(&mut self) -> Result<(), Error> {
+        let row_id = (self.settings.row_ids != RowIds::None).then_some(self.suspect.row_id);
+        match self.writer.insert(row_id, &self.suspect.record)? {
+            RowOutcome::Inserted => {
+                self.counts.loaded += 1;
+                self.origins.inserted(&self.suspect);
+                if let Some(indexes) = &mut self.indexes {
+                    indexes.push_settled(self.suspect.row_id, &self.suspect.record)?;
+                }
+                Ok(())
+            }
+            RowOutcome::Duplicate { row_id } => {
+                let first = self.origins.first_record(row_id)?;
+                self.reject(&RejectReason::DuplicateKey { first })
+            }
+            RowOutcome::Refused { message } => self.reject(&RejectReason::ConstraintFailed { message }),
+        }
+    }
+
+    fn reject(&mut self, reason: &RejectReason) -> Result<(), Error> {
+        let column = match reason {
+            RejectReason::DuplicateKey { .. } => ColumnLabel::Name(&self.settings.key_names),
+            _ => ColumnLabel::None,
+        };
+        let Suspect {
+            position,
+            errors_offset,
+            ref raw,
+            ..
+        } = self.suspect;
+        self.merge.push(
+            errors_offset,
+            &DeadLetter {
+                position,
+                column,
+                reason,
+                value: b"",
+                raw,
+            },
+        )?;
+        self.counts.rejected[reason.code().index()] += 1;
+        Ok(())
     }
 }
 

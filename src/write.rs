@@ -4,7 +4,12 @@ pub mod batch;
 pub mod checkpoint;
 pub mod database;
 pub mod direct;
+pub mod index;
+pub mod index_key;
+pub mod index_pages;
+pub mod page_file;
 pub mod pages;
+pub mod sort;
 pub mod sql;
 
 use crate::position::Position;

@@ -3,18 +3,32 @@
 use super::Load;
 use super::rows::RowsEnd;
 use super::start::Start;
-use crate::checkpoint::Counts;
+use crate::checkpoint::{Counts, Progress};
 use crate::dedup::Dedup;
 use crate::error::Error;
+use crate::memory;
 use crate::observer::Phase;
 use crate::plan::{self, DedupPlan, TablePlan};
-use crate::reject::RejectCode;
+use crate::reject::{DuplicateMerge, RejectCode};
 use crate::report::LoadReport;
 use crate::schema::identifier;
-use crate::settle::Settlement;
-use crate::write::batch::{BatchWriter, Sink};
+use crate::settle::{Settlement, Suspects};
+use crate::write::batch::{BatchParts, BatchSettings, BatchWriter, SideFiles, Sink};
 use crate::write::checkpoint;
 use crate::write::database::Database;
+use crate::write::direct::DatabaseState;
+use crate::write::index::{IndexWish, TableIndexes};
+use crate::write::page_file::PageFile;
+
+/// What the rows left to finish.
+struct Rest<'a, 'd> {
+    plan: &'a TablePlan,
+    dedup: &'a Dedup,
+    side_files: SideFiles,
+    indexes: TableIndexes<'d>,
+    counts: Counts,
+    settings: BatchSettings,
+}
 
 impl Load<'_> {
     /// Everything after the last row: key index, settlement, further indexes. A load that was stopped and can be resumed leaves all
@@ -28,36 +42,166 @@ impl Load<'_> {
         end: RowsEnd,
         report: &mut LoadReport,
     ) -> Result<Counts, Error> {
-        let plan = &start.plan;
-        let (sink, letters, spool, mut counts, settings) = writer.into_parts();
-        if let Sink::Direct(writer) = sink {
-            writer.close()?;
-        }
+        let BatchParts {
+            sink,
+            side_files,
+            indexes,
+            counts,
+            settings,
+        } = writer.into_parts();
+        let state = match sink {
+            Sink::Direct(writer) => Some(writer.close()?),
+            Sink::Sql(_) => None,
+        };
         if end != RowsEnd::Complete && settings.checkpoint {
             return Ok(counts);
         }
-        if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
-            report.time_stage("key index", || self.build_key_index(database, plan))?;
-        }
-        if spool.count() > 0 {
+        if side_files.spool.count() > 0 {
             self.observer.phase(Phase::Settle, None);
         }
-        let new_suspects = report.time_stage("settle", || {
-            let mut writer = self.sql_writer(database, plan)?;
-            Settlement {
-                dedup,
-                settings: &settings,
-            }
-            .settle(&mut writer, letters, spool, &mut counts)
-        })?;
+        let loaded = counts.loaded;
+        let rest = Rest {
+            plan: &start.plan,
+            dedup,
+            side_files,
+            indexes,
+            counts,
+            settings,
+        };
+        let counts = match state {
+            Some(state) if !rest.indexes.is_empty() => self.finish_directly(state, rest, report)?,
+            _ => self.finish_by_sql(database, start, rest, report)?,
+        };
         if let Some(filter) = &mut report.filter {
-            filter.false_alarms = new_suspects;
+            filter.false_alarms = counts.loaded - loaded;
         }
-        report.time_stage("further indexes", || self.build_indexes(database, plan))?;
         if !self.options.keep_checkpoint {
             checkpoint::remove(database)?;
         }
         Ok(counts)
+    }
+
+    /// SQLite builds the key's index, judges the suspects by it and builds the other indexes.
+    fn finish_by_sql(
+        &self,
+        database: &Database,
+        start: &Start,
+        rest: Rest<'_, '_>,
+        report: &mut LoadReport,
+    ) -> Result<Counts, Error> {
+        let Rest {
+            plan,
+            dedup,
+            side_files: SideFiles { mut letters, mut spool },
+            mut counts,
+            settings,
+            ..
+        } = rest;
+        if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
+            report.time_stage("key index", || self.build_key_index(database, plan))?;
+        }
+        if spool.count() > 0 {
+            report.time_stage("settle", || {
+                let mut writer = self.sql_writer(database, plan)?;
+                let settlement = Settlement {
+                    dedup,
+                    settings: &settings,
+                };
+                let suspects = Suspects {
+                    letters: &mut letters,
+                    spool: &mut spool,
+                    duplicates: None,
+                    indexes: None,
+                };
+                // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
+                database.begin()?;
+                let merge = settlement.settle(&mut writer, suspects, &mut counts)?;
+                commit_settled(database, merge, &settings, &mut counts)
+            })?;
+            spool.remove()?;
+        }
+        report.time_stage("further indexes", || self.build_indexes(database, plan))?;
+        Ok(counts)
+    }
+
+    /// The sorted keys judge the suspects, and every index is built as finished pages: one transaction for all of it.
+    fn finish_directly(
+        &self,
+        state: DatabaseState,
+        rest: Rest<'_, '_>,
+        report: &mut LoadReport,
+    ) -> Result<Counts, Error> {
+        let Rest {
+            plan,
+            dedup,
+            side_files: SideFiles { mut letters, mut spool },
+            mut indexes,
+            mut counts,
+            settings,
+        } = rest;
+        // Filter, windows and rows are gone: what they had is free.
+        let split = report.memory;
+        let memory_bytes = split.filter_bytes + split.windows_bytes + split.blocks_bytes;
+        let path = self.database_path;
+        // Before the connection, so that it is closed after it.
+        let mut file = PageFile::open(path, state.page_bytes)?;
+        let database = Database::open(path, memory::DATABASE_BYTES)?;
+        database.prepare_for_load()?;
+        database.begin()?;
+        state.check_unchanged(&database)?;
+        report.time_stage("key index", || indexes.build_by_sql(&database, &plan.table, true))?;
+        let merge = if spool.count() > 0 {
+            let merge = report.time_stage("settle", || {
+                let duplicates = indexes.duplicates(memory_bytes)?;
+                let mut writer = self.sql_writer(&database, plan)?;
+                let settlement = Settlement {
+                    dedup,
+                    settings: &settings,
+                };
+                let suspects = Suspects {
+                    letters: &mut letters,
+                    spool: &mut spool,
+                    duplicates: duplicates.as_ref(),
+                    indexes: Some(&mut indexes),
+                };
+                settlement.settle(&mut writer, suspects, &mut counts)
+            })?;
+            Some(merge)
+        } else {
+            None
+        };
+        self.observer.phase(Phase::Index, None);
+        report.time_stage("indexes", || {
+            indexes.build_by_sql(&database, &plan.table, false)?;
+            indexes.build(&database, &plan.table, &mut file, memory_bytes)
+        })?;
+        match merge {
+            Some(merge) => {
+                commit_settled(&database, merge, &settings, &mut counts)?;
+                spool.remove()?;
+            }
+            None => database.commit()?,
+        }
+        database.close()?;
+        Ok(counts)
+    }
+
+    /// The indexes that a table which is filled directly gets.
+    pub(super) fn index_wishes(&self, plan: &TablePlan) -> Result<Vec<IndexWish>, Error> {
+        let mut wishes = Vec::new();
+        if plan.build_key_index && plan.dedup == DedupPlan::Filter {
+            wishes.push(IndexWish {
+                columns: plan.key_columns.clone(),
+                unique: true,
+            });
+        }
+        for index in &self.options.indexes {
+            let columns = index_columns(plan, index)?;
+            if !wishes.iter().any(|wish| wish.columns == columns) {
+                wishes.push(IndexWish { columns, unique: false });
+            }
+        }
+        Ok(wishes)
     }
 
     /// The indexes that `--index` asks for.
@@ -69,28 +213,18 @@ impl Load<'_> {
     }
 
     pub(super) fn build_key_index(&self, database: &Database, plan: &TablePlan) -> Result<(), Error> {
-        let columns: Vec<String> = plan
-            .key_columns
-            .iter()
-            .map(|&index| plan.columns[index].name.clone())
-            .collect();
-        self.build_index(database, plan, &columns, true)
+        self.build_index(database, plan, &plan.key_columns, true)
     }
 
     /// Builds an index, unless an earlier run of the same load did.
-    fn build_index(
-        &self,
-        database: &Database,
-        plan: &TablePlan,
-        columns: &[String],
-        unique: bool,
-    ) -> Result<(), Error> {
-        if database.has_index(&plan.table, columns, unique)? {
+    fn build_index(&self, database: &Database, plan: &TablePlan, columns: &[usize], unique: bool) -> Result<(), Error> {
+        let names: Vec<String> = columns.iter().map(|&index| plan.columns[index].name.clone()).collect();
+        if database.has_index(&plan.table, &names, unique)? {
             return Ok(());
         }
-        let name = identifier::index_name(&plan.table, columns, &database.index_names()?);
+        let name = identifier::index_name(&plan.table, &names, &database.index_names()?);
         self.observer.phase(Phase::Index, None);
-        database.create_index(&name, &plan.table, columns, unique)
+        database.create_index(&name, &plan.table, &names, unique)
     }
 
     /// Fills in what was counted and checks that it adds up.
@@ -124,10 +258,30 @@ impl Load<'_> {
     }
 }
 
+/// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place after.
+fn commit_settled(
+    database: &Database,
+    mut merge: DuplicateMerge<'_>,
+    settings: &BatchSettings,
+    counts: &mut Counts,
+) -> Result<(), Error> {
+    counts.batches += 1;
+    merge.prepare()?;
+    if settings.checkpoint {
+        let progress = Progress {
+            counts: counts.clone(),
+            settled: true,
+            ..Progress::default()
+        };
+        checkpoint::write(database.connection(), database.path(), &progress)?;
+    }
+    database.commit()?;
+    merge.finish()
+}
+
 /// The columns that one `--index` names.
-pub(super) fn index_columns(plan: &TablePlan, index: &str) -> Result<Vec<String>, Error> {
+pub(super) fn index_columns(plan: &TablePlan, index: &str) -> Result<Vec<usize>, Error> {
     let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
     let wanted: Vec<String> = index.split(',').map(str::to_owned).collect();
-    let columns = plan::key_columns(&names, &wanted, "--index")?;
-    Ok(columns.into_iter().map(|index| names[index].clone()).collect())
+    plan::key_columns(&names, &wanted, "--index")
 }

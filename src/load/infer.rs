@@ -114,6 +114,7 @@ impl Load<'_> {
             budget_bytes,
             window_bytes: self.options.window_bytes,
             filter_bytes: 0,
+            indexes: 0,
         })?;
         let mut facts = nothing.clone();
         let mut done = Progress::default();

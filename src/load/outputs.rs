@@ -11,31 +11,34 @@ use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, SuspectSpool, finish_interrupted_merge};
 use crate::report::{LoadReport, MemorySplit};
 use crate::write::Origins;
-use crate::write::batch::{BatchSettings, Sink};
+use crate::write::batch::{BatchSettings, SideFiles, Sink};
 use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::direct::{self, DirectWriter};
+use crate::write::index::{IndexPlace, IndexWish, TableIndexes};
 use crate::write::sql::SqlWriter;
 
 impl Load<'_> {
-    pub(super) fn open_side_files(
-        &self,
-        start: &Start,
-        paths: &[PathBuf],
-    ) -> Result<(DeadLetters, SuspectSpool), Error> {
+    pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
         let errors = &self.options.errors;
-        match &start.progress {
+        Ok(match &start.progress {
             Some(progress) if progress.settled => {
                 finish_interrupted_merge(errors)?;
-                Ok((DeadLetters::append_to(errors, paths)?, SuspectSpool::beside(errors)))
+                SideFiles {
+                    letters: DeadLetters::append_to(errors, paths)?,
+                    spool: SuspectSpool::beside(errors),
+                }
             }
-            Some(progress) if progress.counts.records > 0 => Ok((
-                DeadLetters::reopen(errors, paths, progress.errors_bytes, progress.errors_hash)?,
-                SuspectSpool::reopen(errors, progress.counts.suspects, progress.suspects_bytes)?,
-            )),
+            Some(progress) if progress.counts.records > 0 => SideFiles {
+                letters: DeadLetters::reopen(errors, paths, progress.errors_bytes, progress.errors_hash)?,
+                spool: SuspectSpool::reopen(errors, progress.counts.suspects, progress.suspects_bytes)?,
+            },
             // A new load, or one that ended before its first commit: nothing committed relies on what it left.
-            _ => Ok((DeadLetters::create(errors, paths)?, SuspectSpool::beside(errors))),
-        }
+            _ => SideFiles {
+                letters: DeadLetters::create(errors, paths)?,
+                spool: SuspectSpool::beside(errors),
+            },
+        })
     }
 
     pub(super) fn open_database(&self, start: &Start, split: &MemorySplit) -> Result<Database, Error> {
@@ -90,6 +93,27 @@ impl Load<'_> {
                 )?)))
             }
         }
+    }
+
+    /// The indexes that are built from the rows as they come: those of a table that is filled directly.
+    pub(super) fn open_indexes(
+        &self,
+        sink: &Sink<'_>,
+        plan: &TablePlan,
+        wishes: &[IndexWish],
+        split: &MemorySplit,
+    ) -> TableIndexes<'_> {
+        let wishes = if matches!(sink, Sink::Direct(_)) { wishes } else { &[] };
+        TableIndexes::new(
+            wishes,
+            &IndexPlace {
+                pool: &self.pool,
+                columns: &plan.columns,
+                row_id_column: plan.row_id_column,
+                memory_bytes: split.indexes_bytes,
+                folder: self.folder(),
+            },
+        )
     }
 
     pub(super) fn sql_writer<'d>(&self, database: &'d Database, plan: &TablePlan) -> Result<SqlWriter<'d>, Error> {

@@ -210,11 +210,12 @@ impl fmt::Display for MemorySplit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: filter {}, windows {}, rows {}, SQLite {}, reserve {}",
+            "{}: filter {}, windows {}, rows {}, indexes {}, SQLite {}, reserve {}",
             bytes(self.budget_bytes),
             bytes(self.filter_bytes),
             bytes(self.windows_bytes),
             bytes(self.blocks_bytes),
+            bytes(self.indexes_bytes),
             bytes(self.database_bytes),
             bytes(self.reserve_bytes)
         )

@@ -19,6 +19,7 @@ use crate::rows::{RowBlock, RowMeta};
 use crate::schema::RowIds;
 use crate::write::checkpoint;
 use crate::write::direct::DirectWriter;
+use crate::write::index::TableIndexes;
 use crate::write::sql::SqlWriter;
 use crate::write::{Origins, RowOutcome};
 
@@ -105,6 +106,23 @@ pub struct BatchSettings {
     pub checkpoint: bool,
 }
 
+/// The files beside the database.
+#[derive(Debug)]
+pub struct SideFiles {
+    pub letters: DeadLetters,
+    pub spool: SuspectSpool,
+}
+
+/// What is left of a [`BatchWriter`] after the last row.
+#[derive(Debug)]
+pub struct BatchParts<'d> {
+    pub sink: Sink<'d>,
+    pub side_files: SideFiles,
+    pub indexes: TableIndexes<'d>,
+    pub counts: Counts,
+    pub settings: BatchSettings,
+}
+
 /// Writes blocks in batches.
 #[derive(Debug)]
 pub struct BatchWriter<'d> {
@@ -115,6 +133,8 @@ pub struct BatchWriter<'d> {
     counts: Counts,
     /// Records that an earlier run of this load accounted for already.
     skip_records: u64,
+    /// Indexes that are built from the rows as they are written.
+    indexes: TableIndexes<'d>,
     /// Records of the open batch.
     batch_records: u64,
     in_batch: bool,
@@ -148,11 +168,14 @@ impl LineCursor<'_> {
 }
 
 impl<'d> BatchWriter<'d> {
-    pub fn new(sink: Sink<'d>, letters: DeadLetters, spool: SuspectSpool, settings: BatchSettings) -> Self {
+    /// A writer into `sink`, whose rows `indexes` collect.
+    pub fn new(sink: Sink<'d>, side_files: SideFiles, indexes: TableIndexes<'d>, settings: BatchSettings) -> Self {
+        let SideFiles { letters, spool } = side_files;
         BatchWriter {
             sink,
             letters,
             spool,
+            indexes,
             settings,
             counts: Counts::default(),
             skip_records: 0,
@@ -180,8 +203,17 @@ impl<'d> BatchWriter<'d> {
     }
 
     /// Ends the load: the parts that settlement goes on with.
-    pub fn into_parts(self) -> (Sink<'d>, DeadLetters, SuspectSpool, Counts, BatchSettings) {
-        (self.sink, self.letters, self.spool, self.counts, self.settings)
+    pub fn into_parts(self) -> BatchParts<'d> {
+        BatchParts {
+            sink: self.sink,
+            side_files: SideFiles {
+                letters: self.letters,
+                spool: self.spool,
+            },
+            indexes: self.indexes,
+            counts: self.counts,
+            settings: self.settings,
+        }
     }
 
     /// Writes a block; `Stop` once the error limit is passed, with everything up to the record that passed it written.
@@ -275,11 +307,15 @@ impl<'d> BatchWriter<'d> {
                     record,
                     raw,
                 })?;
+                self.indexes.push_suspect(row_id.unwrap_or(0), record)?;
                 self.counts.suspects += 1;
                 continue;
             }
             match self.sink.insert(row_id, record)? {
-                RowOutcome::Inserted => self.counts.loaded += 1,
+                RowOutcome::Inserted => {
+                    self.counts.loaded += 1;
+                    self.indexes.push(row_id.unwrap_or(0), record)?;
+                }
                 outcome => {
                     self.refused(incoming, row, outcome, lines)?;
                     if self.past_limit(ordinal) {

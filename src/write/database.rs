@@ -133,6 +133,10 @@ impl Database {
         self.execute("COMMIT")
     }
 
+    pub fn rollback(&self) -> Result<(), Error> {
+        self.execute("ROLLBACK")
+    }
+
     fn execute(&self, sql: &str) -> Result<(), Error> {
         self.connection.execute_batch(sql).map_err(|e| self.fail(e))
     }
@@ -166,13 +170,14 @@ impl Database {
     }
 
     pub fn create_index(&self, name: &str, table: &str, columns: &[String], unique: bool) -> Result<(), Error> {
+        self.execute(&Self::index_sql(name, table, columns, unique))
+    }
+
+    /// The statement that creates an index, as it then stands in the schema.
+    pub fn index_sql(name: &str, table: &str, columns: &[String], unique: bool) -> String {
         let unique = if unique { "UNIQUE " } else { "" };
-        self.execute(&format!(
-            "CREATE {unique}INDEX {} ON {}({})",
-            quote(name),
-            quote(table),
-            quote_all(columns)
-        ))
+        let (name, table, columns) = (quote(name), quote(table), quote_all(columns));
+        format!("CREATE {unique}INDEX {name} ON {table}({columns})")
     }
 
     /// Whether there is an index on exactly these columns; `unique`: one that allows no duplicates.

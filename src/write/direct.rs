@@ -9,9 +9,6 @@
 //! Traps: this connection must never read the table (its cache would be stale), no statement in a batch's transaction may allocate a
 //! page, and the file opened here must stay open until the connection is closed: closing it drops SQLite's POSIX locks.
 
-use std::fs::{File, OpenOptions};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension};
@@ -21,27 +18,23 @@ use crate::memory;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, ColumnType};
 use crate::write::database::{Database, database_error};
+use crate::write::page_file::PageFile;
 use crate::write::pages::{LOCK_BYTE, TableBuilder};
-
-/// Finished pages that wait in memory before they are written.
-const FLUSH_BYTES: usize = 2 << 20;
 
 /// Appends rows to a table that was empty when it was opened.
 #[derive(Debug)]
 pub struct DirectWriter {
     // In this order: fields are dropped in the order of their declaration, and the connection must go before the file.
     database: Database,
-    file: File,
+    file: PageFile,
     path: PathBuf,
-    builder: TableBuilder,
     page_bytes: usize,
+    builder: TableBuilder,
     in_batch: bool,
     /// A tree built out of order would be a corrupt one: one comparison a row rules it out, whatever the plan was.
     last_row_id: Option<i64>,
     /// SQLite's number for the state of the file that the builder knows; it changes when another connection commits.
     data_version: i64,
-    /// The last new page that was written, to be passed through the pager: it tells the pager how large the file is.
-    last_page: Option<(u32, Vec<u8>)>,
 }
 
 impl DirectWriter {
@@ -52,11 +45,6 @@ impl DirectWriter {
     pub fn open(path: &Path, table: &str) -> Result<Self, Error> {
         let database = Database::open(path, memory::DATABASE_BYTES)?;
         database.prepare_for_load()?;
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(|e| Error::io("opening", path, e))?;
         let connection = database.connection();
         // First: what others commit while the rest is read is then noticed when the first batch begins.
         let data_version = data_version(&database)?;
@@ -74,14 +62,13 @@ impl DirectWriter {
         let builder = TableBuilder::new(page_bytes, root_page, page_count, LOCK_BYTE);
         Ok(DirectWriter {
             database,
-            file,
+            file: PageFile::open(path, page_bytes)?,
             path: path.to_owned(),
-            builder,
             page_bytes,
+            builder,
             in_batch: false,
             last_row_id: None,
             data_version,
-            last_page: None,
         })
     }
 
@@ -101,11 +88,7 @@ impl DirectWriter {
         }
         self.last_row_id = Some(row_id);
         self.builder.append(row_id, record);
-        if self.builder.pending_bytes() >= FLUSH_BYTES {
-            self.flush()
-        } else {
-            Ok(())
-        }
+        self.file.append_full(self.builder.new_pages())
     }
 
     /// From here on no other process can add pages to the file; one that did since the last batch may hold the very pages that come
@@ -113,31 +96,9 @@ impl DirectWriter {
     fn begin(&mut self) -> Result<(), Error> {
         self.database.begin()?;
         if data_version(&self.database)? != self.data_version {
-            let message = "it was written to during the load".to_owned();
-            return Err(Error::new(ErrorKind::DatabaseBusy {
-                path: self.path.clone(),
-                message,
-            }));
+            return Err(written_to(&self.path));
         }
         self.in_batch = true;
-        Ok(())
-    }
-
-    /// Writes finished pages past the end of the database and has the disk begin with them.
-    fn flush(&mut self) -> Result<(), Error> {
-        let (first_page, pages) = self.builder.new_pages();
-        if pages.is_empty() {
-            return Ok(());
-        }
-        let offset_bytes = u64::from(first_page - 1) * self.page_bytes as u64;
-        self.file
-            .write_all_at(pages, offset_bytes)
-            .map_err(|e| Error::io("writing", &self.path, e))?;
-        let last = pages.len() - self.page_bytes;
-        let last_number = first_page + (last / self.page_bytes) as u32;
-        self.last_page = Some((last_number, pages[last..].to_vec()));
-        start_writeback(&self.file, offset_bytes, pages.len());
-        self.builder.forget_new_pages();
         Ok(())
     }
 
@@ -152,43 +113,68 @@ impl DirectWriter {
         also(self.database.connection())?;
         if self.builder.rows() > 0 {
             let changed = self.builder.finish_batch();
-            self.flush()?;
-            let connection = self.database.connection();
-            let pass = || -> rusqlite::Result<()> {
-                let mut put = connection.prepare("INSERT INTO sqlite_dbpage(pgno, data) VALUES (?1, ?2)")?;
-                for page in &changed {
-                    put.execute((page.number, &page.bytes))?;
-                }
-                let Some((number, bytes)) = &self.last_page else {
-                    return Ok(());
-                };
-                put.execute((number, bytes))?;
-                let first = "SELECT data FROM sqlite_dbpage WHERE pgno = 1";
-                let mut header: Vec<u8> = connection.query_row(first, [], |row| row.get(0))?;
-                header[28..32].copy_from_slice(&number.to_be_bytes());
-                // The page count is believed only if these agree; the pager writes both anew at commit.
-                header.copy_within(24..28, 92);
-                put.execute((1, &header))?;
-                Ok(())
-            };
-            pass().map_err(|e| database_error(&self.path, e))?;
+            self.file.append(self.builder.new_pages())?;
+            self.file.publish(self.database.connection(), &changed)?;
         }
         self.database.commit()?;
         self.in_batch = false;
-        self.last_page = None;
         Ok(())
     }
 
-    /// Closes the connection, then the file.
+    /// Closes the connection, then the file; the state in which it left the database.
     ///
     /// # Errors
-    /// `Database` when SQLite cannot close.
-    pub fn close(self) -> Result<(), Error> {
+    /// `Database` when SQLite cannot close, `DatabaseBusy` when another process has written.
+    pub fn close(mut self) -> Result<DatabaseState, Error> {
+        self.begin()?;
+        let state = DatabaseState {
+            change_counter: change_counter(&self.database)?,
+            page_bytes: self.page_bytes,
+        };
+        self.database.rollback()?;
         let DirectWriter { database, file, .. } = self;
         database.close()?;
         drop(file);
-        Ok(())
+        Ok(state)
     }
+}
+
+/// A committed state of the database.
+#[derive(Debug, Clone, Copy)]
+pub struct DatabaseState {
+    change_counter: u32,
+    pub page_bytes: usize,
+}
+
+impl DatabaseState {
+    /// Checks, within a transaction of `database`, that nobody has written since.
+    ///
+    /// # Errors
+    /// `DatabaseBusy` when somebody has.
+    pub fn check_unchanged(&self, database: &Database) -> Result<(), Error> {
+        if change_counter(database)? == self.change_counter {
+            Ok(())
+        } else {
+            Err(written_to(database.path()))
+        }
+    }
+}
+
+fn written_to(path: &Path) -> Error {
+    Error::new(ErrorKind::DatabaseBusy {
+        path: path.to_owned(),
+        message: "it was written to during the load".to_owned(),
+    })
+}
+
+/// The number that every commit counts up. Source: SQLite file format §1.3.
+fn change_counter(database: &Database) -> Result<u32, Error> {
+    let read = || {
+        let first = "SELECT substr(data, 25, 4) FROM sqlite_dbpage WHERE pgno = 1";
+        database.connection().query_row(first, [], |row| row.get(0))
+    };
+    let bytes: [u8; 4] = read().map_err(|e| database_error(database.path(), e))?;
+    Ok(u32::from_be_bytes(bytes))
 }
 
 /// Changes whenever another connection commits. Source: <https://sqlite.org/pragma.html#pragma_data_version>
@@ -199,19 +185,6 @@ fn data_version(database: &Database) -> Result<i64, Error> {
             .query_row("PRAGMA data_version", [], |row| row.get(0))
     };
     read().map_err(|e| database_error(database.path(), e))
-}
-
-/// Has the kernel write dirty pages now, so that the disk works while the processor does. Only a hint: failure shows at the sync.
-fn start_writeback(file: &File, offset_bytes: u64, length_bytes: usize) {
-    // SAFETY: sync_file_range takes no pointer; the descriptor is open.
-    unsafe {
-        libc::sync_file_range(
-            file.as_raw_fd(),
-            offset_bytes as i64,
-            length_bytes as i64,
-            libc::SYNC_FILE_RANGE_WRITE,
-        )
-    };
 }
 
 /// Why `table`, filled with `columns`, cannot take the direct path; `None` when it can.
@@ -305,4 +278,4 @@ fn plain_sql(sql: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

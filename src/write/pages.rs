@@ -20,14 +20,10 @@ pub const LOCK_BYTE: u64 = 0x4000_0000;
 pub struct TableBuilder {
     page_bytes: usize,
     root_page: u32,
-    lock_page: u32,
-    next_page: u32,
     leaf: Leaf,
     /// Open interior nodes, lowest level first; each is the rightmost of its level.
     levels: Vec<Node>,
-    /// Finished new pages, adjacent in the file from `first_page` on.
-    new_pages: Vec<u8>,
-    first_page: u32,
+    new: NewPages,
     /// Pages of earlier batches that were finished in this one.
     changed: Vec<ChangedPage>,
     rows: u64,
@@ -59,41 +55,28 @@ struct Node {
     number: Option<u32>,
 }
 
-impl TableBuilder {
-    /// A builder for the empty table whose root is `root_page`, in a file of `page_count` pages.
-    pub fn new(page_bytes: usize, root_page: u32, page_count: u32, lock_byte: u64) -> Self {
-        let mut builder = TableBuilder {
+/// Finished new pages on their way to the end of the file: numbered upwards, adjacent there.
+#[derive(Debug)]
+pub struct NewPages {
+    page_bytes: usize,
+    lock_page: u32,
+    next_page: u32,
+    bytes: Vec<u8>,
+    first_page: u32,
+}
+
+impl NewPages {
+    /// Pages behind the `page_count` pages of a file.
+    pub fn new(page_bytes: usize, page_count: u32, lock_byte: u64) -> Self {
+        let lock_page = (lock_byte / page_bytes as u64) as u32 + 1;
+        let next_page = page_count + if page_count + 1 == lock_page { 2 } else { 1 };
+        NewPages {
             page_bytes,
-            root_page,
-            lock_page: (lock_byte / page_bytes as u64) as u32 + 1,
-            next_page: page_count + 1,
-            leaf: Leaf {
-                page: vec![0; page_bytes],
-                cells: 0,
-                content_start: page_bytes,
-                last_row_id: 0,
-            },
-            levels: Vec::new(),
-            new_pages: Vec::new(),
-            first_page: page_count + 1,
-            changed: Vec::new(),
-            rows: 0,
-        };
-        if builder.next_page == builder.lock_page {
-            builder.next_page += 1;
-            builder.first_page += 1;
+            lock_page,
+            next_page,
+            bytes: Vec::new(),
+            first_page: next_page,
         }
-        builder
-    }
-
-    /// Rows appended so far.
-    pub fn rows(&self) -> u64 {
-        self.rows
-    }
-
-    /// Bytes of finished new pages that wait in memory.
-    pub fn pending_bytes(&self) -> usize {
-        self.new_pages.len()
     }
 
     /// Number of the last page in use.
@@ -101,14 +84,85 @@ impl TableBuilder {
         self.next_page - 1
     }
 
-    /// The finished new pages and the number of the first; [`forget_new_pages`](Self::forget_new_pages) once they are written.
-    pub fn new_pages(&self) -> (u32, &[u8]) {
-        (self.first_page, &self.new_pages)
+    /// Bytes that wait in memory.
+    pub fn pending_bytes(&self) -> usize {
+        self.bytes.len()
     }
 
-    pub fn forget_new_pages(&mut self) {
-        self.new_pages.clear();
+    /// The pages that wait, and the number of the first; [`forget`](Self::forget) them once they are written.
+    pub fn pending(&self) -> (u32, &[u8]) {
+        (self.first_page, &self.bytes)
+    }
+
+    pub fn forget(&mut self) {
+        self.bytes.clear();
         self.first_page = self.next_page;
+    }
+
+    /// Adds a page; its number.
+    pub fn push(&mut self, page: &[u8]) -> u32 {
+        let number = self.take_number();
+        self.bytes.extend_from_slice(page);
+        number
+    }
+
+    /// Adds `overflow` as a chain of pages; the number of the first.
+    pub fn push_overflow(&mut self, overflow: &[u8]) -> u32 {
+        let mut first = 0;
+        let mut pieces = overflow.chunks(self.page_bytes - 4).peekable();
+        let mut number = self.take_number();
+        while let Some(piece) = pieces.next() {
+            first = if first == 0 { number } else { first };
+            let start = self.bytes.len();
+            self.bytes.resize(start + self.page_bytes, 0);
+            self.bytes[start + 4..start + 4 + piece.len()].copy_from_slice(piece);
+            if pieces.peek().is_some() {
+                // Taking the number may put a filler page behind this one, never before it.
+                number = self.take_number();
+                self.bytes[start..start + 4].copy_from_slice(&number.to_be_bytes());
+            }
+        }
+        first
+    }
+
+    /// The number of the next new page, which the caller pushes at once. Over the page at the lock byte goes an empty one.
+    fn take_number(&mut self) -> u32 {
+        if self.next_page == self.lock_page {
+            self.bytes.resize(self.bytes.len() + self.page_bytes, 0);
+            self.next_page += 1;
+        }
+        self.next_page += 1;
+        self.next_page - 1
+    }
+}
+
+impl TableBuilder {
+    /// A builder for the empty table whose root is `root_page`, in a file of `page_count` pages.
+    pub fn new(page_bytes: usize, root_page: u32, page_count: u32, lock_byte: u64) -> Self {
+        TableBuilder {
+            page_bytes,
+            root_page,
+            leaf: Leaf {
+                page: vec![0; page_bytes],
+                cells: 0,
+                content_start: page_bytes,
+                last_row_id: 0,
+            },
+            levels: Vec::new(),
+            new: NewPages::new(page_bytes, page_count, lock_byte),
+            changed: Vec::new(),
+            rows: 0,
+        }
+    }
+
+    /// Rows appended so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The finished new pages.
+    pub fn new_pages(&mut self) -> &mut NewPages {
+        &mut self.new
     }
 
     /// Adds a row. `row_id` must be greater than every one before it.
@@ -122,8 +176,9 @@ impl TableBuilder {
             cell[..head_bytes].copy_from_slice(&head[..head_bytes]);
             cell[head_bytes..].copy_from_slice(record);
         } else {
-            let (local, overflow) = record.split_at(local_bytes(record.len(), self.page_bytes));
-            let first = self.push_overflow(overflow);
+            let most = self.page_bytes - 35;
+            let (local, overflow) = record.split_at(local_bytes(record.len(), most, self.page_bytes));
+            let first = self.new.push_overflow(overflow);
             let cell = self.leaf_cell(head_bytes + local.len() + 4);
             cell[..head_bytes].copy_from_slice(&head[..head_bytes]);
             cell[head_bytes..head_bytes + local.len()].copy_from_slice(local);
@@ -148,46 +203,10 @@ impl TableBuilder {
         &mut leaf.page[leaf.content_start..end]
     }
 
-    /// Writes `overflow` as a chain of pages; the number of the first.
-    fn push_overflow(&mut self, overflow: &[u8]) -> u32 {
-        let mut first = 0;
-        let mut pieces = overflow.chunks(self.page_bytes - 4).peekable();
-        let mut number = self.take_number();
-        while let Some(piece) = pieces.next() {
-            first = if first == 0 { number } else { first };
-            let start = self.new_pages.len();
-            self.new_pages.resize(start + self.page_bytes, 0);
-            self.new_pages[start + 4..start + 4 + piece.len()].copy_from_slice(piece);
-            if pieces.peek().is_some() {
-                // Taking the number may put a filler page behind this one, never before it.
-                number = self.take_number();
-                self.new_pages[start..start + 4].copy_from_slice(&number.to_be_bytes());
-            }
-        }
-        first
-    }
-
-    /// The number of the next new page, which the caller pushes at once. Over the page at the lock byte goes an empty one.
-    fn take_number(&mut self) -> u32 {
-        if self.next_page == self.lock_page {
-            self.new_pages.resize(self.new_pages.len() + self.page_bytes, 0);
-            self.next_page += 1;
-        }
-        self.next_page += 1;
-        self.next_page - 1
-    }
-
-    fn push_page(&mut self, page: &[u8]) -> u32 {
-        let number = self.take_number();
-        self.new_pages.extend_from_slice(page);
-        number
-    }
-
     /// Finishes the leaf as a new page and begins the next.
     fn close_leaf(&mut self) {
         self.leaf.finish();
-        let number = self.take_number();
-        self.new_pages.extend_from_slice(&self.leaf.page);
+        let number = self.new.push(&self.leaf.page);
         let last_row_id = self.leaf.last_row_id;
         self.leaf.clear();
         self.add_child(0, number, last_row_id);
@@ -229,7 +248,7 @@ impl TableBuilder {
                 self.changed.push(ChangedPage { number, bytes });
                 number
             }
-            None => self.push_page(&bytes),
+            None => self.new.push(&bytes),
         }
     }
 
@@ -291,9 +310,8 @@ impl Leaf {
     }
 }
 
-/// Bytes of a record that stay in its leaf when it has overflow pages. Source: SQLite file format §1.6.
-fn local_bytes(record_bytes: usize, page_bytes: usize) -> usize {
-    let most = page_bytes - 35;
+/// Bytes of a record that stay in its cell when it is longer than `most` and has overflow pages. Source: SQLite file format §1.6.
+pub(super) fn local_bytes(record_bytes: usize, most: usize, page_bytes: usize) -> usize {
     let least = (page_bytes - 12) * 32 / 255 - 23;
     let fitting = least + (record_bytes - least) % (page_bytes - 4);
     if fitting <= most { fitting } else { least }
@@ -324,13 +342,13 @@ fn interior_page(page_bytes: usize, cells: &[(u32, i64)], right_child: u32) -> V
 }
 
 /// Bytes of a varint: seven bits each, the ninth byte eight.
-fn varint_bytes(value: u64) -> usize {
+pub(super) fn varint_bytes(value: u64) -> usize {
     ((64 - (value | 1).leading_zeros() as usize).div_ceil(7)).min(9)
 }
 
 /// Writes a varint at the start of `out`; its length. Source: SQLite file format §1.6.
 #[inline]
-fn put_varint(out: &mut [u8], value: u64) -> usize {
+pub(super) fn put_varint(out: &mut [u8], value: u64) -> usize {
     let bytes = varint_bytes(value);
     let mut rest = value;
     for index in (0..bytes).rev() {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rusqlite::types::Value;
 
 /// A record of integers, reals, texts and NULLs, as validation writes them.
-fn record(values: &[Value]) -> Vec<u8> {
+pub fn record(values: &[Value]) -> Vec<u8> {
     let (mut types, mut body) = (Vec::new(), Vec::new());
     let mut varint = |mut value: u64| {
         let mut bytes = vec![(value & 0x7F) as u8];
@@ -66,7 +66,7 @@ fn dump(connection: &Connection) -> Vec<String> {
         .collect()
 }
 
-fn check(connection: &Connection) -> String {
+pub fn check(connection: &Connection) -> String {
     connection
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
         .unwrap()
@@ -245,7 +245,7 @@ fn the_page_at_the_lock_byte_is_stepped_over() {
         );
     }
     let changed = builder.finish_batch();
-    let (first, pages) = builder.new_pages();
+    let (first, pages) = builder.new_pages().pending();
     let lock_page = &pages[(21 - first as usize) * 512..][..512];
     assert!(lock_page.iter().all(|&byte| byte == 0));
     // No page refers to it.

@@ -1,0 +1,320 @@
+//! The indexes of a table that is filled directly: collected while its rows are written, built as finished pages at the end.
+//!
+//! Comes in: each row with its row id, and the keys of suspects. Goes out: which suspects are duplicates, from the sorted keys; then
+//! each index, packed past the end of the file. A key too long to be sorted here leaves its index to SQLite.
+//!
+//! How an index gets into the schema without SQLite reading the whole table: an empty table is created in its place and its entry is
+//! rewritten to the index's, in the same transaction. The connection that does so must not be used for the table afterwards: it
+//! still takes the root for a table's.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::error::Error;
+use crate::pipeline::WorkerPool;
+use crate::schema::Column;
+use crate::schema::identifier::{index_name, quote};
+use crate::write::database::{Database, database_error};
+use crate::write::index_key::{IndexEntry, KeyColumns};
+use crate::write::index_pages::IndexBuilder;
+use crate::write::page_file::PageFile;
+use crate::write::pages::{LOCK_BYTE, NewPages};
+use crate::write::sort::{PrefixSet, Sorted, Sorter};
+
+/// Share of memory in which duplicates are brought into input order.
+const DUPLICATES_BYTES: u64 = 4 << 20;
+
+/// An index that a load is to build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexWish {
+    /// Indices of the columns in the record.
+    pub columns: Vec<usize>,
+    pub unique: bool,
+}
+
+/// What all indexes of a load share.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexPlace<'a, 'p> {
+    pub pool: &'p WorkerPool,
+    /// The table's columns.
+    pub columns: &'a [Column],
+    /// Index in `columns` of the INTEGER PRIMARY KEY.
+    pub row_id_column: Option<usize>,
+    /// For all indexes together.
+    pub memory_bytes: u64,
+    /// Where temporary files may be made.
+    pub folder: &'a Path,
+}
+
+/// The indexes of one table.
+#[derive(Debug)]
+pub struct TableIndexes<'p> {
+    indexes: Vec<TableIndex<'p>>,
+    /// Prefixes of the suspects' keys: no other key can have a duplicate.
+    suspects: PrefixSet,
+}
+
+#[derive(Debug)]
+struct TableIndex<'p> {
+    names: Vec<String>,
+    unique: bool,
+    entries: Entries<'p>,
+}
+
+#[derive(Debug)]
+enum Entries<'p> {
+    Coming(Sorter<'p>),
+    Sorted(Sorted<'p>),
+    /// A key was too long, or the index has been built: nothing to build here.
+    None,
+}
+
+impl<'p> TableIndexes<'p> {
+    pub fn new(wishes: &[IndexWish], place: &IndexPlace<'_, 'p>) -> Self {
+        let memory_bytes = place.memory_bytes / wishes.len().max(1) as u64;
+        let index = |wish: &IndexWish| {
+            let key = KeyColumns::new(place.columns, &wish.columns, place.row_id_column);
+            let name = |&index: &usize| place.columns[index].name.clone();
+            TableIndex {
+                names: wish.columns.iter().map(name).collect(),
+                unique: wish.unique,
+                entries: Entries::Coming(Sorter::new(place.pool, key, memory_bytes, place.folder)),
+            }
+        };
+        TableIndexes {
+            indexes: wishes.iter().map(index).collect(),
+            suspects: PrefixSet::new(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.indexes.is_empty()
+    }
+
+    /// Takes a row of the table.
+    ///
+    /// # Errors
+    /// `Io` when a temporary file cannot be written.
+    #[inline]
+    pub fn push(&mut self, row_id: i64, record: &[u8]) -> Result<(), Error> {
+        self.indexes
+            .iter_mut()
+            .try_for_each(|index| index.push(row_id, record).map(|_| ()))
+    }
+
+    /// Takes a row that may be a duplicate: only its key, for [`duplicates`](Self::duplicates).
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_suspect(&mut self, row_id: i64, record: &[u8]) -> Result<(), Error> {
+        for index in self.indexes.iter_mut().filter(|index| index.unique) {
+            if let Some(prefix) = index.push(row_id, record)? {
+                self.suspects.insert(prefix);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a suspect that turned out to be new: the unique index has its key already.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_settled(&mut self, row_id: i64, record: &[u8]) -> Result<(), Error> {
+        let mut others = self.indexes.iter_mut().filter(|index| !index.unique);
+        others.try_for_each(|index| index.push(row_id, record).map(|_| ()))
+    }
+
+    /// The row ids of the duplicates in ascending order, each with that of the row that has its key: the first with it. `None` when
+    /// only SQLite can tell.
+    ///
+    /// # Errors
+    /// `Io` when a temporary file cannot be written or read.
+    pub fn duplicates(&mut self, memory_bytes: u64) -> Result<Option<Duplicates<'p>>, Error> {
+        let memory_bytes = memory_bytes.saturating_sub(DUPLICATES_BYTES);
+        let Some(index) = self.indexes.iter_mut().find(|index| index.unique) else {
+            return Ok(None);
+        };
+        index.sort(memory_bytes)?;
+        let Entries::Sorted(sorted) = &index.entries else {
+            return Ok(None);
+        };
+        let mut found = sorted.sorter(KeyColumns::integer(), DUPLICATES_BYTES);
+        let mut groups = Groups::default();
+        sorted.for_each_part_of(Some(&self.suspects), |part| {
+            for entry in part.entries() {
+                if let Some(first) = groups.first_with_key(sorted.columns(), &entry) {
+                    found.push_pair(entry.row_id, first)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Some(Duplicates {
+            sorted: found.finish(DUPLICATES_BYTES)?,
+        }))
+    }
+
+    /// Has SQLite build the unique index, or the others, where they cannot be built here.
+    ///
+    /// # Errors
+    /// `Database`, `DatabaseBusy`.
+    pub fn build_by_sql(&self, database: &Database, table: &str, unique: bool) -> Result<(), Error> {
+        for index in self.indexes.iter().filter(|index| index.unique == unique) {
+            if matches!(index.entries, Entries::None) {
+                let name = index_name(table, &index.names, &database.index_names()?);
+                database.create_index(&name, table, &index.names, index.unique)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds every index that can be built here, within the open transaction of `database`, after everything else in it that
+    /// may take a page. Neither `database` nor its cache may be used for the table or its indexes afterwards.
+    ///
+    /// # Errors
+    /// `Io` when the disk is full or fails, `Database`.
+    pub fn build(
+        &mut self,
+        database: &Database,
+        table: &str,
+        file: &mut PageFile,
+        memory_bytes: u64,
+    ) -> Result<(), Error> {
+        self.indexes.retain(|index| !matches!(index.entries, Entries::None));
+        let mut roots = Vec::new();
+        for index in &self.indexes {
+            let name = index_name(table, &index.names, &database.index_names()?);
+            let sql = Database::index_sql(&name, table, &index.names, index.unique);
+            let entry = SchemaEntry {
+                name: &name,
+                table,
+                sql: &sql,
+            };
+            roots.push(enter(database.connection(), &entry).map_err(|e| database_error(database.path(), e))?);
+        }
+        let number = |sql: &str| {
+            let value = database.connection().query_row(sql, [], |row| row.get::<_, u32>(0));
+            value.map_err(|e| database_error(database.path(), e))
+        };
+        let page_bytes = number("PRAGMA page_size")? as usize;
+        let mut pages = NewPages::new(page_bytes, number("PRAGMA page_count")?, LOCK_BYTE);
+        let mut changed = Vec::new();
+        for (index, root) in self.indexes.iter_mut().zip(roots) {
+            index.sort(memory_bytes)?;
+            let Entries::Sorted(sorted) = &index.entries else {
+                continue;
+            };
+            let mut builder = IndexBuilder::new(page_bytes, root);
+            let mut groups = index.unique.then(Groups::default);
+            let mut record = Vec::new();
+            let key = sorted.columns();
+            sorted.for_each_part(|part| {
+                for entry in part.entries() {
+                    if let Some(groups) = &mut groups
+                        && groups.first_with_key(key, &entry).is_some()
+                    {
+                        continue;
+                    }
+                    key.record(&entry, &mut record);
+                    builder.append(&record, &mut pages);
+                    file.append_full(&mut pages)?;
+                }
+                Ok(())
+            })?;
+            changed.push(builder.finish(&mut pages));
+        }
+        file.append(&mut pages)?;
+        file.publish(database.connection(), &changed)
+    }
+}
+
+impl TableIndex<'_> {
+    #[inline]
+    fn push(&mut self, row_id: i64, record: &[u8]) -> Result<Option<u64>, Error> {
+        let Entries::Coming(sorter) = &mut self.entries else {
+            return Ok(None);
+        };
+        let prefix = sorter.push_row(record, row_id)?;
+        if prefix.is_none() {
+            self.entries = Entries::None;
+        }
+        Ok(prefix)
+    }
+
+    fn sort(&mut self, memory_bytes: u64) -> Result<(), Error> {
+        self.entries = match std::mem::replace(&mut self.entries, Entries::None) {
+            Entries::Coming(sorter) => Entries::Sorted(sorter.finish(memory_bytes)?),
+            other => other,
+        };
+        Ok(())
+    }
+}
+
+/// Duplicates in input order.
+#[derive(Debug)]
+pub struct Duplicates<'p> {
+    sorted: Sorted<'p>,
+}
+
+impl Duplicates<'_> {
+    /// Hands over the row id of each duplicate, and that of the row it repeats.
+    ///
+    /// # Errors
+    /// `Io` when a temporary file cannot be read, and whatever `take` fails with.
+    pub fn for_each(&self, mut take: impl FnMut(i64, i64) -> Result<(), Error>) -> Result<(), Error> {
+        self.sorted.for_each_part(|part| {
+            part.entries()
+                .try_for_each(|entry| take(KeyColumns::integer_of(entry.prefix), entry.row_id))
+        })
+    }
+}
+
+/// Finds equal keys among sorted ones.
+#[derive(Debug, Default)]
+struct Groups {
+    /// The first entry with the current key.
+    first: Option<(u64, i64)>,
+    key: Vec<u8>,
+}
+
+impl Groups {
+    /// The row id of an earlier entry with the same key, if there is one.
+    #[inline]
+    fn first_with_key(&mut self, columns: &KeyColumns, entry: &IndexEntry<'_>) -> Option<i64> {
+        if let Some((prefix, row_id)) = self.first {
+            let first = IndexEntry {
+                prefix,
+                row_id,
+                key: &self.key,
+            };
+            if columns.compare_keys(&first, entry).is_eq() && !columns.has_null(entry) {
+                return Some(row_id);
+            }
+        }
+        self.first = Some((entry.prefix, entry.row_id));
+        self.key.clear();
+        self.key.extend_from_slice(entry.key);
+        None
+    }
+}
+
+struct SchemaEntry<'a> {
+    name: &'a str,
+    table: &'a str,
+    sql: &'a str,
+}
+
+/// Enters an empty index into the schema; its root page.
+fn enter(connection: &Connection, entry: &SchemaEntry<'_>) -> rusqlite::Result<u32> {
+    connection.execute_batch(&format!("CREATE TABLE {}(x)", quote(entry.name)))?;
+    connection.execute_batch("PRAGMA writable_schema = ON")?;
+    let rewrite = "UPDATE sqlite_schema SET type = 'index', sql = ?3,
+        tbl_name = (SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?2 COLLATE NOCASE)
+        WHERE type = 'table' AND name = ?1 RETURNING rootpage";
+    let root = connection.query_row(rewrite, (entry.name, entry.table, entry.sql), |row| row.get(0));
+    connection.execute_batch("PRAGMA writable_schema = OFF")?;
+    root
+}
+
+#[cfg(test)]
+mod tests;

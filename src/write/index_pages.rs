@@ -1,0 +1,202 @@
+//! An index's b-tree, built from its left edge to its right out of entries in their order. Pure: pages come out, nothing is written.
+//!
+//! Unlike in a table's tree each entry stands once: those that part two pages stand in the interior page above them. So a page that
+//! is full waits: the next entry will part it from the page after it, if there is to be one. At the end a waiting page without a
+//! successor gives its own last entry up for that, because no page but an empty root may have zero cells.
+//!
+//! Source: SQLite file format §1.6.
+
+use crate::write::pages::{ChangedPage, NewPages, local_bytes, put_varint};
+
+const LEAF_TYPE: u8 = 0x0A;
+const INTERIOR_TYPE: u8 = 0x02;
+const LEAF_HEADER_BYTES: usize = 8;
+const INTERIOR_HEADER_BYTES: usize = 12;
+
+/// Builds one index's tree.
+#[derive(Debug)]
+pub struct IndexBuilder {
+    page_bytes: usize,
+    root_page: u32,
+    /// The page being filled on each level, leaves first.
+    levels: Vec<Level>,
+    /// The cell being made; here only to be reused.
+    cell: Vec<u8>,
+}
+
+/// The rightmost page of a level.
+#[derive(Debug)]
+struct Level {
+    page: Vec<u8>,
+    header_bytes: usize,
+    cells: usize,
+    content_start: usize,
+    /// Once the page is full: the entry that parts it from the next page. On an interior level its child is the page's right child.
+    divider: Option<Divider>,
+}
+
+/// An entry's cell as it stands in a leaf, and on an interior level the child to the left of it.
+#[derive(Debug)]
+struct Divider {
+    child: u32,
+    cell: Vec<u8>,
+}
+
+impl Level {
+    fn new(page_bytes: usize, header_bytes: usize) -> Self {
+        Level {
+            page: vec![0; page_bytes],
+            header_bytes,
+            cells: 0,
+            content_start: page_bytes,
+            divider: None,
+        }
+    }
+
+    /// Adds a cell of two parts, if there is room.
+    fn add(&mut self, child: &[u8], cell: &[u8]) -> bool {
+        let bytes = child.len() + cell.len();
+        let pointer = self.header_bytes + 2 * self.cells;
+        if pointer + 2 + bytes > self.content_start {
+            return false;
+        }
+        let at = self.content_start - bytes;
+        self.page[at..at + child.len()].copy_from_slice(child);
+        self.page[at + child.len()..self.content_start].copy_from_slice(cell);
+        // At most 65,535: a cell has at least one byte.
+        self.page[pointer..pointer + 2].copy_from_slice(&(at as u16).to_be_bytes());
+        self.content_start = at;
+        self.cells += 1;
+        true
+    }
+
+    /// Takes the last cell out again.
+    fn take_last(&mut self) -> Vec<u8> {
+        self.cells -= 1;
+        let pointer = self.header_bytes + 2 * self.cells;
+        let end = match self.cells {
+            0 => self.page.len(),
+            _ => usize::from(u16::from_be_bytes([self.page[pointer - 2], self.page[pointer - 1]])),
+        };
+        let cell = self.page[self.content_start..end].to_vec();
+        self.page[self.content_start..end].fill(0);
+        self.page[pointer..pointer + 2].fill(0);
+        self.content_start = end;
+        cell
+    }
+
+    /// Completes the header; `right_child` on an interior level.
+    fn finish(&mut self, right_child: Option<u32>) -> &[u8] {
+        self.page[0] = if right_child.is_some() {
+            INTERIOR_TYPE
+        } else {
+            LEAF_TYPE
+        };
+        self.page[3..5].copy_from_slice(&(self.cells as u16).to_be_bytes());
+        // 65,536 is written as zero, which the cast gives.
+        self.page[5..7].copy_from_slice(&(self.content_start as u16).to_be_bytes());
+        if let Some(child) = right_child {
+            self.page[8..12].copy_from_slice(&child.to_be_bytes());
+        }
+        &self.page
+    }
+
+    fn clear(&mut self) {
+        self.page.fill(0);
+        self.cells = 0;
+        self.content_start = self.page.len();
+    }
+}
+
+impl IndexBuilder {
+    /// A builder for the index whose root is `root_page`.
+    pub fn new(page_bytes: usize, root_page: u32) -> Self {
+        IndexBuilder {
+            page_bytes,
+            root_page,
+            levels: vec![Level::new(page_bytes, LEAF_HEADER_BYTES)],
+            cell: Vec::new(),
+        }
+    }
+
+    /// Adds an entry, given as its index record; it must sort after every one before it.
+    #[inline]
+    pub fn append(&mut self, record: &[u8], new: &mut NewPages) {
+        let mut cell = std::mem::take(&mut self.cell);
+        cell.clear();
+        let mut head = [0; 9];
+        let head_bytes = put_varint(&mut head, record.len() as u64);
+        cell.extend_from_slice(&head[..head_bytes]);
+        let most = (self.page_bytes - 12) * 64 / 255 - 23;
+        if record.len() <= most {
+            cell.extend_from_slice(record);
+        } else {
+            let (local, overflow) = record.split_at(local_bytes(record.len(), most, self.page_bytes));
+            cell.extend_from_slice(local);
+            cell.extend_from_slice(&new.push_overflow(overflow).to_be_bytes());
+        }
+        let leaf = &mut self.levels[0];
+        if let Some(divider) = leaf.divider.take() {
+            let number = new.push(leaf.finish(None));
+            leaf.clear();
+            self.add_child(1, number, divider.cell, new);
+        }
+        let leaf = &mut self.levels[0];
+        if leaf.add(&[], &cell) {
+            self.cell = cell;
+        } else {
+            leaf.divider = Some(Divider { child: 0, cell });
+        }
+    }
+
+    /// Adds a finished page and the entry to the right of it.
+    fn add_child(&mut self, level: usize, child: u32, cell: Vec<u8>, new: &mut NewPages) {
+        if level == self.levels.len() {
+            self.levels.push(Level::new(self.page_bytes, INTERIOR_HEADER_BYTES));
+        }
+        let node = &mut self.levels[level];
+        if let Some(divider) = node.divider.take() {
+            let number = new.push(node.finish(Some(divider.child)));
+            node.clear();
+            self.add_child(level + 1, number, divider.cell, new);
+        }
+        let node = &mut self.levels[level];
+        if !node.add(&child.to_be_bytes(), &cell) {
+            node.divider = Some(Divider { child, cell });
+        }
+    }
+
+    /// Completes the tree; the root's content.
+    pub fn finish(mut self, new: &mut NewPages) -> ChangedPage {
+        let mut right_child = None;
+        let mut level = 0;
+        loop {
+            let node = &mut self.levels[level];
+            if let Some(divider) = node.divider.take() {
+                // A page of its own for the entry that waits, parted from this one by this one's last.
+                let mut last = node.take_last();
+                let closed_right_child = right_child.map(|_| {
+                    let child = u32::from_be_bytes([last[0], last[1], last[2], last[3]]);
+                    last.drain(..4);
+                    child
+                });
+                let number = new.push(node.finish(closed_right_child));
+                node.clear();
+                let child = divider.child.to_be_bytes();
+                let fits = node.add(if right_child.is_some() { &child } else { &[] }, &divider.cell);
+                debug_assert!(fits, "an empty page has room for any cell");
+                self.add_child(level + 1, number, last, new);
+            }
+            let is_top = level + 1 == self.levels.len();
+            let page = self.levels[level].finish(right_child);
+            if is_top {
+                return ChangedPage {
+                    number: self.root_page,
+                    bytes: page.to_vec(),
+                };
+            }
+            right_child = Some(new.push(page));
+            level += 1;
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Finished pages into the database file, and into the transaction that makes them part of the database.
+//!
+//! New pages are written past the end of the file, where no reader looks and no journal is needed. What makes them part of the
+//! database (changed pages such as roots, and the page count) goes through SQLite's pager, as rows of the `sqlite_dbpage` table, so
+//! the rollback journal covers it.
+
+use std::fs::{File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use crate::error::Error;
+use crate::write::database::database_error;
+use crate::write::pages::{ChangedPage, NewPages};
+
+/// Finished pages that wait in memory before they are written.
+const FLUSH_BYTES: usize = 2 << 20;
+
+/// The database file. It must stay open until every connection of this process is closed or idle: closing it drops SQLite's POSIX
+/// locks.
+#[derive(Debug)]
+pub struct PageFile {
+    file: File,
+    path: PathBuf,
+    page_bytes: usize,
+    /// The last new page that was written, to be passed through the pager: it tells the pager how large the file is.
+    last_page: Option<(u32, Vec<u8>)>,
+}
+
+impl PageFile {
+    /// Opens the file at `path`, whose pages have `page_bytes` bytes.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn open(path: &Path, page_bytes: usize) -> Result<Self, Error> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|e| Error::io("opening", path, e))?;
+        Ok(PageFile {
+            file,
+            path: path.to_owned(),
+            page_bytes,
+            last_page: None,
+        })
+    }
+
+    /// Writes the pages if there are enough of them to be worth a call.
+    ///
+    /// # Errors
+    /// `Io` when the disk is full or fails.
+    #[inline]
+    pub fn append_full(&mut self, pages: &mut NewPages) -> Result<(), Error> {
+        if pages.pending_bytes() >= FLUSH_BYTES {
+            self.append(pages)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Writes the pages to their places past the end of the database and has the disk begin with them.
+    ///
+    /// # Errors
+    /// `Io` when the disk is full or fails.
+    pub fn append(&mut self, pages: &mut NewPages) -> Result<(), Error> {
+        let (first_page, bytes) = pages.pending();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let offset_bytes = u64::from(first_page - 1) * self.page_bytes as u64;
+        self.file
+            .write_all_at(bytes, offset_bytes)
+            .map_err(|e| Error::io("writing", &self.path, e))?;
+        let last = bytes.len() - self.page_bytes;
+        self.last_page = Some((pages.last_page(), bytes[last..].to_vec()));
+        self.start_writeback(offset_bytes, bytes.len());
+        pages.forget();
+        Ok(())
+    }
+
+    /// Has the kernel write dirty pages now, so that the disk works while the processor does. Only a hint: failure shows at the sync.
+    fn start_writeback(&self, offset_bytes: u64, length_bytes: usize) {
+        // SAFETY: sync_file_range takes no pointer; the descriptor is open.
+        unsafe {
+            libc::sync_file_range(
+                self.file.as_raw_fd(),
+                offset_bytes as i64,
+                length_bytes as i64,
+                libc::SYNC_FILE_RANGE_WRITE,
+            )
+        };
+    }
+
+    /// Makes everything appended since the last call part of the database once the open transaction of `connection` is committed;
+    /// `changed` are the pages that get new content.
+    ///
+    /// # Errors
+    /// `Database` or `Io`.
+    pub fn publish(&mut self, connection: &Connection, changed: &[ChangedPage]) -> Result<(), Error> {
+        let pass = || -> rusqlite::Result<()> {
+            let mut put = connection.prepare("INSERT INTO sqlite_dbpage(pgno, data) VALUES (?1, ?2)")?;
+            for page in changed {
+                put.execute((page.number, &page.bytes))?;
+            }
+            let Some((number, bytes)) = &self.last_page else {
+                return Ok(());
+            };
+            put.execute((number, bytes))?;
+            let first = "SELECT data FROM sqlite_dbpage WHERE pgno = 1";
+            let mut header: Vec<u8> = connection.query_row(first, [], |row| row.get(0))?;
+            header[28..32].copy_from_slice(&number.to_be_bytes());
+            // The page count is believed only if these agree; the pager writes both anew at commit.
+            header.copy_within(24..28, 92);
+            put.execute((1, &header))?;
+            Ok(())
+        };
+        pass().map_err(|e| database_error(&self.path, e))?;
+        self.last_page = None;
+        Ok(())
+    }
+}
