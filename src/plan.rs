@@ -307,11 +307,16 @@ pub fn plan_existing_table(
         .and_then(|index| table_indices.iter().position(|&other| other == index));
     let key_is_row_id = row_id_column.is_some() && key_columns.iter().all(|&index| Some(index) == row_id_column);
     let covered = key_columns.is_empty() || key_is_row_id || has_unique_index(info, &key_columns, &table_indices);
+    // The filter sees the input's text: where SQLite takes '1' and '1.0', or 'a' and 'A', for equal, only SQLite can judge.
+    let text_is_key = key_columns
+        .iter()
+        .all(|&index| info.columns[table_indices[index]].keeps_differences);
     let dedup = match row_id_column {
         Some(_) if key_is_row_id && ascending(facts) && info.unique_keys.is_empty() => {
             DedupPlan::Ascending { last: info.max_row_id }
         }
         _ if covered || !info.is_empty || info.without_rowid || row_id_column.is_some() => DedupPlan::Database,
+        _ if !text_is_key => DedupPlan::Database,
         _ => DedupPlan::Filter,
     };
     Ok(TablePlan {

@@ -45,6 +45,8 @@ pub struct TableColumn {
     pub not_null: bool,
     pub has_default: bool,
     pub generated: bool,
+    /// Values that differ in the input differ in the table: no affinity and no collation makes them equal.
+    pub keeps_differences: bool,
 }
 
 /// Columns that no two rows share.
@@ -251,9 +253,14 @@ impl Database {
             if key_place > 0 {
                 primary_key.push((key_place, columns.len()));
             }
+            let column_name: String = row.get(0)?;
+            let column_type = affinity(&declared_type);
+            let (_, collation, ..) = connection.column_metadata(Some("main"), name.as_str(), column_name.as_str())?;
+            let is_binary = collation.is_none_or(|collation| collation.as_bytes().eq_ignore_ascii_case(b"BINARY"));
             columns.push(TableColumn {
-                name: row.get(0)?,
-                column_type: affinity(&declared_type),
+                name: column_name,
+                column_type,
+                keeps_differences: is_binary && column_type != ColumnType::Any,
                 not_null: row.get(2)?,
                 has_default: row.get(3)?,
                 generated: row.get::<_, i64>(5)? > 1,

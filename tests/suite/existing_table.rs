@@ -225,6 +225,19 @@ fn a_table_without_room_for_more_row_ids_is_refused() {
 }
 
 #[test]
+fn keys_that_sqlite_takes_for_equal_are_duplicates_however_they_are_written() {
+    for (column, first, second) in [("k NUMERIC", "1", "1.0"), ("k TEXT COLLATE NOCASE", "a", "A")] {
+        let case = Case::csv(format!("k,v\n{first},x\n{second},y\nb,z\n"))
+            .args(["--key", "k"])
+            .existing(&format!("CREATE TABLE t ({column}, v TEXT)"))
+            .expect_rejects([(3, "duplicate_key")]);
+        let loaded = case.run(&PLAIN).counted("loaded");
+        assert_eq!(loaded, 2, "{column}");
+        case.check();
+    }
+}
+
+#[test]
 fn row_ids_that_the_input_brings_in_any_order_take_the_sql_path() {
     let case = Case::csv("id,v\n3,a\n1,b\n2,c\n2,d\n")
         .existing("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
