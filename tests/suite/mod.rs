@@ -14,6 +14,7 @@ mod large_files;
 mod random;
 mod signals;
 mod syntax;
+mod tables;
 mod terminal;
 mod tidy;
 mod types;
