@@ -18,8 +18,8 @@ use crate::memory;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, ColumnType};
 use crate::write::database::{Database, database_error};
-use crate::write::page_file::PageFile;
-use crate::write::pages::{LOCK_BYTE, TableBuilder};
+use crate::write::page_file::{PageFile, lock_byte};
+use crate::write::pages::TableBuilder;
 
 /// Appends rows to a table that was empty when it was opened.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl DirectWriter {
             ))
         };
         let (page_bytes, root_page, page_count) = read().map_err(|e| database_error(path, e))?;
-        let builder = TableBuilder::new(page_bytes, root_page, page_count, LOCK_BYTE);
+        let builder = TableBuilder::new(page_bytes, root_page, page_count, lock_byte());
         Ok(DirectWriter {
             database,
             file: PageFile::open(path, page_bytes)?,

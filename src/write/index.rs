@@ -18,8 +18,8 @@ use crate::schema::identifier::{index_name, quote};
 use crate::write::database::{Database, database_error};
 use crate::write::index_key::{IndexEntry, KeyColumns};
 use crate::write::index_pages::IndexBuilder;
-use crate::write::page_file::PageFile;
-use crate::write::pages::{LOCK_BYTE, NewPages};
+use crate::write::page_file::{PageFile, lock_byte};
+use crate::write::pages::NewPages;
 use crate::write::sort::{PrefixSet, Sorted, Sorter};
 
 /// Share of memory in which duplicates are brought into input order.
@@ -197,7 +197,7 @@ impl<'p> TableIndexes<'p> {
             value.map_err(|e| database_error(database.path(), e))
         };
         let page_bytes = number("PRAGMA page_size")? as usize;
-        let mut pages = NewPages::new(page_bytes, number("PRAGMA page_count")?, LOCK_BYTE);
+        let mut pages = NewPages::new(page_bytes, number("PRAGMA page_count")?, lock_byte());
         let mut changed = Vec::new();
         for (index, root) in self.indexes.iter_mut().zip(roots) {
             index.sort(memory_bytes)?;

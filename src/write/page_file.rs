@@ -9,12 +9,14 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 
 use crate::error::Error;
 use crate::write::database::database_error;
 use crate::write::pages::{ChangedPage, NewPages};
 
+/// Where [`lock_byte`] is in every build of SQLite that does not tell. Source: `PENDING_BYTE` in sqlite3.c.
+const DEFAULT_LOCK_BYTE: u64 = 0x4000_0000;
 /// Finished pages that wait in memory before they are written.
 const FLUSH_BYTES: usize = 2 << 20;
 
@@ -120,5 +122,16 @@ impl PageFile {
         pass().map_err(|e| database_error(&self.path, e))?;
         self.last_page = None;
         Ok(())
+    }
+}
+
+/// The first byte that SQLite locks; the page that it lies in holds nothing. SQLite itself is asked, so that the two cannot differ: its
+/// tests, and ours, move the byte to where small files have it.
+pub fn lock_byte() -> u64 {
+    // SAFETY: the operation takes one unsigned int; zero changes nothing, and the byte is returned.
+    let byte = unsafe { ffi::sqlite3_test_control(ffi::SQLITE_TESTCTRL_PENDING_BYTE, 0u32) };
+    match u64::try_from(byte) {
+        Ok(byte) if byte > 0 => byte,
+        _ => DEFAULT_LOCK_BYTE,
     }
 }

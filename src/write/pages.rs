@@ -12,8 +12,6 @@ const LEAF_HEADER_BYTES: usize = 8;
 const INTERIOR_HEADER_BYTES: usize = 12;
 const LEAF_TYPE: u8 = 0x0D;
 const INTERIOR_TYPE: u8 = 0x05;
-/// First byte that POSIX locks of SQLite use; the page it lies in holds nothing.
-pub const LOCK_BYTE: u64 = 0x4000_0000;
 
 /// Builds one table's tree.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 
 mod cell;
 mod compare;
+mod lock_byte;
 mod oracle;
 mod recipe;
 mod setup;
