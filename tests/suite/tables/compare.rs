@@ -250,6 +250,24 @@ pub fn same_payload(ours: &Connection, theirs: &Connection, exact: bool) -> Resu
     Ok(ours)
 }
 
+/// No tree of `ours` has many more pages than its like in `theirs`.
+pub fn as_dense(
+    ours: &BTreeMap<String, Tree>,
+    theirs: &BTreeMap<String, Tree>,
+    spare_pages: u64,
+) -> Result<(), String> {
+    for (name, tree) in ours {
+        let expected = theirs.get(name).map_or(0, |tree| tree.pages);
+        if tree.pages > expected + expected / 20 + spare_pages {
+            return Err(format!(
+                "the tree of {name} has {} pages, that of the SQL path {expected}",
+                tree.pages
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// Rows inserted, changed and deleted, in the same way in every database they are done in.
 pub fn change(connection: &Connection, recipe: &Recipe, row_id_column: Option<usize>) -> Result<(), String> {
     let run = |sql: &str| {

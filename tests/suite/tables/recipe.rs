@@ -452,7 +452,7 @@ fn make_row_id(columns: &mut [Column], dice: &mut Dice) -> Option<usize> {
 
 fn ascending(dice: &mut Dice) -> Style {
     Style::Ascending {
-        start: dice.pick(&[1, 1, 0, -500, 1 << 40, i64::MIN, i64::MAX - (1 << 40)]),
+        start: dice.pick(&[1, 1, 0, -500, 1 << 40, i64::MIN, i64::MAX - (1 << 40), i64::MAX - 100]),
         gap: dice.pick(&[1, 1, 3, 100_000]),
     }
 }
