@@ -47,10 +47,9 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     rest = rest.saturating_sub(windows_bytes);
     let filter_bytes = wish.filter_bytes.min(rest * 9 / 10);
     rest -= filter_bytes;
+    let indexes_bytes = (wish.indexes * INDEX_BYTES).min(rest / 3);
     // More rows in flight than this no longer keep anybody busier.
-    let blocks_bytes = MIN_BLOCKS_BYTES + rest.min(12 << 20);
-    rest -= blocks_bytes - MIN_BLOCKS_BYTES;
-    let indexes_bytes = (wish.indexes * INDEX_BYTES).min(rest / 2);
+    let blocks_bytes = MIN_BLOCKS_BYTES + (rest - indexes_bytes).min(12 << 20);
     Ok(MemorySplit {
         budget_bytes: wish.budget_bytes,
         filter_bytes,
@@ -178,7 +177,7 @@ mod tests {
                 let split = split(wish).unwrap();
                 let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.indexes_bytes;
                 assert_eq!(sum + split.database_bytes + split.reserve_bytes, split.budget_bytes);
-                assert!(indexes == 0 || split.indexes_bytes > 0 || budget_mib == 40, "{split:?}");
+                assert!(indexes == 0 || split.indexes_bytes > 0, "{split:?}");
                 assert!(split.reserve_bytes >= RESERVE_BYTES, "{split:?}");
             }
         }

@@ -49,10 +49,13 @@ impl Load<'_> {
             counts,
             settings,
         } = writer.into_parts();
-        let state = match sink {
-            Sink::Direct(writer) => Some(writer.close()?),
-            Sink::Sql(_) => None,
-        };
+        let mut state = None;
+        if let Sink::Direct(mut writer) = sink {
+            if !indexes.is_empty() {
+                state = Some(writer.state()?);
+            }
+            writer.close()?;
+        }
         if end != RowsEnd::Complete && settings.checkpoint {
             return Ok(counts);
         }
@@ -69,8 +72,8 @@ impl Load<'_> {
             settings,
         };
         let counts = match state {
-            Some(state) if !rest.indexes.is_empty() => self.finish_directly(state, rest, report)?,
-            _ => self.finish_by_sql(database, start, rest, report)?,
+            Some(state) => self.finish_directly(state, rest, report)?,
+            None => self.finish_by_sql(database, start, rest, report)?,
         };
         if let Some(filter) = &mut report.filter {
             filter.false_alarms = counts.loaded - loaded;

@@ -121,21 +121,30 @@ impl DirectWriter {
         Ok(())
     }
 
-    /// Closes the connection, then the file; the state in which it left the database.
+    /// The state in which the last batch left the database, for [`DatabaseState::check_unchanged`].
     ///
     /// # Errors
-    /// `Database` when SQLite cannot close, `DatabaseBusy` when another process has written.
-    pub fn close(mut self) -> Result<DatabaseState, Error> {
+    /// `DatabaseBusy` when another process has written since.
+    pub fn state(&mut self) -> Result<DatabaseState, Error> {
         self.begin()?;
         let state = DatabaseState {
             change_counter: change_counter(&self.database)?,
             page_bytes: self.page_bytes,
         };
         self.database.rollback()?;
+        self.in_batch = false;
+        Ok(state)
+    }
+
+    /// Closes the connection, then the file.
+    ///
+    /// # Errors
+    /// `Database` when SQLite cannot close.
+    pub fn close(self) -> Result<(), Error> {
         let DirectWriter { database, file, .. } = self;
         database.close()?;
         drop(file);
-        Ok(state)
+        Ok(())
     }
 }
 

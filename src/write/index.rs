@@ -53,6 +53,8 @@ pub struct TableIndexes<'p> {
     indexes: Vec<TableIndex<'p>>,
     /// Prefixes of the suspects' keys: no other key can have a duplicate.
     suspects: PrefixSet,
+    /// Keys of the unique index that are not to be in it.
+    duplicates: u64,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,7 @@ impl<'p> TableIndexes<'p> {
         TableIndexes {
             indexes: wishes.iter().map(index).collect(),
             suspects: PrefixSet::new(),
+            duplicates: 0,
         }
     }
 
@@ -141,14 +144,17 @@ impl<'p> TableIndexes<'p> {
         };
         let mut found = sorted.sorter(KeyColumns::integer(), DUPLICATES_BYTES);
         let mut groups = Groups::default();
+        let mut count = 0;
         sorted.for_each_part_of(Some(&self.suspects), |part| {
             for entry in part.entries() {
                 if let Some(first) = groups.first_with_key(sorted.columns(), &entry) {
                     found.push_pair(entry.row_id, first)?;
+                    count += 1;
                 }
             }
             Ok(())
         })?;
+        self.duplicates = count;
         Ok(Some(Duplicates {
             sorted: found.finish(DUPLICATES_BYTES)?,
         }))
@@ -206,6 +212,7 @@ impl<'p> TableIndexes<'p> {
             };
             let mut builder = IndexBuilder::new(page_bytes, root);
             let mut groups = index.unique.then(Groups::default);
+            let mut left_out = 0;
             let mut record = Vec::new();
             let key = sorted.columns();
             sorted.for_each_part(|part| {
@@ -213,6 +220,7 @@ impl<'p> TableIndexes<'p> {
                     if let Some(groups) = &mut groups
                         && groups.first_with_key(key, &entry).is_some()
                     {
+                        left_out += 1;
                         continue;
                     }
                     key.record(&entry, &mut record);
@@ -221,6 +229,10 @@ impl<'p> TableIndexes<'p> {
                 }
                 Ok(())
             })?;
+            if index.unique && left_out != self.duplicates {
+                let settled = self.duplicates;
+                return Err(Error::internal(format!("{left_out} keys are in the table twice, not {settled}")));
+            }
             changed.push(builder.finish(&mut pages));
         }
         file.append(&mut pages)?;
