@@ -18,14 +18,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rowmill::options::WritePath;
-use rowmill::{LoadReport, load};
+use rowmill::schema::ColumnType;
+use rowmill::{LoadOptions, LoadReport, load};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use self::cell::Cell;
 use self::compare::Tree;
 use self::oracle::Oracle;
-use self::recipe::{Kind, PAGE_SIZES, Recipe};
+use self::recipe::{Column, Kind, PAGE_SIZES, Recipe, SMALL_MEMORY_BYTES, Shape, Style};
 use super::database;
 
 /// Tables of a normal run.
@@ -169,6 +170,13 @@ fn reached(recipe: &Recipe, report: &LoadReport, trees: &BTreeMap<String, Tree>,
     let table = trees.get("t").copied().unwrap_or_default();
     let records = || recipe.records.iter().flatten();
     let longest_bytes = records().flatten().map(Cell::text_bytes).max().unwrap_or(0);
+    let indexed = || recipe.indexes.iter().flatten().copied();
+    let row_id = if report.filter.is_none() && recipe.key.len() == 1 {
+        Some(recipe.key[0])
+    } else {
+        recipe.row_id_column
+    };
+    let on_row_id = indexed().any(|place| row_id == Some(place));
     let indexes = || trees.iter().filter(|(name, _)| *name != "t").map(|(_, tree)| tree);
     for page_bytes in PAGE_SIZES {
         reached.note(
@@ -215,6 +223,16 @@ fn reached(recipe: &Recipe, report: &LoadReport, trees: &BTreeMap<String, Tree>,
             report.filter.is_some_and(|filter| filter.suspects > 0),
         ),
         ("direct, index", !recipe.indexes.is_empty()),
+        ("direct, index on the row id", on_row_id),
+        (
+            "direct, index on a REAL column",
+            indexed().any(|place| recipe.columns[place].kind == Kind::Real),
+        ),
+        (
+            "direct, index on 130 columns",
+            recipe.indexes.iter().any(|index| index.len() == 130),
+        ),
+        ("direct, key of 130 columns", recipe.key.len() == 130),
         (
             "direct, overflow in an index",
             indexes().any(|tree| tree.overflow_pages > 0),
@@ -310,4 +328,63 @@ fn random_tables_are_the_same_on_the_direct_path_the_sql_path_and_by_plain_inser
             .collect();
         assert!(rare.is_empty(), "the generator no longer reaches {rare:?} often enough");
     }
+}
+
+/// Keys and index entries of more bytes than a load with little memory may sort in one go.
+#[test]
+fn many_long_keys_in_no_order_are_the_same_in_little_memory() {
+    let column = |name: &str, kind, declared: &str| Column {
+        name: name.to_owned(),
+        kind,
+        declared: declared.to_owned(),
+        style: Style::Pool,
+        null_every: 0,
+    };
+    let rows = 60_000u64;
+    let record = |number: u64| {
+        let scattered = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        // One key in a thousand was there before.
+        let key = if number.is_multiple_of(1000) {
+            number / 2
+        } else {
+            number
+        }
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        vec![
+            Cell::Integer(scattered as i64),
+            Cell::Text(format!("{}{key:016x}", "a prefix that all keys share, ".repeat(12))),
+            Cell::Text(format!("{}", scattered % 977)),
+        ]
+    };
+    let recipe = Recipe {
+        seed: 0,
+        shape: Shape::Big,
+        page_bytes: 4096,
+        setup: String::new(),
+        table_exists: false,
+        row_id_column: None,
+        columns: vec![
+            column("number", Kind::Integer, "INTEGER"),
+            column("key", Kind::Text, "TEXT"),
+            column("group", Kind::Text, "TEXT"),
+        ],
+        fields: vec![0, 1, 2],
+        key: vec![1],
+        indexes: vec![vec![2, 1], vec![0]],
+        records: (1..=rows).map(|number| Some(record(number))).collect(),
+        infer: false,
+        options: LoadOptions {
+            table: Some("t".to_owned()),
+            key: vec!["key".to_owned()],
+            indexes: vec!["group,key".to_owned(), "number".to_owned()],
+            all_text: true,
+            types: vec![("number".to_owned(), ColumnType::Integer)],
+            memory_bytes: SMALL_MEMORY_BYTES,
+            batch_rows: 25_000,
+            ..LoadOptions::default()
+        },
+    };
+    let folder = quick_folder();
+    let reached = check(&recipe, folder.path(), false).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(reached.0["direct, duplicates"], 1);
 }

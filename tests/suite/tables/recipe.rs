@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use rowmill::LoadOptions;
+use rowmill::options::DEFAULT_MEMORY_BYTES;
 use rowmill::schema::ColumnType;
 
 use super::cell::{Cell, record_bytes};
@@ -90,6 +91,8 @@ pub struct Recipe {
     pub options: LoadOptions,
 }
 
+/// Little more than a load can work in.
+pub const SMALL_MEMORY_BYTES: u64 = 48 << 20;
 pub const PAGE_SIZES: [usize; 8] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
 /// Random choices.
@@ -206,6 +209,7 @@ impl Recipe {
                 .map(|index| index.iter().map(name).collect::<Vec<_>>().join(","))
                 .collect(),
             threads: 1 + dice.below(3),
+            memory_bytes: dice.pick(&[SMALL_MEMORY_BYTES, DEFAULT_MEMORY_BYTES]),
             batch_rows: dice.pick(&[few_batches, few_batches + 17, 1000, 200_000]) as u64,
             window_bytes: if small {
                 dice.pick(&[1000, 16 << 20])
@@ -465,7 +469,12 @@ fn key(shape: Shape, row_id_column: Option<usize>, columns: &mut [Column], dice:
     if let Some(place) = row_id_column.filter(|_| dice.below(4) < 3) {
         return vec![place];
     }
-    let wanted = dice.pick(&[1, 1, 1, 2, 3]).min(columns.len());
+    let wanted = if columns.len() > 130 && dice.one_in(2) {
+        130
+    } else {
+        dice.pick(&[1, 1, 1, 2, 3])
+    };
+    let wanted = wanted.min(columns.len());
     let mut key: Vec<usize> = Vec::new();
     while key.len() < wanted {
         let place = dice.below(columns.len());
@@ -504,7 +513,13 @@ fn key(shape: Shape, row_id_column: Option<usize>, columns: &mut [Column], dice:
 
 /// Columns of a further index.
 fn index(fields: &[usize], columns: &[Column], dice: &mut Dice) -> Vec<usize> {
-    let wanted = dice.pick(&[1, 1, 2, 3]).min(fields.len());
+    // Now and then so many that the header of an index record takes more than 127 bytes.
+    let wanted = if fields.len() > 130 && dice.one_in(2) {
+        130
+    } else {
+        dice.pick(&[1, 1, 2, 3])
+    };
+    let wanted = wanted.min(fields.len());
     let mut index = Vec::new();
     if let Some(filler) = fields
         .iter()
