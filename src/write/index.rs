@@ -86,7 +86,7 @@ impl<'p> TableIndexes<'p> {
         };
         TableIndexes {
             indexes: wishes.iter().map(index).collect(),
-            suspects: PrefixSet::new(),
+            suspects: PrefixSet::default(),
             duplicates: 0,
         }
     }

@@ -239,13 +239,15 @@ pub struct PrefixSet {
 /// Bits of a [`PrefixSet`], as a power of two: 1 MiB, for which two million prefixes are not too many.
 const PREFIX_SET_BITS: u32 = 23;
 
-impl PrefixSet {
-    pub fn new() -> Self {
+impl Default for PrefixSet {
+    fn default() -> Self {
         PrefixSet {
             bits: vec![0; 1 << (PREFIX_SET_BITS - 6)],
         }
     }
+}
 
+impl PrefixSet {
     /// The word and the bit of a prefix, by multiplicative hashing.
     #[inline]
     fn place(prefix: u64) -> (usize, u64) {
