@@ -144,6 +144,9 @@ pub struct LoadArgs {
     /// Write a JSON report, also when the load fails
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     report: Option<PathBuf>,
+    /// Write the report as one HTML page with charts, also when the load fails
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    report_html: Option<PathBuf>,
     /// Show errors only: no progress bar, notes or summary
     #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
     quiet: bool,
@@ -245,6 +248,7 @@ impl LoadArgs {
             indexes: self.index,
             errors: self.errors,
             report: self.report,
+            report_html: self.report_html,
             threads: self.threads,
             memory_bytes: self.memory,
             batch_rows: self.batch_rows,
@@ -426,7 +430,7 @@ mod tests {
     #[test]
     fn every_flag_reaches_its_option() {
         let options = job(
-            "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --threads 3 --memory 1g \
+            "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
              --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
              --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql \
              --restart --keep-checkpoint",
@@ -439,6 +443,7 @@ mod tests {
             indexes: vec!["c,d".to_owned(), "e".to_owned()],
             errors: "e.csv".into(),
             report: Some("r.json".into()),
+            report_html: Some("r.html".into()),
             threads: 3,
             memory_bytes: 1 << 30,
             batch_rows: 7,

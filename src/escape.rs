@@ -33,7 +33,16 @@ pub fn excerpt<T: AsRef<[u8]> + ?Sized>(text: &T, max_chars: usize) -> Escaped<'
     }
 }
 
-/// Escapes while it is shown; made by [`escaped`] and [`excerpt`].
+/// The first `max_chars` characters of `text` as [`escaped`] shows them, with `...` in place of the rest.
+pub fn cut<T: AsRef<[u8]> + ?Sized>(text: &T, max_chars: usize) -> Escaped<'_> {
+    Escaped {
+        bytes: text.as_ref(),
+        ascii_only: false,
+        max_chars,
+    }
+}
+
+/// Escapes while it is shown; made by [`escaped`], [`excerpt`] and [`cut`].
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'a> {
     bytes: &'a [u8],
@@ -127,6 +136,12 @@ mod tests {
         assert_eq!(excerpt("abcd", 3).to_string(), "abc...");
         assert_eq!(excerpt("é東x", 2).to_string(), "\\u{e9}\\u{6771}...");
         assert_eq!(excerpt(b"\xff\xfe", 1).to_string(), "\\xff...");
+    }
+
+    #[test]
+    fn what_is_cut_keeps_its_script() {
+        assert_eq!(cut("東京都\u{202e}", 3).to_string(), "東京都...");
+        assert_eq!(cut("東京\n", 3).to_string(), "東京\\u{a}");
     }
 
     proptest! {

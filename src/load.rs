@@ -1,7 +1,9 @@
 //! The load as one sentence: look at the inputs, plan the table, open the outputs, load the rows, index, settle, report.
 //!
-//! Its steps, one room each: [`sources`], [`start`] (which asks [`infer`]), [`outputs`], [`rows`], [`finish`].
+//! Its steps, one room each: [`sources`], [`start`] (which asks [`infer`]), [`outputs`], [`rows`], [`finish`]; meanwhile
+//! [`draft`] takes the notes for the report page.
 
+mod draft;
 mod finish;
 mod infer;
 mod outputs;
@@ -12,6 +14,7 @@ mod start;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use self::draft::PageDraft;
 use self::sources::Sources;
 use crate::dedup;
 use crate::error::Error;
@@ -62,15 +65,25 @@ pub fn load(
     memory::return_freed_memory();
     let started = Instant::now();
     let mut report = LoadReport::new(database, inputs, options);
-    let result = run(inputs, database, options, observer, &mut report);
+    let (draft, result) = match PageDraft::open(inputs, database, options) {
+        Ok(draft) => {
+            let watched = |observer: &dyn Observer| run(inputs, database, options, observer, &draft, &mut report);
+            let result = draft.watch(observer, watched);
+            (Some(draft), result)
+        }
+        Err(error) => (None, Err(error)),
+    };
     if let Err(error) = &result {
         report.fail(error);
     }
     report.measure(started.elapsed());
+    let page_written = draft.map_or(Ok(()), |draft| draft.write(&report, options));
     if let Some(path) = &options.report {
         report.write_json(path)?;
     }
-    result.map(|()| report)
+    result?;
+    page_written?;
+    Ok(report)
 }
 
 fn run(
@@ -78,6 +91,7 @@ fn run(
     database_path: &Path,
     options: &LoadOptions,
     observer: &dyn Observer,
+    draft: &PageDraft,
     report: &mut LoadReport,
 ) -> Result<(), Error> {
     options.validate()?;
@@ -108,7 +122,10 @@ fn run(
 
     sources.heads.iter_mut().for_each(Head::forget_sample);
     let settings = load.batch_settings(&start, &sources);
-    let side_files = load.open_side_files(&start, paths)?;
+    let mut side_files = load.open_side_files(&start, paths)?;
+    if let Some(samples) = draft.samples() {
+        side_files.letters.keep_samples(samples);
+    }
     let database = load.open_database(&start, &split)?;
     report.sqlite_version = Database::sqlite_version();
     let sink = load.open_sink(&database, &start, report)?;

@@ -60,6 +60,8 @@ pub struct LoadOptions {
     pub errors: PathBuf,
     /// Where to write the JSON report, on every way out.
     pub report: Option<PathBuf>,
+    /// Where to write the same as a page for people, on every way out.
+    pub report_html: Option<PathBuf>,
     /// Worker threads; 0: one per core.
     pub threads: usize,
     /// Promise on peak memory in bytes.
@@ -96,6 +98,7 @@ impl Default for LoadOptions {
             indexes: Vec::new(),
             errors: PathBuf::from("errors.csv"),
             report: None,
+            report_html: None,
             threads: 0,
             memory_bytes: DEFAULT_MEMORY_BYTES,
             batch_rows: DEFAULT_BATCH_ROWS,

@@ -5,6 +5,7 @@ mod dead_letters;
 mod merge;
 mod message;
 mod output;
+mod samples;
 mod suspects;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,8 @@ pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
 pub use self::merge::{DuplicateMerge, finish_interrupted_merge};
 pub use self::message::Message;
 pub use self::output::check_outputs;
-pub(crate) use self::output::{folder_of, sync_folder};
+pub(crate) use self::output::{beside, folder_of, open_file, same_file, sync_folder};
+pub use self::samples::{RejectSample, RejectSamples, SAMPLES_PER_CODE};
 pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};
 
 use crate::position::ByteRange;

@@ -1,6 +1,9 @@
 //! What a load did: counts that must add up, times, sizes, and why it took the path it took.
 
+mod page;
+mod preview;
 mod summary;
+mod timeline;
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufWriter, Write};
@@ -15,7 +18,10 @@ use crate::escape::escaped;
 use crate::options::LoadOptions;
 use crate::reject::{RejectCode, folder_of, sync_folder};
 
+pub use self::page::{PageParts, page};
+pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
 pub use self::summary::{Summary, bytes, grouped};
+pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, Step, Timeline};
 
 /// Exit code of a load that was complete, with rejects or duplicates.
 const EXIT_REJECTS: u8 = 2;
@@ -311,8 +317,17 @@ impl LoadReport {
 ///
 /// Source: proc_pid_status(5).
 pub fn peak_rss_bytes() -> u64 {
+    status_bytes("VmHWM:")
+}
+
+/// Resident set of this process now (VmRSS), counted as [`peak_rss_bytes`] counts.
+pub fn rss_bytes() -> u64 {
+    status_bytes("VmRSS:")
+}
+
+fn status_bytes(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let field = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let field = status.lines().find_map(|line| line.strip_prefix(name));
     let kibibytes = field.and_then(|field| field.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
     kibibytes.unwrap_or(0) * 1024
 }

@@ -9,6 +9,7 @@ pub mod index_key;
 pub mod index_pages;
 pub mod page_file;
 pub mod pages;
+pub mod preview;
 pub mod sort;
 pub mod sql;
 

@@ -166,6 +166,7 @@ impl Load<'_> {
                 },
             )?;
         }
+        self.observer.progress(done);
         Ok(facts)
     }
 }

@@ -177,6 +177,7 @@ impl Load<'_> {
         let mut done_bytes = 0;
         let mut shown = Instant::now();
         let reuse_bytes = REUSE_FACTOR * self.options.chunk_bytes as usize;
+        self.show(0, writer);
         while let Ok(job) = queue.recv() {
             let since = Instant::now();
             let flow = match job {

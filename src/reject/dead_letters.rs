@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::position::Position;
 use crate::reject::append_file::AppendFile;
 use crate::reject::output::{self, BUFFER_BYTES};
+use crate::reject::samples::{RAW_BYTES, RejectSample, RejectSamples, SampleTaker};
 use crate::reject::{FirstRecord, RejectReason};
 
 /// The first line of every dead-letter file.
@@ -29,6 +30,16 @@ pub enum ColumnLabel<'a> {
     Name(&'a str),
     /// The number, 1-based, of a field that has no name.
     Number(u32),
+}
+
+impl fmt::Display for ColumnLabel<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ColumnLabel::None => Ok(()),
+            ColumnLabel::Name(name) => f.write_str(name),
+            ColumnLabel::Number(number) => write!(f, "{number}"),
+        }
+    }
 }
 
 /// One line of the dead-letter file, before it is written.
@@ -100,6 +111,11 @@ impl DeadLetters {
             spool: None,
             folder_synced: false,
         }
+    }
+
+    /// Keeps the first few lines of each code that are written from now on in `samples`, too.
+    pub fn keep_samples(&mut self, samples: RejectSamples) {
+        self.lines.samples = SampleTaker::new(samples);
     }
 
     /// XXH3-64 of everything appended so far.
@@ -209,6 +225,7 @@ pub(super) struct LineWriter {
     inputs: Vec<PathBuf>,
     /// One message at a time, to learn whether it must be quoted.
     scratch: String,
+    samples: SampleTaker,
 }
 
 impl LineWriter {
@@ -216,6 +233,7 @@ impl LineWriter {
         LineWriter {
             inputs: inputs.to_vec(),
             scratch: String::new(),
+            samples: SampleTaker::default(),
         }
     }
 
@@ -257,6 +275,15 @@ impl LineWriter {
             .message(letter.value, other_file.map(|index| input_name(&self.inputs, index)));
         write!(self.scratch, "{message}").expect("writing to a String cannot fail");
         put_field(out, self.scratch.as_bytes())?;
+        if self.samples.wants(letter.reason.code()) {
+            self.samples.take(RejectSample {
+                code: letter.reason.code(),
+                position: *position,
+                column: letter.column.to_string(),
+                message: self.scratch.clone(),
+                raw: letter.raw[..letter.raw.len().min(RAW_BYTES)].to_vec(),
+            });
+        }
         out.put(b",")?;
         put_field(out, letter.value)?;
         out.put(b",")?;

@@ -64,7 +64,7 @@ pub fn check_outputs(inputs: &[PathBuf], database: &Path, errors: &Path, report:
 }
 
 /// `path` with `.suffix` after its name.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".");
     name.push(suffix);
@@ -80,7 +80,7 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Whether both names lead to one regular file, or would once the file is created.
-fn same_file(a: &Path, b: &Path) -> bool {
+pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     match (a.metadata(), b.metadata()) {
         // What is no regular file, such as /dev/null or a terminal, can be read and written at once.
         (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
@@ -107,7 +107,7 @@ pub(super) fn create_file(path: &Path, flag: &str) -> Result<File, Error> {
 ///
 /// # Errors
 /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `flag`.
-pub(super) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
+pub(crate) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
     let refuse = |why: &str| Error::create(path, format!("{why}; name another file with {flag}"));
     // Emptied only once it is known to be a regular file; O_NONBLOCK keeps a FIFO from blocking the open.
     let opened = OpenOptions::new()

@@ -7,7 +7,7 @@ use crate::escape::escaped;
 use crate::reject::RejectCode;
 
 /// Signal numbers that have a name here; the same on every Unix.
-const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")];
+pub(super) const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")];
 
 /// A load in a few short lines; made by [`LoadReport::summary`]. Ends without a line end.
 #[derive(Debug, Clone, Copy)]
@@ -187,7 +187,7 @@ pub fn bytes(size_bytes: u64) -> impl fmt::Display {
 }
 
 /// A wall time: `12 ms`, `3.21 s`, `2 min 05 s`, `1 h 02 min`.
-fn duration(seconds: f64) -> impl fmt::Display {
+pub(super) fn duration(seconds: f64) -> impl fmt::Display {
     struct Elapsed(f64);
     impl fmt::Display for Elapsed {
         fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 700;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
-const ROOMS: [(&str, &[&str]); 8] = [
+const ROOMS: [(&str, &[&str]); 9] = [
     ("memmap2", &["window.rs"]),
     ("indicatif", &["progress_bar.rs"]),
+    ("maud", &["report/page.rs", "report/page/"]),
     ("clap", &["main.rs", "cli.rs", "bin/"]),
     ("rusqlite", &["write/"]),
     (

@@ -1,0 +1,210 @@
+//! The report page of a running load: its file, opened before anything else is done, and what is watched for it meanwhile.
+//!
+//! The load's observer is wrapped: what it is told is noted on the way. A thread of its own notes the resident memory, as nothing in
+//! a load happens at even intervals. Both cost a few microseconds a few times a second. Without `--report-html` none of it is there.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::observer::{Observer, Phase, Progress};
+use crate::options::LoadOptions;
+use crate::reject::{RejectSamples, beside, open_file, same_file};
+use crate::report::{FIRST_INTERVAL, LoadReport, PageParts, Timeline, page, rss_bytes};
+use crate::write::preview::read_preview;
+
+/// Notices that are kept: as many as a person reads.
+const MAX_NOTICES: usize = 20;
+/// Stack of the thread that notes the memory; it calls next to nothing.
+const STACK_BYTES: usize = 128 << 10;
+
+/// The page before it is written.
+pub(super) struct PageDraft {
+    /// `None`: nobody asked for a page.
+    out: Option<PageFile>,
+    samples: RejectSamples,
+    notes: Mutex<Notes>,
+    started: Instant,
+}
+
+struct PageFile {
+    file: File,
+    path: PathBuf,
+}
+
+#[derive(Default)]
+struct Notes {
+    timeline: Timeline,
+    notices: Vec<String>,
+}
+
+impl PageDraft {
+    /// Opens the page's file, if one is asked for. What is in it stays until [`write`](Self::write).
+    ///
+    /// # Errors
+    /// `OutputCreate` when it cannot be created, or is an input or another output of the load.
+    pub(super) fn open(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Result<Self, Error> {
+        let open = |path: &PathBuf| -> Result<PageFile, Error> {
+            refuse_taken(path, inputs, database, options)?;
+            Ok(PageFile {
+                file: open_file(path, "--report-html")?,
+                path: path.clone(),
+            })
+        };
+        Ok(PageDraft {
+            out: options.report_html.as_ref().map(open).transpose()?,
+            samples: RejectSamples::default(),
+            notes: Mutex::default(),
+            started: Instant::now(),
+        })
+    }
+
+    /// Where rejects are to leave samples, if anybody wants to see them.
+    pub(super) fn samples(&self) -> Option<RejectSamples> {
+        self.out.as_ref().map(|_| self.samples.clone())
+    }
+
+    /// Runs `load` with an observer that passes on to `observer` all that it is told.
+    pub(super) fn watch<T>(&self, observer: &dyn Observer, load: impl FnOnce(&dyn Observer) -> T) -> T {
+        if self.out.is_none() {
+            return load(observer);
+        }
+        let watching = Watching { draft: self, observer };
+        self.note_memory();
+        let result = std::thread::scope(|threads| {
+            let (ended, end) = channel::<()>();
+            let sampler = std::thread::Builder::new()
+                .name("memory over time".to_owned())
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(threads, move || {
+                    let mut interval = FIRST_INTERVAL;
+                    while end.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                        interval = self.note_memory();
+                    }
+                });
+            let result = load(&watching);
+            drop(ended);
+            // A page without that curve is still a page: no thread is no reason to fail.
+            drop(sampler);
+            result
+        });
+        self.note_memory();
+        result
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        // Every note is whole after any panic.
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the resident memory and says when to do so again.
+    fn note_memory(&self) -> std::time::Duration {
+        let resident_bytes = rss_bytes();
+        let mut notes = self.notes();
+        if resident_bytes > 0 {
+            notes.timeline.note_memory(self.started.elapsed(), resident_bytes);
+        }
+        notes.timeline.memory_interval()
+    }
+
+    /// Writes the page of a load that is over.
+    ///
+    /// # Errors
+    /// `Io` when the file cannot be written.
+    pub(super) fn write(&self, report: &LoadReport, options: &LoadOptions) -> Result<(), Error> {
+        let Some(PageFile { file, path }) = &self.out else {
+            return Ok(());
+        };
+        let preview = if report.columns.is_empty() {
+            Err("The load ended before the table was known.".to_owned())
+        } else {
+            read_preview(&report.database, &report.table, &report.columns).map_err(|error| error.to_string())
+        };
+        let notes = self.notes();
+        let text = page(&PageParts {
+            report,
+            options,
+            timeline: &notes.timeline,
+            notices: &notes.notices,
+            samples: &self.samples.to_vec(),
+            preview: &preview,
+        });
+        let mut out: &File = file;
+        let written = file
+            .set_len(0)
+            .and_then(|()| out.write_all(text.as_bytes()))
+            .and_then(|()| file.sync_data());
+        written.map_err(|error| Error::io("writing", path, error))
+    }
+}
+
+/// Refuses a page that would be written over something that the load reads or writes.
+fn refuse_taken(page: &Path, inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Result<(), Error> {
+    let errors = ["suspects", "merging"].map(|suffix| beside(&options.errors, suffix));
+    let journals = ["-journal", "-wal", "-shm"].map(|suffix| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    });
+    let taken = inputs
+        .iter()
+        .map(PathBuf::as_path)
+        .chain([database, &options.errors])
+        .chain(options.report.as_deref())
+        .chain(errors.iter().chain(&journals).map(PathBuf::as_path));
+    for path in taken {
+        if same_file(page, path) {
+            let message = format!(
+                "it is the same file as {}; name another one with --report-html",
+                path.display()
+            );
+            return Err(Error::create(page, message));
+        }
+    }
+    Ok(())
+}
+
+/// The load's observer with somebody who takes notes.
+struct Watching<'a> {
+    draft: &'a PageDraft,
+    observer: &'a dyn Observer,
+}
+
+impl Observer for Watching<'_> {
+    fn phase(&self, phase: Phase, total_bytes: Option<u64>) {
+        self.draft
+            .notes()
+            .timeline
+            .begin_phase(self.draft.started.elapsed(), phase);
+        self.observer.phase(phase, total_bytes);
+    }
+
+    fn progress(&self, progress: Progress) {
+        self.draft
+            .notes()
+            .timeline
+            .note_progress(self.draft.started.elapsed(), progress);
+        self.observer.progress(progress);
+    }
+
+    fn notice(&self, message: &str) {
+        let mut notes = self.draft.notes();
+        if notes.notices.len() < MAX_NOTICES {
+            notes.notices.push(message.to_owned());
+        }
+        drop(notes);
+        self.observer.notice(message);
+    }
+
+    fn detail(&self, message: &str) {
+        self.observer.detail(message);
+    }
+
+    fn stop_signal(&self) -> Option<i32> {
+        self.observer.stop_signal()
+    }
+}

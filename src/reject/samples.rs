@@ -1,0 +1,67 @@
+//! The first few rejects of each code, kept for the report page while they go by on their way to the dead-letter file.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::position::Position;
+use crate::reject::RejectCode;
+
+/// Rejects of one code that are kept.
+pub const SAMPLES_PER_CODE: usize = 5;
+/// Raw bytes of a reject that are kept: more than a page shows of it.
+pub(super) const RAW_BYTES: usize = 1024;
+
+/// A reject as the dead-letter file has it, cut to what a person looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectSample {
+    pub code: RejectCode,
+    pub position: Position,
+    /// As in the dead-letter file: a name, a number, or empty.
+    pub column: String,
+    pub message: String,
+    /// The first raw bytes; empty for a record too large to hold in memory.
+    pub raw: Vec<u8>,
+}
+
+/// Samples that the dead-letter file's writer fills and whoever holds a clone reads, also after a load that failed.
+#[derive(Debug, Clone, Default)]
+pub struct RejectSamples {
+    shared: Arc<Mutex<Vec<RejectSample>>>,
+}
+
+impl RejectSamples {
+    /// What was kept, in the order in which it was written.
+    pub fn to_vec(&self) -> Vec<RejectSample> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn push(&self, sample: RejectSample) {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
+    }
+}
+
+/// Decides which rejects are kept; without a place to keep them, none.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SampleTaker {
+    samples: Option<RejectSamples>,
+    taken: [usize; RejectCode::ALL.len()],
+}
+
+impl SampleTaker {
+    pub(super) fn new(samples: RejectSamples) -> Self {
+        SampleTaker {
+            samples: Some(samples),
+            ..SampleTaker::default()
+        }
+    }
+
+    pub(super) fn wants(&self, code: RejectCode) -> bool {
+        self.samples.is_some() && self.taken[code.index()] < SAMPLES_PER_CODE
+    }
+
+    pub(super) fn take(&mut self, sample: RejectSample) {
+        self.taken[sample.code.index()] += 1;
+        if let Some(samples) = &self.samples {
+            samples.push(sample);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! A load as one HTML page that needs nothing else: no network, no script, no second file.
+//!
+//! Comes in: the report, how the load went over time, the first rejects of each code, the first rows of the table. Goes out: the
+//! page's text. Never: markup from data. Every word goes through the templates' escaping, what is invisible is spelled out first, and
+//! the page forbids itself scripts and requests, should all that ever fail.
+
+mod chart;
+mod sections;
+mod text;
+
+use std::time::Duration;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use self::chart::{Limit, TimeChart, Values};
+use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
+use super::summary::{SIGNAL_NAMES, duration};
+use super::{LoadReport, Outcome, Preview, Timeline, bytes, grouped};
+use crate::options::LoadOptions;
+use crate::reject::RejectSample;
+
+const STYLE: &str = include_str!("page/style.css");
+/// Styles of the page itself and nothing else, from nowhere else.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+
+/// What a page is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct PageParts<'a> {
+    pub report: &'a LoadReport,
+    pub options: &'a LoadOptions,
+    pub timeline: &'a Timeline,
+    /// What the user was told during the load.
+    pub notices: &'a [String],
+    pub samples: &'a [RejectSample],
+    /// The table's first rows, or why there are none.
+    pub preview: &'a Result<Preview, String>,
+}
+
+/// The page of a load.
+pub fn page(parts: &PageParts<'_>) -> String {
+    let report = parts.report;
+    let markup = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="referrer" content="no-referrer";
+                // Without one a browser asks the server for it.
+                link rel="icon" href="data:,";
+                title { "rowmill: " (name(&report.table)) ", " (verdict(report).words) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    (header(parts))
+                    (tiles(report))
+                    (identity(parts))
+                    (charts(parts))
+                    (sections::stages(report))
+                    (sections::rejects(parts))
+                    (sections::table(parts))
+                    (sections::load(parts))
+                    footer { "Written by rowmill " (env!("CARGO_PKG_VERSION")) ". Sizes are decimal: 1 MB is 1,000,000 bytes." }
+                }
+            }
+        }
+    };
+    markup.into_string()
+}
+
+/// How a load ended, in a word and its colour.
+struct Verdict {
+    words: String,
+    class: &'static str,
+}
+
+fn verdict(report: &LoadReport) -> Verdict {
+    let (words, class) = match report.outcome {
+        Outcome::Complete if report.rejected + report.duplicates == 0 => ("complete".to_owned(), "good"),
+        Outcome::Complete => ("complete, with rejects".to_owned(), "warn"),
+        Outcome::ErrorLimit => ("stopped at the error limit".to_owned(), "bad"),
+        Outcome::Interrupted => {
+            let known = SIGNAL_NAMES.iter().find(|(signal, _)| report.signal == Some(*signal));
+            let signal = known.map_or("a signal", |(_, name)| name);
+            (format!("interrupted by {signal}"), "wait")
+        }
+        Outcome::Failed => ("failed".to_owned(), "bad"),
+    };
+    Verdict { words, class }
+}
+
+fn header(parts: &PageParts<'_>) -> Markup {
+    let report = parts.report;
+    let Verdict { words, class } = verdict(report);
+    let resumable = report.outcome == Outcome::Interrupted && report.inputs.iter().all(|input| input.mapped);
+    html! {
+        header {
+            div.brand { "rowmill load" }
+            h1 {
+                @if report.outcome == Outcome::Failed {
+                    "The load did not finish"
+                } @else {
+                    (grouped(report.loaded)) " rows in table " (name(&report.table))
+                }
+            }
+            p.muted.where { "of " (path(&report.database)) }
+            p { span class={ "badge " (class) } { (words) } " " span.muted { "exit code " (report.exit_code) } }
+            @if let Some(error) = &report.error {
+                p.error { (shown(error, MESSAGE_CHARS)) }
+            }
+            @if report.outcome == Outcome::ErrorLimit {
+                p.error { "More records were rejected than --max-errors allows; the rest of the input was not loaded. What was read before is committed." }
+            }
+            @if report.outcome == Outcome::Interrupted {
+                p.note {
+                    "What was read before the signal is committed; the rest of the input was not loaded."
+                    @if resumable { " The same command goes on where it stopped." }
+                }
+            }
+            @for notice in parts.notices {
+                p.note { (shown(notice, MESSAGE_CHARS)) }
+            }
+        }
+    }
+}
+
+/// The figures that one looks for first.
+fn tiles(report: &LoadReport) -> Markup {
+    let seconds = report.elapsed_ms / 1e3;
+    let bytes_per_second = if seconds > 0.0 { report.bytes as f64 / seconds } else { 0.0 };
+    let tile = |value: Markup, label: Markup| html! { div.tile { b { (value) } span { (label) } } };
+    html! {
+        div.tiles {
+            (tile(html! { (duration(seconds)) }, html! { "wall time" }))
+            (tile(html! { (grouped(report.rows_per_second as u64)) " rows/s" }, html! { (grouped(report.loaded)) " rows loaded" }))
+            (tile(html! { (rate(bytes_per_second)) }, html! { (bytes(report.bytes)) " read" }))
+            (tile(
+                html! { (bytes(report.peak_rss_bytes)) },
+                html! { "peak memory, of " (bytes(report.memory.budget_bytes)) " promised" },
+            ))
+        }
+    }
+}
+
+/// `records = loaded + rejected + duplicates (+ pending)`, in numbers and as shares.
+fn identity(parts: &PageParts<'_>) -> Markup {
+    let report = parts.report;
+    let mut terms = vec![
+        ("loaded", report.loaded),
+        ("rejected", report.rejected),
+        ("duplicates", report.duplicates),
+    ];
+    if report.pending > 0 {
+        terms.push(("pending", report.pending));
+    }
+    html! {
+        section {
+            h2 { "Every record accounted for" }
+            @if report.outcome == Outcome::Failed {
+                @let last = parts.timeline.last_progress();
+                p {
+                    "The load failed before its counts were final. Up to then " b { (grouped(last.records)) }
+                    " records (" (bytes(last.bytes)) " of input) had been looked at. Batches that were committed stay in the table."
+                }
+            } @else {
+                div.identity {
+                    div { b { (grouped(report.records)) } span { "records" } }
+                    @for (index, (label, count)) in terms.iter().enumerate() {
+                        div.sign { @if index == 0 { "=" } @else { "+" } }
+                        div { b { (grouped(*count)) } span { (label) " " (percent(*count, report.records)) } }
+                    }
+                }
+                (shares(&terms))
+                @if report.identity_holds {
+                    p.good { "✓ The counts add up: what the parser read is what the writer accounted for." }
+                } @else {
+                    p.error { "The counts do not add up. This is a defect in rowmill, please report it." }
+                }
+                @if report.pending > 0 {
+                    p.muted { "Pending: rows whose key may be a repeat. The run that finishes the load decides which are." }
+                }
+            }
+        }
+    }
+}
+
+/// Parts of a whole side by side; one that is there at all can be seen.
+fn shares(parts: &[(&str, u64)]) -> Markup {
+    let classes: Vec<(&str, &str, u64)> = parts.iter().map(|(label, count)| (*label, *label, *count)).collect();
+    sections::share_bar(&classes, &|count| grouped(count).to_string())
+}
+
+fn charts(parts: &PageParts<'_>) -> Markup {
+    let timeline = parts.timeline;
+    let elapsed = Duration::from_secs_f64(parts.report.elapsed_ms.max(0.0) / 1e3);
+    let budget_bytes = parts.report.memory.budget_bytes;
+    let steps = |class, title, values, axis_label, value_label| TimeChart {
+        class,
+        title,
+        values,
+        limit: None,
+        phases: timeline.phases(),
+        elapsed,
+        axis_label,
+        value_label,
+    };
+    let memory = timeline.memory().iter();
+    let memory = memory.map(|point| (point.at, point.resident_bytes as f64)).collect();
+    html! {
+        section {
+            h2 { "Over time" }
+            div.charts {
+                (steps(
+                    "rows",
+                    "Records per second",
+                    Values::Steps(timeline.rates(|progress| progress.records)),
+                    axis_count,
+                    |value| format!("{} records/s", grouped(value as u64)),
+                ).draw())
+                (steps("bytes", "Input per second", Values::Steps(timeline.rates(|progress| progress.bytes)), axis_bytes, rate).draw())
+                (TimeChart {
+                    limit: Some(Limit {
+                        value: budget_bytes as f64,
+                        label: format!("promised: {}", bytes(budget_bytes)),
+                    }),
+                    ..steps("memory", "Resident memory", Values::Points(memory), axis_bytes, |value| bytes(value as u64).to_string())
+                }.draw())
+            }
+            p.muted { "Rates are averages between two readings, at most " (super::MAX_POINTS) " for a load of any length." }
+        }
+    }
+}
+
+fn rate(bytes_per_second: f64) -> String {
+    format!("{}/s", bytes(bytes_per_second as u64))
+}
+
+fn time(at: Duration) -> String {
+    duration(at.as_secs_f64()).to_string()
+}
+

@@ -1,0 +1,398 @@
+//! The page's tables: stages, rejects, the loaded table, and how it was loaded.
+
+use maud::{Markup, html};
+
+use super::PageParts;
+use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
+use crate::options::{ErrorLimit, LoadOptions, WritePath};
+use crate::reject::{RejectCode, RejectSample};
+use crate::report::summary::duration;
+use crate::report::{Cell, InputReport, LoadReport, PREVIEW_COLUMNS, Preview, bytes, grouped};
+
+/// Columns that are listed with their types.
+const MAX_LISTED_COLUMNS: usize = 500;
+/// Inputs that are listed.
+const MAX_LISTED_INPUTS: usize = 200;
+/// Length of a bar in its own units, and the least of it that can be seen.
+const BAR: f64 = 1000.0;
+const LEAST_SEEN: f64 = 3.0;
+
+/// Parts of a whole side by side: class, label, amount. One that is there at all can be seen.
+pub(super) fn share_bar(parts: &[(&str, &str, u64)], amount: &dyn Fn(u64) -> String) -> Markup {
+    let whole = parts.iter().map(|(_, _, part)| part).sum::<u64>();
+    let least = |part: u64| if part == 0 { 0.0 } else { LEAST_SEEN };
+    let spare = BAR - parts.iter().map(|(_, _, part)| least(*part)).sum::<f64>();
+    let mut left = 0.0;
+    let mut placed = Vec::new();
+    for (class, label, part) in parts {
+        let width = least(*part) + spare * *part as f64 / whole.max(1) as f64;
+        placed.push((class, label, *part, left, width));
+        left += width;
+    }
+    html! {
+        svg.share viewBox={ "0 0 " (BAR) " 10" } preserveAspectRatio="none" role="img" aria-label="shares" {
+            @for (class, label, part, left, width) in placed {
+                rect class=(class) x=(format!("{left:.1}")) y="0" width=(format!("{width:.1}")) height="10" {
+                    title { (label) ": " (amount(part)) " (" (percent(part, whole)) ")" }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn stages(report: &LoadReport) -> Markup {
+    let longest = report.stages.iter().map(|stage| stage.busy_ms).fold(report.elapsed_ms, f64::max);
+    let share = |busy_ms: f64| if longest > 0.0 { busy_ms / longest * BAR } else { 0.0 };
+    html! {
+        section {
+            h2 { "Stages" }
+            @if report.stages.is_empty() {
+                p.muted { "The load ended before its first stage." }
+            } @else {
+                div.scroll {
+                    table {
+                        tr { th { "stage" } th.number { "busy" } th.number { "of wall time" } th { } }
+                        @for stage in &report.stages {
+                            tr {
+                                td { (stage.stage) }
+                                td.number { (duration(stage.busy_ms / 1e3)) }
+                                td.number { (format!("{:.0} %", 100.0 * stage.busy_ms / report.elapsed_ms.max(f64::MIN_POSITIVE))) }
+                                td.wide {
+                                    svg viewBox={ "0 0 " (BAR) " 10" } preserveAspectRatio="none" role="img" aria-label="busy time" {
+                                        rect x="0" y="0" width=(format!("{:.1}", share(stage.busy_ms))) height="10" {
+                                            title { (stage.stage) ": " (duration(stage.busy_ms / 1e3)) }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                p.muted { "Stages overlap, and parsing has " (report.threads) " threads: together they take longer than the load. \
+                           All rows spans everything from the first row to the last commit." }
+            }
+        }
+    }
+}
+
+pub(super) fn rejects(parts: &PageParts<'_>) -> Markup {
+    let PageParts { report, samples, .. } = *parts;
+    // A load that failed has samples, but no counts yet.
+    let counted = |code: RejectCode| {
+        let found = report.by_code.iter().find(|(known, _)| *known == code);
+        found.map(|(_, count)| *count)
+    };
+    let met = |code: &RejectCode| counted(*code).is_some() || samples.iter().any(|sample| sample.code == *code);
+    let codes: Vec<RejectCode> = RejectCode::ALL.into_iter().filter(met).collect();
+    html! {
+        section {
+            h2 { "Rejects by code" }
+            @if codes.is_empty() {
+                p.good { "None: no record was rejected." }
+            } @else {
+                p.muted.where { "Every one of them, with its place, reason and raw bytes, is in " code { (path(&report.errors_file)) } }
+                @for (index, code) in codes.into_iter().enumerate() {
+                    @let of_code: Vec<&RejectSample> = samples.iter().filter(|sample| sample.code == code).collect();
+                    details open[index == 0] {
+                        summary {
+                            span.count { @if let Some(count) = counted(code) { (grouped(count)) } @else { "not counted" } }
+                            code { (code.as_str()) }
+                            @if let Some(count) = counted(code) {
+                                span.muted { " " (percent(count, report.records)) " of all records" }
+                            }
+                        }
+                        @if of_code.is_empty() {
+                            p.muted { "Found by an earlier run of this load, or not among the samples: see the errors file." }
+                        } @else {
+                            (sample_table(report, &of_code))
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn sample_table(report: &LoadReport, samples: &[&RejectSample]) -> Markup {
+    let many_inputs = report.inputs.len() > 1;
+    html! {
+        div.scroll {
+            table {
+                tr {
+                    @if many_inputs { th { "input" } }
+                    th.number { "line" } th.number { "record" } th { "column" } th { "reason" } th { "raw record" }
+                }
+                @for sample in samples {
+                    @let position = &sample.position;
+                    tr {
+                        @if many_inputs {
+                            td { @if let Some(input) = report.inputs.get(position.file_index as usize) { (path(&input.path)) } }
+                        }
+                        td.number {
+                            (grouped(position.line))
+                            @if position.line_end > position.line { "–" (grouped(position.line_end)) }
+                        }
+                        td.number { (grouped(position.record)) }
+                        td { (name(&sample.column)) }
+                        td { (shown(&sample.message, MESSAGE_CHARS)) }
+                        td.wide { (raw(sample)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn raw(sample: &RejectSample) -> Markup {
+    let length_bytes = sample.position.length_bytes;
+    html! {
+        @if sample.raw.is_empty() && length_bytes > 0 {
+            span.null { (bytes(length_bytes)) ", too large to show" }
+        } @else {
+            code { (shown(&sample.raw, RAW_CHARS)) }
+            @if length_bytes > RAW_CHARS as u64 {
+                span.muted { " " (bytes(length_bytes)) " in all" }
+            }
+        }
+    }
+}
+
+pub(super) fn table(parts: &PageParts<'_>) -> Markup {
+    let report = parts.report;
+    html! {
+        section {
+            h2 { "Table " (name(&report.table)) }
+            @match parts.preview {
+                Ok(preview) if preview.rows.is_empty() => p.muted { "The table has no rows." },
+                Ok(preview) => (preview_table(report, preview)),
+                Err(reason) => p.muted { "No preview. " (shown(reason, MESSAGE_CHARS)) },
+            }
+            @if !report.columns.is_empty() {
+                details {
+                    summary { (grouped(report.columns.len() as u64)) " columns and their types" }
+                    div.scroll {
+                        table {
+                            tr { th.number { "#" } th { "column" } th { "type" } th { } }
+                            @for (index, column) in report.columns.iter().take(MAX_LISTED_COLUMNS).enumerate() {
+                                tr {
+                                    td.number { (index + 1) }
+                                    td { (name(&column.name)) }
+                                    td { code { (column.column_type) } }
+                                    td { @if report.key.contains(&column.name) { "key" } }
+                                }
+                            }
+                        }
+                        (and_more(report.columns.len(), MAX_LISTED_COLUMNS, "columns"))
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn and_more(count: usize, shown_count: usize, what: &str) -> Markup {
+    html! {
+        @if count > shown_count {
+            p.muted { "… and " (grouped((count - shown_count) as u64)) " more " (what) "." }
+        }
+    }
+}
+
+fn preview_table(report: &LoadReport, preview: &Preview) -> Markup {
+    html! {
+        div.scroll {
+            table.preview {
+                tr {
+                    @for column in report.columns.iter().take(PREVIEW_COLUMNS) {
+                        th.number[is_number(column.column_type)] scope="col" {
+                            (name(&column.name)) span.type { (column.column_type) }
+                        }
+                    }
+                }
+                @for row in &preview.rows {
+                    tr { @for value in row { (cell(value)) } }
+                }
+            }
+        }
+        p.muted { "The first " (grouped(preview.rows.len() as u64)) " rows of the table." }
+        (and_more(report.columns.len(), PREVIEW_COLUMNS, "columns"))
+    }
+}
+
+fn is_number(column_type: &str) -> bool {
+    matches!(column_type, "integer" | "real")
+}
+
+/// A value as it is stored: numbers are not regrouped, they might be keys.
+fn cell(value: &Cell) -> Markup {
+    html! {
+        @match value {
+            Cell::Null => td { span.null { "NULL" } },
+            Cell::Integer(integer) => td.number { (integer) },
+            Cell::Real(real) => td.number { (format!("{real:?}")) },
+            Cell::Text(text) if text.is_empty() => td { span.null { "empty text" } },
+            Cell::Text(text) => td { span.cell { (shown(text, VALUE_CHARS)) } },
+            Cell::Bytes { length_bytes } => td { span.null { (bytes(*length_bytes)) } },
+        }
+    }
+}
+
+/// Inputs, options, the write path, the memory, the filter.
+pub(super) fn load(parts: &PageParts<'_>) -> Markup {
+    let report = parts.report;
+    html! {
+        section {
+            h2 { "Input" }
+            div.scroll { (inputs(&report.inputs)) }
+            (and_more(report.inputs.len(), MAX_LISTED_INPUTS, "inputs"))
+        }
+        section {
+            h2 { "Memory" }
+            (memory(report))
+        }
+        section {
+            h2 { "How it was loaded" }
+            div.columns {
+                table { (facts(report)) }
+                table {
+                    @let defaults = option_rows(&LoadOptions::default());
+                    @for ((flag, value), (_, default)) in option_rows(parts.options).into_iter().zip(defaults) {
+                        tr { td.default[value == default] { code { (flag) } } td.default[value == default] { (value) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn inputs(inputs: &[InputReport]) -> Markup {
+    html! {
+        table {
+            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th { "read" } }
+            @for input in inputs.iter().take(MAX_LISTED_INPUTS) {
+                tr {
+                    td { code { (path(&input.path)) } }
+                    td.number title={ (grouped(input.bytes)) " bytes" } { (bytes(input.bytes)) }
+                    td.number { (grouped(input.records)) }
+                    td.number { (grouped(input.lines)) }
+                    td.number { (grouped(input.blank_lines)) }
+                    td { @if input.mapped { "mapped" } @else { "streamed" } }
+                }
+            }
+        }
+    }
+}
+
+fn memory(report: &LoadReport) -> Markup {
+    let split = &report.memory;
+    let parts = [
+        ("part0", "filter", split.filter_bytes),
+        ("part1", "windows", split.windows_bytes),
+        ("part2", "rows in flight", split.blocks_bytes),
+        ("part3", "SQLite", split.database_bytes),
+        ("part4", "reserve", split.reserve_bytes),
+    ];
+    html! {
+        p {
+            "Peak " b { (bytes(report.peak_rss_bytes)) } " of " (bytes(split.budget_bytes)) " promised"
+            @if split.budget_bytes > 0 { ", " (percent(report.peak_rss_bytes, split.budget_bytes)) }
+            "."
+        }
+        @if parts.iter().all(|(_, _, part)| *part == 0) {
+            p.muted { "The load ended before the budget was split." }
+        } @else {
+            (share_bar(&parts, &|part| bytes(part).to_string()))
+            table {
+                tr { th { "part of the budget" } th.number { "size" } th.number { "share" } }
+                @for (class, label, part) in parts {
+                    tr {
+                        td { svg.key viewBox="0 0 10 10" { rect class=(class) x="0" y="0" width="10" height="10" rx="2" {} } (label) }
+                        td.number { (bytes(part)) }
+                        td.number { (percent(part, split.budget_bytes)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn facts(report: &LoadReport) -> Markup {
+    let fact = |label: &str, value: Markup| html! { tr { td.muted { (label) } td { (value) } } };
+    let key: Vec<String> = report.key.iter().map(|column| name(column)).collect();
+    html! {
+        (fact("write path", html! {
+            b { (report.write_path) }
+            @if !report.write_path_reason.is_empty() { ": " (shown(&report.write_path_reason, MESSAGE_CHARS)) }
+        }))
+        (fact("key", html! { @if key.is_empty() { "none" } @else { (key.join(", ")) } }))
+        @if let Some(filter) = &report.filter {
+            (fact("filter", html! {
+                (grouped(filter.inserted_keys)) " of " (grouped(filter.capacity_keys)) " keys in " (filter.shards) " shards at "
+                (filter.error_ratio * 100.0) " %; " (grouped(filter.suspects)) " suspects, " (grouped(filter.false_alarms))
+                " of them false alarms"
+            }))
+        }
+        (fact("batches", html! { (grouped(report.batches)) " of " (grouped(report.batch_rows)) " records" }))
+        (fact("threads", html! { (report.threads) }))
+        (fact("delimiter, quote", html! {
+            code { (shown(report.delimiter.encode_utf8(&mut [0; 4]), 4)) } " "
+            @match report.quote {
+                Some(quote) => code { (shown(quote.encode_utf8(&mut [0; 4]), 4)) },
+                None => "no quotes",
+            }
+        }))
+        (fact("errors file", html! { code { (path(&report.errors_file)) } }))
+        @if !report.sqlite_version.is_empty() {
+            (fact("SQLite", html! { (report.sqlite_version) }))
+        }
+    }
+}
+
+/// Every option as it would be typed. The page shows those muted that are the defaults.
+fn option_rows(options: &LoadOptions) -> Vec<(&'static str, String)> {
+    let list = |names: &[String]| match names {
+        [] => "none".to_owned(),
+        names => names.iter().map(|one| name(one)).collect::<Vec<_>>().join(", "),
+    };
+    let types: Vec<String> = options
+        .types
+        .iter()
+        .map(|(column, column_type)| format!("{}={}", name(column), column_type.as_str()))
+        .collect();
+    let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
+    let character = |byte: u8| shown(&[byte], 1);
+    let threads = match options.threads {
+        0 => "one per core".to_owned(),
+        threads => threads.to_string(),
+    };
+    vec![
+        ("--table", options.table.as_deref().map_or("the input's name".to_owned(), name)),
+        ("--key", list(&options.key)),
+        ("--index", list(&options.indexes)),
+        ("--types", if types.is_empty() { "inferred".to_owned() } else { types.join(", ") }),
+        ("--text", yes(options.all_text)),
+        ("--empty-as-null", yes(options.empty_is_null)),
+        ("--delimiter", character(options.delimiter)),
+        ("--quote", options.quote.map_or("none".to_owned(), character)),
+        ("--no-header", yes(!options.header)),
+        ("--max-record-bytes", bytes(options.max_record_bytes).to_string()),
+        ("--max-errors", match options.max_errors {
+            None => "never".to_owned(),
+            Some(ErrorLimit::Count(limit)) => grouped(limit).to_string(),
+            Some(ErrorLimit::Percent(limit)) => format!("{limit} %"),
+        }),
+        ("--errors", path(&options.errors)),
+        ("--restart", yes(options.restart)),
+        ("--keep-checkpoint", yes(options.keep_checkpoint)),
+        ("--memory", bytes(options.memory_bytes).to_string()),
+        ("--threads", threads),
+        ("--batch-rows", grouped(options.batch_rows).to_string()),
+        ("--write-path", match options.write_path {
+            WritePath::Auto => "auto",
+            WritePath::Sql => "sql",
+            WritePath::Direct => "direct",
+        }.to_owned()),
+        ("--window-bytes", bytes(options.window_bytes).to_string()),
+        ("--chunk-bytes", bytes(options.chunk_bytes).to_string()),
+    ]
+}
