@@ -20,8 +20,11 @@ use crate::options::LoadOptions;
 use crate::reject::RejectSample;
 
 const STYLE: &str = include_str!("page/style.css");
+/// Columns of a chart at most: what can be told apart, and enough to smooth out the waits for each commit.
+const MAX_STEPS: u32 = 100;
 /// Styles of the page itself and nothing else, from nowhere else.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 /// What a page is made of.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +53,7 @@ pub fn page(parts: &PageParts<'_>) -> String {
                 meta name="referrer" content="no-referrer";
                 // Without one a browser asks the server for it.
                 link rel="icon" href="data:,";
-                title { "rowmill: " (name(&report.table)) ", " (verdict(report).words) }
+                title { "rowmill: " (title(report)) ", " (verdict(report).words) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -69,6 +72,14 @@ pub fn page(parts: &PageParts<'_>) -> String {
         }
     };
     markup.into_string()
+}
+
+/// What the load is called: by its table, or by its database as long as the table is not known.
+fn title(report: &LoadReport) -> String {
+    match report.table.as_str() {
+        "" => path(&report.database),
+        table => name(table),
+    }
 }
 
 /// How a load ended, in a word and its colour.
@@ -103,7 +114,7 @@ fn header(parts: &PageParts<'_>) -> Markup {
                 @if report.outcome == Outcome::Failed {
                     "The load did not finish"
                 } @else {
-                    (grouped(report.loaded)) " rows in table " (name(&report.table))
+                    (grouped(report.loaded)) " rows loaded" @if !report.table.is_empty() { " into table " (name(&report.table)) }
                 }
             }
             p.muted.where { "of " (path(&report.database)) }
@@ -130,7 +141,11 @@ fn header(parts: &PageParts<'_>) -> Markup {
 /// The figures that one looks for first.
 fn tiles(report: &LoadReport) -> Markup {
     let seconds = report.elapsed_ms / 1e3;
-    let bytes_per_second = if seconds > 0.0 { report.bytes as f64 / seconds } else { 0.0 };
+    let bytes_per_second = if seconds > 0.0 {
+        report.bytes as f64 / seconds
+    } else {
+        0.0
+    };
     let tile = |value: Markup, label: Markup| html! { div.tile { b { (value) } span { (label) } } };
     html! {
         div.tiles {
@@ -197,6 +212,7 @@ fn charts(parts: &PageParts<'_>) -> Markup {
     let timeline = parts.timeline;
     let elapsed = Duration::from_secs_f64(parts.report.elapsed_ms.max(0.0) / 1e3);
     let budget_bytes = parts.report.memory.budget_bytes;
+    let least = elapsed / MAX_STEPS;
     let steps = |class, title, values, axis_label, value_label| TimeChart {
         class,
         title,
@@ -216,11 +232,18 @@ fn charts(parts: &PageParts<'_>) -> Markup {
                 (steps(
                     "rows",
                     "Records per second",
-                    Values::Steps(timeline.rates(|progress| progress.records)),
+                    Values::Steps(timeline.rates(least, |progress| progress.records)),
                     axis_count,
                     |value| format!("{} records/s", grouped(value as u64)),
                 ).draw())
-                (steps("bytes", "Input per second", Values::Steps(timeline.rates(|progress| progress.bytes)), axis_bytes, rate).draw())
+                (steps("bytes", "Input per second", Values::Steps(timeline.rates(least, |progress| progress.bytes)), axis_bytes, rate).draw())
+                (steps(
+                    "rejects",
+                    "Rejects per second",
+                    Values::Steps(timeline.rates(least, |progress| progress.rejected)),
+                    axis_count,
+                    |value| format!("{value:.1} rejects/s"),
+                ).draw())
                 (TimeChart {
                     limit: Some(Limit {
                         value: budget_bytes as f64,
@@ -229,7 +252,7 @@ fn charts(parts: &PageParts<'_>) -> Markup {
                     ..steps("memory", "Resident memory", Values::Points(memory), axis_bytes, |value| bytes(value as u64).to_string())
                 }.draw())
             }
-            p.muted { "Rates are averages between two readings, at most " (super::MAX_POINTS) " for a load of any length." }
+            p.muted { "Rates are averages over at least a hundredth of the load. Duplicates that are settled at the end are in no chart." }
         }
     }
 }
@@ -242,3 +265,5 @@ fn time(at: Duration) -> String {
     duration(at.as_secs_f64()).to_string()
 }
 
+#[cfg(test)]
+mod tests;

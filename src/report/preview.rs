@@ -16,7 +16,9 @@ pub enum Cell {
     /// The first [`PREVIEW_TEXT_BYTES`] of a text; not always UTF-8.
     Text(Vec<u8>),
     /// What is not looked at: bytes, or a text of this many of them.
-    Bytes { length_bytes: u64 },
+    Bytes {
+        length_bytes: u64,
+    },
 }
 
 /// The first rows of the first columns.

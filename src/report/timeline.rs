@@ -190,17 +190,18 @@ impl Timeline {
 
     /// How fast `counter` moved, one step after another; times in which no phase counted are left out.
     ///
-    /// A span far shorter than the interval, as there is one at the end of a phase, is joined with the one before it: its rate would
-    /// say more about the clock than about the load.
-    pub fn rates(&self, counter: impl Fn(&Progress) -> u64) -> Vec<Step> {
+    /// A span shorter than `least`, as there may be one at the end of a phase, is joined with the one before it: its rate would say
+    /// more about the clock than about the load.
+    pub fn rates(&self, least: Duration, counter: impl Fn(&Progress) -> u64) -> Vec<Step> {
+        let least = least.max(self.counters.interval / 2);
         let mut steps: Vec<Step> = Vec::new();
         let phases = self.counters.points.chunk_by(CounterPoint::belongs_with);
         for points in phases {
             let mut from = 0;
             for to in 1..points.len() {
-                let span = points[to].at.saturating_sub(points[to - 1].at);
-                let joins = to > 1 && span < self.counters.interval / 2;
-                if joins {
+                let last = steps.last().map_or(least, |step| step.end.saturating_sub(step.start));
+                let rest = points[points.len() - 1].at.saturating_sub(points[to - 1].at);
+                if to > 1 && (last < least || rest < least) {
                     steps.pop();
                 } else {
                     from = to - 1;
@@ -246,7 +247,7 @@ mod tests {
         timeline.note_progress(ms(500), bytes(500));
         timeline.note_progress(ms(600), bytes(900));
         let rates: Vec<_> = timeline
-            .rates(|progress| progress.bytes)
+            .rates(ms(0), |progress| progress.bytes)
             .iter()
             .map(|step| (step.start.as_millis(), step.end.as_millis(), step.per_second))
             .collect();
@@ -266,9 +267,29 @@ mod tests {
         timeline.begin_phase(ms(0), Phase::Load);
         timeline.note_progress(ms(100), bytes(100));
         timeline.note_progress(ms(101), bytes(202));
-        let rates = timeline.rates(|progress| progress.bytes);
+        let rates = timeline.rates(ms(0), |progress| progress.bytes);
         assert_eq!(rates.len(), 1);
-        assert_eq!((rates[0].start, rates[0].end, rates[0].per_second), (ms(0), ms(101), 2000.0));
+        assert_eq!((rates[0].start, rates[0].end), (ms(0), ms(101)));
+        assert_eq!(rates[0].per_second.round(), 2000.0);
+    }
+
+    #[test]
+    fn short_spans_are_joined_and_nothing_is_lost_by_it() {
+        let mut timeline = Timeline::default();
+        for (begin, phase) in [(0, Phase::Infer), (20_000, Phase::Load)] {
+            timeline.begin_phase(ms(begin), phase);
+            for tick in 1..=100 {
+                timeline.note_progress(ms(begin + tick * 100), bytes(tick * 7));
+            }
+        }
+        let steps = timeline.rates(ms(1500), |progress| progress.bytes);
+        assert!(steps.iter().all(|step| step.end - step.start >= ms(1500)), "{steps:?}");
+        assert_eq!(steps.len(), 2 * 6);
+        let moved: f64 = steps
+            .iter()
+            .map(|step| step.per_second * (step.end - step.start).as_secs_f64())
+            .sum();
+        assert!((moved - 1400.0).abs() < 1e-6, "{moved}");
     }
 
     #[test]
@@ -280,8 +301,15 @@ mod tests {
             ..Progress::default()
         };
         timeline.note_progress(ms(1), earlier);
-        timeline.note_progress(ms(1000), Progress { bytes: 10, records: 1_000_500, rejected: 0 });
-        assert_eq!(timeline.rates(|progress| progress.records)[0].per_second, 500.0);
+        timeline.note_progress(
+            ms(1000),
+            Progress {
+                bytes: 10,
+                records: 1_000_500,
+                rejected: 0,
+            },
+        );
+        assert_eq!(timeline.rates(ms(0), |progress| progress.records)[0].per_second, 500.0);
     }
 
     #[test]
@@ -295,10 +323,14 @@ mod tests {
             timeline.note_progress(at, bytes(tick * 50));
         }
         let memory = timeline.memory();
-        assert!((MAX_POINTS / 3..=MAX_POINTS).contains(&memory.len()), "{}", memory.len());
+        assert!(
+            (MAX_POINTS / 3..=MAX_POINTS).contains(&memory.len()),
+            "{}",
+            memory.len()
+        );
         assert_eq!((memory[0].at, memory[memory.len() - 1].at), (ms(0), ms(50 * ticks)));
         assert_eq!(memory.iter().map(|point| point.resident_bytes).max(), Some(9_999));
-        let rates = timeline.rates(|progress| progress.bytes);
+        let rates = timeline.rates(ms(0), |progress| progress.bytes);
         assert!(rates.len() <= MAX_POINTS);
         assert!(rates.iter().all(|step| (step.per_second - 1000.0).abs() < 1e-6));
         assert_eq!(rates[rates.len() - 1].end, ms(50 * ticks));

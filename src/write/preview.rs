@@ -36,12 +36,18 @@ pub fn read_preview(path: &Path, table: &str, columns: &[ColumnReport]) -> Resul
         ))?;
         let shown = &columns[..columns.len().min(PREVIEW_COLUMNS)];
         let values: Vec<String> = shown.iter().map(|column| value_sql(&column.name)).collect();
-        let sql = format!("SELECT {} FROM {} LIMIT {PREVIEW_ROWS}", values.join(", "), quote(table));
+        let sql = format!(
+            "SELECT {} FROM {} LIMIT {PREVIEW_ROWS}",
+            values.join(", "),
+            quote(table)
+        );
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query([])?;
         let mut preview = Preview::default();
         while let Some(row) = rows.next()? {
-            let cells = (0..shown.len()).map(|index| cell(row, index)).collect::<Result<_, _>>()?;
+            let cells = (0..shown.len())
+                .map(|index| cell(row, index))
+                .collect::<Result<_, _>>()?;
             preview.rows.push(cells);
         }
         Ok(preview)

@@ -12,6 +12,7 @@ mod existing_table;
 mod invariance;
 mod large_files;
 mod random;
+mod report_html;
 mod signals;
 mod syntax;
 mod tables;

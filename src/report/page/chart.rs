@@ -162,14 +162,18 @@ impl TimeChart<'_> {
 
     fn grid(&self, scale: &Scale) -> Markup {
         let step = tick_step(scale.top / VERTICAL_TICKS);
-        let rows = (0..).map(|index| f64::from(index) * step).take_while(|value| *value <= scale.top * 1.001);
+        let rows = (0..)
+            .map(|index| f64::from(index) * step)
+            .take_while(|value| *value <= scale.top * 1.001);
         let time_step = time_step(scale.seconds / HORIZONTAL_TICKS);
-        let columns = (0..).map(|index| f64::from(index) * time_step).take_while(|seconds| *seconds <= scale.seconds);
+        let columns = (0..)
+            .map(|index| f64::from(index) * time_step)
+            .take_while(|seconds| *seconds <= scale.seconds);
         html! {
             g.grid {
                 @for value in rows {
                     @let y = place(scale.y(value));
-                    line.base[value == 0.0] x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
+                    line class=[(value == 0.0).then_some("base")] x1=(LEFT) x2=(WIDTH - RIGHT) y1=(y) y2=(y) {}
                     text.value x=(LEFT - 7.0) y=(place(scale.y(value) + 4.0)) { ((self.axis_label)(value)) }
                 }
                 @for seconds in columns {
@@ -204,7 +208,8 @@ impl TimeChart<'_> {
         let mut line = String::new();
         for (at, value) in points {
             let command = if line.is_empty() { 'M' } else { 'L' };
-            write!(line, "{command}{:.1} {:.1}", scale.x(*at), scale.y(*value)).expect("writing to a String cannot fail");
+            write!(line, "{command}{:.1} {:.1}", scale.x(*at), scale.y(*value))
+                .expect("writing to a String cannot fail");
         }
         let ends = points.first().zip(points.last());
         html! {
@@ -296,12 +301,27 @@ mod tests {
     }
 
     fn points(count: u64) -> Values {
-        Values::Points((0..count).map(|index| (Duration::from_millis(index * 10), 5e6)).collect())
+        Values::Points(
+            (0..count)
+                .map(|index| (Duration::from_millis(index * 10), 5e6))
+                .collect(),
+        )
     }
 
     /// Every number of a place in the picture.
     fn numbers(svg: &str) -> Vec<f64> {
-        let names = [" x=\"", " y=\"", " width=\"", " height=\"", " cx=\"", " cy=\"", "x1=\"", "x2=\"", "y1=\"", "y2=\""];
+        let names = [
+            " x=\"",
+            " y=\"",
+            " width=\"",
+            " height=\"",
+            " cx=\"",
+            " cy=\"",
+            "x1=\"",
+            "x2=\"",
+            "y1=\"",
+            "y2=\"",
+        ];
         let mut found = Vec::new();
         for name in names {
             for (at, _) in svg.match_indices(name) {
@@ -346,7 +366,14 @@ mod tests {
         for (least, step) in [(0.0, 1.0), (0.03, 0.05), (1.0, 1.0), (1.1, 2.0), (3.0, 5.0), (7e6, 1e7)] {
             assert!((tick_step(least) / step - 1.0).abs() < 1e-9, "{least}");
         }
-        for (least, step) in [(0.4, 0.5), (8.0, 10.0), (11.0, 15.0), (70.0, 120.0), (4000.0, 7200.0), (20_000.0, 36_000.0)] {
+        for (least, step) in [
+            (0.4, 0.5),
+            (8.0, 10.0),
+            (11.0, 15.0),
+            (70.0, 120.0),
+            (4000.0, 7200.0),
+            (20_000.0, 36_000.0),
+        ] {
             assert!((time_step(least) / step - 1.0).abs() < 1e-9, "{least}");
         }
     }

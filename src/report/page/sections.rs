@@ -41,7 +41,11 @@ pub(super) fn share_bar(parts: &[(&str, &str, u64)], amount: &dyn Fn(u64) -> Str
 }
 
 pub(super) fn stages(report: &LoadReport) -> Markup {
-    let longest = report.stages.iter().map(|stage| stage.busy_ms).fold(report.elapsed_ms, f64::max);
+    let longest = report
+        .stages
+        .iter()
+        .map(|stage| stage.busy_ms)
+        .fold(report.elapsed_ms, f64::max);
     let share = |busy_ms: f64| if longest > 0.0 { busy_ms / longest * BAR } else { 0.0 };
     html! {
         section {
@@ -169,7 +173,7 @@ pub(super) fn table(parts: &PageParts<'_>) -> Markup {
             }
             @if !report.columns.is_empty() {
                 details {
-                    summary { (grouped(report.columns.len() as u64)) " columns and their types" }
+                    summary { "Columns and their types: " (grouped(report.columns.len() as u64)) }
                     div.scroll {
                         table {
                             tr { th.number { "#" } th { "column" } th { "type" } th { } }
@@ -204,7 +208,7 @@ fn preview_table(report: &LoadReport, preview: &Preview) -> Markup {
             table.preview {
                 tr {
                     @for column in report.columns.iter().take(PREVIEW_COLUMNS) {
-                        th.number[is_number(column.column_type)] scope="col" {
+                        th class=[is_number(column.column_type).then_some("number")] scope="col" {
                             (name(&column.name)) span.type { (column.column_type) }
                         }
                     }
@@ -214,7 +218,7 @@ fn preview_table(report: &LoadReport, preview: &Preview) -> Markup {
                 }
             }
         }
-        p.muted { "The first " (grouped(preview.rows.len() as u64)) " rows of the table." }
+        p.muted { "The table's first rows: " (preview.rows.len()) "." }
         (and_more(report.columns.len(), PREVIEW_COLUMNS, "columns"))
     }
 }
@@ -257,7 +261,8 @@ pub(super) fn load(parts: &PageParts<'_>) -> Markup {
                 table {
                     @let defaults = option_rows(&LoadOptions::default());
                     @for ((flag, value), (_, default)) in option_rows(parts.options).into_iter().zip(defaults) {
-                        tr { td.default[value == default] { code { (flag) } } td.default[value == default] { (value) } }
+                        @let class = (value == default).then_some("default");
+                        tr { td class=[class] { code { (flag) } } td class=[class] { (value) } }
                     }
                 }
             }
@@ -366,32 +371,49 @@ fn option_rows(options: &LoadOptions) -> Vec<(&'static str, String)> {
         threads => threads.to_string(),
     };
     vec![
-        ("--table", options.table.as_deref().map_or("the input's name".to_owned(), name)),
+        (
+            "--table",
+            options.table.as_deref().map_or("the input's name".to_owned(), name),
+        ),
         ("--key", list(&options.key)),
         ("--index", list(&options.indexes)),
-        ("--types", if types.is_empty() { "inferred".to_owned() } else { types.join(", ") }),
+        (
+            "--types",
+            if types.is_empty() {
+                "inferred".to_owned()
+            } else {
+                types.join(", ")
+            },
+        ),
         ("--text", yes(options.all_text)),
         ("--empty-as-null", yes(options.empty_is_null)),
         ("--delimiter", character(options.delimiter)),
         ("--quote", options.quote.map_or("none".to_owned(), character)),
         ("--no-header", yes(!options.header)),
         ("--max-record-bytes", bytes(options.max_record_bytes).to_string()),
-        ("--max-errors", match options.max_errors {
-            None => "never".to_owned(),
-            Some(ErrorLimit::Count(limit)) => grouped(limit).to_string(),
-            Some(ErrorLimit::Percent(limit)) => format!("{limit} %"),
-        }),
+        (
+            "--max-errors",
+            match options.max_errors {
+                None => "never".to_owned(),
+                Some(ErrorLimit::Count(limit)) => grouped(limit).to_string(),
+                Some(ErrorLimit::Percent(limit)) => format!("{limit} %"),
+            },
+        ),
         ("--errors", path(&options.errors)),
         ("--restart", yes(options.restart)),
         ("--keep-checkpoint", yes(options.keep_checkpoint)),
         ("--memory", bytes(options.memory_bytes).to_string()),
         ("--threads", threads),
         ("--batch-rows", grouped(options.batch_rows).to_string()),
-        ("--write-path", match options.write_path {
-            WritePath::Auto => "auto",
-            WritePath::Sql => "sql",
-            WritePath::Direct => "direct",
-        }.to_owned()),
+        (
+            "--write-path",
+            match options.write_path {
+                WritePath::Auto => "auto",
+                WritePath::Sql => "sql",
+                WritePath::Direct => "direct",
+            }
+            .to_owned(),
+        ),
         ("--window-bytes", bytes(options.window_bytes).to_string()),
         ("--chunk-bytes", bytes(options.chunk_bytes).to_string()),
     ]

@@ -68,10 +68,10 @@ fn scaled(number: f64, units: &[&str]) -> String {
     format!("{text}{}", units[unit_index])
 }
 
-/// A time at an axis: `0.25 s`, `30 s`, `5 min`, `2 h`.
+/// A time at an axis: `2 ms`, `0.25 s`, `30 s`, `5 min`, `2 h`.
 pub(super) fn axis_time(seconds: f64) -> String {
     let (value, unit) = match seconds {
-        ..0.1 if seconds > 0.0 => (seconds * 1e3, "ms"),
+        ..0.01 if seconds > 0.0 => (seconds * 1e3, "ms"),
         ..60.0 => (seconds, "s"),
         ..3600.0 => (seconds / 60.0, "min"),
         _ => (seconds / 3600.0, "h"),
@@ -87,7 +87,10 @@ mod tests {
     #[test]
     fn what_is_invisible_is_spelled_out_and_what_is_huge_is_cut() {
         assert_eq!(shown("a\u{202e}b\0\u{200b}", 10), "a\\u{202e}b\\u{0}\\u{200b}");
-        assert_eq!(shown(&"é".repeat(100_000), VALUE_CHARS), "é".repeat(VALUE_CHARS) + "...");
+        assert_eq!(
+            shown(&"é".repeat(100_000), VALUE_CHARS),
+            "é".repeat(VALUE_CHARS) + "..."
+        );
         assert_eq!(shown(b"caf\xe9", 10), "caf\\xe9");
     }
 
@@ -113,7 +116,14 @@ mod tests {
         assert_eq!(axis_count(2e6), "2 M");
         assert_eq!(axis_bytes(5e7), "50 MB");
         assert_eq!(axis_bytes(0.0), "0 B");
-        for (seconds, expected) in [(0.0, "0 s"), (0.02, "20 ms"), (0.25, "0.25 s"), (90.0, "1.5 min"), (7200.0, "2 h")] {
+        for (seconds, expected) in [
+            (0.0, "0 s"),
+            (0.005, "5 ms"),
+            (0.02, "0.02 s"),
+            (0.25, "0.25 s"),
+            (90.0, "1.5 min"),
+            (7200.0, "2 h"),
+        ] {
             assert_eq!(axis_time(seconds), expected);
         }
     }
