@@ -59,7 +59,7 @@ pub fn page(parts: &PageParts<'_>) -> String {
             body {
                 main {
                     (header(parts))
-                    (tiles(report))
+                    (tiles(parts))
                     (identity(parts))
                     (charts(parts))
                     (sections::stages(report))
@@ -139,10 +139,16 @@ fn header(parts: &PageParts<'_>) -> Markup {
 }
 
 /// The figures that one looks for first.
-fn tiles(report: &LoadReport) -> Markup {
+fn tiles(parts: &PageParts<'_>) -> Markup {
+    let report = parts.report;
+    // The report counts inputs whole; of a load that was stopped the timeline knows how much was read.
+    let read_bytes = match report.outcome {
+        Outcome::Complete => report.bytes,
+        _ => parts.timeline.last_progress().bytes,
+    };
     let seconds = report.elapsed_ms / 1e3;
     let bytes_per_second = if seconds > 0.0 {
-        report.bytes as f64 / seconds
+        read_bytes as f64 / seconds
     } else {
         0.0
     };
@@ -151,7 +157,7 @@ fn tiles(report: &LoadReport) -> Markup {
         div.tiles {
             (tile(html! { (duration(seconds)) }, html! { "wall time" }))
             (tile(html! { (grouped(report.rows_per_second as u64)) " rows/s" }, html! { (grouped(report.loaded)) " rows loaded" }))
-            (tile(html! { (rate(bytes_per_second)) }, html! { (bytes(report.bytes)) " read" }))
+            (tile(html! { (rate(bytes_per_second)) }, html! { (bytes(read_bytes)) " read" }))
             (tile(
                 html! { (bytes(report.peak_rss_bytes)) },
                 html! { "peak memory, of " (bytes(report.memory.budget_bytes)) " promised" },

@@ -138,8 +138,8 @@ fn sample_table(report: &LoadReport, samples: &[&RejectSample]) -> Markup {
                         }
                         td.number { (grouped(position.record)) }
                         td { (name(&sample.column)) }
-                        td { (shown(&sample.message, MESSAGE_CHARS)) }
-                        td.wide { (raw(sample)) }
+                        td.reason { (shown(&sample.message, MESSAGE_CHARS)) }
+                        td.raw { (raw(sample)) }
                     }
                 }
             }
