@@ -190,8 +190,10 @@ fn identity(parts: &PageParts<'_>) -> Markup {
                 div.identity {
                     div { b { (grouped(report.records)) } span { "records" } }
                     @for (index, (label, count)) in terms.iter().enumerate() {
-                        div.sign { @if index == 0 { "=" } @else { "+" } }
-                        div { b { (grouped(*count)) } span { (label) " " (percent(*count, report.records)) } }
+                        div.term {
+                            span.sign { @if index == 0 { "=" } @else { "+" } }
+                            div { b { (grouped(*count)) } span { (label) " " (percent(*count, report.records)) } }
+                        }
                     }
                 }
                 (shares(&terms))
