@@ -32,8 +32,8 @@ use crate::write::index::IndexWish;
 /// Loads `inputs`, one after another, into one table of `database`.
 ///
 /// A good row lands exactly once; a bad one goes to [`LoadOptions::errors`] with its place and reason and never stops the load.
-/// `-` among the inputs is standard input. The report counts everything; the same report is written to [`LoadOptions::report`],
-/// also when the load fails.
+/// `-` among the inputs is standard input. The report counts everything; the same report is written to [`LoadOptions::report`]
+/// and, as a page for people, to [`LoadOptions::report_html`], also when the load fails.
 ///
 /// # Errors
 /// [`Error`] when the load could not be started or finished. Batches committed before it stay. Rejected records, an error limit

@@ -119,8 +119,8 @@ impl PageDraft {
         let Some(PageFile { file, path }) = &self.out else {
             return Ok(());
         };
-        let preview = if report.columns.is_empty() {
-            Err("The load ended before the table was known.".to_owned())
+        let preview = if report.columns.is_empty() || !report.database.exists() {
+            Err("The load ended before it came to its table.".to_owned())
         } else {
             read_preview(&report.database, &report.table, &report.columns).map_err(|error| error.to_string())
         };
