@@ -1,7 +1,7 @@
 //! The load as one sentence: look at the inputs, plan the table, open the outputs, load the rows, index, settle, report.
 //!
-//! Its steps, one room each: [`sources`], [`start`] (which asks [`infer`]), [`outputs`], [`rows`], [`finish`]; meanwhile
-//! [`draft`] takes the notes for the report page.
+//! Its steps, one room each: `sources`, `start` (which asks `infer`), `outputs`, `rows`, `finish`; meanwhile
+//! `draft` takes the notes for the report page.
 
 mod draft;
 mod finish;
