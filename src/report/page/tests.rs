@@ -179,6 +179,9 @@ fn every_way_to_end_is_named() {
     let page = parts.page();
     assert!(page.contains("The load did not finish") && page.contains("the disk &lt;is&gt; full"));
     assert!(page.contains("<b>300,000</b> records"));
+    parts.report.by_code.clear();
+    let page = parts.page();
+    assert!(page.contains("not counted</span><code>type_error</code>") && page.contains("<code>1,x</code>"));
 }
 
 #[test]
