@@ -295,6 +295,7 @@ fn memory(report: &LoadReport) -> Markup {
         ("part1", "windows", split.windows_bytes),
         ("part2", "rows in flight", split.blocks_bytes),
         ("part3", "SQLite", split.database_bytes),
+        ("part5", "indexes", split.indexes_bytes),
         ("part4", "reserve", split.reserve_bytes),
     ];
     html! {
