@@ -133,6 +133,10 @@ pub struct LoadArgs {
     /// Leave the checkpoint in the database when the load is done
     #[arg(long, help_heading = "Output")]
     keep_checkpoint: bool,
+    /// The file grows (a log): run again, load only what was appended. A last line without a line feed, or within an open
+    /// quote, waits for the next time. Types stay those of the first load. Keeps where it got to in the database
+    #[arg(long, help_heading = "Output")]
+    append_only: bool,
 
     /// Where rejects and duplicates go; replaced if it exists
     #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects")]
@@ -269,6 +273,7 @@ impl LoadArgs {
             },
             restart: self.restart,
             keep_checkpoint: self.keep_checkpoint,
+            append_only: self.append_only,
         };
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -433,7 +438,7 @@ mod tests {
             "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
              --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
              --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql \
-             --restart --keep-checkpoint",
+             --restart --keep-checkpoint --append-only",
         );
         let Job { inputs, options, .. } = options.unwrap();
         assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
@@ -464,6 +469,7 @@ mod tests {
             write_path: WritePath::Sql,
             restart: true,
             keep_checkpoint: true,
+            append_only: true,
         };
         assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     }

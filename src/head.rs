@@ -17,6 +17,10 @@ const HEADER_BYTES: usize = 64 << 10;
 /// Most columns of a SQLite table in its default build, which other programs must be able to read.
 pub const MAX_COLUMNS: usize = 2000;
 
+/// Why a file that is still to grow cannot be loaded yet.
+const NO_WHOLE_LINE: &str = "it does not hold one whole line yet: with --append-only a line counts once its line feed is there; \
+                             run the same command again when it is";
+
 /// What an input begins with.
 #[derive(Debug)]
 pub struct Head {
@@ -74,6 +78,9 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         quote: options.quote,
         line_end: line_end(input, &window, stopped)?,
     };
+    if options.append_only && dialect.line_end != b'\n' {
+        return Err(Error::unusable(&path, NO_WHOLE_LINE));
+    }
     let mut records = Records::default();
     let mut parse_bytes = HEADER_BYTES;
     // The first record that is not a blank line; without a header, the first from which the number of columns can be told.
@@ -83,12 +90,14 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         let bytes = &window.bytes()[bom_bytes..];
         let span = &bytes[..bytes.len().min(parse_bytes)];
         let at_end = window.at_end && span.len() == bytes.len();
-        parse(span, at_end, &dialect, options.max_record_bytes, &mut records);
+        let decides = at_end && !options.append_only;
+        parse(span, decides, &dialect, options.max_record_bytes, &mut records);
         if let Some(at) = records.records.iter().position(is_first) {
             break (at, at as u64);
         }
         if at_end {
             let message = match (bytes.is_empty(), records.faults.is_empty()) {
+                _ if options.append_only => NO_WHOLE_LINE,
                 (true, _) => "it is empty: not even a header",
                 (_, true) => "it holds nothing but blank lines: not even a header",
                 _ => {

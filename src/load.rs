@@ -1,9 +1,11 @@
 //! The load as one sentence: look at the inputs, plan the table, open the outputs, load the rows, index, settle, report.
 //!
-//! Its steps, one room each: `sources`, `start` (which asks `infer`), `outputs`, `rows`, `finish`; meanwhile
-//! `draft` takes the notes for the report page.
+//! Its steps, one room each: `sources`, `start` (which asks `infer` or `append`), `outputs`, `rows`, `finish` (which may ask `earlier`);
+//! meanwhile `draft` takes the notes for the report page.
 
+mod append;
 mod draft;
+mod earlier;
 mod finish;
 mod infer;
 mod outputs;
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use self::draft::PageDraft;
+use self::finish::LoadedRows;
 use self::sources::Sources;
 use crate::dedup;
 use crate::error::Error;
@@ -98,8 +101,6 @@ fn run(
     if paths.is_empty() {
         return Err(Error::usage("no input named"));
     }
-    let mut sources = Sources::open(paths, database_path, options, observer)?;
-    report.inputs = sources.report();
     let load = Load {
         database_path,
         options,
@@ -107,14 +108,14 @@ fn run(
         pool: worker_pool(options.threads)?,
     };
     report.threads = load.pool.current_num_threads();
+    load.check_grown(paths)?;
+    let mut sources = Sources::open(paths, database_path, options, observer)?;
+    report.inputs = sources.report();
 
-    let start = load.start(&mut sources, report)?;
-    if let Some(signal) = observer.stop_signal() {
-        // Types inferred from a part of the input would be a plan for another load.
-        report.interrupt(signal);
-        report.identity_holds = true;
+    let Some(start) = load.start(&mut sources, report)? else {
         return Ok(());
-    }
+    };
+    report.inputs = sources.report();
     let plan = &start.plan;
     let wishes = load.index_wishes(plan)?;
     let split = load.split_memory(plan, &sources, &wishes)?;
@@ -137,7 +138,8 @@ fn run(
     }
     let end = load.load_rows(&mut sources, plan, &split, &mut dedup, &mut writer, report)?;
     report.filter = dedup.take_filter_report();
-    let counts = load.finish(&database, &start, &dedup, writer, end, report)?;
+    let loaded = LoadedRows { writer, dedup, end };
+    let counts = load.finish(&database, &start, loaded, &mut sources, &split, report)?;
     database.close()?;
     load.account(end, &counts, report);
     Ok(())
@@ -175,17 +177,7 @@ impl Load<'_> {
         for notice in &plan.notices {
             self.observer.notice(notice);
         }
-        let column = |column: &crate::schema::Column| ColumnReport {
-            name: column.name.clone(),
-            column_type: column.column_type.as_str(),
-        };
-        report.table.clone_from(&plan.table);
-        report.columns = plan.columns.iter().map(column).collect();
-        report.key = plan
-            .key_columns
-            .iter()
-            .map(|&index| plan.columns[index].name.clone())
-            .collect();
+        report_table(plan, report);
         report.memory = *split;
         self.observer.detail(&format!("memory {split}"));
     }
@@ -199,6 +191,22 @@ impl Load<'_> {
             chunk_bytes: (self.options.chunk_bytes as usize).min(window_bytes),
             blocks_bytes: split.blocks_bytes as usize,
             windows_bytes: memory::waiting_windows_bytes(window_bytes),
+            may_grow: self.options.append_only,
         }
     }
+}
+
+/// Says which table is loaded.
+fn report_table(plan: &TablePlan, report: &mut LoadReport) {
+    let column = |column: &crate::schema::Column| ColumnReport {
+        name: column.name.clone(),
+        column_type: column.column_type.as_str(),
+    };
+    report.table.clone_from(&plan.table);
+    report.columns = plan.columns.iter().map(column).collect();
+    report.key = plan
+        .key_columns
+        .iter()
+        .map(|&index| plan.columns[index].name.clone())
+        .collect();
 }

@@ -88,6 +88,8 @@ pub struct LoadOptions {
     pub restart: bool,
     /// Leave the checkpoint in the database when the load is done.
     pub keep_checkpoint: bool,
+    /// The input is a file that grows: load what came since the last load of it, up to its last whole record.
+    pub append_only: bool,
 }
 
 impl Default for LoadOptions {
@@ -115,6 +117,7 @@ impl Default for LoadOptions {
             write_path: WritePath::Auto,
             restart: false,
             keep_checkpoint: false,
+            append_only: false,
         }
     }
 }
@@ -150,6 +153,11 @@ impl LoadOptions {
             if value == 0 {
                 return Err(Error::usage(format!("{name} must be at least 1")));
             }
+        }
+        if self.append_only && self.keep_checkpoint {
+            return Err(Error::usage(
+                "--append-only keeps what it needs in the database; leave --keep-checkpoint out",
+            ));
         }
         if let Some(ErrorLimit::Percent(percent)) = self.max_errors
             && !(0.0..=100.0).contains(&percent)

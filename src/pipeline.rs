@@ -68,6 +68,8 @@ pub struct ScanSettings {
     pub blocks_bytes: usize,
     /// Memory for windows alive, beside the one that the reader is at.
     pub windows_bytes: usize,
+    /// The input may grow: a record that bytes behind its end could still change is left alone.
+    pub may_grow: bool,
 }
 
 /// A window with the right to be in memory.
@@ -205,7 +207,8 @@ struct Scan<'s, W: Work> {
 /// Scans `input` from `start_bytes`, where a record begins, to its end and hands everything to `consume` in input order.
 ///
 /// Returns whether the end was reached: `false` when `consume` or `stopped` ended the scan before it. What `consume` has been
-/// given by then are whole records.
+/// given by then are whole records. With [`ScanSettings::may_grow`] a last record that is not whole yet is not part of them; neither
+/// is a line that is too long, of which `consume` may have been given the first pieces.
 ///
 /// # Errors
 /// The first error of reading or of `consume`.
@@ -297,7 +300,7 @@ impl<'s, W: Work> Scan<'s, W> {
             if within_line {
                 let line_end = memchr::memchr(self.settings.dialect.line_end, window.bytes());
                 done = line_end.map_or(length, |at| at + 1);
-                within_line = line_end.is_none() && !window.at_end;
+                within_line = line_end.is_none() && (self.settings.may_grow || !window.at_end);
                 let piece = LinePiece {
                     window: window.clone(),
                     start: 0,
@@ -317,15 +320,18 @@ impl<'s, W: Work> Scan<'s, W> {
                 ) else {
                     break;
                 };
-                let at_end = window.at_end && done + chunk_bytes == length;
+                // In an input that may grow an empty chunk follows as the last one.
+                let at_end = window.at_end && done + chunk_bytes == length && !self.settings.may_grow;
                 if !self.start(&window, done..done + chunk_bytes, at_end, tasks, slots) {
                     return Ok(());
                 }
                 done += chunk_bytes;
             }
             if window.at_end {
-                if done < length || length == 0 {
-                    self.start(&window, done..length, true, tasks, slots);
+                // Bytes without a line end decide nothing in an input that may grow.
+                let end = if self.settings.may_grow { done } else { length };
+                if done < end || length == 0 || (self.settings.may_grow && !within_line) {
+                    self.start(&window, done..end, true, tasks, slots);
                 }
                 return Ok(());
             }
@@ -394,7 +400,7 @@ impl<'s, W: Work> Scan<'s, W> {
         }
         let window = Arc::clone(window);
         tasks.spawn(move |_| {
-            let finished = self.work_on(&window.bytes()[start..end], at_end, permit);
+            let finished = self.work_on(&window.bytes()[start..end], at_end && !self.settings.may_grow, permit);
             // Nobody waits for the result of a scan that was stopped.
             let _ = sender.send(finished);
         });
@@ -456,7 +462,8 @@ impl<'s, W: Work> Scan<'s, W> {
             let flow = match slot {
                 Slot::Failed(error) => return Err(error),
                 Slot::LinePiece(piece) => {
-                    at_end = piece.last && piece.window.at_end && piece.end == piece.window.bytes().len();
+                    let is_decided = piece.last || self.settings.may_grow;
+                    at_end = is_decided && piece.window.at_end && piece.end == piece.window.bytes().len();
                     if piece.first && self.stitch_before(&mut carry, &piece, &mut records, consume)? == Flow::Stop {
                         return Ok(false);
                     }
@@ -491,7 +498,7 @@ impl<'s, W: Work> Scan<'s, W> {
                     } else {
                         carry.bytes.extend_from_slice(&window.bytes()[start..end]);
                         if at_end || carry.bytes.len() >= carry.retry_bytes {
-                            self.stitch(&mut carry, at_end, &mut records, consume)?
+                            self.stitch(&mut carry, at_end && !self.settings.may_grow, &mut records, consume)?
                         } else {
                             Flow::Continue
                         }

@@ -64,6 +64,65 @@ impl TablePlan {
         }
     }
 
+    /// The plan for records that are appended to what this plan's load left, in a table whose greatest row id is `max_row_id`: the
+    /// key has its index by now, which knows every key of the table.
+    pub fn behind(&self, max_row_id: Option<i64>) -> TablePlan {
+        TablePlan {
+            dedup: match self.dedup {
+                DedupPlan::Ascending { .. } => DedupPlan::Ascending { last: max_row_id },
+                DedupPlan::Filter | DedupPlan::Database => DedupPlan::Database,
+            },
+            create: false,
+            build_key_index: false,
+            notices: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Checks that the table, of which `records` records were loaded by this plan, can take those that follow them.
+    ///
+    /// # Errors
+    /// `Schema` with everything that was changed about it since.
+    pub fn check_grown_table(&self, info: &TableInfo, records: u64) -> Result<(), Error> {
+        let mut problems = Vec::new();
+        let mut table_indices = Vec::new();
+        for column in &self.columns {
+            let found = info
+                .columns
+                .iter()
+                .position(|other| other.name.eq_ignore_ascii_case(&column.name));
+            match found {
+                Some(index) => table_indices.push(index),
+                None => problems.push(format!("column \"{}\" is gone", column.name)),
+            }
+        }
+        if problems.is_empty() {
+            let row_id_column = self.row_id_column.map(|index| table_indices[index]);
+            let key_is_row_id = row_id_column.is_some() && self.key_columns[..] == [self.row_id_column.unwrap_or(0)];
+            if row_id_column.is_some() && row_id_column != info.row_id_column {
+                problems.push("its primary key is another column".to_owned());
+            }
+            let covered = self.key_columns.is_empty() || key_is_row_id;
+            if !covered && !has_unique_index(info, &self.key_columns, &table_indices) {
+                problems.push("its unique index on the key is gone".to_owned());
+            }
+        }
+        if let RowIds::Ordinal { base } = self.row_ids
+            && info.max_row_id.is_some_and(|max| max > base + records as i64)
+        {
+            problems.push("rows were added that did not come from the file: their row ids are in the way".to_owned());
+        }
+        if problems.is_empty() {
+            return Ok(());
+        }
+        Err(Error::schema(format!(
+            "table \"{}\" is not as the last load of this file left it; nothing was loaded:\n  {}\nput it back, or start afresh with \
+             --restart",
+            info.name,
+            problems.join("\n  ")
+        )))
+    }
+
     /// What validate needs for input `file_index`.
     pub fn row_plan(&self, file_index: usize, field_count: usize, options: &LoadOptions) -> RowPlan {
         let key = match self.dedup {

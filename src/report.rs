@@ -94,6 +94,15 @@ pub struct InputReport {
     pub blank_lines: u64,
 }
 
+/// What was done before an append-only load went on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct EarlierReport {
+    pub records: u64,
+    pub loaded: u64,
+    /// Rejects of every code, duplicates too.
+    pub rejected: u64,
+}
+
 /// A column as it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnReport {
@@ -118,6 +127,8 @@ pub struct LoadReport {
     #[serde(serialize_with = "serialize_path")]
     pub errors_file: PathBuf,
     pub inputs: Vec<InputReport>,
+    /// What earlier loads of the same file had done, in an append-only load: part of the counts here.
+    pub earlier: Option<EarlierReport>,
     /// Records read: `loaded + rejected + duplicates`.
     pub records: u64,
     pub loaded: u64,
@@ -171,6 +182,7 @@ impl LoadReport {
             table: options.table.clone().unwrap_or_default(),
             errors_file: options.errors.clone(),
             inputs,
+            earlier: None,
             records: 0,
             loaded: 0,
             rejected: 0,
@@ -212,10 +224,11 @@ impl LoadReport {
         result
     }
 
-    /// Every record was read. Called once the counts are final: they decide the exit code.
+    /// Every record was read. Called once the counts are final: they decide the exit code, which speaks of this load alone.
     pub fn complete(&mut self) {
         self.outcome = Outcome::Complete;
-        self.exit_code = if self.rejected + self.duplicates == 0 {
+        let earlier = self.earlier.as_ref().map_or(0, |earlier| earlier.rejected);
+        self.exit_code = if self.rejected + self.duplicates == earlier {
             0
         } else {
             EXIT_REJECTS
@@ -247,7 +260,7 @@ impl LoadReport {
         let seconds = elapsed.as_secs_f64();
         self.elapsed_ms = seconds * 1e3;
         self.rows_per_second = if seconds > 0.0 {
-            self.loaded as f64 / seconds
+            (self.loaded - self.earlier.map_or(0, |earlier| earlier.loaded).min(self.loaded)) as f64 / seconds
         } else {
             0.0
         };

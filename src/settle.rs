@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use crate::checkpoint::Counts;
-use crate::dedup::Dedup;
+use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
 use crate::reject::{
     ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, FirstRecord, RejectReason, Suspect, SuspectReader,
@@ -24,6 +24,20 @@ use crate::write::sql::SqlWriter;
 pub struct Settlement<'a> {
     pub dedup: &'a Dedup,
     pub settings: &'a BatchSettings,
+    /// The records that an earlier load of the same input brought, if this one goes on behind it.
+    pub earlier: Option<Box<dyn EarlierKeys + 'a>>,
+}
+
+/// Keys to look up at a time among the records of an earlier load: 32 MiB with what is found.
+const LOOKUP_KEYS: usize = 1 << 20;
+
+/// The records that an earlier load brought, where the key is the row id.
+pub trait EarlierKeys {
+    /// For each of `keys`, which ascend, the number of the first good record that has it.
+    ///
+    /// # Errors
+    /// `Io` when the input cannot be read again.
+    fn first_records(&mut self, keys: &[i64]) -> Result<Vec<Option<u64>>, Error>;
 }
 
 /// What settlement works on.
@@ -43,7 +57,7 @@ impl Settlement<'_> {
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
     pub fn settle<'l>(
-        &self,
+        self,
         writer: &mut SqlWriter<'_>,
         suspects: Suspects<'_, 'l, '_>,
         counts: &mut Counts,
@@ -64,6 +78,9 @@ impl Settlement<'_> {
                 dedup: self.dedup,
                 settings: self.settings,
                 survivors: HashMap::new(),
+                earlier: self.earlier,
+                looked_up: Vec::new(),
+                found: Vec::new(),
             },
             indexes,
             counts,
@@ -74,7 +91,7 @@ impl Settlement<'_> {
         while settling.next()? {
             settling.insert()?;
         }
-        let merge = settling.merge;
+        let Settling { merge, counts, .. } = settling;
         counts.suspects = 0;
         Ok(merge)
     }
@@ -101,7 +118,7 @@ impl Settling<'_, '_, '_, '_> {
     fn up_to_duplicate(&mut self, row_id: i64, first_row_id: i64) -> Result<(), Error> {
         while self.next()? {
             if self.suspect.row_id == row_id {
-                let first = self.origins.first_record(first_row_id)?;
+                let first = self.origins.first_record(first_row_id, &self.entries)?;
                 return self.reject(&RejectReason::DuplicateKey { first });
             }
             self.insert()?;
@@ -124,7 +141,7 @@ impl Settling<'_, '_, '_, '_> {
                 Ok(())
             }
             RowOutcome::Duplicate { row_id } => {
-                let first = self.origins.first_record(row_id)?;
+                let first = self.origins.first_record(row_id, &self.entries)?;
                 self.reject(&RejectReason::DuplicateKey { first })
             }
             RowOutcome::Refused { message } => self.reject(&RejectReason::ConstraintFailed { message }),
@@ -163,6 +180,10 @@ struct KeyOrigins<'a> {
     settings: &'a BatchSettings,
     /// Record numbers of inserted suspects by row id, where the row id is the key.
     survivors: HashMap<i64, u64>,
+    earlier: Option<Box<dyn EarlierKeys + 'a>>,
+    /// Keys that were looked up among the records of an earlier load, ascending, and their records' numbers.
+    looked_up: Vec<i64>,
+    found: Vec<Option<u64>>,
 }
 
 impl KeyOrigins<'_> {
@@ -173,16 +194,49 @@ impl KeyOrigins<'_> {
         }
     }
 
-    fn first_record(&self, row_id: i64) -> Result<FirstRecord, Error> {
+    /// `rest`: the suspects that come next.
+    fn first_record(&mut self, row_id: i64, rest: &SuspectReader<'_>) -> Result<FirstRecord, Error> {
         let ordinal = match (self.settings.row_ids, self.dedup) {
             (RowIds::Ordinal { base }, _) => return Ok(self.settings.origins.first_record(base, row_id)),
             (_, Dedup::Ascending(ascending)) => match self.survivors.get(&row_id) {
                 Some(&ordinal) => Some(ordinal),
-                None if ascending.existed(row_id) => None,
+                None if ascending.existed(row_id) => self.earlier_record(row_id, ascending, rest)?,
                 None => ascending.runs.ordinal_of(row_id)?,
             },
             _ => None,
         };
         Ok(ordinal.map_or(FirstRecord::Existing, |ordinal| self.settings.origins.record(ordinal)))
+    }
+
+    /// The record of an earlier load that brought `key`. As that takes a pass over the input, the keys of `rest` are looked up with it.
+    fn earlier_record(
+        &mut self,
+        key: i64,
+        ascending: &Ascending,
+        rest: &SuspectReader<'_>,
+    ) -> Result<Option<u64>, Error> {
+        let Some(earlier) = &mut self.earlier else {
+            return Ok(None);
+        };
+        if let Ok(index) = self.looked_up.binary_search(&key) {
+            return Ok(self.found[index]);
+        }
+        let mut keys = vec![key];
+        let mut rest = rest.ahead();
+        let mut suspect = Suspect::default();
+        while keys.len() < LOOKUP_KEYS && rest.next_into(&mut suspect)? {
+            if ascending.existed(suspect.row_id) {
+                keys.push(suspect.row_id);
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        self.found = earlier.first_records(&keys)?;
+        self.looked_up = keys;
+        Ok(self
+            .looked_up
+            .binary_search(&key)
+            .ok()
+            .and_then(|index| self.found[index]))
     }
 }

@@ -154,6 +154,13 @@ impl Input {
         }
     }
 
+    /// Reads a file as if it ended after its first `bytes`, if it has as many.
+    pub fn end_after(&mut self, bytes: u64) {
+        if let Kind::Mapped { length_bytes, .. } = &mut self.kind {
+            *length_bytes = bytes.min(*length_bytes);
+        }
+    }
+
     /// Which file this is, if it is one.
     pub fn identity(&self) -> Option<FileIdentity> {
         match self.kind {

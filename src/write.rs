@@ -4,6 +4,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod database;
 pub mod direct;
+pub mod finished;
 pub mod index;
 pub mod index_key;
 pub mod index_pages;

@@ -1,18 +1,19 @@
 //! After the last row: indexes, settlement, and the count of everything.
 
-use super::Load;
+use super::earlier::EarlierRecords;
 use super::rows::RowsEnd;
 use super::start::Start;
+use super::{Load, Sources};
 use crate::checkpoint::{Counts, Progress};
 use crate::dedup::Dedup;
 use crate::error::Error;
 use crate::memory;
 use crate::observer::Phase;
 use crate::plan::{self, DedupPlan, TablePlan};
-use crate::reject::{DuplicateMerge, RejectCode};
-use crate::report::LoadReport;
+use crate::reject::{DeadLetters, DuplicateMerge, RejectCode};
+use crate::report::{LoadReport, MemorySplit};
 use crate::schema::identifier;
-use crate::settle::{Settlement, Suspects};
+use crate::settle::{EarlierKeys, Settlement, Suspects};
 use crate::write::batch::{BatchParts, BatchSettings, BatchWriter, SideFiles, Sink};
 use crate::write::checkpoint;
 use crate::write::database::Database;
@@ -28,6 +29,15 @@ struct Rest<'a, 'd> {
     indexes: TableIndexes<'d>,
     counts: Counts,
     settings: BatchSettings,
+    /// The records of the loads that this one goes on behind.
+    earlier: Option<Box<dyn EarlierKeys + 'a>>,
+}
+
+/// The rows are in: what is left to finish.
+pub(super) struct LoadedRows<'d> {
+    pub(super) writer: BatchWriter<'d>,
+    pub(super) dedup: Dedup,
+    pub(super) end: RowsEnd,
 }
 
 impl Load<'_> {
@@ -37,9 +47,9 @@ impl Load<'_> {
         &self,
         database: &Database,
         start: &Start,
-        dedup: &Dedup,
-        writer: BatchWriter<'_>,
-        end: RowsEnd,
+        LoadedRows { writer, dedup, end }: LoadedRows<'_>,
+        sources: &mut Sources<'_>,
+        split: &MemorySplit,
         report: &mut LoadReport,
     ) -> Result<Counts, Error> {
         let BatchParts {
@@ -63,22 +73,34 @@ impl Load<'_> {
             self.observer.phase(Phase::Settle, None);
         }
         let loaded = counts.loaded;
+        let earlier = start.base().map(|base| EarlierRecords {
+            load: self,
+            plan: &start.plan,
+            split,
+            sources,
+            base,
+            existing: start.greatest_key_before(),
+        });
         let rest = Rest {
             plan: &start.plan,
-            dedup,
+            dedup: &dedup,
             side_files,
             indexes,
             counts,
             settings,
+            earlier: earlier.map(|earlier| Box::new(earlier) as _),
         };
-        let counts = match state {
+        let (counts, letters) = match state {
             Some(state) => self.finish_directly(state, rest, report)?,
             None => self.finish_by_sql(database, start, rest, report)?,
         };
         if let Some(filter) = &mut report.filter {
             filter.false_alarms = counts.loaded - loaded;
         }
-        if !self.options.keep_checkpoint {
+        if self.options.append_only {
+            let errors = (letters.len_bytes(), letters.hash());
+            self.leave_behind(database, start, &counts, errors, report)?;
+        } else if !self.options.keep_checkpoint {
             checkpoint::remove(database)?;
         }
         Ok(counts)
@@ -91,13 +113,14 @@ impl Load<'_> {
         start: &Start,
         rest: Rest<'_, '_>,
         report: &mut LoadReport,
-    ) -> Result<Counts, Error> {
+    ) -> Result<(Counts, DeadLetters), Error> {
         let Rest {
             plan,
             dedup,
             side_files: SideFiles { mut letters, mut spool },
             mut counts,
             settings,
+            earlier,
             ..
         } = rest;
         if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
@@ -109,6 +132,7 @@ impl Load<'_> {
                 let settlement = Settlement {
                     dedup,
                     settings: &settings,
+                    earlier,
                 };
                 let suspects = Suspects {
                     letters: &mut letters,
@@ -124,7 +148,7 @@ impl Load<'_> {
             spool.remove()?;
         }
         report.time_stage("further indexes", || self.build_indexes(database, plan))?;
-        Ok(counts)
+        Ok((counts, letters))
     }
 
     /// The sorted keys judge the suspects, and every index is built as finished pages: one transaction for all of it.
@@ -133,7 +157,7 @@ impl Load<'_> {
         state: DatabaseState,
         rest: Rest<'_, '_>,
         report: &mut LoadReport,
-    ) -> Result<Counts, Error> {
+    ) -> Result<(Counts, DeadLetters), Error> {
         let Rest {
             plan,
             dedup,
@@ -141,6 +165,7 @@ impl Load<'_> {
             mut indexes,
             mut counts,
             settings,
+            ..
         } = rest;
         // Filter, windows and rows are gone: what they had is free.
         let split = report.memory;
@@ -157,9 +182,11 @@ impl Load<'_> {
             let merge = report.time_stage("settle", || {
                 let duplicates = indexes.duplicates(memory_bytes)?;
                 let mut writer = self.sql_writer(&database, plan)?;
+                // Only a new load comes this way.
                 let settlement = Settlement {
                     dedup,
                     settings: &settings,
+                    earlier: None,
                 };
                 let suspects = Suspects {
                     letters: &mut letters,
@@ -178,15 +205,13 @@ impl Load<'_> {
             indexes.build_by_sql(&database, &plan.table, false)?;
             indexes.build(&database, &plan.table, &mut file, memory_bytes)
         })?;
-        match merge {
-            Some(merge) => {
-                commit_settled(&database, merge, &settings, &mut counts)?;
-                spool.remove()?;
-            }
-            None => database.commit()?,
-        }
+        merge.map_or_else(
+            || database.commit(),
+            |merge| commit_settled(&database, merge, &settings, &mut counts),
+        )?;
+        spool.remove()?;
         database.close()?;
-        Ok(counts)
+        Ok((counts, letters))
     }
 
     /// The indexes that a table which is filled directly gets.
@@ -232,14 +257,6 @@ impl Load<'_> {
 
     /// Fills in what was counted and checks that it adds up.
     pub(super) fn account(&self, end: RowsEnd, counts: &Counts, report: &mut LoadReport) {
-        let duplicates = counts.rejected[RejectCode::DuplicateKey.index()];
-        report.loaded = counts.loaded;
-        report.duplicates = duplicates;
-        report.rejected = counts.all_rejects() - duplicates;
-        for code in RejectCode::ALL {
-            report.add_code(code, counts.rejected[code.index()]);
-        }
-        report.batches = counts.batches;
         // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead.
         let parsed: u64 = report.inputs.iter().map(|input| input.records).sum();
         report.records = if end == RowsEnd::ErrorLimit {
@@ -247,8 +264,7 @@ impl Load<'_> {
         } else {
             parsed
         };
-        report.pending = counts.suspects;
-        report.identity_holds = report.records == report.loaded + report.rejected + report.duplicates + report.pending;
+        count(counts, report);
         let limit = self.options.max_errors;
         match end {
             RowsEnd::ErrorLimit => report.stop_at_error_limit(),
@@ -280,6 +296,20 @@ fn commit_settled(
     }
     database.commit()?;
     merge.finish()
+}
+
+/// Fills in what the writer counted.
+pub(super) fn count(counts: &Counts, report: &mut LoadReport) {
+    let duplicates = counts.rejected[RejectCode::DuplicateKey.index()];
+    report.loaded = counts.loaded;
+    report.duplicates = duplicates;
+    report.rejected = counts.all_rejects() - duplicates;
+    for code in RejectCode::ALL {
+        report.add_code(code, counts.rejected[code.index()]);
+    }
+    report.batches = counts.batches;
+    report.pending = counts.suspects;
+    report.identity_holds = report.records == report.loaded + report.rejected + report.duplicates + report.pending;
 }
 
 /// The columns that one `--index` names.

@@ -90,7 +90,7 @@ impl Load<'_> {
         let mut records = Records::default();
         let consumed = parse(
             sample,
-            at_end,
+            at_end && !self.options.append_only,
             &head.dialect,
             self.options.max_record_bytes,
             &mut records,

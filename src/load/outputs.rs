@@ -45,7 +45,7 @@ impl Load<'_> {
         let plan = &start.plan;
         let database = Database::open(self.database_path, split.database_bytes)?;
         database.prepare_for_load()?;
-        if start.progress.is_some() {
+        if start.begun {
             return Ok(database);
         }
         database.begin()?;
@@ -76,7 +76,8 @@ impl Load<'_> {
             _ => direct::obstacle(database, &plan.table, &plan.columns)?,
         };
         match obstacle {
-            Some(reason) if self.options.write_path == WritePath::Direct => {
+            // A table of which a part is loaded already is not what was asked about.
+            Some(reason) if self.options.write_path == WritePath::Direct && start.obstacle.is_none() => {
                 Err(Error::usage(format!("--write-path direct is not possible: {reason}")))
             }
             Some(reason) => {

@@ -44,10 +44,10 @@ enum Job {
 }
 
 /// Validation of one input's chunks.
-struct RowWork<'a> {
-    plan: RowPlan,
-    dialect: Dialect,
-    idle: &'a Mutex<Vec<RowBlock>>,
+pub(super) struct RowWork<'a> {
+    pub(super) plan: RowPlan,
+    pub(super) dialect: Dialect,
+    pub(super) idle: &'a Mutex<Vec<RowBlock>>,
 }
 
 impl Work for RowWork<'_> {
@@ -252,6 +252,8 @@ impl Order<'_> {
             {
                 break;
             }
+            // More than none only behind a loaded part.
+            let report_records = report.records;
             let mut file = OneInput {
                 order: self,
                 dedup,
@@ -260,8 +262,8 @@ impl Order<'_> {
                 place: Place {
                     file_index: file_index as u32,
                     line: 0,
-                    record: 1,
-                    ordinal: totals.records + 1,
+                    record: report_records + 1,
+                    ordinal: totals.records + report_records + 1,
                 },
             };
             file.place.line = file.report.lines + 1;
@@ -308,8 +310,8 @@ impl OneInput<'_> {
             times: &shared.times,
             stopped: &stopped,
         };
-        let start_bytes = head.data_start_bytes;
-        if !self.report.mapped {
+        let start_bytes = sources.start_bytes(file_index);
+        if !self.report.mapped || load.options.append_only {
             self.report.bytes = start_bytes;
         }
         scan(
@@ -323,10 +325,13 @@ impl OneInput<'_> {
 
     fn take(&mut self, scanned: Scanned<RowBlock>) -> Result<Flow, Error> {
         let place = self.place;
+        // Where whole records end.
+        let mut end_bytes = None;
         let (job, bytes) = match scanned {
             Scanned::LinePiece(piece) => {
                 let bytes = piece.bytes().len();
                 if piece.last {
+                    end_bytes = Some(piece.start_bytes() + bytes as u64);
                     let ended = memchr::memrchr(b'\n', piece.bytes()).is_some() || piece.bytes().ends_with(b"\r");
                     self.advance(u64::from(ended), 1);
                 }
@@ -344,11 +349,14 @@ impl OneInput<'_> {
                     .dedup_ns
                     .fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
                 let bytes = block.bytes().len();
+                end_bytes = Some(block.start_bytes + bytes as u64);
                 (Job::Block(Box::new(Incoming { block, place, suspects })), bytes)
             }
         };
         if !self.report.mapped {
             self.report.bytes += bytes as u64;
+        } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.load.options.append_only) {
+            self.report.bytes = end_bytes;
         }
         Ok(if self.jobs.send(job).is_ok() {
             Flow::Continue

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::checkpoint::{Identity, Loaded};
 use crate::dedup;
 use crate::error::Error;
 use crate::head::{Head, read_head};
@@ -12,6 +13,9 @@ use crate::reject::check_outputs;
 use crate::report::InputReport;
 use crate::window::Input;
 
+/// Bytes looked through at a time for a line end.
+const LOOK_BYTES: usize = 16 << 20;
+
 /// The inputs, opened, with what they begin with.
 pub(super) struct Sources<'a> {
     pub(super) paths: &'a [PathBuf],
@@ -19,6 +23,8 @@ pub(super) struct Sources<'a> {
     pub(super) heads: Vec<Head>,
     /// For each input, the field of each column of the first input's header.
     pub(super) fields: Vec<Vec<u32>>,
+    /// The part of the one input that is loaded already.
+    behind: Option<Loaded>,
 }
 
 impl<'a> Sources<'a> {
@@ -32,6 +38,9 @@ impl<'a> Sources<'a> {
             .iter()
             .map(|path| Input::open(path))
             .collect::<Result<Vec<_>, _>>()?;
+        if options.append_only {
+            check_growing(&inputs)?;
+        }
         check_outputs(paths, database_path, &options.errors, options.report.as_deref())?;
         let stopped = || observer.stop_signal().is_some();
         let heads = inputs
@@ -49,7 +58,51 @@ impl<'a> Sources<'a> {
             inputs,
             heads,
             fields,
+            behind: None,
         })
+    }
+
+    /// Takes up a file that grows behind its loaded part.
+    pub(super) fn begin_behind(&mut self, loaded: &Loaded) {
+        self.behind = Some(loaded.clone());
+    }
+
+    /// Reads the inputs as if they ended where they did when `identity` was taken.
+    pub(super) fn end_after(&mut self, identity: &Identity) {
+        for (input, fingerprint) in self.inputs.iter_mut().zip(&identity.inputs) {
+            input.end_after(fingerprint.length_bytes);
+        }
+    }
+
+    /// Whether a line ends behind `offset_bytes` of the first input.
+    pub(super) fn has_line_behind(&mut self, mut offset_bytes: u64, observer: &dyn Observer) -> Result<bool, Error> {
+        let stopped = || observer.stop_signal().is_some();
+        let line_end = self.heads[0].dialect.line_end;
+        while !stopped() {
+            let window = self.inputs[0].window(offset_bytes, LOOK_BYTES, &stopped)?;
+            if memchr::memchr(line_end, window.bytes()).is_some() {
+                return Ok(true);
+            }
+            if window.at_end {
+                return Ok(false);
+            }
+            offset_bytes += window.bytes().len() as u64;
+        }
+        // The load itself sees the signal at once and says so.
+        Ok(true)
+    }
+
+    /// Where the first record to load of input `file_index` begins.
+    pub(super) fn start_bytes(&self, file_index: usize) -> u64 {
+        match &self.behind {
+            Some(loaded) => loaded.offset_bytes,
+            None => self.heads[file_index].data_start_bytes,
+        }
+    }
+
+    /// Size of each input, if every one is a file.
+    pub(super) fn lengths_bytes(&self) -> Option<Vec<u64>> {
+        self.inputs.iter().map(Input::length_bytes).collect()
     }
 
     /// Size of all inputs, if every one is a file.
@@ -58,13 +111,17 @@ impl<'a> Sources<'a> {
     }
 
     pub(super) fn report(&self) -> Vec<InputReport> {
-        let report = |(input, head): (&Input, &Head)| InputReport {
-            path: input.path().to_owned(),
-            bytes: input.length_bytes().unwrap_or(0),
-            mapped: input.length_bytes().is_some(),
-            records: 0,
-            lines: head.lines,
-            blank_lines: head.blank_lines,
+        let report = |(input, head): (&Input, &Head)| {
+            let behind = self.behind.as_ref();
+            let bytes = behind.map(|loaded| loaded.offset_bytes).or(input.length_bytes());
+            InputReport {
+                path: input.path().to_owned(),
+                bytes: bytes.unwrap_or(0),
+                mapped: input.length_bytes().is_some(),
+                records: behind.map_or(0, |loaded| loaded.counts.records),
+                lines: behind.map_or(head.lines, |loaded| loaded.lines),
+                blank_lines: behind.map_or(head.blank_lines, |loaded| loaded.blank_lines),
+            }
         };
         self.inputs.iter().zip(&self.heads).map(report).collect()
     }
@@ -80,5 +137,20 @@ impl<'a> Sources<'a> {
             .max(1);
         let rows = total_bytes as f64 * lines as f64 / sample.len().max(1) as f64;
         ((rows * 1.1) as u64 + 1000).min(dedup::MAX_FILTER_KEYS)
+    }
+}
+
+/// # Errors
+/// `Usage` unless the input is one file: where several grow, the order of their records is not that of one load.
+fn check_growing(inputs: &[Input]) -> Result<(), Error> {
+    match inputs {
+        [input] if input.length_bytes().is_some() => Ok(()),
+        [input] => Err(Error::usage(format!(
+            "--append-only needs a file, and {} is a stream: what it gave once cannot be told from what is new",
+            input.path().display()
+        ))),
+        _ => Err(Error::usage(
+            "--append-only takes one input; load each file that grows into a table of its own",
+        )),
     }
 }

@@ -1,24 +1,27 @@
-//! Where a load starts: afresh, where an unfinished one stopped, or afresh after that one is taken back.
+//! Where a load starts: afresh, where an unfinished one stopped, or (see [`super::append`]) behind a finished one.
 
 use std::path::Path;
 
+use super::append::earlier;
 use super::{Load, Sources};
-use crate::checkpoint::{Checkpoint, Identity, Progress};
+use crate::checkpoint::{Base, Checkpoint, Finished, Identity, Progress};
 use crate::error::Error;
 use crate::memory;
 use crate::options::LoadOptions;
-use crate::plan::{self, TablePlan};
+use crate::plan::{self, DedupPlan, TablePlan};
 use crate::report::LoadReport;
 use crate::schema::RowIds;
-use crate::write::checkpoint;
 use crate::write::database::{Database, TableInfo};
+use crate::write::{checkpoint, finished};
 
-/// Where a load starts from: the plan, and how far an earlier run of it got.
+/// Where a load starts from: the plan, and how far earlier runs got.
 pub(super) struct Start {
     pub(super) plan: TablePlan,
     /// What can be resumed keeps a checkpoint: files can be read again, streams cannot.
     pub(super) identity: Option<Identity>,
     pub(super) progress: Option<Progress>,
+    /// The database has this load's checkpoint already.
+    pub(super) begun: bool,
     /// Why the table cannot take the direct path, if that is known already.
     pub(super) obstacle: Option<String>,
 }
@@ -28,20 +31,34 @@ impl Start {
     pub(super) fn is_settled(&self) -> bool {
         self.progress.as_ref().is_some_and(|progress| progress.settled)
     }
+
+    /// Greatest key of the table before the first load, where keys that ascend are row ids.
+    pub(super) fn greatest_key_before(&self) -> Option<i64> {
+        match self.identity.as_ref()?.plan.dedup {
+            DedupPlan::Ascending { last } => last,
+            DedupPlan::Database | DedupPlan::Filter => None,
+        }
+    }
+
+    /// The finished load that this one goes on behind.
+    pub(super) fn base(&self) -> Option<&Base> {
+        self.identity.as_ref().and_then(|identity| identity.base.as_ref())
+    }
 }
 
 /// `--table`, or the stem of the first input's name.
 ///
 /// # Errors
 /// `Usage` for a name that no table of a user can have.
-fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
+pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
     let stem = || match first.file_stem() {
         Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
         _ => "stdin".to_owned(),
     };
     let name = options.table.clone().unwrap_or_else(stem);
     let lower = name.to_ascii_lowercase();
-    if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") || lower == checkpoint::TABLE {
+    let is_ours = [checkpoint::TABLE, finished::TABLE].contains(&lower.as_str());
+    if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") || is_ours {
         let message = format!("a table cannot be named \"{name}\"; name another one with --table");
         return Err(Error::usage(message));
     }
@@ -50,41 +67,87 @@ fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
 
 /// What the database holds before the load.
 #[derive(Default)]
-struct Seen {
-    info: Option<TableInfo>,
+pub(super) struct Seen {
+    pub(super) info: Option<TableInfo>,
     checkpoint: Option<Checkpoint>,
+    finished: Option<Finished>,
+}
+
+impl Seen {
+    /// The load that `--restart` is to take back.
+    fn begun_load(&self) -> Option<&Identity> {
+        let unfinished = self.checkpoint.as_ref().map(|found| &found.identity);
+        unfinished.or(self.finished.as_ref().map(|finished| &finished.identity))
+    }
 }
 
 impl Load<'_> {
-    /// Plans a new load, or takes up an unfinished one.
-    pub(super) fn start(&self, sources: &mut Sources<'_>, report: &mut LoadReport) -> Result<Start, Error> {
+    /// Plans a new load, takes up an unfinished one, or goes on behind a finished one; `None`: there is nothing to do.
+    pub(super) fn start(&self, sources: &mut Sources<'_>, report: &mut LoadReport) -> Result<Option<Start>, Error> {
         let table = table_name(self.options, &sources.paths[0])?;
         let mut seen = self.look_at_database(&table)?;
-        let resumable = sources.total_bytes().is_some();
-        if let Some(found) = seen.checkpoint.take() {
-            if !self.options.restart {
-                if !resumable {
-                    let message = "an unfinished load is in the database, and a stream cannot be read again";
-                    return Err(Error::usage(format!(
-                        "{message}; finish it from its files, or start afresh with --restart"
-                    )));
-                }
-                found.identity.check(sources.paths, self.options)?;
-                let records = found.progress.counts.records;
-                self.observer
-                    .notice(&format!("resuming an unfinished load after record {records}"));
-                let plan = found.identity.plan.clone();
-                let obstacle = Some("resumed: the table has rows".to_owned());
-                return Ok(Start {
-                    plan,
-                    identity: Some(found.identity),
-                    progress: Some(found.progress),
-                    obstacle,
-                });
-            }
-            self.undo(&found)?;
+        if self.options.restart
+            && let Some(identity) = seen.begun_load()
+        {
+            self.undo(identity)?;
             seen = self.look_at_database(&table)?;
         }
+        if let Some(found) = seen.checkpoint {
+            return self.resume(found, sources, report).map(Some);
+        }
+        if let Some(finished) = seen.finished.take() {
+            return self.go_on_behind(finished, &table, &seen, sources, report);
+        }
+        let start = self.start_afresh(table, &seen, sources, report)?;
+        if let Some(signal) = self.observer.stop_signal() {
+            // Types inferred from a part of the input would be a plan for another load.
+            report.interrupt(signal);
+            report.identity_holds = true;
+            return Ok(None);
+        }
+        Ok(Some(start))
+    }
+
+    /// Takes up an unfinished load.
+    fn resume(&self, found: Checkpoint, sources: &mut Sources<'_>, report: &mut LoadReport) -> Result<Start, Error> {
+        let Checkpoint { identity, progress } = found;
+        if sources.total_bytes().is_none() {
+            let message = "an unfinished load is in the database, and a stream cannot be read again";
+            return Err(Error::usage(format!(
+                "{message}; finish it from its files, or start afresh with --restart"
+            )));
+        }
+        identity.check(sources.paths, self.options)?;
+        let records = progress.counts.records;
+        self.observer
+            .notice(&format!("resuming an unfinished load after record {records}"));
+        let mut plan = identity.plan.clone();
+        if self.options.append_only {
+            // What has come since is for the next load: this one was planned without it.
+            sources.end_after(&identity);
+        }
+        if let Some(base) = &identity.base {
+            sources.begin_behind(&base.loaded);
+            report.earlier = Some(earlier(&base.loaded));
+            plan = plan.behind(base.max_row_id);
+        }
+        Ok(Start {
+            plan,
+            identity: Some(identity),
+            progress: Some(progress),
+            begun: true,
+            obstacle: Some("resumed: the table has rows".to_owned()),
+        })
+    }
+
+    fn start_afresh(
+        &self,
+        table: String,
+        seen: &Seen,
+        sources: &mut Sources<'_>,
+        report: &mut LoadReport,
+    ) -> Result<Start, Error> {
+        let lengths_bytes = sources.lengths_bytes();
         let facts = self.infer(sources, seen.info.as_ref(), report)?;
         let plan = match &seen.info {
             Some(info) => {
@@ -92,26 +155,31 @@ impl Load<'_> {
             }
             None => plan::plan_new_table(table, &sources.heads, sources.fields.clone(), &facts, self.options)?,
         };
-        let identity = if resumable {
-            Some(Identity::new(sources.paths, self.options, &plan)?)
-        } else {
-            None
-        };
+        let identity = lengths_bytes
+            .map(|lengths| Identity::new(sources.paths, &lengths, self.options, &plan))
+            .transpose()?;
         Ok(Start {
             plan,
             identity,
             progress: None,
+            begun: false,
             obstacle: None,
         })
     }
 
+    /// The database, if there is one.
+    pub(super) fn existing_database(&self) -> Result<Option<Database>, Error> {
+        let there = std::fs::metadata(self.database_path).is_ok_and(|metadata| metadata.len() > 0);
+        there
+            .then(|| Database::open(self.database_path, memory::DATABASE_BYTES))
+            .transpose()
+    }
+
     /// What the database holds already.
     fn look_at_database(&self, table: &str) -> Result<Seen, Error> {
-        let there = std::fs::metadata(self.database_path).is_ok_and(|metadata| metadata.len() > 0);
-        if !there {
+        let Some(database) = self.existing_database()? else {
             return Ok(Seen::default());
-        }
-        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+        };
         let info = database.describe_table(table)?;
         if info.as_ref().is_some_and(|info| info.has_triggers) {
             self.observer.notice(&format!(
@@ -121,29 +189,34 @@ impl Load<'_> {
         Ok(Seen {
             info,
             checkpoint: checkpoint::read(&database)?,
+            // Without the flag a load is a new one, whatever became of those before it.
+            finished: match self.options.append_only {
+                true => finished::read(&database, table)?,
+                false => None,
+            },
         })
     }
 
-    /// Takes an unfinished load's rows out again.
-    fn undo(&self, found: &Checkpoint) -> Result<(), Error> {
+    /// Takes a load's rows out again, and those of the loads that it went on behind.
+    fn undo(&self, identity: &Identity) -> Result<(), Error> {
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        let plan = &found.identity.plan;
+        let plan = &identity.plan;
         database.begin()?;
         match plan.row_ids {
             _ if plan.create => database.drop_table(&plan.table)?,
             RowIds::Ordinal { base } => database.delete_rows_above(&plan.table, base)?,
             RowIds::Key | RowIds::None => {
                 return Err(Error::usage(format!(
-                    "--restart cannot take the unfinished load's rows out of table \"{}\", which had rows before: \
-                     run the same command without --restart to finish it",
+                    "--restart cannot take the earlier load's rows out of table \"{}\", which had rows before: \
+                     run the same command without --restart to go on with it",
                     plan.table
                 )));
             }
         }
         checkpoint::remove(&database)?;
+        finished::remove(&database, &plan.table)?;
         database.commit()?;
-        self.observer
-            .notice("an unfinished load was taken back; starting afresh");
+        self.observer.notice("an earlier load was taken back; starting afresh");
         database.close()
     }
 }

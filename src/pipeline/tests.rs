@@ -54,6 +54,7 @@ fn settings(window_bytes: usize, chunk_bytes: usize, max_record_bytes: u64) -> S
         chunk_bytes,
         blocks_bytes: 1 << 20,
         windows_bytes: 3 * window_bytes,
+        may_grow: false,
     }
 }
 

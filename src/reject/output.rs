@@ -136,7 +136,7 @@ pub(crate) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
 
 /// The error for a file of an unfinished load that is not what that load left.
 pub(super) fn tampered(path: &Path) -> Error {
-    let message = "it is not what the unfinished load left; put it back, or start afresh with --restart".to_owned();
+    let message = "it is not what the earlier run left; put it back, or start afresh with --restart".to_owned();
     Error::new(ErrorKind::InputChanged {
         path: path.to_owned(),
         message,

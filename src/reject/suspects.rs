@@ -202,6 +202,20 @@ impl SuspectReader<'_> {
         read_entry(source, suspect).map_err(|error| Error::io("reading back", self.path, error))?;
         Ok(true)
     }
+
+    /// A second reader that goes on where this one is, to look ahead with.
+    pub fn ahead(&self) -> Self {
+        let source = self.source.as_ref().map(|source| {
+            let ReadFrom { out, offset } = *source.get_ref();
+            let offset = offset - source.buffer().len() as u64;
+            BufReader::with_capacity(BUFFER_BYTES, ReadFrom { out, offset })
+        });
+        SuspectReader {
+            source,
+            left: self.left,
+            path: self.path,
+        }
+    }
 }
 
 fn read_entry(source: &mut impl Read, suspect: &mut Suspect) -> io::Result<()> {

@@ -61,11 +61,19 @@ impl Summary<'_> {
             escaped(&report.table),
             escaped(report.database.as_os_str().as_encoded_bytes()),
         );
-        write!(
-            f,
-            "loaded {} rows into table {table} of {database}",
-            grouped(report.loaded)
-        )?;
+        match report.earlier {
+            None => write!(
+                f,
+                "loaded {} rows into table {table} of {database}",
+                grouped(report.loaded)
+            )?,
+            Some(earlier) => write!(
+                f,
+                "loaded {} more rows into table {table} of {database}; with those of earlier loads:\n  loaded      {}",
+                grouped(report.loaded.saturating_sub(earlier.loaded)),
+                grouped(report.loaded)
+            )?,
+        }
         match report.outcome {
             Outcome::Complete => {}
             Outcome::ErrorLimit => {

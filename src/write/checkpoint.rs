@@ -16,7 +16,7 @@ pub const TABLE: &str = "_rowmill_checkpoint";
 /// Size of the row that changes. Fourteen counters of up to 20 digits and their names take about 600 bytes.
 const PROGRESS_BYTES: usize = 1024;
 
-/// Creates the table with `identity` and no progress. In a transaction of the caller.
+/// Creates the table with `identity` and where it starts from. In a transaction of the caller.
 pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
     let connection = database.connection();
     let run = || -> rusqlite::Result<()> {
@@ -25,7 +25,7 @@ pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
         ))?;
         let insert = format!("INSERT INTO \"{TABLE}\" VALUES (?1, ?2)");
         connection.execute(&insert, (1, encode(identity)))?;
-        connection.execute(&insert, (2, padded(&Progress::default())))?;
+        connection.execute(&insert, (2, padded(&identity.first_progress())))?;
         Ok(())
     };
     run().map_err(|e| database_error(database.path(), e))
@@ -79,7 +79,7 @@ pub fn remove(database: &Database) -> Result<(), Error> {
         .map_err(|e| database_error(database.path(), e))
 }
 
-fn encode<T: serde::Serialize>(value: &T) -> String {
+pub(super) fn encode<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain values with string keys always serialize")
 }
 

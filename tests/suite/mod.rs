@@ -4,6 +4,7 @@ pub mod harness;
 pub mod oracle;
 pub mod process;
 
+mod append_only;
 mod bad_input;
 mod command_line;
 mod datasets;

@@ -30,15 +30,15 @@ fn load_bytes(folder: &Path, bytes: &[u8], options: LoadOptions) -> Result<(Load
 
 /// How a random load is cut and written.
 #[derive(Debug, Clone)]
-struct Cut {
-    threads: usize,
-    window_bytes: u64,
-    chunk_bytes: u64,
-    batch_rows: u64,
-    write_path: WritePath,
+pub struct Cut {
+    pub threads: usize,
+    pub window_bytes: u64,
+    pub chunk_bytes: u64,
+    pub batch_rows: u64,
+    pub write_path: WritePath,
 }
 
-fn cuts() -> impl Strategy<Value = Cut> {
+pub fn cuts() -> impl Strategy<Value = Cut> {
     let sizes = || prop_oneof![Just(1u64), Just(2), Just(7), Just(64), Just(1 << 20)];
     let paths = prop_oneof![Just(WritePath::Auto), Just(WritePath::Sql)];
     (1usize..4, sizes(), sizes(), 1u64..20, paths).prop_map(
@@ -78,7 +78,7 @@ fn rules() -> impl Strategy<Value = Rules> {
 }
 
 /// Bytes that are likely to make trouble.
-fn body() -> impl Strategy<Value = Vec<u8>> {
+pub fn body() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         6 => Just(b",".to_vec()),
         5 => Just(b"\n".to_vec()),
@@ -98,7 +98,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Mostly well-formed lines of two columns, so that something is loaded and types are found.
-fn lines() -> impl Strategy<Value = Vec<u8>> {
+pub fn lines() -> impl Strategy<Value = Vec<u8>> {
     let field = prop_oneof![
         4 => "[0-9]{1,2}",
         1 => "-?[0-9]{1,3}[.][0-9]{1,3}",

@@ -1,0 +1,147 @@
+//! A file that grows: the load of what was appended since the last one, and what that one leaves behind for it.
+//!
+//! The result is that of one load of the whole file: numbers of lines and records go on, so do row ids, the dead-letter file and
+//! the counts. The part that was loaded is not read again: a key is looked up in the table. Only when a new record repeats the row id
+//! of an old one is it read, to name the record that came first (see [`super::earlier`]).
+//!
+//! What may still change is left for the next time: a record without its line end, or within an open quote.
+
+use std::path::PathBuf;
+
+use super::finish::count;
+use super::start::{Seen, Start, table_name};
+use super::{Load, Sources, report_table};
+use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded};
+use crate::error::Error;
+use crate::report::{EarlierReport, LoadReport};
+use crate::write::database::Database;
+use crate::write::{checkpoint, finished};
+
+impl Load<'_> {
+    /// Refuses a file that is not the loaded one, grown, before a look at what it holds now: a log that was truncated is empty.
+    ///
+    /// # Errors
+    /// `InputChanged` or `Usage` when input or options are not what they were.
+    pub(super) fn check_grown(&self, paths: &[PathBuf]) -> Result<(), Error> {
+        let is_file = paths.len() == 1 && paths[0].is_file();
+        if !self.options.append_only || self.options.restart || !is_file {
+            return Ok(());
+        }
+        let table = table_name(self.options, &paths[0])?;
+        let Some(database) = self.existing_database()? else {
+            return Ok(());
+        };
+        if let Some(found) = checkpoint::read(&database)? {
+            return found.identity.check(paths, self.options);
+        }
+        match finished::read(&database, &table)? {
+            Some(finished) => finished.check(paths, self.options),
+            None => Ok(()),
+        }
+    }
+
+    /// Goes on behind `finished`, which was [checked](Self::check_grown); `None` when nothing has come since.
+    ///
+    /// # Errors
+    /// `Schema` when the table is not what it was, `Io` when the input cannot be read.
+    pub(super) fn go_on_behind(
+        &self,
+        finished: Finished,
+        table: &str,
+        seen: &Seen,
+        sources: &mut Sources<'_>,
+        report: &mut LoadReport,
+    ) -> Result<Option<Start>, Error> {
+        let Finished { mut identity, loaded } = finished;
+        let Some(info) = &seen.info else {
+            return Err(Error::schema(format!(
+                "table \"{table}\", which the loaded part of the input is in, is gone; start afresh with --restart"
+            )));
+        };
+        identity.plan.check_grown_table(info, loaded.counts.records)?;
+        sources.begin_behind(&loaded);
+        report.earlier = Some(earlier(&loaded));
+        if !sources.has_line_behind(loaded.offset_bytes, self.observer)? {
+            report_table(&identity.plan, report);
+            self.nothing_new(&loaded, sources, report);
+            return Ok(None);
+        }
+        let records = loaded.counts.records;
+        self.observer.notice(&format!(
+            "going on behind record {records}, which was the last one loaded"
+        ));
+        let base = Base {
+            loaded,
+            max_row_id: info.max_row_id,
+        };
+        let plan = identity.plan.behind(base.max_row_id);
+        let lengths_bytes = sources.lengths_bytes().unwrap_or_default();
+        let fingerprints = sources.paths.iter().zip(&lengths_bytes);
+        identity.inputs = fingerprints
+            .map(|(path, &length_bytes)| Fingerprint::of_start(path, length_bytes))
+            .collect::<Result<_, _>>()?;
+        env!("CARGO_PKG_VERSION").clone_into(&mut identity.version);
+        identity.base = Some(base);
+        Ok(Some(Start {
+            plan,
+            progress: Some(identity.first_progress()),
+            identity: Some(identity),
+            begun: false,
+            obstacle: Some("the table has the rows of the loads before".to_owned()),
+        }))
+    }
+
+    fn nothing_new(&self, loaded: &Loaded, sources: &Sources<'_>, report: &mut LoadReport) {
+        let waiting_bytes = sources.total_bytes().unwrap_or(0) - loaded.offset_bytes;
+        let waiting = match waiting_bytes {
+            0 => String::new(),
+            bytes => format!("; its last {bytes} bytes are no whole line yet and wait for the next time"),
+        };
+        self.observer.notice(&format!(
+            "nothing new in {} since its record {}{waiting}",
+            sources.paths[0].display(),
+            loaded.counts.records
+        ));
+        report.inputs = sources.report();
+        report.bytes = loaded.offset_bytes;
+        report.records = loaded.counts.records;
+        count(&loaded.counts, report);
+        report.complete();
+    }
+
+    /// Leaves behind what the load of what will be appended goes on from, and ends this load.
+    pub(super) fn leave_behind(
+        &self,
+        database: &Database,
+        start: &Start,
+        counts: &Counts,
+        (errors_bytes, errors_hash): (u64, u64),
+        report: &LoadReport,
+    ) -> Result<(), Error> {
+        let Some(identity) = &start.identity else {
+            return Err(Error::internal("a stream was loaded as a file that grows"));
+        };
+        let input = &report.inputs[0];
+        let loaded = Loaded {
+            offset_bytes: input.bytes,
+            lines: input.lines,
+            blank_lines: input.blank_lines,
+            counts: counts.clone(),
+            errors_bytes,
+            errors_hash,
+        };
+        let mut identity = identity.clone();
+        identity.base = None;
+        identity.inputs = vec![Fingerprint::of_start(&input.path, loaded.offset_bytes)?];
+        finished::write(database, &start.plan.table, &Finished { identity, loaded })
+    }
+}
+
+/// What was done before this load.
+pub(super) fn earlier(loaded: &Loaded) -> EarlierReport {
+    EarlierReport {
+        records: loaded.counts.records,
+        loaded: loaded.counts.loaded,
+        rejected: loaded.counts.all_rejects(),
+    }
+}

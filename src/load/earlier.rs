@@ -1,0 +1,74 @@
+//! The loaded part of a file that grows, read again: which of its records brought a key.
+//!
+//! Needed only where the key is the row id, which then does not tell the record's number, and only when a new record repeats an old
+//! key. Then the keys in question, a bounded number at a time, are looked for in the loaded part.
+
+use std::sync::Mutex;
+
+use super::rows::RowWork;
+use super::{Load, Sources};
+use crate::checkpoint::Base;
+use crate::error::Error;
+use crate::pipeline::{Flow, ScanRequest, ScanTimes, Scanned, scan};
+use crate::plan::TablePlan;
+use crate::report::MemorySplit;
+use crate::settle::EarlierKeys;
+
+/// Looks keys up in the loaded part of a load's input.
+pub(super) struct EarlierRecords<'a, 's> {
+    pub(super) load: &'a Load<'a>,
+    pub(super) plan: &'a TablePlan,
+    pub(super) split: &'a MemorySplit,
+    pub(super) sources: &'a mut Sources<'s>,
+    pub(super) base: &'a Base,
+    /// Greatest key of the table before the first load of the file: whatever is not above it was there already.
+    pub(super) existing: Option<i64>,
+}
+
+impl EarlierKeys for EarlierRecords<'_, '_> {
+    fn first_records(&mut self, keys: &[i64]) -> Result<Vec<Option<u64>>, Error> {
+        let head = &self.sources.heads[0];
+        let idle = Mutex::default();
+        let work = RowWork {
+            plan: self.plan.row_plan(0, head.names.len(), self.load.options),
+            dialect: head.dialect,
+            idle: &idle,
+        };
+        let request = ScanRequest {
+            settings: self.load.scan_settings(head, self.split),
+            work: &work,
+            times: &ScanTimes::default(),
+            stopped: &|| false,
+        };
+        let start_bytes = head.data_start_bytes;
+        let last = self.base.loaded.counts.records;
+        let mut found = vec![None; keys.len()];
+        let mut records = 0;
+        scan(
+            &self.load.pool,
+            &mut self.sources.inputs[0],
+            start_bytes,
+            request,
+            &mut |scanned| {
+                match scanned {
+                    Scanned::LinePiece(piece) => records += u64::from(piece.last),
+                    Scanned::Block(block) => {
+                        let rows = &block.output;
+                        for (row, key) in rows.rows.iter().zip(&rows.integer_keys) {
+                            let record = records + 1 + u64::from(row.record_index);
+                            if let Ok(index) = keys.binary_search(key)
+                                && self.existing.is_none_or(|existing| *key > existing)
+                                && record <= last
+                            {
+                                found[index].get_or_insert(record);
+                            }
+                        }
+                        records += u64::from(rows.record_count);
+                    }
+                }
+                Ok(if records < last { Flow::Continue } else { Flow::Stop })
+            },
+        )?;
+        Ok(found)
+    }
+}

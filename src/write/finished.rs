@@ -1,0 +1,72 @@
+//! What finished append-only loads leave in the database: a small table with one row for each table that they loaded.
+
+use rusqlite::OptionalExtension;
+
+use crate::checkpoint::Finished;
+use crate::error::Error;
+use crate::write::checkpoint::{self, encode};
+use crate::write::database::{Database, database_error};
+
+/// The table's name.
+pub const TABLE: &str = "_rowmill_append_only";
+
+/// Notes that an append-only load of `table` is done, and forgets its checkpoint, in one transaction.
+pub fn write(database: &Database, table: &str, finished: &Finished) -> Result<(), Error> {
+    let connection = database.connection();
+    database.begin()?;
+    let run = || -> rusqlite::Result<()> {
+        connection.execute_batch(&format!(
+            "CREATE TABLE IF NOT EXISTS \"{TABLE}\"(table_name TEXT PRIMARY KEY COLLATE NOCASE, body TEXT NOT NULL)"
+        ))?;
+        let replace = format!("REPLACE INTO \"{TABLE}\" VALUES (?1, ?2)");
+        connection.execute(&replace, (table, encode(finished))).map(|_| ())
+    };
+    run().map_err(|e| database_error(database.path(), e))?;
+    checkpoint::remove(database)?;
+    database.commit()
+}
+
+/// The last finished append-only load of `table`, if there was one.
+///
+/// # Errors
+/// `Schema` when it cannot be understood; `Database` when it cannot be read.
+pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error> {
+    if !exists(database)? {
+        return Ok(None);
+    }
+    let select = format!("SELECT body FROM \"{TABLE}\" WHERE table_name = ?1");
+    let connection = database.connection();
+    let body = connection
+        .query_row(&select, [table], |row| row.get::<_, String>(0))
+        .optional()
+        .map_err(|e| database_error(database.path(), e))?;
+    let unknown = |e| {
+        let path = database.path().display();
+        Error::schema(format!(
+            "{path} says of table \"{table}\" how far a file was loaded into it, but in a form that this version cannot read ({e}); \
+             load into another table with --table"
+        ))
+    };
+    body.map(|body| serde_json::from_str(&body).map_err(unknown))
+        .transpose()
+}
+
+/// Forgets the finished append-only loads of `table`. In a transaction of the caller.
+pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
+    if !exists(database)? {
+        return Ok(());
+    }
+    let delete = format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1");
+    let connection = database.connection();
+    let deleted = connection.execute(&delete, [table]);
+    deleted.map(|_| ()).map_err(|e| database_error(database.path(), e))
+}
+
+fn exists(database: &Database) -> Result<bool, Error> {
+    let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let connection = database.connection();
+    let found = connection.query_row(exists, [TABLE], |_| Ok(())).optional();
+    found
+        .map(|found| found.is_some())
+        .map_err(|e| database_error(database.path(), e))
+}
