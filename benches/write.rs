@@ -8,7 +8,8 @@ use rowmill::write::database::Database;
 use rowmill::write::direct::DirectWriter;
 use rowmill::write::sql::SqlWriter;
 
-const ROWS: i64 = 200_000;
+/// A multiple of the rows of a group.
+const ROWS: i64 = 204_800;
 const CACHE_BYTES: u64 = 8 << 20;
 
 fn main() {
@@ -47,6 +48,26 @@ fn sql_path(bencher: Bencher) {
                 writer.insert(Some(row_id), &record).expect("a row"),
                 RowOutcome::Inserted
             );
+        }
+        writer.commit().expect("a commit");
+    });
+}
+
+#[divan::bench(sample_count = 10)]
+fn sql_path_by_groups(bencher: Bencher) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let database = Database::open(&folder.path().join("sql.db"), CACHE_BYTES).expect("a new database");
+    let record = record();
+    bencher.counter(ItemsCount::new(ROWS as u64)).bench_local(|| {
+        database.drop_table("t").expect("no table is left");
+        database.create_table("t", &columns(), None).expect("a new table");
+        let mut writer = SqlWriter::new(&database, "t", &columns(), None, &[]).expect("a writer");
+        let group_rows = writer.group_rows().expect("a plain table takes groups") as i64;
+        writer.begin().expect("a transaction");
+        for group in 0..ROWS / group_rows {
+            let row_ids = group * group_rows + 1..=(group + 1) * group_rows;
+            let rows = row_ids.map(|row_id| (Some(row_id), &record[..]));
+            assert!(writer.insert_group(rows).expect("a group"));
         }
         writer.commit().expect("a commit");
     });

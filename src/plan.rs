@@ -342,6 +342,11 @@ pub fn plan_existing_table(
         }
     }
     let numbered = !info.without_rowid && info.row_id_column.is_none();
+    if info.has_triggers && info.may_have_conflict_clauses {
+        problems.push(
+            "it has triggers and an ON CONFLICT clause, which together can drop rows unseen; drop the triggers for the load".to_owned(),
+        );
+    }
     if numbered && info.max_row_id.is_some_and(|last| last > MAX_BASE) {
         problems.push("its row ids are used up: there is no room above the greatest".to_owned());
     }

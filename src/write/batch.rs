@@ -66,6 +66,22 @@ impl Sink<'_> {
         }
     }
 
+    /// Rows that go in at a time, where the table allows it.
+    fn group_rows(&self) -> Option<usize> {
+        match self {
+            Sink::Sql(writer) => writer.group_rows(),
+            Sink::Direct(_) => None,
+        }
+    }
+
+    /// Inserts all rows of a group or none; which.
+    fn insert_group<'r>(&mut self, rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
+        match self {
+            Sink::Sql(writer) => writer.insert_group(rows),
+            Sink::Direct(_) => Ok(false),
+        }
+    }
+
     fn begin(&mut self) -> Result<(), Error> {
         match self {
             Sink::Sql(writer) => writer.begin(),
@@ -286,14 +302,38 @@ impl<'d> BatchWriter<'d> {
     ) -> Result<Flow, Error> {
         let RowSpan { incoming, start, end } = span;
         let rows = &incoming.block.output;
-        for row_index in start..end {
+        let row_ids = self.settings.row_ids;
+        let ordinal_of = |row: &RowMeta| incoming.place.ordinal + u64::from(row.record_index);
+        let row_id_of = |row_index: usize| match row_ids {
+            RowIds::Ordinal { base } => Some(base + ordinal_of(&rows.rows[row_index]) as i64),
+            RowIds::Key => Some(rows.integer_keys[row_index]),
+            RowIds::None => None,
+        };
+        let group_rows = self.sink.group_rows();
+        // Rows below go in alone: their group was refused.
+        let mut alone_until = start;
+        let mut next = start;
+        while next < end {
+            if let Some(group_rows) = group_rows.filter(|_| next >= alone_until) {
+                let group = next..next + group_rows;
+                let clear = suspects.first().map_or(end, |&suspect| end.min(suspect as usize));
+                if group.end <= clear {
+                    let pairs = group
+                        .clone()
+                        .map(|row_index| (row_id_of(row_index), rows.record(row_index)));
+                    if self.sink.insert_group(pairs)? {
+                        self.counts.loaded += group_rows as u64;
+                        next = group.end;
+                        continue;
+                    }
+                    alone_until = group.end;
+                }
+            }
+            let row_index = next;
+            next += 1;
             let row = &rows.rows[row_index];
-            let ordinal = incoming.place.ordinal + u64::from(row.record_index);
-            let row_id = match self.settings.row_ids {
-                RowIds::Ordinal { base } => Some(base + ordinal as i64),
-                RowIds::Key => Some(rows.integer_keys[row_index]),
-                RowIds::None => None,
-            };
+            let ordinal = ordinal_of(row);
+            let row_id = row_id_of(row_index);
             let record = rows.record(row_index);
             if suspects.first() == Some(&(row_index as u32)) {
                 *suspects = &suspects[1..];

@@ -33,6 +33,13 @@ pub struct TableInfo {
     /// UNIQUE and PRIMARY KEY indexes over whole columns and all rows, but not the row id.
     pub unique_keys: Vec<UniqueKey>,
     pub has_triggers: bool,
+    /// Any index, also one over expressions or some rows only.
+    pub has_indexes: bool,
+    pub has_foreign_keys: bool,
+    /// A constraint may say ON CONFLICT: the table's definition has the word.
+    pub may_have_conflict_clauses: bool,
+    /// Row ids may be chosen as AUTOINCREMENT does; likewise.
+    pub may_autoincrement: bool,
     pub is_empty: bool,
     pub max_row_id: Option<i64>,
 }
@@ -305,6 +312,15 @@ impl Database {
             [&name],
             |row| row.get::<_, i64>(0).map(|count| count > 0),
         )?;
+        let has_foreign_keys =
+            connection.query_row("SELECT count(*) FROM pragma_foreign_key_list(?1)", [&name], |row| {
+                row.get::<_, i64>(0).map(|count| count > 0)
+            })?;
+        let (may_have_conflict_clauses, may_autoincrement) = connection.query_row(
+            "SELECT sql LIKE '%CONFLICT%', sql LIKE '%AUTOINCREMENT%' FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+            [&name],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         Ok(TableInfo {
             name,
             columns,
@@ -313,6 +329,10 @@ impl Database {
             without_rowid,
             unique_keys,
             has_triggers,
+            has_indexes: !indexes.is_empty(),
+            has_foreign_keys,
+            may_have_conflict_clauses,
+            may_autoincrement,
             is_empty,
             max_row_id,
         })

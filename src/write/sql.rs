@@ -1,7 +1,10 @@
-//! The SQL path: one prepared INSERT, bound from SQLite records.
+//! The SQL path: prepared INSERTs, bound from SQLite records.
 //!
 //! Comes in: a row id and a record. Goes out: what the table's own constraints say of it. A row that they refuse fails alone: its
 //! statement is undone, the transaction goes on.
+//!
+//! Where a table cannot tell the rows of one statement from those of several, a whole group goes in with one statement, and one by one
+//! when it is refused.
 //!
 //! The statement is driven through SQLite's C interface: text is bound where it lies, without a copy, which rusqlite's safe interface
 //! cannot allow.
@@ -15,21 +18,48 @@ use crate::error::{Error, ErrorKind};
 use crate::schema::Column;
 use crate::schema::identifier::quote;
 use crate::write::RowOutcome;
-use crate::write::database::{Database, database_error, row_id_alias};
+use crate::write::database::{Database, TableInfo, database_error, row_id_alias};
 
 /// Inserts rows into one table.
 #[derive(Debug)]
 pub struct SqlWriter<'d> {
     database: &'d Database,
     insert: Statement<'d>,
+    groups: Option<Groups<'d>>,
+    /// A row may be left out without an error.
+    may_skip: bool,
     /// The load's key first, then the table's own.
     keys: Vec<KeySearch<'d>>,
-    /// Index of the column that is the row id, if the load fills it.
-    row_id_column: Option<usize>,
-    /// The row id is bound before the columns.
-    binds_row_id: bool,
+    layout: Layout,
     /// Values of the row at hand; reused.
     values: Vec<Value>,
+}
+
+/// Most rows of one INSERT: more are no faster, and a group that is refused goes in twice.
+const GROUP_ROWS: usize = 64;
+/// Most values of one INSERT: 64 rows of 8 columns and a row id. Wider rows gain little, and a refused group costs more.
+const GROUP_VALUES: usize = 576;
+
+/// The INSERTs of several rows.
+#[derive(Debug)]
+struct Groups<'d> {
+    rows: usize,
+    with_ids: Group<'d>,
+    /// Leaves the row ids to SQLite, which then appends and need not search the table for each.
+    appending: Option<Group<'d>>,
+    /// Greatest row id of the table, as of this transaction; a group lies above it. Others would touch pages all over the table, which
+    /// SQLite copies first to be able to undo the statement.
+    last_row_id: Option<i64>,
+    /// Finds it.
+    greatest: Statement<'d>,
+}
+
+/// One INSERT of several rows, prepared when the first group is full: a small load never needs it.
+#[derive(Debug)]
+struct Group<'d> {
+    sql: String,
+    layout: Layout,
+    insert: Option<Statement<'d>>,
 }
 
 /// Finds the row that has a row's key.
@@ -72,12 +102,16 @@ impl<'d> SqlWriter<'d> {
                 alias.ok_or_else(|| Error::schema("the table has columns named rowid, _rowid_ and oid; rename one"))?;
             names.insert(0, alias.to_owned());
         }
-        let marks = vec!["?"; names.len()].join(",");
         let table = quote(&info.name);
-        let insert = Statement::new(
-            database,
-            &format!("INSERT INTO {table}({}) VALUES ({marks})", names.join(",")),
-        )?;
+        let layout = Layout {
+            row_id: match row_id_column {
+                Some(index) => RowIdPlace::Column(index),
+                None if binds_row_id => RowIdPlace::First,
+                None => RowIdPlace::Nowhere,
+            },
+        };
+        let insert = Statement::new(database, &insert_sql(&info, &names, 1))?;
+        let groups = Groups::new(database, &info, &names, layout)?;
         let row_id = if info.without_rowid { "0" } else { alias.unwrap_or("0") };
         let place = |index: &usize| {
             let name = &info.columns[*index].name;
@@ -104,9 +138,10 @@ impl<'d> SqlWriter<'d> {
         Ok(SqlWriter {
             database,
             insert,
+            groups,
+            may_skip: info.has_triggers,
             keys,
-            row_id_column,
-            binds_row_id,
+            layout,
             values: Vec::with_capacity(columns.len()),
         })
     }
@@ -115,8 +150,16 @@ impl<'d> SqlWriter<'d> {
         self.database.connection()
     }
 
-    pub fn begin(&self) -> Result<(), Error> {
-        self.database.begin()
+    pub fn begin(&mut self) -> Result<(), Error> {
+        self.database.begin()?;
+        if let Some(groups) = &mut self.groups {
+            // Another connection may have written since.
+            groups.last_row_id = groups
+                .greatest
+                .step()
+                .map_err(|failure| database_failure(self.database, failure))?;
+        }
+        Ok(())
     }
 
     pub fn commit(&self) -> Result<(), Error> {
@@ -128,22 +171,74 @@ impl<'d> SqlWriter<'d> {
     /// # Errors
     /// Anything but a violated constraint: `DatabaseBusy`, `Database`, `Io` when the disk is full.
     pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
-        decode(record, &mut self.values).ok_or_else(|| Error::internal("a malformed record reached the database"))?;
-        if let (Some(index), Some(row_id)) = (self.row_id_column, row_id) {
-            self.values[index] = Value::Integer(row_id);
-        }
-        let mut parameter = 1;
-        if self.binds_row_id {
-            self.insert
-                .bind(parameter, row_id.map_or(Value::Null, Value::Integer), record);
-            parameter += 1;
-        }
-        for (index, &value) in self.values.iter().enumerate() {
-            self.insert.bind(parameter + index as c_int, value, record);
-        }
+        self.layout.read(row_id, record, &mut self.values)?;
+        self.layout.bind(&mut self.insert, 1, row_id, record, &self.values);
         match self.insert.step() {
-            Ok(_) => Ok(RowOutcome::Inserted),
+            Ok(_) if self.may_skip && self.connection().changes() == 0 => Ok(RowOutcome::Refused {
+                message: "a trigger of the table ignored the row".into(),
+            }),
+            Ok(_) => {
+                if let (Some(groups), Some(row_id)) = (&mut self.groups, row_id) {
+                    groups.last_row_id = groups.last_row_id.max(Some(row_id));
+                }
+                Ok(RowOutcome::Inserted)
+            }
             Err(failure) if failure.code & 0xFF == ffi::SQLITE_CONSTRAINT => self.refused(failure, row_id, record),
+            Err(failure) => Err(self.error(failure)),
+        }
+    }
+
+    /// Rows that [`insert_group`](Self::insert_group) takes; `None` where every row goes in alone.
+    pub fn group_rows(&self) -> Option<usize> {
+        self.groups.as_ref().map(|groups| groups.rows)
+    }
+
+    /// Inserts [`group_rows`](Self::group_rows) rows, or none of them, and says which: then they are to be inserted one by one.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn insert_group<'r>(
+        &mut self,
+        rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<bool, Error> {
+        let Some(groups) = &mut self.groups else {
+            return Ok(false);
+        };
+        let mut last_row_id = groups.last_row_id;
+        let mut as_chosen = true;
+        for (row_id, _) in rows.clone() {
+            match row_id {
+                Some(row_id) if last_row_id.is_none_or(|last| row_id > last) => {
+                    // Source: <https://sqlite.org/autoinc.html> §2.
+                    as_chosen &= row_id == last_row_id.map_or(1, |last| last + 1);
+                    last_row_id = Some(row_id);
+                }
+                _ => return Ok(false),
+            }
+        }
+        let group = match &mut groups.appending {
+            Some(appending) if as_chosen => appending,
+            _ => &mut groups.with_ids,
+        };
+        let layout = group.layout;
+        let insert = match &mut group.insert {
+            Some(insert) => insert,
+            none => none.insert(Statement::new(self.database, &group.sql)?),
+        };
+        let mut parameter = 1;
+        for (row_id, record) in rows {
+            layout.read(row_id, record, &mut self.values)?;
+            parameter = layout.bind(insert, parameter, row_id, record, &self.values);
+        }
+        match insert.step() {
+            Ok(_) if Some(self.database.connection().last_insert_rowid()) != last_row_id => {
+                Err(Error::internal("SQLite numbered rows otherwise than foreseen"))
+            }
+            Ok(_) => {
+                groups.last_row_id = last_row_id;
+                Ok(true)
+            }
+            Err(failure) if failure.code & 0xFF == ffi::SQLITE_CONSTRAINT => Ok(false),
             Err(failure) => Err(self.error(failure)),
         }
     }
@@ -178,7 +273,7 @@ impl<'d> SqlWriter<'d> {
                 }
             }
             if let (Some(_), Some(row_id), true) = (
-                self.row_id_column,
+                self.layout.column(),
                 row_id,
                 failure.code != ffi::SQLITE_CONSTRAINT_UNIQUE,
             ) {
@@ -193,6 +288,130 @@ impl<'d> SqlWriter<'d> {
     fn error(&self, failure: Failure) -> Error {
         database_failure(self.database, failure)
     }
+}
+
+/// Where the values of a row go among a statement's parameters.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    row_id: RowIdPlace,
+}
+
+/// Where a row's id goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowIdPlace {
+    /// There is none, or SQLite chooses it.
+    Nowhere,
+    /// Before the columns.
+    First,
+    /// In the place of this column.
+    Column(usize),
+    /// This column is the row id; it is left out and SQLite chooses it.
+    LeftOut(usize),
+}
+
+impl Layout {
+    /// The column that is the row id and is filled.
+    fn column(self) -> Option<usize> {
+        match self.row_id {
+            RowIdPlace::Column(index) => Some(index),
+            _ => None,
+        }
+    }
+
+    fn read(self, row_id: Option<i64>, record: &[u8], values: &mut Vec<Value>) -> Result<(), Error> {
+        decode(record, values).ok_or_else(|| Error::internal("a malformed record reached the database"))?;
+        if let (Some(index), Some(row_id)) = (self.column(), row_id) {
+            values[index] = Value::Integer(row_id);
+        }
+        Ok(())
+    }
+
+    /// Binds a row from `parameter` on; the first parameter behind it.
+    fn bind(
+        self,
+        statement: &mut Statement<'_>,
+        mut parameter: c_int,
+        row_id: Option<i64>,
+        record: &[u8],
+        values: &[Value],
+    ) -> c_int {
+        if self.row_id == RowIdPlace::First {
+            statement.bind(parameter, row_id.map_or(Value::Null, Value::Integer), record);
+            parameter += 1;
+        }
+        for (index, &value) in values.iter().enumerate() {
+            if self.row_id != RowIdPlace::LeftOut(index) {
+                statement.bind(parameter, value, record);
+                parameter += 1;
+            }
+        }
+        parameter
+    }
+}
+
+impl<'d> Groups<'d> {
+    /// `None` where rows of one statement are not as those of several: foreign keys are looked at when a statement ends, triggers see
+    /// the rows that came before. With an index every row touches a page of its own, which SQLite copies first to be able to undo the
+    /// statement: slower than row by row.
+    fn new(database: &'d Database, info: &TableInfo, names: &[String], layout: Layout) -> Result<Option<Self>, Error> {
+        let alone = info.has_triggers || info.has_foreign_keys || info.has_indexes;
+        let most_values = GROUP_VALUES.min(parameter_limit(database));
+        let rows = GROUP_ROWS.min(most_values / names.len().max(1));
+        let (Some(alias), false) = (row_id_alias(&info.columns), alone || info.without_rowid || rows < 2) else {
+            return Ok(None);
+        };
+        // AUTOINCREMENT chooses row ids in a way of its own.
+        let left_out = match layout.row_id {
+            RowIdPlace::First => Some((0, RowIdPlace::Nowhere)),
+            RowIdPlace::Column(index) => Some((index, RowIdPlace::LeftOut(index))),
+            RowIdPlace::Nowhere | RowIdPlace::LeftOut(_) => None,
+        };
+        let left_out = left_out.filter(|_| names.len() > 1 && !info.may_autoincrement);
+        let group = |names: &[String], row_id| Group {
+            sql: insert_sql(info, names, rows),
+            layout: Layout { row_id },
+            insert: None,
+        };
+        let appending = left_out.map(|(place, row_id)| {
+            let mut names = names.to_vec();
+            names.remove(place);
+            group(&names, row_id)
+        });
+        // A row, so that the table's not having any is told from its greatest being 0.
+        let greatest = format!(
+            "SELECT {alias} FROM {} ORDER BY {alias} DESC LIMIT 1",
+            quote(&info.name)
+        );
+        Ok(Some(Groups {
+            rows,
+            with_ids: group(names, layout.row_id),
+            appending,
+            last_row_id: info.max_row_id,
+            greatest: Statement::new(database, &greatest)?,
+        }))
+    }
+}
+
+/// Most parameters of one statement.
+fn parameter_limit(database: &Database) -> usize {
+    // SAFETY: the connection is open; a limit of -1 reads it and changes nothing.
+    let limit = unsafe {
+        let handle = database.connection().handle();
+        ffi::sqlite3_limit(handle, ffi::SQLITE_LIMIT_VARIABLE_NUMBER, -1)
+    };
+    usize::try_from(limit).unwrap_or(0)
+}
+
+/// The INSERT of `row_count` rows into the columns `names`.
+///
+/// OR ABORT overrules the table's ON CONFLICT clauses, which would drop or replace rows unseen. It would overrule those within triggers
+/// too, which are none of our business.
+fn insert_sql(info: &TableInfo, names: &[String], row_count: usize) -> String {
+    let row = format!("({})", vec!["?"; names.len()].join(","));
+    let rows = vec![row; row_count].join(",");
+    let or_abort = if info.has_triggers { "" } else { "OR ABORT " };
+    let (table, names) = (quote(&info.name), names.join(","));
+    format!("INSERT {or_abort}INTO {table}({names}) VALUES {rows}")
 }
 
 fn database_failure(database: &Database, failure: Failure) -> Error {
@@ -294,8 +513,8 @@ impl<'d> Statement<'d> {
     /// Binds a value; text stays where it lies in `record` until the next [`step`](Self::step) returns.
     fn bind(&mut self, parameter: c_int, value: Value, record: &[u8]) {
         // SAFETY: `handle` is a statement that is not running (`step` always resets it). The text lies within `record` (`decode`
-        // checked it) and SQLite reads it only during the step that the caller makes next, while `record` is still borrowed
-        // by it; `step` clears the bindings' use by resetting. A failing bind (no such parameter) leaves NULL, which the caller's
+        // checked it) and SQLite reads it only during the step that the caller makes next, once every parameter is bound anew, while
+        // the records of all rows are still borrowed by it; `step` clears the bindings' use by resetting. A failing bind (no such parameter) leaves NULL, which the caller's
         // column list rules out.
         unsafe {
             match value {

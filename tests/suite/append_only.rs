@@ -461,7 +461,7 @@ fn a_load_of_what_was_appended_goes_on_after_a_kill_or_a_signal() {
     ] {
         let (bytes, _) = people(&Recipe {
             seed: 5,
-            records: 300_000,
+            records: 200_000,
             bad_every: 101,
             duplicate_every: 53,
             text_keys,

@@ -247,3 +247,111 @@ fn row_ids_that_the_input_brings_in_any_order_take_the_sql_path() {
     let path = case.run(&PLAIN).report().map(|report| report["write_path"].clone());
     assert_eq!(path, Some("sql".into()));
 }
+
+#[test]
+fn the_tables_conflict_clauses_neither_drop_nor_replace_rows() {
+    for write_path in ["auto", "sql"] {
+        Case::csv("id,u\n1,a\n1,b\n2,a\n2,c\n3,d\n")
+            .existing("CREATE TABLE t (id INTEGER PRIMARY KEY ON CONFLICT REPLACE, u TEXT UNIQUE ON CONFLICT IGNORE)")
+            .args(["--write-path", write_path])
+            .expect_rows(["1: 1, 'a'", "2: 2, 'c'", "3: 3, 'd'"])
+            .expect_rejects([(3, "duplicate_key"), (4, "duplicate_key")])
+            .once();
+    }
+}
+
+#[test]
+fn a_row_that_a_trigger_ignores_is_a_reject() {
+    Case::csv("a\n1\n2\n3\n")
+        .existing(
+            "CREATE TABLE t (a); CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.a = 2 BEGIN SELECT RAISE(IGNORE); END",
+        )
+        .expect_rows(["1: '1'", "3: '3'"])
+        .expect_rejects([(3, "constraint_failed")])
+        .check();
+}
+
+#[test]
+fn triggers_beside_a_conflict_clause_are_refused() {
+    Case::csv("a\n1\n")
+        .existing(
+            "CREATE TABLE t (a UNIQUE ON CONFLICT IGNORE); CREATE TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END",
+        )
+        .expect_exit(78)
+        .expect_said("drop the triggers for the load")
+        .once();
+}
+
+/// Rows `1` to `last`, numbered, as they are in the table unless `left_out`.
+fn numbered(last: u64, left_out: impl Fn(u64) -> bool) -> Vec<String> {
+    let rows = (1..=last).filter(|&n| !left_out(n));
+    rows.map(|n| format!("{n}: {n}, 'v{n}'")).collect()
+}
+
+#[test]
+fn rows_that_are_inserted_together_still_fail_alone() {
+    let lines = |last: u64| (1..=last).fold("a,b\n".to_owned(), |text, n| text + &format!("{n},v{n}\n"));
+    let existing = "CREATE TABLE t (a INTEGER, b TEXT, CHECK (a % 50 <> 7))";
+    let run = Case::csv(lines(1000))
+        .existing(existing)
+        .expect_row_list(numbered(1000, |n| n % 50 == 7))
+        .any_rejects()
+        .once();
+    assert_eq!(run.counted("rejected"), 20);
+    // The limit is passed at record 107: what follows in its group is not in the table.
+    Case::csv(lines(1000))
+        .existing(existing)
+        .args(["--max-errors", "2"])
+        .expect_row_list(numbered(106, |n| n % 50 == 7))
+        .expect_exit(3)
+        .once();
+    // A record that is rejected before leaves a gap in the row ids.
+    let gaps = lines(1000).replace("\n300,", "\nx300,").replace("\n555,", "\nx555,");
+    Case::csv(gaps)
+        .existing("CREATE TABLE t (a INTEGER, b TEXT, CHECK (1))")
+        .expect_row_list(numbered(1000, |n| n == 300 || n == 555))
+        .expect_rejects([(301, "type_error"), (556, "type_error")])
+        .once();
+}
+
+#[test]
+fn rows_that_refer_to_later_rows_are_orphans() {
+    let lines = (1..=200).fold("a,b\n".to_owned(), |text, n| {
+        text + &format!("{n},{}\n", if n == 100 { 101 } else { 1 })
+    });
+    Case::csv(lines)
+        .existing("CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER REFERENCES t)")
+        .expect_row_list(
+            (1..=200)
+                .filter(|&n| n != 100)
+                .map(|n| format!("{n}: {n}, 1"))
+                .collect(),
+        )
+        .expect_rejects([(101, "constraint_failed")])
+        .once();
+}
+
+#[test]
+fn row_ids_are_chosen_as_planned_in_tables_with_rows_of_their_own() {
+    let lines = (1..=300).fold("b\n".to_owned(), |text, n| text + &format!("v{n}\n"));
+    for (existing, first) in [
+        ("CREATE TABLE t (b TEXT); INSERT INTO t(rowid, b) VALUES (-9, 'x')", 1),
+        (
+            "CREATE TABLE t (b TEXT); INSERT INTO t(rowid, b) VALUES (70, 'x'), (7, 'y')",
+            71,
+        ),
+        (
+            "CREATE TABLE t (b TEXT, id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO t VALUES ('x', 9)",
+            10,
+        ),
+    ] {
+        let run = Case::csv(&lines).existing(existing).any_rejects().once();
+        let rows = run.dump().rows;
+        let loaded: Vec<i64> = rows
+            .iter()
+            .filter(|row| row.contains("'v"))
+            .filter_map(|row| row.split(':').next()?.parse().ok())
+            .collect();
+        assert_eq!(loaded, (first..first + 300).collect::<Vec<i64>>(), "{existing}");
+    }
+}
