@@ -231,7 +231,9 @@ impl<'p> TableIndexes<'p> {
             })?;
             if index.unique && left_out != self.duplicates {
                 let settled = self.duplicates;
-                return Err(Error::internal(format!("{left_out} keys are in the table twice, not {settled}")));
+                return Err(Error::internal(format!(
+                    "{left_out} keys are in the table twice, not {settled}"
+                )));
             }
             changed.push(builder.finish(&mut pages));
         }
