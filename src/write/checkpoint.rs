@@ -1,11 +1,12 @@
 //! The checkpoint's place in the database: a small table of its own, written in the same transaction as the rows.
 //!
 //! The row that changes has a fixed size and is updated in place: on the direct path no statement of a batch's transaction may
-//! allocate a page.
+//! allocate a page. Each row begins with a hash of the rest, so that one which was damaged or edited is refused, not believed.
 
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::error::Error;
@@ -15,6 +16,8 @@ use crate::write::database::{Database, database_error};
 pub const TABLE: &str = "_rowmill_checkpoint";
 /// Size of the row that changes. Fourteen counters of up to 20 digits and their names take about 600 bytes.
 const PROGRESS_BYTES: usize = 1024;
+/// The hash in hexadecimal digits, and a space.
+const SEAL_BYTES: usize = 17;
 
 /// Creates the table with `identity` and where it starts from. In a transaction of the caller.
 pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
@@ -24,7 +27,7 @@ pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
             "CREATE TABLE \"{TABLE}\"(id INTEGER PRIMARY KEY, body TEXT NOT NULL)"
         ))?;
         let insert = format!("INSERT INTO \"{TABLE}\" VALUES (?1, ?2)");
-        connection.execute(&insert, (1, encode(identity)))?;
+        connection.execute(&insert, (1, sealed(&encode(identity))))?;
         connection.execute(&insert, (2, padded(&identity.first_progress())))?;
         Ok(())
     };
@@ -44,29 +47,36 @@ pub fn write(connection: &Connection, path: &Path, progress: &Progress) -> Resul
 /// `Schema` when it cannot be understood; `Database` when it cannot be read.
 pub fn read(database: &Database) -> Result<Option<Checkpoint>, Error> {
     let connection = database.connection();
-    let run = || -> rusqlite::Result<Option<(String, String)>> {
+    let run = || -> rusqlite::Result<Option<(Vec<u8>, Vec<u8>)>> {
         let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
         if connection.query_row(exists, [TABLE], |_| Ok(())).optional()?.is_none() {
             return Ok(None);
         }
         let body = |id: i64| {
-            let select = format!("SELECT body FROM \"{TABLE}\" WHERE id = ?1");
-            connection.query_row(&select, [id], |row| row.get::<_, String>(0))
+            let select = format!("SELECT CAST(body AS BLOB) FROM \"{TABLE}\" WHERE id = ?1");
+            connection.query_row(&select, [id], |row| row.get::<_, Vec<u8>>(0))
         };
         Ok(Some((body(1)?, body(2)?)))
     };
     let Some((identity, progress)) = run().map_err(|e| database_error(database.path(), e))? else {
         return Ok(None);
     };
-    let unknown = |e| {
+    // Without a plan that can be trusted there is no telling which table --restart should take back.
+    let unknown = |reason: &dyn std::fmt::Display| {
         let path = database.path().display();
         Error::schema(format!(
-            "{path} holds a checkpoint that this version cannot read ({e}); start afresh with --restart"
+            "{path} holds a checkpoint that cannot be used ({reason}); drop its table \"{TABLE}\" and the table that was being \
+             loaded, or name another database"
         ))
     };
+    let open = |row: &[u8]| {
+        unsealed(row)
+            .map(<[u8]>::to_vec)
+            .ok_or_else(|| unknown(&"it was changed"))
+    };
     Ok(Some(Checkpoint {
-        identity: serde_json::from_str(&identity).map_err(unknown)?,
-        progress: serde_json::from_str(progress.trim_end()).map_err(unknown)?,
+        identity: serde_json::from_slice(&open(&identity)?).map_err(|e| unknown(&e))?,
+        progress: serde_json::from_slice(&open(&progress)?).map_err(|e| unknown(&e))?,
     }))
 }
 
@@ -84,5 +94,16 @@ pub(super) fn encode<T: serde::Serialize>(value: &T) -> String {
 }
 
 fn padded(progress: &Progress) -> String {
-    format!("{:<PROGRESS_BYTES$}", encode(progress))
+    sealed(&format!("{:<PROGRESS_BYTES$}", encode(progress)))
+}
+
+/// `text` behind its hash.
+fn sealed(text: &str) -> String {
+    format!("{:016x} {text}", xxh3_64(text.as_bytes()))
+}
+
+/// The text of a row that is as it was written.
+fn unsealed(row: &[u8]) -> Option<&[u8]> {
+    let (seal, text) = row.split_at_checked(SEAL_BYTES)?;
+    (format!("{:016x} ", xxh3_64(text)).as_bytes() == seal).then_some(text)
 }

@@ -1,5 +1,6 @@
 pub mod data;
 pub mod database;
+pub mod dead_letters;
 pub mod harness;
 pub mod oracle;
 pub mod process;

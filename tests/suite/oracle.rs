@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::database::text_literal;
-use super::harness::{Reject, line_end_of};
+use super::dead_letters::{Reject, line_end_of};
 
 /// The options that the oracle knows.
 #[derive(Debug, Clone)]
@@ -84,20 +84,21 @@ pub struct Prediction {
 
 /// A field as it stands in the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Field {
+pub enum Field {
     Unquoted(Vec<u8>),
     Quoted(Vec<u8>),
 }
 
 /// A record as the grammar sees it.
 #[derive(Debug)]
-struct Record {
-    start: usize,
+pub struct Record {
+    pub start: usize,
     /// Without the line end.
-    end: usize,
+    pub end: usize,
     /// Where the next record starts.
-    next: usize,
-    content: Result<Vec<Field>, BTreeSet<&'static str>>,
+    pub next: usize,
+    /// The fields, or the codes of which one must be named.
+    pub content: Result<Vec<Field>, BTreeSet<&'static str>>,
 }
 
 /// Predicts the load of `input` into a new table. `row_id_is_key`: the table was made with its only key column as row id.
@@ -299,15 +300,16 @@ fn stored(field: &Field, kind: Kind, rules: &Rules) -> String {
     }
 }
 
-struct Grammar<'a> {
-    input: &'a [u8],
-    rules: &'a Rules,
-    line_end: u8,
+/// The grammar alone: records and fields, before anything is typed.
+pub struct Grammar<'a> {
+    pub input: &'a [u8],
+    pub rules: &'a Rules,
+    pub line_end: u8,
 }
 
 impl Grammar<'_> {
     /// The record at `start`, or the physical line that a fault costs.
-    fn record(&self, start: usize) -> Record {
+    pub fn record(&self, start: usize) -> Record {
         let rest = &self.input[start..];
         let limit = self.rules.max_record_bytes;
         let first_line = rest
