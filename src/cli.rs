@@ -59,9 +59,10 @@ Exit codes:
     2  loaded; some records were rejected or duplicates, see the errors file
     3  stopped at --max-errors
    64  wrong usage                           70  a defect in rowmill
-   65  the input cannot be loaded at all     73  an output cannot be created
-   66  an input is missing                   74  reading or writing failed, or the disk is full
-   75  the database is busy                  78  the table does not fit the input
+   65  the input cannot be loaded at all     71  the system has no more memory
+   66  an input is missing                   73  an output cannot be created
+   74  reading or writing failed             75  the database is busy
+   78  the table does not fit the input
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was read until then is committed";
 
 /// Load huge CSV files into SQLite: fast, exact, every bad record accounted for

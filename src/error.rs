@@ -54,6 +54,13 @@ pub enum ErrorKind {
 }
 
 fn hint_for(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => return "; allow more open files (ulimit -n) and run the load again",
+        Some(libc::ENOMEM) => {
+            return "; lower --memory, or allow more address space (ulimit -v), and run the load again";
+        }
+        _ => {}
+    }
     match error.kind() {
         std::io::ErrorKind::StorageFull => "; free some space and run the load again",
         std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {

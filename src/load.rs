@@ -14,6 +14,7 @@ mod sources;
 mod start;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use self::draft::PageDraft;
@@ -31,6 +32,7 @@ use crate::report::{ColumnReport, LoadReport, MemorySplit};
 use crate::write::batch::BatchWriter;
 use crate::write::database::Database;
 use crate::write::index::IndexWish;
+use crate::write::lock::LoadLock;
 
 /// Loads `inputs`, one after another, into one table of `database`.
 ///
@@ -106,7 +108,9 @@ fn run(
         options,
         observer,
         pool: worker_pool(options.threads)?,
+        lock: OnceLock::new(),
     };
+    load.lock_database()?;
     report.threads = load.pool.current_num_threads();
     load.check_grown(paths)?;
     let mut sources = Sources::open(paths, database_path, options, observer)?;
@@ -151,9 +155,21 @@ struct Load<'a> {
     options: &'a LoadOptions,
     observer: &'a dyn Observer,
     pool: WorkerPool,
+    /// Keeps other loads out of the database. Taken when there is a file to lock; dropped after every connection.
+    lock: OnceLock<LoadLock>,
 }
 
 impl Load<'_> {
+    /// Keeps other loads out of the database; whether that is new.
+    fn lock_database(&self) -> Result<bool, Error> {
+        if self.lock.get().is_some() {
+            return Ok(false);
+        }
+        let stopped = || self.observer.stop_signal().is_some();
+        let lock = LoadLock::take(self.database_path, &stopped)?;
+        Ok(lock.is_some_and(|lock| self.lock.set(lock).is_ok()))
+    }
+
     fn split_memory(
         &self,
         plan: &TablePlan,

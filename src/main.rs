@@ -1,5 +1,6 @@
 //! The command line of rowmill: parse, load, say how it went.
 
+mod allocator;
 mod cli;
 mod progress_bar;
 mod signals;
@@ -11,6 +12,7 @@ use std::sync::Once;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use crate::allocator::SayingSystem;
 use crate::cli::Args;
 use crate::progress_bar::{Terminal, show};
 use crate::signals::{StopSignal, explain_unreadable_input};
@@ -19,6 +21,9 @@ use crate::signals::{StopSignal, explain_unreadable_input};
 const EXIT_USAGE: u8 = 64;
 /// Exit code of a defect in rowmill (sysexits.h: EX_SOFTWARE).
 const EXIT_INTERNAL: u8 = 70;
+
+#[global_allocator]
+static ALLOCATOR: SayingSystem = SayingSystem;
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(report_panic));

@@ -43,7 +43,15 @@ pub fn worker_pool(threads: usize) -> Result<WorkerPool, Error> {
         .num_threads(threads)
         .thread_name(|index| format!("rowmill-{index}"))
         .build()
-        .map_err(|e| Error::usage(format!("cannot start the worker threads: {e}; try a smaller --threads")))
+        .map_err(|e| no_thread(&e))
+}
+
+/// The error for a system that refuses a thread.
+pub fn no_thread(reason: &dyn std::fmt::Display) -> Error {
+    Error::usage(format!(
+        "cannot start the threads of the load: {reason}; try a smaller --threads, or allow more processes (ulimit -u) or address \
+         space (ulimit -v)"
+    ))
 }
 
 /// What is done to each chunk, in parallel.
@@ -239,7 +247,7 @@ pub fn scan<W: Work>(
     pool.in_place_scope(|tasks| {
         std::thread::scope(|threads| {
             let (slots, queue) = sync_channel(MAX_SLOTS);
-            threads.spawn(move || {
+            let reader = std::thread::Builder::new().spawn_scoped(threads, move || {
                 let since = Instant::now();
                 if let Err(error) = scan.read(input, start_bytes, tasks, &slots) {
                     // Nobody listening means that the scan is over anyhow.
@@ -247,7 +255,10 @@ pub fn scan<W: Work>(
                 }
                 add_time(&scan.times.read_ns, since);
             });
-            let result = scan.take(&queue, consume);
+            let result = match reader {
+                Ok(_) => scan.take(&queue, consume),
+                Err(error) => Err(no_thread(&error)),
+            };
             scan.gate.close();
             scan.windows.close();
             drop(queue);

@@ -16,7 +16,7 @@ pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
 pub use self::merge::{DuplicateMerge, finish_interrupted_merge};
 pub use self::message::Message;
 pub use self::output::check_outputs;
-pub(crate) use self::output::{beside, folder_of, open_file, same_file, sync_folder};
+pub(crate) use self::output::{beside, beside_with, folder_of, open_file, same_file, sync_folder};
 pub use self::samples::{RejectSample, RejectSamples, SAMPLES_PER_CODE};
 pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};
 

@@ -8,6 +8,7 @@ pub mod finished;
 pub mod index;
 pub mod index_key;
 pub mod index_pages;
+pub mod lock;
 pub mod page_file;
 pub mod pages;
 pub mod preview;

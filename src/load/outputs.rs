@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::start::Start;
 use super::{Load, Sources};
 use crate::dedup::{self, Ascending, Dedup, Filter};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, SuspectSpool, finish_interrupted_merge};
@@ -44,6 +44,15 @@ impl Load<'_> {
     pub(super) fn open_database(&self, start: &Start, split: &MemorySplit) -> Result<Database, Error> {
         let plan = &start.plan;
         let database = Database::open(self.database_path, split.database_bytes)?;
+        if self.lock_database()?
+            && !(database.describe_table(&plan.table)?.is_none() && checkpoint::read(&database)?.is_none())
+        {
+            // There was no file when this load was planned: another one made it since.
+            return Err(Error::new(ErrorKind::DatabaseBusy {
+                path: self.database_path.to_owned(),
+                message: "another load made it meanwhile".to_owned(),
+            }));
+        }
         database.prepare_for_load()?;
         if start.begun {
             return Ok(database);

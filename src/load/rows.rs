@@ -14,7 +14,7 @@ use crate::dedup::Dedup;
 use crate::error::Error;
 use crate::observer::{Phase, Progress};
 use crate::parse::{Dialect, Records};
-use crate::pipeline::{Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, scan};
+use crate::pipeline::{Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
 use crate::plan::TablePlan;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
 use crate::rows::RowBlock;
@@ -120,7 +120,9 @@ impl Load<'_> {
         let reports = &mut report.inputs;
         let (limit_passed, totals) = std::thread::scope(|threads| {
             let (jobs, queue) = sync_channel(JOBS_AHEAD);
-            let order = threads.spawn(|| order.run(sources, dedup, jobs, reports));
+            let order = std::thread::Builder::new()
+                .spawn_scoped(threads, || order.run(sources, dedup, jobs, reports))
+                .map_err(|e| no_thread(&e))?;
             let written = self.write_jobs(&queue, writer, &shared, &mut write_time);
             shared.ended.store(true, Ordering::Relaxed);
             drop(queue);

@@ -11,6 +11,9 @@ use crate::error::{Error, ErrorKind};
 /// Bytes that are gathered before they are handed to the system.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
 
+/// What SQLite puts behind a database's name for files of its own.
+const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
+
 /// Refuses outputs that are the same file as an input, the database or one another, whatever they are called: `./a.csv`, a hard
 /// link and a symbolic link are all found out.
 ///
@@ -23,6 +26,7 @@ pub fn check_outputs(inputs: &[PathBuf], database: &Path, errors: &Path, report:
         .into_iter()
         .chain(["suspects", "merging"].map(|suffix| beside(errors, suffix)))
         .collect();
+    let database_taken = SQLITE_ENDINGS.map(|ending| beside_with(database, ending));
     for input in inputs {
         if same_file(input, database) {
             return Err(Error::create(
@@ -39,6 +43,14 @@ pub fn check_outputs(inputs: &[PathBuf], database: &Path, errors: &Path, report:
             }
         }
     }
+    for path in &errors_taken {
+        if database_taken.iter().any(|taken| same_file(path, taken)) {
+            return Err(Error::create(
+                path,
+                "SQLite keeps a file of that name beside the database; name another file with --errors",
+            ));
+        }
+    }
     if same_file(errors, database) {
         return Err(Error::create(
             errors,
@@ -50,7 +62,8 @@ pub fn check_outputs(inputs: &[PathBuf], database: &Path, errors: &Path, report:
         .iter()
         .map(PathBuf::as_path)
         .chain([database])
-        .chain(errors_taken.iter().map(PathBuf::as_path));
+        .chain(errors_taken.iter().map(PathBuf::as_path))
+        .chain(database_taken.iter().map(PathBuf::as_path));
     for path in taken {
         if same_file(report, path) {
             let message = format!(
@@ -65,9 +78,13 @@ pub fn check_outputs(inputs: &[PathBuf], database: &Path, errors: &Path, report:
 
 /// `path` with `.suffix` after its name.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    beside_with(path, &format!(".{suffix}"))
+}
+
+/// `path` with `ending` after its name.
+pub(crate) fn beside_with(path: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push(".");
-    name.push(suffix);
+    name.push(ending);
     name.into()
 }
 
@@ -125,6 +142,7 @@ pub(crate) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
         Some(libc::EACCES | libc::EPERM) => refuse("permission denied"),
         Some(libc::EROFS) => refuse("the file system is read-only"),
         Some(libc::ENXIO) => refuse("it is not a regular file"),
+        Some(libc::EMFILE | libc::ENFILE) => Error::io("opening", path, error),
         _ => refuse(&error.to_string()),
     })?;
     let metadata = file.metadata().map_err(|error| refuse(&error.to_string()))?;
@@ -195,6 +213,10 @@ mod tests {
         assert!(check_outputs(&[], &at("x.db"), &at("./x.db"), None).is_err());
         assert!(check_outputs(&[], &at("x.db"), &at("e.csv"), Some(&at("e.csv"))).is_err());
         assert!(check_outputs(&[], &at("x.db"), &at("e.csv"), Some(&at("e.csv.merging"))).is_err());
+        for name in ["x.db-journal", "x.db-wal", "x.db-shm"] {
+            assert!(check_outputs(&[], &at("x.db"), &at(name), None).is_err());
+            assert!(check_outputs(&[], &at("x.db"), &at("e.csv"), Some(&at(name))).is_err());
+        }
         assert!(check_outputs(&["-".into()], &at("x.db"), &at("e.csv"), Some(Path::new("/dev/null"))).is_ok());
     }
 

@@ -1,16 +1,15 @@
 //! The database: opened with care, described, given its table and indexes; and the one place that turns SQLite's errors into ours.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use crate::error::{Error, ErrorKind};
 use crate::schema::identifier::{quote, quote_all};
 use crate::schema::{Column, ColumnType};
-
-/// How long to wait for another process to let go of the database.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::write::lock::{BUSY_TIMEOUT, holders};
 
 /// An open database.
 #[derive(Debug)]
@@ -90,8 +89,12 @@ impl Database {
         let cache_kib = cache_bytes / 1024;
         let setup = || -> rusqlite::Result<()> {
             database.connection.busy_timeout(BUSY_TIMEOUT)?;
+            // The schema of a database may come from anybody. See <https://sqlite.org/security.html>.
+            database
+                .connection
+                .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
             database.connection.execute_batch(&format!(
-                "PRAGMA trusted_schema = OFF; PRAGMA temp_store = FILE; PRAGMA mmap_size = 0; PRAGMA cache_size = -{cache_kib};"
+                "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = FILE; PRAGMA mmap_size = 0; PRAGMA cache_size = -{cache_kib};"
             ))?;
             // The first read finds out whether the file is a database at all.
             database.connection.query_row("PRAGMA schema_version", [], |_| Ok(()))
@@ -131,6 +134,14 @@ impl Database {
             self.connection.execute_batch("PRAGMA synchronous = FULL")
         };
         run().map_err(|e| self.fail(e))
+    }
+
+    /// From now on `sqlite_dbpage` can be written, which a defensive connection refuses.
+    pub fn allow_page_writes(&self) -> Result<(), Error> {
+        let allowed = self
+            .connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false);
+        allowed.map(|_| ()).map_err(|e| self.fail(e))
     }
 
     /// Begins a transaction that will write.
@@ -400,7 +411,7 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
     let kind = match code {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => ErrorKind::DatabaseBusy {
             path: path.to_owned(),
-            message,
+            message: message + &holders(path),
         },
         Some(ErrorCode::NotADatabase) => {
             let message = format!(
@@ -409,6 +420,12 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
             );
             ErrorKind::Schema { message }
         }
+        // SQLite says no more than that it cannot open a file; the system tells why when it is asked again.
+        Some(ErrorCode::CannotOpen) if File::open("/dev/null").is_err() => ErrorKind::Io {
+            action: "opening",
+            path: path.to_owned(),
+            source: std::io::Error::from_raw_os_error(libc::EMFILE),
+        },
         Some(ErrorCode::CannotOpen) => {
             let message =
                 "it cannot be opened or created; check that its folder exists and can be written to".to_owned();
@@ -425,6 +442,11 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
                 message,
             }
         }
+        Some(ErrorCode::OutOfMemory) => ErrorKind::Io {
+            action: "reading or writing",
+            path: path.to_owned(),
+            source: std::io::Error::from_raw_os_error(libc::ENOMEM),
+        },
         Some(ErrorCode::DiskFull) => ErrorKind::Io {
             action: "writing",
             path: path.to_owned(),

@@ -259,7 +259,11 @@ fn a_locked_database() {
         &["load", "in.csv", "out.db", "--table", "t", "--report", "report.json"],
     );
     assert_eq!(ended.code(), 75, "{}", said(&ended));
-    assert!(said(&ended).contains("locked by another process"), "{}", said(&ended));
+    let command = fs::read_to_string("/proc/self/comm").unwrap();
+    let holder = format!("held by {} (process {})", command.trim_end(), std::process::id());
+    for fragment in ["locked by another process", &holder, "run the load again"] {
+        assert!(said(&ended).contains(fragment), "{}", said(&ended));
+    }
     connection.execute_batch("ROLLBACK").unwrap();
     assert_eq!(database::count(&folder.path().join("out.db"), "other"), 1);
     // Once it is free, the same command does the load.

@@ -21,6 +21,14 @@ pub fn open(path: &Path) -> Connection {
         .unwrap_or_else(|error| panic!("cannot open {}: {error}", path.display()))
 }
 
+/// Makes a database with what `sql` says in it.
+pub fn create(path: &Path, sql: &str) {
+    let connection = Connection::open(path).expect("a new database");
+    connection
+        .execute_batch(sql)
+        .unwrap_or_else(|error| panic!("{error}: {sql}"));
+}
+
 /// Dumps `table`; an empty dump when there is no such table.
 pub fn dump(path: &Path, table: &str) -> Dump {
     let connection = open(path);

@@ -13,6 +13,7 @@ mod dedup;
 mod existing_table;
 mod invariance;
 mod large_files;
+mod pressure;
 mod random;
 mod report_html;
 mod signals;

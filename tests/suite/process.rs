@@ -61,6 +61,10 @@ impl Running {
         Running { child, stdout, stderr }
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: i32) {
         // SAFETY: kill takes no pointer; the child has not been waited for, so the id is its own.
         let sent = unsafe { libc::kill(self.child.id() as i32, signal) };

@@ -11,7 +11,7 @@ use super::data::{Recipe, people_file};
 use super::process::{Feed, Running, rowmill};
 
 /// A terminal of 80 columns: its own end and the program's.
-fn pseudo_terminal() -> (File, OwnedFd) {
+pub fn pseudo_terminal() -> (File, OwnedFd) {
     let (mut ours, mut theirs) = (-1, -1);
     let mut size = libc::winsize {
         ws_row: 24,
@@ -30,6 +30,9 @@ fn pseudo_terminal() -> (File, OwnedFd) {
         )
     };
     assert_eq!(opened, 0, "there is a pseudo-terminal to be had");
+    // A program that inherits the terminal's own end would keep it from going away.
+    // SAFETY: fcntl on a descriptor that is open, with integer arguments.
+    unsafe { libc::fcntl(ours, libc::F_SETFD, libc::FD_CLOEXEC) };
     // SAFETY: openpty has just opened both; nobody else owns them.
     unsafe { (File::from_raw_fd(ours), OwnedFd::from_raw_fd(theirs)) }
 }

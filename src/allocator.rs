@@ -1,0 +1,54 @@
+//! The system's allocator, with a clear end when it has nothing left to give.
+//!
+//! An allocation that fails cannot be returned as an error from everywhere, and the standard library's answer is a crash. Here the
+//! program says what to do and exits; what was committed is safe, as after any crash.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// Exit code when the system refuses memory (sysexits.h: EX_OSERR).
+const EXIT_SYSTEM: i32 = 71;
+const OUT_OF_MEMORY: &str = "\nrowmill: error: the system has no more memory to give; lower --memory or --threads, or allow more \
+    address space (ulimit -v), and run the load again: what was committed is safe\n";
+
+/// [`System`], but out of memory it ends the process with a message.
+pub struct SayingSystem;
+
+// SAFETY: every call goes to the system's allocator with the arguments it came with, and what that returns is returned.
+unsafe impl GlobalAlloc for SayingSystem {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises for this call.
+        given(unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises for this call.
+        given(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_bytes: usize) -> *mut u8 {
+        // SAFETY: as the caller promises for this call.
+        given(unsafe { System.realloc(block, layout, new_bytes) })
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises for this call.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[inline]
+fn given(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        end();
+    }
+    block
+}
+
+#[cold]
+fn end() -> ! {
+    // SAFETY: the pointer and the length are those of a static string; _exit(2) takes an integer. Neither allocates.
+    unsafe {
+        libc::write(libc::STDERR_FILENO, OUT_OF_MEMORY.as_ptr().cast(), OUT_OF_MEMORY.len());
+        libc::_exit(EXIT_SYSTEM)
+    }
+}
