@@ -306,6 +306,7 @@ fn outcome_options(options: &LoadOptions) -> Vec<(String, String)> {
         ("--key", text(&options.key)),
         ("--index", text(&options.indexes)),
         ("--errors", text(&options.errors)),
+        ("--safe-errors", text(&options.safe_errors)),
         ("--batch-rows", text(&options.batch_rows)),
         ("--delimiter", text(&char::from(options.delimiter))),
         ("--quote", text(&options.quote.map(char::from))),

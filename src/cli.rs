@@ -142,6 +142,9 @@ pub struct LoadArgs {
     /// Where rejects and duplicates go; replaced if it exists
     #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects")]
     errors: PathBuf,
+    /// Put a ' before fields of the errors file that a spreadsheet would run as a formula; a leading ' is never data then
+    #[arg(long, help_heading = "Rejects")]
+    safe_errors: bool,
     /// Stop when more than this are rejected [default: never]
     #[arg(long, value_name = "N|N%", value_parser = parse_error_limit, help_heading = "Rejects")]
     max_errors: Option<ErrorLimit>,
@@ -254,6 +257,7 @@ impl LoadArgs {
             errors: self.errors,
             report: self.report,
             report_html: self.report_html,
+            safe_errors: self.safe_errors,
             threads: self.threads,
             memory_bytes: self.memory,
             batch_rows: self.batch_rows,
@@ -439,7 +443,7 @@ mod tests {
             "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
              --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
              --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql \
-             --restart --keep-checkpoint --append-only",
+             --restart --keep-checkpoint --append-only --safe-errors",
         );
         let Job { inputs, options, .. } = options.unwrap();
         assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
@@ -450,6 +454,7 @@ mod tests {
             errors: "e.csv".into(),
             report: Some("r.json".into()),
             report_html: Some("r.html".into()),
+            safe_errors: true,
             threads: 3,
             memory_bytes: 1 << 30,
             batch_rows: 7,

@@ -13,6 +13,10 @@ pub const DEFAULT_WINDOW_BYTES: u64 = 16 << 20;
 pub const DEFAULT_CHUNK_BYTES: u64 = 256 << 10;
 /// Longest record: a quoted field still open after this many bytes is a stray quote, not data.
 pub const DEFAULT_MAX_RECORD_BYTES: u64 = 8 << 20;
+/// Most that `max_record_bytes` may be. Offsets within a parsed span are 32 bits wide, and a span holds a record and a chunk.
+pub const MAX_RECORD_BYTES: u64 = 512 << 20;
+/// Most that `chunk_bytes` may be, for the same reason.
+pub const MAX_CHUNK_BYTES: u64 = 256 << 20;
 /// Records of one transaction.
 pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
 
@@ -62,6 +66,8 @@ pub struct LoadOptions {
     pub report: Option<PathBuf>,
     /// Where to write the same as a page for people, on every way out.
     pub report_html: Option<PathBuf>,
+    /// Put a `'` before fields of the dead-letter file that a spreadsheet would take for a formula.
+    pub safe_errors: bool,
     /// Worker threads; 0: one per core.
     pub threads: usize,
     /// Promise on peak memory in bytes.
@@ -101,6 +107,7 @@ impl Default for LoadOptions {
             errors: PathBuf::from("errors.csv"),
             report: None,
             report_html: None,
+            safe_errors: false,
             threads: 0,
             memory_bytes: DEFAULT_MEMORY_BYTES,
             batch_rows: DEFAULT_BATCH_ROWS,
@@ -158,6 +165,14 @@ impl LoadOptions {
             return Err(Error::usage(
                 "--append-only keeps what it needs in the database; leave --keep-checkpoint out",
             ));
+        }
+        for (name, value, most) in [
+            ("--max-record-bytes", self.max_record_bytes, MAX_RECORD_BYTES),
+            ("--chunk-bytes", self.chunk_bytes, MAX_CHUNK_BYTES),
+        ] {
+            if value > most {
+                return Err(Error::usage(format!("{name} must be at most {} MiB", most >> 20)));
+            }
         }
         if let Some(ErrorLimit::Percent(percent)) = self.max_errors
             && !(0.0..=100.0).contains(&percent)

@@ -20,22 +20,22 @@ use crate::write::sql::SqlWriter;
 
 impl Load<'_> {
     pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
-        let errors = &self.options.errors;
+        let (errors, safe) = (&self.options.errors, self.options.safe_errors);
         Ok(match &start.progress {
             Some(progress) if progress.settled => {
                 finish_interrupted_merge(errors)?;
                 SideFiles {
-                    letters: DeadLetters::append_to(errors, paths)?,
+                    letters: DeadLetters::append_to(errors, paths)?.guarded(safe),
                     spool: SuspectSpool::beside(errors),
                 }
             }
             Some(progress) if progress.counts.records > 0 => SideFiles {
-                letters: DeadLetters::reopen(errors, paths, progress.errors_bytes, progress.errors_hash)?,
+                letters: DeadLetters::reopen(errors, paths, progress.errors_bytes, progress.errors_hash)?.guarded(safe),
                 spool: SuspectSpool::reopen(errors, progress.counts.suspects, progress.suspects_bytes)?,
             },
             // A new load, or one that ended before its first commit: nothing committed relies on what it left.
             _ => SideFiles {
-                letters: DeadLetters::create(errors, paths)?,
+                letters: DeadLetters::create(errors, paths)?.guarded(safe),
                 spool: SuspectSpool::beside(errors),
             },
         })

@@ -118,6 +118,13 @@ impl DeadLetters {
         self.lines.samples = SampleTaker::new(samples);
     }
 
+    /// With `on`, text fields that a spreadsheet would take for a formula get a `'` in front, and so do those that begin with one:
+    /// whoever reads the file takes one leading `'` off every field and has the bytes as they were.
+    pub fn guarded(mut self, on: bool) -> Self {
+        self.lines.guarded = on;
+        self
+    }
+
     /// XXH3-64 of everything appended so far.
     pub fn hash(&self) -> u64 {
         self.out.hash()
@@ -180,11 +187,17 @@ impl DeadLetters {
         self.lines.begin(&mut self.out, letter)?;
         let file = spool.get_ref();
         let mut piece = Vec::with_capacity(BUFFER_BYTES);
+        let mut is_first = true;
         loop {
             piece.clear();
             let read = Read::take(file, BUFFER_BYTES as u64).read_to_end(&mut piece);
             if read.map_err(|error| spool_error(&path, error))? == 0 {
                 break;
+            }
+            // A record that fits into the first piece is judged whole, as it would be had it come whole.
+            if is_first {
+                self.lines.guard(&mut self.out, &piece)?;
+                is_first = false;
             }
             put_quoted_bytes(&mut self.out, &piece)?;
         }
@@ -226,6 +239,8 @@ pub(super) struct LineWriter {
     /// One message at a time, to learn whether it must be quoted.
     scratch: String,
     samples: SampleTaker,
+    /// See [`DeadLetters::guarded`].
+    guarded: bool,
 }
 
 impl LineWriter {
@@ -234,11 +249,13 @@ impl LineWriter {
             inputs: inputs.to_vec(),
             scratch: String::new(),
             samples: SampleTaker::default(),
+            guarded: false,
         }
     }
 
     pub(super) fn write(&mut self, out: &mut AppendFile, letter: &DeadLetter) -> Result<(), Error> {
         self.begin(out, letter)?;
+        self.guard(out, letter.raw)?;
         put_quoted_bytes(out, letter.raw)?;
         self.end(out)
     }
@@ -252,7 +269,7 @@ impl LineWriter {
             } => (Some(*record), Some(*file_index)),
             _ => (None, None),
         };
-        put_field(out, input_name(&self.inputs, position.file_index))?;
+        self.put_text(out, input_name(&self.inputs, position.file_index))?;
         self.put_display(
             out,
             format_args!(
@@ -262,7 +279,7 @@ impl LineWriter {
         )?;
         match letter.column {
             ColumnLabel::None => {}
-            ColumnLabel::Name(name) => put_field(out, name.as_bytes())?,
+            ColumnLabel::Name(name) => self.put_text(out, name.as_bytes())?,
             ColumnLabel::Number(number) => self.put_display(out, format_args!("{number}"))?,
         }
         out.put(b",")?;
@@ -274,7 +291,7 @@ impl LineWriter {
             .reason
             .message(letter.value, other_file.map(|index| input_name(&self.inputs, index)));
         write!(self.scratch, "{message}").expect("writing to a String cannot fail");
-        put_field(out, self.scratch.as_bytes())?;
+        self.put_text(out, self.scratch.as_bytes())?;
         if self.samples.wants(letter.reason.code()) {
             self.samples.take(RejectSample {
                 code: letter.reason.code(),
@@ -285,7 +302,7 @@ impl LineWriter {
             });
         }
         out.put(b",")?;
-        put_field(out, letter.value)?;
+        self.put_text(out, letter.value)?;
         out.put(b",")?;
         if let Some(record) = first_record {
             self.put_display(out, format_args!("{record}"))?;
@@ -295,6 +312,27 @@ impl LineWriter {
 
     fn end(&self, out: &mut AppendFile) -> Result<(), Error> {
         out.put(b"\"\n")
+    }
+
+    /// One field, quoted if it has to be, guarded if that is wanted.
+    fn put_text(&self, out: &mut AppendFile, field: &[u8]) -> Result<(), Error> {
+        let bare = memchr::memchr3(b',', b'"', b'\n', field).is_none() && memchr::memchr(b'\r', field).is_none();
+        if bare {
+            self.guard(out, field)?;
+            return out.put(field);
+        }
+        out.put(b"\"")?;
+        self.guard(out, field)?;
+        put_quoted_bytes(out, field)?;
+        out.put(b"\"")
+    }
+
+    /// What goes before a field so that no spreadsheet runs it.
+    fn guard(&self, out: &mut AppendFile, field: &[u8]) -> Result<(), Error> {
+        if self.guarded && looks_like_formula(field) {
+            out.put(b"'")?;
+        }
+        Ok(())
     }
 
     fn put_display(&mut self, out: &mut AppendFile, text: fmt::Arguments) -> Result<(), Error> {
@@ -310,15 +348,19 @@ fn input_name(inputs: &[PathBuf], file_index: u32) -> &[u8] {
         .map_or(b"".as_slice(), |path| path.as_os_str().as_bytes())
 }
 
-/// One field, quoted if it has to be.
-fn put_field(out: &mut AppendFile, field: &[u8]) -> Result<(), Error> {
-    let bare = memchr::memchr3(b',', b'"', b'\n', field).is_none() && memchr::memchr(b'\r', field).is_none();
-    if bare {
-        return out.put(field);
+/// Whether a spreadsheet might run the field, or it begins with the guard itself. A signed number is a number.
+///
+/// Source: OWASP, "CSV Injection".
+fn looks_like_formula(field: &[u8]) -> bool {
+    match field {
+        [b'+' | b'-', rest @ ..] => {
+            let digits = rest.iter().filter(|byte| byte.is_ascii_digit()).count();
+            let points = rest.iter().filter(|byte| **byte == b'.').count();
+            digits == 0 || points > 1 || digits + points < rest.len()
+        }
+        [b'=' | b'@' | b'\t' | b'\r' | b'\n' | b'\'', ..] => true,
+        _ => false,
     }
-    out.put(b"\"")?;
-    put_quoted_bytes(out, field)?;
-    out.put(b"\"")
 }
 
 /// The inside of a quoted field: every byte as it is, quotes doubled. May be called piece by piece.

@@ -268,3 +268,45 @@ proptest! {
         prop_assert_eq!(fs::read_dir(folders[1].path()).unwrap().count(), 1);
     }
 }
+
+#[test]
+fn guarded_fields_are_no_formulas_and_give_their_bytes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut errors = letters(folder.path()).guarded(true);
+    let values: [(&[u8], bool); 16] = [
+        (b"=1+1", true),
+        (b"+SUM(A1)", true),
+        (b"-2+3", true),
+        (b"@x", true),
+        (b"\t=1", true),
+        (b"\r=1", true),
+        (b"\n=1", true),
+        (b"'tis", true),
+        (b"-", true),
+        (b"+1.2.3", true),
+        (b"-5", false),
+        (b"+5", false),
+        (b"-1.5", false),
+        (b"a=1", false),
+        (b" =1", false),
+        (b"", false),
+    ];
+    for (value, _) in values {
+        errors.append(&letter(&TYPE_ERROR, value, value)).unwrap();
+        errors.begin_large().unwrap();
+        value.chunks(2).for_each(|piece| errors.large_piece(piece).unwrap());
+        errors.end_large(&letter(&TYPE_ERROR, value, b"")).unwrap();
+    }
+    errors.flush().unwrap();
+    let lines = read_back(errors.path());
+    for ((value, guarded), pair) in values.iter().zip(lines[1..].chunks(2)) {
+        let expected = if *guarded {
+            [b"'", *value].concat()
+        } else {
+            value.to_vec()
+        };
+        for line in pair {
+            assert_eq!((&line[9], &line[11]), (&expected[..], &expected[..]));
+        }
+    }
+}

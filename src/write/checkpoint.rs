@@ -107,3 +107,22 @@ fn unsealed(row: &[u8]) -> Option<&[u8]> {
     let (seal, text) = row.split_at_checked(SEAL_BYTES)?;
     (format!("{:016x} ", xxh3_64(text)).as_bytes() == seal).then_some(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_was_changed_anywhere_is_not_believed() {
+        let row = padded(&Progress::default()).into_bytes();
+        assert!(unsealed(&row).is_some());
+        assert_eq!(row.len(), SEAL_BYTES + PROGRESS_BYTES);
+        for at in 0..row.len() {
+            let mut changed = row.clone();
+            changed[at] ^= 1;
+            assert_eq!(unsealed(&changed), None, "byte {at}");
+        }
+        assert_eq!(unsealed(&row[..row.len() - 1]), None);
+        assert_eq!(unsealed(b"{}"), None);
+    }
+}

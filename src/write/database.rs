@@ -136,14 +136,6 @@ impl Database {
         run().map_err(|e| self.fail(e))
     }
 
-    /// From now on `sqlite_dbpage` can be written, which a defensive connection refuses.
-    pub fn allow_page_writes(&self) -> Result<(), Error> {
-        let allowed = self
-            .connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false);
-        allowed.map(|_| ()).map_err(|e| self.fail(e))
-    }
-
     /// Begins a transaction that will write.
     pub fn begin(&self) -> Result<(), Error> {
         self.execute("BEGIN IMMEDIATE")
@@ -376,6 +368,13 @@ impl Database {
     }
 }
 
+/// A defensive connection refuses what could break the file: the schema written by hand, and `sqlite_dbpage`.
+pub(super) fn set_defensive(connection: &Connection, on: bool) -> rusqlite::Result<()> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, on)
+        .map(|_| ())
+}
+
 /// The name under which a table's row id can be reached: one that is not the name of a column.
 pub fn row_id_alias(columns: &[TableColumn]) -> Option<&'static str> {
     let taken = |alias: &&str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(alias));
@@ -459,4 +458,39 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
         },
     };
     Error::new(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_trusts_nothing_that_a_schema_could_bring_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("x.db"), 1 << 20).unwrap();
+        let run = |sql: &str| {
+            database
+                .connection()
+                .execute_batch(sql)
+                .map_err(|error| error.to_string())
+        };
+        assert!(
+            run("SELECT load_extension('x')")
+                .unwrap_err()
+                .contains("not authorized")
+        );
+        run("PRAGMA writable_schema = ON; CREATE TABLE t (a)").unwrap();
+        assert!(
+            run("UPDATE sqlite_schema SET sql = ''").is_err(),
+            "the schema is not written by hand"
+        );
+        assert!(run("INSERT INTO sqlite_dbpage(pgno, data) VALUES (2, zeroblob(4096))").is_err());
+        set_defensive(database.connection(), false).unwrap();
+        run("INSERT INTO sqlite_dbpage(pgno, data) SELECT pgno, data FROM sqlite_dbpage WHERE pgno = 2").unwrap();
+        let setting = |name: &str| -> i64 {
+            let sql = format!("PRAGMA {name}");
+            database.connection().query_row(&sql, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((setting("trusted_schema"), setting("cell_size_check")), (0, 1));
+    }
 }

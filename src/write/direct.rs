@@ -45,7 +45,6 @@ impl DirectWriter {
     pub fn open(path: &Path, table: &str) -> Result<Self, Error> {
         let database = Database::open(path, memory::DATABASE_BYTES)?;
         database.prepare_for_load()?;
-        database.allow_page_writes()?;
         let connection = database.connection();
         // First: what others commit while the rest is read is then noticed when the first batch begins.
         let data_version = data_version(&database)?;

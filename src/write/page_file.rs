@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ffi};
 
 use crate::error::Error;
-use crate::write::database::database_error;
+use crate::write::database::{database_error, set_defensive};
 use crate::write::pages::{ChangedPage, NewPages};
 
 /// Where [`lock_byte`] is in every build of SQLite that does not tell. Source: `PENDING_BYTE` in sqlite3.c.
@@ -119,7 +119,10 @@ impl PageFile {
             put.execute((1, &header))?;
             Ok(())
         };
-        pass().map_err(|e| database_error(&self.path, e))?;
+        let published = set_defensive(connection, false)
+            .and_then(|()| pass())
+            .and_then(|()| set_defensive(connection, true));
+        published.map_err(|e| database_error(&self.path, e))?;
         self.last_page = None;
         Ok(())
     }

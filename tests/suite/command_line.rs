@@ -4,7 +4,7 @@ use std::fs;
 
 use super::data::{Recipe, people};
 use super::database;
-use super::harness::{Case, PLAIN, Setting, run_in};
+use super::harness::{Case, PLAIN, Setting, read_rejects, run_in};
 use super::process::{Running, rowmill};
 
 #[test]
@@ -22,6 +22,10 @@ fn wrong_usage_is_exit_code_64_and_says_what_is_right() {
         (&["load", "in.csv", "out.db", "--max-errors", "x"], "count"),
         (&["load", "in.csv", "out.db", "--memory", "1k"], "too small"),
         (&["load", "in.csv", "out.db", "--batch-rows", "0"], "at least 1"),
+        (
+            &["load", "in.csv", "out.db", "--max-record-bytes", "1g"],
+            "at most 512 MiB",
+        ),
         (&["load", "in.csv", "out.db", "--wrong"], "--wrong"),
         (&["lode", "in.csv", "out.db"], "lode"),
     ] {
@@ -245,4 +249,25 @@ fn the_report_names_path_dialect_schema_and_time() {
     assert!(!report["stages"].as_array().unwrap().is_empty());
     assert!(report["sqlite_version"].as_str().unwrap().starts_with('3'));
     assert!(report["memory"]["budget_bytes"].as_u64().unwrap() < 256_000_000);
+}
+
+#[test]
+fn safe_errors_keeps_spreadsheets_from_running_what_was_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("in.csv"), "id\n=1+1\n-5\n-5x\n").unwrap();
+    let args = ["load", "in.csv", "out.db", "--types", "id=integer", "--safe-errors"];
+    assert_eq!(run_in(folder.path(), &args).code(), 2);
+    let rejects = read_rejects(&fs::read(folder.path().join("errors.csv")).unwrap()).unwrap();
+    let found: Vec<(&[u8], &[u8])> = rejects
+        .iter()
+        .map(|reject| (&reject.value[..], &reject.raw[..]))
+        .collect();
+    assert_eq!(found, [(&b"'=1+1"[..], &b"'=1+1"[..]), (b"'-5x", b"'-5x")]);
+    // Without the flag the bytes stand as they were.
+    assert_eq!(
+        run_in(folder.path(), &[&args[..5], &["--table", "u"]].concat()).code(),
+        2
+    );
+    let rejects = read_rejects(&fs::read(folder.path().join("errors.csv")).unwrap()).unwrap();
+    assert_eq!(rejects[0].raw, b"=1+1");
 }

@@ -12,7 +12,7 @@ use super::harness::run_in;
 use super::process::{Ended, Feed, Running, rowmill, wait_until};
 use super::terminal::pseudo_terminal;
 
-const ARGS: [&str; 8] = [
+const ARGS: [&str; 9] = [
     "load",
     "in.csv",
     "out.db",
@@ -21,6 +21,7 @@ const ARGS: [&str; 8] = [
     "--key",
     "id",
     "--batch-rows=1000",
+    "--threads=4",
 ];
 
 /// Rows whose keys come in no order, with rejects and duplicates among them.
@@ -109,7 +110,7 @@ fn refused_until_enough(resource: libc::__rlimit_resource_t, limits: &[u64], cod
         }
         assert!(outcome(folder.path()) == expected, "limit {limit}: another outcome");
     }
-    assert!(refused >= 3, "the limits were too wide to refuse anything");
+    assert!(refused >= 2, "the limits were too wide to refuse anything");
     assert!(refused < limits.len(), "the limits were too narrow to load anything");
 }
 
@@ -121,9 +122,9 @@ fn a_load_without_file_handles_says_so_and_the_same_command_finishes_it() {
 
 #[test]
 fn a_load_without_address_space_says_so_and_the_same_command_finishes_it() {
-    let limits: Vec<u64> = (16..=64)
+    let limits: Vec<u64> = (10..=40)
         .step_by(3)
-        .chain([96, 128, 160, 200, 4096])
+        .chain([64, 128, 4096])
         .map(|mib| mib << 20)
         .collect();
     refused_until_enough(libc::RLIMIT_AS, &limits, &[64, 71, 74], "ulimit -v");
@@ -191,10 +192,8 @@ fn a_terminal_that_goes_away_lets_the_load_drain() {
     // SAFETY: what runs between fork and exec is system calls: no allocation, no lock.
     unsafe { command.pre_exec(lead) };
     let running = Running::start(command);
+    // Signals are seen to before any input is opened.
     wait_until("the stream is read", || folder.path().join("fed").exists());
-    // The bar is drawn, so the signals are in place.
-    let mut byte = [0];
-    std::io::Read::read_exact(&mut &terminal, &mut byte).unwrap();
     drop(terminal);
     let ended = running.wait();
     drop(feed);
@@ -230,9 +229,19 @@ fn a_second_load_into_a_database_is_refused_while_the_first_goes_on() {
         folder.path(),
         &["load", "first.csv", "out.db", "--table", "t", "--batch-rows=100"],
     ));
-    wait_until("the first load has its lock", || is_locked(&folder.path().join("out.db")));
+    wait_until("the first load has its lock", || {
+        is_locked(&folder.path().join("out.db"))
+    });
     first.signal(libc::SIGSTOP);
-    let args = ["load", "second.csv", "out.db", "--table", "t", "--errors", "second.errors"];
+    let args = [
+        "load",
+        "second.csv",
+        "out.db",
+        "--table",
+        "t",
+        "--errors",
+        "second.errors",
+    ];
     let refused = run_in(folder.path(), &args);
     assert_eq!(refused.code(), 75, "{}", said(&refused));
     let holder = format!("open in rowmill (process {})", first.id());

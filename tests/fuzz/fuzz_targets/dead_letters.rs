@@ -9,7 +9,7 @@ use rowmill::position::Position;
 use rowmill::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason};
 use rowmill::schema::ColumnType;
 use rowmill_fuzz::Text;
-use rowmill_fuzz::dead_letters::read_rejects;
+use rowmill_fuzz::dead_letters::{Reject, read_rejects};
 
 #[derive(Debug, Arbitrary)]
 struct Letter {
@@ -29,6 +29,7 @@ struct Letter {
 
 #[derive(Debug, Arbitrary)]
 struct Input {
+    guarded: bool,
     file_name: String,
     letters: Vec<Letter>,
 }
@@ -84,7 +85,9 @@ rowmill_fuzz::target!(|input: Input| {
     let path = folder.path().join("errors.csv");
     // A path that ends up in the file as it was given; NUL cannot be part of one.
     let inputs = [PathBuf::from(&input.file_name), PathBuf::from("other.csv")];
-    let mut letters = DeadLetters::create(&path, &inputs).expect("a new file");
+    let mut letters = DeadLetters::create(&path, &inputs)
+        .expect("a new file")
+        .guarded(input.guarded);
     for letter in &input.letters {
         let (reason, value, raw) = (letter.reason(), &letter.value.0[..], &letter.raw.0[..]);
         let whole = DeadLetter {
@@ -105,7 +108,10 @@ rowmill_fuzz::target!(|input: Input| {
     assert_eq!(bytes.len() as u64, letters.len_bytes());
     let read = read_rejects(&bytes).expect("valid CSV");
     assert_eq!(read.len(), input.letters.len());
-    for (letter, read) in input.letters.iter().zip(&read) {
+    for (letter, mut read) in input.letters.iter().zip(read) {
+        if input.guarded {
+            take_guards_off(&mut read);
+        }
         let position = letter.position();
         assert_eq!(read.file, input.file_name);
         assert_eq!((read.line, read.line_end), (position.line, position.line_end));
@@ -135,6 +141,25 @@ rowmill_fuzz::target!(|input: Input| {
     let reopened = DeadLetters::reopen(&path, &inputs, letters.len_bytes(), letters.hash());
     assert!(reopened.is_ok(), "what was written can be taken up again");
 });
+
+/// What whoever reads a guarded file does.
+fn take_guards_off(read: &mut Reject) {
+    for field in [&mut read.value, &mut read.raw] {
+        assert!(
+            !matches!(field.first(), Some(b'=' | b'@' | b'\t' | b'\r' | b'\n')),
+            "a formula"
+        );
+        if field.first() == Some(&b'\'') {
+            field.remove(0);
+        }
+    }
+    for field in [&mut read.file, &mut read.column] {
+        assert!(!field.starts_with(['=', '@', '\t', '\r', '\n']), "a formula");
+        if field.starts_with('\'') {
+            field.remove(0);
+        }
+    }
+}
 
 fn append_in_pieces(letters: &mut DeadLetters, letter: &DeadLetter<'_>, pieces: &[u8]) {
     letters.begin_large().expect("a temporary file");
