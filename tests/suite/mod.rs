@@ -10,6 +10,7 @@ mod bad_input;
 mod command_line;
 mod datasets;
 mod dedup;
+mod evaluation;
 mod existing_table;
 mod invariance;
 mod large_files;

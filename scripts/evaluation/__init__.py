@@ -1,0 +1,1 @@
+"""What `scripts/evaluate` is made of: subjects, inputs, processes that are watched, checks, and the reports."""
