@@ -36,9 +36,10 @@ class Canvas:
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self.parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{classes}"{dashed}/>')
 
-    def polyline(self, points, classes):
+    def polyline(self, points, classes, dash=""):
         listed = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        self.parts.append(f'<polyline points="{listed}" class="{classes}"/>')
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        self.parts.append(f'<polyline points="{listed}" class="{classes}"{dashed}/>')
 
     def dot(self, x, y, classes):
         self.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="{classes}"/>')
@@ -59,7 +60,8 @@ def round_up(value):
         power *= 10
     while power > value:
         power /= 10
-    return next((step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8) if step * power >= value), 10 * power)
+    # A value that is an end but for rounding is that end.
+    return next((step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8) if step * power >= value * 0.9999), 10 * power)
 
 
 def short(value):
@@ -73,10 +75,11 @@ def short(value):
 def line_panel(canvas, box, series, title, x_title, y_label, limit=None):
     """Lines over a common x axis that begins at 0, as does y.
 
-    `box` is x, y, width and height of the plot; `series` are (name, points); `limit` is a value and its name.
+    `box` is x, y, width and height of the plot; `series` are points, number of the colour, whether it is dashed; `limit` is a
+    value and its name.
     """
     left, top, width, height = box
-    points = [point for _, line in series for point in line]
+    points = [point for line, _, _ in series for point in line]
     x_end = round_up(max((x for x, _ in points), default=1) or 1)
     y_end = round_up(max([y for _, y in points] + ([limit[0]] if limit else []), default=1) or 1)
     canvas.text(left, top - 14, title, "ink title")
@@ -91,16 +94,18 @@ def line_panel(canvas, box, series, title, x_title, y_label, limit=None):
         y = top + height - height * limit[0] / y_end
         canvas.line(left, y, left + width, y, "limit", "6 4")
         canvas.text(left + width, y - 5, limit[1], "soft small", "end")
-    # The longest line first, so that short ones are not hidden beneath it.
-    for index in reversed(range(len(series))):
-        placed = [(left + width * x / x_end, top + height - height * y / y_end) for x, y in series[index][1]]
-        canvas.polyline(placed, f"line{index % LINES}")
+    # The last, longest line first, so that short ones are not hidden beneath it.
+    for line, colour, dashed in reversed(series):
+        placed = [(left + width * x / x_end, top + height - height * y / y_end) for x, y in line]
+        canvas.polyline(placed, f"line{colour % LINES}", "5 4" if dashed else "")
         if placed:
-            canvas.dot(*placed[-1], f"dot{index % LINES}")
+            canvas.dot(*placed[-1], f"dot{colour % LINES}")
 
 
 def legend(canvas, x, y, names):
+    """A dot in its colour before every name, none before a remark in brackets."""
     for index, name in enumerate(names):
-        canvas.dot(x, y - 4, f"dot{index % LINES}")
+        if not name.startswith("("):
+            canvas.dot(x, y - 4, f"dot{index % LINES}")
         canvas.text(x + 9, y, name, "ink small")
         x += 30 + 7 * len(name)
