@@ -3,7 +3,8 @@
 from html import escape
 
 STYLE = """
-  .ground { fill: #ffffff; } .ink { fill: #1f2328; } .soft { fill: #59636e; } .bar { fill: #b6bec7; } .own { fill: #0969da; }
+  .ground { fill: #ffffff; } .ink { fill: #1f2328; } .soft { fill: #59636e; }
+  .bar { fill: #b6bec7; } .own { fill: #0969da; }
   .wrong { fill: #e3c5b8; } .rule { stroke: #d1d9e0; } .whisker { stroke: #1f2328; } .limit { stroke: #bc4c00; }
   .line0 { stroke: #0969da; } .line1 { stroke: #8250df; } .line2 { stroke: #1a7f37; } .line3 { stroke: #bc4c00; }
   .dot0 { fill: #0969da; } .dot1 { fill: #8250df; } .dot2 { fill: #1a7f37; } .dot3 { fill: #bc4c00; }
@@ -11,7 +12,8 @@ STYLE = """
   text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; }
   .small { font-size: 11.5px; } .title { font-size: 15px; font-weight: 600; } .strong { font-weight: 600; }
   @media (prefers-color-scheme: dark) {
-    .ground { fill: #0d1117; } .ink { fill: #e6edf3; } .soft { fill: #9198a1; } .bar { fill: #4b535d; } .own { fill: #4493f8; }
+    .ground { fill: #0d1117; } .ink { fill: #e6edf3; } .soft { fill: #9198a1; }
+    .bar { fill: #4b535d; } .own { fill: #4493f8; }
     .wrong { fill: #6b4636; } .rule { stroke: #3d444d; } .whisker { stroke: #e6edf3; } .limit { stroke: #f0883e; }
     .line0 { stroke: #4493f8; } .line1 { stroke: #ab7df8; } .line2 { stroke: #3fb950; } .line3 { stroke: #f0883e; }
     .dot0 { fill: #4493f8; } .dot1 { fill: #ab7df8; } .dot2 { fill: #3fb950; } .dot3 { fill: #f0883e; }
@@ -27,10 +29,13 @@ class Canvas:
         self.width, self.parts = width, []
 
     def text(self, x, y, text, classes="ink", anchor="start"):
-        self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{classes}" text-anchor="{anchor}">{escape(text)}</text>')
+        self.parts.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" class="{classes}" text-anchor="{anchor}">{escape(text)}</text>'
+        )
 
     def rectangle(self, x, y, width, height, classes):
-        self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(width, 1):.1f}" height="{height}" rx="2" class="{classes}"/>')
+        size = f'width="{max(width, 1):.1f}" height="{height}"'
+        self.parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" {size} rx="2" class="{classes}"/>')
 
     def line(self, x1, y1, x2, y2, classes, dash=""):
         dashed = f' stroke-dasharray="{dash}"' if dash else ""

@@ -1,7 +1,7 @@
 """The tools that scripts/bench_peers compares: how each is installed, started and checked, and what it promises.
 
-All load one file into a new table `bench` with the same columns and key. The key is the INTEGER PRIMARY KEY where ids ascend;
-otherwise it is a unique index made after the rows, as rowmill makes it and as is fastest for everybody.
+All load one file into a new table `bench` with the same columns and key. The key is the INTEGER PRIMARY KEY where ids
+ascend; otherwise it is a unique index made after the rows, as rowmill makes it and as is fastest for everybody.
 """
 
 import json
@@ -90,7 +90,10 @@ def install(tool):
     VENVS.mkdir(parents=True, exist_ok=True)
     subprocess.run([sys.executable, "-m", "venv", VENVS / tool], check=True)
     done = subprocess.run(
-        [python_of(tool), "-m", "pip", "install", "--quiet", *PACKAGES[tool]], capture_output=True, text=True, check=False
+        [python_of(tool), "-m", "pip", "install", "--quiet", *PACKAGES[tool]],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise Unavailable(f"pip install {' '.join(PACKAGES[tool])}: {done.stderr.strip()[-300:]}")
@@ -206,7 +209,9 @@ class DuckDb(Tool):
         return measure.must([python_of(self.name), "-c", "import duckdb; print(duckdb.__version__)"])
 
     def select(self, job):
-        types = ", ".join(f"{literal(name)}: {literal(DUCKDB_TYPES.get(kind, 'VARCHAR'))}" for name, kind in job.columns)
+        types = ", ".join(
+            f"{literal(name)}: {literal(DUCKDB_TYPES.get(kind, 'VARCHAR'))}" for name, kind in job.columns
+        )
         rejects = ", store_rejects = true" if job.dirty else ""
         return f"SELECT * FROM read_csv({literal(job.input)}, header = true, columns = {{{types}}}{rejects})"
 
@@ -228,7 +233,9 @@ class DuckDb(Tool):
         ]
         sql = f"COPY (SELECT {', '.join(columns)} FROM bench) TO '/dev/stdout' (FORMAT csv, HEADER)"
         writer = subprocess.Popen(
-            [python_of(self.name), HERE / "duckdb_sql.py", self.database(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [python_of(self.name), HERE / "duckdb_sql.py", self.database(job)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         writer.stdin.write(sql.encode())
         writer.stdin.close()
@@ -321,7 +328,16 @@ def literal(text):
 
 TOOLS = {
     tool.name: tool
-    for tool in (Rowmill(), RowmillSql(), Sqlite3(), Sqlite3Untyped(), CsvRusqlite(), DuckDb(), DuckDbSqlite(), SqliteUtils())
+    for tool in (
+        Rowmill(),
+        RowmillSql(),
+        Sqlite3(),
+        Sqlite3Untyped(),
+        CsvRusqlite(),
+        DuckDb(),
+        DuckDbSqlite(),
+        SqliteUtils(),
+    )
 }
 
 
