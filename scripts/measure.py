@@ -139,6 +139,8 @@ def describe_machine():
 
 def commit():
     """The commit that is measured, with a mark where rowmill itself was changed since."""
+    if not (ROOT / ".git").exists():
+        return "unknown"
     git = ["git", "-C", str(ROOT)]
     changed = must([*git, "status", "--porcelain", "--untracked-files=no", "--", "src", "Cargo.toml", "Cargo.lock"])
     return must([*git, "rev-parse", "--short", "HEAD"]) + ("+changes" if changed else "")

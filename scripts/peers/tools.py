@@ -202,7 +202,9 @@ class DuckDb(Tool):
     name = "duckdb"
     types = "same, dates as DATE and TIMESTAMP"
     durability = "its own format; WAL and checkpoint, both synced (fdatasync)"
-    bad_rows = "with store_rejects and OR IGNORE: reasons in a table, duplicates without a word"
+    bad_rows = (
+        "with store_rejects and OR IGNORE: reasons in a table; duplicates go without a word, which of them depends on threads"
+    )
 
     def set_up(self):
         install(self.name)
@@ -221,7 +223,8 @@ class DuckDb(Tool):
             primary = " PRIMARY KEY" if name == job.key and job.ascending else ""
             columns.append(f"{quoted(name)} {DUCKDB_TYPES.get(kind, 'VARCHAR')}{primary}")
         or_ignore = "OR IGNORE " if job.dirty else ""
-        sql = f"CREATE TABLE bench ({', '.join(columns)});\nINSERT {or_ignore}INTO bench {self.select(job)};\n{job.after()}\n"
+        sql = f"CREATE TABLE bench ({', '.join(columns)});\n"
+        sql += f"INSERT {or_ignore}INTO bench {self.select(job)};\n{job.after()}\n"
         return [python_of(self.name), HERE / "duckdb_sql.py", self.database(job)], sql
 
     def digest(self, job):
