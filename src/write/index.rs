@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::pipeline::WorkerPool;
 use crate::schema::Column;
 use crate::schema::identifier::{index_name, quote};
-use crate::write::database::{Database, database_error};
+use crate::write::database::{Database, database_error, set_defensive};
 use crate::write::index_key::{IndexEntry, KeyColumns};
 use crate::write::index_pages::IndexBuilder;
 use crate::write::page_file::{PageFile, lock_byte};
@@ -321,12 +321,14 @@ struct SchemaEntry<'a> {
 /// Enters an empty index into the schema; its root page.
 fn enter(connection: &Connection, entry: &SchemaEntry<'_>) -> rusqlite::Result<u32> {
     connection.execute_batch(&format!("CREATE TABLE {}(x)", quote(entry.name)))?;
+    set_defensive(connection, false)?;
     connection.execute_batch("PRAGMA writable_schema = ON")?;
     let rewrite = "UPDATE sqlite_schema SET type = 'index', sql = ?3,
         tbl_name = (SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?2 COLLATE NOCASE)
         WHERE type = 'table' AND name = ?1 RETURNING rootpage";
     let root = connection.query_row(rewrite, (entry.name, entry.table, entry.sql), |row| row.get(0));
     connection.execute_batch("PRAGMA writable_schema = OFF")?;
+    set_defensive(connection, true)?;
     root
 }
 
