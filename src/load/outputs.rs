@@ -92,7 +92,7 @@ impl Load<'_> {
             Some(reason) => {
                 report.write_path = "sql";
                 report.write_path_reason = reason;
-                Ok(Sink::Sql(self.sql_writer(database, plan)?))
+                Ok(Sink::Sql(Box::new(self.sql_writer(database, plan)?)))
             }
             None => {
                 report.write_path = "direct";

@@ -50,7 +50,7 @@ pub struct Incoming {
 /// Where rows go.
 #[derive(Debug)]
 pub enum Sink<'d> {
-    Sql(SqlWriter<'d>),
+    Sql(Box<SqlWriter<'d>>),
     Direct(Box<DirectWriter>),
 }
 
