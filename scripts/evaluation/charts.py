@@ -20,9 +20,9 @@ def svg(height, parts, title):
     return "\n".join([head, *parts, "</svg>"])
 
 
-def bars(values, unit, limit=None, limit_text="", limit_is_minimum=False):
+def bars(values, unit, limit=None, limit_text=""):
     """Horizontal bars: [(label, value)], with a line at `limit`."""
-    left, right, row = 300, 130, 24
+    left, right, row = 350, 130, 24
     largest = max([value for _, value in values] + ([limit] if limit else []))
     scale = (WIDTH - left - right) / largest
     top = 26 if limit else 6
@@ -34,7 +34,8 @@ def bars(values, unit, limit=None, limit_text="", limit_is_minimum=False):
         parts.append(text(left - 10, y + 15, label.partition(" (")[0], "end"))
         parts.append(f'<rect x="{left}" y="{y + 3}" width="{max(value * scale, 2):.1f}" height="16" rx="2" class="{class_of(label)}"/>')
         end = left + max(value * scale, 2)
-        if limit and not limit_is_minimum and end < left + limit * scale < end + 110:
+        if limit and end < left + limit * scale < end + 120:
+            # The line would run through the figure.
             end = left + limit * scale
         parts.append(text(end + 8, y + 15, f"{value:,.0f} {unit}", kind="value"))
     if limit:

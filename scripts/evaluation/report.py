@@ -81,6 +81,7 @@ def markdown(report):
         f"- rowmill {versions['rowmill']} ({versions['commit']}), Python {versions['python']}, its SQLite {versions['sqlite_of_python']}",
         f"- passes: {total['passes']['before']} before, {total['passes']['before_careful']} careful, {total['passes']['after']} after; "
         f"{total['as_expected']} of {total['checks']} checks came out as written down beforehand",
+        *(f"- {note}" for note in report["notes"]),
     ]
     for number, title in report["requirements"].items():
         lines += ["", f"## {number}. {title}", "", "| check | before | careful | after | as expected |", "|---|---|---|---|---|"]
