@@ -244,7 +244,7 @@ fn a_second_load_into_a_database_is_refused_while_the_first_goes_on() {
     ];
     let refused = run_in(folder.path(), &args);
     assert_eq!(refused.code(), 75, "{}", said(&refused));
-    let holder = format!("open in rowmill (process {})", first.id());
+    let holder = format!("rowmill (process {})", first.id());
     for fragment in ["another load", &holder, "run the load again"] {
         assert!(said(&refused).contains(fragment), "{}", said(&refused));
     }
