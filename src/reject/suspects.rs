@@ -47,6 +47,8 @@ pub struct SuspectSpool {
     path: PathBuf,
     out: Option<AppendFile>,
     count: u64,
+    /// Whether the file's name is known to be on the disk.
+    folder_synced: bool,
 }
 
 impl SuspectSpool {
@@ -56,6 +58,7 @@ impl SuspectSpool {
             path: output::beside(errors, "suspects"),
             out: None,
             count: 0,
+            folder_synced: false,
         }
     }
 
@@ -100,12 +103,19 @@ impl SuspectSpool {
         Ok(())
     }
 
-    /// Flushes and waits until every suspect is on the disk (fdatasync).
+    /// Flushes and waits until every suspect is on the disk (fdatasync); the first time the file's name too.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io); the load must end then.
     pub fn sync(&mut self) -> Result<(), Error> {
-        self.out.as_mut().map_or(Ok(()), AppendFile::sync)
+        let Some(out) = &mut self.out else { return Ok(()) };
+        out.sync()?;
+        // The dead-letter file's name may have been synced before there was a suspect.
+        if !self.folder_synced {
+            output::sync_folder(&self.path)?;
+            self.folder_synced = true;
+        }
+        Ok(())
     }
 
     /// Reads from the first suspect on, in the order in which they were set aside.

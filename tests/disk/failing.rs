@@ -1,0 +1,1 @@
+//! Every call for a file fails once, or from then on.
