@@ -35,6 +35,9 @@ pub enum ErrorKind {
         path: PathBuf,
         source: std::io::Error,
     },
+    /// Every row is in, but the report could not be written.
+    #[error("the load is complete and need not be run again, but its report is missing: {reason}")]
+    ReportMissing { reason: String, exit_code: u8 },
     /// SQLite could not read or write the database.
     #[error("database {}: {message}", .path.display())]
     Database {
@@ -115,6 +118,16 @@ impl Error {
         })
     }
 
+    /// This error of writing the report, once the load is complete: to run it again, as an error of writing advises, would be wrong.
+    pub(crate) fn after_complete_load(self) -> Self {
+        let exit_code = self.exit_code();
+        let reason = match &*self.0 {
+            ErrorKind::Io { action, path, source } => format!("{action} {} failed: {source}", path.display()),
+            other => other.to_string(),
+        };
+        Self::new(ErrorKind::ReportMissing { reason, exit_code })
+    }
+
     /// What kind of trouble it is.
     pub fn kind(&self) -> &ErrorKind {
         &self.0
@@ -130,6 +143,7 @@ impl Error {
             ErrorKind::OutputCreate { .. } => 73,
             ErrorKind::Io { .. } | ErrorKind::InputChanged { .. } | ErrorKind::Database { .. } => 74,
             ErrorKind::DatabaseBusy { .. } => 75,
+            ErrorKind::ReportMissing { exit_code, .. } => exit_code,
             ErrorKind::Schema { .. } => 78,
         }
     }

@@ -28,7 +28,7 @@ use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::pipeline::{ScanSettings, WorkerPool, worker_pool};
 use crate::plan::{DedupPlan, TablePlan};
-use crate::report::{ColumnReport, LoadReport, MemorySplit};
+use crate::report::{ColumnReport, LoadReport, MemorySplit, Outcome};
 use crate::write::batch::BatchWriter;
 use crate::write::database::Database;
 use crate::write::index::IndexWish;
@@ -83,11 +83,13 @@ pub fn load(
     }
     report.measure(started.elapsed());
     let page_written = draft.map_or(Ok(()), |draft| draft.write(&report, options));
-    if let Some(path) = &options.report {
-        report.write_json(path)?;
-    }
+    let written = options.report.as_ref().map_or(Ok(()), |path| report.write_json(path));
+    // What went wrong in the load comes first, and after a load that is complete the same command would be another one.
     result?;
-    page_written?;
+    written.and(page_written).map_err(|error| match report.outcome {
+        Outcome::Complete => error.after_complete_load(),
+        _ => error,
+    })?;
     Ok(report)
 }
 

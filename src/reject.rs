@@ -13,7 +13,7 @@ mod tests;
 use std::fmt;
 
 pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
-pub use self::merge::{DuplicateMerge, finish_interrupted_merge};
+pub use self::merge::{DuplicateMerge, discard_interrupted_merge, finish_interrupted_merge};
 pub use self::message::Message;
 pub use self::output::check_outputs;
 pub(crate) use self::output::{beside, beside_with, folder_of, open_file, same_file, sync_folder};

@@ -101,6 +101,8 @@ impl Load<'_> {
             let errors = (letters.len_bytes(), letters.hash());
             self.leave_behind(database, start, &counts, errors, report)?;
         } else if !self.options.keep_checkpoint {
+            // Without the checkpoint the same command is another load: nothing that can fail may follow.
+            database.give_up_journal()?;
             checkpoint::remove(database)?;
         }
         Ok(counts)

@@ -8,7 +8,7 @@ use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
-use crate::reject::{DeadLetters, SuspectSpool, finish_interrupted_merge};
+use crate::reject::{DeadLetters, SuspectSpool, discard_interrupted_merge, finish_interrupted_merge};
 use crate::report::{LoadReport, MemorySplit};
 use crate::write::Origins;
 use crate::write::batch::{BatchSettings, SideFiles, Sink};
@@ -21,6 +21,9 @@ use crate::write::sql::SqlWriter;
 impl Load<'_> {
     pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
         let (errors, safe) = (&self.options.errors, self.options.safe_errors);
+        if !start.is_settled() {
+            discard_interrupted_merge(errors)?;
+        }
         Ok(match &start.progress {
             Some(progress) if progress.settled => {
                 finish_interrupted_merge(errors)?;

@@ -5,6 +5,7 @@
 //! Nothing is parsed and memory is constant. Without a duplicate nothing is touched.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::reject::dead_letters::{DeadLetter, DeadLetters};
 use crate::reject::output;
 
 /// A merge under way; made by [`DeadLetters::merge_duplicates`]. Dropped before [`finish`](Self::finish) it leaves the
-/// dead-letter file as it was.
+/// dead-letter file as it was, and the merged file, once that is complete, beside it.
 #[derive(Debug)]
 pub struct DuplicateMerge<'a> {
     letters: &'a mut DeadLetters,
@@ -21,6 +22,8 @@ pub struct DuplicateMerge<'a> {
     merged: Option<AppendFile>,
     /// Bytes of the dead-letter file that have been copied.
     copied_bytes: u64,
+    /// Whether the merged file is complete: from then on a commit may rely on it.
+    prepared: bool,
 }
 
 impl DeadLetters {
@@ -30,6 +33,7 @@ impl DeadLetters {
             letters: self,
             merged: None,
             copied_bytes: 0,
+            prepared: false,
         }
     }
 }
@@ -82,6 +86,7 @@ impl DuplicateMerge<'_> {
         self.copied_bytes = end;
         merged.sync()?;
         output::sync_folder(merged.path())?;
+        self.prepared = true;
         Ok(true)
     }
 
@@ -119,10 +124,26 @@ pub fn finish_interrupted_merge(errors: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// Removes a merged file that nothing committed relies on, so that no later load takes it for its own. Durable once the folder is
+/// synced, as the first [`DeadLetters::sync`] does.
+///
+/// # Errors
+/// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be removed.
+pub fn discard_interrupted_merge(errors: &Path) -> Result<(), Error> {
+    let merged = output::beside(errors, "merging");
+    match fs::remove_file(&merged) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("removing", &merged, error)),
+        _ => Ok(()),
+    }
+}
+
 impl Drop for DuplicateMerge<'_> {
     fn drop(&mut self) {
-        if let Some(merged) = &self.merged {
-            // Best effort: the load is failing already, and the next merge replaces the file.
+        // A commit that reports an error may have happened all the same: what it relies on stays. The next run of the load knows.
+        if let Some(merged) = &self.merged
+            && !self.prepared
+        {
+            // Best effort: the load is failing already, and the next run removes the file.
             let _ = fs::remove_file(merged.path());
         }
     }

@@ -153,16 +153,19 @@ impl Database {
         self.connection.execute_batch(sql).map_err(|e| self.fail(e))
     }
 
+    /// Goes back from [`prepare_for_load`](Self::prepare_for_load)'s journal mode to SQLite's own, which leaves no journal behind: it
+    /// deletes the journal at each commit, and a commit whose last step failed has not happened.
+    pub fn give_up_journal(&self) -> Result<(), Error> {
+        let mode = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, String>(0));
+        if mode("PRAGMA journal_mode").map_err(|e| self.fail(e))? == "truncate" {
+            mode("PRAGMA journal_mode = DELETE").map_err(|e| self.fail(e))?;
+        }
+        Ok(())
+    }
+
     /// Closes the connection; what can still fail fails here. The truncated journal is removed.
     pub fn close(self) -> Result<(), Error> {
-        let mode = "PRAGMA journal_mode";
-        let read_mode = || self.connection.query_row(mode, [], |row| row.get::<_, String>(0));
-        if read_mode().map_err(|e| self.fail(e))? == "truncate" {
-            let delete = format!("{mode} = DELETE");
-            self.connection
-                .query_row(&delete, [], |_| Ok(()))
-                .map_err(|e| self.fail(e))?;
-        }
+        self.give_up_journal()?;
         let path = self.path;
         self.connection.close().map_err(|(_, e)| database_error(&path, e))
     }

@@ -39,6 +39,8 @@ pub struct Fault {
     pub nth: u64,
     pub forever: bool,
     pub how: How,
+    /// Only calls on files whose name ends so; empty: on all.
+    pub name: &'static str,
 }
 
 /// What was done to the files of a watched folder, in order. A file keeps its number when it is renamed.
@@ -55,6 +57,8 @@ pub enum Event {
     FolderSynced { folder: String },
     Deleted { name: String },
     Renamed { from: String, to: String },
+    /// A call that was made to fail.
+    Failed { call: Call, name: String, file: Option<usize> },
 }
 
 /// A folder whose files' calls are watched until it is dropped.
@@ -86,6 +90,7 @@ struct State {
 struct Opened {
     shared: Arc<Shared>,
     target: Target,
+    name: Arc<str>,
     opening: usize,
 }
 
@@ -134,13 +139,21 @@ impl Drop for Watch {
 }
 
 impl State {
-    /// Whether this call fails, and how.
-    fn fails(&mut self, call: Call) -> Option<How> {
-        let fault = self.fault.filter(|fault| fault.call == call)?;
+    /// Whether this call on the file called `name` fails, and how.
+    fn fails(&mut self, call: Call, name: &str, file: Option<usize>) -> Option<How> {
+        let fault = self.fault?;
+        if fault.call != call || !name.ends_with(fault.name) {
+            return None;
+        }
         self.seen += 1;
         let fails = self.seen == fault.nth || (fault.forever && self.seen > fault.nth);
-        self.failed += u64::from(fails);
-        fails.then_some(fault.how)
+        if !fails {
+            return None;
+        }
+        self.failed += 1;
+        let name = name.to_owned();
+        self.events.push(Event::Failed { call, name, file });
+        Some(fault.how)
     }
 
     fn new_file(&mut self) -> usize {
@@ -173,7 +186,11 @@ fn fail(errno: c_int) -> c_int {
 /// Whether a call on `descriptor` fails.
 fn fault_of(descriptor: c_int, call: Call) -> Option<How> {
     let opened = opened(descriptor)?;
-    lock(&opened.shared.state).fails(call)
+    let file = match opened.target {
+        Target::File(file) => Some(file),
+        Target::Folder(_) => None,
+    };
+    lock(&opened.shared.state).fails(call, &opened.name, file)
 }
 
 /// Records what was done to the file behind `descriptor`: `event` gets its number and that of the opening.
@@ -216,7 +233,7 @@ fn open_hook(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
         return open_for_real(path, flags, mode);
     };
     let mut state = lock(&shared.state);
-    if let Some(how) = state.fails(Call::Open) {
+    if let Some(how) = state.fails(Call::Open, &name, None) {
         return fail(match how {
             How::Error(errno) => errno,
             How::Short => libc::EIO,
@@ -225,7 +242,8 @@ fn open_hook(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     let unnamed = flags & libc::O_TMPFILE == libc::O_TMPFILE;
     let is_folder = !unnamed && shared.folder.join(&name).is_dir();
     let known = state.names.get(&name).copied();
-    let before = if known.is_none() && !is_folder && !unnamed {
+    let is_file = known.is_none() && !unnamed && shared.folder.join(&name).is_file();
+    let before = if is_file {
         bytes_before(path)
     } else {
         None
@@ -234,6 +252,7 @@ fn open_hook(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     if descriptor < 0 {
         return descriptor;
     }
+    let called: Arc<str> = name.as_str().into();
     let target = match known {
         _ if is_folder => Target::Folder(name),
         // Without a name it is gone after a power cut: its writes count as those of a file that is never in the folder.
@@ -260,6 +279,7 @@ fn open_hook(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     let opened = Opened {
         shared,
         target,
+        name: called,
         opening,
     };
     lock(&DESCRIPTORS).get_or_insert_default().insert(descriptor, opened);
@@ -275,6 +295,7 @@ fn sync_hook(descriptor: c_int, number: libc::c_long) -> c_int {
         shared,
         target,
         opening,
+        ..
     }) = opened(descriptor)
     {
         lock(&shared.state).events.push(match target {
@@ -430,8 +451,8 @@ extern "C" fn ftruncate64(descriptor: c_int, length: i64) -> c_int {
 #[unsafe(no_mangle)]
 extern "C" fn unlink(path: *const c_char) -> c_int {
     let watch = watch_on(path);
-    if let Some((shared, _)) = &watch
-        && let Some(How::Error(errno)) = lock(&shared.state).fails(Call::Delete)
+    if let Some((shared, name)) = &watch
+        && let Some(How::Error(errno)) = lock(&shared.state).fails(Call::Delete, name, None)
     {
         return fail(errno);
     }
@@ -450,8 +471,8 @@ extern "C" fn unlink(path: *const c_char) -> c_int {
 #[unsafe(no_mangle)]
 extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     let watch = watch_on(from).zip(watch_on(to));
-    if let Some(((shared, _), _)) = &watch
-        && let Some(How::Error(errno)) = lock(&shared.state).fails(Call::Rename)
+    if let Some(((shared, from), _)) = &watch
+        && let Some(How::Error(errno)) = lock(&shared.state).fails(Call::Rename, from, None)
     {
         return fail(errno);
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::calls::Event;
+use super::calls::{Call, Event};
 use super::data::Numbers;
 
 /// Bytes that reach the disk together.
@@ -141,6 +141,16 @@ impl Disk {
                 let synced: Vec<Name> = synced;
                 synced.iter().for_each(|name| put_name(&mut self.names, name));
             }
+            // As Linux does it: what could not be written counts as clean from now on and is not tried again.
+            Event::Failed { call: Call::Sync, file: Some(file), .. } => {
+                let file = self.files.entry(*file).or_default();
+                let mut number = 0;
+                file.unsynced.retain(|_| {
+                    number += 1;
+                    number % 2 == 0
+                });
+            }
+            Event::Failed { .. } => {}
             Event::Deleted { name } => self.unsynced_names.push(Name::Gone { name: name.clone() }),
             Event::Renamed { from, to } => {
                 if let Some(file) = self.file_named(from) {
