@@ -16,6 +16,7 @@ pub mod chunk;
 pub mod dedup;
 pub mod error;
 pub mod escape;
+pub mod faults;
 pub mod head;
 pub mod load;
 pub mod memory;

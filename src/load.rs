@@ -22,6 +22,7 @@ use self::finish::LoadedRows;
 use self::sources::Sources;
 use crate::dedup;
 use crate::error::Error;
+use crate::faults;
 use crate::head::Head;
 use crate::memory::{self, MemoryWish};
 use crate::observer::Observer;
@@ -133,7 +134,9 @@ fn run(
     if let Some(samples) = draft.samples() {
         side_files.letters.keep_samples(samples);
     }
+    faults::point("load: errors.csv made");
     let database = load.open_database(&start, &split)?;
+    faults::point("load: table made");
     report.sqlite_version = Database::sqlite_version();
     let sink = load.open_sink(&database, &start, report)?;
     let mut dedup = load.open_dedup(plan, &split);
@@ -144,10 +147,13 @@ fn run(
     }
     let end = load.load_rows(&mut sources, plan, &split, &mut dedup, &mut writer, report)?;
     report.filter = dedup.take_filter_report();
+    faults::point("load: rows committed");
     let loaded = LoadedRows { writer, dedup, end };
     let counts = load.finish(&database, &start, loaded, &mut sources, &split, report)?;
+    faults::point("finish: before closing");
     database.close()?;
     load.account(end, &counts, report);
+    faults::point("finish: before the report");
     Ok(())
 }
 

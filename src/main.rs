@@ -36,6 +36,8 @@ fn run() -> u8 {
         Err(stop) => return show_clap(&stop),
     };
     explain_unreadable_input();
+    #[cfg(feature = "faults")]
+    rowmill::faults::arm_from_environment();
     let terminal = Terminal::new(job.verbosity, StopSignal::install());
     let loaded = rowmill::load(&job.inputs, &job.database, &job.options, &terminal);
     terminal.finish();

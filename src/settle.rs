@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use crate::checkpoint::Counts;
 use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
+use crate::faults;
 use crate::reject::{
     ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, FirstRecord, RejectReason, Suspect, SuspectReader,
     SuspectSpool,
@@ -85,6 +86,7 @@ impl Settlement<'_> {
             indexes,
             counts,
         };
+        faults::point("settle: begun");
         if let Some(duplicates) = duplicates {
             duplicates.for_each(|row_id, first_row_id| settling.up_to_duplicate(row_id, first_row_id))?;
         }

@@ -7,6 +7,7 @@ use super::{Load, Sources};
 use crate::checkpoint::{Counts, Progress};
 use crate::dedup::Dedup;
 use crate::error::Error;
+use crate::faults;
 use crate::memory;
 use crate::observer::Phase;
 use crate::plan::{self, DedupPlan, TablePlan};
@@ -101,9 +102,11 @@ impl Load<'_> {
             let errors = (letters.len_bytes(), letters.hash());
             self.leave_behind(database, start, &counts, errors, report)?;
         } else if !self.options.keep_checkpoint {
+            faults::point("finish: before the checkpoint goes");
             // Without the checkpoint the same command is another load: nothing that can fail may follow.
             database.give_up_journal()?;
             checkpoint::remove(database)?;
+            faults::point("finish: the checkpoint is gone");
         }
         Ok(counts)
     }
@@ -207,11 +210,13 @@ impl Load<'_> {
             indexes.build_by_sql(&database, &plan.table, false)?;
             indexes.build(&database, &plan.table, &mut file, memory_bytes)
         })?;
+        faults::point("index: pages written");
         merge.map_or_else(
             || database.commit(),
             |merge| commit_settled(&database, merge, &settings, &mut counts),
         )?;
         spool.remove()?;
+        faults::point("index: committed");
         database.close()?;
         Ok((counts, letters))
     }
@@ -254,7 +259,10 @@ impl Load<'_> {
         }
         let name = identifier::index_name(&plan.table, &names, &database.index_names()?);
         self.observer.phase(Phase::Index, None);
-        database.create_index(&name, &plan.table, &names, unique)
+        faults::point("index: before SQLite builds it");
+        database.create_index(&name, &plan.table, &names, unique)?;
+        faults::point("index: built by SQLite");
+        Ok(())
     }
 
     /// Fills in what was counted and checks that it adds up.
@@ -287,7 +295,9 @@ fn commit_settled(
     counts: &mut Counts,
 ) -> Result<(), Error> {
     counts.batches += 1;
+    faults::point("settle: before the merge is complete");
     merge.prepare()?;
+    faults::point("settle: merge complete");
     if settings.checkpoint {
         let progress = Progress {
             counts: counts.clone(),
@@ -296,8 +306,12 @@ fn commit_settled(
         };
         checkpoint::write(database.connection(), database.path(), &progress)?;
     }
+    faults::point("settle: before the commit");
     database.commit()?;
-    merge.finish()
+    faults::point("settle: committed");
+    merge.finish()?;
+    faults::point("settle: merge in place");
+    Ok(())
 }
 
 /// Fills in what the writer counted.

@@ -6,6 +6,7 @@ use super::append::earlier;
 use super::{Load, Sources};
 use crate::checkpoint::{Base, Checkpoint, Finished, Identity, Progress};
 use crate::error::Error;
+use crate::faults;
 use crate::memory;
 use crate::options::LoadOptions;
 use crate::plan::{self, DedupPlan, TablePlan};
@@ -148,7 +149,10 @@ impl Load<'_> {
         report: &mut LoadReport,
     ) -> Result<Start, Error> {
         let lengths_bytes = sources.lengths_bytes();
+        faults::point("infer: before");
         let facts = self.infer(sources, seen.info.as_ref(), report)?;
+        faults::point("infer: types known");
+        faults::point("infer: types known");
         let plan = match &seen.info {
             Some(info) => {
                 plan::plan_existing_table(info, &sources.heads, sources.fields.clone(), &facts, self.options)?
@@ -216,6 +220,7 @@ impl Load<'_> {
         checkpoint::remove(&database)?;
         finished::remove(&database, &plan.table)?;
         database.commit()?;
+        faults::point("restart: taken back");
         self.observer.notice("an earlier load was taken back; starting afresh");
         database.close()
     }

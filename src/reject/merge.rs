@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::faults;
 use crate::reject::append_file::AppendFile;
 use crate::reject::dead_letters::{DeadLetter, DeadLetters};
 use crate::reject::output;
@@ -57,6 +58,7 @@ impl DuplicateMerge<'_> {
         let merged = self.merged.as_mut().expect("made above");
         merged.copy_from(&self.letters.out, self.copied_bytes, errors_offset)?;
         self.copied_bytes = errors_offset;
+        faults::point("merge: before a line");
         self.letters.lines.write(merged, duplicate)
     }
 
@@ -101,6 +103,7 @@ impl DuplicateMerge<'_> {
         let path = self.letters.path().to_owned();
         let mut merged = self.merged.take().expect("prepare said that it is there");
         fs::rename(merged.path(), &path).map_err(|error| Error::io("replacing", &path, error))?;
+        faults::point("merge: renamed");
         merged.set_path(&path);
         self.letters.out = merged;
         output::sync_folder(&path)

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
+use crate::faults;
 use crate::options::ErrorLimit;
 use crate::pipeline::{Block, Flow, LinePiece};
 use crate::position::{ByteRange, Position};
@@ -526,8 +527,11 @@ impl<'d> BatchWriter<'d> {
     /// Commits what has been written since the last commit.
     pub fn commit(&mut self) -> Result<(), Error> {
         if self.in_batch {
+            faults::point("batch: before the dead letters");
             self.letters.sync()?;
+            faults::point("batch: dead letters synced");
             self.spool.sync()?;
+            faults::point("batch: before the commit");
             self.counts.batches += 1;
             let progress = self.settings.checkpoint.then(|| Progress {
                 counts: self.counts.clone(),
@@ -538,6 +542,7 @@ impl<'d> BatchWriter<'d> {
             });
             self.sink.commit(progress.as_ref(), &self.settings.database_path)?;
             self.in_batch = false;
+            faults::point("batch: committed");
         }
         self.batch_records = 0;
         Ok(())

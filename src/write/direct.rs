@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::{Error, ErrorKind};
+use crate::faults;
 use crate::memory;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, ColumnType};
@@ -116,6 +117,7 @@ impl DirectWriter {
             self.file.append(self.builder.new_pages())?;
             self.file.publish(self.database.connection(), &changed)?;
         }
+        faults::point("direct: before the commit");
         self.database.commit()?;
         self.in_batch = false;
         Ok(())

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ffi};
 
 use crate::error::Error;
+use crate::faults;
 use crate::write::database::{database_error, set_defensive};
 use crate::write::pages::{ChangedPage, NewPages};
 
@@ -80,6 +81,7 @@ impl PageFile {
         self.last_page = Some((pages.last_page(), bytes[last..].to_vec()));
         self.start_writeback(offset_bytes, bytes.len());
         pages.forget();
+        faults::point("direct: pages written");
         Ok(())
     }
 

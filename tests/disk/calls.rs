@@ -47,18 +47,47 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A file that was there before the recording, met for the first time.
-    Found { file: usize, name: String, bytes: Vec<u8> },
-    Created { file: usize, name: String },
-    Written { file: usize, opening: usize, offset: u64, bytes: Vec<u8> },
-    Truncated { file: usize, length: u64 },
+    Found {
+        file: usize,
+        name: String,
+        bytes: Vec<u8>,
+    },
+    Created {
+        file: usize,
+        name: String,
+    },
+    Written {
+        file: usize,
+        opening: usize,
+        offset: u64,
+        bytes: Vec<u8>,
+    },
+    Truncated {
+        file: usize,
+        length: u64,
+    },
     /// `opening` tells the descriptors of one file apart.
-    Synced { file: usize, opening: usize },
+    Synced {
+        file: usize,
+        opening: usize,
+    },
     /// The folder's name within the watched one; empty: the watched one itself.
-    FolderSynced { folder: String },
-    Deleted { name: String },
-    Renamed { from: String, to: String },
+    FolderSynced {
+        folder: String,
+    },
+    Deleted {
+        name: String,
+    },
+    Renamed {
+        from: String,
+        to: String,
+    },
     /// A call that was made to fail.
-    Failed { call: Call, name: String, file: Option<usize> },
+    Failed {
+        call: Call,
+        name: String,
+        file: Option<usize>,
+    },
 }
 
 /// A folder whose files' calls are watched until it is dropped.
@@ -243,11 +272,7 @@ fn open_hook(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     let is_folder = !unnamed && shared.folder.join(&name).is_dir();
     let known = state.names.get(&name).copied();
     let is_file = known.is_none() && !unnamed && shared.folder.join(&name).is_file();
-    let before = if is_file {
-        bytes_before(path)
-    } else {
-        None
-    };
+    let before = if is_file { bytes_before(path) } else { None };
     let descriptor = open_for_real(path, flags, mode);
     if descriptor < 0 {
         return descriptor;
@@ -365,7 +390,14 @@ fn truncate_hook(descriptor: c_int, length: i64) -> c_int {
     done
 }
 
-fn map_hook(address: *mut c_void, length: usize, protection: c_int, flags: c_int, descriptor: c_int, offset: i64) -> *mut c_void {
+fn map_hook(
+    address: *mut c_void,
+    length: usize,
+    protection: c_int,
+    flags: c_int,
+    descriptor: c_int,
+    offset: i64,
+) -> *mut c_void {
     if descriptor >= 0
         && let Some(How::Error(errno)) = fault_of(descriptor, Call::Map)
     {

@@ -73,7 +73,9 @@ fn strike(scene: &Scene, golden: &Outcome, fault: Fault, tally: &mut Tally) -> b
             if fault.call == Call::Sync && struck[0].0 {
                 tally.wrong.push(format!("{what}: a sync that failed was passed over"));
             }
-            let same = catch_unwind(AssertUnwindSafe(|| scene.equals(golden, &scene.outcome(Some(report)), &|| what.clone())));
+            let same = catch_unwind(AssertUnwindSafe(|| {
+                scene.equals(golden, &scene.outcome(Some(report)), &|| what.clone())
+            }));
             if same.is_err() {
                 tally.wrong.push(format!("{what}: success, but not everything is in"));
             }
@@ -97,7 +99,11 @@ fn strike_everywhere(shape: Shape) {
         let mut calls = 0;
         for nth in 1.. {
             let kinds: Vec<(How, bool)> = ways.iter().flat_map(|&how| [(how, false), (how, true)]).collect();
-            let chosen = if big() { kinds } else { vec![kinds[nth as usize % kinds.len()]] };
+            let chosen = if big() {
+                kinds
+            } else {
+                vec![kinds[nth as usize % kinds.len()]]
+            };
             let struck = chosen.into_iter().filter(|&(how, forever)| {
                 let fault = Fault {
                     call,
@@ -115,8 +121,16 @@ fn strike_everywhere(shape: Shape) {
         }
         println!("{shape:?} {call:?}: {calls} calls failed in turn");
     }
-    println!("{shape:?}: {} failed, {} came through", tally.failed, tally.came_through);
-    assert!(tally.wrong.is_empty(), "{} wrong:\n{}", tally.wrong.len(), tally.wrong.join("\n"));
+    println!(
+        "{shape:?}: {} failed, {} came through",
+        tally.failed, tally.came_through
+    );
+    assert!(
+        tally.wrong.is_empty(),
+        "{} wrong:\n{}",
+        tally.wrong.len(),
+        tally.wrong.join("\n")
+    );
 }
 
 #[test]

@@ -112,7 +112,12 @@ impl Disk {
                 name: name.clone(),
                 file: *file,
             }),
-            Event::Written { file, opening, offset, bytes } => {
+            Event::Written {
+                file,
+                opening,
+                offset,
+                bytes,
+            } => {
                 let change = Change::Write {
                     offset: *offset as usize,
                     bytes: bytes.clone(),
@@ -120,7 +125,9 @@ impl Disk {
                 self.files.entry(*file).or_default().unsynced.push((change, *opening));
             }
             Event::Truncated { file, length } => {
-                let change = Change::Cut { length: *length as usize };
+                let change = Change::Cut {
+                    length: *length as usize,
+                };
                 self.files.entry(*file).or_default().unsynced.push((change, 0));
             }
             Event::Synced { file, opening } => {
@@ -142,7 +149,11 @@ impl Disk {
                 synced.iter().for_each(|name| put_name(&mut self.names, name));
             }
             // As Linux does it: what could not be written counts as clean from now on and is not tried again.
-            Event::Failed { call: Call::Sync, file: Some(file), .. } => {
+            Event::Failed {
+                call: Call::Sync,
+                file: Some(file),
+                ..
+            } => {
                 let file = self.files.entry(*file).or_default();
                 let mut number = 0;
                 file.unsynced.retain(|_| {
@@ -164,7 +175,9 @@ impl Disk {
     /// The file that has `name` for the processes that run.
     fn file_named(&self, name: &str) -> Option<usize> {
         let mut names = self.names.clone();
-        self.unsynced_names.iter().for_each(|change| put_name(&mut names, change));
+        self.unsynced_names
+            .iter()
+            .for_each(|change| put_name(&mut names, change));
         names.get(name).copied()
     }
 
@@ -266,7 +279,10 @@ fn what_is_synced_survives_and_what_is_not_may_be_lost() {
         assert!(images.iter().any(|image| image["f"] == shape));
     }
     disk.play(&Event::Synced { file: 1, opening: 2 }, true);
-    assert!(cuts(&disk).iter().any(|image| *image == whole), "another descriptor's sync");
+    assert!(
+        cuts(&disk).iter().any(|image| *image == whole),
+        "another descriptor's sync"
+    );
     disk.play(&Event::Synced { file: 1, opening: 2 }, false);
     assert!(cuts(&disk).iter().all(|image| image["f"] == vec![2; 1024]));
 }

@@ -83,13 +83,20 @@ fn cut(scene: &Scene, recording: &Recording, golden: &Outcome, disk: &Disk, at: 
     }
     let integrity = scene.integrity();
     if integrity != "ok" {
-        return Some(format!("integrity_check: {}", integrity.lines().take(3).collect::<Vec<_>>().join("; ")));
+        return Some(format!(
+            "integrity_check: {}",
+            integrity.lines().take(3).collect::<Vec<_>>().join("; ")
+        ));
     }
     let before = |&&(index, _): &&(usize, u64)| index < at;
     let promised = recording.commits.iter().take_while(before).last();
     let promised = promised.map_or(0, |&(_, records)| records);
     let finished = scene.is_finished(golden);
-    let found = if finished { FINISHED } else { scene.committed().unwrap_or(0) };
+    let found = if finished {
+        FINISHED
+    } else {
+        scene.committed().unwrap_or(0)
+    };
     if found < promised {
         return Some(format!("{promised} records were committed, {found} are there"));
     }
@@ -131,7 +138,9 @@ fn cut_often(scene: &Scene, golden: &Outcome, cuts: u64, dishonesty: Dishonesty)
         })
         .collect();
     let ignored = |event: &Event| match (event, dishonesty) {
-        (Event::Synced { file, .. }, Dishonesty::Ignores(suffix)) => names.get(file).is_some_and(|name| name.ends_with(suffix)),
+        (Event::Synced { file, .. }, Dishonesty::Ignores(suffix)) => {
+            names.get(file).is_some_and(|name| name.ends_with(suffix))
+        }
         (Event::FolderSynced { .. }, Dishonesty::IgnoresFolder) => true,
         _ => false,
     };
@@ -152,7 +161,10 @@ fn cut_often(scene: &Scene, golden: &Outcome, cuts: u64, dishonesty: Dishonesty)
         damages.extend(damage.map(|what| {
             let last = format!("{:?}", recording.events[at - 1]);
             let last = &last[..last.len().min(60)];
-            format!("{:?}, cut after call {at} of {total} ({last}…), seed {seed}: {what}", scene.shape)
+            format!(
+                "{:?}, cut after call {at} of {total} ({last}…), seed {seed}: {what}",
+                scene.shape
+            )
         }));
     }
     damages
@@ -210,7 +222,11 @@ fn a_missing_sync_is_seen() {
         (Shape::DirectSmallPages, Dishonesty::OwnDescriptorOnly),
     ] {
         let damages = damages_with(shape, dishonesty);
-        println!("{shape:?} {dishonesty:?}: {} of {CUTS}\n  {}", damages.len(), damages.join("\n  "));
+        println!(
+            "{shape:?} {dishonesty:?}: {} of {CUTS}\n  {}",
+            damages.len(),
+            damages.join("\n  ")
+        );
         assert!(!damages.is_empty(), "{shape:?} on a disk with {dishonesty:?}");
     }
 }
@@ -247,7 +263,10 @@ fn bytes_that_a_failed_sync_lost_are_not_missed() {
             };
             for seed in [nth, nth + 1000] {
                 let damage = cut(&scene, &everything, &golden, &disk, 0, seed);
-                assert_eq!(damage, None, "{shape:?}, sync {nth} failed, then the power, seed {seed}");
+                assert_eq!(
+                    damage, None,
+                    "{shape:?}, sync {nth} failed, then the power, seed {seed}"
+                );
             }
             scene.reset();
         }

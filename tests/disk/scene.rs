@@ -81,7 +81,11 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let work = folder.path().join("work");
         fs::create_dir(&work).unwrap();
-        let input = if input_inside { work.join("in.csv") } else { folder.path().join("in.csv") };
+        let input = if input_inside {
+            work.join("in.csv")
+        } else {
+            folder.path().join("in.csv")
+        };
         let recipe = Recipe {
             seed: 11,
             records,
@@ -144,7 +148,12 @@ impl Scene {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        let names = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        let names = |folder: PathBuf| {
+            fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .map(|entry| entry.unwrap().path())
+        };
         let (folders, mut files): (Vec<PathBuf>, Vec<PathBuf>) = names(self.work()).partition(|path| path.is_dir());
         files.extend(folders.into_iter().flat_map(names));
         files
@@ -168,7 +177,12 @@ impl Scene {
 
     /// The command that every test repeats.
     pub fn load(&self) -> Result<LoadReport, Error> {
-        load(std::slice::from_ref(&self.input), &self.database(), &self.options(), &())
+        load(
+            std::slice::from_ref(&self.input),
+            &self.database(),
+            &self.options(),
+            &(),
+        )
     }
 
     /// The same, without waiting for the disk.
@@ -180,7 +194,11 @@ impl Scene {
     }
 
     pub fn integrity(&self) -> String {
-        if self.database().exists() { database::integrity(&self.database()) } else { "ok".to_owned() }
+        if self.database().exists() {
+            database::integrity(&self.database())
+        } else {
+            "ok".to_owned()
+        }
     }
 
     /// How many records the database accounts for; `None` without a checkpoint.
@@ -190,7 +208,9 @@ impl Scene {
 
     /// Whether everything is in and the checkpoint is gone: the same command would be a new load.
     pub fn is_finished(&self, golden: &Outcome) -> bool {
-        self.database().exists() && self.committed().is_none() && database::count(&self.database(), "t") == golden.dump.rows.len() as u64
+        self.database().exists()
+            && self.committed().is_none()
+            && database::count(&self.database(), "t") == golden.dump.rows.len() as u64
     }
 
     /// What is there now.
@@ -201,7 +221,11 @@ impl Scene {
             rejected: report.rejected,
             duplicates: report.duplicates,
             pending: report.pending,
-            by_code: report.by_code.iter().map(|(code, count)| (code.to_string(), *count)).collect(),
+            by_code: report
+                .by_code
+                .iter()
+                .map(|(code, count)| (code.to_string(), *count))
+                .collect(),
             exit_code: report.exit_code,
         });
         Outcome {
@@ -216,8 +240,16 @@ impl Scene {
         let report = self.load_again().unwrap();
         let golden = self.outcome(Some(&report));
         let direct = matches!(self.shape, Shape::DirectAscending | Shape::DirectSmallPages);
-        assert_eq!(report.write_path, if direct { "direct" } else { "sql" }, "{}", report.write_path_reason);
-        assert!(report.duplicates > 0 && report.rejected > 0, "there is something of everything");
+        assert_eq!(
+            report.write_path,
+            if direct { "direct" } else { "sql" },
+            "{}",
+            report.write_path_reason
+        );
+        assert!(
+            report.duplicates > 0 && report.rejected > 0,
+            "there is something of everything"
+        );
         self.leaves_nothing_behind();
         self.reset();
         golden
@@ -238,7 +270,9 @@ impl Scene {
             self.equals(golden, &self.outcome(None), what);
             return;
         }
-        let report = self.load_again().unwrap_or_else(|error| panic!("{}: the same command again: {error}", what()));
+        let report = self
+            .load_again()
+            .unwrap_or_else(|error| panic!("{}: the same command again: {error}", what()));
         assert_eq!(self.integrity(), "ok", "{}", what());
         self.equals(golden, &self.outcome(Some(&report)), what);
         self.leaves_nothing_behind();
@@ -276,7 +310,9 @@ pub fn committed_in(path: &Path) -> Option<u64> {
     let table = "SELECT 1 FROM sqlite_schema WHERE name = '_rowmill_checkpoint'";
     connection.query_row(table, [], |_| Ok(())).optional().unwrap()?;
     let body: String = connection
-        .query_row("SELECT body FROM _rowmill_checkpoint WHERE id = 2", [], |row| row.get(0))
+        .query_row("SELECT body FROM _rowmill_checkpoint WHERE id = 2", [], |row| {
+            row.get(0)
+        })
         .unwrap();
     let progress: serde_json::Value = serde_json::from_str(body.trim_end()).unwrap();
     let records = progress["counts"]["records"].as_u64().unwrap();
