@@ -194,11 +194,7 @@ impl Scene {
     }
 
     pub fn integrity(&self) -> String {
-        if self.database().exists() {
-            database::integrity(&self.database())
-        } else {
-            "ok".to_owned()
-        }
+        database::integrity_or_none(&self.database())
     }
 
     /// How many records the database accounts for; `None` without a checkpoint.

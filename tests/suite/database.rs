@@ -118,6 +118,15 @@ pub fn integrity(path: &Path) -> String {
     lines.map_or_else(|error| error.to_string(), |lines| lines.join("; "))
 }
 
+/// [`integrity`] of a database that need not be there yet.
+pub fn integrity_or_none(path: &Path) -> String {
+    if path.exists() {
+        integrity(path)
+    } else {
+        "ok".to_owned()
+    }
+}
+
 /// Rows of `table`, counted by SQLite itself; 0 when there is no such table.
 pub fn count(path: &Path, table: &str) -> u64 {
     let name = table.replace('"', "\"\"");

@@ -13,6 +13,7 @@ mod dedup;
 mod evaluation;
 mod existing_table;
 mod invariance;
+mod kills;
 mod large_files;
 mod pressure;
 mod random;
