@@ -122,6 +122,7 @@ fn run(
     let Some(start) = load.start(&mut sources, report)? else {
         return Ok(());
     };
+    sources.check_unchanged()?;
     report.inputs = sources.report();
     let plan = &start.plan;
     let wishes = load.index_wishes(plan)?;

@@ -4,6 +4,7 @@
 //! so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean.
 //! A window is unmapped (or its buffer freed) when its last user drops it; how many are alive is the caller's affair.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
@@ -60,20 +61,23 @@ pub struct Input {
     path: PathBuf,
     file: File,
     kind: Kind,
+    /// Whether it is no fault when a file grows while it is read: only what was there at first is read.
+    may_grow: bool,
 }
 
 #[derive(Debug)]
 enum Kind {
     Mapped {
         length_bytes: u64,
+        modified: Modified,
         identity: FileIdentity,
     },
     /// `last` is the window handed out last: its bytes past the next start are copied into the next window.
-    Streamed {
-        last: Option<Arc<Window>>,
-        ended: bool,
-    },
+    Streamed { last: Option<Arc<Window>>, ended: bool },
 }
+
+/// When a file was last written to, as seconds and nanoseconds.
+type Modified = (i64, i64);
 
 /// What tells one file from another, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +128,7 @@ impl Input {
             };
             Kind::Mapped {
                 length_bytes: metadata.len(),
+                modified: (metadata.mtime(), metadata.mtime_nsec()),
                 identity,
             }
         } else {
@@ -139,6 +144,7 @@ impl Input {
             path: path.to_owned(),
             file,
             kind,
+            may_grow: false,
         })
     }
 
@@ -175,7 +181,7 @@ impl Input {
     /// nothing to give; once it says yes the stream counts as ended.
     ///
     /// # Errors
-    /// `Io` when mapping or reading fails, `InputChanged` when the file is shorter than it was when opened.
+    /// `Io` when mapping or reading fails, `InputChanged` when the file is not what it was when opened.
     pub fn window(
         &mut self,
         start_bytes: u64,
@@ -188,19 +194,42 @@ impl Input {
         }
     }
 
+    /// From now on it is no fault when the file grows.
+    pub fn let_grow(&mut self) {
+        self.may_grow = true;
+    }
+
+    /// Checks that nobody has written to the file since it was opened. A stream passes.
+    ///
+    /// Asked before each window and after the last: what was read in between is then what the file held. A file that took the
+    /// name of this one is none of its business.
+    ///
+    /// # Errors
+    /// `InputChanged` saying how, `Io` when the file cannot be asked.
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        let Kind::Mapped {
+            length_bytes, modified, ..
+        } = self.kind
+        else {
+            return Ok(());
+        };
+        let metadata = self.file.metadata().map_err(|e| Error::io("reading", &self.path, e))?;
+        let now_bytes = metadata.len();
+        let message = match now_bytes.cmp(&length_bytes) {
+            Ordering::Equal | Ordering::Greater if self.may_grow => return Ok(()),
+            Ordering::Less => format!("it shrank from {length_bytes} to {now_bytes} bytes"),
+            Ordering::Greater => format!("it grew from {length_bytes} to {now_bytes} bytes"),
+            Ordering::Equal if (metadata.mtime(), metadata.mtime_nsec()) != modified => "it was written to".to_owned(),
+            Ordering::Equal => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::InputChanged {
+            path: self.path.clone(),
+            message,
+        }))
+    }
+
     fn map(&self, start_bytes: u64, want_bytes: usize, length_bytes: u64) -> Result<Window, Error> {
-        let actual_bytes = self
-            .file
-            .metadata()
-            .map_err(|e| Error::io("reading", &self.path, e))?
-            .len();
-        if actual_bytes < length_bytes {
-            let message = format!("it shrank from {length_bytes} to {actual_bytes} bytes");
-            return Err(Error::new(ErrorKind::InputChanged {
-                path: self.path.clone(),
-                message,
-            }));
-        }
+        self.check_unchanged()?;
         let window_bytes = (length_bytes - start_bytes).min(want_bytes as u64) as usize;
         let at_end = start_bytes + window_bytes as u64 == length_bytes;
         if window_bytes == 0 {
@@ -361,5 +390,19 @@ mod tests {
         let error = input.window(0, 10_000, &never).unwrap_err();
         assert_eq!(error.exit_code(), 74);
         assert!(error.to_string().contains("shrank from 10000 to 10 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_grew_or_was_written_over_is_not_what_was_opened() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&[b'x'; 100]).unwrap();
+        let mut input = Input::open(file.path()).unwrap();
+        input.check_unchanged().unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+        file.as_file().set_modified(later).unwrap();
+        let said = |error: Error| error.to_string();
+        assert!(said(input.check_unchanged().unwrap_err()).contains("it was written to"));
+        file.write_all(b"y").unwrap();
+        assert!(said(input.window(0, 10, &never).unwrap_err()).contains("it grew from 100 to 101 bytes"));
     }
 }

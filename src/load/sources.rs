@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{Identity, Loaded};
 use crate::dedup;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::head::{Head, read_head};
 use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::plan;
 use crate::reject::check_outputs;
 use crate::report::InputReport;
-use crate::window::Input;
+use crate::window::{FileIdentity, Input};
 
 /// Bytes looked through at a time for a line end.
 const LOOK_BYTES: usize = 16 << 20;
@@ -40,6 +40,9 @@ impl<'a> Sources<'a> {
             .collect::<Result<Vec<_>, _>>()?;
         if options.append_only {
             check_growing(&inputs)?;
+        }
+        if options.append_only {
+            inputs.iter_mut().for_each(Input::let_grow);
         }
         check_outputs(paths, database_path, &options.errors, options.report.as_deref())?;
         let stopped = || observer.stop_signal().is_some();
@@ -103,6 +106,23 @@ impl<'a> Sources<'a> {
     /// Size of each input, if every one is a file.
     pub(super) fn lengths_bytes(&self) -> Option<Vec<u64>> {
         self.inputs.iter().map(Input::length_bytes).collect()
+    }
+
+    /// Checks that the files opened are, unchanged, those that their names lead to now: what the checkpoint says of the inputs
+    /// was learnt by name.
+    ///
+    /// # Errors
+    /// `InputChanged` saying which one and how.
+    pub(super) fn check_unchanged(&self) -> Result<(), Error> {
+        for input in &self.inputs {
+            input.check_unchanged()?;
+            if input.identity().is_some() && input.identity() != FileIdentity::of(input.path()) {
+                let path = input.path().to_owned();
+                let message = "another file took its name".to_owned();
+                return Err(Error::new(ErrorKind::InputChanged { path, message }));
+            }
+        }
+        Ok(())
     }
 
     /// Size of all inputs, if every one is a file.

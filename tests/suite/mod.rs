@@ -7,11 +7,13 @@ pub mod process;
 
 mod append_only;
 mod bad_input;
+mod changing_input;
 mod command_line;
 mod datasets;
 mod dedup;
 mod evaluation;
 mod existing_table;
+mod full_disk;
 mod invariance;
 mod kills;
 mod large_files;

@@ -71,6 +71,18 @@ impl Running {
         assert_eq!(sent, 0, "the process is there to be signalled");
     }
 
+    /// Waits until the process has stopped itself (SIGSTOP).
+    pub fn wait_for_stop(&self) {
+        let path = format!("/proc/{}/stat", self.child.id());
+        wait_until("it stopped", || {
+            let stat = std::fs::read_to_string(&path).unwrap_or_default();
+            // Source: proc_pid_stat(5): the state follows the name, which stands in parentheses.
+            let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+            assert!(!state.starts_with('Z'), "it ended before it stopped");
+            state.starts_with('T')
+        });
+    }
+
     /// Waits for the end.
     pub fn wait(mut self) -> Ended {
         let deadline = Instant::now() + TIME_LIMIT;
