@@ -1,12 +1,20 @@
 //! Every call for a file fails: the first, the second, …, once or from then on. The load ends with a message and the right exit code,
 //! or with everything in; the database is whole; and the same command, when the disk works again, comes to what it always comes to.
 
+use std::ffi::CString;
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use rowmill::{LoadOptions, load};
 
 use super::calls::{Call, Event, Fault, How, Watch};
 use super::data::big;
-use super::scene::{Outcome, SHAPES, Scene, Shape};
+use super::database;
+use super::scene::{Outcome, Scene, Shape};
 
 const EIO: How = How::Error(libc::EIO);
 const ENOSPC: How = How::Error(libc::ENOSPC);
@@ -151,4 +159,75 @@ fn any_call_may_fail_on_the_sql_path() {
 #[test]
 fn any_call_may_fail_for_a_table_with_rows() {
     strike_everywhere(Shape::SqlExisting);
+}
+
+/// A stream cannot be read again: what was committed stays and is whole, and the message says that reading failed.
+#[test]
+fn any_read_of_a_stream_may_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("in.fifo");
+    let name = CString::new(fifo.as_os_str().as_bytes()).unwrap();
+    // SAFETY: `name` is a NUL-terminated string that lives through the call.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    let database = folder.path().join("out.db");
+    let options = LoadOptions {
+        table: Some("t".to_owned()),
+        errors: folder.path().join("errors.csv"),
+        batch_rows: 500,
+        window_bytes: 16 << 10,
+        chunk_bytes: 4 << 10,
+        ..LoadOptions::default()
+    };
+    let mut failures = 0;
+    for nth in 1.. {
+        let _ = std::fs::remove_file(&database);
+        let fault = Fault {
+            call: Call::Read,
+            nth,
+            forever: nth % 2 == 0,
+            how: EIO,
+            name: "in.fifo",
+        };
+        let watch = Watch::start(folder.path(), Some(fault));
+        let (result, records) = std::thread::scope(|threads| {
+            let feeder = threads.spawn(|| feed(&fifo));
+            let result = load(std::slice::from_ref(&fifo), &database, &options, &());
+            // A feeder that still waits for a reader, or for room, is let go.
+            drop(
+                std::fs::OpenOptions::new()
+                    .read(true)
+                    .custom_flags(libc::O_NONBLOCK)
+                    .open(&fifo),
+            );
+            (result, feeder.join().unwrap())
+        });
+        let (_, failed) = watch.end();
+        if failed == 0 {
+            let report = result.unwrap();
+            assert_eq!((report.records, report.loaded), (records, records));
+            break;
+        }
+        failures = nth;
+        let error = result.expect_err("a read failed");
+        assert_eq!(error.exit_code(), 74, "{error}");
+        assert!(error.to_string().contains("reading"), "{error}");
+        assert_eq!(database::integrity_or_none(&database), "ok");
+        if database.exists() {
+            assert_eq!(database::count(&database, "t") % 500, 0, "whole batches");
+        }
+    }
+    assert!(failures > 3, "{failures}");
+}
+
+/// Writes a small table to the FIFO, in pieces; the records of it.
+fn feed(fifo: &Path) -> u64 {
+    let mut fifo = std::fs::OpenOptions::new().write(true).open(fifo).unwrap();
+    let _ = fifo.write_all(b"id,name\n");
+    for number in 0..3000 {
+        // Who no longer reads has had an error.
+        if writeln!(fifo, "{number},some name or other").is_err() {
+            break;
+        }
+    }
+    3000
 }
