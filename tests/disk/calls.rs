@@ -261,8 +261,8 @@ fn open_hook(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     let Some((shared, name)) = watch_on(path) else {
         return open_for_real(path, flags, mode);
     };
-    let mut state = lock(&shared.state);
-    if let Some(how) = state.fails(Call::Open, &name, None) {
+    // No lock is held while a file is opened: a FIFO waits for its other end.
+    if let Some(how) = lock(&shared.state).fails(Call::Open, &name, None) {
         return fail(match how {
             How::Error(errno) => errno,
             How::Short => libc::EIO,
@@ -270,13 +270,14 @@ fn open_hook(path: *const c_char, flags: c_int, mode: libc::mode_t) -> c_int {
     }
     let unnamed = flags & libc::O_TMPFILE == libc::O_TMPFILE;
     let is_folder = !unnamed && shared.folder.join(&name).is_dir();
-    let known = state.names.get(&name).copied();
+    let known = lock(&shared.state).names.get(&name).copied();
     let is_file = known.is_none() && !unnamed && shared.folder.join(&name).is_file();
     let before = if is_file { bytes_before(path) } else { None };
     let descriptor = open_for_real(path, flags, mode);
     if descriptor < 0 {
         return descriptor;
     }
+    let mut state = lock(&shared.state);
     let called: Arc<str> = name.as_str().into();
     let target = match known {
         _ if is_folder => Target::Folder(name),
