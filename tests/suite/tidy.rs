@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MAX_LINES: usize = 700;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("memmap2", &["window.rs"]),
     ("indicatif", &["progress_bar.rs"]),
     ("maud", &["report/page.rs", "report/page/"]),
