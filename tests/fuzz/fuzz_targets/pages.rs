@@ -12,8 +12,9 @@ use rowmill_fuzz::database::{dump, integrity};
 use rusqlite::types::Value;
 
 const CACHE_BYTES: u64 = 1 << 20;
-/// Keeps the rows of one run within a few megabytes.
+/// Keep one run short.
 const MAX_ROWS: usize = 3000;
+const MAX_BYTES: usize = 2 << 20;
 
 #[derive(Debug, Arbitrary)]
 enum Cell {
@@ -81,12 +82,15 @@ rowmill_fuzz::target!(|input: Input| {
         .expect("a table");
     let mut writer = DirectWriter::open(&direct, "t").expect("a writer");
     let mut row_id = input.first_row_id;
-    let mut rows = 0;
+    let (mut rows, mut bytes) = (0, 0);
     for group in &input.groups {
         let [a, b, c] = group.cells.each_ref().map(Cell::value);
         let record = record(&[&a, &b, &c]);
-        let times = (usize::from(group.times) + 1).min(MAX_ROWS - rows);
+        let times = (usize::from(group.times) + 1)
+            .min(MAX_ROWS - rows)
+            .min((MAX_BYTES - bytes) / record.len());
         rows += times;
+        bytes += times * record.len();
         for _ in 0..times {
             insert.execute((row_id, &a, &b, &c)).expect("a row");
             writer.append(row_id, &record).expect("a row");
