@@ -310,7 +310,9 @@ pub fn committed_in(path: &Path) -> Option<u64> {
             row.get(0)
         })
         .unwrap();
-    let progress: serde_json::Value = serde_json::from_str(body.trim_end()).unwrap();
+    // Behind the row's hash and a blank.
+    let (_, progress) = body.split_once(' ').unwrap();
+    let progress: serde_json::Value = serde_json::from_str(progress.trim_end()).unwrap();
     let records = progress["counts"]["records"].as_u64().unwrap();
     Some(records + u64::from(progress["settled"].as_bool().unwrap()))
 }
