@@ -1,12 +1,12 @@
-//! Keys per second of deduplication, in blocks of a chunk's size.
+//! Keys per second of deduplication, in groups as a load makes them.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use rowmill::dedup::{Dedup, Filter};
+use rowmill::dedup::{Candidates, Dedup, Filter};
 use rowmill::rows::RowBlock;
 use xxhash_rust::xxh3::xxh3_128;
 
-const BLOCK_ROWS: u64 = 2_300;
+const BLOCK_ROWS: u64 = 40_000;
 
 fn main() {
     divan::main();
@@ -24,7 +24,14 @@ fn new_keys(bencher: Bencher, capacity_keys: u64) {
             .extend((next..next + BLOCK_ROWS).map(|key| xxh3_128(&key.to_le_bytes())));
         next += BLOCK_ROWS;
         suspects.clear();
-        dedup.admit(&block, 1, &mut suspects).expect("the filter does no I/O");
+        let candidates = Candidates {
+            rows: &block,
+            first_ordinal: 1,
+            suspects: &mut suspects,
+        };
+        dedup
+            .admit(std::iter::once(candidates))
+            .expect("the filter does no I/O");
         assert!(
             next > capacity_keys || suspects.len() as u64 <= BLOCK_ROWS / 10,
             "{} suspects",

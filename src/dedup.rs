@@ -39,25 +39,31 @@ pub enum Dedup {
 }
 
 impl Dedup {
-    /// Appends to `suspects` the row indices of `block` that may repeat a key, ascending.
-    ///
-    /// `first_ordinal` is the load-wide number of the block's first record, 1-based.
+    /// Puts into the `suspects` of each block the indices of its rows that may repeat a key, ascending.
     ///
     /// # Errors
     /// `Io` when the map from keys to records outgrows memory and its temporary file cannot be written.
-    pub fn admit(&mut self, block: &RowBlock, first_ordinal: u64, suspects: &mut Vec<u32>) -> Result<(), Error> {
+    pub fn admit<'b>(&mut self, blocks: impl Iterator<Item = Candidates<'b>>) -> Result<(), Error> {
         match self {
             Dedup::Off => Ok(()),
-            Dedup::Ascending(ascending) => ascending.admit(block, first_ordinal, suspects),
+            Dedup::Ascending(ascending) => {
+                for block in blocks {
+                    ascending.admit(block.rows, block.first_ordinal, block.suspects)?;
+                }
+                Ok(())
+            }
             Dedup::Filter(filter) => {
-                filter.admit(&block.key_hashes, suspects);
+                filter.admit_blocks(blocks.collect());
                 Ok(())
             }
         }
     }
-}
 
-impl Dedup {
+    /// Whether several blocks at a time are cheaper than one.
+    pub fn likes_groups(&self) -> bool {
+        matches!(self, Dedup::Filter(_))
+    }
+
     /// What the filter did, if there is one. Its memory is given back: indexes are built next, and they can use it.
     pub fn take_filter_report(&mut self) -> Option<FilterReport> {
         let Dedup::Filter(filter) = self else { return None };
@@ -65,6 +71,16 @@ impl Dedup {
         *self = Dedup::Off;
         Some(report)
     }
+}
+
+/// The rows of a block, before it is known which of them may repeat a key.
+#[derive(Debug)]
+pub struct Candidates<'b> {
+    pub rows: &'b RowBlock,
+    /// Load-wide number of the block's first record, 1-based.
+    pub first_ordinal: u64,
+    /// Empty; what is found goes here.
+    pub suspects: &'b mut Vec<u32>,
 }
 
 /// Keys that mostly ascend.
@@ -211,7 +227,10 @@ pub struct Filter {
     shard_capacity: usize,
     capacity_keys: u64,
     suspects: u64,
-    /// Row indices of the current block grouped by shard, and where each group ends; reused.
+    /// Keys of the current blocks, and the indices of those that may have been seen; reused.
+    keys: Vec<u128>,
+    found: Vec<u32>,
+    /// Indices of the current keys grouped by shard, and where each group ends; reused.
     order: Vec<u32>,
     group_ends: Vec<u32>,
 }
@@ -256,9 +275,32 @@ impl Filter {
             shard_capacity,
             capacity_keys: keys,
             suspects: 0,
+            keys: Vec::new(),
+            found: Vec::new(),
             order: Vec::new(),
             group_ends: Vec::new(),
         }
+    }
+
+    /// Takes the keys of several blocks, in their order. A shard is visited once for all of them, so most of its bits are found in
+    /// the core's cache: half the time of one block at a time, measured.
+    fn admit_blocks(&mut self, blocks: Vec<Candidates<'_>>) {
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.clear();
+        for block in &blocks {
+            keys.extend_from_slice(&block.rows.key_hashes);
+        }
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        self.admit(&keys, &mut found);
+        let (mut rest, mut start) = (&found[..], 0);
+        for block in blocks {
+            let end = start + block.rows.key_hashes.len() as u32;
+            let (own, others) = rest.split_at(rest.partition_point(|&index| index < end));
+            block.suspects.extend(own.iter().map(|index| index - start));
+            (rest, start) = (others, end);
+        }
+        (self.keys, self.found) = (keys, found);
     }
 
     /// Appends the indices of the keys that may have been seen before, ascending, and remembers the others.

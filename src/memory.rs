@@ -66,6 +66,11 @@ pub fn waiting_windows_bytes(window_bytes: usize) -> usize {
     window_bytes * (WINDOWS_ALIVE as usize - 1)
 }
 
+/// Memory of the rows whose keys go through the filter together: the others are on their way to it, or behind it.
+pub fn dedup_group_bytes(split: &MemorySplit) -> usize {
+    (split.blocks_bytes / 3) as usize
+}
+
 /// Bytes of one mapped window under `split`: the wish, or less where the budget is small.
 pub fn window_bytes(split: &MemorySplit, wish_bytes: u64) -> usize {
     wish_bytes.min(split.windows_bytes / WINDOWS_ALIVE).max(1) as usize

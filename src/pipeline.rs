@@ -14,9 +14,9 @@
 //! - Shutdown: whoever fails or stops closes the gate; the reader then ends, the pool finishes what it has, the rest is dropped.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use rayon::ThreadPool as WorkerPool;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
@@ -29,6 +29,8 @@ use crate::window::{Input, Window};
 
 /// Slots that may wait for the calling thread; the gate is what really bounds them, except for very small chunks.
 const MAX_SLOTS: usize = 4096;
+/// How long nothing comes before the consumer is told: it may hold what the reader waits for.
+const IDLE: Duration = Duration::from_millis(20);
 /// Memory per input byte that is assumed before the first chunk has come back: the worst case, rows of two bytes.
 const FIRST_EXPANSION: u64 = 16;
 /// Unit in which the expansion is kept as an integer.
@@ -157,6 +159,8 @@ impl LinePiece {
 pub enum Scanned<T> {
     Block(Block<T>),
     LinePiece(LinePiece),
+    /// Nothing for a while. A consumer that holds blocks back lets go of them now: the reader may be waiting for their memory.
+    Nothing,
 }
 
 /// Whether to go on.
@@ -469,7 +473,17 @@ impl<'s, W: Work> Scan<'s, W> {
         let mut carry = Carry::default();
         let mut records = Records::default();
         let mut at_end = false;
-        while let Ok(slot) = queue.recv() {
+        loop {
+            let slot = match queue.recv_timeout(IDLE) {
+                Ok(slot) => slot,
+                Err(RecvTimeoutError::Timeout) => {
+                    if consume(Scanned::Nothing)? == Flow::Stop {
+                        return Ok(false);
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(at_end),
+            };
             let flow = match slot {
                 Slot::Failed(error) => return Err(error),
                 Slot::LinePiece(piece) => {
@@ -520,7 +534,6 @@ impl<'s, W: Work> Scan<'s, W> {
                 return Ok(false);
             }
         }
-        Ok(at_end)
     }
 
     /// Decides what was unfinished before a line that is too long for any record to reach across: as many of its bytes as a record

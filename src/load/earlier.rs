@@ -51,6 +51,7 @@ impl EarlierKeys for EarlierRecords<'_, '_> {
             request,
             &mut |scanned| {
                 match scanned {
+                    Scanned::Nothing => {}
                     Scanned::LinePiece(piece) => records += u64::from(piece.last),
                     Scanned::Block(block) => {
                         let rows = &block.output;

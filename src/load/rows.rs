@@ -10,9 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Load, Sources};
-use crate::dedup::Dedup;
+use crate::dedup::{Candidates, Dedup};
 use crate::error::Error;
 use crate::faults;
+use crate::memory;
 use crate::observer::{Phase, Progress};
 use crate::parse::{Dialect, Records};
 use crate::pipeline::{Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
@@ -268,6 +269,8 @@ impl Order<'_> {
                     record: report_records + 1,
                     ordinal: totals.records + report_records + 1,
                 },
+                held: Vec::new(),
+                held_bytes: 0,
             };
             file.place.line = file.report.lines + 1;
             totals.complete = file.scan(sources)?;
@@ -288,6 +291,9 @@ struct OneInput<'a> {
     report: &'a mut InputReport,
     /// Where the next block begins.
     place: Place,
+    /// Blocks that wait to go through deduplication together, and their memory.
+    held: Vec<Box<Incoming>>,
+    held_bytes: usize,
 }
 
 impl OneInput<'_> {
@@ -321,6 +327,7 @@ impl OneInput<'_> {
         let complete = scan(&load.pool, input, start_bytes, request, &mut |scanned| {
             self.take(scanned)
         })?;
+        self.pass_on()?;
         if complete {
             faults::point("load: an input is read");
             // Before the last batch is committed: a record that was cut short or written over is not taken for a whole one.
@@ -333,7 +340,8 @@ impl OneInput<'_> {
         let place = self.place;
         // Where whole records end.
         let mut end_bytes = None;
-        let (job, bytes) = match scanned {
+        let (flow, bytes) = match scanned {
+            Scanned::Nothing => return self.pass_on(),
             Scanned::LinePiece(piece) => {
                 let bytes = piece.bytes().len();
                 if piece.last {
@@ -341,22 +349,28 @@ impl OneInput<'_> {
                     let ended = memchr::memrchr(b'\n', piece.bytes()).is_some() || piece.bytes().ends_with(b"\r");
                     self.advance(u64::from(ended), 1);
                 }
-                (Job::LinePiece { piece, place }, bytes)
+                let flow = match self.pass_on()? {
+                    Flow::Continue => self.send(Job::LinePiece { piece, place }),
+                    Flow::Stop => Flow::Stop,
+                };
+                (flow, bytes)
             }
             Scanned::Block(block) => {
                 let rows = &block.output;
                 self.advance(u64::from(rows.line_count), u64::from(rows.record_count));
                 self.report.blank_lines += u64::from(rows.blank_lines);
-                let since = Instant::now();
-                let mut suspects = Vec::new();
-                self.dedup.admit(rows, place.ordinal, &mut suspects)?;
-                self.order
-                    .shared
-                    .dedup_ns
-                    .fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                self.held_bytes += rows.capacity_bytes();
                 let bytes = block.bytes().len();
                 end_bytes = Some(block.start_bytes + bytes as u64);
-                (Job::Block(Box::new(Incoming { block, place, suspects })), bytes)
+                let suspects = Vec::new();
+                self.held.push(Box::new(Incoming { block, place, suspects }));
+                let flow = if self.dedup.likes_groups() && self.held_bytes < memory::dedup_group_bytes(self.order.split)
+                {
+                    Flow::Continue
+                } else {
+                    self.pass_on()?
+                };
+                (flow, bytes)
             }
         };
         if !self.report.mapped {
@@ -364,11 +378,34 @@ impl OneInput<'_> {
         } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.load.options.append_only) {
             self.report.bytes = end_bytes;
         }
-        Ok(if self.jobs.send(job).is_ok() {
-            Flow::Continue
-        } else {
-            Flow::Stop
-        })
+        Ok(flow)
+    }
+
+    /// Has the blocks that are held deduplicated and hands them to the writer.
+    fn pass_on(&mut self) -> Result<Flow, Error> {
+        let since = Instant::now();
+        let candidates = self.held.iter_mut().map(|incoming| Candidates {
+            rows: &incoming.block.output,
+            first_ordinal: incoming.place.ordinal,
+            suspects: &mut incoming.suspects,
+        });
+        self.dedup.admit(candidates)?;
+        let dedup_ns = &self.order.shared.dedup_ns;
+        dedup_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.held_bytes = 0;
+        for incoming in self.held.drain(..) {
+            if self.jobs.send(Job::Block(incoming)).is_err() {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn send(&self, job: Job) -> Flow {
+        match self.jobs.send(job) {
+            Ok(()) => Flow::Continue,
+            Err(_) => Flow::Stop,
+        }
     }
 
     fn advance(&mut self, lines: u64, records: u64) {

@@ -279,10 +279,7 @@ fn what_is_synced_survives_and_what_is_not_may_be_lost() {
         assert!(images.iter().any(|image| image["f"] == shape));
     }
     disk.play(&Event::Synced { file: 1, opening: 2 }, true);
-    assert!(
-        cuts(&disk).contains(&whole),
-        "another descriptor's sync"
-    );
+    assert!(cuts(&disk).contains(&whole), "another descriptor's sync");
     disk.play(&Event::Synced { file: 1, opening: 2 }, false);
     assert!(cuts(&disk).iter().all(|image| image["f"] == vec![2; 1024]));
 }
