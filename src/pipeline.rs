@@ -343,6 +343,19 @@ impl<'s, W: Work> Scan<'s, W> {
                 done += chunk_bytes;
             }
             if window.at_end {
+                if self.settings.may_grow && length - done > limit_bytes {
+                    // Too long for a record whatever follows, so it decides what was unfinished before it, as in smaller windows.
+                    let piece = LinePiece {
+                        window,
+                        start: done,
+                        end: length,
+                        first: true,
+                        last: false,
+                    };
+                    // Nobody listening means that the scan is over anyhow.
+                    let _ = slots.send(Slot::LinePiece(piece));
+                    return Ok(());
+                }
                 // Bytes without a line end decide nothing in an input that may grow.
                 let end = if self.settings.may_grow { done } else { length };
                 if done < end || length == 0 || (self.settings.may_grow && !within_line) {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use rowmill::options::WritePath;
 use rowmill::{LoadOptions, LoadReport, load};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -538,6 +539,38 @@ fn outcome(folder: &Path, name: &str, report: &LoadReport) -> Outcome {
         fs::read(folder.join(name).with_extension("errors")).unwrap(),
         counts,
     )
+}
+
+/// Found by the test below: whether the bytes of a last line without a line feed were looked at depended on the window.
+#[test]
+fn a_last_line_longer_than_a_record_decides_what_is_before_it_in_every_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let input = [folder.join("in.csv")];
+    fs::write(&input[0], "k,v\na,\"b\n0,\"x\"\"y\"").unwrap();
+    for max_record_bytes in 4..14 {
+        let outcomes = [1, 3, 7, 64].map(|window_bytes| {
+            let name = format!("{max_record_bytes}-{window_bytes}");
+            let cut = Cut {
+                threads: 1,
+                window_bytes,
+                chunk_bytes: 1,
+                batch_rows: 1,
+                write_path: WritePath::Auto,
+            };
+            let report = load(
+                &input,
+                &folder.join(&name).with_extension("db"),
+                &options(folder, &name, &cut, &[], max_record_bytes),
+                &(),
+            );
+            outcome(folder, &name, &report.unwrap())
+        });
+        assert!(
+            outcomes.iter().all(|other| *other == outcomes[0]),
+            "records of {max_record_bytes} bytes: {outcomes:?}"
+        );
+    }
 }
 
 proptest! {

@@ -144,7 +144,8 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
     while at < input.len() {
         let record = grammar.record(at);
         at = record.next;
-        if record.start == record.end && width > 1 {
+        // A line of nothing but CRs is blank, unless it has more of them than a record may have bytes.
+        if record.start == record.end && width > 1 && record.content.is_ok() {
             prediction.blank_lines += 1;
         } else {
             records.push(record);
