@@ -292,7 +292,7 @@ struct OneInput<'a> {
     /// Where the next block begins.
     place: Place,
     /// Blocks that wait to go through deduplication together, and their memory.
-    held: Vec<Box<Incoming>>,
+    held: Vec<Incoming>,
     held_bytes: usize,
 }
 
@@ -363,7 +363,7 @@ impl OneInput<'_> {
                 let bytes = block.bytes().len();
                 end_bytes = Some(block.start_bytes + bytes as u64);
                 let suspects = Vec::new();
-                self.held.push(Box::new(Incoming { block, place, suspects }));
+                self.held.push(Incoming { block, place, suspects });
                 let flow = if self.dedup.likes_groups() && self.held_bytes < memory::dedup_group_bytes(self.order.split)
                 {
                     Flow::Continue
@@ -394,7 +394,7 @@ impl OneInput<'_> {
         dedup_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
         self.held_bytes = 0;
         for incoming in self.held.drain(..) {
-            if self.jobs.send(Job::Block(incoming)).is_err() {
+            if self.jobs.send(Job::Block(Box::new(incoming))).is_err() {
                 return Ok(Flow::Stop);
             }
         }
