@@ -152,6 +152,15 @@ class Rowmill(Tool):
         return command + job.expected["flags"], ""
 
 
+class RowmillTyped(Rowmill):
+    """Into a table that is declared before the clock starts, as the peers have it: nothing is left to infer."""
+
+    name = "rowmill-typed"
+
+    def prepare(self, job):
+        with_table(self.database(job), job)
+
+
 class RowmillSql(Rowmill):
     name = "rowmill-sql"
     write_path = "sql"
@@ -333,6 +342,7 @@ TOOLS = {
     tool.name: tool
     for tool in (
         Rowmill(),
+        RowmillTyped(),
         RowmillSql(),
         Sqlite3(),
         Sqlite3Untyped(),
