@@ -337,7 +337,13 @@ impl Walker<'_, '_> {
     /// for a line end in a quoted field.
     fn advance(&mut self, walk: &mut Walk, to: usize) -> Stop {
         let span = &self.input.span[..to];
-        while let Some(&byte) = span.get(walk.at) {
+        loop {
+            if walk.state == State::Quoted {
+                self.skip_quoted(walk, span);
+            }
+            let Some(&byte) = span.get(walk.at) else {
+                return Stop::Exhausted;
+            };
             match self.input.step(walk.state, byte) {
                 Step::To(state) => walk.state = state,
                 Step::FieldEnd => {
@@ -355,7 +361,23 @@ impl Walker<'_, '_> {
             }
             walk.at += 1;
         }
-        Stop::Exhausted
+    }
+
+    /// Steps over what means nothing in a quoted field: all but quotes, and the first line end, at which another walk may be joined. A
+    /// quote that is never closed is walked behind for as long as a record may be, so this is worth more than a byte at a time.
+    fn skip_quoted(&self, walk: &mut Walk, span: &[u8]) {
+        let Dialect { quote, line_end, .. } = self.input.dialect;
+        let Some(quote) = quote else { return };
+        let rest = span.get(walk.at..).unwrap_or_default();
+        let skipped = match walk.first_line_end {
+            None => memchr::memchr2(quote, line_end, rest),
+            Some(_) => memchr::memchr(quote, rest),
+        };
+        let skipped = skipped.unwrap_or(rest.len());
+        if let Some(last) = memchr::memrchr(line_end, &rest[..skipped]) {
+            walk.last_line_end = walk.at + last;
+        }
+        walk.at += skipped;
     }
 
     /// What it means that a walk stopped. The byte at `limit` is looked at, none after it.
