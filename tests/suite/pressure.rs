@@ -183,8 +183,12 @@ fn a_terminal_that_goes_away_lets_the_load_drain() {
     let mut command = command(folder.path(), &ARGS);
     command.args(["--report", "report.json"]).stderr(Stdio::from(inner));
     let lead = || {
-        // SAFETY: both calls take integers; descriptor 2 is the terminal, which becomes that of the new session.
-        match unsafe { libc::setsid() > 0 && libc::ioctl(2, libc::TIOCSCTTY, 0) == 0 } {
+        // Under nohup(1) the tests themselves ignore the signal, and what ignores it goes on, as it should.
+        // SAFETY: all calls take integers; descriptor 2 is the terminal, which becomes that of the new session.
+        match unsafe {
+            libc::signal(libc::SIGHUP, libc::SIG_DFL);
+            libc::setsid() > 0 && libc::ioctl(2, libc::TIOCSCTTY, 0) == 0
+        } {
             true => Ok(()),
             false => Err(std::io::Error::last_os_error()),
         }
