@@ -25,8 +25,8 @@ use crate::write::index_key::{Fields, IndexEntry, KeyColumns};
 const HEAD_BYTES: usize = 8 + 8 + 4;
 /// Bytes of a run between two samples, at least.
 const SAMPLE_EVERY_BYTES: usize = 16 << 10;
-/// Samples that are kept in all; beyond that every other one is dropped.
-const MAX_SAMPLES: usize = 64 << 10;
+/// Memory of all samples, keys included, of which they take at most a buffer's half; beyond that every other one is dropped.
+const MAX_SAMPLES_BYTES: usize = 4 << 20;
 /// Longest key that is sorted here. Samples hold whole keys, so longer ones could break the memory promise.
 pub const MAX_KEY_BYTES: usize = 4 << 10;
 /// Smallest buffer and smallest part: below that the overhead of a part would show.
@@ -84,6 +84,11 @@ struct Sample {
 }
 
 impl Sample {
+    /// Memory that it takes.
+    fn bytes(&self) -> usize {
+        size_of::<Sample>() + self.key.len()
+    }
+
     fn entry(&self) -> IndexEntry<'_> {
         IndexEntry {
             prefix: self.prefix,
@@ -380,8 +385,9 @@ impl<'p> Sorter<'p> {
             .map_err(|_| Error::internal("sorting an index ended early"))??;
         self.runs.push(run);
         self.idle = Some(buffer);
-        let samples: usize = self.runs.iter().map(|run| run.samples.len()).sum();
-        if samples > MAX_SAMPLES {
+        let limit_bytes = MAX_SAMPLES_BYTES.min(self.buffer_bytes / 2);
+        // One sample a run is always left.
+        while self.samples_bytes() > limit_bytes && self.runs.iter().any(|run| run.samples.len() > 1) {
             for run in &mut self.runs {
                 let mut index = 0;
                 run.samples.retain(|_| {
@@ -391,6 +397,11 @@ impl<'p> Sorter<'p> {
             }
         }
         Ok(())
+    }
+
+    /// Memory of the samples of all runs.
+    pub(super) fn samples_bytes(&self) -> usize {
+        self.runs.iter().flat_map(|run| &run.samples).map(Sample::bytes).sum()
     }
 
     /// Ends the input. `memory_bytes` is what the parts may take, all that are in memory at a time.

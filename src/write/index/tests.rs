@@ -196,6 +196,31 @@ fn keys_that_share_a_long_prefix_are_spilled_and_cut_into_parts_all_the_same() {
 }
 
 #[test]
+fn samples_of_long_keys_take_no_more_than_their_share() {
+    let rows: Vec<Vec<Value>> = (0..2_000i64)
+        .map(|i| vec![Value::Text(format!("{:04}{}", i * 7_919 % 2_003, "z".repeat(3_900)))])
+        .collect();
+    let case = Case {
+        page_bytes: 4096,
+        kinds: &[ColumnType::Text],
+        rows: &rows,
+        wishes: &[wish(&[0], true)],
+        memory_bytes: 0,
+    };
+    case.build();
+    let folder = tempfile::tempdir().unwrap();
+    let pool = worker_pool(2).unwrap();
+    let key = KeyColumns::new(&case.columns(), &[0], None);
+    let mut sorter = Sorter::new(&pool, key, 0, folder.path());
+    for (index, row) in rows.iter().enumerate() {
+        sorter.push_row(&record(row), index as i64).unwrap();
+        // Half of a buffer of 64 KiB, or one sample for each run of 16 keys.
+        let runs = index / 16 + 1;
+        assert!(sorter.samples_bytes() <= (32 << 10).max(runs * 4_000));
+    }
+}
+
+#[test]
 fn a_key_too_long_to_be_sorted_leaves_its_index_to_sqlite() {
     let mut rows: Vec<Vec<Value>> = (0..500i64).map(|i| vec![Value::Text(i.to_string())]).collect();
     rows[300] = vec![Value::Text("x".repeat(crate::write::sort::MAX_KEY_BYTES + 1))];
