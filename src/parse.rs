@@ -136,11 +136,9 @@ fn parse_with(kernel: Kernel, input: &Input<'_>, out: &mut Records) -> usize {
     };
     let mut start = 0;
     while start < input.span.len() {
-        if walker.failed.is_none() {
-            start = kernel.scan(input, start, walker.out);
-            if start == input.span.len() {
-                break;
-            }
+        start = walker.scan(kernel, start);
+        if start == input.span.len() {
+            break;
         }
         let Some(next) = walker.record(start) else { break };
         walker.forget_before(next);
@@ -290,6 +288,26 @@ struct Walker<'a, 'b> {
 }
 
 impl Walker<'_, '_> {
+    /// Has the kernel take what it can from `start` on; returns where the first record starts that it could not.
+    ///
+    /// Behind a failed walk that is only what lies before the next quote: there the kernel and that walk cannot disagree about
+    /// where quoted fields are, because a record without a quote has none.
+    fn scan(&mut self, kernel: Kernel, start: usize) -> usize {
+        // A failed walk that was moved up has left the ends of its own fields.
+        self.out.drop_open_fields();
+        let Some((quote, _)) = self.input.dialect.quote.zip(self.failed) else {
+            return kernel.scan(self.input, start, self.out);
+        };
+        let quote_free = memchr::memchr(quote, &self.input.span[start..]).map_or(self.input.span.len(), |at| start + at);
+        let before_quote = Input {
+            span: &self.input.span[..quote_free],
+            ..*self.input
+        };
+        let next = kernel.scan(&before_quote, start, self.out);
+        self.forget_before(next);
+        next
+    }
+
     /// Parses the record at `start` and returns where the next one starts; `None` if it cannot be decided yet.
     fn record(&mut self, start: usize) -> Option<usize> {
         self.out.drop_open_fields();
