@@ -127,13 +127,17 @@ pub struct KeyRuns {
     current: Option<(i64, u64, i64)>,
     pending: Vec<(i64, u64)>,
     spilled: Option<File>,
-    spilled_runs: u64,
+    /// First key of every [`RUNS_PER_READ`] spilled runs: which of them to read for a key.
+    spilled_keys: Vec<i64>,
     folder: std::path::PathBuf,
 }
 
 /// Runs kept in memory before they move to a temporary file: 1 MiB.
 const PENDING_RUNS: usize = 64 << 10;
+/// Spilled runs that are read for a look-up: 8 KiB, and 1.6 MB in memory for 100 million runs.
+const RUNS_PER_READ: usize = 512;
 const RUN_BYTES: usize = 16;
+const _: () = assert!(PENDING_RUNS.is_multiple_of(RUNS_PER_READ));
 
 impl KeyRuns {
     fn new(folder: &Path) -> Self {
@@ -141,7 +145,7 @@ impl KeyRuns {
             current: None,
             pending: Vec::new(),
             spilled: None,
-            spilled_runs: 0,
+            spilled_keys: Vec::new(),
             folder: folder.to_owned(),
         }
     }
@@ -170,26 +174,15 @@ impl KeyRuns {
             None => tempfile::tempfile_in(&self.folder).map_err(|e| fail(&self.folder, e))?,
         };
         let mut bytes = Vec::with_capacity(self.pending.len() * RUN_BYTES);
+        self.spilled_keys
+            .extend(self.pending.iter().step_by(RUNS_PER_READ).map(|&(key, _)| key));
         for (key, ordinal) in self.pending.drain(..) {
             bytes.extend_from_slice(&key.to_le_bytes());
             bytes.extend_from_slice(&ordinal.to_le_bytes());
         }
         file.write_all(&bytes).map_err(|e| fail(&self.folder, e))?;
-        self.spilled_runs += (bytes.len() / RUN_BYTES) as u64;
         self.spilled = Some(file);
         Ok(())
-    }
-
-    fn run(&self, index: u64) -> Result<(i64, u64), Error> {
-        let Some(file) = self.spilled.as_ref().filter(|_| index < self.spilled_runs) else {
-            return Ok(self.pending[(index - self.spilled_runs) as usize]);
-        };
-        let mut bytes = [0; RUN_BYTES];
-        file.read_exact_at(&mut bytes, index * RUN_BYTES as u64)
-            .map_err(|e| Error::io("reading a temporary file in", &self.folder, e))?;
-        let (key, ordinal) = bytes.split_at(8);
-        let word = |half: &[u8]| u64::from_le_bytes(half.try_into().expect("half of 16 bytes is 8"));
-        Ok((word(key) as i64, word(ordinal)))
     }
 
     /// The load-wide number of the record that brought `key`, if an ascending record did.
@@ -199,21 +192,27 @@ impl KeyRuns {
     /// # Errors
     /// `Io` when the temporary file cannot be read.
     pub fn ordinal_of(&self, key: i64) -> Result<Option<u64>, Error> {
-        let runs = self.spilled_runs + self.pending.len() as u64;
-        let (mut low, mut high) = (0, runs);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.run(middle)?.0 <= key {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+        let within = |(first_key, first_ordinal): (i64, u64)| first_ordinal + key.wrapping_sub(first_key) as u64;
+        let pending = self.pending.partition_point(|&(first_key, _)| first_key <= key);
+        if pending > 0 {
+            return Ok(Some(within(self.pending[pending - 1])));
         }
-        if low == 0 {
+        let reads = self.spilled_keys.partition_point(|&first_key| first_key <= key);
+        let Some(file) = self.spilled.as_ref().filter(|_| reads > 0) else {
             return Ok(None);
-        }
-        let (first_key, first_ordinal) = self.run(low - 1)?;
-        Ok(Some(first_ordinal + key.wrapping_sub(first_key) as u64))
+        };
+        const READ_BYTES: usize = RUNS_PER_READ * RUN_BYTES;
+        let mut bytes = [0; READ_BYTES];
+        file.read_exact_at(&mut bytes, ((reads - 1) * READ_BYTES) as u64)
+            .map_err(|e| Error::io("reading a temporary file in", &self.folder, e))?;
+        let runs = bytes.as_chunks::<RUN_BYTES>().0;
+        let run = |bytes: &[u8; RUN_BYTES]| {
+            let [key, ordinal] = [0, 8].map(|at| u64::from_le_bytes(std::array::from_fn(|index| bytes[at + index])));
+            (key as i64, ordinal)
+        };
+        // The first of them begins at `key` or before it, or another would have been read.
+        let above = runs.partition_point(|bytes| run(bytes).0 <= key);
+        Ok(Some(within(run(&runs[above - 1]))))
     }
 }
 
@@ -466,8 +465,8 @@ mod tests {
         for i in 0..count {
             runs.push(i * 10 - 100, i as u64 + 1).unwrap();
         }
-        assert!(runs.spilled_runs > 0);
-        for i in [0, 1, 65_535, 65_536, 100_000, count - 1] {
+        assert!(!runs.spilled_keys.is_empty());
+        for i in [0, 1, 511, 512, 513, 65_535, 65_536, 100_000, count - 1] {
             assert_eq!(runs.ordinal_of(i * 10 - 100).unwrap(), Some(i as u64 + 1));
         }
     }
