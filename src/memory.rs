@@ -147,6 +147,10 @@ pub struct Permit {
 }
 
 impl Permit {
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Corrects an estimate; never waits.
     pub fn resize(&mut self, bytes: usize) {
         let mut state = self.gate.lock();

@@ -111,33 +111,45 @@ impl Records {
 ///
 /// Source: RFC 4180; deviations: lone LF, ragged and blank lines, quotes in unquoted fields are accepted.
 pub fn parse(span: &[u8], at_end: bool, dialect: &Dialect, max_record_bytes: u64, out: &mut Records) -> usize {
-    parse_with(
-        Kernel::detect(),
-        &Input {
-            span,
-            at_end,
-            dialect: *dialect,
-            max_record_bytes,
-        },
-        out,
-    )
+    parse_before(span, span.len(), at_end, dialect, max_record_bytes, out)
 }
 
-/// [`parse`] with a given kernel.
-fn parse_with(kernel: Kernel, input: &Input<'_>, out: &mut Records) -> usize {
+/// [`parse`] of the records that start before `border_bytes`: what lies behind it only helps to decide the last of them.
+///
+/// Returns `border_bytes` exactly if a record starts there, more if one reaches across, less if one is not decided.
+pub fn parse_before(
+    span: &[u8],
+    border_bytes: usize,
+    at_end: bool,
+    dialect: &Dialect,
+    max_record_bytes: u64,
+    out: &mut Records,
+) -> usize {
+    let input = Input {
+        span,
+        at_end,
+        dialect: *dialect,
+        max_record_bytes,
+    };
+    parse_with(Kernel::detect(), &input, border_bytes, out)
+}
+
+/// [`parse_before`] with a given kernel.
+fn parse_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Records) -> usize {
     debug_assert!(input.span.len() < 1 << 30, "offsets are 32 bits wide");
     out.field_ends.clear();
     out.records.clear();
     out.faults.clear();
     let mut walker = Walker {
         input,
+        border,
         out,
         failed: None,
     };
     let mut start = 0;
-    while start < input.span.len() {
+    while start < border {
         start = walker.scan(kernel, start);
-        if start == input.span.len() {
+        if start == border {
             break;
         }
         let Some(next) = walker.record(start) else { break };
@@ -283,6 +295,8 @@ struct FailedWalk {
 /// Parses record by record, byte by byte.
 struct Walker<'a, 'b> {
     input: &'a Input<'a>,
+    /// No record that starts here or later is wanted.
+    border: usize,
     out: &'b mut Records,
     failed: Option<FailedWalk>,
 }
@@ -295,15 +309,18 @@ impl Walker<'_, '_> {
     fn scan(&mut self, kernel: Kernel, start: usize) -> usize {
         // A failed walk that was moved up has left the ends of its own fields.
         self.out.drop_open_fields();
-        let Some((quote, _)) = self.input.dialect.quote.zip(self.failed) else {
-            return kernel.scan(self.input, start, self.out);
-        };
-        let quote_free = memchr::memchr(quote, &self.input.span[start..]).map_or(self.input.span.len(), |at| start + at);
-        let before_quote = Input {
-            span: &self.input.span[..quote_free],
+        let mut wanted = &self.input.span[..self.border];
+        if let Some(quote) = self.input.dialect.quote
+            && self.failed.is_some()
+            && let Some(quote_free) = memchr::memchr(quote, &wanted[start..])
+        {
+            wanted = &wanted[..start + quote_free];
+        }
+        let input = Input {
+            span: wanted,
             ..*self.input
         };
-        let next = kernel.scan(&before_quote, start, self.out);
+        let next = kernel.scan(&input, start, self.out);
         self.forget_before(next);
         next
     }

@@ -13,6 +13,10 @@
 //!   gate bounds how many are alive.
 //! - Shutdown: whoever fails or stops closes the gate; the reader then ends, the pool finishes what it has, the rest is dropped.
 
+mod stitch;
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +28,9 @@ use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 use crate::chunk;
 use crate::error::Error;
 use crate::memory::{Gate, Permit};
-use crate::parse::{Dialect, Records, parse};
+use crate::parse::{Dialect, Records, parse_before};
 use crate::window::{Input, Window};
+use stitch::{Carry, Chunk};
 
 /// Slots that may wait for the calling thread; the gate is what really bounds them, except for very small chunks.
 const MAX_SLOTS: usize = 4096;
@@ -444,7 +449,7 @@ impl<'s, W: Work> Scan<'s, W> {
             .unwrap_or_else(PoisonError::into_inner)
             .pop()
             .unwrap_or_default();
-        let (consumed, output) = self.parse_and_work(span, at_end, &mut records);
+        let (consumed, output) = self.parse_and_work(span, span.len(), at_end, &mut records);
         self.idle_records
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -464,14 +469,14 @@ impl<'s, W: Work> Scan<'s, W> {
         }
     }
 
-    fn parse_and_work(&self, span: &[u8], at_end: bool, records: &mut Records) -> (usize, W::Output) {
-        let consumed = parse(
-            span,
-            at_end,
-            &self.settings.dialect,
-            self.settings.max_record_bytes,
-            records,
-        );
+    /// Parses the records of `span` that start before `border`, does the work on them, and returns where the next one starts.
+    fn parse_and_work(&self, span: &[u8], border: usize, at_end: bool, records: &mut Records) -> (usize, W::Output) {
+        let ScanSettings {
+            dialect,
+            max_record_bytes,
+            ..
+        } = &self.settings;
+        let consumed = parse_before(span, border, at_end, dialect, *max_record_bytes, records);
         let mut output = self.work.output();
         self.work.run(&span[..consumed], records, &mut output);
         (consumed, output)
@@ -490,6 +495,7 @@ impl<'s, W: Work> Scan<'s, W> {
             let slot = match queue.recv_timeout(IDLE) {
                 Ok(slot) => slot,
                 Err(RecvTimeoutError::Timeout) => {
+                    carry.let_go();
                     if consume(Scanned::Nothing)? == Flow::Stop {
                         return Ok(false);
                     }
@@ -502,7 +508,7 @@ impl<'s, W: Work> Scan<'s, W> {
                 Slot::LinePiece(piece) => {
                     let is_decided = piece.last || self.settings.may_grow;
                     at_end = is_decided && piece.window.at_end && piece.end == piece.window.bytes().len();
-                    if piece.first && self.stitch_before(&mut carry, &piece, &mut records, consume)? == Flow::Stop {
+                    if piece.first && self.stitch_before(&piece, &mut carry, &mut records, consume)? == Flow::Stop {
                         return Ok(false);
                     }
                     consume(Scanned::LinePiece(piece))?
@@ -520,27 +526,13 @@ impl<'s, W: Work> Scan<'s, W> {
                         .recv()
                         .map_err(|_| Error::internal("a chunk was dropped before it was parsed"))?;
                     add_time(&self.times.wait_ns, since);
-                    if carry.bytes.is_empty() {
-                        carry.keep(&window, start + finished.consumed, end);
-                        let source = BlockSource::Window {
-                            window,
-                            start,
-                            end: start + finished.consumed,
-                        };
-                        consume(Scanned::Block(Block {
-                            start_bytes: source_start(&source),
-                            source,
-                            output: finished.output,
-                            _permit: Some(finished.permit),
-                        }))?
-                    } else {
-                        carry.bytes.extend_from_slice(&window.bytes()[start..end]);
-                        if at_end || carry.bytes.len() >= carry.retry_bytes {
-                            self.stitch(&mut carry, at_end && !self.settings.may_grow, &mut records, consume)?
-                        } else {
-                            Flow::Continue
-                        }
-                    }
+                    let chunk = Chunk {
+                        window,
+                        start,
+                        end,
+                        finished,
+                    };
+                    self.take_chunk(chunk, at_end, &mut carry, &mut records, consume)?
                 }
             };
             if flow == Flow::Stop {
@@ -548,87 +540,4 @@ impl<'s, W: Work> Scan<'s, W> {
             }
         }
     }
-
-    /// Decides what was unfinished before a line that is too long for any record to reach across: as many of its bytes as a record
-    /// may have decide every record that began before it, and leave the line itself alone.
-    fn stitch_before(
-        &self,
-        carry: &mut Carry,
-        line: &LinePiece,
-        records: &mut Records,
-        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
-    ) -> Result<Flow, Error> {
-        if carry.bytes.is_empty() {
-            return Ok(Flow::Continue);
-        }
-        let limit_bytes = usize::try_from(self.settings.max_record_bytes).unwrap_or(usize::MAX);
-        let ahead = &line.bytes()[..line.bytes().len().min(limit_bytes.saturating_add(1))];
-        carry.bytes.extend_from_slice(ahead);
-        let flow = self.stitch(carry, false, records, consume)?;
-        if carry.bytes.len() != ahead.len() {
-            return Err(Error::internal(
-                "a record reached into a line that is longer than a record may be",
-            ));
-        }
-        carry.bytes.clear();
-        Ok(flow)
-    }
-
-    /// Parses the carried bytes again from the unfinished record on.
-    fn stitch(
-        &self,
-        carry: &mut Carry,
-        at_end: bool,
-        records: &mut Records,
-        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
-    ) -> Result<Flow, Error> {
-        if carry.bytes.is_empty() {
-            return Ok(Flow::Continue);
-        }
-        let (consumed, output) = self.parse_and_work(&carry.bytes, at_end, records);
-        if consumed == 0 {
-            // Doubling keeps the total work linear however long the record turns out to be.
-            carry.retry_bytes = carry.bytes.len() * 2;
-            return Ok(Flow::Continue);
-        }
-        let rest = carry.bytes.split_off(consumed);
-        let bytes = std::mem::replace(&mut carry.bytes, rest);
-        let start_bytes = carry.start_bytes;
-        carry.start_bytes += consumed as u64;
-        carry.retry_bytes = carry.bytes.len() + 1;
-        let source = BlockSource::Stitched(bytes);
-        consume(Scanned::Block(Block {
-            source,
-            start_bytes,
-            output,
-            _permit: None,
-        }))
-    }
 }
-
-fn source_start(source: &BlockSource) -> u64 {
-    match source {
-        BlockSource::Window { window, start, .. } => window.start_bytes + *start as u64,
-        BlockSource::Stitched(_) => 0,
-    }
-}
-
-/// Bytes of a record that its chunk left unfinished, and of the chunks behind it.
-#[derive(Default)]
-struct Carry {
-    bytes: Vec<u8>,
-    start_bytes: u64,
-    /// Length from which on another attempt is worth its time.
-    retry_bytes: usize,
-}
-
-impl Carry {
-    fn keep(&mut self, window: &Window, start: usize, end: usize) {
-        self.bytes.extend_from_slice(&window.bytes()[start..end]);
-        self.start_bytes = window.start_bytes + start as u64;
-        self.retry_bytes = self.bytes.len() + 1;
-    }
-}
-
-#[cfg(test)]
-mod tests;

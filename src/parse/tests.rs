@@ -62,6 +62,7 @@ fn parse_whole(kernel: Kernel, span: &[u8], dialect: &Dialect, max_record_bytes:
             dialect: *dialect,
             max_record_bytes,
         },
+        span.len(),
         &mut out,
     );
     assert_eq!(decided, span.len(), "at the end everything is decided");
@@ -94,12 +95,47 @@ fn parse_pieces(
                 dialect: *dialect,
                 max_record_bytes,
             },
+            span.len(),
             &mut out,
         );
         records.extend(collect(&out, start));
         start += decided;
     }
     assert_eq!(start, input.len(), "at the end everything is decided");
+    records
+}
+
+/// Parses `input` up to one border after another, everything in view.
+fn parse_up_to_borders(
+    kernel: Kernel,
+    input: &[u8],
+    pieces: &[usize],
+    dialect: &Dialect,
+    max_record_bytes: u64,
+) -> Vec<Parsed> {
+    let mut out = Records::default();
+    let mut records = Vec::new();
+    let (mut start, mut border) = (0, 0);
+    let mut pieces = pieces.iter();
+    while start < input.len() {
+        border = pieces
+            .next()
+            .map_or(input.len(), |piece| (border + piece).min(input.len()));
+        let view = Input {
+            span: &input[start..],
+            at_end: true,
+            dialect: *dialect,
+            max_record_bytes,
+        };
+        let decided = parse_with(kernel, &view, border.saturating_sub(start), &mut out);
+        records.extend(collect(&out, start));
+        assert!(
+            records.iter().all(|record| record.start < border),
+            "none starts behind the border"
+        );
+        start += decided;
+        assert!(start >= border, "all that start before it are decided");
+    }
     records
 }
 
@@ -164,6 +200,7 @@ proptest! {
         let expected = reference(&input, &dialect, max);
         for kernel in kernels() {
             prop_assert_eq!(parse_pieces(kernel, &input, &pieces, &dialect, max), expected.clone());
+            prop_assert_eq!(parse_up_to_borders(kernel, &input, &pieces, &dialect, max), expected.clone());
         }
     }
 
