@@ -19,7 +19,7 @@ pub struct RowMeta {
 /// The rows and rejects of one chunk, in input order.
 #[derive(Debug, Default)]
 pub struct RowBlock {
-    /// SQLite records (file format §2.1), back to back.
+    /// SQLite records (file format §2.1), back to back. What is behind the last row's end is room.
     pub records: Vec<u8>,
     pub rows: Vec<RowMeta>,
     /// One per row when the key is a single integer column that is the table's row id, else empty.
@@ -34,7 +34,7 @@ pub struct RowBlock {
     /// Blank lines skipped: neither rows nor rejects.
     pub blank_lines: u32,
     /// Serial types of the row being encoded; here only to be reused.
-    pub(crate) serial_types: Vec<u64>,
+    pub(crate) serial_types: Vec<u32>,
     /// Bytes of the key being hashed; here only to be reused.
     pub(crate) key_bytes: Vec<u8>,
 }
@@ -45,7 +45,6 @@ pub const NULL_KEY: u128 = 0;
 impl RowBlock {
     /// Empties the block and keeps its memory.
     pub fn clear(&mut self) {
-        self.records.clear();
         self.rows.clear();
         self.integer_keys.clear();
         self.key_hashes.clear();

@@ -4,6 +4,11 @@
 //! field (a block's vectors are reused). The hard part is the cost: this is where a load's processor time goes, so UTF-8 and NULs
 //! are looked for once per span, and a value is cast, stored and hashed in one go.
 
+mod record;
+#[cfg(test)]
+mod tests;
+
+use record::RecordWriter;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::parse::{Dialect, FaultKind, RecordSpan, Records};
@@ -43,18 +48,6 @@ impl<'a> Field<'a> {
             None => self.bytes,
         }
     }
-
-    /// Appends the text: quotes removed, doubled quotes single.
-    fn append_text(&self, out: &mut Vec<u8>) {
-        let mut text = self.unquoted();
-        if let Some(quote) = self.quote {
-            while let Some(at) = memchr::memchr(quote, text) {
-                out.extend_from_slice(&text[..=at]);
-                text = text.get(at + 2..).unwrap_or_default();
-            }
-        }
-        out.extend_from_slice(text);
-    }
 }
 
 /// Turns the records of `span` into rows and rejects. `out` is emptied first.
@@ -64,17 +57,17 @@ impl<'a> Field<'a> {
 pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialect, out: &mut RowBlock) {
     out.clear();
     out.line_count = memchr::memchr_iter(dialect.line_end, span).count() as u32;
-    // Text is copied, a number grows by no more than its digits, and each row has a header of a byte per column and one.
-    out.records
-        .reserve(span.len() + records.records.len() * (plan.columns.len() + 1));
     out.rows.reserve(records.records.len());
+    // Text is copied, a number grows by no more than its digits, and each row has a header of a byte per column and one.
+    let expected_bytes = span.len() + records.records.len() * (plan.columns.len() + 1);
+    let (mut buffer, mut serial_types) = (std::mem::take(&mut out.records), std::mem::take(&mut out.serial_types));
     let mut rows = Rows {
         span,
         plan,
         dialect,
         plain: is_plain_text(span),
-        is_key: key_columns(plan),
-        header_bytes: plan.columns.len() + 1,
+        columns: columns(plan),
+        writer: RecordWriter::new(&mut buffer, &mut serial_types, plan.columns.len(), expected_bytes),
         lines_before: 0,
         lines_counted_to: 0,
         out,
@@ -95,16 +88,37 @@ pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialec
         }
         rows.out.record_count += 1;
     }
+    (out.records, out.serial_types) = (buffer, serial_types);
 }
 
-/// For each column whether it is part of a hashed key; empty when the key is not hashed.
-fn key_columns(plan: &RowPlan) -> Vec<bool> {
-    match &plan.key {
-        KeyPlan::Hashed(columns) => (0..plan.columns.len())
-            .map(|index| columns.contains(&(index as u32)))
-            .collect(),
-        _ => Vec::new(),
-    }
+/// What there is to know about a column for each of its values.
+#[derive(Debug, Clone, Copy)]
+struct ColumnWork {
+    /// Index of its field in a record.
+    source: u32,
+    expected: ColumnType,
+    not_null: bool,
+    /// Part of a hashed key.
+    is_key: bool,
+    is_row_id: bool,
+}
+
+fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
+    let key: &[u32] = match &plan.key {
+        KeyPlan::Hashed(columns) => columns,
+        _ => &[],
+    };
+    let column = |(index, column): (usize, &Column)| {
+        let is_row_id = plan.key == KeyPlan::RowId(index as u32);
+        ColumnWork {
+            source: plan.sources[index],
+            expected: column.column_type,
+            not_null: column.not_null || is_row_id,
+            is_key: key.contains(&(index as u32)),
+            is_row_id,
+        }
+    };
+    plan.columns.iter().enumerate().map(column).collect()
 }
 
 /// Why a record is no row.
@@ -121,9 +135,8 @@ struct Rows<'a> {
     dialect: &'a Dialect,
     /// The whole span is UTF-8 without NUL, so no record needs to be looked at for that.
     plain: bool,
-    is_key: Vec<bool>,
-    /// Size of the last row's record header: the next one's is most likely the same.
-    header_bytes: usize,
+    columns: Vec<ColumnWork>,
+    writer: RecordWriter<'a>,
     /// Line ends before `lines_counted_to`.
     lines_before: u32,
     lines_counted_to: usize,
@@ -197,34 +210,28 @@ impl Rows<'_> {
 
     /// Appends the record's row; leaves no trace if a value does not fit.
     fn encode(&mut self, record: &RecordSpan, fields: &[u32]) -> Result<(), Reject> {
-        let start = self.out.records.len();
         let integer_keys = self.out.integer_keys.len();
-        self.out.serial_types.clear();
         self.out.key_bytes.clear();
-        self.out.records.resize(start + self.header_bytes, 0);
+        self.writer.begin((record.end - record.start) as usize);
         let mut null_key = false;
-        for (index, column) in self.plan.columns.iter().enumerate() {
-            let source = self.plan.sources[index] as usize;
-            let value = ByteRange {
-                start: self.field_start(record, fields, source),
-                end: fields[source],
-            };
-            let field = Field::new(value.of(self.span), self.dialect);
-            match self.encode_field(index, column, field) {
-                Ok(is_null) => null_key |= is_null && self.is_key.get(index) == Some(&true),
+        for index in 0..self.columns.len() {
+            let column = self.columns[index];
+            let source = column.source as usize;
+            let start = self.field_start(record, fields, source);
+            let end = fields[source];
+            match self.encode_field(column, start as usize, end as usize) {
+                Ok(is_null) => null_key |= is_null && column.is_key,
                 Err(reason) => {
-                    self.out.records.truncate(start);
                     self.out.integer_keys.truncate(integer_keys);
                     return Err(Reject {
                         reason,
                         column: source as u32 + 1,
-                        value,
+                        value: ByteRange { start, end },
                     });
                 }
             }
         }
-        self.finish_header(start);
-        if !self.is_key.is_empty() {
+        if let KeyPlan::Hashed(_) = self.plan.key {
             let hash = if null_key {
                 NULL_KEY
             } else {
@@ -233,7 +240,7 @@ impl Rows<'_> {
             self.out.key_hashes.push(hash);
         }
         self.out.rows.push(RowMeta {
-            end: self.out.records.len() as u32,
+            end: self.writer.finish() as u32,
             record_index: self.out.record_count,
             source: ByteRange {
                 start: record.start,
@@ -243,19 +250,18 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Appends one value to the row's body, its serial type to the list, and its bytes to the key; whether it is NULL.
+    /// Appends the value of the field at `start..end` to the row, and its bytes to the key; whether it is NULL.
     #[inline]
-    fn encode_field(&mut self, index: usize, column: &Column, field: Field<'_>) -> Result<bool, RejectReason> {
-        let is_key = self.is_key.get(index) == Some(&true);
-        let is_row_id = self.plan.key == KeyPlan::RowId(index as u32);
+    fn encode_field(&mut self, column: ColumnWork, start: usize, end: usize) -> Result<bool, RejectReason> {
+        let field = Field::new(&self.span[start..end], self.dialect);
         if field.is_null(self.plan.empty_is_null) {
-            if column.not_null || is_row_id {
+            if column.not_null {
                 return Err(RejectReason::NullViolation);
             }
-            self.out.serial_types.push(0);
+            self.writer.push_null();
             return Ok(true);
         }
-        let expected = column.column_type;
+        let expected = column.expected;
         let refuse = |error| match error {
             CastError::Type => RejectReason::TypeError { expected },
             CastError::Range => RejectReason::OutOfRange { expected },
@@ -266,72 +272,43 @@ impl Rows<'_> {
                     ColumnType::Integer => cast::integer(field.unquoted()).map_err(refuse)?,
                     _ => i64::from(cast::boolean(field.unquoted()).map_err(refuse)?),
                 };
-                if is_row_id {
+                if column.is_row_id {
                     self.out.integer_keys.push(value);
-                    self.out.serial_types.push(0);
+                    self.writer.push_null();
                 } else {
-                    let serial_type = push_integer(&mut self.out.records, value);
-                    self.out.serial_types.push(serial_type);
+                    self.writer.push_integer(value);
                 }
-                if is_key {
+                if column.is_key {
                     self.out.key_bytes.push(b'i');
                     self.out.key_bytes.extend_from_slice(&value.to_le_bytes());
                 }
+                return Ok(false);
             }
             ColumnType::Real => {
                 let value = cast::real(field.unquoted()).map_err(refuse)?;
-                let serial_type = push_real(&mut self.out.records, value);
-                self.out.serial_types.push(serial_type);
-                if is_key {
+                self.writer.push_real(value);
+                if column.is_key {
                     self.out.key_bytes.push(b'r');
                     self.out.key_bytes.extend_from_slice(&value.to_bits().to_le_bytes());
                 }
+                return Ok(false);
             }
             ColumnType::Date => cast::date(field.unquoted()).map_err(refuse)?,
             ColumnType::Time => cast::time(field.unquoted()).map_err(refuse)?,
             ColumnType::DateTime => cast::date_time(field.unquoted()).map_err(refuse)?,
             ColumnType::Text | ColumnType::Any => {}
         }
-        if !matches!(expected, ColumnType::Integer | ColumnType::Boolean | ColumnType::Real) {
-            let start = self.out.records.len();
-            field.append_text(&mut self.out.records);
-            let text = &self.out.records[start..];
-            self.out.serial_types.push(13 + 2 * text.len() as u64);
-            if is_key {
-                // The length first: ("ab", "c") and ("a", "bc") are different keys.
-                self.out.key_bytes.push(b't');
-                self.out.key_bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-                self.out.key_bytes.extend_from_slice(text);
-            }
+        let quotes = usize::from(field.quote.is_some());
+        let text = self
+            .writer
+            .push_text(self.span, start + quotes, end - quotes, field.quote);
+        if column.is_key {
+            // The length first: ("ab", "c") and ("a", "bc") are different keys.
+            self.out.key_bytes.push(b't');
+            self.out.key_bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+            self.out.key_bytes.extend_from_slice(text);
         }
         Ok(false)
-    }
-
-    /// Writes the header before the body that begins `self.header_bytes` after `start`, moving the body if that guess was wrong.
-    fn finish_header(&mut self, start: usize) {
-        let RowBlock {
-            records, serial_types, ..
-        } = &mut *self.out;
-        let types_bytes: usize = serial_types.iter().map(|&serial_type| varint_bytes(serial_type)).sum();
-        // The header's size counts itself, which may take it over a border of the varint.
-        let mut header_bytes = types_bytes + 1;
-        if header_bytes > 127 {
-            header_bytes = types_bytes + varint_bytes(types_bytes as u64 + 2);
-        }
-        if header_bytes != self.header_bytes {
-            let body = start + self.header_bytes;
-            let body_end = records.len();
-            if header_bytes > self.header_bytes {
-                records.resize(body_end + header_bytes - self.header_bytes, 0);
-            }
-            records.copy_within(body..body_end, start + header_bytes);
-            records.truncate(start + header_bytes + body_end - body);
-            self.header_bytes = header_bytes;
-        }
-        let mut at = put_varint(records, start, header_bytes as u64);
-        for &serial_type in serial_types.iter() {
-            at = put_varint(records, at, serial_type);
-        }
     }
 
     fn reject(&mut self, record: &RecordSpan, reject: Reject) {
@@ -352,61 +329,3 @@ impl Rows<'_> {
         });
     }
 }
-
-/// Appends `value` in as few bytes as its serial type allows. Source: SQLite file format §2.1.
-#[inline]
-fn push_integer(out: &mut Vec<u8>, value: i64) -> u64 {
-    let (serial_type, bytes) = match value {
-        0 => return 8,
-        1 => return 9,
-        -0x80..=0x7F => (1, 1),
-        -0x8000..=0x7FFF => (2, 2),
-        -0x80_0000..=0x7F_FFFF => (3, 3),
-        -0x8000_0000..=0x7FFF_FFFF => (4, 4),
-        -0x8000_0000_0000..=0x7FFF_FFFF_FFFF => (5, 6),
-        _ => (6, 8),
-    };
-    out.extend_from_slice(&value.to_be_bytes()[8 - bytes..]);
-    serial_type
-}
-
-/// Appends `value` as SQLite does in a REAL column: as an integer if it is one of at most 48 bits, which SQLite turns back when it
-/// reads the column. Source: <https://sqlite.org/datatype3.html> §2, `MEM_IntReal` in sqlite3.c.
-#[inline]
-fn push_real(out: &mut Vec<u8>, value: f64) -> u64 {
-    const LIMIT: i64 = 1 << 47;
-    let integer = value as i64;
-    if integer as f64 == value && (-LIMIT..LIMIT).contains(&integer) {
-        return push_integer(out, integer);
-    }
-    out.extend_from_slice(&value.to_be_bytes());
-    7
-}
-
-#[inline]
-fn varint_bytes(value: u64) -> usize {
-    // Serial types and header sizes stay far below the ninth byte's special rule.
-    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
-}
-
-/// Writes `value` at `at`, where room has been made; where it ends. Source: SQLite file format §1.6.
-#[inline]
-fn put_varint(out: &mut [u8], at: usize, value: u64) -> usize {
-    if value < 0x80 {
-        out[at] = value as u8;
-        return at + 1;
-    }
-    let bytes = varint_bytes(value);
-    for (index, byte) in out[at..at + bytes].iter_mut().enumerate() {
-        let shifted = (value >> (7 * (bytes - 1 - index))) as u8;
-        *byte = if index + 1 < bytes {
-            shifted | 0x80
-        } else {
-            shifted & 0x7F
-        };
-    }
-    at + bytes
-}
-
-#[cfg(test)]
-mod tests;

@@ -21,8 +21,7 @@ const EXACT_POWERS: [f64; 23] = [
 ];
 /// Integers up to this one, and down to its negative, are doubles without loss.
 pub const MAX_EXACT_INTEGER: i64 = 1 << 53;
-/// Any decimal of at most this many significant digits survives the way to a double and back, unless it is so small that the
-/// double has fewer bits than usual.
+/// Any decimal of at most this many digits, zeros in front counted, survives the way to a double and back.
 const LOSSLESS_DIGITS: usize = 15;
 
 /// Eight ASCII digits to their value; `None` if any byte is no digit.
@@ -109,8 +108,7 @@ pub fn lossless_real(text: &[u8]) -> Result<f64, CastError> {
     if !decimal.has_point && decimal.value.abs() > MAX_EXACT_INTEGER as f64 {
         return Err(CastError::Range);
     }
-    let always_lossless = decimal.value.abs() >= f64::MIN_POSITIVE || decimal.significant_digits == 0;
-    if (decimal.significant_digits <= LOSSLESS_DIGITS && always_lossless) || is_shortest(text, decimal.value) {
+    if decimal.digits <= LOSSLESS_DIGITS || is_shortest(text, decimal.value) {
         Ok(decimal.value)
     } else {
         Err(CastError::Range)
@@ -143,39 +141,47 @@ fn significant_digits(text: &[u8]) -> impl Iterator<Item = u8> {
 
 struct Decimal {
     value: f64,
-    /// Digits from the first that is not zero on.
-    significant_digits: usize,
+    digits: usize,
     has_point: bool,
 }
 
+/// How many bytes of `text` are digits before another comes, and `mantissa` with them appended. Beyond 19 digits in all it is of no
+/// use.
+#[inline]
+fn leading_digits(text: &[u8], mut mantissa: u64) -> (usize, u64) {
+    let mut count = 0;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        count += 1;
+    }
+    (count, mantissa)
+}
+
+#[inline]
 fn decimal(text: &[u8]) -> Result<Decimal, CastError> {
     let (negative, magnitude) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
     };
-    let mut mantissa = 0u64;
-    let mut significant_digits = 0usize;
-    let mut point = None;
-    for (index, &byte) in magnitude.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit <= 9 {
-            // Beyond 19 digits the exact way below is not taken and the mantissa no longer matters.
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-            significant_digits += usize::from(significant_digits > 0 || digit > 0);
-        } else if byte == b'.' && point.is_none() {
-            point = Some(index);
-        } else {
+    let (whole_digits, mut mantissa) = leading_digits(magnitude, 0);
+    let mut fraction_digits = 0;
+    let has_point = whole_digits < magnitude.len();
+    if has_point {
+        let fraction = &magnitude[whole_digits + 1..];
+        (fraction_digits, mantissa) = leading_digits(fraction, mantissa);
+        if magnitude[whole_digits] != b'.' || fraction_digits == 0 || fraction_digits < fraction.len() {
             return Err(CastError::Type);
         }
     }
-    let whole = &magnitude[..point.unwrap_or(magnitude.len())];
-    let fraction_digits = point.map_or(0, |point| magnitude.len() - point - 1);
-    if whole.is_empty() || (whole.len() > 1 && whole[0] == b'0') || (point.is_some() && fraction_digits == 0) {
+    if whole_digits == 0 || (whole_digits > 1 && magnitude[0] == b'0') {
         return Err(CastError::Type);
     }
-    let exact =
-        significant_digits <= 19 && mantissa <= MAX_EXACT_INTEGER as u64 && fraction_digits < EXACT_POWERS.len();
-    let value = if exact {
+    let digits = whole_digits + fraction_digits;
+    let value = if digits <= 19 && mantissa <= MAX_EXACT_INTEGER as u64 {
         // Both operands are exact, so the one division rounds correctly.
         mantissa as f64 / EXACT_POWERS[fraction_digits]
     } else {
@@ -188,8 +194,8 @@ fn decimal(text: &[u8]) -> Result<Decimal, CastError> {
     let value = if negative && value != 0.0 { -value } else { value };
     Ok(Decimal {
         value,
-        significant_digits,
-        has_point: point.is_some(),
+        digits,
+        has_point,
     })
 }
 

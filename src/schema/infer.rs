@@ -85,12 +85,15 @@ impl Facts {
         self.key.filter(|_| seen).map(|_| self.order)
     }
 
+    /// Whether the next value of a column can add anything.
+    fn is_open(&self, index: usize) -> bool {
+        let column = &self.columns[index];
+        self.key == Some(index) || !(column.skip || column.text)
+    }
+
     fn see(&mut self, index: usize, field: Field<'_>, empty_is_null: bool) {
         let is_key = self.key == Some(index);
         let column = &mut self.columns[index];
-        if (column.skip || column.text) && !is_key {
-            return;
-        }
         if field.is_null(empty_is_null) {
             self.order.nulls += u64::from(is_key);
             return;
@@ -130,6 +133,7 @@ pub fn observe(
     empty_is_null: bool,
     facts: &mut Facts,
 ) {
+    let mut open: Vec<usize> = (0..sources.len()).filter(|&index| facts.is_open(index)).collect();
     let span_is_plain = is_plain_text(span);
     let mut first_field = 0usize;
     for record in &records.records {
@@ -141,8 +145,9 @@ pub fn observe(
         if !span_is_plain && !is_plain_text(&span[record.start as usize..record.end as usize]) {
             continue;
         }
-        for (index, &source) in sources.iter().enumerate() {
-            let source = source as usize;
+        let mut all_open = true;
+        for &index in &open {
+            let source = sources[index] as usize;
             let start = if source == 0 {
                 record.start
             } else {
@@ -150,6 +155,10 @@ pub fn observe(
             };
             let field = Field::new(&span[start as usize..fields[source] as usize], dialect);
             facts.see(index, field, empty_is_null);
+            all_open &= facts.is_open(index);
+        }
+        if !all_open {
+            open.retain(|&index| facts.is_open(index));
         }
     }
 }

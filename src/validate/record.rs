@@ -1,0 +1,333 @@
+//! Values to SQLite records (file format §2.1), back to back in one buffer.
+//!
+//! Comes in: the values of a record, one by one. Goes out: its bytes behind those of the record before. The buffer's length is room,
+//! not content: it is filled once and written over from then on, so that a value is stored by a few moves of fixed size, without a
+//! call, a check of the capacity or a byte set to zero first. That room is checked once per record.
+
+/// Most bytes that a column adds to those of its field: a value of 8 bytes, and a serial type of up to 5 in the header.
+const GROWTH_BYTES: usize = 13;
+/// Most bytes of a header's own size, as a varint: columns are few enough.
+const HEADER_SIZE_BYTES: usize = 5;
+/// Short texts are copied as so many bytes, whatever their length.
+const COPY_BYTES: usize = 32;
+
+/// Writes the records of a chunk.
+pub(super) struct RecordWriter<'a> {
+    buffer: &'a mut Vec<u8>,
+    /// Serial types of the record being written, the first `columns` of them.
+    serial_types: &'a mut Vec<u32>,
+    columns: usize,
+    /// Where the record being written begins, and where its next value goes.
+    start: usize,
+    at: usize,
+    /// Size of the last record's header: the next one's is most likely the same.
+    header_bytes: usize,
+}
+
+impl<'a> RecordWriter<'a> {
+    /// For records of `columns` values, at the start of `buffer`, with room for about `expected_bytes`.
+    pub(super) fn new(
+        buffer: &'a mut Vec<u8>,
+        serial_types: &'a mut Vec<u32>,
+        columns: usize,
+        expected_bytes: usize,
+    ) -> Self {
+        serial_types.resize(columns, 0);
+        if buffer.len() < expected_bytes {
+            buffer.resize(expected_bytes, 0);
+        }
+        RecordWriter {
+            buffer,
+            serial_types,
+            columns: 0,
+            start: 0,
+            at: 0,
+            header_bytes: columns + 1,
+        }
+    }
+
+    /// Begins a record whose fields are `source_bytes` long in all; one that was not finished leaves no trace.
+    #[inline]
+    pub(super) fn begin(&mut self, source_bytes: usize) {
+        self.columns = 0;
+        self.at = self.start + self.header_bytes;
+        let most = source_bytes + self.serial_types.len() * GROWTH_BYTES + HEADER_SIZE_BYTES + COPY_BYTES;
+        let end = self.at + most;
+        if end > self.buffer.len() {
+            // By at least an eighth: records that outgrow what was expected are followed by others.
+            self.buffer.resize(end + self.buffer.len() / 8, 0);
+        }
+    }
+
+    #[inline]
+    fn push_type(&mut self, serial_type: u32) {
+        self.serial_types[self.columns] = serial_type;
+        self.columns += 1;
+    }
+
+    /// NULL; what a column that is the row id holds as well.
+    #[inline]
+    pub(super) fn push_null(&mut self) {
+        self.push_type(0);
+    }
+
+    /// `value` in as few bytes as its serial type allows.
+    #[inline]
+    pub(super) fn push_integer(&mut self, value: i64) {
+        if value == 0 || value == 1 {
+            return self.push_type(8 + value as u32);
+        }
+        // With the sign: -128 and 127 need 8 bits.
+        let bits = 65 - (value ^ (value >> 63)).leading_zeros();
+        let (serial_type, bytes) = match bits.div_ceil(8) {
+            whole @ 1..=4 => (whole, whole),
+            5 | 6 => (5, 6),
+            _ => (6, 8),
+        };
+        let shifted = (value as u64) << (64 - 8 * bytes);
+        self.buffer[self.at..self.at + 8].copy_from_slice(&shifted.to_be_bytes());
+        self.at += bytes as usize;
+        self.push_type(serial_type);
+    }
+
+    /// `value` as SQLite stores it in a REAL column: as an integer if it is one of at most 48 bits, which SQLite turns back when it
+    /// reads the column. Source: <https://sqlite.org/datatype3.html> §2, `MEM_IntReal` in sqlite3.c.
+    #[inline]
+    pub(super) fn push_real(&mut self, value: f64) {
+        const LIMIT: i64 = 1 << 47;
+        let integer = value as i64;
+        if integer as f64 == value && (-LIMIT..LIMIT).contains(&integer) {
+            return self.push_integer(integer);
+        }
+        self.buffer[self.at..self.at + 8].copy_from_slice(&value.to_be_bytes());
+        self.at += 8;
+        self.push_type(7);
+    }
+
+    /// The text `span[start..end]`, in which each two of `doubled` are one. The text as it is stored comes back.
+    #[inline]
+    pub(super) fn push_text(&mut self, span: &[u8], start: usize, end: usize, doubled: Option<u8>) -> &[u8] {
+        let text_start = self.at;
+        match doubled {
+            None => self.copy(span, start, end),
+            Some(quote) => self.copy_undoubled(span, start, end, quote),
+        }
+        self.push_type(13 + 2 * (self.at - text_start) as u32);
+        &self.buffer[text_start..self.at]
+    }
+
+    fn copy_undoubled(&mut self, span: &[u8], mut start: usize, end: usize, quote: u8) {
+        while let Some(distance) = memchr::memchr(quote, &span[start..end]) {
+            self.copy(span, start, start + distance + 1);
+            start = (start + distance + 2).min(end);
+        }
+        self.copy(span, start, end);
+    }
+
+    #[inline]
+    fn copy(&mut self, span: &[u8], start: usize, end: usize) {
+        let length = end - start;
+        let to = &mut self.buffer[self.at..];
+        match (
+            span[start..].first_chunk::<COPY_BYTES>(),
+            to.first_chunk_mut::<COPY_BYTES>(),
+        ) {
+            // What is copied too much is room of this record, or of those to come.
+            (Some(from), Some(to)) if length <= COPY_BYTES => *to = *from,
+            _ => to[..length].copy_from_slice(&span[start..end]),
+        }
+        self.at += length;
+    }
+
+    /// Writes the header before the values; where the record ends.
+    #[inline]
+    pub(super) fn finish(&mut self) -> usize {
+        let serial_types = &self.serial_types[..self.columns];
+        let all_bits = serial_types.iter().fold(0, |bits, serial_type| bits | serial_type);
+        // Every serial type in one byte, and the header's size too.
+        if all_bits < 0x80 && self.columns < 0x7F {
+            self.make_header(self.columns + 1);
+            let header = &mut self.buffer[self.start..self.start + self.header_bytes];
+            header[0] = self.header_bytes as u8;
+            for (byte, &serial_type) in header[1..].iter_mut().zip(self.serial_types.iter()) {
+                *byte = serial_type as u8;
+            }
+        } else {
+            self.finish_long();
+        }
+        self.start = self.at;
+        self.at
+    }
+
+    fn finish_long(&mut self) {
+        let serial_types = &self.serial_types[..self.columns];
+        let types_bytes: usize = serial_types.iter().map(|&serial_type| varint_bytes(serial_type)).sum();
+        // The header's size counts itself, which may take it over a border of the varint.
+        let mut header_bytes = types_bytes + 1;
+        if header_bytes > 127 {
+            header_bytes = types_bytes + varint_bytes(types_bytes as u32 + 2);
+        }
+        self.make_header(header_bytes);
+        let mut at = put_varint(self.buffer, self.start, header_bytes as u32);
+        for &serial_type in &self.serial_types[..self.columns] {
+            at = put_varint(self.buffer, at, serial_type);
+        }
+    }
+
+    /// Moves the values to where a header of `header_bytes` lets them begin.
+    #[inline]
+    fn make_header(&mut self, header_bytes: usize) {
+        if header_bytes != self.header_bytes {
+            let body = self.start + self.header_bytes..self.at;
+            self.at = self.start + header_bytes + body.len();
+            self.buffer.copy_within(body, self.start + header_bytes);
+            self.header_bytes = header_bytes;
+        }
+    }
+}
+
+#[inline]
+fn varint_bytes(value: u32) -> usize {
+    match value {
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        0x4000..0x20_0000 => 3,
+        0x20_0000..0x1000_0000 => 4,
+        _ => 5,
+    }
+}
+
+/// Writes `value` at `at`; where it ends. Source: SQLite file format §1.6.
+#[inline]
+fn put_varint(out: &mut [u8], at: usize, value: u32) -> usize {
+    let bytes = varint_bytes(value);
+    for (index, byte) in out[at..at + bytes].iter_mut().enumerate() {
+        let shifted = (value >> (7 * (bytes - 1 - index))) as u8;
+        *byte = if index + 1 < bytes {
+            shifted | 0x80
+        } else {
+            shifted & 0x7F
+        };
+    }
+    at + bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Value {
+        Null,
+        Integer(i64),
+        Real(f64),
+        Text(String),
+    }
+
+    fn values() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            1 => Just(Value::Null),
+            3 => (any::<i64>(), 0u32..64).prop_map(|(value, shift)| Value::Integer(value >> shift)),
+            2 => any::<f64>().prop_filter("a number", |value| value.is_finite()).prop_map(Value::Real),
+            4 => "[a-z\"é]{0,70}".prop_map(Value::Text),
+        ]
+    }
+
+    fn naive_varint(value: u64) -> Vec<u8> {
+        let mut bytes = vec![value as u8 & 0x7F];
+        let mut rest = value >> 7;
+        while rest > 0 {
+            bytes.insert(0, rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        bytes
+    }
+
+    /// The record as the file format's description has it, written for being obvious.
+    fn naive(values: &[Value]) -> Vec<u8> {
+        let (mut types, mut body) = (Vec::new(), Vec::new());
+        for value in values {
+            let mut integer = |value: i64| -> u64 {
+                let widths: [(u64, u32); 6] = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 6), (6, 8)];
+                let fits = |bytes: u32| value >= i64::MIN >> (64 - 8 * bytes) && value <= i64::MAX >> (64 - 8 * bytes);
+                let (serial_type, bytes) = *widths.iter().find(|(_, bytes)| fits(*bytes)).unwrap();
+                if value == 0 || value == 1 {
+                    return 8 + value as u64;
+                }
+                body.extend_from_slice(&value.to_be_bytes()[8 - bytes as usize..]);
+                serial_type
+            };
+            let serial_type = match value {
+                Value::Null => 0,
+                Value::Integer(value) => integer(*value),
+                Value::Real(value) if value.fract() == 0.0 && value.abs() < (1u64 << 47) as f64 => {
+                    integer(*value as i64)
+                }
+                Value::Real(value) => {
+                    body.extend_from_slice(&value.to_be_bytes());
+                    7
+                }
+                Value::Text(text) => {
+                    body.extend_from_slice(text.as_bytes());
+                    13 + 2 * text.len() as u64
+                }
+            };
+            types.extend(naive_varint(serial_type));
+        }
+        let mut size = types.len() + 1;
+        while size != types.len() + naive_varint(size as u64).len() {
+            size = types.len() + naive_varint(size as u64).len();
+        }
+        [naive_varint(size as u64), types, body].concat()
+    }
+
+    proptest! {
+        #[test]
+        fn records_are_those_of_the_file_format_in_a_buffer_of_any_age_and_size(
+            columns in prop_oneof![9 => 0usize..20, 1 => 100usize..300],
+            pool in prop::collection::vec(values(), 1..40),
+            records in 0usize..12,
+            (expected_bytes, old_bytes) in (0usize..2000, 0usize..2000),
+        ) {
+            let (mut buffer, mut serial_types) = (vec![0xAA; old_bytes], Vec::new());
+            let mut writer = RecordWriter::new(&mut buffer, &mut serial_types, columns, expected_bytes);
+            let (mut wanted, mut ends) = (Vec::new(), Vec::new());
+            for number in 0..records {
+                let values: Vec<&Value> = (0..columns).map(|column| &pool[(number * 7 + column) % pool.len()]).collect();
+                // What a field of each value is at least as long as.
+                let source_bytes = values.iter().map(|value| match value {
+                    Value::Text(text) => text.len(),
+                    _ => 1,
+                }).sum();
+                // One that is given up on half way leaves no trace.
+                writer.begin(source_bytes);
+                if columns > 0 {
+                    writer.push_integer(i64::MIN);
+                }
+                writer.begin(source_bytes);
+                for value in &values {
+                    match value {
+                        Value::Null => writer.push_null(),
+                        Value::Integer(value) => writer.push_integer(*value),
+                        Value::Real(value) => writer.push_real(*value),
+                        Value::Text(text) => {
+                            let doubled = text.replace('"', "\"\"");
+                            let span = format!("{}{doubled}{}", &"before, "[..number % 8], &",behind it is more"[..number]);
+                            let start = number % 8;
+                            let quote = (doubled != *text).then_some(b'"');
+                            let stored = writer.push_text(span.as_bytes(), start, start + doubled.len(), quote);
+                            prop_assert_eq!(stored, text.as_bytes());
+                        }
+                    }
+                }
+                let values: Vec<Value> = values.into_iter().cloned().collect();
+                wanted.extend(naive(&values));
+                ends.push(writer.finish());
+                prop_assert_eq!(ends[number], wanted.len());
+            }
+            prop_assert_eq!(&buffer[..wanted.len()], &wanted[..]);
+        }
+    }
+}
