@@ -82,6 +82,8 @@ pub struct Records {
     pub field_ends: Vec<u32>,
     pub records: Vec<RecordSpan>,
     pub faults: Vec<Fault>,
+    /// A quoted field of the span may hold a line end. Where none does, each record is a line.
+    pub multi_line: bool,
 }
 
 impl Records {
@@ -140,6 +142,7 @@ fn parse_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Record
     out.field_ends.clear();
     out.records.clear();
     out.faults.clear();
+    out.multi_line = false;
     let mut walker = Walker {
         input,
         border,
@@ -360,6 +363,7 @@ impl Walker<'_, '_> {
             Verdict::End(end) => {
                 let trimmed = self.input.trim_cr(start, end) as u32;
                 self.out.field_ends.push(trimmed);
+                self.out.multi_line |= walk.first_line_end.is_some();
                 self.push_record(start, trimmed, 0);
                 Some(self.after_line_end(end))
             }

@@ -56,7 +56,7 @@ impl<'a> Field<'a> {
 /// fields; the first column, in the table's order, whose value does not fit.
 pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialect, out: &mut RowBlock) {
     out.clear();
-    out.line_count = memchr::memchr_iter(dialect.line_end, span).count() as u32;
+    out.line_count = line_count(span, records, dialect);
     out.rows.reserve(records.records.len());
     // Text is copied, a number grows by no more than its digits, and each row has a header of a byte per column and one.
     let expected_bytes = span.len() + records.records.len() * (plan.columns.len() + 1);
@@ -89,6 +89,15 @@ pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialec
         rows.out.record_count += 1;
     }
     (out.records, out.serial_types) = (buffer, serial_types);
+}
+
+/// Line ends in `span`.
+fn line_count(span: &[u8], records: &Records, dialect: &Dialect) -> u32 {
+    if records.multi_line {
+        return memchr::memchr_iter(dialect.line_end, span).count() as u32;
+    }
+    let last_is_open = span.last().is_some_and(|&byte| byte != dialect.line_end);
+    records.records.len() as u32 - u32::from(last_is_open)
 }
 
 /// What there is to know about a column for each of its values.

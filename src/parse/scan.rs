@@ -172,6 +172,7 @@ fn scan<C: Compare>(input: &Input<'_>, start: usize, out: &mut Records) -> usize
             let Some((outside, after)) = block.without_quoted(crs, carry) else {
                 break;
             };
+            out.multi_line |= line_ends != outside.line_ends;
             (block, carry) = (outside, after);
         }
         let fields_before = out.field_ends.len();

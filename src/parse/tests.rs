@@ -66,6 +66,12 @@ fn parse_whole(kernel: Kernel, span: &[u8], dialect: &Dialect, max_record_bytes:
         &mut out,
     );
     assert_eq!(decided, span.len(), "at the end everything is decided");
+    let lines = span.split(|&byte| byte == dialect.line_end).count();
+    let last_is_empty = span.last().is_none_or(|&byte| byte == dialect.line_end);
+    assert!(
+        out.multi_line || out.records.len() == lines - usize::from(last_is_empty),
+        "each record is a line, or it is said that they are not"
+    );
     collect(&out, 0)
 }
 

@@ -24,14 +24,14 @@ pub const MAX_EXACT_INTEGER: i64 = 1 << 53;
 /// Any decimal of at most this many digits, zeros in front counted, survives the way to a double and back.
 const LOSSLESS_DIGITS: usize = 15;
 
-/// Eight ASCII digits to their value; `None` if any byte is no digit.
+/// Eight ASCII digits, the first in the lowest byte, to their value; `None` if any byte is no digit.
 ///
 /// Equivalent to a loop over the bytes. Source: D. Lemire, "Quickly parsing eight digits" (2018).
-fn eight_digits(bytes: [u8; 8]) -> Option<u64> {
-    let word = u64::from_le_bytes(bytes);
+#[inline]
+fn eight_digits(word: u64) -> Option<u64> {
     let high = word & 0xF0F0_F0F0_F0F0_F0F0;
     let carried = word.wrapping_add(0x0606_0606_0606_0606) & 0xF0F0_F0F0_F0F0_F0F0;
-    if high != 0x3030_3030_3030_3030 || carried != 0x3030_3030_3030_3030 {
+    if high != ZEROS || carried != ZEROS {
         return None;
     }
     let digits = word & 0x0F0F_0F0F_0F0F_0F0F;
@@ -41,21 +41,59 @@ fn eight_digits(bytes: [u8; 8]) -> Option<u64> {
     Some(low.wrapping_add(high) >> 32)
 }
 
-/// Digits to their value, at most 19 of them (which fit 64 bits); `None` if any byte is no digit.
-fn digits(mut text: &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    while let Some((eight, rest)) = text.split_first_chunk::<8>() {
-        value = value * 100_000_000 + eight_digits(*eight)?;
-        text = rest;
+/// Eight times the character `0`.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+/// Eight times the point.
+const POINTS: u64 = 0x2E2E_2E2E_2E2E_2E2E;
+
+/// `text`, of at most eight bytes, as a word: the first byte is the lowest, what is missing is zero.
+///
+/// By overlapping reads: a loop over so few bytes costs more in branches that are guessed wrong than in reading.
+#[inline]
+fn word(text: &[u8]) -> u64 {
+    let length = text.len();
+    if let Some(eight) = text.first_chunk::<8>() {
+        u64::from_le_bytes(*eight)
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+        first | last << (8 * (length - 4))
+    } else if length > 0 {
+        let byte = |at: usize| u64::from(text[at]) << (8 * at);
+        byte(0) | byte(length / 2) | byte(length - 1)
+    } else {
+        0
     }
-    for &byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
+}
+
+/// The value of the `count` digits that are the lowest bytes of `word`, 1 to 8 of them; `None` if any is no digit.
+#[inline]
+fn up_to_eight_digits(word: u64, count: usize) -> Option<u64> {
+    // Zeros in front make eight of them.
+    let zeros = ZEROS.checked_shr(8 * count as u32).unwrap_or(0);
+    eight_digits(word << (64 - 8 * count) | zeros)
+}
+
+/// Digits to their value, 1 to 19 of them (which fit 64 bits); `None` if any byte is no digit.
+#[inline]
+fn digits(text: &[u8]) -> Option<u64> {
+    let Some((front, last)) = text.split_last_chunk::<8>() else {
+        return up_to_eight_digits(word(text), text.len());
+    };
+    let last = eight_digits(u64::from_le_bytes(*last))?;
+    if front.is_empty() {
+        return Some(last);
+    }
+    let front = match front.split_last_chunk::<8>() {
+        None => up_to_eight_digits(word(front), front.len())?,
+        Some((first, middle)) => {
+            let middle = eight_digits(u64::from_le_bytes(*middle))?;
+            match first {
+                [] => middle,
+                _ => up_to_eight_digits(word(first), first.len())? * 100_000_000 + middle,
+            }
         }
-        value = value * 10 + u64::from(digit);
-    }
-    Some(value)
+    };
+    Some(front * 100_000_000 + last)
 }
 
 /// A 64-bit integer in canonical form: `0` or `-?[1-9][0-9]*`.
@@ -139,26 +177,89 @@ fn significant_digits(text: &[u8]) -> impl Iterator<Item = u8> {
     text[first..end].iter().copied().filter(u8::is_ascii_digit)
 }
 
+/// A plain decimal.
+#[derive(Debug, PartialEq)]
 struct Decimal {
     value: f64,
+    /// Zeros in front counted.
     digits: usize,
     has_point: bool,
 }
 
-/// How many bytes of `text` are digits before another comes, and `mantissa` with them appended. Beyond 19 digits in all it is of no
-/// use.
+/// The digits of a decimal without sign, as one integer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Digits {
+    /// Of no use with more than 19 digits.
+    mantissa: u64,
+    before_point: usize,
+    behind_point: usize,
+}
+
+/// A decimal of 1 to 16 bytes, without loops; `None` if it is none.
 #[inline]
-fn leading_digits(text: &[u8], mut mantissa: u64) -> (usize, u64) {
-    let mut count = 0;
-    for &byte in text {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
+fn short_decimal(text: &[u8]) -> Option<Digits> {
+    let length = text.len();
+    let (mantissa, before_point) = if length <= 8 {
+        let word = word(text);
+        let before_point = first_point(word).unwrap_or(length);
+        let below = 1u64
+            .checked_shl(8 * before_point as u32)
+            .map_or(u64::MAX, |bit| bit - 1);
+        let count = length - usize::from(before_point < length);
+        if count == 0 {
+            return None;
         }
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
-        count += 1;
+        let without_point = word & below | (word >> 8) & !below;
+        (up_to_eight_digits(without_point, count)?, before_point)
+    } else {
+        let (low, high) = (word(&text[..8]), word(&text[8..]));
+        let word = u128::from(high) << 64 | u128::from(low);
+        let before_point = first_point(low)
+            .or_else(|| first_point(high).map(|at| 8 + at))
+            .unwrap_or(length);
+        let below = 1u128
+            .checked_shl(8 * before_point as u32)
+            .map_or(u128::MAX, |bit| bit - 1);
+        let count = length - usize::from(before_point < length);
+        let without_point = word & below | (word >> 8) & !below;
+        let zeros = (u128::from(ZEROS) << 64 | u128::from(ZEROS)).checked_shr(8 * count as u32);
+        let aligned = without_point << (128 - 8 * count) | zeros.unwrap_or(0);
+        let (first, last) = (eight_digits(aligned as u64)?, eight_digits((aligned >> 64) as u64)?);
+        (first * 100_000_000 + last, before_point)
+    };
+    Some(Digits {
+        mantissa,
+        before_point,
+        behind_point: length.saturating_sub(before_point + 1),
+    })
+}
+
+/// Index of the first byte of `word` that is a point.
+#[inline]
+fn first_point(word: u64) -> Option<usize> {
+    const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
+    let difference = word ^ POINTS;
+    // Exact for the first zero byte, and only that is asked for.
+    let zeros = difference.wrapping_sub(LOWEST_BITS) & !difference & (LOWEST_BITS << 7);
+    (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
+}
+
+/// As [`short_decimal`], of any length.
+fn long_decimal(text: &[u8]) -> Option<Digits> {
+    let (mut mantissa, mut before_point) = (0u64, None);
+    for (index, &byte) in text.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')),
+            b'.' if before_point.is_none() => before_point = Some(index),
+            _ => return None,
+        }
     }
-    (count, mantissa)
+    let before_point = before_point.unwrap_or(text.len());
+    Some(Digits {
+        mantissa,
+        before_point,
+        behind_point: text.len().saturating_sub(before_point + 1),
+    })
 }
 
 #[inline]
@@ -167,23 +268,24 @@ fn decimal(text: &[u8]) -> Result<Decimal, CastError> {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
     };
-    let (whole_digits, mut mantissa) = leading_digits(magnitude, 0);
-    let mut fraction_digits = 0;
-    let has_point = whole_digits < magnitude.len();
-    if has_point {
-        let fraction = &magnitude[whole_digits + 1..];
-        (fraction_digits, mantissa) = leading_digits(fraction, mantissa);
-        if magnitude[whole_digits] != b'.' || fraction_digits == 0 || fraction_digits < fraction.len() {
-            return Err(CastError::Type);
-        }
-    }
-    if whole_digits == 0 || (whole_digits > 1 && magnitude[0] == b'0') {
+    let found = match magnitude.len() {
+        0 => None,
+        1..=16 => short_decimal(magnitude),
+        _ => long_decimal(magnitude),
+    };
+    let Digits {
+        mantissa,
+        before_point,
+        behind_point,
+    } = found.ok_or(CastError::Type)?;
+    let has_point = before_point < magnitude.len();
+    if before_point == 0 || (before_point > 1 && magnitude[0] == b'0') || (has_point && behind_point == 0) {
         return Err(CastError::Type);
     }
-    let digits = whole_digits + fraction_digits;
+    let digits = before_point + behind_point;
     let value = if digits <= 19 && mantissa <= MAX_EXACT_INTEGER as u64 {
         // Both operands are exact, so the one division rounds correctly.
-        mantissa as f64 / EXACT_POWERS[fraction_digits]
+        mantissa as f64 / EXACT_POWERS[behind_point]
     } else {
         let text = std::str::from_utf8(magnitude).map_err(|_| CastError::Type)?;
         text.parse::<f64>().map_err(|_| CastError::Type)?
@@ -294,6 +396,25 @@ pub fn date_time(text: &[u8]) -> Result<(), CastError> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn short_decimals_are_read_as_long_ones(text in "[0-9]{0,16}|[0-9]{0,9}\\.[0-9]{0,9}|[-./0-9:a]{1,16}|[0-9.\\PC]{1,16}") {
+            let text = &text.as_bytes()[..text.len().min(16)];
+            if !text.is_empty() {
+                // A point alone has no digits to read.
+                let long = long_decimal(text).filter(|_| text != b".");
+                prop_assert_eq!(short_decimal(text), long);
+            }
+        }
+
+        #[test]
+        fn digits_are_read_as_by_the_standard_library(text in "[0-9]{1,19}|[-./0-9:;]{1,19}") {
+            let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            let wanted = all_digits.then(|| text.parse::<u64>().unwrap());
+            prop_assert_eq!(digits(text.as_bytes()), wanted);
+        }
+    }
 
     #[test]
     fn integers_are_canonical_and_64_bits_wide() {

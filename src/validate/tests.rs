@@ -152,6 +152,7 @@ fn alone(span: &[u8], records: &Records, index: usize, plan: &RowPlan) -> RowBlo
             fault: 0,
         }],
         faults: Vec::new(),
+        multi_line: true,
     };
     if record.fault != 0 {
         one.faults.push(records.faults[record.fault as usize - 1]);
