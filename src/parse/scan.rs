@@ -23,7 +23,9 @@ pub(super) struct Kernel(Lanes);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lanes {
-    /// Only ever made by [`Kernel::detect`], on a machine that has the instructions.
+    /// These two are only ever made by [`Kernel::available`], on a machine that has the instructions.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     Portable,
@@ -33,18 +35,34 @@ impl Kernel {
     /// Runs on every machine.
     pub(super) const PORTABLE: Kernel = Kernel(Lanes::Portable);
 
-    /// The fastest on this machine. The standard library asks the processor once.
-    pub(super) fn detect() -> Kernel {
+    /// All that run on this machine, the fastest first. The standard library asks the processor once.
+    pub(super) fn available() -> impl Iterator<Item = Kernel> {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt") {
-            return Kernel(Lanes::Avx2);
-        }
-        Kernel::PORTABLE
+        let wide = {
+            let basics = is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt");
+            let has_avx512 = is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi2");
+            let has_avx2 = is_x86_feature_detected!("avx2");
+            [
+                (basics && has_avx512).then_some(Kernel(Lanes::Avx512)),
+                (basics && has_avx2).then_some(Kernel(Lanes::Avx2)),
+            ]
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let wide = [None; 0];
+        wide.into_iter().flatten().chain([Kernel::PORTABLE])
+    }
+
+    /// The fastest on this machine.
+    pub(super) fn detect() -> Kernel {
+        Kernel::available().next().unwrap_or(Kernel::PORTABLE)
     }
 
     /// Appends the well-formed records from `start` on to `out`; returns where the first that is not among them starts.
     pub(super) fn scan(self, input: &Input<'_>, start: usize, out: &mut Records) -> usize {
         let next = match self.0 {
+            // SAFETY: `Lanes::Avx512` is only made where these features were detected.
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Avx512 => unsafe { scan_avx512(input, start, out) },
             // SAFETY: `Lanes::Avx2` is only made where these features were detected.
             #[cfg(target_arch = "x86_64")]
             Lanes::Avx2 => unsafe { scan_avx2(input, start, out) },
@@ -53,6 +71,12 @@ impl Kernel {
         out.drop_open_fields();
         next
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512bw,avx512vbmi2,bmi1,popcnt")]
+fn scan_avx512(input: &Input<'_>, start: usize, out: &mut Records) -> usize {
+    scan::<avx512::Avx512>(input, start, out)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -70,6 +94,12 @@ trait Compare {
 
     /// Bit `i` is set where `block[i]` is the needle.
     fn mask(block: &[u8; BLOCK_BYTES], needle: Self::Needle) -> u64;
+
+    /// Appends `base` plus the index of each bit of `mask`, in order.
+    #[inline(always)]
+    fn push_offsets(mask: u64, base: u32, offsets: &mut Vec<u32>) {
+        push_offsets(mask, base, offsets);
+    }
 }
 
 /// What a block must know of the bytes before it.
@@ -176,7 +206,7 @@ fn scan<C: Compare>(input: &Input<'_>, start: usize, out: &mut Records) -> usize
             (block, carry) = (outside, after);
         }
         let fields_before = out.field_ends.len();
-        push_offsets(block.structural, at as u32, &mut out.field_ends);
+        C::push_offsets(block.structural, at as u32, &mut out.field_ends);
         let mut line_ends = block.line_ends;
         while line_ends != 0 {
             let bit = line_ends & line_ends.wrapping_neg();
@@ -210,7 +240,7 @@ fn prefix_xor(mut mask: u64) -> u64 {
     mask
 }
 
-/// Appends `base` plus the index of each bit of `mask`, in order.
+/// [`Compare::push_offsets`] with what every machine has.
 ///
 /// Writes eight at a time whether or not there are as many: a loop that ends after a foreseeable number of turns is
 /// worth more than the stores it saves.
@@ -263,6 +293,73 @@ impl Compare for Portable {
             mask |= ((zeros >> 7).wrapping_mul(GATHER) >> 56) << (8 * index);
         }
         mask
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::arch::x86_64::{
+        __m512i, _mm512_add_epi32, _mm512_alignr_epi64, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask,
+        _mm512_cvtepu8_epi32, _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_set1_epi8, _mm512_set1_epi32,
+        _mm512_storeu_si512,
+    };
+
+    use super::{BLOCK_BYTES, Compare};
+
+    /// A block in one register. Private to the kernel, which uses it only where its instructions were detected.
+    pub(super) struct Avx512;
+
+    /// Every byte its own index.
+    const INDICES: [u8; BLOCK_BYTES] = {
+        let mut indices = [0; BLOCK_BYTES];
+        let mut index = 0;
+        while index < BLOCK_BYTES {
+            indices[index] = index as u8;
+            index += 1;
+        }
+        indices
+    };
+
+    impl Compare for Avx512 {
+        type Needle = __m512i;
+
+        #[inline(always)]
+        fn needle(byte: u8) -> __m512i {
+            // SAFETY: whoever reaches this, `scan_avx512` or a test, has detected AVX-512.
+            unsafe { _mm512_set1_epi8(byte as i8) }
+        }
+
+        #[inline(always)]
+        fn mask(block: &[u8; BLOCK_BYTES], needle: __m512i) -> u64 {
+            // SAFETY: AVX-512 as above; the load is unaligned and of 64 bytes of 64.
+            unsafe { _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(block.as_ptr().cast()), needle) }
+        }
+
+        /// The indices of the bits are moved together by one instruction; sixteen at a time are written, whether or not there are
+        /// as many.
+        #[inline(always)]
+        fn push_offsets(mask: u64, base: u32, offsets: &mut Vec<u32>) {
+            const BATCH: usize = 16;
+            let count = mask.count_ones() as usize;
+            offsets.reserve(BLOCK_BYTES);
+            let length = offsets.len();
+            // SAFETY: AVX-512 with VBMI2 as above. The load is of 64 bytes of 64. Each store is of 16 elements at `length + written`
+            // with `written < count <= 64` a multiple of 16, so it ends at `length + 64` at most, and 64 elements were reserved.
+            // The loop wrote at least `count` of them.
+            unsafe {
+                let mut indices = _mm512_maskz_compress_epi8(mask, _mm512_loadu_si512(INDICES.as_ptr().cast()));
+                let base = _mm512_set1_epi32(base as i32);
+                let mut written = 0;
+                while written < count {
+                    let sixteen = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(indices));
+                    let to = offsets.as_mut_ptr().add(length + written);
+                    _mm512_storeu_si512(to.cast(), _mm512_add_epi32(sixteen, base));
+                    indices = _mm512_alignr_epi64::<2>(indices, indices);
+                    written += BATCH;
+                }
+                offsets.set_len(length + count);
+            }
+        }
     }
 }
 
@@ -322,17 +419,28 @@ mod tests {
                 if is_x86_feature_detected!("avx2") {
                     prop_assert_eq!(avx2::Avx2::mask(block, avx2::Avx2::needle(needle)), expected);
                 }
+                #[cfg(target_arch = "x86_64")]
+                if is_x86_feature_detected!("avx512bw") {
+                    prop_assert_eq!(avx512::Avx512::mask(block, avx512::Avx512::needle(needle)), expected);
+                }
             }
         }
 
         #[test]
         fn offsets_are_those_of_the_set_bits(mask: u64, sparse: u64, before in 0usize..100) {
             for mask in [mask, mask & sparse, mask | sparse, 0, u64::MAX, 1 << 63] {
-                let mut offsets = vec![7; before];
-                push_offsets(mask, 1000, &mut offsets);
                 let expected: Vec<u32> = (0..64).filter(|bit| mask >> bit & 1 == 1).map(|bit| 1000 + bit).collect();
-                prop_assert_eq!(&offsets[..before], &vec![7; before][..]);
-                prop_assert_eq!(&offsets[before..], &expected[..]);
+                let mut ways: Vec<fn(u64, u32, &mut Vec<u32>)> = vec![push_offsets];
+                #[cfg(target_arch = "x86_64")]
+                if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi2") {
+                    ways.push(avx512::Avx512::push_offsets);
+                }
+                for push_offsets in ways {
+                    let mut offsets = vec![7; before];
+                    push_offsets(mask, 1000, &mut offsets);
+                    prop_assert_eq!(&offsets[..before], &vec![7; before][..]);
+                    prop_assert_eq!(&offsets[before..], &expected[..]);
+                }
             }
         }
 

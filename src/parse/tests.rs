@@ -48,8 +48,8 @@ fn collect(out: &Records, base: usize) -> Vec<Parsed> {
     records
 }
 
-fn kernels() -> [Kernel; 2] {
-    [Kernel::detect(), Kernel::PORTABLE]
+fn kernels() -> impl Iterator<Item = Kernel> {
+    Kernel::available()
 }
 
 fn parse_whole(kernel: Kernel, span: &[u8], dialect: &Dialect, max_record_bytes: u64) -> Vec<Parsed> {
