@@ -17,7 +17,7 @@ mod stitch;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -217,6 +217,9 @@ struct Scan<'s, W: Work> {
     times: &'s ScanTimes,
     /// Largest memory per input byte seen so far, in units of 1/[`EXPANSION_UNIT`]; 0: none yet.
     expansion: AtomicU64,
+    /// A record with a line end in it has been met, or one that its chunk did not decide: from then on quotes are counted to guess
+    /// where records end. That takes a pass over the bytes, which most inputs need not.
+    quotes_matter: AtomicBool,
     idle_records: Mutex<Vec<Records>>,
     stopped: &'s (dyn Fn() -> bool + Sync),
 }
@@ -249,6 +252,7 @@ pub fn scan<W: Work>(
         windows: Gate::new(settings.windows_bytes),
         times,
         expansion: AtomicU64::new(0),
+        quotes_matter: AtomicBool::new(false),
         idle_records: Mutex::default(),
         stopped,
     };
@@ -333,11 +337,7 @@ impl<'s, W: Work> Scan<'s, W> {
                 }
             }
             while done < length && !within_line {
-                let Some(chunk_bytes) = chunk::cut(
-                    &window.bytes()[done..],
-                    self.settings.chunk_bytes,
-                    &self.settings.dialect,
-                ) else {
+                let Some(chunk_bytes) = self.cut(&window.bytes()[done..]) else {
                     break;
                 };
                 // In an input that may grow an empty chunk follows as the last one.
@@ -395,6 +395,19 @@ impl<'s, W: Work> Scan<'s, W> {
         }
     }
 
+    /// Where the next chunk of `window` ends. A guess, which decides how much is parsed twice and nothing else.
+    fn cut(&self, window: &[u8]) -> Option<usize> {
+        let ScanSettings {
+            mut dialect,
+            chunk_bytes,
+            ..
+        } = self.settings;
+        if !self.quotes_matter.load(Ordering::Relaxed) {
+            dialect.quote = None;
+        }
+        chunk::cut(window, chunk_bytes, &dialect)
+    }
+
     /// Puts a chunk into the queue and its parsing into the pool; `false` once the scan is over.
     fn start<'t>(
         &'s self,
@@ -450,6 +463,9 @@ impl<'s, W: Work> Scan<'s, W> {
             .pop()
             .unwrap_or_default();
         let (consumed, output) = self.parse_and_work(span, span.len(), at_end, &mut records);
+        if records.multi_line || consumed < span.len() {
+            self.quotes_matter.store(true, Ordering::Relaxed);
+        }
         self.idle_records
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
