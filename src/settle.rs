@@ -25,6 +25,8 @@ use crate::write::sql::SqlWriter;
 pub struct Settlement<'a> {
     pub dedup: &'a Dedup,
     pub settings: &'a BatchSettings,
+    /// Every row that was no suspect is in the table: the table could refuse none.
+    pub all_written: bool,
     /// The records that an earlier load of the same input brought, if this one goes on behind it.
     pub earlier: Option<Box<dyn EarlierKeys + 'a>>,
 }
@@ -71,6 +73,7 @@ impl Settlement<'_> {
         } = suspects;
         let mut settling = Settling {
             settings: self.settings,
+            all_written: self.all_written,
             writer,
             merge: letters.merge_duplicates(),
             entries: spool.reader()?,
@@ -102,6 +105,7 @@ impl Settlement<'_> {
 /// A settlement under way.
 struct Settling<'a, 'l, 'd, 'p> {
     settings: &'a BatchSettings,
+    all_written: bool,
     writer: &'a mut SqlWriter<'d>,
     merge: DuplicateMerge<'l>,
     entries: SuspectReader<'a>,
@@ -132,6 +136,11 @@ impl Settling<'_, '_, '_, '_> {
 
     /// Inserts the suspect; the table may refuse it.
     fn insert(&mut self) -> Result<(), Error> {
+        if self.all_written
+            && let Some(first) = self.origins.first_of_ascending(self.suspect.row_id)?
+        {
+            return self.reject(&RejectReason::DuplicateKey { first });
+        }
         let row_id = (self.settings.row_ids != RowIds::None).then_some(self.suspect.row_id);
         match self.writer.insert(row_id, &self.suspect.record)? {
             RowOutcome::Inserted => {
@@ -194,6 +203,15 @@ impl KeyOrigins<'_> {
             self.survivors
                 .insert(suspect.row_id, self.settings.origins.ordinal(&suspect.position));
         }
+    }
+
+    /// The ascending record that brought `key`, where that is known without a look into the table.
+    fn first_of_ascending(&self, key: i64) -> Result<Option<FirstRecord>, Error> {
+        let (RowIds::Key, Dedup::Ascending(ascending)) = (self.settings.row_ids, self.dedup) else {
+            return Ok(None);
+        };
+        let ordinal = ascending.runs.ordinal_of(key)?;
+        Ok(ordinal.map(|ordinal| self.settings.origins.record(ordinal)))
     }
 
     /// `rest`: the suspects that come next.

@@ -30,6 +30,8 @@ struct Rest<'a, 'd> {
     indexes: TableIndexes<'d>,
     counts: Counts,
     settings: BatchSettings,
+    /// The rows went in as finished pages, so none was refused.
+    all_written: bool,
     /// The records of the loads that this one goes on behind.
     earlier: Option<Box<dyn EarlierKeys + 'a>>,
 }
@@ -61,6 +63,7 @@ impl Load<'_> {
             settings,
         } = writer.into_parts();
         let mut state = None;
+        let all_written = matches!(sink, Sink::Direct(_));
         if let Sink::Direct(mut writer) = sink {
             if !indexes.is_empty() {
                 state = Some(writer.state()?);
@@ -89,6 +92,7 @@ impl Load<'_> {
             indexes,
             counts,
             settings,
+            all_written,
             earlier: earlier.map(|earlier| Box::new(earlier) as _),
         };
         let (counts, letters) = match state {
@@ -125,6 +129,7 @@ impl Load<'_> {
             side_files: SideFiles { mut letters, mut spool },
             mut counts,
             settings,
+            all_written,
             earlier,
             ..
         } = rest;
@@ -137,6 +142,7 @@ impl Load<'_> {
                 let settlement = Settlement {
                     dedup,
                     settings: &settings,
+                    all_written,
                     earlier,
                 };
                 let suspects = Suspects {
@@ -191,6 +197,7 @@ impl Load<'_> {
                 let settlement = Settlement {
                     dedup,
                     settings: &settings,
+                    all_written: true,
                     earlier: None,
                 };
                 let suspects = Suspects {
