@@ -1,10 +1,10 @@
-//! The parser, fed in pieces of any size, against the slow grammar of the tests: the same records, fields and faults.
+//! The parser, fed in pieces of any size with some of what follows in view, against the slow grammar of the tests: the same records, fields and faults.
 
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use arbitrary::Arbitrary;
 use rowmill::chunk::cut;
-use rowmill::parse::{Dialect, FaultKind, Records, parse};
+use rowmill::parse::{Dialect, FaultKind, Records, parse_before};
 use rowmill_fuzz::oracle::{Field, Grammar, Record, Rules};
 use rowmill_fuzz::{Characters, Text};
 
@@ -16,6 +16,8 @@ struct Input {
     max_record_bytes: u16,
     /// Lengths of the pieces in which the text arrives, over and over. Empty: whole.
     pieces: Vec<u8>,
+    /// Bytes behind a piece that are in view.
+    ahead_bytes: u8,
     text: Text,
 }
 
@@ -48,12 +50,18 @@ rowmill_fuzz::target!(|input: Input| {
     let (mut start, mut present) = (0, 0);
     while start < text.len() {
         present = text.len().min(present + lengths.next().unwrap_or(text.len()));
-        let span = &text[start..present];
-        let decided = parse(span, present == text.len(), &dialect, max_record_bytes, &mut out);
+        let view_end = text.len().min(present.max(start) + usize::from(input.ahead_bytes));
+        let (span, border) = (&text[start..view_end], present.saturating_sub(start));
+        let at_end = view_end == text.len();
+        let decided = parse_before(span, border, at_end, &dialect, max_record_bytes, &mut out);
         let mut first_field = 0;
         for record in &out.records {
             let expected = grammar.record(expected_at);
             expected_at = expected.next;
+            assert!(
+                start + (record.start as usize) < present,
+                "no record starts behind the border"
+            );
             assert_eq!(
                 (start + record.start as usize, start + record.end as usize),
                 (expected.start, expected.end)
@@ -68,8 +76,8 @@ rowmill_fuzz::target!(|input: Input| {
         start += decided;
         assert_eq!(start, expected_at, "what is decided ends where a record ends");
         assert!(
-            start == text.len() || present < text.len(),
-            "the last piece decides everything"
+            start >= present || !at_end,
+            "with the end in view everything is decided"
         );
     }
     if let Some(length) = cut(text, usize::from(input.max_record_bytes), &dialect) {
