@@ -10,6 +10,8 @@ from pathlib import Path
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 MAX_SERIES_POINTS = 400
+# Whoever would commit to an SQLite database holds this byte of it until every reader has gone. Source: https://sqlite.org/lockingv3.html
+PENDING_BYTE = 0x4000_0000
 
 
 @dataclass
@@ -107,6 +109,22 @@ class Process:
     def has_ended(self):
         """Without taking its exit status, which `wait` needs."""
         return os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def waits_for_readers(self, database):
+        """Whether it is about to commit to an SQLite database that somebody else still reads."""
+        inode = database.stat().st_ino
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()  # 1: POSIX ADVISORY WRITE 4242 fe:00:1234 1073741824 1073741825; see proc_locks(5).
+            held = len(words) == 8 and words[3] == "WRITE" and int(words[4]) == self.child.pid
+            if held and int(words[5].rpartition(":")[2]) == inode and int(words[6]) == PENDING_BYTE:
+                return True
+        return False
+
+    def wait_at_most(self, seconds):
+        """Waits for so long, or until it has ended."""
+        until = time.monotonic() + seconds
+        while not self.has_ended() and time.monotonic() < until:
+            time.sleep(0.02)
 
     def wait_while_busy(self, condition, quiet_seconds):
         """Waits until `condition()`, the end, or until it has used no CPU for so long. Whether `condition()` came."""
