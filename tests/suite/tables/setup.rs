@@ -6,7 +6,8 @@ use super::recipe::{Dice, Kind, Recipe, quote};
 pub fn sql(recipe: &Recipe, dice: &mut Dice) -> String {
     let mut sql = format!("PRAGMA page_size = {}; ", recipe.page_bytes);
     match dice.below(50) {
-        0 => sql += "PRAGMA encoding = 'UTF-16'; ",
+        // Until a table is made, an encoding is that of the connection, not of the database.
+        0 => sql += "PRAGMA encoding = 'UTF-16'; CREATE TABLE encoded(x); ",
         1 => sql += "PRAGMA auto_vacuum = FULL; ",
         2 => sql += "PRAGMA auto_vacuum = INCREMENTAL; ",
         _ => {}
