@@ -20,14 +20,31 @@ const INPUT_GONE: &str = "\nrowmill: error: an input shrank or could not be read
 ///
 /// Between the check of a file's length and the last look at its mapped bytes another process may cut it. The kernel then raises
 /// SIGBUS at the look, where nothing can be returned and nothing more can be done: what was committed is safe, as after any crash.
+///
+/// The handler takes the place of the standard library's instead of running behind it: that one restores the default action and
+/// returns, and a second thread that looks at the same moment would then end the process before the message or its exit code.
 pub fn explain_unreadable_input() {
-    let explain = || {
+    static IS_SAID: AtomicBool = AtomicBool::new(false);
+    extern "C" fn explain(_signal: libc::c_int) {
+        if IS_SAID.swap(true, Ordering::Relaxed) {
+            loop {
+                // SAFETY: pause(2) takes nothing. The thread that came first ends the process.
+                unsafe { libc::pause() };
+            }
+        }
         // SAFETY: the pointer and the length are those of a static string.
         unsafe { libc::write(libc::STDERR_FILENO, INPUT_GONE.as_ptr().cast(), INPUT_GONE.len()) };
         low_level::exit(EXIT_IO);
+    }
+    // SAFETY: all zeros are a valid `sigaction`; the handler is async-signal-safe: an atomic, pause(2), write(2) and _exit(2), no
+    // allocation, no lock. SA_ONSTACK, as the standard library gives every thread a stack for signals.
+    let set = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = explain as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_ONSTACK;
+        libc::sigaction(SIGBUS, &raw const action, std::ptr::null_mut())
     };
-    // SAFETY: the action is async-signal-safe: write(2) and _exit(2), no allocation, no lock.
-    unsafe { low_level::register(SIGBUS, explain) }.expect("the signal exists and may be handled");
+    assert_eq!(set, 0, "the signal exists and may be handled");
 }
 
 /// The first signal that asked the process to stop.
