@@ -11,6 +11,7 @@ pub mod index_pages;
 pub mod lock;
 pub mod page_file;
 pub mod pages;
+pub mod prefix_set;
 pub mod preview;
 pub mod sort;
 pub mod sql;

@@ -20,7 +20,8 @@ use crate::write::index_key::{IndexEntry, KeyColumns};
 use crate::write::index_pages::IndexBuilder;
 use crate::write::page_file::{PageFile, lock_byte};
 use crate::write::pages::NewPages;
-use crate::write::sort::{PrefixSet, Sorted, Sorter};
+use crate::write::prefix_set::PrefixSet;
+use crate::write::sort::{Sorted, Sorter};
 
 /// Share of memory in which duplicates are brought into input order.
 const DUPLICATES_BYTES: u64 = 4 << 20;
@@ -146,13 +147,13 @@ impl<'p> TableIndexes<'p> {
         let mut groups = Groups::default();
         let mut count = 0;
         sorted.for_each_part_of(Some(&self.suspects), |part| {
-            for entry in part.entries() {
+            part.entries().try_for_each(|entry| {
                 if let Some(first) = groups.first_with_key(sorted.columns(), &entry) {
                     found.push_pair(entry.row_id, first)?;
                     count += 1;
                 }
-            }
-            Ok(())
+                Ok(())
+            })
         })?;
         self.duplicates = count;
         Ok(Some(Duplicates {
@@ -216,18 +217,16 @@ impl<'p> TableIndexes<'p> {
             let mut record = Vec::new();
             let key = sorted.columns();
             sorted.for_each_part(|part| {
-                for entry in part.entries() {
+                part.entries().try_for_each(|entry| {
                     if let Some(groups) = &mut groups
                         && groups.first_with_key(key, &entry).is_some()
                     {
                         left_out += 1;
-                        continue;
+                        return Ok(());
                     }
-                    key.record(&entry, &mut record);
-                    builder.append(&record, &mut pages);
-                    file.append_full(&mut pages)?;
-                }
-                Ok(())
+                    builder.append(key.record(&entry, &mut record), &mut pages);
+                    file.append_full(&mut pages)
+                })
             })?;
             if index.unique && left_out != self.duplicates {
                 let settled = self.duplicates;
@@ -295,7 +294,9 @@ impl Groups {
     /// The row id of an earlier entry with the same key, if there is one.
     #[inline]
     fn first_with_key(&mut self, columns: &KeyColumns, entry: &IndexEntry<'_>) -> Option<i64> {
-        if let Some((prefix, row_id)) = self.first {
+        if let Some((prefix, row_id)) = self.first
+            && prefix == entry.prefix
+        {
             let first = IndexEntry {
                 prefix,
                 row_id,

@@ -74,29 +74,32 @@ impl KeyColumns {
         (prefix ^ SIGN) as i64
     }
 
+    /// The prefix of an integer.
+    pub fn prefix_of(integer: i64) -> u64 {
+        integer as u64 ^ SIGN
+    }
+
     /// Appends the key of a row to `key`, nothing for a single integer; returns the prefix.
     ///
     /// # Errors
     /// `Internal` for a record that validation did not make.
     #[inline]
     pub fn extract(&self, record: &[u8], row_id: i64, fields: &mut Fields, key: &mut Vec<u8>) -> Result<u64, Error> {
-        fields
-            .read(record, self.fields)
-            .ok_or_else(|| Error::internal("a malformed record reached an index"))?;
+        let malformed = || Error::internal("a malformed record reached an index");
         if let [source] = self.columns[..]
             && !self.first_is_real
         {
             match source {
-                Source::RowId => return Ok(row_id as u64 ^ SIGN),
+                Source::RowId => return Ok(Self::prefix_of(row_id)),
                 Source::Field(index) => {
-                    let field = fields.0[index];
+                    let field = FieldPlace::find(record, index).ok_or_else(malformed)?;
                     if (1..=9).contains(&field.serial_type) {
-                        let value = integer(field.serial_type, field.of(record));
-                        return Ok(value as u64 ^ SIGN);
+                        return Ok(Self::prefix_of(integer(field.serial_type, field.of(record))));
                     }
                 }
             }
         }
+        fields.read(record, self.fields).ok_or_else(malformed)?;
         let start = key.len();
         let (row_id_type, row_id_bytes) = integer_type(row_id);
         for source in &self.columns {
@@ -158,19 +161,16 @@ impl KeyColumns {
         !types.is_empty() && (0..self.columns.len()).any(|_| next_varint(&mut types) == 0)
     }
 
-    /// Makes the index record of an entry.
-    pub fn record(&self, entry: &IndexEntry<'_>, record: &mut Vec<u8>) {
+    /// The index record of an entry, made in `record`.
+    #[inline]
+    pub fn record<'r>(&self, entry: &IndexEntry<'_>, record: &'r mut Vec<u8>) -> &'r [u8] {
+        if entry.key.is_empty() {
+            record.resize(MAX_INTEGER_RECORD_BYTES, 0);
+            let bytes = integer_record(Self::integer_of(entry.prefix), entry.row_id, record);
+            return &record[..bytes];
+        }
         record.clear();
-        let mut single = [0; 9];
-        let key = if entry.key.is_empty() {
-            let value = Self::integer_of(entry.prefix);
-            let (serial_type, bytes) = integer_type(value);
-            single[0] = serial_type as u8;
-            single[1..=bytes].copy_from_slice(&value.to_be_bytes()[8 - bytes..]);
-            &single[..=bytes]
-        } else {
-            entry.key
-        };
+        let key = entry.key;
         let mut values = key;
         for _ in 0..self.columns.len() {
             next_varint(&mut values);
@@ -190,7 +190,25 @@ impl KeyColumns {
         record.push(row_id_type as u8);
         record.extend_from_slice(values);
         record.extend_from_slice(&entry.row_id.to_be_bytes()[8 - row_id_bytes..]);
+        record
     }
+}
+
+/// Room for [`integer_record`]: the header and two numbers of eight bytes.
+const MAX_INTEGER_RECORD_BYTES: usize = 3 + 8 + 8;
+
+/// Writes the index record of a single integer to `record`; its size.
+#[inline]
+fn integer_record(integer: i64, row_id: i64, record: &mut [u8]) -> usize {
+    let (key_type, key_bytes) = integer_type(integer);
+    let (row_id_type, row_id_bytes) = integer_type(row_id);
+    record[..3].copy_from_slice(&[3, key_type as u8, row_id_type as u8]);
+    // Eight bytes each time, of which the last ones are written over or left out: no copy of a length that is only known here.
+    let leading = |value: i64, bytes: usize| (value << (64 - 8 * bytes.max(1))).to_be_bytes();
+    record[3..11].copy_from_slice(&leading(integer, key_bytes));
+    let key_end = 3 + key_bytes;
+    record[key_end..key_end + 8].copy_from_slice(&leading(row_id, row_id_bytes));
+    key_end + row_id_bytes
 }
 
 /// Where the fields of a record are; reused from row to row.
@@ -205,6 +223,25 @@ struct FieldPlace {
 }
 
 impl FieldPlace {
+    /// The field at `index`. `None` when the record ends before.
+    #[inline]
+    fn find(record: &[u8], index: usize) -> Option<FieldPlace> {
+        let mut types = record;
+        let mut start = checked_varint(&mut types)? as usize;
+        for _ in 0..index {
+            start += value_bytes(checked_varint(&mut types)?);
+        }
+        let serial_type = checked_varint(&mut types)?;
+        let end = start + value_bytes(serial_type);
+        record.get(start..end)?;
+        Some(FieldPlace {
+            serial_type,
+            start,
+            end,
+        })
+    }
+
+    #[inline]
     fn of<'r>(&self, record: &'r [u8]) -> &'r [u8] {
         &record[self.start..self.end]
     }
@@ -280,7 +317,7 @@ fn compare_numbers(a: (u64, &[u8]), b: (u64, &[u8])) -> Ordering {
 
 fn real(serial_type: u64, value: &[u8]) -> f64 {
     match serial_type {
-        7 => f64::from_bits(big_endian(value) as u64),
+        7 => f64::from_bits(big_endian(&value[..8]) as u64),
         _ => integer(serial_type, value) as f64,
     }
 }
@@ -295,12 +332,15 @@ fn integer(serial_type: u64, value: &[u8]) -> i64 {
 /// A signed number of up to eight bytes.
 #[inline]
 fn big_endian(value: &[u8]) -> i64 {
-    let mut word = [0; 8];
-    word[..value.len().min(8)].copy_from_slice(&value[..value.len().min(8)]);
-    i64::from_be_bytes(word) >> (64 - 8 * value.len().clamp(1, 8))
+    if let Ok(value) = value.try_into() {
+        return i64::from_be_bytes(value);
+    }
+    let sign = value.first().map_or(0, |&byte| i64::from(byte as i8) >> 7);
+    value.iter().fold(sign, |number, &byte| number << 8 | i64::from(byte))
 }
 
 /// The serial type of an integer and the bytes of its value.
+#[inline]
 fn integer_type(value: i64) -> (u64, usize) {
     match value {
         0 => (8, 0),

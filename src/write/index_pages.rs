@@ -20,8 +20,6 @@ pub struct IndexBuilder {
     root_page: u32,
     /// The page being filled on each level, leaves first.
     levels: Vec<Level>,
-    /// The cell being made; here only to be reused.
-    cell: Vec<u8>,
 }
 
 /// The rightmost page of a level.
@@ -54,15 +52,17 @@ impl Level {
     }
 
     /// Adds a cell of two parts, if there is room.
-    fn add(&mut self, child: &[u8], cell: &[u8]) -> bool {
-        let bytes = child.len() + cell.len();
+    #[inline]
+    fn add(&mut self, head: &[u8], rest: &[u8]) -> bool {
+        let bytes = head.len() + rest.len();
         let pointer = self.header_bytes + 2 * self.cells;
         if pointer + 2 + bytes > self.content_start {
             return false;
         }
         let at = self.content_start - bytes;
-        self.page[at..at + child.len()].copy_from_slice(child);
-        self.page[at + child.len()..self.content_start].copy_from_slice(cell);
+        let (own_head, own_rest) = self.page[at..self.content_start].split_at_mut(head.len());
+        own_head.copy_from_slice(head);
+        own_rest.copy_from_slice(rest);
         // At most 65,535: a cell has at least one byte.
         self.page[pointer..pointer + 2].copy_from_slice(&(at as u16).to_be_bytes());
         self.content_start = at;
@@ -115,26 +115,28 @@ impl IndexBuilder {
             page_bytes,
             root_page,
             levels: vec![Level::new(page_bytes, LEAF_HEADER_BYTES)],
-            cell: Vec::new(),
         }
     }
 
     /// Adds an entry, given as its index record; it must sort after every one before it.
     #[inline]
     pub fn append(&mut self, record: &[u8], new: &mut NewPages) {
-        let mut cell = std::mem::take(&mut self.cell);
-        cell.clear();
         let mut head = [0; 9];
         let head_bytes = put_varint(&mut head, record.len() as u64);
-        cell.extend_from_slice(&head[..head_bytes]);
+        let head = &head[..head_bytes];
         let most = (self.page_bytes - 12) * 64 / 255 - 23;
         if record.len() <= most {
-            cell.extend_from_slice(record);
+            self.append_cell(head, record, new);
         } else {
             let (local, overflow) = record.split_at(local_bytes(record.len(), most, self.page_bytes));
-            cell.extend_from_slice(local);
-            cell.extend_from_slice(&new.push_overflow(overflow).to_be_bytes());
+            let first = new.push_overflow(overflow);
+            self.append_cell(head, &[local, &first.to_be_bytes()].concat(), new);
         }
+    }
+
+    /// Adds a cell, given in two parts.
+    #[inline]
+    fn append_cell(&mut self, head: &[u8], rest: &[u8], new: &mut NewPages) {
         let leaf = &mut self.levels[0];
         if let Some(divider) = leaf.divider.take() {
             let number = new.push(leaf.finish(None));
@@ -142,9 +144,8 @@ impl IndexBuilder {
             self.add_child(1, number, divider.cell, new);
         }
         let leaf = &mut self.levels[0];
-        if leaf.add(&[], &cell) {
-            self.cell = cell;
-        } else {
+        if !leaf.add(head, rest) {
+            let cell = [head, rest].concat();
             leaf.divider = Some(Divider { child: 0, cell });
         }
     }

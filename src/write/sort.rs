@@ -20,9 +20,12 @@ use rayon::ThreadPool;
 
 use crate::error::Error;
 use crate::write::index_key::{Fields, IndexEntry, KeyColumns};
+use crate::write::prefix_set::PrefixSet;
 
 /// Bytes of an entry in a run before its key: prefix, row id and length of the key, little-endian.
 const HEAD_BYTES: usize = 8 + 8 + 4;
+/// Bytes of an entry in a run of single integers: what [`pack`] makes of it, little-endian.
+const INTEGER_BYTES: usize = 16;
 /// Bytes of a run between two samples, at least.
 const SAMPLE_EVERY_BYTES: usize = 16 << 10;
 /// Memory of all samples, keys included, of which they take at most a buffer's half; beyond that every other one is dropped.
@@ -48,14 +51,34 @@ pub struct Sorter<'p> {
     runs: Vec<Run>,
     file: Option<Arc<File>>,
     file_bytes: u64,
+    /// Not every entry is a single integer.
+    mixed: bool,
     fields: Fields,
 }
 
-/// Entries in memory.
+/// Entries in memory, all of them of one kind.
 #[derive(Debug, Default)]
 pub struct Buffer {
+    /// Entries whose key is a single integer, as numbers of the same order: they take less memory and sort in half the time.
+    integers: Vec<u128>,
+    /// Any entries.
     entries: Vec<Slot>,
     keys: Vec<u8>,
+}
+
+/// An entry whose key is a single integer as a number. The numbers stand in the order of the entries.
+#[inline]
+fn pack(prefix: u64, row_id: i64) -> u128 {
+    u128::from(prefix) << 64 | u128::from(KeyColumns::prefix_of(row_id))
+}
+
+#[inline]
+fn unpack(number: u128) -> IndexEntry<'static> {
+    IndexEntry {
+        prefix: (number >> 64) as u64,
+        row_id: KeyColumns::integer_of(number as u64),
+        key: &[],
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +94,8 @@ struct Slot {
 struct Run {
     start: u64,
     end: u64,
+    /// Its entries are as [`pack`] makes them.
+    integers: bool,
     samples: Vec<Sample>,
 }
 
@@ -84,6 +109,15 @@ struct Sample {
 }
 
 impl Sample {
+    fn new(entry: &IndexEntry<'_>, offset: u64) -> Self {
+        Sample {
+            offset,
+            prefix: entry.prefix,
+            row_id: entry.row_id,
+            key: entry.key.into(),
+        }
+    }
+
     /// Memory that it takes.
     fn bytes(&self) -> usize {
         size_of::<Sample>() + self.key.len()
@@ -99,11 +133,22 @@ impl Sample {
 }
 
 impl Buffer {
+    #[inline]
     fn bytes(&self) -> usize {
-        self.entries.len() * size_of::<Slot>() + self.keys.len()
+        self.integers.len() * size_of::<u128>() + self.entries.len() * size_of::<Slot>() + self.keys.len()
+    }
+
+    /// What the entries take in a run.
+    fn run_bytes(&self) -> usize {
+        self.integers.len() * INTEGER_BYTES + self.entries.len() * HEAD_BYTES + self.keys.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.integers.is_empty() && self.entries.is_empty()
     }
 
     fn clear(&mut self) {
+        self.integers.clear();
         self.entries.clear();
         self.keys.clear();
     }
@@ -119,10 +164,12 @@ impl Buffer {
 
     /// The entries, in the order in which they stand here.
     pub fn entries(&self) -> impl Iterator<Item = IndexEntry<'_>> {
-        self.entries.iter().map(|slot| self.entry(slot))
+        let integers = self.integers.iter().map(|&number| unpack(number));
+        integers.chain(self.entries.iter().map(|slot| self.entry(slot)))
     }
 
     fn sort(&mut self, columns: &KeyColumns) {
+        self.integers.sort_unstable();
         let mut entries = std::mem::take(&mut self.entries);
         entries.sort_unstable_by(|a, b| self.compare(a, b, columns));
         self.entries = entries;
@@ -130,6 +177,7 @@ impl Buffer {
 
     /// As [`sort`](Self::sort), for entries that stand in a few sorted stretches already: a stable sort only merges them.
     fn merge(&mut self, columns: &KeyColumns) {
+        self.integers.sort();
         let mut entries = std::mem::take(&mut self.entries);
         entries.sort_by(|a, b| self.compare(a, b, columns));
         self.entries = entries;
@@ -149,20 +197,30 @@ impl Buffer {
         let mut run = Run {
             start,
             end: start,
+            integers: self.entries.is_empty(),
             samples: Vec::new(),
         };
         let mut next_sample = start;
         let fail = |e| Error::io("writing a temporary file in", folder, e);
-        for entry in self.entries() {
+        for piece in self.integers.chunks(SAMPLE_EVERY_BYTES / INTEGER_BYTES) {
+            let start = out.len();
+            run.samples.push(Sample::new(&unpack(piece[0]), run.end + start as u64));
+            out.resize(start + piece.len() * INTEGER_BYTES, 0);
+            for (bytes, number) in out[start..].as_chunks_mut().0.iter_mut().zip(piece) {
+                *bytes = number.to_le_bytes();
+            }
+            if out.len() >= MIN_BUFFER_BYTES {
+                file.write_all_at(&out, run.end).map_err(fail)?;
+                run.end += out.len() as u64;
+                out.clear();
+            }
+        }
+        for slot in &self.entries {
+            let entry = self.entry(slot);
             let offset = run.end + out.len() as u64;
             if offset >= next_sample {
                 next_sample = offset + SAMPLE_EVERY_BYTES as u64;
-                run.samples.push(Sample {
-                    offset,
-                    prefix: entry.prefix,
-                    row_id: entry.row_id,
-                    key: entry.key.into(),
-                });
+                run.samples.push(Sample::new(&entry, offset));
             }
             let mut head = [0; HEAD_BYTES];
             head[..8].copy_from_slice(&entry.prefix.to_le_bytes());
@@ -181,14 +239,11 @@ impl Buffer {
         Ok(run)
     }
 
-    /// Takes from `bytes`, entries as in a run, those that are not below `low` and below `high`, and of them those of `only`.
-    fn read(
-        &mut self,
-        bytes: &[u8],
-        range: &KeyRange<'_>,
-        columns: &KeyColumns,
-        only: Option<&PrefixSet>,
-    ) -> Option<()> {
+    /// Takes from `bytes`, entries as in a run, those of the part. `None` when they are damaged.
+    fn read(&mut self, bytes: &[u8], part: &Part<'_>) -> Option<()> {
+        let Part {
+            columns, range, only, ..
+        } = part;
         let mut rest = bytes;
         while !rest.is_empty() {
             let (head, tail) = rest.split_first_chunk::<HEAD_BYTES>()?;
@@ -223,6 +278,40 @@ impl Buffer {
         Some(())
     }
 
+    /// As [`read`](Self::read), from a run of single integers.
+    fn read_integers(&mut self, bytes: &[u8], part: &Part<'_>) -> Option<()> {
+        let Part {
+            columns, range, only, ..
+        } = part;
+        let (numbers, []) = bytes.as_chunks::<INTEGER_BYTES>() else {
+            return None;
+        };
+        let below = |limit: &Sample| {
+            numbers.partition_point(|&number| {
+                let entry = unpack(u128::from_le_bytes(number));
+                columns.compare(&entry, &limit.entry()).is_lt()
+            })
+        };
+        let start = range.low.map_or(0, below);
+        let end = range.high.map_or(numbers.len(), below);
+        let numbers = numbers
+            .get(start..end)?
+            .iter()
+            .map(|&number| u128::from_le_bytes(number));
+        let may_be_wanted = |&number: &u128| only.is_none_or(|only| only.may_contain((number >> 64) as u64));
+        if part.mixed {
+            numbers
+                .filter(may_be_wanted)
+                .for_each(|number| self.push(&unpack(number)));
+        } else if only.is_some() {
+            self.integers.extend(numbers.filter(may_be_wanted));
+        } else {
+            self.integers.extend(numbers);
+        }
+        Some(())
+    }
+
+    /// Takes an entry, beside others of any kind.
     fn push(&mut self, entry: &IndexEntry<'_>) {
         self.entries.push(Slot {
             prefix: entry.prefix,
@@ -235,41 +324,15 @@ impl Buffer {
     }
 }
 
-/// A set of prefixes that may also hold some it was never given: one bit for each, chosen by a hash.
-#[derive(Debug)]
-pub struct PrefixSet {
-    bits: Vec<u64>,
-}
-
-/// Bits of a [`PrefixSet`], as a power of two: 1 MiB, for which two million prefixes are not too many.
-const PREFIX_SET_BITS: u32 = 23;
-
-impl Default for PrefixSet {
-    fn default() -> Self {
-        PrefixSet {
-            bits: vec![0; 1 << (PREFIX_SET_BITS - 6)],
-        }
-    }
-}
-
-impl PrefixSet {
-    /// The word and the bit of a prefix, by multiplicative hashing.
-    #[inline]
-    fn place(prefix: u64) -> (usize, u64) {
-        let hash = prefix.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PREFIX_SET_BITS);
-        ((hash >> 6) as usize, 1 << (hash & 63))
-    }
-
-    pub fn insert(&mut self, prefix: u64) {
-        let (word, bit) = Self::place(prefix);
-        self.bits[word] |= bit;
-    }
-
-    #[inline]
-    fn may_contain(&self, prefix: u64) -> bool {
-        let (word, bit) = Self::place(prefix);
-        self.bits[word] & bit != 0
-    }
+/// What is read of all runs at a time.
+#[derive(Debug, Clone, Copy)]
+struct Part<'s> {
+    columns: &'s KeyColumns,
+    range: KeyRange<'s>,
+    /// Leave out what it does not contain.
+    only: Option<&'s PrefixSet>,
+    /// Not all of its entries are single integers.
+    mixed: bool,
 }
 
 /// The entries from `low` on and below `high`.
@@ -293,6 +356,7 @@ impl<'p> Sorter<'p> {
             runs: Vec::new(),
             file: None,
             file_bytes: 0,
+            mixed: false,
             fields: Fields::default(),
         }
     }
@@ -312,17 +376,23 @@ impl<'p> Sorter<'p> {
         let start = filling.keys.len();
         let prefix = columns.extract(record, row_id, fields, &mut filling.keys)?;
         let key_bytes = filling.keys.len() - start;
-        if key_bytes > MAX_KEY_BYTES {
+        if key_bytes == 0 && !self.mixed {
+            filling.integers.push(pack(prefix, row_id));
+        } else if key_bytes > MAX_KEY_BYTES {
             filling.keys.truncate(start);
             return Ok(None);
+        } else {
+            if !self.mixed {
+                self.begin_mixed()?;
+            }
+            self.filling.entries.push(Slot {
+                prefix,
+                row_id,
+                key_start: start as u32,
+                key_bytes: key_bytes as u32,
+            });
         }
-        filling.entries.push(Slot {
-            prefix,
-            row_id,
-            key_start: start as u32,
-            key_bytes: key_bytes as u32,
-        });
-        if filling.bytes() >= self.buffer_bytes {
+        if self.filling.bytes() >= self.buffer_bytes {
             self.hand_over()?;
         }
         Ok(Some(prefix))
@@ -333,16 +403,27 @@ impl<'p> Sorter<'p> {
     /// # Errors
     /// As [`push_row`](Self::push_row).
     pub fn push_pair(&mut self, key: i64, value: i64) -> Result<(), Error> {
-        let mut no_key = Vec::new();
-        let prefix = KeyColumns::integer().extract(&[0], key, &mut self.fields, &mut no_key)?;
-        self.filling.push(&IndexEntry {
-            prefix,
-            row_id: value,
-            key: &no_key,
-        });
+        self.filling.integers.push(pack(KeyColumns::prefix_of(key), value));
         if self.filling.bytes() >= self.buffer_bytes {
             self.hand_over()?;
         }
+        Ok(())
+    }
+
+    /// The first key that is no single integer stands in the buffer: from here on entries are stored as any are.
+    #[cold]
+    fn begin_mixed(&mut self) -> Result<(), Error> {
+        self.mixed = true;
+        // The only key there is: integers have none.
+        let key = std::mem::take(&mut self.filling.keys);
+        if self.filling.integers.len() * size_of::<Slot>() > self.buffer_bytes / 2 {
+            self.hand_over()?;
+        } else {
+            for number in std::mem::take(&mut self.filling.integers) {
+                self.filling.push(&unpack(number));
+            }
+        }
+        self.filling.keys = key;
         Ok(())
     }
 
@@ -357,10 +438,14 @@ impl<'p> Sorter<'p> {
                 Arc::clone(self.file.insert(Arc::new(file)))
             }
         };
-        let next = self.idle.take().unwrap_or_default();
+        let mut next = self.idle.take().unwrap_or_default();
+        if self.mixed {
+            // The memory is needed for entries of the other kind.
+            next.integers = Vec::new();
+        }
         let mut full = std::mem::replace(&mut self.filling, next);
         let start = self.file_bytes;
-        self.file_bytes += (full.entries.len() * HEAD_BYTES + full.keys.len()) as u64;
+        self.file_bytes += full.run_bytes() as u64;
         let columns = Arc::clone(&self.columns);
         let folder = self.folder.clone();
         let (done, busy) = sync_channel(1);
@@ -412,7 +497,7 @@ impl<'p> Sorter<'p> {
         if self.file.is_none() {
             self.filling.sort(&self.columns);
         } else {
-            if !self.filling.entries.is_empty() {
+            if !self.filling.is_empty() {
                 self.hand_over()?;
             }
             self.wait()?;
@@ -429,6 +514,7 @@ impl<'p> Sorter<'p> {
             runs: self.runs,
             splitters,
             file: self.file,
+            mixed: self.mixed,
             folder: self.folder,
             ahead,
         })
@@ -457,6 +543,7 @@ pub struct Sorted<'p> {
     runs: Vec<Run>,
     splitters: Vec<Sample>,
     file: Option<Arc<File>>,
+    mixed: bool,
     folder: PathBuf,
     /// Parts that are being made, or wait, at a time.
     ahead: usize,
@@ -518,6 +605,12 @@ impl<'p> Sorted<'p> {
             low: part.checked_sub(1).map(|low| &self.splitters[low]),
             high: self.splitters.get(part),
         };
+        let part = Part {
+            columns: &self.columns,
+            range,
+            only,
+            mixed: self.mixed,
+        };
         let mut buffer = Buffer::default();
         let mut bytes = Vec::new();
         for run in &self.runs {
@@ -525,9 +618,12 @@ impl<'p> Sorted<'p> {
             bytes.resize((end - start) as usize, 0);
             file.read_exact_at(&mut bytes, start)
                 .map_err(|e| Error::io("reading a temporary file in", &self.folder, e))?;
-            buffer
-                .read(&bytes, &range, &self.columns, only)
-                .ok_or_else(|| Error::internal("a run of sorted keys is damaged"))?;
+            let read = if run.integers {
+                buffer.read_integers(&bytes, &part)
+            } else {
+                buffer.read(&bytes, &part)
+            };
+            read.ok_or_else(|| Error::internal("a run of sorted keys is damaged"))?;
         }
         buffer.merge(&self.columns);
         Ok(buffer)

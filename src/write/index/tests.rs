@@ -196,6 +196,42 @@ fn keys_that_share_a_long_prefix_are_spilled_and_cut_into_parts_all_the_same() {
 }
 
 #[test]
+fn a_null_among_integers_may_come_before_or_after_any_run() {
+    // A buffer holds 4,096 integers; up to a third of that is converted, more is written as a run.
+    for nulls in [
+        &[0][..],
+        &[1_300],
+        &[1_400, 1_401],
+        &[4_095],
+        &[4_096],
+        &[20_000, 29_999],
+        &[],
+    ] {
+        let mut rows: Vec<Vec<Value>> = (0..30_000i64)
+            .map(|i| {
+                vec![Value::Integer(
+                    i.wrapping_mul(0x9E37_79B9_7F4A_7C15u64 as i64) >> (i % 60),
+                )]
+            })
+            .collect();
+        // The prefix of both is zero.
+        rows[5] = vec![Value::Integer(i64::MIN)];
+        rows[29_000] = vec![Value::Integer(i64::MIN)];
+        for &index in nulls {
+            rows[index] = vec![Value::Null];
+        }
+        Case {
+            page_bytes: 4096,
+            kinds: &[ColumnType::Integer],
+            rows: &rows,
+            wishes: &[wish(&[0], false)],
+            memory_bytes: 0,
+        }
+        .build();
+    }
+}
+
+#[test]
 fn samples_of_long_keys_take_no_more_than_their_share() {
     let rows: Vec<Vec<Value>> = (0..2_000i64)
         .map(|i| vec![Value::Text(format!("{:04}{}", i * 7_919 % 2_003, "z".repeat(3_900)))])
@@ -247,7 +283,11 @@ fn duplicates_are_told_from_false_alarms_in_input_order() {
         memory_bytes: 0,
     }
     .columns();
-    for (memory_bytes, count) in [(1 << 20, 100), (0, 50_000)] {
+    let keys = [&[1, 0][..], &[0]];
+    for (key_columns, (memory_bytes, count)) in keys
+        .into_iter()
+        .flat_map(|key| [(key, (1 << 20, 100)), (key, (0, 50_000))])
+    {
         let place = IndexPlace {
             pool: &pool,
             columns: &columns,
@@ -255,7 +295,7 @@ fn duplicates_are_told_from_false_alarms_in_input_order() {
             memory_bytes,
             folder: folder.path(),
         };
-        let mut indexes = TableIndexes::new(&[wish(&[1, 0], true)], &place);
+        let mut indexes = TableIndexes::new(&[wish(key_columns, true)], &place);
         let mut first_rows = std::collections::HashMap::new();
         let mut expected = Vec::new();
         for row_id in 1..=count {
