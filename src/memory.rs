@@ -48,8 +48,8 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     let filter_bytes = wish.filter_bytes.min(rest * 9 / 10);
     rest -= filter_bytes;
     let indexes_bytes = (wish.indexes * INDEX_BYTES).min(rest / 3);
-    // More rows in flight than this no longer keep anybody busier; but the larger a filter, the more keys at a time it is to be read for.
-    let blocks_bytes = MIN_BLOCKS_BYTES + (rest - indexes_bytes).min((12 << 20) + filter_bytes / 8);
+    // More rows in flight than this no longer keep anybody busier.
+    let blocks_bytes = MIN_BLOCKS_BYTES + (rest - indexes_bytes).min(12 << 20);
     Ok(MemorySplit {
         budget_bytes: wish.budget_bytes,
         filter_bytes,
