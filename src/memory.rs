@@ -132,6 +132,16 @@ impl Gate {
         })
     }
 
+    /// Lets `bytes` in at once, beyond the limit if need be: for who must not wait, because others wait for him. Those who can wait
+    /// then do so for longer.
+    pub fn take(self: &Arc<Self>, bytes: usize) -> Permit {
+        self.lock().used_bytes += bytes;
+        Permit {
+            gate: Arc::clone(self),
+            bytes,
+        }
+    }
+
     /// Lets nobody in any more and wakes who waits.
     pub fn close(&self) {
         self.lock().closed = true;
@@ -228,6 +238,18 @@ mod tests {
             });
             assert!(receiver.recv_timeout(std::time::Duration::from_millis(20)).is_err());
             drop(huge);
+            receiver.recv().unwrap();
+        });
+        let beyond = [gate.take(8), gate.take(8)];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _permit = gate.acquire(3).unwrap();
+                sender.send(()).unwrap();
+            });
+            let [first, second] = beyond;
+            drop(first);
+            assert!(receiver.recv_timeout(std::time::Duration::from_millis(20)).is_err());
+            drop(second);
             receiver.recv().unwrap();
         });
         gate.close();

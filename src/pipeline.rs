@@ -109,7 +109,7 @@ pub struct Block<T> {
     /// Offset of the span's first byte in the input.
     pub start_bytes: u64,
     pub output: T,
-    _permit: Option<Permit>,
+    _permit: Permit,
 }
 
 #[derive(Debug)]

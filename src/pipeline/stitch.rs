@@ -46,7 +46,7 @@ impl<T> Chunk<T> {
                 end: start + finished.consumed,
             },
             output: finished.output,
-            _permit: Some(finished.permit),
+            _permit: finished.permit,
         }
     }
 }
@@ -219,11 +219,13 @@ impl<W: Work> Scan<'_, W> {
                         carry.forget_done(2);
                         return Ok(Flow::Continue);
                     }
+                    // Without waiting: what would be waited for may come behind this.
+                    let permit = self.gate.take(consumed + self.work.memory_bytes(&output));
                     let block = Block {
                         source: BlockSource::Stitched(span[..consumed].to_vec()),
                         start_bytes: carry.start_bytes + carry.done as u64,
                         output,
-                        _permit: None,
+                        _permit: permit,
                     };
                     carry.done += consumed;
                     (block, carry.done < border)
