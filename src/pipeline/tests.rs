@@ -172,3 +172,45 @@ fn a_scan_that_is_told_to_stop_says_that_it_did_not_reach_the_end() {
     let complete = scan(&pool, &mut input, 0, request, &mut |_| Ok(Flow::Stop)).unwrap();
     assert!(!complete);
 }
+
+#[test]
+fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    // A record of eight bytes is four bytes off: every chunk ends within its quotes, and none is read rightly.
+    let bytes = [b"abc\n".to_vec(), b"\"ab\ncd\"\n".repeat(100_000)].concat();
+    let chunk_bytes = 4096;
+    assert_eq!(bytes[chunk_bytes - 4..chunk_bytes + 4], *b"\"ab\ncd\"\n");
+    file.write_all(&bytes).unwrap();
+    let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let mut input = Input::open(file.path()).unwrap();
+    let blocks_bytes = 64 << 10;
+    let request = ScanRequest {
+        settings: ScanSettings {
+            blocks_bytes,
+            ..settings(1 << 20, chunk_bytes, 1000)
+        },
+        work: &Collect,
+        times: &ScanTimes::default(),
+        stopped: &|| false,
+    };
+    let (mut kept, mut kept_bytes, mut most_bytes, mut total_bytes) = (Vec::new(), 0, 0, 0);
+    scan(&pool, &mut input, 0, request, &mut |scanned| {
+        match scanned {
+            Scanned::Block(block) => {
+                kept_bytes += block.bytes().len();
+                total_bytes += block.bytes().len();
+                most_bytes = most_bytes.max(kept_bytes);
+                kept.push(block);
+            }
+            // The reader waits for what is kept.
+            _ => {
+                kept.clear();
+                kept_bytes = 0;
+            }
+        }
+        Ok(Flow::Continue)
+    })
+    .unwrap();
+    assert_eq!(total_bytes, bytes.len());
+    assert!(most_bytes <= 2 * blocks_bytes, "{most_bytes} bytes kept");
+}
