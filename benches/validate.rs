@@ -43,6 +43,7 @@ fn plan(key: KeyPlan) -> RowPlan {
         key,
         empty_is_null: false,
         max_record_bytes: 1 << 20,
+        guess: None,
     }
 }
 

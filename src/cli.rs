@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
-use rowmill::options::{ErrorLimit, LoadOptions, WritePath};
+use rowmill::options::{ErrorLimit, Inference, LoadOptions, WritePath};
 use rowmill::schema::ColumnType;
 
 /// Types that `--types` takes.
@@ -171,6 +171,16 @@ pub struct LoadArgs {
     /// Records per transaction
     #[arg(long, value_name = "N", default_value_t = rowmill::options::DEFAULT_BATCH_ROWS, help_heading = "Speed and memory")]
     batch_rows: u64,
+    /// Where undeclared column types come from: auto, whole (a pass over every value) or guess (verified while loading)
+    #[arg(
+        long,
+        value_name = "WAY",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "auto",
+        help_heading = "Speed and memory"
+    )]
+    infer: InferArg,
     /// How rows get into the database: auto, sql or direct
     #[arg(
         long,
@@ -187,6 +197,14 @@ pub struct LoadArgs {
     /// Input parsed by one task; the result is the same at any size
     #[arg(long, value_name = "SIZE", default_value = "256KiB", value_parser = parse_size, help_heading = "Speed and memory")]
     chunk_bytes: u64,
+}
+
+/// [`Inference`] with a word for each on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum InferArg {
+    Auto,
+    Whole,
+    Guess,
 }
 
 /// [`WritePath`] with a word for each on the command line.
@@ -266,6 +284,11 @@ impl LoadArgs {
             header: !self.no_header,
             all_text: self.text,
             types,
+            inference: match self.infer {
+                InferArg::Auto => Inference::Auto,
+                InferArg::Whole => Inference::Whole,
+                InferArg::Guess => Inference::Guess,
+            },
             empty_is_null: self.empty_as_null,
             max_errors: self.max_errors,
             max_record_bytes: self.max_record_bytes,
@@ -442,7 +465,7 @@ mod tests {
         let options = job(
             "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
              --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
-             --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql \
+             --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
              --restart --keep-checkpoint --append-only --safe-errors",
         );
         let Job { inputs, options, .. } = options.unwrap();
@@ -467,6 +490,7 @@ mod tests {
                 ("b".to_owned(), ColumnType::Real),
                 ("c".to_owned(), ColumnType::Date),
             ],
+            inference: Inference::Guess,
             empty_is_null: true,
             max_errors: Some(ErrorLimit::Percent(5.0)),
             max_record_bytes: 1024,

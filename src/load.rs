@@ -20,6 +20,7 @@ use std::time::Instant;
 use self::draft::PageDraft;
 use self::finish::LoadedRows;
 use self::sources::Sources;
+use self::start::Start;
 use crate::dedup;
 use crate::error::Error;
 use crate::faults;
@@ -29,6 +30,7 @@ use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::pipeline::{ScanSettings, WorkerPool, worker_pool};
 use crate::plan::{DedupPlan, TablePlan};
+use crate::reject::SuspectSpool;
 use crate::report::{ColumnReport, LoadReport, MemorySplit, Outcome};
 use crate::write::batch::BatchWriter;
 use crate::write::database::Database;
@@ -119,42 +121,19 @@ fn run(
     let mut sources = Sources::open(paths, database_path, options, observer)?;
     report.inputs = sources.report();
 
-    let Some(start) = load.start(&mut sources, report)? else {
-        return Ok(());
-    };
-    sources.check_unchanged()?;
-    report.inputs = sources.report();
-    let plan = &start.plan;
-    let wishes = load.index_wishes(plan)?;
-    let split = load.split_memory(plan, &sources, &wishes)?;
-    load.report_plan(plan, &split, report);
-
-    sources.heads.iter_mut().for_each(Head::forget_sample);
-    let settings = load.batch_settings(&start, &sources);
-    let mut side_files = load.open_side_files(&start, paths)?;
-    if let Some(samples) = draft.samples() {
-        side_files.letters.keep_samples(samples);
+    let mut may_guess = true;
+    while let Some(start) = load.start(&mut sources, may_guess, report)? {
+        sources.check_unchanged()?;
+        report.inputs = sources.report();
+        match load.load_from(&start, &mut sources, draft, report)? {
+            None => break,
+            Some(suspects) => {
+                report.time_stage("take back", || load.take_back(&start, suspects, paths))?;
+                draft.forget_samples();
+                may_guess = false;
+            }
+        }
     }
-    faults::point("load: errors.csv made");
-    let database = load.open_database(&start, &split)?;
-    faults::point("load: table made");
-    report.sqlite_version = Database::sqlite_version();
-    let sink = load.open_sink(&database, &start, report)?;
-    let mut dedup = load.open_dedup(plan, &split);
-    let indexes = load.open_indexes(&sink, plan, &wishes, &split);
-    let mut writer = BatchWriter::new(sink, side_files, indexes, settings);
-    if let Some(progress) = &start.progress {
-        writer.resume(progress.counts.clone());
-    }
-    let end = load.load_rows(&mut sources, plan, &split, &mut dedup, &mut writer, report)?;
-    report.filter = dedup.take_filter_report();
-    faults::point("load: rows committed");
-    let loaded = LoadedRows { writer, dedup, end };
-    let counts = load.finish(&database, &start, loaded, &mut sources, &split, report)?;
-    faults::point("finish: before closing");
-    database.close()?;
-    load.account(end, &counts, report);
-    faults::point("finish: before the report");
     Ok(())
 }
 
@@ -169,6 +148,51 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
+    /// Loads from `start` to the end. Where that relied on guessed types and a value refuted them, the suspects noted so far, to be
+    /// removed when the rows are taken back.
+    fn load_from(
+        &self,
+        start: &Start,
+        sources: &mut Sources<'_>,
+        draft: &PageDraft,
+        report: &mut LoadReport,
+    ) -> Result<Option<SuspectSpool>, Error> {
+        let plan = &start.plan;
+        let wishes = self.index_wishes(plan)?;
+        let split = self.split_memory(plan, sources, &wishes)?;
+        self.report_plan(plan, &split, report);
+
+        sources.heads.iter_mut().for_each(Head::forget_sample);
+        let settings = self.batch_settings(start, sources);
+        let mut side_files = self.open_side_files(start, sources.paths)?;
+        if let Some(samples) = draft.samples() {
+            side_files.letters.keep_samples(samples);
+        }
+        faults::point("load: errors.csv made");
+        let database = self.open_database(start, &split)?;
+        faults::point("load: table made");
+        report.sqlite_version = Database::sqlite_version();
+        let sink = self.open_sink(&database, start, report)?;
+        let mut dedup = self.open_dedup(plan, &split);
+        let indexes = self.open_indexes(&sink, plan, &wishes, &split);
+        let mut writer = BatchWriter::new(sink, side_files, indexes, settings);
+        if let Some(progress) = &start.progress {
+            writer.resume(progress.counts.clone());
+        }
+        let Some(end) = self.load_rows(sources, plan, &split, &mut dedup, &mut writer, report)? else {
+            return Ok(Some(writer.into_parts().side_files.spool));
+        };
+        report.filter = dedup.take_filter_report();
+        faults::point("load: rows committed");
+        let loaded = LoadedRows { writer, dedup, end };
+        let counts = self.finish(&database, start, loaded, sources, &split, report)?;
+        faults::point("finish: before closing");
+        database.close()?;
+        self.account(end, &counts, report);
+        faults::point("finish: before the report");
+        Ok(None)
+    }
+
     /// Keeps other loads out of the database; whether that is new.
     fn lock_database(&self) -> Result<bool, Error> {
         if self.lock.get().is_some() {
@@ -186,7 +210,7 @@ impl Load<'_> {
         wishes: &[IndexWish],
     ) -> Result<MemorySplit, Error> {
         let keys = if plan.dedup == DedupPlan::Filter {
-            sources.estimated_keys()
+            sources.estimated_keys
         } else {
             0
         };

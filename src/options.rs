@@ -51,6 +51,19 @@ pub enum WritePath {
     Direct,
 }
 
+/// Where the types of a new table's columns come from when they are not declared. The outcome is the same: types that fit every value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Inference {
+    /// A guess for a large file that goes into a new database, else every value.
+    #[default]
+    Auto,
+    /// Every value, in a pass of its own before anything is loaded.
+    Whole,
+    /// A guess from the first chunk, which every value verifies as it is loaded; once one refutes it, what was loaded is taken back and
+    /// the load starts again with [`Whole`](Self::Whole). Where that cannot be done, as [`Whole`](Self::Whole).
+    Guess,
+}
+
 /// The options of a load. [`LoadOptions::default`] is what the command line does without flags.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
@@ -83,6 +96,8 @@ pub struct LoadOptions {
     pub all_text: bool,
     /// Declared column types by name.
     pub types: Vec<(String, ColumnType)>,
+    /// Where the other columns' types come from.
+    pub inference: Inference,
     /// Quoted empty fields are NULL too.
     pub empty_is_null: bool,
     pub max_errors: Option<ErrorLimit>,
@@ -116,6 +131,7 @@ impl Default for LoadOptions {
             header: true,
             all_text: false,
             types: Vec::new(),
+            inference: Inference::Auto,
             empty_is_null: false,
             max_errors: None,
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,

@@ -7,12 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::head::Head;
 use crate::options::LoadOptions;
-use crate::schema::infer::Facts;
-use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan};
+use crate::schema::infer::{Facts, KeyOrder};
+use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TypeGuess};
 use crate::write::database::TableInfo;
-
-/// Keys that break the order, per hundred, up to which integer keys still count as ascending: each break costs one suspect.
-const ASCENDING_BREAKS_PERCENT: u64 = 5;
 
 /// Greatest row id above which a load may number its rows: more records than any input holds still fit.
 const MAX_BASE: i64 = i64::MAX - (1 << 48);
@@ -46,6 +43,8 @@ pub struct TablePlan {
     pub build_key_index: bool,
     /// For each input, the field of each column.
     pub sources: Vec<Vec<u32>>,
+    /// The columns' types and the order of the keys are only guessed.
+    pub guess: Option<TypeGuess>,
     /// Words for the user.
     pub notices: Vec<String>,
 }
@@ -74,6 +73,7 @@ impl TablePlan {
             },
             create: false,
             build_key_index: false,
+            guess: None,
             notices: Vec::new(),
             ..self.clone()
         }
@@ -123,6 +123,18 @@ impl TablePlan {
         )))
     }
 
+    /// Why `order`, that of all keys, is not the one that was guessed, in words; `None` if it is or was not guessed.
+    pub fn refuted_by_order(&self, order: &KeyOrder) -> Option<String> {
+        let [key] = self.key_columns[..] else { return None };
+        let column = &self.columns[key];
+        let guessed = self.row_id_column.is_some();
+        let is_guess = self.guess.is_some() && column.column_type == ColumnType::Integer;
+        (is_guess && order.ascends() != guessed).then(|| {
+            let found = if guessed { "do not ascend" } else { "ascend" };
+            format!("the keys in column \"{}\" {found}, unlike the first of them", column.name)
+        })
+    }
+
     /// What validate needs for input `file_index`.
     pub fn row_plan(&self, file_index: usize, field_count: usize, options: &LoadOptions) -> RowPlan {
         let key = match self.dedup {
@@ -138,6 +150,7 @@ impl TablePlan {
             key,
             empty_is_null: options.empty_is_null,
             max_record_bytes: options.max_record_bytes,
+            guess: self.guess.clone(),
         }
     }
 }
@@ -257,7 +270,7 @@ pub fn plan_new_table(
     };
     let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
     let row_id_column = match key_columns[..] {
-        [index] if columns[index].column_type == ColumnType::Integer && ascending(facts) => Some(index),
+        [index] if columns[index].column_type == ColumnType::Integer && facts.key_order().ascends() => Some(index),
         _ => None,
     };
     let dedup = match (key_columns.is_empty(), row_id_column) {
@@ -279,15 +292,9 @@ pub fn plan_new_table(
         key_columns,
         dedup,
         sources,
+        guess: None,
         notices: Vec::new(),
     })
-}
-
-/// Whether the key column's integers ascend well enough, and are never NULL, to be row ids.
-fn ascending(facts: &Facts) -> bool {
-    facts
-        .key_order()
-        .is_some_and(|order| order.nulls == 0 && order.breaks * 100 <= order.values * ASCENDING_BREAKS_PERCENT)
 }
 
 /// Plans a load into a table that exists. Columns are matched by name, or by position where the input has no header.
@@ -376,7 +383,7 @@ pub fn plan_existing_table(
         .iter()
         .all(|&index| info.columns[table_indices[index]].keeps_differences);
     let dedup = match row_id_column {
-        Some(_) if key_is_row_id && ascending(facts) && info.unique_keys.is_empty() => {
+        Some(_) if key_is_row_id && facts.key_order().ascends() && info.unique_keys.is_empty() => {
             DedupPlan::Ascending { last: info.max_row_id }
         }
         _ if covered || !info.is_empty || info.without_rowid || row_id_column.is_some() => DedupPlan::Database,
@@ -399,6 +406,7 @@ pub fn plan_existing_table(
         key_columns,
         dedup,
         sources,
+        guess: None,
         notices,
     })
 }

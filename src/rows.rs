@@ -4,6 +4,7 @@
 
 use crate::position::ByteRange;
 use crate::reject::BlockReject;
+use crate::schema::infer::KeyOrder;
 
 /// One row of a [`RowBlock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct RowBlock {
     /// One per row when the key is hashed, else empty; [`NULL_KEY`] where a key column is NULL.
     pub key_hashes: Vec<u128>,
     pub rejects: Vec<BlockReject>,
+    /// Where types are guessed: the order of the keys, if the key is a single integer column.
+    pub key_order: KeyOrder,
+    /// Where types are guessed: index in [`rejects`](Self::rejects) of the first that refutes the guess.
+    pub refuted_by: Option<u32>,
     /// Records in the chunk: rows and rejects.
     pub record_count: u32,
     /// Line ends in the chunk, those inside quoted fields too.
@@ -49,6 +54,8 @@ impl RowBlock {
         self.integer_keys.clear();
         self.key_hashes.clear();
         self.rejects.clear();
+        self.key_order = KeyOrder::default();
+        self.refuted_by = None;
         self.record_count = 0;
         self.line_count = 0;
         self.blank_lines = 0;

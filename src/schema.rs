@@ -85,6 +85,13 @@ pub enum RowIds {
     None,
 }
 
+/// Types taken from the first records of an input, to be verified by every value that follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeGuess {
+    /// For each column, whether no value was seen in it: it is TEXT, unless a number comes.
+    pub unseen: Vec<bool>,
+}
+
 /// Everything validate needs to know about one input's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPlan {
@@ -99,4 +106,6 @@ pub struct RowPlan {
     pub empty_is_null: bool,
     /// Longest record accepted, for messages.
     pub max_record_bytes: u64,
+    /// The columns' types are only guessed.
+    pub guess: Option<TypeGuess>,
 }

@@ -110,6 +110,12 @@ struct ColumnWork {
     /// Part of a hashed key.
     is_key: bool,
     is_row_id: bool,
+    /// REAL is a guess: a value from whose double the text cannot be told again refutes it.
+    lossless: bool,
+    /// TEXT is a guess, for want of values: a number refutes it.
+    unseen: bool,
+    /// The type is a guess, and so is whether its integers ascend.
+    ordered: bool,
 }
 
 fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
@@ -117,14 +123,19 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
         KeyPlan::Hashed(columns) => columns,
         _ => &[],
     };
+    let guess = plan.guess.as_ref();
     let column = |(index, column): (usize, &Column)| {
         let is_row_id = plan.key == KeyPlan::RowId(index as u32);
+        let is_only_key = is_row_id || *key == [index as u32];
         ColumnWork {
             source: plan.sources[index],
             expected: column.column_type,
             not_null: column.not_null || is_row_id,
             is_key: key.contains(&(index as u32)),
             is_row_id,
+            lossless: guess.is_some(),
+            unseen: guess.is_some_and(|guess| guess.unseen[index]),
+            ordered: guess.is_some() && is_only_key && column.column_type == ColumnType::Integer,
         }
     };
     plan.columns.iter().enumerate().map(column).collect()
@@ -268,6 +279,7 @@ impl Rows<'_> {
                 return Err(RejectReason::NullViolation);
             }
             self.writer.push_null();
+            self.out.key_order.nulls += u64::from(column.ordered);
             return Ok(true);
         }
         let expected = column.expected;
@@ -281,6 +293,9 @@ impl Rows<'_> {
                     ColumnType::Integer => cast::integer(field.unquoted()).map_err(refuse)?,
                     _ => i64::from(cast::boolean(field.unquoted()).map_err(refuse)?),
                 };
+                if column.ordered {
+                    self.out.key_order.see(value);
+                }
                 if column.is_row_id {
                     self.out.integer_keys.push(value);
                     self.writer.push_null();
@@ -294,7 +309,12 @@ impl Rows<'_> {
                 return Ok(false);
             }
             ColumnType::Real => {
-                let value = cast::real(field.unquoted()).map_err(refuse)?;
+                let value = if column.lossless {
+                    cast::lossless_real(field.unquoted())
+                } else {
+                    cast::real(field.unquoted())
+                };
+                let value = value.map_err(refuse)?;
                 self.writer.push_real(value);
                 if column.is_key {
                     self.out.key_bytes.push(b'r');
@@ -305,6 +325,9 @@ impl Rows<'_> {
             ColumnType::Date => cast::date(field.unquoted()).map_err(refuse)?,
             ColumnType::Time => cast::time(field.unquoted()).map_err(refuse)?,
             ColumnType::DateTime => cast::date_time(field.unquoted()).map_err(refuse)?,
+            ColumnType::Text if column.unseen && cast::is_number(field.unquoted()) => {
+                return Err(RejectReason::TypeError { expected });
+            }
             ColumnType::Text | ColumnType::Any => {}
         }
         let quotes = usize::from(field.quote.is_some());
@@ -325,6 +348,13 @@ impl Rows<'_> {
         let between = &self.span[self.lines_counted_to..start];
         self.lines_before += memchr::memchr_iter(self.dialect.line_end, between).count() as u32;
         self.lines_counted_to = start;
+        let is_of_a_value = matches!(
+            reject.reason,
+            RejectReason::TypeError { .. } | RejectReason::OutOfRange { .. } | RejectReason::NullViolation
+        );
+        if is_of_a_value && self.plan.guess.is_some() && self.out.refuted_by.is_none() {
+            self.out.refuted_by = Some(self.out.rejects.len() as u32);
+        }
         self.out.rejects.push(BlockReject {
             record_index: self.out.record_count,
             source: ByteRange {

@@ -68,6 +68,11 @@ impl PageDraft {
         self.out.as_ref().map(|_| self.samples.clone())
     }
 
+    /// Forgets the rejects of rows that were taken back.
+    pub(super) fn forget_samples(&self) {
+        self.samples.clear();
+    }
+
     /// Runs `load` with an observer that passes on to `observer` all that it is told.
     pub(super) fn watch<T>(&self, observer: &dyn Observer, load: impl FnOnce(&dyn Observer) -> T) -> T {
         if self.out.is_none() {

@@ -1,9 +1,11 @@
-//! The typing pass: every value of every file, or the head of a stream, before anything is written.
+//! What the columns hold, before anything is written: from every value of every file in a pass of its own, from the head of a stream, or
+//! a guess that loading verifies.
 
 use super::{Load, Sources};
 use crate::error::Error;
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
+use crate::options::Inference;
 use crate::parse::{Dialect, Records, parse};
 use crate::pipeline::{Flow, ScanRequest, ScanTimes, Scanned, Work, scan};
 use crate::plan;
@@ -11,6 +13,12 @@ use crate::report::LoadReport;
 use crate::schema::infer::{Facts, observe};
 use crate::write::database::TableInfo;
 
+/// A shorter input is read in a moment.
+const GUESS_FROM_BYTES: u64 = 64 << 20;
+/// Pieces, spread over all inputs, that a guess must not be at odds with.
+const GUESS_PIECES: u64 = 16;
+/// Bytes of one of them.
+const GUESS_PIECE_BYTES: usize = 128 << 10;
 /// Bytes between two calls of the observer: a few hundred calls a second at most.
 const SHOW_EVERY_BYTES: u64 = 8 << 20;
 
@@ -56,14 +64,15 @@ impl Work for FactsWork<'_> {
 }
 
 impl Load<'_> {
-    /// What the columns hold. Only the head is looked at when every type is known already: then all there is to learn is whether the
-    /// keys ascend.
+    /// What the columns hold, and whether that is a guess, which `may_guess` allows. Only the head is looked at when every type is known
+    /// already: then all there is to learn is whether the keys ascend.
     pub(super) fn infer(
         &self,
         sources: &mut Sources<'_>,
         existing: Option<&TableInfo>,
+        may_guess: bool,
         report: &mut LoadReport,
-    ) -> Result<Facts, Error> {
+    ) -> Result<(Facts, bool), Error> {
         let names = &sources.heads[0].names;
         let declared: Vec<bool> = match existing {
             Some(_) => vec![true; names.len()],
@@ -78,34 +87,102 @@ impl Load<'_> {
         };
         let nothing = Facts::new(&declared, key);
         if declared.iter().all(|&declared| declared) {
-            return Ok(self.facts_of_head(sources, 0, &nothing));
+            return Ok((self.facts_of_head(sources, 0, &nothing), false));
+        }
+        if may_guess
+            && !declared.contains(&true)
+            && let Some(facts) = report.time_stage("guess types", || self.guess(sources, &nothing))?
+        {
+            return Ok((facts, true));
         }
         self.observer.phase(Phase::Infer, sources.total_bytes());
-        report.time_stage("infer", || self.facts_of_all(sources, &nothing))
+        let facts = report.time_stage("infer", || self.facts_of_all(sources, &nothing))?;
+        Ok((facts, false))
+    }
+
+    /// What the first chunk holds, if that is likely to be what all the inputs hold.
+    ///
+    /// A wrong guess costs time and nothing else, so it is made where a pass over every value would take long, and not where pieces from
+    /// all over the inputs speak against it. A piece may begin within a quoted field, so it can call a guess off but not mend it.
+    fn guess(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Option<Facts>, Error> {
+        let (Some(total_bytes), false) = (sources.total_bytes(), self.options.append_only) else {
+            return Ok(None);
+        };
+        let sample = sources.heads[0].sample().0;
+        let chunk = &sample[..sample.len().min(self.options.chunk_bytes as usize)];
+        let Some(facts) = self.facts_of_span(sources, 0, chunk, false, nothing) else {
+            return Ok(None);
+        };
+        match self.options.inference {
+            Inference::Whole => return Ok(None),
+            Inference::Guess => return Ok(Some(facts)),
+            Inference::Auto if total_bytes < GUESS_FROM_BYTES => return Ok(None),
+            Inference::Auto => {}
+        }
+        let observer = self.observer;
+        let stopped = || observer.stop_signal().is_some();
+        for file_index in 0..sources.inputs.len() {
+            let start_bytes = sources.heads[file_index].data_start_bytes;
+            let length_bytes = sources.inputs[file_index].length_bytes().unwrap_or(0);
+            let rest_bytes = length_bytes.saturating_sub(start_bytes);
+            let pieces = (GUESS_PIECES * rest_bytes).div_ceil(total_bytes.max(1));
+            for piece in 0..pieces {
+                let at_bytes = start_bytes + rest_bytes / pieces * piece;
+                let window = sources.inputs[file_index].window(at_bytes, GUESS_PIECE_BYTES, &stopped)?;
+                let line_end = sources.heads[file_index].dialect.line_end;
+                let first_line = memchr::memchr(line_end, window.bytes()).map_or(window.bytes().len(), |at| at + 1);
+                let span = &window.bytes()[first_line..];
+                let Some(found) = self.facts_of_span(sources, file_index, span, false, nothing) else {
+                    continue;
+                };
+                let mut both = facts.clone();
+                both.merge(&found);
+                let columns = 0..sources.fields[0].len();
+                let same_types = columns.into_iter().all(|index| both.column_type(index) == facts.column_type(index));
+                let found_order = found.key_order();
+                if !same_types || (found_order.values > 0 && found_order.ascends() != facts.key_order().ascends()) {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(facts))
     }
 
     fn facts_of_head(&self, sources: &Sources<'_>, file_index: usize, nothing: &Facts) -> Facts {
+        let (sample, at_end) = sources.heads[file_index].sample();
+        let is_whole = at_end && !self.options.append_only;
+        self.facts_of_span(sources, file_index, sample, is_whole, nothing)
+            .unwrap_or_else(|| nothing.clone())
+    }
+
+    /// What the records of a span of an input hold; `None` without any.
+    fn facts_of_span(
+        &self,
+        sources: &Sources<'_>,
+        file_index: usize,
+        span: &[u8],
+        at_end: bool,
+        nothing: &Facts,
+    ) -> Option<Facts> {
         let head = &sources.heads[file_index];
-        let (sample, at_end) = head.sample();
         let mut records = Records::default();
         let consumed = parse(
-            sample,
-            at_end && !self.options.append_only,
+            span,
+            at_end,
             &head.dialect,
             self.options.max_record_bytes,
             &mut records,
         );
         let mut facts = nothing.clone();
-        let fields = &sources.fields[file_index];
         observe(
-            &sample[..consumed],
+            &span[..consumed],
             &records,
-            fields,
+            &sources.fields[file_index],
             &head.dialect,
             self.options.empty_is_null,
             &mut facts,
         );
-        facts
+        (!records.records.is_empty()).then_some(facts)
     }
 
     fn facts_of_all(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {

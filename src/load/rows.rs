@@ -18,9 +18,11 @@ use crate::observer::{Phase, Progress};
 use crate::parse::{Dialect, Records};
 use crate::pipeline::{Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
 use crate::plan::TablePlan;
+use crate::reject::BlockReject;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
 use crate::rows::RowBlock;
 use crate::schema::RowPlan;
+use crate::schema::infer::KeyOrder;
 use crate::validate::validate;
 use crate::write::batch::{BatchWriter, Incoming, Place};
 
@@ -96,10 +98,15 @@ struct Totals {
     records: u64,
     /// Whether every input was read to its end.
     complete: bool,
+    /// The order of the keys, where types are guessed.
+    key_order: KeyOrder,
+    /// What the guess was refuted by, in words.
+    refuted: Option<String>,
 }
 
 impl Load<'_> {
-    /// Loads the rows of all inputs, commits them, and gives the writer back for settlement.
+    /// Loads the rows of all inputs and commits them. `None` when types or the order of the keys are not as they were guessed: the rows
+    /// must be taken back.
     pub(super) fn load_rows(
         &self,
         sources: &mut Sources<'_>,
@@ -108,7 +115,7 @@ impl Load<'_> {
         dedup: &mut Dedup,
         writer: &mut BatchWriter<'_>,
         report: &mut LoadReport,
-    ) -> Result<RowsEnd, Error> {
+    ) -> Result<Option<RowsEnd>, Error> {
         self.observer.phase(Phase::Load, sources.total_bytes());
         let shared = Shared::default();
         let order = Order {
@@ -132,6 +139,11 @@ impl Load<'_> {
             // What went wrong in writing comes first: it may be why reading ended.
             Ok::<_, Error>((written?, totals?))
         })?;
+        if let Some(why) = totals.refuted {
+            let then = "what was loaded is taken back, and types are inferred from every value before it is loaded again";
+            self.observer.notice(&format!("{why}: {then}"));
+            return Ok(None);
+        }
         let committing = Instant::now();
         writer.commit()?;
         report.bytes = report.inputs.iter().map(|input| input.bytes).sum();
@@ -162,11 +174,11 @@ impl Load<'_> {
                 busy_ms: since.elapsed().as_secs_f64() * 1e3,
             },
         ]);
-        Ok(match (limit_passed, totals.complete) {
+        Ok(Some(match (limit_passed, totals.complete) {
             (true, _) => RowsEnd::ErrorLimit,
             (false, true) => RowsEnd::Complete,
             (false, false) => RowsEnd::Interrupted,
-        })
+        }))
     }
 
     /// The writer's loop; returns whether the error limit was passed.
@@ -244,8 +256,8 @@ impl Order<'_> {
         reports: &mut [InputReport],
     ) -> Result<Totals, Error> {
         let mut totals = Totals {
-            records: 0,
             complete: true,
+            ..Totals::default()
         };
         for (file_index, report) in reports.iter_mut().enumerate() {
             if jobs
@@ -271,6 +283,8 @@ impl Order<'_> {
                 },
                 held: Vec::new(),
                 held_bytes: 0,
+                key_order: &mut totals.key_order,
+                refuted: &mut totals.refuted,
             };
             file.place.line = file.report.lines + 1;
             totals.complete = file.scan(sources)?;
@@ -278,6 +292,9 @@ impl Order<'_> {
             if !totals.complete {
                 break;
             }
+        }
+        if totals.complete {
+            totals.refuted = self.plan.refuted_by_order(&totals.key_order);
         }
         Ok(totals)
     }
@@ -294,6 +311,9 @@ struct OneInput<'a> {
     /// Blocks that wait to go through deduplication together, and their memory.
     held: Vec<Incoming>,
     held_bytes: usize,
+    /// As in [`Totals`].
+    key_order: &'a mut KeyOrder,
+    refuted: &'a mut Option<String>,
 }
 
 impl OneInput<'_> {
@@ -327,6 +347,9 @@ impl OneInput<'_> {
         let complete = scan(&load.pool, input, start_bytes, request, &mut |scanned| {
             self.take(scanned)
         })?;
+        if self.refuted.is_some() {
+            return Ok(false);
+        }
         self.pass_on()?;
         if complete {
             faults::point("load: an input is read");
@@ -357,6 +380,11 @@ impl OneInput<'_> {
             }
             Scanned::Block(block) => {
                 let rows = &block.output;
+                if let Some(reject) = rows.refuted_by {
+                    *self.refuted = Some(self.refutation(&rows.rejects[reject as usize], block.bytes()));
+                    return Ok(Flow::Stop);
+                }
+                self.key_order.merge(&rows.key_order);
                 self.advance(u64::from(rows.line_count), u64::from(rows.record_count));
                 self.report.blank_lines += u64::from(rows.blank_lines);
                 self.held_bytes += rows.capacity_bytes();
@@ -406,6 +434,20 @@ impl OneInput<'_> {
             Ok(()) => Flow::Continue,
             Err(_) => Flow::Stop,
         }
+    }
+
+    /// A value that the guessed type of its column does not have, in words.
+    fn refutation(&self, reject: &BlockReject, span: &[u8]) -> String {
+        let plan = self.order.plan;
+        let fields = &plan.sources[self.place.file_index as usize];
+        let column = fields.iter().position(|&field| field + 1 == reject.column);
+        format!(
+            "{}, line {}, column \"{}\", whose type was guessed: {}",
+            self.report.path.display(),
+            self.place.line + u64::from(reject.lines_before),
+            column.map_or("", |index| &plan.columns[index].name),
+            reject.reason.message(reject.value.of(span), None)
+        )
     }
 
     fn advance(&mut self, lines: u64, records: u64) {

@@ -23,6 +23,8 @@ pub(super) struct Sources<'a> {
     pub(super) heads: Vec<Head>,
     /// For each input, the field of each column of the first input's header.
     pub(super) fields: Vec<Vec<u32>>,
+    /// Keys to size the filter for.
+    pub(super) estimated_keys: u64,
     /// The part of the one input that is loaded already.
     behind: Option<Loaded>,
 }
@@ -58,6 +60,7 @@ impl<'a> Sources<'a> {
         let fields = plan::match_headers(&heads, paths)?;
         Ok(Sources {
             paths,
+            estimated_keys: estimate_keys(&inputs, &heads[0]),
             inputs,
             heads,
             fields,
@@ -145,21 +148,19 @@ impl<'a> Sources<'a> {
         };
         self.inputs.iter().zip(&self.heads).map(report).collect()
     }
+}
 
-    /// Keys to size the filter for: the rows that the inputs' sizes promise, with a third to spare. A tenth would do for the estimate; but
-    /// a filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the midst of a
-    /// full table: 30 µs, measured.
-    pub(super) fn estimated_keys(&self) -> u64 {
-        let Some(total_bytes) = self.total_bytes() else {
-            return dedup::MAX_FILTER_KEYS;
-        };
-        let (sample, _) = self.heads[0].sample();
-        let lines = memchr::memchr_iter(self.heads[0].dialect.line_end, sample)
-            .count()
-            .max(1);
-        let rows = total_bytes as f64 * lines as f64 / sample.len().max(1) as f64;
-        ((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS)
-    }
+/// Keys to size the filter for: the rows that the inputs' sizes promise, with a third to spare. A tenth would do for the estimate; but a
+/// filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the midst of a full
+/// table: 30 µs, measured.
+fn estimate_keys(inputs: &[Input], first: &Head) -> u64 {
+    let Some(total_bytes) = inputs.iter().map(Input::length_bytes).sum::<Option<u64>>() else {
+        return dedup::MAX_FILTER_KEYS;
+    };
+    let (sample, _) = first.sample();
+    let lines = memchr::memchr_iter(first.dialect.line_end, sample).count().max(1);
+    let rows = total_bytes as f64 * lines as f64 / sample.len().max(1) as f64;
+    ((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS)
 }
 
 /// # Errors

@@ -1,6 +1,6 @@
 //! Where a load starts: afresh, where an unfinished one stopped, or (see [`super::append`]) behind a finished one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::append::earlier;
 use super::{Load, Sources};
@@ -10,9 +10,11 @@ use crate::faults;
 use crate::memory;
 use crate::options::LoadOptions;
 use crate::plan::{self, DedupPlan, TablePlan};
+use crate::reject::{DeadLetters, SuspectSpool};
 use crate::report::LoadReport;
-use crate::schema::RowIds;
+use crate::schema::{RowIds, TypeGuess};
 use crate::write::database::{Database, TableInfo};
+use crate::write::page_file::empty_if_only;
 use crate::write::{checkpoint, finished};
 
 /// Where a load starts from: the plan, and how far earlier runs got.
@@ -70,6 +72,8 @@ pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, 
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) info: Option<TableInfo>,
+    /// There is a database, be it one without a table.
+    is_database: bool,
     checkpoint: Option<Checkpoint>,
     finished: Option<Finished>,
 }
@@ -84,7 +88,13 @@ impl Seen {
 
 impl Load<'_> {
     /// Plans a new load, takes up an unfinished one, or goes on behind a finished one; `None`: there is nothing to do.
-    pub(super) fn start(&self, sources: &mut Sources<'_>, report: &mut LoadReport) -> Result<Option<Start>, Error> {
+    /// `may_guess`: types may be guessed, to be verified by loading.
+    pub(super) fn start(
+        &self,
+        sources: &mut Sources<'_>,
+        may_guess: bool,
+        report: &mut LoadReport,
+    ) -> Result<Option<Start>, Error> {
         let table = table_name(self.options, &sources.paths[0])?;
         let mut seen = self.look_at_database(&table)?;
         if self.options.restart
@@ -99,7 +109,7 @@ impl Load<'_> {
         if let Some(finished) = seen.finished.take() {
             return self.go_on_behind(finished, &table, &seen, sources, report);
         }
-        let start = self.start_afresh(table, &seen, sources, report)?;
+        let start = self.start_afresh(table, &seen, sources, may_guess, report)?;
         if let Some(signal) = self.observer.stop_signal() {
             // Types inferred from a part of the input would be a plan for another load.
             report.interrupt(signal);
@@ -146,19 +156,24 @@ impl Load<'_> {
         table: String,
         seen: &Seen,
         sources: &mut Sources<'_>,
+        may_guess: bool,
         report: &mut LoadReport,
     ) -> Result<Start, Error> {
         let lengths_bytes = sources.lengths_bytes();
         faults::point("infer: before");
-        let facts = self.infer(sources, seen.info.as_ref(), report)?;
+        // What was loaded on a wrong guess must be taken back without a trace, so there must be nothing else in the database.
+        let may_guess = may_guess && !seen.is_database;
+        let (facts, is_guess) = self.infer(sources, seen.info.as_ref(), may_guess, report)?;
         faults::point("infer: types known");
-        faults::point("infer: types known");
-        let plan = match &seen.info {
+        let mut plan = match &seen.info {
             Some(info) => {
                 plan::plan_existing_table(info, &sources.heads, sources.fields.clone(), &facts, self.options)?
             }
             None => plan::plan_new_table(table, &sources.heads, sources.fields.clone(), &facts, self.options)?,
         };
+        plan.guess = is_guess.then(|| TypeGuess {
+            unseen: (0..plan.columns.len()).map(|index| facts.is_unseen(index)).collect(),
+        });
         let identity = lengths_bytes
             .map(|lengths| Identity::new(sources.paths, &lengths, self.options, &plan))
             .transpose()?;
@@ -192,6 +207,7 @@ impl Load<'_> {
         }
         Ok(Seen {
             info,
+            is_database: true,
             checkpoint: checkpoint::read(&database)?,
             // Without the flag a load is a new one, whatever became of those before it.
             finished: match self.options.append_only {
@@ -199,6 +215,23 @@ impl Load<'_> {
                 false => None,
             },
         })
+    }
+
+    /// Takes back what was loaded on a guess that a value refuted, or an earlier run's part of that: as if it had never begun.
+    pub(super) fn take_back(&self, start: &Start, suspects: SuspectSpool, paths: &[PathBuf]) -> Result<(), Error> {
+        let identity = start.identity.as_ref();
+        let identity = identity.ok_or_else(|| Error::internal("a load that cannot be told again was guessed"))?;
+        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+        let ours = [identity.plan.table.as_str(), checkpoint::TABLE];
+        let is_empty = empty_if_only(&database, &ours)?;
+        drop(database);
+        if !is_empty {
+            // Somebody has made tables in it between two runs.
+            self.undo(identity)?;
+        }
+        faults::point("guess: taken back");
+        DeadLetters::create(&self.options.errors, paths)?;
+        suspects.remove()
     }
 
     /// Takes a load's rows out again, and those of the loads that it went on behind.

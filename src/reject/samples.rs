@@ -34,6 +34,11 @@ impl RejectSamples {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Forgets what was kept.
+    pub fn clear(&self) {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn push(&self, sample: RejectSample) {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
     }

@@ -153,6 +153,11 @@ pub fn lossless_real(text: &[u8]) -> Result<f64, CastError> {
     }
 }
 
+/// Whether inference takes `text` for a number.
+pub fn is_number(text: &[u8]) -> bool {
+    integer(text).is_ok() || lossless_real(text).is_ok()
+}
+
 /// Whether `text`, a plain decimal whose nearest double is `value`, has the digits of the shortest text that reads back as `value`.
 ///
 /// Zeros at either end do not count: two numbers as near to each other as these cannot differ by a power of ten alone.

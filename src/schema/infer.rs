@@ -20,6 +20,9 @@ struct ColumnFacts {
     skip: bool,
 }
 
+/// Keys that break the order, per hundred, up to which integer keys still count as ascending: each break costs one suspect.
+const ASCENDING_BREAKS_PERCENT: u64 = 5;
+
 /// The order of the integers in the key column. A break is a value that is not greater than the one before it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyOrder {
@@ -60,13 +63,7 @@ impl Facts {
             column.real |= other.real;
             column.text |= other.text;
         }
-        let (order, later) = (&mut self.order, &later.order);
-        order.values += later.values;
-        order.nulls += later.nulls;
-        order.breaks += later.breaks;
-        order.breaks += u64::from(matches!((order.last, later.first), (Some(last), Some(first)) if first <= last));
-        order.first = order.first.or(later.first);
-        order.last = later.last.or(order.last);
+        self.order.merge(&later.order);
     }
 
     /// The type of a column; one without a value is TEXT.
@@ -79,10 +76,15 @@ impl Facts {
         }
     }
 
-    /// The order of the key column, if there is one and all its values are integers.
-    pub fn key_order(&self) -> Option<KeyOrder> {
-        let seen = self.order.values + self.order.nulls > 0;
-        self.key.filter(|_| seen).map(|_| self.order)
+    /// Whether nothing but NULL was seen in a column.
+    pub fn is_unseen(&self, index: usize) -> bool {
+        let column = &self.columns[index];
+        !(column.integer || column.real || column.text)
+    }
+
+    /// The order of the integers in the key column; of nothing, if there is none.
+    pub fn key_order(&self) -> KeyOrder {
+        self.order
     }
 
     /// Whether the next value of a column can add anything.
@@ -114,11 +116,26 @@ impl Facts {
 }
 
 impl KeyOrder {
-    fn see(&mut self, value: i64) {
+    pub(crate) fn see(&mut self, value: i64) {
         self.values += 1;
         self.breaks += u64::from(self.last.is_some_and(|last| value <= last));
         self.first = self.first.or(Some(value));
         self.last = Some(value);
+    }
+
+    /// Adds what was seen right behind this.
+    pub fn merge(&mut self, later: &KeyOrder) {
+        self.values += later.values;
+        self.nulls += later.nulls;
+        self.breaks += later.breaks;
+        self.breaks += u64::from(matches!((self.last, later.first), (Some(last), Some(first)) if first <= last));
+        self.first = self.first.or(later.first);
+        self.last = later.last.or(self.last);
+    }
+
+    /// Whether the keys ascend well enough, and are never NULL, to be row ids.
+    pub fn ascends(&self) -> bool {
+        self.values > 0 && self.nulls == 0 && self.breaks * 100 <= self.values * ASCENDING_BREAKS_PERCENT
     }
 }
 
@@ -217,7 +234,7 @@ mod tests {
             merged.merge(&facts(&lines[cut..].concat()));
             assert_eq!(merged, whole);
         }
-        let order = whole.key_order().unwrap();
+        let order = whole.key_order();
         assert_eq!((order.values, order.breaks, order.nulls), (5, 2, 1));
     }
 }

@@ -18,6 +18,7 @@ fn plan(types: &[ColumnType]) -> RowPlan {
         key: KeyPlan::None,
         empty_is_null: false,
         max_record_bytes: 1000,
+        guess: None,
     }
 }
 

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ffi};
 
 use crate::error::Error;
 use crate::faults;
-use crate::write::database::{database_error, set_defensive};
+use crate::write::database::{Database, database_error, set_defensive};
 use crate::write::pages::{ChangedPage, NewPages};
 
 /// Where [`lock_byte`] is in every build of SQLite that does not tell. Source: `PENDING_BYTE` in sqlite3.c.
@@ -127,6 +127,62 @@ impl PageFile {
         published.map_err(|e| database_error(&self.path, e))?;
         self.last_page = None;
         Ok(())
+    }
+}
+
+/// Makes an empty file of `database` if it holds nothing but `tables` and what belongs to them; whether it did. Nothing is journalled, so
+/// that it takes no longer for a large database. `database` must be closed next.
+///
+/// # Errors
+/// `DatabaseBusy` while anybody else has a transaction in it, `Database`.
+pub fn empty_if_only(database: &Database, tables: &[&str]) -> Result<bool, Error> {
+    let connection = database.connection();
+    let run = || -> rusqlite::Result<bool> {
+        // Nobody reads or writes from here on, so what is looked at stays as it is until the file is empty.
+        connection.execute_batch("BEGIN EXCLUSIVE")?;
+        let mut statement = connection.prepare("SELECT tbl_name FROM sqlite_schema")?;
+        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        let is_ours = |name: &String| tables.iter().any(|table| table.eq_ignore_ascii_case(name));
+        let empties = names.iter().all(is_ours) && mode != "wal";
+        if empties {
+            empty_file(connection)?;
+        }
+        connection.execute_batch("ROLLBACK")?;
+        Ok(empties)
+    };
+    run().map_err(|e| database_error(database.path(), e))
+}
+
+/// Cuts the file of `connection`, which must have an exclusive transaction in which nothing was written, to nothing: an empty database.
+fn empty_file(connection: &Connection) -> rusqlite::Result<()> {
+    let mut file: *mut ffi::sqlite3_file = std::ptr::null_mut();
+    // SAFETY: the handle is that of an open connection; the operation stores one pointer where its argument points to.
+    let found = unsafe {
+        ffi::sqlite3_file_control(
+            connection.handle(),
+            c"main".as_ptr(),
+            ffi::SQLITE_FCNTL_FILE_POINTER,
+            (&raw mut file).cast(),
+        )
+    };
+    // SAFETY: the pointer is SQLite's own file object, which lives as long as the connection; its methods are a static table.
+    let result = match unsafe { file.as_ref().and_then(|file| file.pMethods.as_ref()) } {
+        Some(methods) if found == ffi::SQLITE_OK => match (methods.xTruncate, methods.xSync) {
+            // SAFETY: called as SQLite calls them, on the file that they belong to, which this thread alone uses.
+            (Some(truncate), Some(sync)) => unsafe {
+                match truncate(file, 0) {
+                    ffi::SQLITE_OK => sync(file, ffi::SQLITE_SYNC_FULL),
+                    error => error,
+                }
+            },
+            _ => ffi::SQLITE_ERROR,
+        },
+        _ => ffi::SQLITE_ERROR,
+    };
+    match result {
+        ffi::SQLITE_OK => Ok(()),
+        error => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(error), None)),
     }
 }
 
