@@ -119,6 +119,6 @@ fn infer_every_column(bencher: Bencher) {
         .bench_local(|| {
             let mut facts = Facts::new(&[false; 8], Some(0));
             observe(black_box(&bytes), &records, &sources, &dialect, false, &mut facts);
-            assert_eq!(facts.key_order().map(|order| order.values), Some(ROWS as u64));
+            assert_eq!(facts.key_order().values, ROWS as u64);
         });
 }

@@ -118,7 +118,16 @@ fn run(
     load.lock_database()?;
     report.threads = load.pool.current_num_threads();
     load.check_grown(paths)?;
-    let mut sources = Sources::open(paths, database_path, options, observer)?;
+    let opened = Sources::open(paths, database_path, options, observer);
+    if opened.is_err()
+        && let Some(signal) = observer.stop_signal()
+    {
+        // A stream from which nothing has come yet looks empty to whoever stops waiting for it.
+        report.interrupt(signal);
+        report.identity_holds = true;
+        return Ok(());
+    }
+    let mut sources = opened?;
     report.inputs = sources.report();
 
     let mut may_guess = true;

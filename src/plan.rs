@@ -131,7 +131,10 @@ impl TablePlan {
         let is_guess = self.guess.is_some() && column.column_type == ColumnType::Integer;
         (is_guess && order.ascends() != guessed).then(|| {
             let found = if guessed { "do not ascend" } else { "ascend" };
-            format!("the keys in column \"{}\" {found}, unlike the first of them", column.name)
+            format!(
+                "the keys in column \"{}\" {found}, unlike the first of them",
+                column.name
+            )
         })
     }
 

@@ -11,6 +11,8 @@ from .model import Verdict, check
 from .subjects import Load, Options, has_rows
 
 ROWS = 60_000
+# A load that was done before the signal came is started again, so often at most.
+SIGNALS = 5
 # Small batches and little memory: there is something left to stop in the middle of.
 READ_ALONG = Options(key="id", types=PEOPLE_TYPES, batch_rows=200, memory="40MiB")
 STOPPABLE = Options(types=PEOPLE_TYPES, batch_rows=500, memory="40MiB", write_path="sql")
@@ -29,8 +31,11 @@ def stopped_load(bench, subject, number, **input_more):
 
     def run():
         path, expected = bench.generated("people", ROWS, **input_more)
-        load = start_and_signal(bench, subject, path, STOPPABLE, number)
-        count, last = (load.query("SELECT count(*), coalesce(max(id), 0) FROM t") or [(0, 0)])[0]
+        for _ in range(SIGNALS):
+            load = start_and_signal(bench, subject, path, STOPPABLE, number)
+            count, last = (load.query("SELECT count(*), coalesce(max(id), 0) FROM t") or [(0, 0)])[0]
+            if count < ROWS:
+                break
         # What it said of itself then: finishing it writes another report.
         return load, count, last, path, expected
 

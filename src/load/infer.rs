@@ -138,7 +138,9 @@ impl Load<'_> {
                 let mut both = facts.clone();
                 both.merge(&found);
                 let columns = 0..sources.fields[0].len();
-                let same_types = columns.into_iter().all(|index| both.column_type(index) == facts.column_type(index));
+                let same_types = columns
+                    .into_iter()
+                    .all(|index| both.column_type(index) == facts.column_type(index));
                 let found_order = found.key_order();
                 if !same_types || (found_order.values > 0 && found_order.ascends() != facts.key_order().ascends()) {
                     return Ok(None);
@@ -166,13 +168,7 @@ impl Load<'_> {
     ) -> Option<Facts> {
         let head = &sources.heads[file_index];
         let mut records = Records::default();
-        let consumed = parse(
-            span,
-            at_end,
-            &head.dialect,
-            self.options.max_record_bytes,
-            &mut records,
-        );
+        let consumed = parse(span, at_end, &head.dialect, self.options.max_record_bytes, &mut records);
         let mut facts = nothing.clone();
         observe(
             &span[..consumed],

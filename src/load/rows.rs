@@ -140,7 +140,8 @@ impl Load<'_> {
             Ok::<_, Error>((written?, totals?))
         })?;
         if let Some(why) = totals.refuted {
-            let then = "what was loaded is taken back, and types are inferred from every value before it is loaded again";
+            let then =
+                "what was loaded is taken back, and types are inferred from every value before it is loaded again";
             self.observer.notice(&format!("{why}: {then}"));
             return Ok(None);
         }

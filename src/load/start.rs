@@ -219,6 +219,7 @@ impl Load<'_> {
 
     /// Takes back what was loaded on a guess that a value refuted, or an earlier run's part of that: as if it had never begun.
     pub(super) fn take_back(&self, start: &Start, suspects: SuspectSpool, paths: &[PathBuf]) -> Result<(), Error> {
+        faults::point("guess: refuted");
         let identity = start.identity.as_ref();
         let identity = identity.ok_or_else(|| Error::internal("a load that cannot be told again was guessed"))?;
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;

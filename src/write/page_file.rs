@@ -141,7 +141,9 @@ pub fn empty_if_only(database: &Database, tables: &[&str]) -> Result<bool, Error
         // Nobody reads or writes from here on, so what is looked at stays as it is until the file is empty.
         connection.execute_batch("BEGIN EXCLUSIVE")?;
         let mut statement = connection.prepare("SELECT tbl_name FROM sqlite_schema")?;
-        let names: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        let names: Vec<String> = statement
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         let is_ours = |name: &String| tables.iter().any(|table| table.eq_ignore_ascii_case(name));
         let empties = names.iter().all(is_ours) && mode != "wal";

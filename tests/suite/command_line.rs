@@ -142,6 +142,7 @@ fn the_load_stops_at_the_error_limit_and_keeps_what_it_read() {
             chunk: Some(7),
             write_path: "sql",
             piped: true,
+            infer: "auto",
         },
     ] {
         let run = Case::csv(format!("a,b\n{lines}"))

@@ -15,6 +15,7 @@ const SETTINGS: [Setting; 3] = [
         chunk: Some(64),
         write_path: "sql",
         piped: true,
+        infer: "auto",
     },
     Setting {
         threads: 2,

@@ -25,6 +25,8 @@ pub struct Setting {
     pub write_path: &'static str,
     /// Through a FIFO instead of from a file.
     pub piped: bool,
+    /// `auto`, or `guess` for types that are guessed from the first chunk: with a small one, often wrongly.
+    pub infer: &'static str,
 }
 
 pub const PLAIN: Setting = Setting {
@@ -33,6 +35,7 @@ pub const PLAIN: Setting = Setting {
     chunk: None,
     write_path: "auto",
     piped: false,
+    infer: "auto",
 };
 
 const fn setting(threads: u32, window: u32, chunk: u32, write_path: &'static str, piped: bool) -> Setting {
@@ -43,27 +46,38 @@ const fn setting(threads: u32, window: u32, chunk: u32, write_path: &'static str
         chunk: Some(chunk),
         write_path,
         piped,
+        infer: "auto",
+    }
+}
+
+const fn guessing(setting: Setting) -> Setting {
+    Setting {
+        infer: "guess",
+        ..setting
     }
 }
 
 const MIB: u32 = 1 << 20;
 
 /// Every pair of values of two dimensions occurs: threads {1, 4}, window {7, a page, whole}, chunk {1, 7, 1 MiB}, write path
-/// {auto, sql}, input {file, FIFO}.
-const PAIRS: [Setting; 10] = [
+/// {auto, sql}, input {file, FIFO}. Guesses, which only files allow, with chunks that hold a record, a few or all of them.
+const PAIRS: [Setting; 13] = [
     setting(1, 7, 1, "auto", false),
     setting(4, 7, 7, "sql", true),
-    setting(4, 7, MIB, "auto", false),
+    guessing(setting(4, 7, MIB, "auto", false)),
     setting(4, 4096, 1, "sql", false),
     setting(1, 4096, 7, "auto", true),
     setting(1, 4096, MIB, "sql", false),
     setting(1, 0, 1, "auto", true),
-    setting(4, 0, 7, "sql", false),
+    guessing(setting(4, 0, 7, "sql", false)),
     setting(1, 0, MIB, "auto", true),
     setting(4, 0, 1, "auto", false),
+    guessing(setting(1, 7, 7, "auto", false)),
+    guessing(setting(4, 4096, 20, "auto", false)),
+    guessing(setting(1, 0, 40, "sql", false)),
 ];
 
-/// Every combination of the values of [`PAIRS`].
+/// Every combination of the values of [`PAIRS`], with guesses where there can be any.
 pub fn all_settings() -> Vec<Setting> {
     let mut settings = Vec::new();
     for threads in [1, 4] {
@@ -72,6 +86,9 @@ pub fn all_settings() -> Vec<Setting> {
                 for write_path in ["auto", "sql"] {
                     for piped in [false, true] {
                         settings.push(setting(threads, window, chunk, write_path, piped));
+                        if !piped {
+                            settings.push(guessing(setting(threads, window, chunk, write_path, piped)));
+                        }
                     }
                 }
             }
@@ -252,6 +269,9 @@ impl Case {
         option("--chunk-bytes", setting.chunk);
         if setting.write_path != "auto" {
             args.extend(["--write-path".into(), setting.write_path.into()]);
+        }
+        if setting.infer != "auto" {
+            args.extend(["--infer".into(), setting.infer.into()]);
         }
         args
     }

@@ -14,10 +14,12 @@ use super::process::{Ended, Running, rowmill};
 
 /// Kills of one series, before the load may finish.
 const KILLS_IN_A_ROW: usize = 3;
-/// Kills of the series of one kind of load together; there are three kinds.
+/// Kills of the series of one kind of load together; there are four kinds.
 const LEAST_KILLS: usize = 40;
 /// A point that only another command than the one of these series gets to; it has a test of its own.
 const ELSEWHERE: &str = "restart: taken back";
+/// Points that only a load gets to whose guessed types are refuted.
+const REFUTED: [&str; 2] = ["guess: refuted", "guess: taken back"];
 /// Points of the direct path alone, and of the SQL path alone.
 const DIRECT: [&str; 4] = [
     "direct: pages written",
@@ -68,6 +70,8 @@ fn points() -> BTreeSet<String> {
 struct Load {
     folder: TempDir,
     write_path: &'static str,
+    /// What the columns hold is guessed, and only the last record shows that it was wrong.
+    refuted: bool,
     golden: Option<Outcome>,
 }
 
@@ -80,7 +84,7 @@ struct Outcome {
 }
 
 impl Load {
-    fn new(text_keys: bool, write_path: &'static str) -> Load {
+    fn new(text_keys: bool, write_path: &'static str, refuted: bool) -> Load {
         let folder = tempfile::tempdir().unwrap();
         let recipe = Recipe {
             seed: 3,
@@ -90,13 +94,20 @@ impl Load {
             text_keys,
             padding: 60,
         };
-        people_file(&recipe, &folder.path().join("in.csv"));
+        let input = folder.path().join("in.csv");
+        people_file(&recipe, &input);
+        if refuted {
+            let text = fs::read_to_string(&input).unwrap();
+            let columns = text.lines().next().unwrap().split(',').count();
+            fs::write(&input, text + "last" + &",x".repeat(columns - 1) + "\n").unwrap();
+        }
         let mut load = Load {
             folder,
             write_path,
+            refuted,
             golden: None,
         };
-        let ended = load.run(&[], None);
+        let ended = load.run(&["--infer", "whole"], None);
         assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
         load.golden = Some(load.outcome());
         load
@@ -118,7 +129,19 @@ impl Load {
     /// Runs the command; `kill_at` is a point and how often the program gets there before it kills itself.
     fn run(&self, more: &[&str], kill_at: Option<(&str, u64)>) -> Ended {
         let paths = ["--write-path", self.write_path];
-        let args: Vec<_> = ARGS.iter().chain(&paths).chain(more).map(Into::into).collect();
+        let guess = ["--infer", "guess", "--chunk-bytes", "4096"];
+        let guess = if self.refuted && !more.contains(&"--infer") {
+            &guess[..]
+        } else {
+            &[]
+        };
+        let args: Vec<_> = ARGS
+            .iter()
+            .chain(&paths)
+            .chain(guess)
+            .chain(more)
+            .map(Into::into)
+            .collect();
         let mut command = rowmill(self.folder.path(), &args);
         if let Some((point, count)) = kill_at {
             command.env("ROWMILL_SIGNAL_AT", format!("{point} {count} {}", libc::SIGKILL));
@@ -207,12 +230,11 @@ impl Load {
 }
 
 /// A series for each point that a load on this write path gets to.
-fn killed_everywhere(text_keys: bool, write_path: &'static str) {
+fn killed_everywhere(load: &Load) {
     let points = points();
-    let others: &[&str] = if write_path == "auto" { &SQL } else { &DIRECT };
-    let here = |name: &&str| *name != ELSEWHERE && !others.contains(name);
+    let others: &[&str] = if load.write_path == "auto" { &SQL } else { &DIRECT };
+    let here = |name: &&str| *name != ELSEWHERE && !others.contains(name) && (load.refuted || !REFUTED.contains(name));
     let names: Vec<&str> = points.iter().map(String::as_str).filter(here).collect();
-    let load = Load::new(text_keys, write_path);
     let mut killed: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, &name) in names.iter().enumerate() {
         let often = ["batch:", "direct:", "merge: before"]
@@ -234,22 +256,27 @@ fn killed_everywhere(text_keys: bool, write_path: &'static str) {
 
 #[test]
 fn a_direct_load_killed_at_any_point_several_times_in_a_row_comes_to_the_same() {
-    killed_everywhere(false, "auto");
+    killed_everywhere(&Load::new(false, "auto", false));
 }
 
 #[test]
 fn a_direct_load_with_an_index_killed_at_any_point_several_times_in_a_row_comes_to_the_same() {
-    killed_everywhere(true, "auto");
+    killed_everywhere(&Load::new(true, "auto", false));
 }
 
 #[test]
 fn a_load_through_sql_killed_at_any_point_several_times_in_a_row_comes_to_the_same() {
-    killed_everywhere(true, "sql");
+    killed_everywhere(&Load::new(true, "sql", false));
+}
+
+#[test]
+fn a_load_on_a_wrong_guess_killed_at_any_point_several_times_in_a_row_comes_to_the_same() {
+    killed_everywhere(&Load::new(false, "auto", true));
 }
 
 #[test]
 fn a_restart_that_is_killed_can_be_done_again() {
-    let load = Load::new(true, "sql");
+    let load = Load::new(true, "sql", false);
     load.clear();
     for (more, point) in [
         (&[][..], "batch: committed"),
@@ -268,7 +295,7 @@ fn a_restart_that_is_killed_can_be_done_again() {
 /// A merged file that a load left when it was killed is not taken for that of a later load, which has none.
 #[test]
 fn the_merged_file_of_a_load_that_was_given_up_is_forgotten() {
-    let load = Load::new(false, "auto");
+    let load = Load::new(false, "auto", false);
     load.clear();
     let ended = load.run(&[], Some(("settle: before the commit", 1)));
     assert_eq!(ended.code(), 137);

@@ -14,6 +14,7 @@ mod dedup;
 mod evaluation;
 mod existing_table;
 mod full_disk;
+mod guess;
 mod invariance;
 mod kills;
 mod large_files;

@@ -126,6 +126,27 @@ fn a_stream_that_has_given_little_is_stopped_too() {
     );
 }
 
+#[test]
+fn a_stream_that_gives_nothing_is_stopped_and_not_called_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let [opened, over] = ["opened", "over"].map(|name| folder.path().join(name));
+    let (here, there) = (opened.clone(), over.clone());
+    let feed = Feed::start(folder.path().join("in.csv"), move |_| {
+        fs::write(&here, "").unwrap();
+        wait_until("the load has ended", || there.exists());
+    });
+    let running = start(folder.path(), &[]);
+    // Signals are seen to before any input is opened.
+    wait_until("the stream is opened", || opened.exists());
+    running.signal(libc::SIGINT);
+    let ended = running.wait();
+    fs::write(over, "").unwrap();
+    drop(feed);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(!said.contains("empty"), "{said}");
+}
+
 /// A file that takes long enough to be stopped in the middle of.
 fn large_input(folder: &Path, text_keys: bool) -> Content {
     let recipe = Recipe {

@@ -16,8 +16,8 @@ fn column_becomes(texts: &[&str], kind: &str, values: &[&str]) {
         .check_at(&SOME);
 }
 
-/// Inference reads chunks in parallel: a few ways to cut are enough here.
-const SOME: [super::harness::Setting; 3] = [
+/// Inference reads chunks in parallel, and a guess is as good as its first chunk: a few ways to cut are enough here.
+const SOME: [super::harness::Setting; 5] = [
     super::harness::PLAIN,
     super::harness::Setting {
         threads: 4,
@@ -25,6 +25,23 @@ const SOME: [super::harness::Setting; 3] = [
         chunk: Some(1),
         write_path: "sql",
         piped: false,
+        infer: "auto",
+    },
+    super::harness::Setting {
+        threads: 2,
+        window: None,
+        chunk: Some(10),
+        write_path: "auto",
+        piped: false,
+        infer: "guess",
+    },
+    super::harness::Setting {
+        threads: 1,
+        window: Some(7),
+        chunk: Some(50),
+        write_path: "sql",
+        piped: false,
+        infer: "guess",
     },
     super::harness::Setting {
         threads: 2,
@@ -32,6 +49,7 @@ const SOME: [super::harness::Setting; 3] = [
         chunk: Some(7),
         write_path: "auto",
         piped: true,
+        infer: "auto",
     },
 ];
 

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arbitrary::Arbitrary;
-use rowmill::options::WritePath;
+use rowmill::options::{Inference, WritePath};
 use rowmill::report::Outcome;
 use rowmill::{Error, LoadOptions, LoadReport, Observer, Phase, Progress, load};
 use rowmill_fuzz::Text;
@@ -42,6 +42,8 @@ struct Input {
     key: bool,
     sql: bool,
     two_threads: bool,
+    /// Types are guessed from the first chunk, often wrongly.
+    guess: bool,
     batch_rows: u8,
     chunk_bytes: u8,
     window_bytes: u8,
@@ -99,7 +101,10 @@ fn counts(report: &LoadReport) -> [u64; 4] {
 fn undisturbed(folder: &Path, input: &Input) -> Option<Result> {
     let here = folder.join("alone");
     fs::create_dir(&here).expect("a folder");
-    let options = options(&here, input);
+    let options = LoadOptions {
+        inference: Inference::Whole,
+        ..options(&here, input)
+    };
     let report = load(&[folder.join("in.csv")], &here.join("out.db"), &options, &()).ok()?;
     Some(Result {
         dump: dump(&here.join("out.db"), "t"),
@@ -135,6 +140,11 @@ fn options(folder: &Path, input: &Input) -> LoadOptions {
         chunk_bytes: u64::from(input.chunk_bytes) + 1,
         window_bytes: (u64::from(input.window_bytes) + 1) * 16,
         write_path: if input.sql { WritePath::Sql } else { WritePath::Auto },
+        inference: if input.guess {
+            Inference::Guess
+        } else {
+            Inference::Whole
+        },
         ..LoadOptions::default()
     }
 }

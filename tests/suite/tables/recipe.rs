@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use rowmill::LoadOptions;
-use rowmill::options::DEFAULT_MEMORY_BYTES;
+use rowmill::options::{DEFAULT_MEMORY_BYTES, Inference};
 use rowmill::schema::ColumnType;
 
 use super::cell::{Cell, record_bytes};
@@ -222,6 +222,7 @@ impl Recipe {
                 dice.pick(&[16 << 10, 256 << 10])
             },
             all_text,
+            inference: dice.pick(&[Inference::Guess, Inference::Whole]),
             types: if self.table_exists || self.infer || all_text {
                 Vec::new()
             } else {
