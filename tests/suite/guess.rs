@@ -53,6 +53,10 @@ fn is_refuted(text: &str, key: &str) -> bool {
             "{}",
             guessed.stderr()
         );
+        if write_path == PLAIN.write_path {
+            let bytes = [&whole, &guessed].map(|run| fs::metadata(run.path("out.db")).unwrap().len());
+            assert_eq!(bytes[0], bytes[1], "pages are left over");
+        }
         taken_back
     });
     assert_eq!(refuted[0], refuted[1]);
