@@ -161,6 +161,17 @@ class RowmillTyped(Rowmill):
         with_table(self.database(job), job)
 
 
+class RowmillInferred(Rowmill):
+    """Without a word about types, as most would begin: inferred from every value, dates as plain text."""
+
+    name = "rowmill-inferred"
+
+    def command(self, job):
+        command, script = super().command(job)
+        at = command.index("--types")
+        return command[:at] + command[at + 2:], script
+
+
 class RowmillSql(Rowmill):
     name = "rowmill-sql"
     write_path = "sql"
@@ -343,6 +354,7 @@ TOOLS = {
     for tool in (
         Rowmill(),
         RowmillTyped(),
+        RowmillInferred(),
         RowmillSql(),
         Sqlite3(),
         Sqlite3Untyped(),
