@@ -328,21 +328,36 @@ fn two(text: &[u8]) -> Result<u32, CastError> {
     }
 }
 
+/// Eight bytes that look like `form`, in which `0` stands for any digit: at each byte's index its digit times ten and the digit behind it.
+#[inline]
+fn pairs_of(text: [u8; 8], form: &[u8; 8]) -> Result<[u8; 8], CastError> {
+    // Zero to nine where a digit is wanted, zero where the form's own byte is.
+    let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes(*form);
+    // What makes the greatest value that is allowed the greatest of four bits.
+    let headroom = form.map(|byte| if byte == b'0' { 6 } else { 15 });
+    let carried = digits.wrapping_add(u64::from_le_bytes(headroom));
+    if (digits | carried) & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
+        return Err(CastError::Type);
+    }
+    Ok((digits.wrapping_mul(10)).wrapping_add(digits >> 8).to_le_bytes())
+}
+
 /// `YYYY-MM-DD`, a day of the Gregorian calendar.
 ///
 /// # Errors
 /// `Range` for a day that does not exist, `Type` for another form.
 pub fn date(text: &[u8]) -> Result<(), CastError> {
-    let &[a, b, c, d, b'-', e, f, b'-', g, h] = text else {
+    let (Some(first), Some(last), 10) = (text.first_chunk(), text.last_chunk(), text.len()) else {
         return Err(CastError::Type);
     };
-    let year = two(&[a, b])? * 100 + two(&[c, d])?;
-    let (month, day) = (two(&[e, f])?, two(&[g, h])?);
+    let [century, ..] = pairs_of(*first, b"0000-00-")?;
+    let [year_of_century, _, _, month, _, _, day, _] = pairs_of(*last, b"00-00-00")?;
+    let year = u32::from(century) * 100 + u32::from(year_of_century);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
-        2 => 28 + u32::from(leap),
+        2 => 28 + u8::from(leap),
         _ => 0,
     };
     if (1..=days).contains(&day) {
@@ -357,10 +372,10 @@ pub fn date(text: &[u8]) -> Result<(), CastError> {
 /// # Errors
 /// `Range` for an hour, minute or second that does not exist, `Type` for another form.
 pub fn time(text: &[u8]) -> Result<(), CastError> {
-    let Some((&[a, b, b':', c, d, b':', e, f], fraction)) = text.split_first_chunk::<8>() else {
+    let Some((clock, fraction)) = text.split_first_chunk() else {
         return Err(CastError::Type);
     };
-    let (hour, minute, second) = (two(&[a, b])?, two(&[c, d])?, two(&[e, f])?);
+    let [hour, _, _, minute, _, _, second, _] = pairs_of(*clock, b"00:00:00")?;
     match fraction {
         [] => {}
         [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {}
@@ -520,6 +535,52 @@ mod tests {
         }
         for text in [tiny(300, "123456789012345"), tiny(323, "5"), tiny(400, "")] {
             assert!(lossless_real(text.as_bytes()).is_ok(), "{text}");
+        }
+    }
+
+    /// Whether `text` has this form, in which `0` is any digit, and the numbers that it writes there.
+    fn naive_numbers(text: &[u8], form: &str) -> Option<Vec<u32>> {
+        let fits = |(&byte, place): (&u8, u8)| {
+            if place == b'0' {
+                byte.is_ascii_digit()
+            } else {
+                byte == place
+            }
+        };
+        if text.len() != form.len() || !text.iter().zip(form.bytes()).all(fits) {
+            return None;
+        }
+        let text = std::str::from_utf8(text).unwrap();
+        Some(text.split(['-', ':']).map(|digits| digits.parse().unwrap()).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn dates_and_clocks_are_what_they_look_like(
+            (year, month, day) in (0u32..10_000, 0u32..16, 0u32..34),
+            (hour, minute, second) in (0u32..26, 0u32..64, 0u32..64),
+            (at, byte) in (0usize..14, prop_oneof![any::<u8>(), b'-'..=b':']),
+        ) {
+            let mut texts = [format!("{year:04}-{month:02}-{day:02}"), format!("{hour:02}:{minute:02}:{second:02}")].map(String::into_bytes);
+            for text in &mut texts {
+                // Often behind the end: then nothing is changed.
+                if let Some(place) = text.get_mut(at) {
+                    *place = byte;
+                }
+            }
+            let is_day = |numbers: Vec<u32>| {
+                let leap = numbers[0].is_multiple_of(4) && (!numbers[0].is_multiple_of(100) || numbers[0].is_multiple_of(400));
+                let days = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+                numbers[1].checked_sub(1).and_then(|month| days.get(month as usize)).is_some_and(|days| (1..=*days).contains(&numbers[2]))
+            };
+            let is_clock = |numbers: Vec<u32>| numbers[0] < 24 && numbers[1] < 60 && numbers[2] < 60;
+            let judge = |exists: Option<bool>| match exists {
+                Some(true) => Ok(()),
+                Some(false) => Err(CastError::Range),
+                None => Err(CastError::Type),
+            };
+            prop_assert_eq!(date(&texts[0]), judge(naive_numbers(&texts[0], "0000-00-00").map(is_day)));
+            prop_assert_eq!(time(&texts[1]), judge(naive_numbers(&texts[1], "00:00:00").map(is_clock)));
         }
     }
 
