@@ -28,7 +28,7 @@ use crate::head::Head;
 use crate::memory::{self, MemoryWish};
 use crate::observer::Observer;
 use crate::options::LoadOptions;
-use crate::pipeline::{ScanSettings, WorkerPool, worker_pool};
+use crate::pipeline::{ScanSettings, WorkerPool};
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::SuspectSpool;
 use crate::report::{ColumnReport, LoadReport, MemorySplit, Outcome};
@@ -112,7 +112,7 @@ fn run(
         database_path,
         options,
         observer,
-        pool: worker_pool(options.threads)?,
+        pool: WorkerPool::new(options.threads)?,
         lock: OnceLock::new(),
     };
     load.lock_database()?;

@@ -17,12 +17,13 @@ mod stitch;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use rayon::ThreadPool as WorkerPool;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use crate::chunk;
@@ -41,16 +42,54 @@ const FIRST_EXPANSION: u64 = 16;
 /// Unit in which the expansion is kept as an integer.
 const EXPANSION_UNIT: u64 = 256;
 
-/// The threads that parse and validate; 0: one per core.
-///
-/// # Errors
-/// `Usage` when the system refuses so many.
-pub fn worker_pool(threads: usize) -> Result<WorkerPool, Error> {
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|index| format!("rowmill-{index}"))
-        .build()
-        .map_err(|e| no_thread(&e))
+/// The threads that parse and validate. When it is dropped they have ended: a load leaves no thread behind.
+#[derive(Debug)]
+pub struct WorkerPool {
+    // In this order: the threads end once the pool is dropped.
+    pool: ThreadPool,
+    _threads: JoinedThreads,
+}
+
+/// Threads that are waited for, to the very end: a Rayon pool does not do that for its own.
+#[derive(Debug, Default)]
+struct JoinedThreads(Vec<JoinHandle<()>>);
+
+impl WorkerPool {
+    /// A pool of `threads` threads; 0: one per core.
+    ///
+    /// # Errors
+    /// `Usage` when the system refuses so many.
+    pub fn new(threads: usize) -> Result<Self, Error> {
+        let mut joined = JoinedThreads::default();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .spawn_handler(|thread| {
+                let name = format!("rowmill-{}", thread.index());
+                let spawned = std::thread::Builder::new().name(name).spawn(|| thread.run())?;
+                joined.0.push(spawned);
+                Ok(())
+            })
+            .build()
+            .map_err(|e| no_thread(&e))?;
+        Ok(WorkerPool { pool, _threads: joined })
+    }
+}
+
+impl Deref for WorkerPool {
+    type Target = ThreadPool;
+
+    fn deref(&self) -> &ThreadPool {
+        &self.pool
+    }
+}
+
+impl Drop for JoinedThreads {
+    fn drop(&mut self) {
+        for thread in self.0.drain(..) {
+            // Rayon hands a task's panic to whoever started the task: none is left to be passed on here.
+            let _ = thread.join();
+        }
+    }
 }
 
 /// The error for a system that refuses a thread.
@@ -268,13 +307,17 @@ pub fn scan<W: Work>(
                 }
                 add_time(&scan.times.read_ns, since);
             });
-            let result = match reader {
+            let result = match &reader {
                 Ok(_) => scan.take(&queue, consume),
-                Err(error) => Err(no_thread(&error)),
+                Err(error) => Err(no_thread(error)),
             };
             scan.gate.close();
             scan.windows.close();
             drop(queue);
+            // A scope waits for what a thread runs, not for the thread.
+            if let Ok(Err(panic)) = reader.map(|reader| reader.join()) {
+                std::panic::resume_unwind(panic);
+            }
             result
         })
     })
@@ -516,6 +559,9 @@ impl<'s, W: Work> Scan<'s, W> {
                         return Ok(false);
                     }
                     continue;
+                }
+                Err(RecvTimeoutError::Disconnected) if at_end && !self.settings.may_grow && !carry.is_empty() => {
+                    return Err(Error::internal("records at the end of the input were left undecided"));
                 }
                 Err(RecvTimeoutError::Disconnected) => return Ok(at_end),
             };

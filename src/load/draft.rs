@@ -94,7 +94,7 @@ impl PageDraft {
             let result = load(&watching);
             drop(ended);
             // A page without that curve is still a page: no thread is no reason to fail.
-            drop(sampler);
+            let _ = sampler.map(|sampler| sampler.join());
             result
         });
         self.note_memory();

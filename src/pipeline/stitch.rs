@@ -80,6 +80,11 @@ impl<T> Default for Carry<T> {
 }
 
 impl<T> Carry<T> {
+    /// Whether nothing is undecided.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Lets go of all that others may be waiting for. The bytes stay.
     pub(super) fn let_go(&mut self) {
         self.ahead.clear();
@@ -205,10 +210,10 @@ impl<W: Work> Scan<'_, W> {
         while carry.done < end {
             let (block, is_undecided) = match carry.next_chunk() {
                 Some(chunk) => {
-                    // With no byte behind it there is nothing that could decide what it did not decide itself.
+                    // With no byte behind it nothing but the end, which it need not have known, decides what it did not decide itself.
                     let is_last = carry.done + chunk.bytes().len() == carry.bytes.len();
                     carry.done += chunk.finished.consumed;
-                    (chunk.into_block(), is_last)
+                    (chunk.into_block(), is_last && !at_end)
                 }
                 None => {
                     let border = carry.ahead.front().map_or(end, |(at, _)| *at);

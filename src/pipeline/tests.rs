@@ -98,6 +98,16 @@ fn scanned(path: &Path, threads: usize, settings: ScanSettings) -> Vec<String> {
     records
 }
 
+/// The same where the bytes come through a pipe, whose end shows only behind the last byte.
+fn scanned_from_pipe(bytes: &[u8], threads: usize, settings: ScanSettings) -> Vec<String> {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let path = format!("/dev/fd/{}", reader.as_raw_fd());
+    std::thread::scope(|scope| {
+        scope.spawn(move || writer.write_all(bytes));
+        scanned(Path::new(&path), threads, settings)
+    })
+}
+
 /// The same from one parse of everything.
 fn expected(bytes: &[u8], max_record_bytes: u64) -> Vec<String> {
     let mut records = Records::default();
@@ -137,13 +147,21 @@ proptest! {
         let wanted = without_long_lines(expected(&bytes, max_record_bytes));
         prop_assert_eq!(&without_long_lines(scanned(file.path(), threads, settings)), &wanted);
 
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        let path = format!("/dev/fd/{}", reader.as_raw_fd());
-        let from_pipe = std::thread::scope(|scope| {
-            scope.spawn(move || writer.write_all(&bytes));
-            scanned(Path::new(&path), threads, settings)
-        });
-        prop_assert_eq!(&without_long_lines(from_pipe), &wanted);
+        prop_assert_eq!(&without_long_lines(scanned_from_pipe(&bytes, threads, settings)), &wanted);
+    }
+}
+
+#[test]
+fn a_chunk_behind_an_undecided_record_is_decided_by_the_end_of_a_stream_that_comes_after_it() {
+    // The first quote is decided by the second, and the last one by the end, of which a window that is full to it knows nothing.
+    let bytes = b"aaaa,\"\nbbbbbbbbb\na\"b\n,\"\n";
+    let wanted = expected(bytes, 1000);
+    assert_eq!(wanted.len(), 4);
+    for window_bytes in 1..=bytes.len() + 1 {
+        for chunk_bytes in 1..=bytes.len() + 1 {
+            let found = scanned_from_pipe(bytes, 2, settings(window_bytes, chunk_bytes, 1000));
+            assert_eq!(found, wanted, "window {window_bytes}, chunk {chunk_bytes}");
+        }
     }
 }
 
@@ -213,4 +231,24 @@ fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() 
     .unwrap();
     assert_eq!(total_bytes, bytes.len());
     assert!(most_bytes <= 2 * blocks_bytes, "{most_bytes} bytes kept");
+}
+
+/// Says that its thread has ended, some time after the thread's last statement.
+struct Ending(Arc<AtomicU64>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_millis(100));
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_pool_that_is_dropped_leaves_no_thread_behind() {
+    thread_local!(static ENDING: std::cell::RefCell<Option<Ending>> = const { std::cell::RefCell::new(None) });
+    let ended = Arc::new(AtomicU64::new(0));
+    let pool = WorkerPool::new(3).unwrap();
+    pool.broadcast(|_| ENDING.set(Some(Ending(ended.clone()))));
+    drop(pool);
+    assert_eq!(ended.load(std::sync::atomic::Ordering::Relaxed), 3);
 }

@@ -1,7 +1,7 @@
 //! Indexes built here against SQLite: it must find nothing wrong with them, sort as they do, and go on with them.
 
 use super::*;
-use crate::pipeline::worker_pool;
+use crate::pipeline::WorkerPool;
 use crate::schema::ColumnType;
 use crate::write::direct::tests::{check, record};
 use proptest::prelude::*;
@@ -58,7 +58,7 @@ impl Case<'_> {
         filling.commit().unwrap();
         plain.close().unwrap();
 
-        let pool = worker_pool(2).unwrap();
+        let pool = WorkerPool::new(2).unwrap();
         let place = IndexPlace {
             pool: &pool,
             columns: &columns,
@@ -245,7 +245,7 @@ fn samples_of_long_keys_take_no_more_than_their_share() {
     };
     case.build();
     let folder = tempfile::tempdir().unwrap();
-    let pool = worker_pool(2).unwrap();
+    let pool = WorkerPool::new(2).unwrap();
     let key = KeyColumns::new(&case.columns(), &[0], None);
     let mut sorter = Sorter::new(&pool, key, 0, folder.path());
     for (index, row) in rows.iter().enumerate() {
@@ -274,7 +274,7 @@ fn a_key_too_long_to_be_sorted_leaves_its_index_to_sqlite() {
 #[test]
 fn duplicates_are_told_from_false_alarms_in_input_order() {
     let folder = tempfile::tempdir().unwrap();
-    let pool = worker_pool(2).unwrap();
+    let pool = WorkerPool::new(2).unwrap();
     let columns = Case {
         page_bytes: 512,
         kinds: &[ColumnType::Integer, ColumnType::Text],
