@@ -197,7 +197,7 @@ impl Load<'_> {
         let counts = self.finish(&database, start, loaded, sources, &split, report)?;
         faults::point("finish: before closing");
         database.close()?;
-        self.account(end, &counts, report);
+        self.account(start, end, &counts, report);
         faults::point("finish: before the report");
         Ok(None)
     }

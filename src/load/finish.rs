@@ -273,13 +273,15 @@ impl Load<'_> {
     }
 
     /// Fills in what was counted and checks that it adds up.
-    pub(super) fn account(&self, end: RowsEnd, counts: &Counts, report: &mut LoadReport) {
-        // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead.
+    pub(super) fn account(&self, start: &Start, end: RowsEnd, counts: &Counts, report: &mut LoadReport) {
+        // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead; the latter is
+        // where a resumed load is interrupted among the records that an earlier run has committed.
+        let committed_before = start.progress.as_ref().map_or(0, |progress| progress.counts.records);
         let parsed: u64 = report.inputs.iter().map(|input| input.records).sum();
-        report.records = if end == RowsEnd::ErrorLimit {
-            counts.records
-        } else {
-            parsed
+        report.records = match end {
+            RowsEnd::ErrorLimit => counts.records,
+            RowsEnd::Interrupted => parsed.max(committed_before),
+            RowsEnd::Complete => parsed,
         };
         count(counts, report);
         let limit = self.options.max_errors;

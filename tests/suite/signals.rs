@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rowmill::report::Outcome;
+use rowmill::{LoadOptions, LoadReport, Observer, load};
 use serde_json::Value;
 
 use super::data::{Content, Recipe, people, people_file};
@@ -216,6 +219,79 @@ fn a_load_is_stopped_in_the_middle_of_a_file_and_the_same_command_finishes_it() 
         );
         finishes_as_if_undisturbed(folder.path(), &more, content);
     }
+}
+
+/// A signal that is there from the given look on.
+struct StopsAt {
+    look: u32,
+    looks: AtomicU32,
+}
+
+impl Observer for StopsAt {
+    fn stop_signal(&self) -> Option<i32> {
+        let look = self.looks.fetch_add(1, Ordering::Relaxed);
+        (look >= self.look).then_some(libc::SIGINT)
+    }
+}
+
+/// Loads `in.csv` of `folder` in small pieces until the given look for a signal.
+fn load_until(folder: &Path, look: u32) -> LoadReport {
+    let options = LoadOptions {
+        errors: folder.join("errors.csv"),
+        batch_rows: 5,
+        chunk_bytes: 8,
+        window_bytes: 64,
+        threads: 1,
+        ..LoadOptions::default()
+    };
+    let looks = AtomicU32::new(0);
+    load(
+        &[folder.join("in.csv")],
+        &folder.join("out.db"),
+        &options,
+        &StopsAt { look, looks },
+    )
+    .unwrap()
+}
+
+#[test]
+fn a_resumed_load_that_is_stopped_anywhere_accounts_for_every_record() {
+    let lines: String = (0..60)
+        .map(|number| {
+            if number % 7 == 3 {
+                "bad\n".to_owned()
+            } else {
+                format!("{number},x\n")
+            }
+        })
+        .collect();
+    let begin = |look| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("in.csv"), format!("a,b\n{lines}")).unwrap();
+        let report = load_until(folder.path(), look);
+        (folder, report)
+    };
+    // Far enough for most of it to be committed.
+    let look = (1..).find(|&look| (30..60).contains(&begin(look).1.records)).unwrap();
+    let mut stopped_again = 0;
+    for again in 0.. {
+        let (folder, first) = begin(look);
+        let report = load_until(folder.path(), again);
+        assert!(
+            report.identity_holds,
+            "stopped at look {look}, then {again}: {report:?}"
+        );
+        if report.outcome == Outcome::Complete {
+            assert_eq!((report.records, report.loaded, report.rejected), (60, 51, 9));
+            break;
+        }
+        // A load that has not begun to read says nothing of the run before it.
+        if report.records > 0 {
+            stopped_again += 1;
+            assert!(report.records >= first.records, "{report:?}");
+        }
+    }
+    assert!(stopped_again > 10, "{stopped_again}");
 }
 
 #[test]
