@@ -66,12 +66,12 @@ pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialec
         plan,
         dialect,
         plain: is_plain_text(span),
-        columns: columns(plan),
         writer: RecordWriter::new(&mut buffer, &mut serial_types, plan.columns.len(), expected_bytes),
         lines_before: 0,
         lines_counted_to: 0,
         out,
     };
+    let columns = columns(plan);
     let mut first_field = 0usize;
     for record in &records.records {
         let fields = &records.field_ends[first_field..record.fields_end as usize];
@@ -82,7 +82,7 @@ pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialec
         }
         if let Err(reject) = rows
             .check(record, records, fields)
-            .and_then(|()| rows.encode(record, fields))
+            .and_then(|()| rows.encode(record, fields, &columns))
         {
             rows.reject(record, reject);
         }
@@ -100,22 +100,30 @@ fn line_count(span: &[u8], records: &Records, dialect: &Dialect) -> u32 {
     records.records.len() as u32 - u32::from(last_is_open)
 }
 
-/// What there is to know about a column for each of its values.
+/// What there is to know about a column for each of its values: one word, so that it stays in a register.
 #[derive(Debug, Clone, Copy)]
 struct ColumnWork {
     /// Index of its field in a record.
     source: u32,
     expected: ColumnType,
-    not_null: bool,
-    /// Part of a hashed key.
-    is_key: bool,
-    is_row_id: bool,
-    /// REAL is a guess: a value from whose double the text cannot be told again refutes it.
-    lossless: bool,
-    /// TEXT is a guess, for want of values: a number refutes it.
-    unseen: bool,
-    /// The type is a guess, and so is whether its integers ascend.
-    ordered: bool,
+    flags: u8,
+}
+
+const NOT_NULL: u8 = 1;
+/// Part of a hashed key.
+const IS_KEY: u8 = 1 << 1;
+const IS_ROW_ID: u8 = 1 << 2;
+/// REAL is a guess: a value from whose double the text cannot be told again refutes it.
+const LOSSLESS: u8 = 1 << 3;
+/// TEXT is a guess, for want of values: a number refutes it.
+const UNSEEN: u8 = 1 << 4;
+/// The type is a guess, and so is whether its integers ascend.
+const ORDERED: u8 = 1 << 5;
+
+impl ColumnWork {
+    fn is(self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
 }
 
 fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
@@ -127,15 +135,24 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
     let column = |(index, column): (usize, &Column)| {
         let is_row_id = plan.key == KeyPlan::RowId(index as u32);
         let is_only_key = is_row_id || *key == [index as u32];
+        let flags = [
+            (NOT_NULL, column.not_null || is_row_id),
+            (IS_KEY, key.contains(&(index as u32))),
+            (IS_ROW_ID, is_row_id),
+            (LOSSLESS, guess.is_some()),
+            (UNSEEN, guess.is_some_and(|guess| guess.unseen[index])),
+            (
+                ORDERED,
+                guess.is_some() && is_only_key && column.column_type == ColumnType::Integer,
+            ),
+        ];
         ColumnWork {
             source: plan.sources[index],
             expected: column.column_type,
-            not_null: column.not_null || is_row_id,
-            is_key: key.contains(&(index as u32)),
-            is_row_id,
-            lossless: guess.is_some(),
-            unseen: guess.is_some_and(|guess| guess.unseen[index]),
-            ordered: guess.is_some() && is_only_key && column.column_type == ColumnType::Integer,
+            flags: flags
+                .iter()
+                .filter(|(_, holds)| *holds)
+                .fold(0, |all, (flag, _)| all | flag),
         }
     };
     plan.columns.iter().enumerate().map(column).collect()
@@ -155,7 +172,6 @@ struct Rows<'a> {
     dialect: &'a Dialect,
     /// The whole span is UTF-8 without NUL, so no record needs to be looked at for that.
     plain: bool,
-    columns: Vec<ColumnWork>,
     writer: RecordWriter<'a>,
     /// Line ends before `lines_counted_to`.
     lines_before: u32,
@@ -229,18 +245,17 @@ impl Rows<'_> {
     }
 
     /// Appends the record's row; leaves no trace if a value does not fit.
-    fn encode(&mut self, record: &RecordSpan, fields: &[u32]) -> Result<(), Reject> {
+    fn encode(&mut self, record: &RecordSpan, fields: &[u32], columns: &[ColumnWork]) -> Result<(), Reject> {
         let integer_keys = self.out.integer_keys.len();
         self.out.key_bytes.clear();
         self.writer.begin((record.end - record.start) as usize);
         let mut null_key = false;
-        for index in 0..self.columns.len() {
-            let column = self.columns[index];
+        for &column in columns {
             let source = column.source as usize;
             let start = self.field_start(record, fields, source);
             let end = fields[source];
             match self.encode_field(column, start as usize, end as usize) {
-                Ok(is_null) => null_key |= is_null && column.is_key,
+                Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
                 Err(reason) => {
                     self.out.integer_keys.truncate(integer_keys);
                     return Err(Reject {
@@ -275,11 +290,11 @@ impl Rows<'_> {
     fn encode_field(&mut self, column: ColumnWork, start: usize, end: usize) -> Result<bool, RejectReason> {
         let field = Field::new(&self.span[start..end], self.dialect);
         if field.is_null(self.plan.empty_is_null) {
-            if column.not_null {
+            if column.is(NOT_NULL) {
                 return Err(RejectReason::NullViolation);
             }
             self.writer.push_null();
-            self.out.key_order.nulls += u64::from(column.ordered);
+            self.out.key_order.nulls += u64::from(column.is(ORDERED));
             return Ok(true);
         }
         let expected = column.expected;
@@ -293,30 +308,30 @@ impl Rows<'_> {
                     ColumnType::Integer => cast::integer(field.unquoted()).map_err(refuse)?,
                     _ => i64::from(cast::boolean(field.unquoted()).map_err(refuse)?),
                 };
-                if column.ordered {
+                if column.is(ORDERED) {
                     self.out.key_order.see(value);
                 }
-                if column.is_row_id {
+                if column.is(IS_ROW_ID) {
                     self.out.integer_keys.push(value);
                     self.writer.push_null();
                 } else {
                     self.writer.push_integer(value);
                 }
-                if column.is_key {
+                if column.is(IS_KEY) {
                     self.out.key_bytes.push(b'i');
                     self.out.key_bytes.extend_from_slice(&value.to_le_bytes());
                 }
                 return Ok(false);
             }
             ColumnType::Real => {
-                let value = if column.lossless {
+                let value = if column.is(LOSSLESS) {
                     cast::lossless_real(field.unquoted())
                 } else {
                     cast::real(field.unquoted())
                 };
                 let value = value.map_err(refuse)?;
                 self.writer.push_real(value);
-                if column.is_key {
+                if column.is(IS_KEY) {
                     self.out.key_bytes.push(b'r');
                     self.out.key_bytes.extend_from_slice(&value.to_bits().to_le_bytes());
                 }
@@ -325,7 +340,7 @@ impl Rows<'_> {
             ColumnType::Date => cast::date(field.unquoted()).map_err(refuse)?,
             ColumnType::Time => cast::time(field.unquoted()).map_err(refuse)?,
             ColumnType::DateTime => cast::date_time(field.unquoted()).map_err(refuse)?,
-            ColumnType::Text if column.unseen && cast::is_number(field.unquoted()) => {
+            ColumnType::Text if column.is(UNSEEN) && cast::is_number(field.unquoted()) => {
                 return Err(RejectReason::TypeError { expected });
             }
             ColumnType::Text | ColumnType::Any => {}
@@ -334,7 +349,7 @@ impl Rows<'_> {
         let text = self
             .writer
             .push_text(self.span, start + quotes, end - quotes, field.quote);
-        if column.is_key {
+        if column.is(IS_KEY) {
             // The length first: ("ab", "c") and ("a", "bc") are different keys.
             self.out.key_bytes.push(b't');
             self.out.key_bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
