@@ -1,8 +1,9 @@
 //! The load as one sentence: look at the inputs, plan the table, open the outputs, load the rows, index, settle, report.
 //!
-//! Its steps, one room each: `sources`, `start` (which asks `infer` or `append`), `outputs`, `rows`, `finish` (which may ask `earlier`);
-//! meanwhile `draft` takes the notes for the report page.
+//! Its steps, one room each: `sources`, `start` (which asks `infer` or `append`), `outputs`, `rows`, `finish` (which may ask `earlier`),
+//! `account`; meanwhile `draft` takes the notes for the report page.
 
+mod account;
 mod append;
 mod draft;
 mod earlier;
@@ -31,7 +32,7 @@ use crate::options::LoadOptions;
 use crate::pipeline::{ScanSettings, WorkerPool};
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::SuspectSpool;
-use crate::report::{ColumnReport, LoadReport, MemorySplit, Outcome};
+use crate::report::{LoadReport, MemorySplit, Outcome};
 use crate::write::batch::BatchWriter;
 use crate::write::database::Database;
 use crate::write::index::IndexWish;
@@ -197,7 +198,8 @@ impl Load<'_> {
         let counts = self.finish(&database, start, loaded, sources, &split, report)?;
         faults::point("finish: before closing");
         database.close()?;
-        self.account(start, end, &counts, report);
+        let committed_before = start.progress.as_ref().map_or(0, |progress| progress.counts.records);
+        self.account(end, &counts, committed_before, report);
         faults::point("finish: before the report");
         Ok(None)
     }
@@ -231,15 +233,6 @@ impl Load<'_> {
         })
     }
 
-    fn report_plan(&self, plan: &TablePlan, split: &MemorySplit, report: &mut LoadReport) {
-        for notice in &plan.notices {
-            self.observer.notice(notice);
-        }
-        report_table(plan, report);
-        report.memory = *split;
-        self.observer.detail(&format!("memory {split}"));
-    }
-
     fn scan_settings(&self, head: &Head, split: &MemorySplit) -> ScanSettings {
         let window_bytes = memory::window_bytes(split, self.options.window_bytes);
         ScanSettings {
@@ -252,19 +245,4 @@ impl Load<'_> {
             may_grow: self.options.append_only,
         }
     }
-}
-
-/// Says which table is loaded.
-fn report_table(plan: &TablePlan, report: &mut LoadReport) {
-    let column = |column: &crate::schema::Column| ColumnReport {
-        name: column.name.clone(),
-        column_type: column.column_type.as_str(),
-    };
-    report.table.clone_from(&plan.table);
-    report.columns = plan.columns.iter().map(column).collect();
-    report.key = plan
-        .key_columns
-        .iter()
-        .map(|&index| plan.columns[index].name.clone())
-        .collect();
 }

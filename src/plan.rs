@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::head::Head;
 use crate::options::LoadOptions;
-use crate::schema::infer::{Facts, KeyOrder};
+use crate::schema::infer::Facts;
+use crate::schema::key_order::KeyOrder;
 use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TypeGuess};
 use crate::write::database::TableInfo;
 

@@ -4,7 +4,7 @@
 
 use crate::position::ByteRange;
 use crate::reject::BlockReject;
-use crate::schema::infer::KeyOrder;
+use crate::schema::key_order::KeyOrder;
 
 /// One row of a [`RowBlock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 pub mod cast;
 pub mod identifier;
 pub mod infer;
+pub mod key_order;
 
 /// What a column accepts and how its values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -8,12 +8,12 @@
 
 use std::path::PathBuf;
 
-use super::finish::count;
+use super::account::{count, earlier, report_table};
 use super::start::{Seen, Start, table_name};
-use super::{Load, Sources, report_table};
+use super::{Load, Sources};
 use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded};
 use crate::error::Error;
-use crate::report::{EarlierReport, LoadReport};
+use crate::report::LoadReport;
 use crate::write::database::Database;
 use crate::write::{checkpoint, finished};
 
@@ -134,14 +134,5 @@ impl Load<'_> {
         identity.base = None;
         identity.inputs = vec![Fingerprint::of_start(&input.path, loaded.offset_bytes)?];
         finished::write(database, &start.plan.table, &Finished { identity, loaded })
-    }
-}
-
-/// What was done before this load.
-pub(super) fn earlier(loaded: &Loaded) -> EarlierReport {
-    EarlierReport {
-        records: loaded.counts.records,
-        loaded: loaded.counts.loaded,
-        rejected: loaded.counts.all_rejects(),
     }
 }

@@ -1,4 +1,4 @@
-//! After the last row: indexes, settlement, and the count of everything.
+//! After the last row: indexes and settlement.
 
 use super::earlier::EarlierRecords;
 use super::rows::RowsEnd;
@@ -11,7 +11,7 @@ use crate::faults;
 use crate::memory;
 use crate::observer::Phase;
 use crate::plan::{self, DedupPlan, TablePlan};
-use crate::reject::{DeadLetters, DuplicateMerge, RejectCode};
+use crate::reject::{DeadLetters, DuplicateMerge};
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::identifier;
 use crate::settle::{EarlierKeys, Settlement, Suspects};
@@ -271,29 +271,6 @@ impl Load<'_> {
         faults::point("index: built by SQLite");
         Ok(())
     }
-
-    /// Fills in what was counted and checks that it adds up.
-    pub(super) fn account(&self, start: &Start, end: RowsEnd, counts: &Counts, report: &mut LoadReport) {
-        // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead; the latter is
-        // where a resumed load is interrupted among the records that an earlier run has committed.
-        let committed_before = start.progress.as_ref().map_or(0, |progress| progress.counts.records);
-        let parsed: u64 = report.inputs.iter().map(|input| input.records).sum();
-        report.records = match end {
-            RowsEnd::ErrorLimit => counts.records,
-            RowsEnd::Interrupted => parsed.max(committed_before),
-            RowsEnd::Complete => parsed,
-        };
-        count(counts, report);
-        let limit = self.options.max_errors;
-        match end {
-            RowsEnd::ErrorLimit => report.stop_at_error_limit(),
-            RowsEnd::Interrupted => report.interrupt(self.observer.stop_signal().unwrap_or(libc::SIGINT)),
-            RowsEnd::Complete if limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), report.records)) => {
-                report.stop_at_error_limit();
-            }
-            RowsEnd::Complete => report.complete(),
-        }
-    }
 }
 
 /// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place after.
@@ -321,20 +298,6 @@ fn commit_settled(
     merge.finish()?;
     faults::point("settle: merge in place");
     Ok(())
-}
-
-/// Fills in what the writer counted.
-pub(super) fn count(counts: &Counts, report: &mut LoadReport) {
-    let duplicates = counts.rejected[RejectCode::DuplicateKey.index()];
-    report.loaded = counts.loaded;
-    report.duplicates = duplicates;
-    report.rejected = counts.all_rejects() - duplicates;
-    for code in RejectCode::ALL {
-        report.add_code(code, counts.rejected[code.index()]);
-    }
-    report.batches = counts.batches;
-    report.pending = counts.suspects;
-    report.identity_holds = report.records == report.loaded + report.rejected + report.duplicates + report.pending;
 }
 
 /// The columns that one `--index` names.

@@ -22,7 +22,7 @@ use crate::reject::BlockReject;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
 use crate::rows::RowBlock;
 use crate::schema::RowPlan;
-use crate::schema::infer::KeyOrder;
+use crate::schema::key_order::KeyOrder;
 use crate::validate::validate;
 use crate::write::batch::{BatchWriter, Incoming, Place};
 

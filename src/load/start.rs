@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::append::earlier;
+use super::account::earlier;
 use super::{Load, Sources};
 use crate::checkpoint::{Base, Checkpoint, Finished, Identity, Progress};
 use crate::error::Error;
