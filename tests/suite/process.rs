@@ -29,6 +29,14 @@ pub fn rowmill(folder: &Path, args: &[OsString]) -> Command {
     command
 }
 
+/// Whether the system has SQLite's own shell.
+pub fn has_shell() -> bool {
+    Command::new("sqlite3")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
 /// A process that has ended.
 #[derive(Debug)]
 pub struct Ended {

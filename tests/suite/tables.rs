@@ -28,6 +28,7 @@ use self::compare::Tree;
 use self::oracle::Oracle;
 use self::recipe::{Column, Kind, PAGE_SIZES, Recipe, SMALL_MEMORY_BYTES, Shape, Style};
 use super::database;
+use super::process::has_shell;
 
 /// Tables of a normal run.
 const TABLES: u64 = 1_000;
@@ -295,7 +296,7 @@ fn random_tables_are_the_same_on_the_direct_path_the_sql_path_and_by_plain_inser
     let only = number_from("ROWMILL_RANDOM_TABLE");
     let wanted = number_from("ROWMILL_RANDOM_TABLES").unwrap_or(TABLES);
     let (first, end) = only.map_or((0, wanted), |seed| (seed, seed + 1));
-    let shell = compare::has_shell();
+    let shell = has_shell();
     if !shell {
         eprintln!("WARNING: no sqlite3 on this system: the tables were judged by the SQLite that is built in alone");
     }

@@ -299,14 +299,6 @@ pub fn change(connection: &Connection, recipe: &Recipe, row_id_column: Option<us
     run("DELETE FROM t WHERE _rowid_ % 5 = 0")
 }
 
-/// Whether the system has SQLite's own shell.
-pub fn has_shell() -> bool {
-    Command::new("sqlite3")
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success())
-}
-
 /// What the system's `sqlite3` says of a database: its check and a hash of everything in it.
 pub fn ask_shell(path: &Path) -> Result<String, String> {
     let output = Command::new("sqlite3")
