@@ -169,7 +169,7 @@ impl<'d> SqlWriter<'d> {
     /// Inserts one row given as a SQLite record. `row_id` is `None` only for a table without row ids.
     ///
     /// # Errors
-    /// Anything but a violated constraint: `DatabaseBusy`, `Database`, `Io` when the disk is full.
+    /// Anything that does not lie in the row: `DatabaseBusy`, `Database`, `Io` when the disk is full.
     pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
         self.layout.read(row_id, record, &mut self.values)?;
         self.layout.bind(&mut self.insert, 1, row_id, record, &self.values);
@@ -183,7 +183,7 @@ impl<'d> SqlWriter<'d> {
                 }
                 Ok(RowOutcome::Inserted)
             }
-            Err(failure) if failure.code & 0xFF == ffi::SQLITE_CONSTRAINT => self.refused(failure, row_id, record),
+            Err(failure) if failure.is_of_the_row() => self.refused(failure, row_id, record),
             Err(failure) => Err(self.error(failure)),
         }
     }
@@ -238,12 +238,12 @@ impl<'d> SqlWriter<'d> {
                 groups.last_row_id = last_row_id;
                 Ok(true)
             }
-            Err(failure) if failure.code & 0xFF == ffi::SQLITE_CONSTRAINT => Ok(false),
+            Err(failure) if failure.is_of_the_row() => Ok(false),
             Err(failure) => Err(self.error(failure)),
         }
     }
 
-    /// A violated constraint: the key's, or another.
+    /// A violated constraint, the key's or another, or an expression of the table that fails for this row.
     fn refused(&mut self, failure: Failure, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
         if self.connection().is_autocommit() {
             let message = format!("a trigger rolled the whole batch back: {}", failure.message);
@@ -476,6 +476,21 @@ struct Failure {
     /// Extended result code.
     code: c_int,
     message: String,
+}
+
+impl Failure {
+    /// Whether it lies in the values of the row: a constraint, or an expression (of a CHECK, an index, a generated column, a trigger)
+    /// that cannot be computed from them, such as `json_extract` of text that is no JSON. What lies in the table is found when the
+    /// statement is prepared.
+    fn is_of_the_row(&self) -> bool {
+        let of_a_row = [
+            ffi::SQLITE_CONSTRAINT,
+            ffi::SQLITE_ERROR,
+            ffi::SQLITE_MISMATCH,
+            ffi::SQLITE_TOOBIG,
+        ];
+        of_a_row.contains(&(self.code & 0xFF))
+    }
 }
 
 /// A prepared statement.

@@ -249,6 +249,23 @@ fn row_ids_that_the_input_brings_in_any_order_take_the_sql_path() {
 }
 
 #[test]
+fn a_row_for_which_an_expression_of_the_table_fails_is_a_reject() {
+    let check = "CREATE TABLE t (id INTEGER, doc TEXT CHECK (json_extract(doc, '$.a') > 0))";
+    let index = "CREATE TABLE t (id INTEGER, doc TEXT); CREATE UNIQUE INDEX i ON t (json_extract(doc, '$.a'))";
+    let trigger = "CREATE TABLE t (id INTEGER, doc TEXT); CREATE TABLE log (a); \
+                   CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (json_extract(NEW.doc, '$.a')); END";
+    for existing in [check, index, trigger] {
+        let case = Case::csv("id,doc\n1,{\"a\":1}\n2,{oops\n3,{\"a\":3}\n")
+            .existing(existing)
+            .expect_rows(["1: 1, '{\"a\":1}'", "3: 3, '{\"a\":3}'"])
+            .expect_rejects([(3, "constraint_failed")]);
+        case.check();
+        let message = case.once().rejects()[0].message.clone();
+        assert!(message.contains("malformed JSON"), "{message}");
+    }
+}
+
+#[test]
 fn the_tables_conflict_clauses_neither_drop_nor_replace_rows() {
     for write_path in ["auto", "sql"] {
         Case::csv("id,u\n1,a\n1,b\n2,a\n2,c\n3,d\n")
