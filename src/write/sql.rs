@@ -25,6 +25,7 @@ use crate::write::database::{Database, TableInfo, database_error, row_id_alias};
 pub struct SqlWriter<'d> {
     database: &'d Database,
     insert: Statement<'d>,
+    insert_sql: String,
     groups: Option<Groups<'d>>,
     /// A row may be left out without an error.
     may_skip: bool,
@@ -110,7 +111,8 @@ impl<'d> SqlWriter<'d> {
                 None => RowIdPlace::Nowhere,
             },
         };
-        let insert = Statement::new(database, &insert_sql(&info, &names, 1))?;
+        let insert_sql = insert_sql(&info, &names, 1);
+        let insert = Statement::new(database, &insert_sql)?;
         let groups = Groups::new(database, &info, &names, layout)?;
         let row_id = if info.without_rowid { "0" } else { alias.unwrap_or("0") };
         let place = |index: &usize| {
@@ -138,6 +140,7 @@ impl<'d> SqlWriter<'d> {
         Ok(SqlWriter {
             database,
             insert,
+            insert_sql,
             groups,
             may_skip: info.has_triggers,
             keys,
@@ -253,6 +256,10 @@ impl<'d> SqlWriter<'d> {
                 message,
                 source: None,
             }));
+        }
+        if failure.code & 0xFF == ffi::SQLITE_ERROR {
+            // SQLite prepares a statement anew when another connection has changed the schema: then it fails for every row.
+            Statement::new(self.database, &self.insert_sql)?;
         }
         let unique = [
             ffi::SQLITE_CONSTRAINT_UNIQUE,
@@ -480,7 +487,7 @@ struct Failure {
 
 impl Failure {
     /// Whether it lies in the values of the row: a constraint, or an expression (of a CHECK, an index, a generated column, a trigger)
-    /// that cannot be computed from them, such as `json_extract` of text that is no JSON. What lies in the table is found when the
+    /// that cannot be computed from them, such as `json_extract` of text that is no JSON. What lies in the table shows when the
     /// statement is prepared.
     fn is_of_the_row(&self) -> bool {
         let of_a_row = [
@@ -583,5 +590,40 @@ impl Drop for Statement<'_> {
     fn drop(&mut self) {
         // SAFETY: `handle` came from sqlite3_prepare_v3 (null is allowed) and is not used again; the connection is still open.
         unsafe { ffi::sqlite3_finalize(self.handle) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::ColumnType;
+
+    #[test]
+    fn a_table_that_another_connection_changed_is_no_fault_of_the_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let other = Connection::open(&path).unwrap();
+        // With a trigger, so that rows go in one by one, and the insert is what meets the change.
+        let schema =
+            "CREATE TABLE t (a INTEGER CHECK (abs(a) > 0)); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END";
+        other.execute_batch(schema).unwrap();
+        let database = Database::open(&path, 1 << 20).unwrap();
+        let column = Column {
+            name: "a".to_owned(),
+            column_type: ColumnType::Integer,
+            not_null: false,
+        };
+        let mut writer = SqlWriter::new(&database, "t", &[column], None, &[]).unwrap();
+        let five = [2, 1, 5];
+        // A header of two bytes, an integer of eight: the least there is, which has no absolute value.
+        let least = [[2, 6].as_slice(), &i64::MIN.to_be_bytes()].concat();
+        writer.begin().unwrap();
+        assert_eq!(writer.insert(Some(1), &five).unwrap(), RowOutcome::Inserted);
+        let refused = writer.insert(Some(2), &least).unwrap();
+        assert!(matches!(refused, RowOutcome::Refused { message } if &*message == "integer overflow"));
+        writer.commit().unwrap();
+        other.execute_batch("ALTER TABLE t RENAME TO gone").unwrap();
+        writer.begin().unwrap();
+        assert!(writer.insert(Some(3), &five).is_err());
     }
 }
