@@ -2,7 +2,7 @@
 //!
 //! Comes in: a path. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next record may start,
 //! so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean.
-//! A window is unmapped (or its buffer freed) when its last user drops it; how many are alive is the caller's affair.
+//! A window is unmapped (or its buffer given back to the next one) when its last user drops it; how many are alive is the caller's affair.
 
 use std::cmp::Ordering;
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
@@ -37,11 +37,37 @@ enum Backing {
         map: Mmap,
         skip: usize,
     },
-    /// Memory of its own, given back to the system at once when the window is dropped; the first `length` bytes are the window.
-    Buffered {
-        buffer: MmapMut,
-        length: usize,
-    },
+    Buffered(StreamBuffer),
+}
+
+/// Memory that a stream is read into. It is used again by the stream's next windows: the kernel takes longer to make fresh memory than to
+/// read into it.
+#[derive(Debug)]
+struct StreamBuffer {
+    /// `None` only while it is being dropped.
+    memory: Option<MmapMut>,
+    /// How many of its bytes are the window.
+    length: usize,
+    /// Where it goes when it is dropped; nowhere once the stream has ended.
+    idle: Weak<IdleBuffers>,
+}
+
+type IdleBuffers = Mutex<Vec<MmapMut>>;
+
+impl Drop for StreamBuffer {
+    fn drop(&mut self) {
+        if let (Some(memory), Some(idle)) = (self.memory.take(), self.idle.upgrade()) {
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        }
+    }
+}
+
+/// Memory of `bytes` bytes, from `idle` if there is some; what is there of another size is given back to the system. There is never more
+/// of it than there were windows alive at a time.
+fn stream_memory(idle: &IdleBuffers, bytes: usize) -> std::io::Result<MmapMut> {
+    let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+    idle.retain(|memory| memory.len() == bytes);
+    idle.pop().map_or_else(|| MmapMut::map_anon(bytes), Ok)
 }
 
 impl Window {
@@ -50,7 +76,7 @@ impl Window {
         match &self.backing {
             Backing::Empty => &[],
             Backing::Mapped { map, skip } => &map[*skip..],
-            Backing::Buffered { buffer, length } => &buffer[..*length],
+            Backing::Buffered(buffer) => buffer.memory.as_ref().map_or(&[], |memory| &memory[..buffer.length]),
         }
     }
 }
@@ -73,7 +99,11 @@ enum Kind {
         identity: FileIdentity,
     },
     /// `last` is the window handed out last: its bytes past the next start are copied into the next window.
-    Streamed { last: Option<Arc<Window>>, ended: bool },
+    Streamed {
+        last: Option<Arc<Window>>,
+        ended: bool,
+        idle: Arc<IdleBuffers>,
+    },
 }
 
 /// When a file was last written to, as seconds and nanoseconds.
@@ -138,6 +168,7 @@ impl Input {
             Kind::Streamed {
                 last: None,
                 ended: false,
+                idle: Arc::default(),
             }
         };
         Ok(Input {
@@ -268,7 +299,7 @@ impl Input {
     }
 
     fn read(&mut self, start_bytes: u64, want_bytes: usize, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
-        let Kind::Streamed { last, ended } = &mut self.kind else {
+        let Kind::Streamed { last, ended, idle } = &mut self.kind else {
             return Err(Error::internal("a mapped input was read as a stream"));
         };
         let rest = last.as_ref().map_or(&[][..], |window| {
@@ -277,26 +308,37 @@ impl Input {
         });
         // A window shorter than what is left of the last one would lose bytes.
         let want_bytes = want_bytes.max(rest.len());
-        let mut buffer =
-            MmapMut::map_anon(want_bytes.max(1)).map_err(|e| Error::io("making room to read", &self.path, e))?;
-        buffer[..rest.len()].copy_from_slice(rest);
+        let mut memory =
+            stream_memory(idle, want_bytes.max(1)).map_err(|e| Error::io("making room to read", &self.path, e))?;
+        memory[..rest.len()].copy_from_slice(rest);
         let mut filled = rest.len();
         while filled < want_bytes && !*ended {
             if !wait_readable(&self.file, stopped) {
                 *ended = true;
                 break;
             }
-            match (&self.file).read(&mut buffer[filled..want_bytes]) {
+            match (&self.file).read(&mut memory[filled..want_bytes]) {
                 Ok(0) => *ended = true,
                 Ok(read_bytes) => filled += read_bytes,
                 Err(e) if e.kind() == IoErrorKind::Interrupted => {}
                 Err(e) => return Err(Error::io("reading", &self.path, e)),
             }
         }
+        let weak_idle = if *ended {
+            // From here on what is dropped is given back to the system: indexes are built next, and they can use it.
+            *idle = Arc::default();
+            Weak::new()
+        } else {
+            Arc::downgrade(idle)
+        };
         let window = Arc::new(Window {
             start_bytes,
             at_end: *ended,
-            backing: Backing::Buffered { buffer, length: filled },
+            backing: Backing::Buffered(StreamBuffer {
+                memory: Some(memory),
+                length: filled,
+                idle: weak_idle,
+            }),
         });
         *last = Some(Arc::clone(&window));
         Ok(window)
@@ -404,5 +446,30 @@ mod tests {
         assert!(said(input.check_unchanged().unwrap_err()).contains("it was written to"));
         file.write_all(b"y").unwrap();
         assert!(said(input.window(0, 10, &never).unwrap_err()).contains("it grew from 100 to 101 bytes"));
+    }
+
+    #[test]
+    fn the_memory_of_a_streams_windows_is_used_again_until_its_end_and_shows_no_old_bytes() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"0123456789abcdefghijXYZ").unwrap();
+        drop(writer);
+        let mut input = Input::open(Path::new(&format!("/dev/fd/{}", reader.as_raw_fd()))).unwrap();
+        let idle = |input: &Input| match &input.kind {
+            Kind::Streamed { idle, .. } => idle.lock().unwrap().len(),
+            Kind::Mapped { .. } => unreachable!("a pipe is no file"),
+        };
+        let first = input.window(0, 10, &never).unwrap();
+        let address = first.bytes().as_ptr();
+        drop(first);
+        assert_eq!(input.window(10, 10, &never).unwrap().bytes(), b"abcdefghij");
+        assert_eq!(idle(&input), 1);
+        let last = input.window(20, 10, &never).unwrap();
+        assert_eq!(
+            (last.bytes(), last.bytes().as_ptr(), last.at_end),
+            (&b"XYZ"[..], address, true)
+        );
+        drop(last);
+        assert_eq!(input.window(23, 10, &never).unwrap().bytes(), b"");
+        assert_eq!(idle(&input), 0);
     }
 }
