@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
@@ -52,6 +53,8 @@ pub struct Loaded {
     pub errors_bytes: u64,
     /// XXH3-64 of those bytes of the dead-letter file.
     pub errors_hash: u64,
+    /// The first `offset_bytes` of the input.
+    pub content: ContentHash,
 }
 
 /// What a load of appended records starts from.
@@ -108,6 +111,8 @@ pub struct Progress {
     /// XXH3-64 of those bytes of the dead-letter file.
     pub errors_hash: u64,
     pub suspects_bytes: u64,
+    /// The bytes of the inputs, one after another from their first byte on, that are accounted for.
+    pub content: ContentHash,
     /// Suspects are settled and the merged dead-letter file is complete under its temporary name.
     pub settled: bool,
 }
@@ -178,6 +183,18 @@ impl Fingerprint {
     }
 }
 
+/// The error for inputs, read up to and with the last of `read`, that an unfinished load found otherwise.
+pub fn changed_since_begun(read: &[PathBuf]) -> Error {
+    let since = match read.len() {
+        0 | 1 => "since the unfinished load began, what was loaded of it was edited",
+        _ => "since the unfinished load began, what was loaded of it or of an input before it was edited",
+    };
+    Error::new(ErrorKind::InputChanged {
+        path: read.last().cloned().unwrap_or_default(),
+        message: format!("{since}; {AGAIN}"),
+    })
+}
+
 /// Which run an identity is checked for: the words of what does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Since {
@@ -220,6 +237,7 @@ impl Identity {
             counts: base.loaded.counts.clone(),
             errors_bytes: base.loaded.errors_bytes,
             errors_hash: base.loaded.errors_hash,
+            content: base.loaded.content,
             ..Progress::default()
         })
     }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::options::LoadOptions;
 use crate::parse::{Dialect, FaultKind, RecordSpan, Records, parse};
 use crate::schema::identifier;
-use crate::window::{Input, Window};
+use crate::window::{DATABASE_START, IS_DATABASE, Input, Window};
 
 /// Bytes of a stream that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
@@ -34,6 +35,8 @@ pub struct Head {
     /// Physical lines before that: blank lines, header.
     pub lines: u64,
     pub blank_lines: u64,
+    /// The bytes before the first record.
+    pub content: ContentHash,
     /// The first bytes of the input, for estimates and for inference on streams, until they are forgotten.
     window: Option<Arc<Window>>,
 }
@@ -157,6 +160,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
             data_start_bytes: bom_bytes as u64,
             lines: 0,
             blank_lines: 0,
+            content: ContentHash::of(&window.bytes()[..bom_bytes]),
             window: Some(window),
         });
     }
@@ -179,6 +183,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         data_start_bytes: data_start as u64,
         lines: header_lines,
         blank_lines,
+        content: ContentHash::of(&window.bytes()[..data_start]),
         window: Some(window),
     })
 }
@@ -262,10 +267,7 @@ fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
             b"PK\x03\x04",
             "it is a zip archive or a spreadsheet; extract or export it as CSV first",
         ),
-        (
-            b"SQLite format 3\0",
-            "it is a SQLite database; the inputs come first, the database last",
-        ),
+        (DATABASE_START, IS_DATABASE),
         (b"PAR1", "it is a Parquet file, not CSV"),
         (b"%PDF-", "it is a PDF document, not CSV"),
     ];

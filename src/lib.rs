@@ -13,6 +13,7 @@
 
 pub mod checkpoint;
 pub mod chunk;
+pub mod content_hash;
 pub mod dedup;
 pub mod error;
 pub mod escape;

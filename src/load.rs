@@ -31,7 +31,7 @@ use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::pipeline::{ScanSettings, WorkerPool};
 use crate::plan::{DedupPlan, TablePlan};
-use crate::reject::SuspectSpool;
+use crate::reject::{SuspectSpool, check_outputs};
 use crate::report::{LoadReport, MemorySplit, Outcome};
 use crate::write::batch::BatchWriter;
 use crate::write::database::Database;
@@ -47,6 +47,12 @@ use crate::write::lock::LoadLock;
 /// # Errors
 /// [`Error`] when the load could not be started or finished. Batches committed before it stay. Rejected records, an error limit
 /// that was reached and a stop signal are no errors: see [`LoadReport::outcome`].
+///
+/// # The database of a running program
+/// The program may have connections of its own to `database`, also in the midst of a transaction: their locks stay as they are, and a
+/// load that they are in the way of ends with `DatabaseBusy`. For that, one descriptor of each database file that was loaded into is kept
+/// open for the life of the process, or until the file has no name any more. The program must have the same copy of SQLite: two copies
+/// in one process do not know of one another's locks. (rusqlite with `bundled` is the one that rowmill uses.)
 ///
 /// To keep the memory promise it fixes the size from which glibc gives freed blocks back to the system, for the whole process.
 ///
@@ -109,6 +115,8 @@ fn run(
     if paths.is_empty() {
         return Err(Error::usage("no input named"));
     }
+    // Before anything is opened: an input that is the database must not even be closed again, which would drop the locks on it.
+    check_outputs(paths, database_path, &options.errors, options.report.as_deref())?;
     let load = Load {
         database_path,
         options,
@@ -119,7 +127,7 @@ fn run(
     load.lock_database()?;
     report.threads = load.pool.current_num_threads();
     load.check_grown(paths)?;
-    let opened = Sources::open(paths, database_path, options, observer);
+    let opened = Sources::open(paths, options, observer);
     if opened.is_err()
         && let Some(signal) = observer.stop_signal()
     {
@@ -153,7 +161,7 @@ struct Load<'a> {
     options: &'a LoadOptions,
     observer: &'a dyn Observer,
     pool: WorkerPool,
-    /// Keeps other loads out of the database. Taken when there is a file to lock; dropped after every connection.
+    /// Keeps other loads out of the database. Taken when there is a file to lock.
     lock: OnceLock<LoadLock>,
 }
 
@@ -187,7 +195,7 @@ impl Load<'_> {
         let indexes = self.open_indexes(&sink, plan, &wishes, &split);
         let mut writer = BatchWriter::new(sink, side_files, indexes, settings);
         if let Some(progress) = &start.progress {
-            writer.resume(progress.counts.clone());
+            writer.resume(progress);
         }
         let Some(end) = self.load_rows(sources, plan, &split, &mut dedup, &mut writer, report)? else {
             return Ok(Some(writer.into_parts().side_files.spool));

@@ -17,16 +17,19 @@ mod stitch;
 #[cfg(test)]
 mod tests;
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rayon::iter::ParallelIterator;
+use rayon::slice::ParallelSlice;
 use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
 
 use crate::chunk;
+use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::memory::{Gate, Permit};
 use crate::parse::{Dialect, Records, parse_before};
@@ -39,6 +42,10 @@ const MAX_SLOTS: usize = 4096;
 const IDLE: Duration = Duration::from_millis(20);
 /// Memory per input byte that is assumed before the first chunk has come back: the worst case, rows of two bytes.
 const FIRST_EXPANSION: u64 = 16;
+/// Bytes mapped at a time to be hashed; no less than a window is allowed at least.
+const HASH_WINDOW_BYTES: u64 = 8 << 20;
+/// Bytes hashed by one task.
+const HASH_PIECE_BYTES: usize = 256 << 10;
 /// Unit in which the expansion is kept as an integer.
 const EXPANSION_UNIT: u64 = 256;
 
@@ -321,6 +328,35 @@ pub fn scan<W: Work>(
             result
         })
     })
+}
+
+/// The hash of `range` of a file, found by all threads; `None` when `stopped` says so first.
+///
+/// # Errors
+/// `Io` or `InputChanged`, as [`Input::window`].
+pub fn hash_range(
+    pool: &ThreadPool,
+    input: &mut Input,
+    range: Range<u64>,
+    stopped: &dyn Fn() -> bool,
+) -> Result<Option<ContentHash>, Error> {
+    let mut content = ContentHash::default();
+    let mut at_bytes = range.start;
+    while at_bytes < range.end {
+        if stopped() {
+            return Ok(None);
+        }
+        let want_bytes = (range.end - at_bytes).min(HASH_WINDOW_BYTES) as usize;
+        let window = input.window(at_bytes, want_bytes, stopped)?;
+        if window.bytes().is_empty() {
+            break;
+        }
+        let pieces = window.bytes().par_chunks(HASH_PIECE_BYTES).map(ContentHash::of);
+        let pieces: Vec<ContentHash> = pool.install(|| pieces.collect());
+        content = pieces.into_iter().fold(content, ContentHash::then);
+        at_bytes += window.bytes().len() as u64;
+    }
+    Ok(Some(content))
 }
 
 /// What to scan for and who may stop it.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::options::LoadOptions;
@@ -92,6 +93,23 @@ pub struct InputReport {
     /// Physical lines, the header included.
     pub lines: u64,
     pub blank_lines: u64,
+    /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. Of an
+    /// append-only load that is all that was read so far.
+    #[serde(flatten, serialize_with = "serialize_content")]
+    pub content: ContentHash,
+}
+
+fn serialize_content<S: serde::Serializer>(content: &ContentHash, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Hashed {
+        hashed_bytes: u64,
+        crc64_nvme: String,
+    }
+    let hashed = Hashed {
+        hashed_bytes: content.bytes,
+        crc64_nvme: content.to_string(),
+    };
+    hashed.serialize(serializer)
 }
 
 /// What was done before an append-only load went on.

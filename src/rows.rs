@@ -2,6 +2,7 @@
 //!
 //! A [`RowBlock`] is reused from chunk to chunk, so nothing is allocated per row or field once the vectors have grown.
 
+use crate::content_hash::ContentHash;
 use crate::position::ByteRange;
 use crate::reject::BlockReject;
 use crate::schema::key_order::KeyOrder;
@@ -38,6 +39,8 @@ pub struct RowBlock {
     pub line_count: u32,
     /// Blank lines skipped: neither rows nor rejects.
     pub blank_lines: u32,
+    /// The chunk's bytes.
+    pub content: ContentHash,
     /// Serial types of the row being encoded; here only to be reused.
     pub(crate) serial_types: Vec<u32>,
     /// Bytes of the key being hashed; here only to be reused.
@@ -59,6 +62,15 @@ impl RowBlock {
         self.record_count = 0;
         self.line_count = 0;
         self.blank_lines = 0;
+    }
+
+    /// Where the first `records` records end in the chunk, without the last one's line end.
+    pub fn end_of(&self, records: u32) -> usize {
+        let rows = self.rows.partition_point(|row| row.record_index < records);
+        let rejects = self.rejects.partition_point(|reject| reject.record_index < records);
+        let row_end = rows.checked_sub(1).map_or(0, |last| self.rows[last].source.end);
+        let reject_end = rejects.checked_sub(1).map_or(0, |last| self.rejects[last].source.end);
+        row_end.max(reject_end) as usize
     }
 
     /// The SQLite record of row `row_index`.

@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -16,6 +16,10 @@ use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
 use crate::error::{Error, ErrorKind};
 
+/// How a SQLite database begins. Source: SQLite file format §1.3.1.
+pub const DATABASE_START: &[u8] = b"SQLite format 3\0";
+/// Why a database is no input.
+pub const IS_DATABASE: &str = "it is a SQLite database; the inputs come first, the database last";
 /// Longest wait for a stream's next bytes before the stop request is looked at again.
 const POLL_INTERVAL_MS: i32 = 100;
 
@@ -85,7 +89,7 @@ impl Window {
 #[derive(Debug)]
 pub struct Input {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     kind: Kind,
     /// Whether it is no fault when a file grows while it is read: only what was there at first is read.
     may_grow: bool,
@@ -126,6 +130,41 @@ impl FileIdentity {
     }
 }
 
+/// A file that is read elsewhere, to be asked whether it is still what was opened.
+#[derive(Debug)]
+pub struct InputWatch {
+    path: PathBuf,
+    file: Arc<File>,
+    length_bytes: u64,
+    modified: Modified,
+    may_grow: bool,
+}
+
+impl InputWatch {
+    /// As [`Input::check_unchanged`].
+    pub fn check_unchanged(&self) -> Result<(), Error> {
+        let length_bytes = self.length_bytes;
+        let (now_bytes, modified) = self.metadata()?;
+        let message = match now_bytes.cmp(&length_bytes) {
+            Ordering::Equal | Ordering::Greater if self.may_grow => return Ok(()),
+            Ordering::Less => format!("it shrank from {length_bytes} to {now_bytes} bytes"),
+            Ordering::Greater => format!("it grew from {length_bytes} to {now_bytes} bytes"),
+            Ordering::Equal if modified != self.modified => "it was written to".to_owned(),
+            Ordering::Equal => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::InputChanged {
+            path: self.path.clone(),
+            message,
+        }))
+    }
+
+    /// Size and time of the last write, as they are now.
+    fn metadata(&self) -> Result<(u64, Modified), Error> {
+        let metadata = self.file.metadata().map_err(|e| Error::io("reading", &self.path, e))?;
+        Ok((metadata.len(), (metadata.mtime(), metadata.mtime_nsec())))
+    }
+}
+
 impl Input {
     /// Opens `path`; `-` is standard input.
     ///
@@ -151,6 +190,11 @@ impl Input {
                 "it is a directory; name the CSV files in it one by one",
             ));
         }
+        if metadata.is_file() && is_database(&file) {
+            // This program may have connections to it: closing any descriptor of it would drop their locks.
+            std::mem::forget(file);
+            return Err(Error::unusable(path, IS_DATABASE));
+        }
         let kind = if metadata.is_file() && path.as_os_str() != "-" {
             let identity = FileIdentity {
                 device: metadata.dev(),
@@ -173,7 +217,7 @@ impl Input {
         };
         Ok(Input {
             path: path.to_owned(),
-            file,
+            file: Arc::new(file),
             kind,
             may_grow: false,
         })
@@ -238,25 +282,35 @@ impl Input {
     /// # Errors
     /// `InputChanged` saying how, `Io` when the file cannot be asked.
     pub fn check_unchanged(&self) -> Result<(), Error> {
+        self.watch().map_or(Ok(()), |watch| watch.check_unchanged())
+    }
+
+    /// Whether a file that may grow was written to since it was opened. What was there then may be the same or not.
+    ///
+    /// # Errors
+    /// `Io` when the file cannot be asked.
+    pub fn was_written_to(&self) -> Result<bool, Error> {
+        match self.watch() {
+            Some(watch) if self.may_grow => Ok(watch.metadata()?.1 != watch.modified),
+            _ => Ok(false),
+        }
+    }
+
+    /// What tells whether the file, if it is one, is still what was opened.
+    pub fn watch(&self) -> Option<InputWatch> {
         let Kind::Mapped {
             length_bytes, modified, ..
         } = self.kind
         else {
-            return Ok(());
+            return None;
         };
-        let metadata = self.file.metadata().map_err(|e| Error::io("reading", &self.path, e))?;
-        let now_bytes = metadata.len();
-        let message = match now_bytes.cmp(&length_bytes) {
-            Ordering::Equal | Ordering::Greater if self.may_grow => return Ok(()),
-            Ordering::Less => format!("it shrank from {length_bytes} to {now_bytes} bytes"),
-            Ordering::Greater => format!("it grew from {length_bytes} to {now_bytes} bytes"),
-            Ordering::Equal if (metadata.mtime(), metadata.mtime_nsec()) != modified => "it was written to".to_owned(),
-            Ordering::Equal => return Ok(()),
-        };
-        Err(Error::new(ErrorKind::InputChanged {
+        Some(InputWatch {
             path: self.path.clone(),
-            message,
-        }))
+            file: Arc::clone(&self.file),
+            length_bytes,
+            modified,
+            may_grow: self.may_grow,
+        })
     }
 
     fn map(&self, start_bytes: u64, want_bytes: usize, length_bytes: u64) -> Result<Window, Error> {
@@ -277,7 +331,8 @@ impl Input {
         // was checked just now, a change of content shows up as other bytes, never as undefined values of a type with invalid
         // representations (only `u8` is read), and truncation after the check ends in SIGBUS, which ends the process with every
         // committed batch intact.
-        let map = unsafe { options.map_copy_read_only(&self.file) }.map_err(|e| Error::io("mapping", &self.path, e))?;
+        let map =
+            unsafe { options.map_copy_read_only(&*self.file) }.map_err(|e| Error::io("mapping", &self.path, e))?;
         // Advice is advice: a kernel that does not know it loads the pages as they are touched.
         let _ = map.advise(Advice::Sequential);
         let _ = map.advise(Advice::PopulateRead);
@@ -317,7 +372,7 @@ impl Input {
                 *ended = true;
                 break;
             }
-            match (&self.file).read(&mut memory[filled..want_bytes]) {
+            match (&*self.file).read(&mut memory[filled..want_bytes]) {
                 Ok(0) => *ended = true,
                 Ok(read_bytes) => filled += read_bytes,
                 Err(e) if e.kind() == IoErrorKind::Interrupted => {}
@@ -343,6 +398,11 @@ impl Input {
         *last = Some(Arc::clone(&window));
         Ok(window)
     }
+}
+
+fn is_database(file: &File) -> bool {
+    let mut start = [0; DATABASE_START.len()];
+    file.read_exact_at(&mut start, 0).is_ok() && start == DATABASE_START
 }
 
 /// Waits until `file` has bytes or has ended; `false` when told to stop while it has neither.

@@ -2,7 +2,9 @@
 
 pub mod batch;
 pub mod checkpoint;
+pub mod consumed;
 pub mod database;
+pub mod descriptor;
 pub mod direct;
 pub mod finished;
 pub mod index;

@@ -1,19 +1,23 @@
 //! A file that grows: the load of what was appended since the last one, and what that one leaves behind for it.
 //!
 //! The result is that of one load of the whole file: numbers of lines and records go on, so do row ids, the dead-letter file and
-//! the counts. The part that was loaded is not read again: a key is looked up in the table. Only when a new record repeats the row id
-//! of an old one is it read, to name the record that came first (see [`super::earlier`]).
+//! the counts. The part that was loaded is read again only to see whether it is what it was: a key is looked up in the table. Only when a
+//! new record repeats the row id of an old one is it parsed, to name the record that came first (see [`super::earlier`]).
 //!
 //! What may still change is left for the next time: a record without its line end, or within an open quote.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use super::account::{count, earlier, report_table};
 use super::start::{Seen, Start, table_name};
 use super::{Load, Sources};
 use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded};
-use crate::error::Error;
+use crate::content_hash::ContentHash;
+use crate::error::{Error, ErrorKind};
+use crate::pipeline::hash_range;
 use crate::report::LoadReport;
+use crate::window::Input;
 use crate::write::database::Database;
 use crate::write::{checkpoint, finished};
 
@@ -59,6 +63,7 @@ impl Load<'_> {
             )));
         };
         identity.plan.check_grown_table(info, loaded.counts.records)?;
+        self.check_loaded(&loaded, sources)?;
         sources.begin_behind(&loaded);
         report.earlier = Some(earlier(&loaded));
         if !sources.has_line_behind(loaded.offset_bytes, self.observer)? {
@@ -89,6 +94,39 @@ impl Load<'_> {
             begun: false,
             obstacle: Some("the table has the rows of the loads before".to_owned()),
         }))
+    }
+
+    /// Checks that every byte of the part that is loaded is what it was: read again, at the speed of memory or of the disk.
+    ///
+    /// # Errors
+    /// `InputChanged` when it is not.
+    pub(super) fn check_loaded(&self, loaded: &Loaded, sources: &mut Sources<'_>) -> Result<(), Error> {
+        let message =
+            "since it was loaded, its loaded part was edited: it did not only grow; start afresh with --restart";
+        let range = 0..loaded.offset_bytes;
+        self.check_content(&mut sources.inputs[0], range, loaded.content, message)
+    }
+
+    /// Checks that the bytes of `range` are still `content`.
+    ///
+    /// # Errors
+    /// `InputChanged`, with `message`, when they are not.
+    pub(super) fn check_content(
+        &self,
+        input: &mut Input,
+        range: Range<u64>,
+        content: ContentHash,
+        message: &str,
+    ) -> Result<(), Error> {
+        let stopped = || self.observer.stop_signal().is_some();
+        match hash_range(&self.pool, input, range, &stopped)? {
+            Some(found) if found != content => Err(Error::new(ErrorKind::InputChanged {
+                path: input.path().to_owned(),
+                message: message.to_owned(),
+            })),
+            // Stopped meanwhile: the load itself sees that and says so.
+            _ => Ok(()),
+        }
     }
 
     fn nothing_new(&self, loaded: &Loaded, sources: &Sources<'_>, report: &mut LoadReport) {
@@ -129,6 +167,7 @@ impl Load<'_> {
             counts: counts.clone(),
             errors_bytes,
             errors_hash,
+            content: input.content,
         };
         let mut identity = identity.clone();
         identity.base = None;

@@ -5,6 +5,7 @@ use super::rows::RowsEnd;
 use super::start::Start;
 use super::{Load, Sources};
 use crate::checkpoint::{Counts, Progress};
+use crate::content_hash::ContentHash;
 use crate::dedup::Dedup;
 use crate::error::Error;
 use crate::faults;
@@ -30,6 +31,7 @@ struct Rest<'a, 'd> {
     indexes: TableIndexes<'d>,
     counts: Counts,
     settings: BatchSettings,
+    content: ContentHash,
     /// The rows went in as finished pages, so none was refused.
     all_written: bool,
     /// The records of the loads that this one goes on behind.
@@ -61,6 +63,7 @@ impl Load<'_> {
             indexes,
             counts,
             settings,
+            content,
         } = writer.into_parts();
         let mut state = None;
         let all_written = matches!(sink, Sink::Direct(_));
@@ -92,6 +95,7 @@ impl Load<'_> {
             indexes,
             counts,
             settings,
+            content,
             all_written,
             earlier: earlier.map(|earlier| Box::new(earlier) as _),
         };
@@ -129,6 +133,7 @@ impl Load<'_> {
             side_files: SideFiles { mut letters, mut spool },
             mut counts,
             settings,
+            content,
             all_written,
             earlier,
             ..
@@ -154,7 +159,7 @@ impl Load<'_> {
                 // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
                 database.begin()?;
                 let merge = settlement.settle(&mut writer, suspects, &mut counts)?;
-                commit_settled(database, merge, &settings, &mut counts)
+                commit_settled(database, merge, (&settings, content), &mut counts)
             })?;
             spool.remove()?;
         }
@@ -176,13 +181,13 @@ impl Load<'_> {
             mut indexes,
             mut counts,
             settings,
+            content,
             ..
         } = rest;
         // Filter, windows and rows are gone: what they had is free.
         let split = report.memory;
         let memory_bytes = split.filter_bytes + split.windows_bytes + split.blocks_bytes;
         let path = self.database_path;
-        // Before the connection, so that it is closed after it.
         let mut file = PageFile::open(path, state.page_bytes)?;
         let database = Database::open(path, memory::DATABASE_BYTES)?;
         database.prepare_for_load()?;
@@ -220,7 +225,7 @@ impl Load<'_> {
         faults::point("index: pages written");
         merge.map_or_else(
             || database.commit(),
-            |merge| commit_settled(&database, merge, &settings, &mut counts),
+            |merge| commit_settled(&database, merge, (&settings, content), &mut counts),
         )?;
         spool.remove()?;
         faults::point("index: committed");
@@ -277,7 +282,7 @@ impl Load<'_> {
 fn commit_settled(
     database: &Database,
     mut merge: DuplicateMerge<'_>,
-    settings: &BatchSettings,
+    (settings, content): (&BatchSettings, ContentHash),
     counts: &mut Counts,
 ) -> Result<(), Error> {
     counts.batches += 1;
@@ -287,6 +292,7 @@ fn commit_settled(
     if settings.checkpoint {
         let progress = Progress {
             counts: counts.clone(),
+            content,
             settled: true,
             ..Progress::default()
         };

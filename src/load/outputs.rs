@@ -10,6 +10,7 @@ use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, SuspectSpool, discard_interrupted_merge, finish_interrupted_merge};
 use crate::report::{LoadReport, MemorySplit};
+use crate::window::Input;
 use crate::write::Origins;
 use crate::write::batch::{BatchSettings, SideFiles, Sink};
 use crate::write::checkpoint;
@@ -176,6 +177,8 @@ impl Load<'_> {
             origins: Origins::default(),
             database_path: self.database_path.to_owned(),
             checkpoint: start.identity.is_some(),
+            watches: sources.inputs.iter().filter_map(Input::watch).collect(),
+            paths: sources.paths.to_vec(),
         }
     }
 }

@@ -10,6 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Load, Sources};
+use crate::checkpoint::changed_since_begun;
+use crate::content_hash::ContentHash;
 use crate::dedup::{Candidates, Dedup};
 use crate::error::Error;
 use crate::faults;
@@ -67,6 +69,8 @@ impl Work for RowWork<'_> {
 
     fn run(&self, span: &[u8], records: &Records, output: &mut RowBlock) {
         validate(span, records, &self.plan, &self.dialect, output);
+        // Here, while the bytes are in the cache, and not on the one thread that keeps the order.
+        output.content = ContentHash::of(span);
     }
 
     fn memory_bytes(&self, output: &RowBlock) -> usize {
@@ -96,6 +100,8 @@ pub(super) enum RowsEnd {
 #[derive(Default)]
 struct Totals {
     records: u64,
+    /// All that was read of the inputs so far.
+    content: ContentHash,
     /// Whether every input was read to its end.
     complete: bool,
     /// The order of the keys, where types are guessed.
@@ -144,6 +150,9 @@ impl Load<'_> {
                 "what was loaded is taken back, and types are inferred from every value before it is loaded again";
             self.observer.notice(&format!("{why}: {then}"));
             return Ok(None);
+        }
+        if totals.complete && !limit_passed && writer.is_expecting() {
+            return Err(changed_since_begun(sources.paths));
         }
         let committing = Instant::now();
         writer.commit()?;
@@ -269,6 +278,7 @@ impl Order<'_> {
             {
                 break;
             }
+            totals.content = totals.content.then(sources.content_before(file_index));
             // More than none only behind a loaded part.
             let report_records = report.records;
             let mut file = OneInput {
@@ -281,7 +291,11 @@ impl Order<'_> {
                     line: 0,
                     record: report_records + 1,
                     ordinal: totals.records + report_records + 1,
+                    before: totals.content,
+                    after: totals.content,
                 },
+                read: ContentHash::default(),
+                whole: ContentHash::default(),
                 held: Vec::new(),
                 held_bytes: 0,
                 key_order: &mut totals.key_order,
@@ -290,6 +304,7 @@ impl Order<'_> {
             file.place.line = file.report.lines + 1;
             totals.complete = file.scan(sources)?;
             totals.records += file.report.records;
+            totals.content = file.place.before;
             if !totals.complete {
                 break;
             }
@@ -309,6 +324,10 @@ struct OneInput<'a> {
     report: &'a mut InputReport,
     /// Where the next block begins.
     place: Place,
+    /// What was read of the input from where its records begin.
+    read: ContentHash,
+    /// That up to the end of its last whole record.
+    whole: ContentHash,
     /// Blocks that wait to go through deduplication together, and their memory.
     held: Vec<Incoming>,
     held_bytes: usize,
@@ -344,10 +363,12 @@ impl OneInput<'_> {
         if !self.report.mapped || load.options.append_only {
             self.report.bytes = start_bytes;
         }
+        let start = sources.content_before(file_index);
         let input = &mut sources.inputs[file_index];
         let complete = scan(&load.pool, input, start_bytes, request, &mut |scanned| {
             self.take(scanned)
         })?;
+        self.report.content = start.then(self.whole);
         if self.refuted.is_some() {
             return Ok(false);
         }
@@ -356,18 +377,23 @@ impl OneInput<'_> {
             faults::point("load: an input is read");
             // Before the last batch is committed: a record that was cut short or written over is not taken for a whole one.
             input.check_unchanged()?;
+            if input.was_written_to()? {
+                let range = start_bytes..start_bytes + self.whole.bytes;
+                load.check_content(input, range, self.whole, "what was read of it was written over")?;
+            }
         }
         Ok(complete)
     }
 
     fn take(&mut self, scanned: Scanned<RowBlock>) -> Result<Flow, Error> {
-        let place = self.place;
+        let mut place = self.place;
         // Where whole records end.
         let mut end_bytes = None;
         let (flow, bytes) = match scanned {
             Scanned::Nothing => return self.pass_on(),
             Scanned::LinePiece(piece) => {
                 let bytes = piece.bytes().len();
+                place.after = self.consume(ContentHash::of(piece.bytes()));
                 if piece.last {
                     end_bytes = Some(piece.start_bytes() + bytes as u64);
                     let ended = memchr::memrchr(b'\n', piece.bytes()).is_some() || piece.bytes().ends_with(b"\r");
@@ -390,6 +416,7 @@ impl OneInput<'_> {
                 self.report.blank_lines += u64::from(rows.blank_lines);
                 self.held_bytes += rows.capacity_bytes();
                 let bytes = block.bytes().len();
+                place.after = self.consume(block.output.content);
                 end_bytes = Some(block.start_bytes + bytes as u64);
                 let suspects = Vec::new();
                 self.held.push(Incoming { block, place, suspects });
@@ -402,6 +429,9 @@ impl OneInput<'_> {
                 (flow, bytes)
             }
         };
+        if end_bytes.is_some() {
+            self.whole = self.read;
+        }
         if !self.report.mapped {
             self.report.bytes += bytes as u64;
         } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.load.options.append_only) {
@@ -449,6 +479,12 @@ impl OneInput<'_> {
             column.map_or("", |index| &plan.columns[index].name),
             reject.reason.message(reject.value.of(span), None)
         )
+    }
+
+    fn consume(&mut self, content: ContentHash) -> ContentHash {
+        self.read = self.read.then(content);
+        self.place.before = self.place.before.then(content);
+        self.place.before
     }
 
     fn advance(&mut self, lines: u64, records: u64) {

@@ -1,15 +1,15 @@
 //! The inputs, opened: what each begins with, how their columns match, how much there is to read.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::checkpoint::{Identity, Loaded};
+use crate::content_hash::ContentHash;
 use crate::dedup;
 use crate::error::{Error, ErrorKind};
 use crate::head::{Head, read_head};
 use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::plan;
-use crate::reject::check_outputs;
 use crate::report::InputReport;
 use crate::window::{FileIdentity, Input};
 
@@ -30,12 +30,7 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn open(
-        paths: &'a [PathBuf],
-        database_path: &Path,
-        options: &LoadOptions,
-        observer: &dyn Observer,
-    ) -> Result<Self, Error> {
+    pub(super) fn open(paths: &'a [PathBuf], options: &LoadOptions, observer: &dyn Observer) -> Result<Self, Error> {
         let mut inputs = paths
             .iter()
             .map(|path| Input::open(path))
@@ -46,7 +41,6 @@ impl<'a> Sources<'a> {
         if options.append_only {
             inputs.iter_mut().for_each(Input::let_grow);
         }
-        check_outputs(paths, database_path, &options.errors, options.report.as_deref())?;
         let stopped = || observer.stop_signal().is_some();
         let heads = inputs
             .iter_mut()
@@ -106,6 +100,14 @@ impl<'a> Sources<'a> {
         }
     }
 
+    /// What comes before that in the input: its header, or the part that is loaded already.
+    pub(super) fn content_before(&self, file_index: usize) -> ContentHash {
+        match &self.behind {
+            Some(loaded) => loaded.content,
+            None => self.heads[file_index].content,
+        }
+    }
+
     /// Size of each input, if every one is a file.
     pub(super) fn lengths_bytes(&self) -> Option<Vec<u64>> {
         self.inputs.iter().map(Input::length_bytes).collect()
@@ -144,6 +146,7 @@ impl<'a> Sources<'a> {
                 records: behind.map_or(0, |loaded| loaded.counts.records),
                 lines: behind.map_or(head.lines, |loaded| loaded.lines),
                 blank_lines: behind.map_or(head.blank_lines, |loaded| loaded.blank_lines),
+                content: behind.map_or_else(ContentHash::default, |loaded| loaded.content),
             }
         };
         self.inputs.iter().zip(&self.heads).map(report).collect()

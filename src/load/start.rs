@@ -138,6 +138,7 @@ impl Load<'_> {
             sources.end_after(&identity);
         }
         if let Some(base) = &identity.base {
+            self.check_loaded(&base.loaded, sources)?;
             sources.begin_behind(&base.loaded);
             report.earlier = Some(earlier(&base.loaded));
             plan = plan.behind(base.max_row_id);

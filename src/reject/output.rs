@@ -28,10 +28,22 @@ pub fn check_outputs(inputs: &[PathBuf], database: &Path, errors: &Path, report:
         .collect();
     let database_taken = SQLITE_ENDINGS.map(|ending| beside_with(database, ending));
     for input in inputs {
+        // Standard input may be one of these files too.
+        let input = if input.as_os_str() == "-" {
+            Path::new("/dev/stdin")
+        } else {
+            input
+        };
         if same_file(input, database) {
             return Err(Error::create(
                 database,
                 "it is an input; the last name on the command line is the database",
+            ));
+        }
+        if let Some(taken) = database_taken.iter().find(|taken| same_file(input, taken)) {
+            return Err(Error::create(
+                taken,
+                "it is an input, and SQLite keeps a file of that name beside the database",
             ));
         }
         for path in &errors_taken {

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::checkpoint::{Counts, Progress};
+use crate::checkpoint::{Counts, Progress, changed_since_begun};
+use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::faults;
 use crate::options::ErrorLimit;
@@ -18,7 +19,9 @@ use crate::position::{ByteRange, Position};
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason, SuspectEntry, SuspectSpool};
 use crate::rows::{RowBlock, RowMeta};
 use crate::schema::RowIds;
+use crate::window::InputWatch;
 use crate::write::checkpoint;
+use crate::write::consumed::{Consumed, Span};
 use crate::write::direct::DirectWriter;
 use crate::write::index::TableIndexes;
 use crate::write::sql::SqlWriter;
@@ -37,6 +40,16 @@ pub struct Place {
     pub record: u64,
     /// Number within the load of the first record, 1-based.
     pub ordinal: u64,
+    /// All that the load read before it, and that with it.
+    pub before: ContentHash,
+    pub after: ContentHash,
+}
+
+impl Place {
+    fn span<'a>(&self, bytes: &'a [u8]) -> Span<'a> {
+        let (before, after) = (self.before, self.after);
+        Span { bytes, before, after }
+    }
 }
 
 /// A block on its way to the database.
@@ -121,6 +134,9 @@ pub struct BatchSettings {
     pub database_path: PathBuf,
     /// Whether the load can be resumed, and so keeps a checkpoint.
     pub checkpoint: bool,
+    /// The inputs that are files, to see whether they are still what was read, and the name of each.
+    pub watches: Vec<InputWatch>,
+    pub paths: Vec<PathBuf>,
 }
 
 /// The files beside the database.
@@ -138,6 +154,8 @@ pub struct BatchParts<'d> {
     pub indexes: TableIndexes<'d>,
     pub counts: Counts,
     pub settings: BatchSettings,
+    /// What the counts account for.
+    pub content: ContentHash,
 }
 
 /// Writes blocks in batches.
@@ -158,6 +176,7 @@ pub struct BatchWriter<'d> {
     /// CRs at the end of the last piece of a line: part of its end only if nothing follows them.
     pending_crs: usize,
     long_line: LongLine,
+    consumed: Consumed,
 }
 
 /// A physical line longer than the record limit, while its pieces arrive.
@@ -200,14 +219,38 @@ impl<'d> BatchWriter<'d> {
             in_batch: false,
             pending_crs: 0,
             long_line: LongLine::default(),
+            consumed: Consumed::default(),
         }
     }
 
     /// Goes on where an earlier run of the same load got to: its records are skipped.
-    pub fn resume(&mut self, counts: Counts) {
+    pub fn resume(&mut self, progress: &Progress) {
+        let counts = progress.counts.clone();
         self.skip_records = counts.records;
         self.batch_records = counts.records % self.settings.batch_rows;
         self.counts = counts;
+        self.consumed.expect(progress.content);
+    }
+
+    /// Whether the place that an earlier run got to has yet to be reached.
+    pub fn is_expecting(&self) -> bool {
+        self.consumed.is_expecting()
+    }
+
+    /// Comes to the next bytes of the input.
+    fn read(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Error> {
+        if self.consumed.begin(place.span(bytes)) {
+            return Ok(());
+        }
+        let read = (place.file_index as usize + 1).min(self.settings.paths.len());
+        Err(changed_since_begun(&self.settings.paths[..read]))
+    }
+
+    /// Commits what there is up to and with the first `records` records of a block.
+    fn commit_within(&mut self, incoming: &Incoming, records: u32) -> Result<(), Error> {
+        let span = incoming.place.span(incoming.block.bytes());
+        self.consumed.advance(span, incoming.block.output.end_of(records));
+        self.commit()
     }
 
     pub fn counts(&self) -> &Counts {
@@ -230,12 +273,14 @@ impl<'d> BatchWriter<'d> {
             indexes: self.indexes,
             counts: self.counts,
             settings: self.settings,
+            content: self.consumed.content(),
         }
     }
 
     /// Writes a block; `Stop` once the error limit is passed, with everything up to the record that passed it written.
     pub fn write_block(&mut self, incoming: &Incoming) -> Result<Flow, Error> {
         let Incoming { block, place, suspects } = incoming;
+        self.read(place, block.bytes())?;
         let rows = &block.output;
         let mut lines = LineCursor {
             bytes: block.bytes(),
@@ -284,14 +329,15 @@ impl<'d> BatchWriter<'d> {
                     reject.source.of(block.bytes()),
                 )?;
                 if self.past_limit(place.ordinal + u64::from(reject.record_index)) {
-                    self.commit()?;
+                    self.commit_within(incoming, done_records)?;
                     return Ok(Flow::Stop);
                 }
             }
             if self.batch_records == self.settings.batch_rows {
-                self.commit()?;
+                self.commit_within(incoming, done_records)?;
             }
         }
+        self.consumed.advance(place.span(block.bytes()), block.bytes().len());
         Ok(Flow::Continue)
     }
 
@@ -361,7 +407,7 @@ impl<'d> BatchWriter<'d> {
                     self.refused(incoming, row, outcome, lines)?;
                     if self.past_limit(ordinal) {
                         self.count_records(row.record_index + 1 - self.block_records_done(incoming));
-                        self.commit()?;
+                        self.commit_within(incoming, row.record_index + 1)?;
                         return Ok(Flow::Stop);
                     }
                 }
@@ -451,9 +497,11 @@ impl<'d> BatchWriter<'d> {
 
     /// Takes a piece of a line that is too long for a record; `Stop` as in [`BatchWriter::write_block`].
     pub fn write_line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<Flow, Error> {
+        self.read(place, piece.bytes())?;
         if place.ordinal <= self.skip_records {
             return Ok(Flow::Continue);
         }
+        self.consumed.advance(place.span(piece.bytes()), piece.bytes().len());
         let line_end = self.settings.line_ends[place.file_index as usize];
         if piece.first {
             self.begin()?;
@@ -527,6 +575,8 @@ impl<'d> BatchWriter<'d> {
     /// Commits what has been written since the last commit.
     pub fn commit(&mut self) -> Result<(), Error> {
         if self.in_batch {
+            // What was read before this moment is what the files held.
+            self.settings.watches.iter().try_for_each(InputWatch::check_unchanged)?;
             faults::point("batch: before the dead letters");
             self.letters.sync()?;
             faults::point("batch: dead letters synced");
@@ -538,6 +588,7 @@ impl<'d> BatchWriter<'d> {
                 errors_bytes: self.letters.len_bytes(),
                 errors_hash: self.letters.hash(),
                 suspects_bytes: self.spool.len_bytes(),
+                content: self.consumed.content(),
                 settled: false,
             });
             self.sink.commit(progress.as_ref(), &self.settings.database_path)?;

@@ -6,8 +6,8 @@
 //! bytes past its end that nothing refers to. SQLite's sync at commit is of the same file, so the new pages are on the disk before
 //! the journal is given up.
 //!
-//! Traps: this connection must never read the table (its cache would be stale), no statement in a batch's transaction may allocate a
-//! page, and the file opened here must stay open until the connection is closed: closing it drops SQLite's POSIX locks.
+//! Traps: this connection must never read the table (its cache would be stale), and no statement in a batch's transaction may allocate
+//! a page.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,6 @@ use crate::write::pages::TableBuilder;
 /// Appends rows to a table that was empty when it was opened.
 #[derive(Debug)]
 pub struct DirectWriter {
-    // In this order: fields are dropped in the order of their declaration, and the connection must go before the file.
     database: Database,
     file: PageFile,
     path: PathBuf,
@@ -138,15 +137,12 @@ impl DirectWriter {
         Ok(state)
     }
 
-    /// Closes the connection, then the file.
+    /// Closes the connection.
     ///
     /// # Errors
     /// `Database` when SQLite cannot close.
     pub fn close(self) -> Result<(), Error> {
-        let DirectWriter { database, file, .. } = self;
-        database.close()?;
-        drop(file);
-        Ok(())
+        self.database.close()
     }
 }
 

@@ -4,17 +4,21 @@
 //! that died, or number its rows alike; so a load holds a lock of its own from its first look at the database to its end, on a byte
 //! far behind those that SQLite locks. Readers and other writers are not kept out by it.
 //!
-//! Trap: closing any descriptor of the file drops SQLite's own locks on it, so a [`LoadLock`] must outlive every connection.
+//! The lock is on the process's own [`Descriptor`] of the file, which is never closed: that would drop the locks of SQLite, and of the
+//! program that loads.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind};
 use crate::reject::beside_with;
+use crate::write::descriptor::Descriptor;
 
 /// How long to wait for another process to let go of the database.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,7 +35,15 @@ const NAMED_HOLDERS: usize = 3;
 /// Held while a load runs.
 #[derive(Debug)]
 pub struct LoadLock {
-    _file: File,
+    descriptor: Arc<Descriptor>,
+}
+
+impl Drop for LoadLock {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure; the end of the process unlocks too.
+        let _ = set_lock(self.descriptor.file(), libc::F_UNLCK);
+        self.descriptor.is_load_locked.store(false, Ordering::Release);
+    }
 }
 
 impl LoadLock {
@@ -43,19 +55,13 @@ impl LoadLock {
     /// # Errors
     /// `DatabaseBusy` when another load goes on for longer than a short while, or when `stopped` says so.
     pub fn take(path: &Path, stopped: &dyn Fn() -> bool) -> Result<Option<LoadLock>, Error> {
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-            .open(path);
-        let Ok(file) = opened else { return Ok(None) };
-        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        let Ok(descriptor) = Descriptor::of(path) else {
             return Ok(None);
-        }
+        };
         let since = Instant::now();
         loop {
-            match lock(&file) {
-                Ok(()) => return Ok(Some(LoadLock { _file: file })),
+            match lock(&descriptor) {
+                Ok(()) => return Ok(Some(LoadLock { descriptor })),
                 Err(error) if is_held(&error) => {}
                 Err(_) => return Ok(None),
             }
@@ -71,11 +77,23 @@ impl LoadLock {
     }
 }
 
-/// Locks the load's byte, without waiting. The lock belongs to the open file, not to the process, so nothing that SQLite opens or
-/// closes touches it.
-fn lock(file: &File) -> io::Result<()> {
+/// Keeps out the other loads of this process, then those of others; without waiting.
+fn lock(descriptor: &Descriptor) -> io::Result<()> {
+    if descriptor.is_load_locked.swap(true, Ordering::Acquire) {
+        return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+    }
+    let locked = set_lock(descriptor.file(), libc::F_WRLCK);
+    if locked.is_err() {
+        descriptor.is_load_locked.store(false, Ordering::Release);
+    }
+    locked
+}
+
+/// Locks the load's byte, without waiting, or unlocks it. The lock belongs to the open file, not to the process, so nothing that
+/// SQLite opens or closes touches it.
+fn set_lock(file: &File, lock_type: libc::c_int) -> io::Result<()> {
     let range = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
+        l_type: lock_type as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: LOCK_OFFSET,
         l_len: 1,

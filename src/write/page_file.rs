@@ -4,16 +4,17 @@
 //! database (changed pages such as roots, and the page count) goes through SQLite's pager, as rows of the `sqlite_dbpage` table, so
 //! the rollback journal covers it.
 
-use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
 use crate::error::Error;
 use crate::faults;
 use crate::write::database::{Database, database_error, set_defensive};
+use crate::write::descriptor::Descriptor;
 use crate::write::pages::{ChangedPage, NewPages};
 
 /// Where [`lock_byte`] is in every build of SQLite that does not tell. Source: `PENDING_BYTE` in sqlite3.c.
@@ -21,11 +22,10 @@ const DEFAULT_LOCK_BYTE: u64 = 0x4000_0000;
 /// Finished pages that wait in memory before they are written.
 const FLUSH_BYTES: usize = 2 << 20;
 
-/// The database file. It must stay open until every connection of this process is closed or idle: closing it drops SQLite's POSIX
-/// locks.
+/// The database file, written to beside SQLite.
 #[derive(Debug)]
 pub struct PageFile {
-    file: File,
+    descriptor: Arc<Descriptor>,
     path: PathBuf,
     page_bytes: usize,
     /// The last new page that was written, to be passed through the pager: it tells the pager how large the file is.
@@ -38,13 +38,9 @@ impl PageFile {
     /// # Errors
     /// `Io`.
     pub fn open(path: &Path, page_bytes: usize) -> Result<Self, Error> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(|e| Error::io("opening", path, e))?;
+        let descriptor = Descriptor::of(path).map_err(|e| Error::io("opening", path, e))?;
         Ok(PageFile {
-            file,
+            descriptor,
             path: path.to_owned(),
             page_bytes,
             last_page: None,
@@ -74,7 +70,8 @@ impl PageFile {
             return Ok(());
         }
         let offset_bytes = u64::from(first_page - 1) * self.page_bytes as u64;
-        self.file
+        self.descriptor
+            .file()
             .write_all_at(bytes, offset_bytes)
             .map_err(|e| Error::io("writing", &self.path, e))?;
         let last = bytes.len() - self.page_bytes;
@@ -90,7 +87,7 @@ impl PageFile {
         // SAFETY: sync_file_range takes no pointer; the descriptor is open.
         unsafe {
             libc::sync_file_range(
-                self.file.as_raw_fd(),
+                self.descriptor.file().as_raw_fd(),
                 offset_bytes as i64,
                 length_bytes as i64,
                 libc::SYNC_FILE_RANGE_WRITE,
