@@ -138,6 +138,10 @@ pub struct LoadArgs {
     /// quote, waits for the next time. Types stay those of the first load. Keeps where it got to in the database
     #[arg(long, help_heading = "Output")]
     append_only: bool,
+    /// Skip files whose content went into the table before (with --once), under whatever name: a job can be run twice. Keeps size and
+    /// hash of each in the database, in the table _rowmill_loads. With --restart they are loaded again
+    #[arg(long, help_heading = "Output")]
+    once: bool,
 
     /// Where rejects and duplicates go; replaced if it exists
     #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects")]
@@ -302,6 +306,7 @@ impl LoadArgs {
             restart: self.restart,
             keep_checkpoint: self.keep_checkpoint,
             append_only: self.append_only,
+            once: self.once,
         };
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -466,7 +471,7 @@ mod tests {
             "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
              --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
              --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
-             --restart --keep-checkpoint --append-only --safe-errors",
+             --restart --keep-checkpoint --append-only --once --safe-errors",
         );
         let Job { inputs, options, .. } = options.unwrap();
         assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
@@ -500,6 +505,7 @@ mod tests {
             restart: true,
             keep_checkpoint: true,
             append_only: true,
+            once: true,
         };
         assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     }

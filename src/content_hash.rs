@@ -32,6 +32,12 @@ impl ContentHash {
         }
     }
 
+    /// A hash that was [written](fmt::Display), if `text` is one.
+    pub fn parse(bytes: u64, text: &str) -> Option<ContentHash> {
+        let crc64 = u64::from_str_radix(text, 16).ok()?;
+        Some(ContentHash { bytes, crc64 })
+    }
+
     /// The hash of these bytes and, right after them, `next`'s. Takes about a microsecond.
     #[must_use]
     pub fn then(self, next: ContentHash) -> ContentHash {
@@ -95,6 +101,9 @@ mod tests {
         // The check value of CRC-64/NVME.
         assert_eq!(ContentHash::of(b"123456789").to_string(), "ae8b14860a799888");
         assert_eq!(ContentHash::of(b""), ContentHash::default());
+        let hash = ContentHash::of(b"123456789");
+        assert_eq!(ContentHash::parse(9, &hash.to_string()), Some(hash));
+        assert_eq!(ContentHash::parse(9, "no hash"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The load as one sentence: look at the inputs, plan the table, open the outputs, load the rows, index, settle, report.
 //!
-//! Its steps, one room each: `sources`, `start` (which asks `infer` or `append`), `outputs`, `rows`, `finish` (which may ask `earlier`),
-//! `account`; meanwhile `draft` takes the notes for the report page.
+//! Its steps, one room each: `once` (what is skipped), `sources`, `start` (which asks `infer` or `append`), `outputs`, `rows`, `finish`
+//! (which may ask `earlier`), `account`; meanwhile `draft` takes the notes for the report page.
 
 mod account;
 mod append;
@@ -9,6 +9,7 @@ mod draft;
 mod earlier;
 mod finish;
 mod infer;
+mod once;
 mod outputs;
 mod rows;
 mod sources;
@@ -127,7 +128,10 @@ fn run(
     load.lock_database()?;
     report.threads = load.pool.current_num_threads();
     load.check_grown(paths)?;
-    let opened = Sources::open(paths, options, observer);
+    let Some(kept) = load.not_loaded_yet(paths, report)? else {
+        return Ok(());
+    };
+    let opened = Sources::open(&kept, &paths[0], options, observer);
     if opened.is_err()
         && let Some(signal) = observer.stop_signal()
     {
@@ -146,7 +150,7 @@ fn run(
         match load.load_from(&start, &mut sources, draft, report)? {
             None => break,
             Some(suspects) => {
-                report.time_stage("take back", || load.take_back(&start, suspects, paths))?;
+                report.time_stage("take back", || load.take_back(&start, suspects, &kept))?;
                 draft.forget_samples();
                 may_guess = false;
             }

@@ -111,6 +111,8 @@ pub struct LoadOptions {
     pub keep_checkpoint: bool,
     /// The input is a file that grows: load what came since the last load of it, up to its last whole record.
     pub append_only: bool,
+    /// Skip inputs whose content went into the table before with this option; remember what goes in now, in the database.
+    pub once: bool,
 }
 
 impl Default for LoadOptions {
@@ -141,6 +143,7 @@ impl Default for LoadOptions {
             restart: false,
             keep_checkpoint: false,
             append_only: false,
+            once: false,
         }
     }
 }
@@ -180,6 +183,16 @@ impl LoadOptions {
         if self.append_only && self.keep_checkpoint {
             return Err(Error::usage(
                 "--append-only keeps what it needs in the database; leave --keep-checkpoint out",
+            ));
+        }
+        if self.append_only && self.once {
+            return Err(Error::usage(
+                "--append-only loads what is new of a file that changes, --once files that never change: leave one of them out",
+            ));
+        }
+        if self.once && self.keep_checkpoint {
+            return Err(Error::usage(
+                "--once remembers a load when it ends, and --keep-checkpoint leaves its end out; leave one of them out",
             ));
         }
         for (name, value, most) in [

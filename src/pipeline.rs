@@ -42,8 +42,8 @@ const MAX_SLOTS: usize = 4096;
 const IDLE: Duration = Duration::from_millis(20);
 /// Memory per input byte that is assumed before the first chunk has come back: the worst case, rows of two bytes.
 const FIRST_EXPANSION: u64 = 16;
-/// Bytes mapped at a time to be hashed; no less than a window is allowed at least.
-const HASH_WINDOW_BYTES: u64 = 8 << 20;
+/// Bytes mapped at a time to be hashed: few, beside what a load may hold at the time.
+const HASH_WINDOW_BYTES: u64 = 2 << 20;
 /// Bytes hashed by one task.
 const HASH_PIECE_BYTES: usize = 256 << 10;
 /// Unit in which the expansion is kept as an integer.

@@ -99,6 +99,17 @@ pub struct InputReport {
     pub content: ContentHash,
 }
 
+/// An input that was not loaded, as its content was loaded before.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SkippedInput {
+    #[serde(serialize_with = "serialize_path")]
+    pub path: PathBuf,
+    #[serde(flatten, serialize_with = "serialize_content")]
+    pub content: ContentHash,
+    /// When, and under which name.
+    pub because: String,
+}
+
 fn serialize_content<S: serde::Serializer>(content: &ContentHash, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Hashed {
@@ -145,6 +156,8 @@ pub struct LoadReport {
     #[serde(serialize_with = "serialize_path")]
     pub errors_file: PathBuf,
     pub inputs: Vec<InputReport>,
+    /// Inputs that `--once` left out.
+    pub skipped: Vec<SkippedInput>,
     /// What earlier loads of the same file had done, in an append-only load: part of the counts here.
     pub earlier: Option<EarlierReport>,
     /// Records read: `loaded + rejected + duplicates`.
@@ -200,6 +213,7 @@ impl LoadReport {
             table: options.table.clone().unwrap_or_default(),
             errors_file: options.errors.clone(),
             inputs,
+            skipped: Vec::new(),
             earlier: None,
             records: 0,
             loaded: 0,

@@ -11,6 +11,7 @@ pub mod index;
 pub mod index_key;
 pub mod index_pages;
 pub mod lock;
+pub mod once;
 pub mod page_file;
 pub mod pages;
 pub mod prefix_set;

@@ -113,7 +113,11 @@ impl Load<'_> {
             faults::point("finish: before the checkpoint goes");
             // Without the checkpoint the same command is another load: nothing that can fail may follow.
             database.give_up_journal()?;
-            checkpoint::remove(database)?;
+            if self.options.once {
+                self.remember(database, &start.plan.table, report)?;
+            } else {
+                checkpoint::remove(database)?;
+            }
             faults::point("finish: the checkpoint is gone");
         }
         Ok(counts)

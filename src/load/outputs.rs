@@ -17,6 +17,7 @@ use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::direct::{self, DirectWriter};
 use crate::write::index::{IndexPlace, IndexWish, TableIndexes};
+use crate::write::once;
 use crate::write::sql::SqlWriter;
 
 impl Load<'_> {
@@ -64,6 +65,8 @@ impl Load<'_> {
         database.begin()?;
         if plan.create {
             database.create_table(&plan.table, &plan.columns, plan.row_id_column)?;
+            // What went into an earlier table of that name is gone with it.
+            once::forget(&database, &plan.table)?;
         }
         if plan.build_key_index && plan.dedup == DedupPlan::Database {
             self.build_key_index(&database, plan)?;

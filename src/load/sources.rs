@@ -1,6 +1,6 @@
 //! The inputs, opened: what each begins with, how their columns match, how much there is to read.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::checkpoint::{Identity, Loaded};
 use crate::content_hash::ContentHash;
@@ -19,6 +19,8 @@ const LOOK_BYTES: usize = 16 << 20;
 /// The inputs, opened, with what they begin with.
 pub(super) struct Sources<'a> {
     pub(super) paths: &'a [PathBuf],
+    /// The first name on the command line, which may be that of an input that is skipped.
+    pub(super) first_named: &'a Path,
     pub(super) inputs: Vec<Input>,
     pub(super) heads: Vec<Head>,
     /// For each input, the field of each column of the first input's header.
@@ -30,7 +32,12 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn open(paths: &'a [PathBuf], options: &LoadOptions, observer: &dyn Observer) -> Result<Self, Error> {
+    pub(super) fn open(
+        paths: &'a [PathBuf],
+        first_named: &'a Path,
+        options: &LoadOptions,
+        observer: &dyn Observer,
+    ) -> Result<Self, Error> {
         let mut inputs = paths
             .iter()
             .map(|path| Input::open(path))
@@ -54,6 +61,7 @@ impl<'a> Sources<'a> {
         let fields = plan::match_headers(&heads, paths)?;
         Ok(Sources {
             paths,
+            first_named,
             estimated_keys: estimate_keys(&inputs, &heads[0]),
             inputs,
             heads,

@@ -15,7 +15,7 @@ use crate::report::LoadReport;
 use crate::schema::{RowIds, TypeGuess};
 use crate::write::database::{Database, TableInfo};
 use crate::write::page_file::empty_if_only;
-use crate::write::{checkpoint, finished};
+use crate::write::{checkpoint, finished, once};
 
 /// Where a load starts from: the plan, and how far earlier runs got.
 pub(super) struct Start {
@@ -60,7 +60,7 @@ pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, 
     };
     let name = options.table.clone().unwrap_or_else(stem);
     let lower = name.to_ascii_lowercase();
-    let is_ours = [checkpoint::TABLE, finished::TABLE].contains(&lower.as_str());
+    let is_ours = [checkpoint::TABLE, finished::TABLE, once::TABLE].contains(&lower.as_str());
     if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") || is_ours {
         let message = format!("a table cannot be named \"{name}\"; name another one with --table");
         return Err(Error::usage(message));
@@ -95,7 +95,7 @@ impl Load<'_> {
         may_guess: bool,
         report: &mut LoadReport,
     ) -> Result<Option<Start>, Error> {
-        let table = table_name(self.options, &sources.paths[0])?;
+        let table = table_name(self.options, sources.first_named)?;
         let mut seen = self.look_at_database(&table)?;
         if self.options.restart
             && let Some(identity) = seen.begun_load()

@@ -45,12 +45,9 @@ fn said(ended: &Ended) -> String {
 }
 
 fn command(folder: &Path, more: &[&str]) -> std::process::Command {
-    let args: Vec<_> = LOAD
-        .iter()
-        .copied()
-        .chain(["report.json", "--max-record-bytes", "500"])
-        .chain(more.iter().copied());
-    rowmill(folder, &args.map(Into::into).collect::<Vec<_>>())
+    let fixed = ["report.json", "--max-record-bytes", "500"];
+    let args = LOAD.iter().chain(&fixed).chain(more).map(Into::into);
+    rowmill(folder, &args.collect::<Vec<_>>())
 }
 
 fn load(folder: &Path, more: &[&str]) -> Ended {
@@ -165,7 +162,7 @@ fn an_edit_is_refused_in_any_of_several_inputs_and_after_the_last_row() {
             assert!(said(&again).contains("--restart"), "{}", said(&again));
             edit_in_place(&folder.join(name), text);
         }
-        assert_eq!(run_in(folder, &args).code(), 2, "{point}");
+        assert_eq!(run_in(folder, &args).code(), 0, "{point}");
     }
 }
 
@@ -235,8 +232,15 @@ fn a_file_that_grows_is_refused_when_it_is_written_over_while_it_is_loaded() {
         drop(file);
         running.signal(libc::SIGCONT);
         let ended = running.wait();
-        assert_eq!(ended.code(), 74, "{point}: {}", said(&ended));
-        assert!(said(&ended).contains("was written over"), "{}", said(&ended));
+        if ended.code() == 2 && point.starts_with("batch") {
+            // It had been read to its end before.
+            assert!(rows(folder.path()).iter().all(|row| !row.contains("xbc")), "{point}");
+        } else {
+            assert_eq!(ended.code(), 74, "{point}: {}", said(&ended));
+            assert!(said(&ended).contains("was written over"), "{}", said(&ended));
+        }
+        let again = load(folder.path(), &["--append-only"]);
+        assert_eq!(again.code(), 74, "{point}: {}", said(&again));
     }
     // One that only grows meanwhile is none of them.
     let (folder, running) = stopped_at(&old, "load: an input is read 1", libc::SIGSTOP, &["--append-only"]);

@@ -20,6 +20,7 @@ mod guest;
 mod invariance;
 mod kills;
 mod large_files;
+mod once;
 mod pressure;
 mod random;
 mod report_html;

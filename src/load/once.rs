@@ -1,0 +1,124 @@
+//! `--once`: inputs whose content went into the table already are left out, and what goes in is remembered.
+
+use std::path::{Path, PathBuf};
+
+use super::Load;
+use super::start::table_name;
+use crate::content_hash::ContentHash;
+use crate::error::Error;
+use crate::pipeline::hash_range;
+use crate::report::{LoadReport, SkippedInput};
+use crate::window::Input;
+use crate::write::database::Database;
+use crate::write::once::{self, LoadedInput, Remembered};
+
+impl Load<'_> {
+    /// Those of `paths` that are to be loaded: all of them without `--once`. The others are noted in `report`. `None`: there is nothing to
+    /// do, and `report` says why.
+    ///
+    /// A file is read here only if another of the same size is known: the load itself finds the hash of one that is new.
+    ///
+    /// # Errors
+    /// `Usage` for a stream; as any read of an input or of the database.
+    pub(super) fn not_loaded_yet(
+        &self,
+        paths: &[PathBuf],
+        report: &mut LoadReport,
+    ) -> Result<Option<Vec<PathBuf>>, Error> {
+        if !self.options.once {
+            return Ok(Some(paths.to_vec()));
+        }
+        for path in paths {
+            refuse_stream(path)?;
+        }
+        let table = table_name(self.options, &paths[0])?;
+        let known = self.remembered(&table)?;
+        let sizes: Vec<Option<u64>> = paths.iter().map(|path| Some(path.metadata().ok()?.len())).collect();
+        let mut kept: Vec<(PathBuf, ContentHash)> = Vec::new();
+        for (index, path) in paths.iter().enumerate() {
+            let size = sizes[index];
+            let is_known_size = known.iter().any(|known| Some(known.input.content.bytes) == size);
+            if !is_known_size && sizes.iter().filter(|other| **other == size).count() < 2 {
+                kept.push((path.clone(), ContentHash::default()));
+                continue;
+            }
+            let Some(content) = self.content_of(path)? else {
+                report.interrupt(self.observer.stop_signal().unwrap_or(libc::SIGINT));
+                report.identity_holds = true;
+                return Ok(None);
+            };
+            let because = match known.iter().find(|known| known.input.content == content) {
+                Some(Remembered { input, loaded_at }) => {
+                    format!("its content was loaded on {loaded_at}, from {}", input.name)
+                }
+                None => match kept.iter().find(|(_, other)| content.bytes > 0 && *other == content) {
+                    Some((other, _)) => format!("its content is that of {}, which is loaded", other.display()),
+                    None => {
+                        kept.push((path.clone(), content));
+                        continue;
+                    }
+                },
+            };
+            self.observer
+                .notice(&format!("{} is skipped: {because}", path.display()));
+            report.skipped.push(SkippedInput {
+                path: path.clone(),
+                content,
+                because,
+            });
+        }
+        if kept.is_empty() {
+            report.inputs.clear();
+            report.table = table;
+            report.identity_holds = true;
+            report.complete();
+            return Ok(None);
+        }
+        Ok(Some(kept.into_iter().map(|(path, _)| path).collect()))
+    }
+
+    /// What went into `table`. Nothing if the table is gone; `--restart` asks for all of it again.
+    fn remembered(&self, table: &str) -> Result<Vec<Remembered>, Error> {
+        let Some(database) = self.existing_database()?.filter(|_| !self.options.restart) else {
+            return Ok(Vec::new());
+        };
+        match database.describe_table(table)? {
+            Some(_) => once::read(&database, table),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The hash of the whole file; `None` when a signal came first.
+    fn content_of(&self, path: &Path) -> Result<Option<ContentHash>, Error> {
+        let mut input = Input::open(path)?;
+        let stopped = || self.observer.stop_signal().is_some();
+        let range = 0..input.length_bytes().unwrap_or(0);
+        let content = hash_range(&self.pool, &mut input, range, &stopped)?;
+        input.check_unchanged()?;
+        Ok(content)
+    }
+
+    /// Ends the load, and has the database remember its inputs.
+    pub(super) fn remember(&self, database: &Database, table: &str, report: &LoadReport) -> Result<(), Error> {
+        let loaded = report.inputs.iter().map(|input| LoadedInput {
+            name: input.path.to_string_lossy().into_owned(),
+            content: input.content,
+            records: input.records,
+        });
+        once::finish(database, table, &loaded.collect::<Vec<_>>())
+    }
+}
+
+/// # Errors
+/// `Usage` unless `path` is a file, or nothing, which the load itself has a word for.
+fn refuse_stream(path: &Path) -> Result<(), Error> {
+    let is_stream = path.as_os_str() == "-" || path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir());
+    if is_stream {
+        return Err(Error::usage(format!(
+            "--once needs files, and {} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
+             file first, or leave --once out",
+            path.display()
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Which contents went into which table with `--once`: a small table with a row for each, for people to read as well.
+
+use rusqlite::{OptionalExtension, params};
+
+use crate::content_hash::ContentHash;
+use crate::error::Error;
+use crate::write::checkpoint;
+use crate::write::database::{Database, database_error};
+
+/// The table's name.
+pub const TABLE: &str = "_rowmill_loads";
+
+/// An input that went into a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadedInput {
+    /// Its name then.
+    pub name: String,
+    pub content: ContentHash,
+    /// Rejects among them.
+    pub records: u64,
+}
+
+/// What is remembered of an input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    pub input: LoadedInput,
+    /// UTC, as `2026-11-29T01:02:03Z`.
+    pub loaded_at: String,
+}
+
+/// Remembers what went into `table`, and forgets its checkpoint, in one transaction.
+///
+/// # Errors
+/// As any write.
+pub fn finish(database: &Database, table: &str, inputs: &[LoadedInput]) -> Result<(), Error> {
+    let connection = database.connection();
+    database.begin()?;
+    let run = || -> rusqlite::Result<()> {
+        connection.execute_batch(&format!(
+            "CREATE TABLE IF NOT EXISTS \"{TABLE}\"(table_name TEXT NOT NULL COLLATE NOCASE, input TEXT NOT NULL, bytes INTEGER NOT NULL, \
+             crc64_nvme TEXT NOT NULL, loaded_at TEXT NOT NULL, records INTEGER NOT NULL, PRIMARY KEY(table_name, bytes, crc64_nvme))"
+        ))?;
+        let mut replace = connection.prepare(&format!(
+            "REPLACE INTO \"{TABLE}\" VALUES (?1, ?2, ?3, ?4, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'), ?5)"
+        ))?;
+        for LoadedInput { name, content, records } in inputs {
+            replace.execute(params![
+                table,
+                name,
+                content.bytes as i64,
+                content.to_string(),
+                *records as i64
+            ])?;
+        }
+        Ok(())
+    };
+    run().map_err(|e| database_error(database.path(), e))?;
+    checkpoint::remove(database)?;
+    database.commit()
+}
+
+/// What went into `table`, which is there.
+///
+/// # Errors
+/// `Schema` for a table of that name that is not ours; as any read.
+pub fn read(database: &Database, table: &str) -> Result<Vec<Remembered>, Error> {
+    if !exists(database)? {
+        return Ok(Vec::new());
+    }
+    let run = || -> rusqlite::Result<Vec<(String, i64, String, String, i64)>> {
+        let mut select = database.connection().prepare(&format!(
+            "SELECT input, bytes, crc64_nvme, loaded_at, records FROM \"{TABLE}\" WHERE table_name = ?1"
+        ))?;
+        let rows = select.query_map([table], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
+        rows.collect()
+    };
+    let rows = run().map_err(|e| {
+        let path = database.path().display();
+        Error::schema(format!(
+            "the table \"{TABLE}\" of {path}, in which --once keeps what was loaded, cannot be read ({e}); load without --once"
+        ))
+    })?;
+    // A row that nobody here can have written says nothing.
+    let remembered = |(name, bytes, crc64, loaded_at, records): (String, i64, String, String, i64)| {
+        Some(Remembered {
+            input: LoadedInput {
+                name,
+                content: ContentHash::parse(u64::try_from(bytes).ok()?, &crc64)?,
+                records: u64::try_from(records).ok()?,
+            },
+            loaded_at,
+        })
+    };
+    Ok(rows.into_iter().filter_map(remembered).collect())
+}
+
+/// Forgets what went into a table of that name, as it is made anew. In a transaction of the caller.
+///
+/// # Errors
+/// As any write.
+pub fn forget(database: &Database, table: &str) -> Result<(), Error> {
+    if !exists(database)? {
+        return Ok(());
+    }
+    let delete = format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1");
+    let deleted = database.connection().execute(&delete, [table]);
+    deleted.map(|_| ()).map_err(|e| database_error(database.path(), e))
+}
+
+fn exists(database: &Database) -> Result<bool, Error> {
+    let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let found = database.connection().query_row(exists, [TABLE], |_| Ok(())).optional();
+    found
+        .map(|found| found.is_some())
+        .map_err(|e| database_error(database.path(), e))
+}
