@@ -1,6 +1,6 @@
 //! Which contents went into which table with `--once`: a small table with a row for each, for people to read as well.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use crate::content_hash::ContentHash;
 use crate::error::Error;
@@ -67,33 +67,34 @@ pub fn read(database: &Database, table: &str) -> Result<Vec<Remembered>, Error> 
     if !exists(database)? {
         return Ok(Vec::new());
     }
-    let run = || -> rusqlite::Result<Vec<(String, i64, String, String, i64)>> {
+    let remembered = |row: &Row<'_>| -> rusqlite::Result<Option<Remembered>> {
+        let (bytes, crc64, records): (i64, String, i64) = (row.get(1)?, row.get(2)?, row.get(4)?);
+        let content = u64::try_from(bytes)
+            .ok()
+            .and_then(|bytes| ContentHash::parse(bytes, &crc64));
+        let Some(content) = content else { return Ok(None) };
+        let input = LoadedInput {
+            name: row.get(0)?,
+            content,
+            records: records.try_into().unwrap_or(0),
+        };
+        let loaded_at = row.get(3)?;
+        Ok(Some(Remembered { input, loaded_at }))
+    };
+    let run = || -> rusqlite::Result<Vec<Remembered>> {
         let mut select = database.connection().prepare(&format!(
             "SELECT input, bytes, crc64_nvme, loaded_at, records FROM \"{TABLE}\" WHERE table_name = ?1"
         ))?;
-        let rows = select.query_map([table], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
-        })?;
-        rows.collect()
+        // A row that nobody here can have written says nothing.
+        let rows = select.query_map([table], remembered)?;
+        rows.filter_map(Result::transpose).collect()
     };
-    let rows = run().map_err(|e| {
+    run().map_err(|e| {
         let path = database.path().display();
         Error::schema(format!(
             "the table \"{TABLE}\" of {path}, in which --once keeps what was loaded, cannot be read ({e}); load without --once"
         ))
-    })?;
-    // A row that nobody here can have written says nothing.
-    let remembered = |(name, bytes, crc64, loaded_at, records): (String, i64, String, String, i64)| {
-        Some(Remembered {
-            input: LoadedInput {
-                name,
-                content: ContentHash::parse(u64::try_from(bytes).ok()?, &crc64)?,
-                records: u64::try_from(records).ok()?,
-            },
-            loaded_at,
-        })
-    };
-    Ok(rows.into_iter().filter_map(remembered).collect())
+    })
 }
 
 /// Forgets what went into a table of that name, as it is made anew. In a transaction of the caller.
