@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use crate::content_hash::ContentHash;
+use crate::database_file;
 use crate::error::Error;
 use crate::options::LoadOptions;
 use crate::parse::{Dialect, FaultKind, RecordSpan, Records, parse};
 use crate::schema::identifier;
-use crate::window::{DATABASE_START, IS_DATABASE, Input, Window};
+use crate::window::{IS_DATABASE, Input, Window};
 
 /// Bytes of a stream that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
@@ -267,7 +268,7 @@ fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
             b"PK\x03\x04",
             "it is a zip archive or a spreadsheet; extract or export it as CSV first",
         ),
-        (DATABASE_START, IS_DATABASE),
+        (database_file::START, IS_DATABASE),
         (b"PAR1", "it is a Parquet file, not CSV"),
         (b"%PDF-", "it is a PDF document, not CSV"),
     ];

@@ -14,6 +14,7 @@
 pub mod checkpoint;
 pub mod chunk;
 pub mod content_hash;
+pub mod database_file;
 pub mod dedup;
 pub mod error;
 pub mod escape;

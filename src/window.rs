@@ -8,16 +8,15 @@ use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
+use crate::database_file::unless_database;
 use crate::error::{Error, ErrorKind};
 
-/// How a SQLite database begins. Source: SQLite file format §1.3.1.
-pub const DATABASE_START: &[u8] = b"SQLite format 3\0";
 /// Why a database is no input.
 pub const IS_DATABASE: &str = "it is a SQLite database; the inputs come first, the database last";
 /// Longest wait for a stream's next bytes before the stop request is looked at again.
@@ -190,11 +189,11 @@ impl Input {
                 "it is a directory; name the CSV files in it one by one",
             ));
         }
-        if metadata.is_file() && is_database(&file) {
-            // This program may have connections to it: closing any descriptor of it would drop their locks.
-            std::mem::forget(file);
-            return Err(Error::unusable(path, IS_DATABASE));
-        }
+        let file = if metadata.is_file() {
+            unless_database(file).ok_or_else(|| Error::unusable(path, IS_DATABASE))?
+        } else {
+            file
+        };
         let kind = if metadata.is_file() && path.as_os_str() != "-" {
             let identity = FileIdentity {
                 device: metadata.dev(),
@@ -398,11 +397,6 @@ impl Input {
         *last = Some(Arc::clone(&window));
         Ok(window)
     }
-}
-
-fn is_database(file: &File) -> bool {
-    let mut start = [0; DATABASE_START.len()];
-    file.read_exact_at(&mut start, 0).is_ok() && start == DATABASE_START
 }
 
 /// Waits until `file` has bytes or has ended; `false` when told to stop while it has neither.

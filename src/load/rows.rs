@@ -379,7 +379,9 @@ impl OneInput<'_> {
             input.check_unchanged()?;
             if input.was_written_to()? {
                 let range = start_bytes..start_bytes + self.whole.bytes;
-                load.check_content(input, range, self.whole, "what was read of it was written over")?;
+                let message = "what was read of it was written over, and rows of both versions may be committed; start afresh \
+                               with --restart";
+                load.check_content(input, range, self.whole, message)?;
             }
         }
         Ok(complete)

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::database_file::unless_database;
 use crate::error::{Error, ErrorKind};
 
 /// Bytes that are gathered before they are handed to the system.
@@ -161,7 +162,7 @@ pub(crate) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
     if !metadata.is_file() {
         return Err(refuse("it is not a regular file"));
     }
-    Ok(file)
+    unless_database(file).ok_or_else(|| refuse("it is a SQLite database"))
 }
 
 /// The error for a file of an unfinished load that is not what that load left.

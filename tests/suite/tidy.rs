@@ -28,7 +28,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
 /// The library's rooms, lowest layer first: a room may use those of its own layer and below. A room within a room is named
 /// where its layer is another one.
 const LAYERS: [&[&str]; 5] = [
-    &["position", "content_hash", "error", "escape", "faults"],
+    &["position", "content_hash", "database_file", "error", "escape", "faults"],
     &["options", "schema", "observer", "rows", "reject", "report"],
     &[
         "schema/infer",
