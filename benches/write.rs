@@ -2,11 +2,11 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use rowmill::schema::{Column, ColumnType};
+use rowmill::schema::{Column, ColumnType, RowIds};
 use rowmill::write::RowOutcome;
 use rowmill::write::database::Database;
 use rowmill::write::direct::DirectWriter;
-use rowmill::write::sql::SqlWriter;
+use rowmill::write::sql::{SqlTarget, SqlWriter};
 
 /// A multiple of the rows of a group.
 const ROWS: i64 = 204_800;
@@ -33,6 +33,17 @@ fn columns() -> Vec<Column> {
         .to_vec()
 }
 
+/// The table, whose rows get the ids that they come with.
+fn target(columns: &[Column]) -> SqlTarget<'_> {
+    SqlTarget {
+        table: "t",
+        columns,
+        row_id_column: None,
+        key_columns: &[],
+        row_ids: RowIds::Ordinal { base: 0 },
+    }
+}
+
 #[divan::bench(sample_count = 10)]
 fn sql_path(bencher: Bencher) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -41,12 +52,13 @@ fn sql_path(bencher: Bencher) {
     bencher.counter(ItemsCount::new(ROWS as u64)).bench_local(|| {
         database.drop_table("t").expect("no table is left");
         database.create_table("t", &columns(), None).expect("a new table");
-        let mut writer = SqlWriter::new(&database, "t", &columns(), None, &[]).expect("a writer");
+        let columns = columns();
+        let mut writer = SqlWriter::new(&database, target(&columns)).expect("a writer");
         writer.begin().expect("a transaction");
         for row_id in 1..=ROWS {
             assert_eq!(
                 writer.insert(Some(row_id), &record).expect("a row"),
-                RowOutcome::Inserted
+                RowOutcome::Inserted { row_id }
             );
         }
         writer.commit().expect("a commit");
@@ -61,7 +73,8 @@ fn sql_path_by_groups(bencher: Bencher) {
     bencher.counter(ItemsCount::new(ROWS as u64)).bench_local(|| {
         database.drop_table("t").expect("no table is left");
         database.create_table("t", &columns(), None).expect("a new table");
-        let mut writer = SqlWriter::new(&database, "t", &columns(), None, &[]).expect("a writer");
+        let columns = columns();
+        let mut writer = SqlWriter::new(&database, target(&columns)).expect("a writer");
         let group_rows = writer.group_rows().expect("a plain table takes groups") as i64;
         writer.begin().expect("a transaction");
         for group in 0..ROWS / group_rows {
@@ -82,8 +95,9 @@ fn direct_path(bencher: Bencher) {
         let database = Database::open(&path, CACHE_BYTES).expect("a new database");
         database.create_table("t", &columns(), None).expect("a new table");
         let mut writer = DirectWriter::open(&path, "t").expect("a writer");
+        assert!(writer.begin().expect("a transaction"));
         for row_id in 1..=ROWS {
-            writer.append(row_id, &record).expect("a row");
+            writer.append(Some(row_id), &record).expect("a row");
         }
         writer.commit(&mut |_| Ok(())).expect("a commit");
         writer.close().expect("closed");

@@ -194,10 +194,10 @@ impl Load<'_> {
         let database = self.open_database(start, &split)?;
         faults::point("load: table made");
         report.sqlite_version = Database::sqlite_version();
-        let sink = self.open_sink(&database, start, report)?;
+        let destination = self.open_destination(&database, start, report)?;
         let mut dedup = self.open_dedup(plan, &split);
-        let indexes = self.open_indexes(&sink, plan, &wishes, &split);
-        let mut writer = BatchWriter::new(sink, side_files, indexes, settings);
+        let indexes = self.open_indexes(&destination.sink, plan, &wishes, &split);
+        let mut writer = BatchWriter::new(destination, side_files, indexes, settings);
         if let Some(progress) = &start.progress {
             writer.resume(progress);
         }

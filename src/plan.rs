@@ -10,10 +10,7 @@ use crate::options::LoadOptions;
 use crate::schema::infer::Facts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TypeGuess};
-use crate::write::database::TableInfo;
-
-/// Greatest row id above which a load may number its rows: more records than any input holds still fit.
-const MAX_BASE: i64 = i64::MAX - (1 << 48);
+use crate::write::database::{TableInfo, row_id_alias};
 
 /// How duplicates are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,10 +61,15 @@ impl TablePlan {
         }
     }
 
-    /// The plan for records that are appended to what this plan's load left, in a table whose greatest row id is `max_row_id`: the
-    /// key has its index by now, which knows every key of the table.
-    pub fn behind(&self, max_row_id: Option<i64>) -> TablePlan {
+    /// The plan for `records` records, and those that follow them, of which the first part is in a table whose greatest row id is
+    /// `max_row_id`: the key has its index by now, which knows every key of the table.
+    pub fn behind(&self, max_row_id: Option<i64>, records: u64) -> TablePlan {
         TablePlan {
+            row_ids: match self.row_ids {
+                // Others have added rows: the next numbers are theirs.
+                RowIds::Ordinal { base } if max_row_id.is_some_and(|max| max > base + records as i64) => RowIds::Given,
+                row_ids => row_ids,
+            },
             dedup: match self.dedup {
                 DedupPlan::Ascending { .. } => DedupPlan::Ascending { last: max_row_id },
                 DedupPlan::Filter | DedupPlan::Database => DedupPlan::Database,
@@ -80,11 +82,11 @@ impl TablePlan {
         }
     }
 
-    /// Checks that the table, of which `records` records were loaded by this plan, can take those that follow them.
+    /// Checks that the table, which was loaded by this plan, can take the records that follow.
     ///
     /// # Errors
     /// `Schema` with everything that was changed about it since.
-    pub fn check_grown_table(&self, info: &TableInfo, records: u64) -> Result<(), Error> {
+    pub fn check_grown_table(&self, info: &TableInfo) -> Result<(), Error> {
         let mut problems = Vec::new();
         let mut table_indices = Vec::new();
         for column in &self.columns {
@@ -107,11 +109,6 @@ impl TablePlan {
             if !covered && !has_unique_index(info, &self.key_columns, &table_indices) {
                 problems.push("its unique index on the key is gone".to_owned());
             }
-        }
-        if let RowIds::Ordinal { base } = self.row_ids
-            && info.max_row_id.is_some_and(|max| max > base + records as i64)
-        {
-            problems.push("rows were added that did not come from the file: their row ids are in the way".to_owned());
         }
         if problems.is_empty() {
             return Ok(());
@@ -277,9 +274,14 @@ pub fn plan_new_table(
         [index] if columns[index].column_type == ColumnType::Integer && facts.key_order().ascends() => Some(index),
         _ => None,
     };
+    // A table whose columns have all the names of the row id: only SQLite can number its rows.
+    let is_nameless = ["rowid", "_rowid_", "oid"]
+        .iter()
+        .all(|name| find(names, name).is_some());
     let dedup = match (key_columns.is_empty(), row_id_column) {
         (true, _) => DedupPlan::Database,
         (false, Some(_)) => DedupPlan::Ascending { last: None },
+        (false, None) if is_nameless => DedupPlan::Database,
         (false, None) => DedupPlan::Filter,
     };
     Ok(TablePlan {
@@ -287,12 +289,12 @@ pub fn plan_new_table(
         create: true,
         columns,
         row_id_column,
-        row_ids: if row_id_column.is_some() {
-            RowIds::Key
-        } else {
-            RowIds::Ordinal { base: 0 }
+        row_ids: match row_id_column {
+            Some(_) => RowIds::Key,
+            None if is_nameless => RowIds::Given,
+            None => RowIds::Ordinal { base: 0 },
         },
-        build_key_index: dedup == DedupPlan::Filter,
+        build_key_index: !key_columns.is_empty() && row_id_column.is_none(),
         key_columns,
         dedup,
         sources,
@@ -352,14 +354,10 @@ pub fn plan_existing_table(
             ));
         }
     }
-    let numbered = !info.without_rowid && info.row_id_column.is_none();
     if info.has_triggers && info.may_have_conflict_clauses {
         problems.push(
             "it has triggers and an ON CONFLICT clause, which together can drop rows unseen; drop the triggers for the load".to_owned(),
         );
-    }
-    if numbered && info.max_row_id.is_some_and(|last| last > MAX_BASE) {
-        problems.push("its row ids are used up: there is no room above the greatest".to_owned());
     }
     if !problems.is_empty() {
         let problems = problems.join("\n  ");
@@ -386,12 +384,13 @@ pub fn plan_existing_table(
     let text_is_key = key_columns
         .iter()
         .all(|&index| info.columns[table_indices[index]].keeps_differences);
+    // Rows that may repeat a key are settled last. Where a row's fate depends on those before it, SQLite judges each in its turn; and so
+    // it does where its numbers for the rows can be seen.
     let dedup = match row_id_column {
-        Some(_) if key_is_row_id && facts.key_order().ascends() && info.unique_keys.is_empty() => {
-            DedupPlan::Ascending { last: info.max_row_id }
-        }
-        _ if covered || !info.is_empty || info.without_rowid || row_id_column.is_some() => DedupPlan::Database,
-        _ if !text_is_key => DedupPlan::Database,
+        _ if !info.is_plain => DedupPlan::Database,
+        Some(_) if key_is_row_id && facts.key_order().ascends() => DedupPlan::Ascending { last: info.max_row_id },
+        _ if covered || !info.is_empty || info.row_id_column.is_some() => DedupPlan::Database,
+        _ if !text_is_key || row_id_alias(&info.columns).is_none() => DedupPlan::Database,
         _ => DedupPlan::Filter,
     };
     Ok(TablePlan {
@@ -400,9 +399,8 @@ pub fn plan_existing_table(
         row_ids: match (info.without_rowid, row_id_column) {
             (true, _) => RowIds::None,
             (false, Some(_)) => RowIds::Key,
-            (false, None) => RowIds::Ordinal {
-                base: info.max_row_id.unwrap_or(0).max(0),
-            },
+            (false, None) if dedup == DedupPlan::Filter => RowIds::Ordinal { base: 0 },
+            (false, None) => RowIds::Given,
         },
         columns,
         row_id_column,

@@ -78,10 +78,12 @@ pub enum KeyPlan {
 /// How a row gets its row id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowIds {
-    /// `base` plus the record's number in the load.
+    /// `base` plus the record's number in the load: in a table that the load made, or in one in which nobody can see them.
     Ordinal { base: i64 },
     /// The key itself.
     Key,
+    /// SQLite gives it: the table belongs to others, and what they insert meanwhile is not in the way.
+    Given,
     /// None: the table is WITHOUT ROWID.
     None,
 }

@@ -5,8 +5,9 @@
 //! way no good row is lost to a false alarm of the filter and no duplicate gets in. Duplicates take their place among the rejects, as
 //! if they had been found when they were read.
 
-use std::collections::HashMap;
+mod waiting;
 
+pub use self::waiting::Waiting;
 use crate::checkpoint::Counts;
 use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
@@ -19,6 +20,7 @@ use crate::schema::RowIds;
 use crate::write::RowOutcome;
 use crate::write::batch::BatchSettings;
 use crate::write::index::{Duplicates, TableIndexes};
+use crate::write::row_origins::RowOrigins;
 use crate::write::sql::SqlWriter;
 
 /// What settlement needs to know about the load.
@@ -29,6 +31,8 @@ pub struct Settlement<'a> {
     pub all_written: bool,
     /// The records that an earlier load of the same input brought, if this one goes on behind it.
     pub earlier: Option<Box<dyn EarlierKeys + 'a>>,
+    /// Where the rows came from that were no suspects.
+    pub rows: RowOrigins<'a>,
 }
 
 /// Keys to look up at a time among the records of an earlier load: 32 MiB with what is found.
@@ -71,6 +75,8 @@ impl Settlement<'_> {
             duplicates,
             indexes,
         } = suspects;
+        // What is noted there goes to a file, however much there is.
+        let survivors = RowOrigins::open(writer.database(), "", RowIds::Key, false)?;
         let mut settling = Settling {
             settings: self.settings,
             all_written: self.all_written,
@@ -81,7 +87,8 @@ impl Settlement<'_> {
             origins: KeyOrigins {
                 dedup: self.dedup,
                 settings: self.settings,
-                survivors: HashMap::new(),
+                survivors,
+                rows: self.rows,
                 earlier: self.earlier,
                 looked_up: Vec::new(),
                 found: Vec::new(),
@@ -110,7 +117,7 @@ struct Settling<'a, 'l, 'd, 'p> {
     merge: DuplicateMerge<'l>,
     entries: SuspectReader<'a>,
     suspect: Suspect,
-    origins: KeyOrigins<'a>,
+    origins: KeyOrigins<'a, 'd>,
     indexes: Option<&'a mut TableIndexes<'p>>,
     counts: &'a mut Counts,
 }
@@ -124,8 +131,8 @@ impl Settling<'_, '_, '_, '_> {
     fn up_to_duplicate(&mut self, row_id: i64, first_row_id: i64) -> Result<(), Error> {
         while self.next()? {
             if self.suspect.row_id == row_id {
-                let first = self.origins.first_record(first_row_id, &self.entries)?;
-                return self.reject(&RejectReason::DuplicateKey { first });
+                let first = self.origins.first_record(Some(first_row_id), &self.entries)?;
+                return self.reject_duplicate(first);
             }
             self.insert()?;
         }
@@ -139,31 +146,38 @@ impl Settling<'_, '_, '_, '_> {
         if self.all_written
             && let Some(first) = self.origins.first_of_ascending(self.suspect.row_id)?
         {
-            return self.reject(&RejectReason::DuplicateKey { first });
+            return self.reject_duplicate(first);
         }
-        let row_id = (self.settings.row_ids != RowIds::None).then_some(self.suspect.row_id);
-        match self.writer.insert(row_id, &self.suspect.record)? {
-            RowOutcome::Inserted => {
+        match self.writer.insert(Some(self.suspect.row_id), &self.suspect.record)? {
+            RowOutcome::Inserted { row_id } => {
                 self.counts.loaded += 1;
-                self.origins.inserted(&self.suspect);
+                self.origins.inserted(&self.suspect, row_id)?;
                 if let Some(indexes) = &mut self.indexes {
                     indexes.push_settled(self.suspect.row_id, &self.suspect.record)?;
                 }
                 Ok(())
             }
-            RowOutcome::Duplicate { row_id } => {
+            RowOutcome::Duplicate { row_id, columns } => {
                 let first = self.origins.first_record(row_id, &self.entries)?;
-                self.reject(&RejectReason::DuplicateKey { first })
+                self.reject(ColumnLabel::Name(&columns), &RejectReason::DuplicateKey { first })
             }
-            RowOutcome::Refused { message } => self.reject(&RejectReason::ConstraintFailed { message }),
+            RowOutcome::RolledBack { message } => Err(Error::schema(format!(
+                "a trigger was added to the table during the load, and it undid all that was done ({message}); drop it, and run the \
+                 load again"
+            ))),
+            other => self.reject(ColumnLabel::None, &other.refusal()),
         }
     }
 
-    fn reject(&mut self, reason: &RejectReason) -> Result<(), Error> {
-        let column = match reason {
-            RejectReason::DuplicateKey { .. } => ColumnLabel::Name(&self.settings.key_names),
-            _ => ColumnLabel::None,
-        };
+    fn reject_duplicate(&mut self, first: FirstRecord) -> Result<(), Error> {
+        let settings = self.settings;
+        self.reject(
+            ColumnLabel::Name(&settings.key_names),
+            &RejectReason::DuplicateKey { first },
+        )
+    }
+
+    fn reject(&mut self, column: ColumnLabel<'_>, reason: &RejectReason) -> Result<(), Error> {
         let Suspect {
             position,
             errors_offset,
@@ -186,22 +200,24 @@ impl Settling<'_, '_, '_, '_> {
 }
 
 /// Finds the record that a key came first in.
-struct KeyOrigins<'a> {
+struct KeyOrigins<'a, 'd> {
     dedup: &'a Dedup,
     settings: &'a BatchSettings,
-    /// Record numbers of inserted suspects by row id, where the row id is the key.
-    survivors: HashMap<i64, u64>,
+    /// Records of the suspects that went in, where the row id is the key.
+    survivors: RowOrigins<'d>,
+    rows: RowOrigins<'a>,
     earlier: Option<Box<dyn EarlierKeys + 'a>>,
     /// Keys that were looked up among the records of an earlier load, ascending, and their records' numbers.
     looked_up: Vec<i64>,
     found: Vec<Option<u64>>,
 }
 
-impl KeyOrigins<'_> {
-    fn inserted(&mut self, suspect: &Suspect) {
-        if self.settings.row_ids == RowIds::Key {
-            self.survivors
-                .insert(suspect.row_id, self.settings.origins.ordinal(&suspect.position));
+impl KeyOrigins<'_, '_> {
+    fn inserted(&mut self, suspect: &Suspect, row_id: i64) -> Result<(), Error> {
+        let ordinal = self.settings.origins.ordinal(&suspect.position);
+        match self.settings.row_ids {
+            RowIds::Key => self.survivors.extend(row_id, ordinal),
+            _ => self.rows.note(Some(suspect.row_id), row_id, ordinal),
         }
     }
 
@@ -215,15 +231,14 @@ impl KeyOrigins<'_> {
     }
 
     /// `rest`: the suspects that come next.
-    fn first_record(&mut self, row_id: i64, rest: &SuspectReader<'_>) -> Result<FirstRecord, Error> {
-        let ordinal = match (self.settings.row_ids, self.dedup) {
-            (RowIds::Ordinal { base }, _) => return Ok(self.settings.origins.first_record(base, row_id)),
-            (_, Dedup::Ascending(ascending)) => match self.survivors.get(&row_id) {
-                Some(&ordinal) => Some(ordinal),
-                None if ascending.existed(row_id) => self.earlier_record(row_id, ascending, rest)?,
-                None => ascending.runs.ordinal_of(row_id)?,
-            },
-            _ => None,
+    fn first_record(&mut self, row_id: Option<i64>, rest: &SuspectReader<'_>) -> Result<FirstRecord, Error> {
+        let (Some(key), RowIds::Key, Dedup::Ascending(ascending)) = (row_id, self.settings.row_ids, self.dedup) else {
+            return self.rows.first_record(row_id, &self.settings.origins);
+        };
+        let ordinal = match self.survivors.record_of(key)? {
+            Some(ordinal) => Some(ordinal),
+            None if ascending.existed(key) => self.earlier_record(key, ascending, rest)?,
+            None => ascending.runs.ordinal_of(key)?,
         };
         Ok(ordinal.map_or(FirstRecord::Existing, |ordinal| self.settings.origins.record(ordinal)))
     }

@@ -62,7 +62,7 @@ impl Load<'_> {
                 "table \"{table}\", which the loaded part of the input is in, is gone; start afresh with --restart"
             )));
         };
-        identity.plan.check_grown_table(info, loaded.counts.records)?;
+        identity.plan.check_grown_table(info)?;
         self.check_loaded(&loaded, sources)?;
         sources.begin_behind(&loaded);
         report.earlier = Some(earlier(&loaded));
@@ -79,7 +79,7 @@ impl Load<'_> {
             loaded,
             max_row_id: info.max_row_id,
         };
-        let plan = identity.plan.behind(base.max_row_id);
+        let plan = identity.plan.behind(base.max_row_id, base.loaded.counts.records);
         let lengths_bytes = sources.lengths_bytes().unwrap_or_default();
         let fingerprints = sources.paths.iter().zip(&lengths_bytes);
         identity.inputs = fingerprints

@@ -15,16 +15,19 @@ use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, DuplicateMerge};
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::identifier;
-use crate::settle::{EarlierKeys, Settlement, Suspects};
+use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
 use crate::write::batch::{BatchParts, BatchSettings, BatchWriter, SideFiles, Sink};
 use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::direct::DatabaseState;
 use crate::write::index::{IndexWish, TableIndexes};
 use crate::write::page_file::PageFile;
+use crate::write::row_origins::{self, RowOrigins};
 
 /// What the rows left to finish.
 struct Rest<'a, 'd> {
+    /// Where the rows came from.
+    rows: RowOrigins<'d>,
     plan: &'a TablePlan,
     dedup: &'a Dedup,
     side_files: SideFiles,
@@ -36,6 +39,12 @@ struct Rest<'a, 'd> {
     all_written: bool,
     /// The records of the loads that this one goes on behind.
     earlier: Option<Box<dyn EarlierKeys + 'a>>,
+}
+
+/// An open transaction, and the file that finished pages go into.
+struct IndexPages {
+    database: Database,
+    file: PageFile,
 }
 
 /// The rows are in: what is left to finish.
@@ -58,7 +67,7 @@ impl Load<'_> {
         report: &mut LoadReport,
     ) -> Result<Counts, Error> {
         let BatchParts {
-            sink,
+            destination,
             side_files,
             indexes,
             counts,
@@ -66,10 +75,14 @@ impl Load<'_> {
             content,
         } = writer.into_parts();
         let mut state = None;
-        let all_written = matches!(sink, Sink::Direct(_));
-        if let Sink::Direct(mut writer) = sink {
+        let all_written = matches!(destination.sink, Sink::Direct(_));
+        if !all_written && report.write_path == "direct" {
+            report.write_path = "sql";
+            report.write_path_reason = "another program wrote to the database during the load".to_owned();
+        }
+        if let Sink::Direct(mut writer) = destination.sink {
             if !indexes.is_empty() {
-                state = Some(writer.state()?);
+                state = writer.state()?;
             }
             writer.close()?;
         }
@@ -89,6 +102,7 @@ impl Load<'_> {
             existing: start.greatest_key_before(),
         });
         let rest = Rest {
+            rows: destination.origins,
             plan: &start.plan,
             dedup: &dedup,
             side_files,
@@ -99,8 +113,9 @@ impl Load<'_> {
             all_written,
             earlier: earlier.map(|earlier| Box::new(earlier) as _),
         };
-        let (counts, letters) = match state {
-            Some(state) => self.finish_directly(state, rest, report)?,
+        let pages = state.map(|state| self.open_pages(state)).transpose()?.flatten();
+        let (counts, letters) = match pages {
+            Some(pages) => self.finish_directly(pages, rest, report)?,
             None => self.finish_by_sql(database, start, rest, report)?,
         };
         if let Some(filter) = &mut report.filter {
@@ -110,6 +125,7 @@ impl Load<'_> {
             let errors = (letters.len_bytes(), letters.hash());
             self.leave_behind(database, start, &counts, errors, report)?;
         } else if !self.options.keep_checkpoint {
+            row_origins::forget(database, &start.plan.table)?;
             faults::point("finish: before the checkpoint goes");
             // Without the checkpoint the same command is another load: nothing that can fail may follow.
             database.give_up_journal()?;
@@ -140,6 +156,7 @@ impl Load<'_> {
             content,
             all_written,
             earlier,
+            rows,
             ..
         } = rest;
         if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
@@ -148,21 +165,33 @@ impl Load<'_> {
         if spool.count() > 0 {
             report.time_stage("settle", || {
                 let mut writer = self.sql_writer(database, plan)?;
-                let settlement = Settlement {
-                    dedup,
-                    settings: &settings,
-                    all_written,
-                    earlier,
-                };
-                let suspects = Suspects {
-                    letters: &mut letters,
-                    spool: &mut spool,
-                    duplicates: None,
-                    indexes: None,
-                };
                 // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
-                database.begin()?;
-                let merge = settlement.settle(&mut writer, suspects, &mut counts)?;
+                writer.begin()?;
+                let merge = if plan.dedup == DedupPlan::Database {
+                    let waiting = Waiting {
+                        writer: &mut writer,
+                        table: &plan.table,
+                        settings: &settings,
+                        rows,
+                        spool: &mut spool,
+                    };
+                    waiting.settle(&mut letters, &mut counts)?
+                } else {
+                    let settlement = Settlement {
+                        dedup,
+                        settings: &settings,
+                        all_written,
+                        earlier,
+                        rows,
+                    };
+                    let suspects = Suspects {
+                        letters: &mut letters,
+                        spool: &mut spool,
+                        duplicates: None,
+                        indexes: None,
+                    };
+                    settlement.settle(&mut writer, suspects, &mut counts)?
+                };
                 commit_settled(database, merge, (&settings, content), &mut counts)
             })?;
             spool.remove()?;
@@ -171,10 +200,25 @@ impl Load<'_> {
         Ok((counts, letters))
     }
 
+    /// Begins the transaction in which indexes go in as finished pages; `None` when others have written since the rows went in.
+    fn open_pages(&self, state: DatabaseState) -> Result<Option<IndexPages>, Error> {
+        let path = self.database_path;
+        let file = PageFile::open(path, state.page_bytes)?;
+        let database = Database::open(path, memory::DATABASE_BYTES)?;
+        database.prepare_for_load()?;
+        database.begin()?;
+        if state.is_unchanged(&database)? {
+            return Ok(Some(IndexPages { database, file }));
+        }
+        database.rollback()?;
+        database.close()?;
+        Ok(None)
+    }
+
     /// The sorted keys judge the suspects, and every index is built as finished pages: one transaction for all of it.
     fn finish_directly(
         &self,
-        state: DatabaseState,
+        IndexPages { database, mut file }: IndexPages,
         rest: Rest<'_, '_>,
         report: &mut LoadReport,
     ) -> Result<(Counts, DeadLetters), Error> {
@@ -186,17 +230,12 @@ impl Load<'_> {
             mut counts,
             settings,
             content,
+            rows,
             ..
         } = rest;
         // Filter, windows and rows are gone: what they had is free.
         let split = report.memory;
         let memory_bytes = split.filter_bytes + split.windows_bytes + split.blocks_bytes;
-        let path = self.database_path;
-        let mut file = PageFile::open(path, state.page_bytes)?;
-        let database = Database::open(path, memory::DATABASE_BYTES)?;
-        database.prepare_for_load()?;
-        database.begin()?;
-        state.check_unchanged(&database)?;
         report.time_stage("key index", || indexes.build_by_sql(&database, &plan.table, true))?;
         let merge = if spool.count() > 0 {
             let merge = report.time_stage("settle", || {
@@ -208,6 +247,7 @@ impl Load<'_> {
                     settings: &settings,
                     all_written: true,
                     earlier: None,
+                    rows,
                 };
                 let suspects = Suspects {
                     letters: &mut letters,

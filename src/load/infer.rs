@@ -3,6 +3,7 @@
 
 use super::{Load, Sources};
 use crate::error::Error;
+use crate::head::FILE_HEAD_BYTES;
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
 use crate::options::Inference;
@@ -87,7 +88,7 @@ impl Load<'_> {
         };
         let nothing = Facts::new(&declared, key);
         if declared.iter().all(|&declared| declared) {
-            return Ok((self.facts_of_head(sources, 0, &nothing), false));
+            return Ok((self.facts_of_start(sources, &nothing), false));
         }
         if may_guess
             && !declared.contains(&true)
@@ -148,6 +149,17 @@ impl Load<'_> {
             }
         }
         Ok(Some(facts))
+    }
+
+    /// What the first records of the first input hold: whether keys ascend. That decides which column becomes the primary key, so as
+    /// much is looked at of a stream as of a file.
+    fn facts_of_start(&self, sources: &Sources<'_>, nothing: &Facts) -> Facts {
+        let (sample, at_end) = sources.heads[0].sample();
+        let start_bytes = sources.heads[0].data_start_bytes as usize;
+        let length = sample.len().min(FILE_HEAD_BYTES.saturating_sub(start_bytes));
+        let is_whole = at_end && length == sample.len() && !self.options.append_only;
+        self.facts_of_span(sources, 0, &sample[..length], is_whole, nothing)
+            .unwrap_or_else(|| nothing.clone())
     }
 
     fn facts_of_head(&self, sources: &Sources<'_>, file_index: usize, nothing: &Facts) -> Facts {

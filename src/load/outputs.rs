@@ -10,15 +10,26 @@ use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, SuspectSpool, discard_interrupted_merge, finish_interrupted_merge};
 use crate::report::{LoadReport, MemorySplit};
+use crate::schema::RowIds;
 use crate::window::Input;
 use crate::write::Origins;
-use crate::write::batch::{BatchSettings, SideFiles, Sink};
-use crate::write::checkpoint;
+use crate::write::batch::{BatchSettings, Destination, SideFiles, Sink};
 use crate::write::database::Database;
 use crate::write::direct::{self, DirectWriter};
 use crate::write::index::{IndexPlace, IndexWish, TableIndexes};
-use crate::write::once;
-use crate::write::sql::SqlWriter;
+use crate::write::sql::{SqlTarget, SqlWriter};
+use crate::write::{checkpoint, once, row_origins};
+
+/// The table as INSERT sees it.
+fn sql_target(plan: &TablePlan) -> SqlTarget<'_> {
+    SqlTarget {
+        table: &plan.table,
+        columns: &plan.columns,
+        row_id_column: plan.row_id_column,
+        key_columns: &plan.key_columns,
+        row_ids: plan.row_ids,
+    }
+}
 
 impl Load<'_> {
     pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
@@ -71,6 +82,7 @@ impl Load<'_> {
         if plan.build_key_index && plan.dedup == DedupPlan::Database {
             self.build_key_index(&database, plan)?;
         }
+        row_origins::forget(&database, &plan.table)?;
         if let Some(identity) = &start.identity {
             checkpoint::create(&database, identity)?;
         }
@@ -78,7 +90,26 @@ impl Load<'_> {
         Ok(database)
     }
 
-    pub(super) fn open_sink<'d>(
+    pub(super) fn open_destination<'d>(
+        &self,
+        database: &'d Database,
+        start: &'d Start,
+        report: &mut LoadReport,
+    ) -> Result<Destination<'d>, Error> {
+        let plan = &start.plan;
+        let sink = self.choose_sink(database, start, report)?;
+        let mut destination = Destination::new(sink, database, sql_target(plan), start.identity.is_some())?;
+        if let (Some(progress), RowIds::Ordinal { base }) = (&start.progress, plan.row_ids)
+            && database.count_rows(&plan.table)? != base as u64 + progress.counts.loaded
+        {
+            // Others have added rows between two runs.
+            destination.guard_key()?;
+            destination.origins.doubt_up_to(base + progress.counts.records as i64);
+        }
+        Ok(destination)
+    }
+
+    fn choose_sink<'d>(
         &self,
         database: &'d Database,
         start: &Start,
@@ -134,13 +165,7 @@ impl Load<'_> {
     }
 
     pub(super) fn sql_writer<'d>(&self, database: &'d Database, plan: &TablePlan) -> Result<SqlWriter<'d>, Error> {
-        SqlWriter::new(
-            database,
-            &plan.table,
-            &plan.columns,
-            plan.row_id_column,
-            &plan.key_columns,
-        )
+        SqlWriter::new(database, sql_target(plan))
     }
 
     pub(super) fn open_dedup(&self, plan: &TablePlan, split: &MemorySplit) -> Dedup {

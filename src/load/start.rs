@@ -141,7 +141,7 @@ impl Load<'_> {
             self.check_loaded(&base.loaded, sources)?;
             sources.begin_behind(&base.loaded);
             report.earlier = Some(earlier(&base.loaded));
-            plan = plan.behind(base.max_row_id);
+            plan = plan.behind(base.max_row_id, base.loaded.counts.records);
         }
         Ok(Start {
             plan,
@@ -244,7 +244,7 @@ impl Load<'_> {
         match plan.row_ids {
             _ if plan.create => database.drop_table(&plan.table)?,
             RowIds::Ordinal { base } => database.delete_rows_above(&plan.table, base)?,
-            RowIds::Key | RowIds::None => {
+            RowIds::Key | RowIds::Given | RowIds::None => {
                 return Err(Error::usage(format!(
                     "--restart cannot take the earlier load's rows out of table \"{}\", which had rows before: \
                      run the same command without --restart to go on with it",

@@ -16,15 +16,19 @@ use crate::faults;
 use crate::options::ErrorLimit;
 use crate::pipeline::{Block, Flow, LinePiece};
 use crate::position::{ByteRange, Position};
-use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason, SuspectEntry, SuspectSpool};
+use crate::reject::{BlockReject, ColumnLabel, DeadLetter, DeadLetters, RejectReason, SuspectEntry, SuspectSpool};
 use crate::rows::{RowBlock, RowMeta};
 use crate::schema::RowIds;
+use crate::schema::identifier::index_name;
 use crate::window::InputWatch;
 use crate::write::checkpoint;
 use crate::write::consumed::{Consumed, Span};
+use crate::write::database::Database;
 use crate::write::direct::DirectWriter;
 use crate::write::index::TableIndexes;
-use crate::write::sql::SqlWriter;
+use crate::write::redo::Redo;
+use crate::write::row_origins::RowOrigins;
+use crate::write::sql::{SqlTarget, SqlWriter};
 use crate::write::{Origins, RowOutcome};
 
 /// Records before a percentage limit is looked at: one bad record among the first ten is no sign of a bad file.
@@ -61,6 +65,16 @@ pub struct Incoming {
     pub suspects: Vec<u32>,
 }
 
+/// How a transaction began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Began {
+    Alone,
+    /// Others have written to the database since the last one.
+    AmongOthers,
+    /// They have, and finished pages cannot be added to it any more.
+    Not,
+}
+
 /// Where rows go.
 #[derive(Debug)]
 pub enum Sink<'d> {
@@ -73,9 +87,8 @@ impl Sink<'_> {
         match self {
             Sink::Sql(writer) => writer.insert(row_id, record),
             Sink::Direct(writer) => {
-                let row_id = row_id.ok_or_else(|| Error::internal("a row without a row id on the direct path"))?;
-                writer.append(row_id, record)?;
-                Ok(RowOutcome::Inserted)
+                let row_id = writer.append(row_id, record)?;
+                Ok(RowOutcome::Inserted { row_id })
             }
         }
     }
@@ -96,11 +109,17 @@ impl Sink<'_> {
         }
     }
 
-    fn begin(&mut self) -> Result<(), Error> {
-        match self {
-            Sink::Sql(writer) => writer.begin(),
-            Sink::Direct(_) => Ok(()),
-        }
+    fn begin(&mut self) -> Result<Began, Error> {
+        Ok(match self {
+            Sink::Sql(writer) => match writer.begin()? {
+                true => Began::AmongOthers,
+                false => Began::Alone,
+            },
+            Sink::Direct(writer) => match writer.begin()? {
+                true => Began::Alone,
+                false => Began::Not,
+            },
+        })
     }
 
     fn commit(&mut self, progress: Option<&Progress>, path: &Path) -> Result<(), Error> {
@@ -114,6 +133,67 @@ impl Sink<'_> {
                 writer.commit()
             }
             Sink::Direct(writer) => writer.commit(&mut write),
+        }
+    }
+}
+
+/// The table, and the way into it.
+#[derive(Debug)]
+pub struct Destination<'d> {
+    pub sink: Sink<'d>,
+    pub database: &'d Database,
+    pub target: SqlTarget<'d>,
+    pub origins: RowOrigins<'d>,
+}
+
+impl<'d> Destination<'d> {
+    /// A way into `target`; `resumable`: a later run of the load may go on.
+    ///
+    /// # Errors
+    /// `Database` when the schema cannot be read.
+    pub fn new(sink: Sink<'d>, database: &'d Database, target: SqlTarget<'d>, resumable: bool) -> Result<Self, Error> {
+        let has_keys = match &sink {
+            Sink::Sql(writer) => writer.has_keys(),
+            Sink::Direct(_) => !target.key_columns.is_empty(),
+        };
+        // Nobody asks where rows came from that nothing can repeat.
+        let row_ids = if has_keys { target.row_ids } else { RowIds::None };
+        Ok(Destination {
+            sink,
+            database,
+            target,
+            origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
+        })
+    }
+
+    /// Builds the key's index now, not after the rows: the filter does not know the keys that others bring.
+    ///
+    /// # Errors
+    /// `Schema` when others have brought a key that is there already, `Database`.
+    pub fn guard_key(&self) -> Result<(), Error> {
+        let SqlTarget {
+            table,
+            columns,
+            key_columns,
+            row_ids,
+            ..
+        } = self.target;
+        let names: Vec<String> = key_columns.iter().map(|&index| columns[index].name.clone()).collect();
+        let is_guarded = names.is_empty() || !matches!(row_ids, RowIds::Ordinal { .. });
+        if is_guarded || self.database.has_index(table, &names, true)? {
+            return Ok(());
+        }
+        let name = index_name(table, &names, &self.database.index_names()?);
+        self.database.create_index(&name, table, &names, true)
+    }
+
+    /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.
+    fn go_on_by_sql(&mut self) -> Result<(), Error> {
+        let writer = SqlWriter::new(self.database, self.target)?;
+        let direct = std::mem::replace(&mut self.sink, Sink::Sql(Box::new(writer)));
+        match direct {
+            Sink::Direct(writer) => writer.close(),
+            Sink::Sql(_) => Ok(()),
         }
     }
 }
@@ -149,7 +229,7 @@ pub struct SideFiles {
 /// What is left of a [`BatchWriter`] after the last row.
 #[derive(Debug)]
 pub struct BatchParts<'d> {
-    pub sink: Sink<'d>,
+    pub destination: Destination<'d>,
     pub side_files: SideFiles,
     pub indexes: TableIndexes<'d>,
     pub counts: Counts,
@@ -161,7 +241,9 @@ pub struct BatchParts<'d> {
 /// Writes blocks in batches.
 #[derive(Debug)]
 pub struct BatchWriter<'d> {
-    sink: Sink<'d>,
+    destination: Destination<'d>,
+    /// The rows of the open transaction, where one that is refused may take the others along.
+    redo: Option<Redo>,
     letters: DeadLetters,
     spool: SuspectSpool,
     settings: BatchSettings,
@@ -204,11 +286,17 @@ impl LineCursor<'_> {
 }
 
 impl<'d> BatchWriter<'d> {
-    /// A writer into `sink`, whose rows `indexes` collect.
-    pub fn new(sink: Sink<'d>, side_files: SideFiles, indexes: TableIndexes<'d>, settings: BatchSettings) -> Self {
+    /// A writer into `destination`, whose rows `indexes` collect.
+    pub fn new(
+        destination: Destination<'d>,
+        side_files: SideFiles,
+        indexes: TableIndexes<'d>,
+        settings: BatchSettings,
+    ) -> Self {
         let SideFiles { letters, spool } = side_files;
         BatchWriter {
-            sink,
+            redo: Redo::for_sink(&destination.sink),
+            destination,
             letters,
             spool,
             indexes,
@@ -248,9 +336,15 @@ impl<'d> BatchWriter<'d> {
 
     /// Commits what there is up to and with the first `records` records of a block.
     fn commit_within(&mut self, incoming: &Incoming, records: u32) -> Result<(), Error> {
+        self.read_up_to(incoming, records);
+        self.commit()
+    }
+
+    /// Accounts for the first `records` records of a block, and for their bytes.
+    fn read_up_to(&mut self, incoming: &Incoming, records: u32) {
+        self.count_up_to(incoming, records);
         let span = incoming.place.span(incoming.block.bytes());
         self.consumed.advance(span, incoming.block.output.end_of(records));
-        self.commit()
     }
 
     pub fn counts(&self) -> &Counts {
@@ -265,7 +359,7 @@ impl<'d> BatchWriter<'d> {
     /// Ends the load: the parts that settlement goes on with.
     pub fn into_parts(self) -> BatchParts<'d> {
         BatchParts {
-            sink: self.sink,
+            destination: self.destination,
             side_files: SideFiles {
                 letters: self.letters,
                 spool: self.spool,
@@ -312,22 +406,14 @@ impl<'d> BatchWriter<'d> {
                 return Ok(Flow::Stop);
             }
             done_rows = end;
-            self.count_records(until - done_records);
+            self.count_up_to(incoming, until);
             done_records = until;
             if until < edge
                 && let Some(reject) = rejects.next()
             {
-                let position = self.position(incoming, reject.record_index, reject.source, &mut lines);
-                self.count_records(1);
+                self.reject_block(incoming, reject, &mut lines)?;
                 done_records += 1;
-                let value = reject.value.of(block.bytes());
-                self.reject(
-                    &position,
-                    reject.column,
-                    &reject.reason,
-                    value,
-                    reject.source.of(block.bytes()),
-                )?;
+                self.count_up_to(incoming, done_records);
                 if self.past_limit(place.ordinal + u64::from(reject.record_index)) {
                     self.commit_within(incoming, done_records)?;
                     return Ok(Flow::Stop);
@@ -354,9 +440,9 @@ impl<'d> BatchWriter<'d> {
         let row_id_of = |row_index: usize| match row_ids {
             RowIds::Ordinal { base } => Some(base + ordinal_of(&rows.rows[row_index]) as i64),
             RowIds::Key => Some(rows.integer_keys[row_index]),
-            RowIds::None => None,
+            RowIds::Given | RowIds::None => None,
         };
-        let group_rows = self.sink.group_rows();
+        let group_rows = self.destination.sink.group_rows();
         // Rows below go in alone: their group was refused.
         let mut alone_until = start;
         let mut next = start;
@@ -368,7 +454,7 @@ impl<'d> BatchWriter<'d> {
                     let pairs = group
                         .clone()
                         .map(|row_index| (row_id_of(row_index), rows.record(row_index)));
-                    if self.sink.insert_group(pairs)? {
+                    if self.destination.sink.insert_group(pairs)? {
                         self.counts.loaded += group_rows as u64;
                         next = group.end;
                         continue;
@@ -382,38 +468,107 @@ impl<'d> BatchWriter<'d> {
             let ordinal = ordinal_of(row);
             let row_id = row_id_of(row_index);
             let record = rows.record(row_index);
+            let one = OneRow {
+                incoming,
+                row,
+                row_id,
+                ordinal,
+                record,
+            };
             if suspects.first() == Some(&(row_index as u32)) {
                 *suspects = &suspects[1..];
-                let position = self.position(incoming, row.record_index, row.source, lines);
-                let raw = row.source.of(incoming.block.bytes());
-                let errors_offset = self.letters.len_bytes();
-                self.spool.append(&SuspectEntry {
-                    row_id: row_id.unwrap_or(0),
-                    position,
-                    errors_offset,
-                    record,
-                    raw,
-                })?;
+                self.set_aside(&one, lines)?;
                 self.indexes.push_suspect(row_id.unwrap_or(0), record)?;
-                self.counts.suspects += 1;
                 continue;
             }
-            match self.sink.insert(row_id, record)? {
-                RowOutcome::Inserted => {
-                    self.counts.loaded += 1;
-                    self.indexes.push(row_id.unwrap_or(0), record)?;
-                }
-                outcome => {
-                    self.refused(incoming, row, outcome, lines)?;
-                    if self.past_limit(ordinal) {
-                        self.count_records(row.record_index + 1 - self.block_records_done(incoming));
-                        self.commit_within(incoming, row.record_index + 1)?;
-                        return Ok(Flow::Stop);
-                    }
-                }
+            let outcome = self.destination.sink.insert(row_id, record)?;
+            if let RowOutcome::Inserted { row_id: given } = outcome {
+                self.counts.loaded += 1;
+                self.destination.origins.note(row_id, given, ordinal)?;
+                self.indexes.push(given, record)?;
+                self.keep_for_redo(&one)?;
+            } else if self.not_inserted(&one, outcome, lines)? == Flow::Stop {
+                return Ok(Flow::Stop);
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// Puts a row into the spool: what becomes of it is known only when all the others are in.
+    fn set_aside(&mut self, one: &OneRow<'_>, lines: &mut LineCursor<'_>) -> Result<(), Error> {
+        let position = self.position(one.incoming, one.row.record_index, one.row.source, lines);
+        self.spool.append(&SuspectEntry {
+            row_id: one.row_id.unwrap_or(0),
+            position,
+            errors_offset: self.letters.len_bytes(),
+            record: one.record,
+            raw: one.row.source.of(one.incoming.block.bytes()),
+        })?;
+        self.counts.suspects += 1;
+        Ok(())
+    }
+
+    /// Keeps a row that the table took until it is committed, where it may have to go in again.
+    #[inline]
+    fn keep_for_redo(&mut self, one: &OneRow<'_>) -> Result<(), Error> {
+        let Some(redo) = &mut self.redo else { return Ok(()) };
+        redo.keep(one.row_id, one.ordinal, one.record);
+        if redo.is_full() {
+            self.read_up_to(one.incoming, one.row.record_index + 1);
+            self.commit_rows()?;
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    /// A row that is not in the table; `Stop` as in [`write_block`](Self::write_block).
+    fn not_inserted(
+        &mut self,
+        one: &OneRow<'_>,
+        outcome: RowOutcome,
+        lines: &mut LineCursor<'_>,
+    ) -> Result<Flow, Error> {
+        if outcome == RowOutcome::Waits {
+            self.set_aside(one, lines)?;
+            return Ok(Flow::Continue);
+        }
+        if let RowOutcome::RolledBack { .. } = outcome {
+            self.put_back(one)?;
+        }
+        let is_ignored = outcome == RowOutcome::Ignored;
+        self.refused(one, outcome, lines)?;
+        if is_ignored {
+            self.keep_for_redo(one)?;
+        }
+        if self.past_limit(one.ordinal) {
+            self.read_up_to(one.incoming, one.row.record_index + 1);
+            self.commit()?;
+            return Ok(Flow::Stop);
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Puts the rows before `one` back, which it has taken along when the table rolled the transaction back, and commits them, so that
+    /// none of them goes in a third time.
+    fn put_back(&mut self, one: &OneRow<'_>) -> Result<(), Error> {
+        let Destination {
+            sink,
+            origins,
+            database,
+            ..
+        } = &mut self.destination;
+        origins.rolled_back()?;
+        sink.begin()?;
+        if let Some(redo) = &self.redo {
+            redo.for_each(|row_id, ordinal, record| match sink.insert(row_id, record)? {
+                RowOutcome::Inserted { row_id: given } => origins.note(row_id, given, ordinal),
+                RowOutcome::Ignored => Ok(()),
+                outcome => Err(Redo::refused_now(database.path(), &outcome)),
+            })?;
+        }
+        self.read_up_to(one.incoming, one.row.record_index);
+        self.commit_rows()?;
+        self.begin()
     }
 
     /// Records of the block that are counted already.
@@ -422,26 +577,50 @@ impl<'d> BatchWriter<'d> {
     }
 
     /// A row that the database refused becomes a reject.
-    fn refused(
+    fn refused(&mut self, one: &OneRow<'_>, outcome: RowOutcome, lines: &mut LineCursor<'_>) -> Result<(), Error> {
+        let position = self.position(one.incoming, one.row.record_index, one.row.source, lines);
+        let (column, reason) = match &outcome {
+            RowOutcome::Duplicate { row_id, columns } => {
+                let first = self.destination.origins.first_record(*row_id, &self.settings.origins)?;
+                (ColumnLabel::Name(columns), RejectReason::DuplicateKey { first })
+            }
+            other => (ColumnLabel::None, other.refusal()),
+        };
+        self.reject(&DeadLetter {
+            position,
+            column,
+            reason: &reason,
+            value: b"",
+            raw: one.row.source.of(one.incoming.block.bytes()),
+        })
+    }
+
+    /// A record that validation refused.
+    fn reject_block(
         &mut self,
         incoming: &Incoming,
-        row: &RowMeta,
-        outcome: RowOutcome,
+        reject: &BlockReject,
         lines: &mut LineCursor<'_>,
     ) -> Result<(), Error> {
-        let reason = match outcome {
-            RowOutcome::Duplicate { row_id } => {
-                let first = match self.settings.row_ids {
-                    RowIds::Ordinal { base } => self.settings.origins.first_record(base, row_id),
-                    RowIds::Key | RowIds::None => FirstRecord::Unknown,
-                };
-                RejectReason::DuplicateKey { first }
-            }
-            RowOutcome::Refused { message } => RejectReason::ConstraintFailed { message },
-            RowOutcome::Inserted => return Ok(()),
+        let bytes = incoming.block.bytes();
+        let position = self.position(incoming, reject.record_index, reject.source, lines);
+        let names = &self.settings.field_names[position.file_index as usize];
+        let column = match reject.column {
+            0 => ColumnLabel::None,
+            number => names
+                .get(number as usize - 1)
+                .map_or(ColumnLabel::Number(number), |name| ColumnLabel::Name(name)),
         };
-        let position = self.position(incoming, row.record_index, row.source, lines);
-        self.reject(&position, 0, &reason, b"", row.source.of(incoming.block.bytes()))
+        let letter = DeadLetter {
+            position,
+            column,
+            reason: &reject.reason,
+            value: reject.value.of(bytes),
+            raw: reject.source.of(bytes),
+        };
+        self.letters.append(&letter)?;
+        self.counts.rejected[reject.reason.code().index()] += 1;
+        Ok(())
     }
 
     fn position(&self, incoming: &Incoming, index: u32, source: ByteRange, lines: &mut LineCursor<'_>) -> Position {
@@ -456,32 +635,9 @@ impl<'d> BatchWriter<'d> {
         }
     }
 
-    fn reject(
-        &mut self,
-        position: &Position,
-        column: u32,
-        reason: &RejectReason,
-        value: &[u8],
-        raw: &[u8],
-    ) -> Result<(), Error> {
-        let names = &self.settings.field_names[position.file_index as usize];
-        let column = match (reason, column) {
-            (RejectReason::DuplicateKey { .. }, _) if !self.settings.key_names.is_empty() => {
-                ColumnLabel::Name(&self.settings.key_names)
-            }
-            (_, 0) => ColumnLabel::None,
-            (_, number) => names
-                .get(number as usize - 1)
-                .map_or(ColumnLabel::Number(number), |name| ColumnLabel::Name(name)),
-        };
-        self.letters.append(&DeadLetter {
-            position: *position,
-            column,
-            reason,
-            value,
-            raw,
-        })?;
-        self.counts.rejected[reason.code().index()] += 1;
+    fn reject(&mut self, letter: &DeadLetter<'_>) -> Result<(), Error> {
+        self.letters.append(letter)?;
+        self.counts.rejected[letter.reason.code().index()] += 1;
         Ok(())
     }
 
@@ -559,6 +715,11 @@ impl<'d> BatchWriter<'d> {
         Ok(if stop { Flow::Stop } else { Flow::Continue })
     }
 
+    /// Counts the records of the block before `record_index` that are not counted yet.
+    fn count_up_to(&mut self, incoming: &Incoming, record_index: u32) {
+        self.count_records(record_index - self.block_records_done(incoming));
+    }
+
     fn count_records(&mut self, records: u32) {
         self.batch_records += u64::from(records);
         self.counts.records += u64::from(records);
@@ -566,14 +727,30 @@ impl<'d> BatchWriter<'d> {
 
     fn begin(&mut self) -> Result<(), Error> {
         if !self.in_batch {
-            self.sink.begin()?;
+            let mut began = self.destination.sink.begin()?;
+            if began == Began::Not {
+                self.destination.go_on_by_sql()?;
+                self.redo = Redo::for_sink(&self.destination.sink);
+                // SQLite builds them at the end.
+                self.indexes.give_up();
+                self.destination.sink.begin()?;
+                began = Began::AmongOthers;
+            }
+            if began == Began::AmongOthers {
+                self.destination.guard_key()?;
+            }
             self.in_batch = true;
         }
         Ok(())
     }
 
-    /// Commits what has been written since the last commit.
+    /// Ends a batch: commits what has been written since the last commit.
     pub fn commit(&mut self) -> Result<(), Error> {
+        self.batch_records = 0;
+        self.commit_rows()
+    }
+
+    fn commit_rows(&mut self) -> Result<(), Error> {
         if self.in_batch {
             // What was read before this moment is what the files held.
             self.settings.watches.iter().try_for_each(InputWatch::check_unchanged)?;
@@ -591,13 +768,28 @@ impl<'d> BatchWriter<'d> {
                 content: self.consumed.content(),
                 settled: false,
             });
-            self.sink.commit(progress.as_ref(), &self.settings.database_path)?;
+            self.destination.origins.save()?;
+            let path = &self.settings.database_path;
+            self.destination.sink.commit(progress.as_ref(), path)?;
             self.in_batch = false;
+            if let Some(redo) = &mut self.redo {
+                redo.forget();
+            }
             faults::point("batch: committed");
         }
-        self.batch_records = 0;
         Ok(())
     }
+}
+
+/// A row of a block.
+struct OneRow<'a> {
+    incoming: &'a Incoming,
+    row: &'a RowMeta,
+    /// The id that it is to have, where that is not left to SQLite.
+    row_id: Option<i64>,
+    /// Number of its record in the load.
+    ordinal: u64,
+    record: &'a [u8],
 }
 
 /// Some rows of a block.

@@ -41,6 +41,22 @@ pub struct TableInfo {
     pub may_autoincrement: bool,
     pub is_empty: bool,
     pub max_row_id: Option<i64>,
+    /// What becomes of a row depends on its own values and key alone: no trigger, CHECK, foreign key or unique index looks at others.
+    pub is_plain: bool,
+    pub traces: Traces,
+}
+
+/// What a row that is refused may leave behind, or undo, besides itself. Where that is not known, it is taken to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Traces {
+    /// A part of what its statement did, as after `RAISE(FAIL)`.
+    pub half_done: bool,
+    /// A foreign key that is looked at only when the transaction is committed.
+    pub deferred: bool,
+    /// Nothing of the whole transaction, as after `RAISE(ROLLBACK)`.
+    pub rolled_back: bool,
+    /// Rows that refer to what is not there can be listed, and nothing else happens when a row goes in.
+    pub lists_orphans: bool,
 }
 
 /// A column of a table that exists.
@@ -149,6 +165,34 @@ impl Database {
         self.execute("ROLLBACK")
     }
 
+    /// Rows of `table`; takes a look at each of its pages.
+    pub fn count_rows(&self, table: &str) -> Result<u64, Error> {
+        let count = format!("SELECT count(*) FROM {}", quote(table));
+        let count = self.connection.query_row(&count, [], |row| row.get::<_, i64>(0));
+        count.map(|count| count as u64).map_err(|e| self.fail(e))
+    }
+
+    /// A number that changes whenever another connection commits. Source: <https://sqlite.org/pragma.html#pragma_data_version>
+    pub fn data_version(&self) -> Result<i64, Error> {
+        let read = self.connection.query_row("PRAGMA data_version", [], |row| row.get(0));
+        read.map_err(|e| self.fail(e))
+    }
+
+    /// Marks where to go back to within a transaction.
+    pub fn savepoint(&self) -> Result<(), Error> {
+        self.execute("SAVEPOINT several_rows")
+    }
+
+    /// Keeps what was done since [`savepoint`](Self::savepoint).
+    pub fn release(&self) -> Result<(), Error> {
+        self.execute("RELEASE several_rows")
+    }
+
+    /// Takes back what was done since [`savepoint`](Self::savepoint).
+    pub fn undo_savepoint(&self) -> Result<(), Error> {
+        self.execute("ROLLBACK TO several_rows; RELEASE several_rows")
+    }
+
     fn execute(&self, sql: &str) -> Result<(), Error> {
         self.connection.execute_batch(sql).map_err(|e| self.fail(e))
     }
@@ -201,6 +245,17 @@ impl Database {
         Ok(indexes
             .iter()
             .any(|index| index.columns == columns && (index.unique || !unique) && !index.partial))
+    }
+
+    /// Row ids of the rows of `table` that refer to rows that are not there.
+    pub fn orphans(&self, table: &str) -> Result<Vec<i64>, Error> {
+        let run = || -> rusqlite::Result<Vec<i64>> {
+            let mut statement = self
+                .connection
+                .prepare("SELECT rowid FROM pragma_foreign_key_check(?1)")?;
+            statement.query_map([table], |row| row.get(0))?.collect()
+        };
+        run().map_err(|e| self.fail(e))
     }
 
     /// Names of everything in the schema.
@@ -327,7 +382,25 @@ impl Database {
             [&name],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
+        let (may_check, may_defer, may_roll_back) = connection.query_row(
+            "SELECT max(sql LIKE '%CHECK%' AND type = 'table' AND name = ?1), max(sql LIKE '%DEFER%'), max(sql LIKE '%ROLLBACK%')
+             FROM sqlite_schema",
+            [&name],
+            |row| Ok((row.get::<_, bool>(0)?, row.get::<_, bool>(1)?, row.get::<_, bool>(2)?)),
+        )?;
+        // Each of these words stands in the schema wherever the thing is: a word too many costs time, none is missed.
+        let deferred = (has_triggers || has_foreign_keys) && may_defer;
+        let traces = Traces {
+            half_done: has_triggers || deferred,
+            deferred,
+            rolled_back: has_triggers && may_roll_back,
+            lists_orphans: !has_triggers && !without_rowid,
+        };
+        let looks_at_others = has_triggers || has_foreign_keys || may_check || indexes.iter().any(|index| index.unique);
+        let is_plain = !looks_at_others && !without_rowid && !columns.iter().any(|column| column.generated);
         Ok(TableInfo {
+            is_plain,
+            traces,
             name,
             columns,
             row_id_column,

@@ -9,11 +9,11 @@
 //! Traps: this connection must never read the table (its cache would be stale), and no statement in a batch's transaction may allocate
 //! a page.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::faults;
 use crate::memory;
 use crate::schema::identifier::quote;
@@ -22,12 +22,11 @@ use crate::write::database::{Database, database_error};
 use crate::write::page_file::{PageFile, lock_byte};
 use crate::write::pages::TableBuilder;
 
-/// Appends rows to a table that was empty when it was opened.
+/// Appends rows to a table that was empty when it was opened, as long as nobody else writes to the database.
 #[derive(Debug)]
 pub struct DirectWriter {
     database: Database,
     file: PageFile,
-    path: PathBuf,
     page_bytes: usize,
     builder: TableBuilder,
     in_batch: bool,
@@ -47,7 +46,7 @@ impl DirectWriter {
         database.prepare_for_load()?;
         let connection = database.connection();
         // First: what others commit while the rest is read is then noticed when the first batch begins.
-        let data_version = data_version(&database)?;
+        let data_version = database.data_version()?;
         let read = || -> rusqlite::Result<(usize, u32, u32)> {
             let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
             let root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
@@ -63,7 +62,6 @@ impl DirectWriter {
         Ok(DirectWriter {
             database,
             file: PageFile::open(path, page_bytes)?,
-            path: path.to_owned(),
             page_bytes,
             builder,
             in_batch: false,
@@ -72,15 +70,15 @@ impl DirectWriter {
         })
     }
 
-    /// Appends a row; `row_id` must be greater than every one before it.
+    /// Appends a row of a batch that was [begun](Self::begin); its row id. `row_id` must be greater than every one before it; without
+    /// one, the row gets the number that SQLite would give it.
     ///
     /// # Errors
-    /// `Io` when the disk is full or fails, `DatabaseBusy` when another process writes, `Internal` for a row id that does not ascend.
+    /// `Io` when the disk is full or fails, `Internal` for a row id that does not ascend.
     #[inline]
-    pub fn append(&mut self, row_id: i64, record: &[u8]) -> Result<(), Error> {
-        if !self.in_batch {
-            self.begin()?;
-        }
+    pub fn append(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<i64, Error> {
+        // Source: <https://sqlite.org/autoinc.html> §2.
+        let row_id = row_id.unwrap_or_else(|| self.last_row_id.map_or(1, |last| last + 1));
         if self.last_row_id.is_some_and(|last| row_id <= last) {
             return Err(Error::internal(format!(
                 "row id {row_id} does not ascend on the direct path"
@@ -88,18 +86,26 @@ impl DirectWriter {
         }
         self.last_row_id = Some(row_id);
         self.builder.append(row_id, record);
-        self.file.append_full(self.builder.new_pages())
+        self.file.append_full(self.builder.new_pages())?;
+        Ok(row_id)
     }
 
-    /// From here on no other process can add pages to the file; one that did since the last batch may hold the very pages that come
-    /// next.
-    fn begin(&mut self) -> Result<(), Error> {
+    /// Begins a batch, if none is begun; whether that is possible. From here on no other process can add pages to the file. One that
+    /// did since the last batch may hold the very pages that come next, or have changed the table: then nothing more can be appended.
+    ///
+    /// # Errors
+    /// `DatabaseBusy` when another process writes, `Database`.
+    pub fn begin(&mut self) -> Result<bool, Error> {
+        if self.in_batch {
+            return Ok(true);
+        }
         self.database.begin()?;
-        if data_version(&self.database)? != self.data_version {
-            return Err(written_to(&self.path));
+        if self.database.data_version()? != self.data_version {
+            self.database.rollback()?;
+            return Ok(false);
         }
         self.in_batch = true;
-        Ok(())
+        Ok(true)
     }
 
     /// Commits everything appended so far in one transaction, in which `also` runs: it may update rows in place, nothing else.
@@ -107,9 +113,6 @@ impl DirectWriter {
     /// # Errors
     /// As [`append`](Self::append); nothing of the batch is then part of the database.
     pub fn commit(&mut self, also: &mut dyn FnMut(&Connection) -> Result<(), Error>) -> Result<(), Error> {
-        if !self.in_batch {
-            self.begin()?;
-        }
         also(self.database.connection())?;
         if self.builder.rows() > 0 {
             let changed = self.builder.finish_batch();
@@ -122,19 +125,22 @@ impl DirectWriter {
         Ok(())
     }
 
-    /// The state in which the last batch left the database, for [`DatabaseState::check_unchanged`].
+    /// The state in which the last batch left the database, for [`DatabaseState::is_unchanged`]; `None` when another process has
+    /// written since.
     ///
     /// # Errors
-    /// `DatabaseBusy` when another process has written since.
-    pub fn state(&mut self) -> Result<DatabaseState, Error> {
-        self.begin()?;
+    /// `DatabaseBusy`, `Database`.
+    pub fn state(&mut self) -> Result<Option<DatabaseState>, Error> {
+        if !self.begin()? {
+            return Ok(None);
+        }
         let state = DatabaseState {
             change_counter: change_counter(&self.database)?,
             page_bytes: self.page_bytes,
         };
         self.database.rollback()?;
         self.in_batch = false;
-        Ok(state)
+        Ok(Some(state))
     }
 
     /// Closes the connection.
@@ -154,24 +160,13 @@ pub struct DatabaseState {
 }
 
 impl DatabaseState {
-    /// Checks, within a transaction of `database`, that nobody has written since.
+    /// Whether nobody has written since; within a transaction of `database`.
     ///
     /// # Errors
-    /// `DatabaseBusy` when somebody has.
-    pub fn check_unchanged(&self, database: &Database) -> Result<(), Error> {
-        if change_counter(database)? == self.change_counter {
-            Ok(())
-        } else {
-            Err(written_to(database.path()))
-        }
+    /// `Database`.
+    pub fn is_unchanged(&self, database: &Database) -> Result<bool, Error> {
+        Ok(change_counter(database)? == self.change_counter)
     }
-}
-
-fn written_to(path: &Path) -> Error {
-    Error::new(ErrorKind::DatabaseBusy {
-        path: path.to_owned(),
-        message: "it was written to during the load".to_owned(),
-    })
 }
 
 /// The number that every commit counts up. Source: SQLite file format §1.3.
@@ -182,16 +177,6 @@ fn change_counter(database: &Database) -> Result<u32, Error> {
     };
     let bytes: [u8; 4] = read().map_err(|e| database_error(database.path(), e))?;
     Ok(u32::from_be_bytes(bytes))
-}
-
-/// Changes whenever another connection commits. Source: <https://sqlite.org/pragma.html#pragma_data_version>
-fn data_version(database: &Database) -> Result<i64, Error> {
-    let read = || {
-        database
-            .connection()
-            .query_row("PRAGMA data_version", [], |row| row.get(0))
-    };
-    read().map_err(|e| database_error(database.path(), e))
 }
 
 /// Why `table`, filled with `columns`, cannot take the direct path; `None` when it can.

@@ -96,6 +96,12 @@ impl<'p> TableIndexes<'p> {
         self.indexes.is_empty()
     }
 
+    /// Leaves every index to SQLite.
+    pub fn give_up(&mut self) {
+        self.indexes.clear();
+        self.suspects = PrefixSet::default();
+    }
+
     /// Takes a row of the table.
     ///
     /// # Errors

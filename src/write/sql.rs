@@ -1,7 +1,8 @@
 //! The SQL path: prepared INSERTs, bound from SQLite records.
 //!
 //! Comes in: a row id and a record. Goes out: what the table's own constraints say of it. A row that they refuse fails alone: its
-//! statement is undone, the transaction goes on.
+//! statement is undone, the transaction goes on. Where a statement that fails may leave a half of what it did (`RAISE(FAIL)`), or the
+//! failure would come at the commit only (deferred foreign keys), each row has a savepoint of its own.
 //!
 //! Where a table cannot tell the rows of one statement from those of several, a whole group goes in with one statement, and one by one
 //! when it is refused.
@@ -11,14 +12,28 @@
 
 use std::ffi::{CStr, c_int};
 use std::ptr;
+use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
-use crate::error::{Error, ErrorKind};
-use crate::schema::Column;
+use crate::error::Error;
 use crate::schema::identifier::quote;
+use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
-use crate::write::database::{Database, TableInfo, database_error, row_id_alias};
+use crate::write::database::{Database, TableInfo, Traces, database_error, row_id_alias};
+
+/// The table to insert into.
+#[derive(Debug, Clone, Copy)]
+pub struct SqlTarget<'a> {
+    pub table: &'a str,
+    /// The columns that are filled.
+    pub columns: &'a [Column],
+    /// Index in `columns` of the INTEGER PRIMARY KEY.
+    pub row_id_column: Option<usize>,
+    /// Indices in `columns` of the load's key.
+    pub key_columns: &'a [usize],
+    pub row_ids: RowIds,
+}
 
 /// Inserts rows into one table.
 #[derive(Debug)]
@@ -27,6 +42,15 @@ pub struct SqlWriter<'d> {
     insert: Statement<'d>,
     insert_sql: String,
     groups: Option<Groups<'d>>,
+    /// Where a row that is refused might leave something.
+    savepoint: Option<Savepoint<'d>>,
+    /// Whether a row that leaves a foreign key open is taken back.
+    refuses_open: bool,
+    traces: Traces,
+    /// Others have taken a row id that was to be ours: from then on SQLite gives them.
+    moved: bool,
+    /// SQLite's number for the state that others left the database in.
+    data_version: i64,
     /// A row may be left out without an error.
     may_skip: bool,
     /// The load's key first, then the table's own.
@@ -51,8 +75,16 @@ struct Groups<'d> {
     /// Greatest row id of the table, as of this transaction; a group lies above it. Others would touch pages all over the table, which
     /// SQLite copies first to be able to undo the statement.
     last_row_id: Option<i64>,
-    /// Finds it.
-    greatest: Statement<'d>,
+    /// Finds it; `None` where SQLite numbers the rows.
+    greatest: Option<Statement<'d>>,
+}
+
+/// A savepoint around each row.
+#[derive(Debug)]
+struct Savepoint<'d> {
+    open: Statement<'d>,
+    undo: Statement<'d>,
+    close: Statement<'d>,
 }
 
 /// One INSERT of several rows, prepared when the first group is full: a small load never needs it.
@@ -69,6 +101,9 @@ struct KeySearch<'d> {
     find: Statement<'d>,
     /// Indices of the key's columns among those that the load fills.
     columns: Vec<usize>,
+    names: Arc<str>,
+    /// What is found is a row id.
+    tells_row_id: bool,
 }
 
 /// A value of a record: where its bytes lie.
@@ -81,21 +116,24 @@ enum Value {
 }
 
 impl<'d> SqlWriter<'d> {
-    /// A writer for `columns` of `table`, of which `row_id_column` is the INTEGER PRIMARY KEY and `key_columns` are the key.
+    /// A writer into `target`.
     ///
     /// # Errors
-    /// `Database` when the statements cannot be prepared.
-    pub fn new(
-        database: &'d Database,
-        table: &str,
-        columns: &[Column],
-        row_id_column: Option<usize>,
-        key_columns: &[usize],
-    ) -> Result<Self, Error> {
-        let info = database
-            .describe_table(table)?
-            .ok_or_else(|| Error::internal("the table to load is gone"))?;
-        let binds_row_id = !info.without_rowid && row_id_column.is_none();
+    /// `Schema` when the table is gone, `Database` when the statements cannot be prepared.
+    pub fn new(database: &'d Database, target: SqlTarget<'_>) -> Result<Self, Error> {
+        let SqlTarget {
+            table,
+            columns,
+            row_id_column,
+            row_ids,
+            ..
+        } = target;
+        let info = database.describe_table(table)?.ok_or_else(|| {
+            Error::schema(format!(
+                "table \"{table}\" is gone: somebody dropped or renamed it during the load"
+            ))
+        })?;
+        let binds_row_id = matches!(row_ids, RowIds::Ordinal { .. });
         let alias = row_id_alias(&info.columns);
         let mut names: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
         if binds_row_id {
@@ -103,7 +141,6 @@ impl<'d> SqlWriter<'d> {
                 alias.ok_or_else(|| Error::schema("the table has columns named rowid, _rowid_ and oid; rename one"))?;
             names.insert(0, alias.to_owned());
         }
-        let table = quote(&info.name);
         let layout = Layout {
             row_id: match row_id_column {
                 Some(index) => RowIdPlace::Column(index),
@@ -114,81 +151,126 @@ impl<'d> SqlWriter<'d> {
         let insert_sql = insert_sql(&info, &names, 1);
         let insert = Statement::new(database, &insert_sql)?;
         let groups = Groups::new(database, &info, &names, layout)?;
-        let row_id = if info.without_rowid { "0" } else { alias.unwrap_or("0") };
-        let place = |index: &usize| {
-            let name = &info.columns[*index].name;
-            columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
-        };
-        let own_keys = info.unique_keys.iter();
-        let own_keys = own_keys.filter_map(|key| key.columns.iter().map(place).collect::<Option<Vec<usize>>>());
-        let keys = [key_columns.to_vec()]
-            .into_iter()
-            .filter(|key| !key.is_empty())
-            .chain(own_keys);
-        let keys = keys.map(|key| {
-            let tests: Vec<String> = key
-                .iter()
-                .map(|&index| format!("{} = ?", quote(&columns[index].name)))
-                .collect();
-            let find = format!("SELECT {row_id} FROM {table} WHERE {}", tests.join(" AND "));
-            Ok(KeySearch {
-                find: Statement::new(database, &find)?,
-                columns: key,
-            })
-        });
-        let keys = keys.collect::<Result<Vec<_>, Error>>()?;
+        let savepoint = info.traces.half_done.then(|| Savepoint::new(database)).transpose()?;
         Ok(SqlWriter {
             database,
             insert,
             insert_sql,
             groups,
+            savepoint,
+            refuses_open: info.traces.deferred,
+            traces: info.traces,
+            moved: false,
+            data_version: database.data_version()?,
             may_skip: info.has_triggers,
-            keys,
+            keys: KeySearch::all(database, &info, &target)?,
             layout,
             values: Vec::with_capacity(columns.len()),
         })
+    }
+
+    /// What a refused row may leave behind.
+    pub fn traces(&self) -> Traces {
+        self.traces
+    }
+
+    /// Whether a row may repeat what another one has.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// From now on a row that leaves a foreign key open goes in all the same, or no longer.
+    pub fn let_open(&mut self, open: bool) {
+        self.refuses_open = !open && self.traces.deferred;
+    }
+
+    /// Whether a foreign key is open: a row refers to one that is not there.
+    pub fn is_open(&self) -> bool {
+        let (mut open, mut unused) = (0, 0);
+        // SAFETY: the connection is open; the call writes two integers to places that live through it.
+        unsafe {
+            let handle = self.connection().handle();
+            ffi::sqlite3_db_status(handle, ffi::SQLITE_DBSTATUS_DEFERRED_FKS, &mut open, &mut unused, 0);
+        }
+        open != 0
     }
 
     pub fn connection(&self) -> &'d Connection {
         self.database.connection()
     }
 
-    pub fn begin(&mut self) -> Result<(), Error> {
+    pub fn database(&self) -> &'d Database {
+        self.database
+    }
+
+    /// Begins a transaction; whether others have written to the database since the last one, or since the writer was made.
+    ///
+    /// # Errors
+    /// `DatabaseBusy`, `Database`.
+    pub fn begin(&mut self) -> Result<bool, Error> {
         self.database.begin()?;
-        if let Some(groups) = &mut self.groups {
+        let data_version = self.database.data_version()?;
+        let others_wrote = std::mem::replace(&mut self.data_version, data_version) != data_version;
+        if let Some(groups) = &mut self.groups
+            && let Some(greatest) = &mut groups.greatest
+        {
             // Another connection may have written since.
-            groups.last_row_id = groups
-                .greatest
+            groups.last_row_id = greatest
                 .step()
                 .map_err(|failure| database_failure(self.database, failure))?;
         }
-        Ok(())
+        Ok(others_wrote)
     }
 
     pub fn commit(&self) -> Result<(), Error> {
         self.database.commit()
     }
 
-    /// Inserts one row given as a SQLite record. `row_id` is `None` only for a table without row ids.
+    /// Inserts one row given as a SQLite record. `row_id` is `None` where there is none or SQLite gives it.
     ///
     /// # Errors
     /// Anything that does not lie in the row: `DatabaseBusy`, `Database`, `Io` when the disk is full.
     pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        let is_numbered = self.layout.row_id == RowIdPlace::First;
+        let row_id = row_id.filter(|_| !(is_numbered && self.moved));
         self.layout.read(row_id, record, &mut self.values)?;
         self.layout.bind(&mut self.insert, 1, row_id, record, &self.values);
-        match self.insert.step() {
-            Ok(_) if self.may_skip && self.connection().changes() == 0 => Ok(RowOutcome::Refused {
-                message: "a trigger of the table ignored the row".into(),
-            }),
-            Ok(_) => {
-                if let (Some(groups), Some(row_id)) = (&mut self.groups, row_id) {
-                    groups.last_row_id = groups.last_row_id.max(Some(row_id));
-                }
-                Ok(RowOutcome::Inserted)
-            }
-            Err(failure) if failure.is_of_the_row() => self.refused(failure, row_id, record),
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.open.run(self.database)?;
+        }
+        let mut stepped = self.insert.step();
+        if is_numbered && matches!(&stepped, Err(failure) if failure.code == ffi::SQLITE_CONSTRAINT_ROWID) {
+            self.moved = true;
+            self.insert.bind(1, Value::Null, record);
+            stepped = self.insert.step();
+        }
+        match stepped {
+            Ok(_) => self.inserted(),
+            Err(failure) if failure.is_of_the_row() => self.refused(failure, record),
             Err(failure) => Err(self.error(failure)),
         }
+    }
+
+    fn inserted(&mut self) -> Result<RowOutcome, Error> {
+        let ignored = self.may_skip && self.connection().changes() == 0;
+        let row_id = self.connection().last_insert_rowid();
+        let waits = self.refuses_open && self.is_open();
+        if let Some(savepoint) = &mut self.savepoint {
+            if waits {
+                savepoint.undo.run(self.database)?;
+            }
+            savepoint.close.run(self.database)?;
+        }
+        if waits {
+            return Ok(RowOutcome::Waits);
+        }
+        if ignored {
+            return Ok(RowOutcome::Ignored);
+        }
+        if let Some(groups) = &mut self.groups {
+            groups.last_row_id = groups.last_row_id.max(Some(row_id));
+        }
+        Ok(RowOutcome::Inserted { row_id })
     }
 
     /// Rows that [`insert_group`](Self::insert_group) takes; `None` where every row goes in alone.
@@ -204,12 +286,13 @@ impl<'d> SqlWriter<'d> {
         &mut self,
         rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
     ) -> Result<bool, Error> {
-        let Some(groups) = &mut self.groups else {
+        let Some(groups) = self.groups.as_mut().filter(|_| !self.moved) else {
             return Ok(false);
         };
+        let is_numbered = groups.greatest.is_some();
         let mut last_row_id = groups.last_row_id;
         let mut as_chosen = true;
-        for (row_id, _) in rows.clone() {
+        for (row_id, _) in rows.clone().filter(|_| is_numbered) {
             match row_id {
                 Some(row_id) if last_row_id.is_none_or(|last| row_id > last) => {
                     // Source: <https://sqlite.org/autoinc.html> §2.
@@ -220,7 +303,7 @@ impl<'d> SqlWriter<'d> {
             }
         }
         let group = match &mut groups.appending {
-            Some(appending) if as_chosen => appending,
+            Some(appending) if as_chosen && is_numbered => appending,
             _ => &mut groups.with_ids,
         };
         let layout = group.layout;
@@ -234,7 +317,7 @@ impl<'d> SqlWriter<'d> {
             parameter = layout.bind(insert, parameter, row_id, record, &self.values);
         }
         match insert.step() {
-            Ok(_) if Some(self.database.connection().last_insert_rowid()) != last_row_id => {
+            Ok(_) if is_numbered && Some(self.database.connection().last_insert_rowid()) != last_row_id => {
                 Err(Error::internal("SQLite numbered rows otherwise than foreseen"))
             }
             Ok(_) => {
@@ -247,15 +330,14 @@ impl<'d> SqlWriter<'d> {
     }
 
     /// A violated constraint, the key's or another, or an expression of the table that fails for this row.
-    fn refused(&mut self, failure: Failure, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+    fn refused(&mut self, failure: Failure, record: &[u8]) -> Result<RowOutcome, Error> {
+        let message = failure.message.into_boxed_str();
         if self.connection().is_autocommit() {
-            let message = format!("a trigger rolled the whole batch back: {}", failure.message);
-            let path = self.database.path().to_owned();
-            return Err(Error::new(ErrorKind::Database {
-                path,
-                message,
-                source: None,
-            }));
+            return Ok(RowOutcome::RolledBack { message });
+        }
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.undo.run(self.database)?;
+            savepoint.close.run(self.database)?;
         }
         if failure.code & 0xFF == ffi::SQLITE_ERROR {
             // SQLite prepares a statement anew when another connection has changed the schema: then it fails for every row.
@@ -275,21 +357,16 @@ impl<'d> SqlWriter<'d> {
                     .find
                     .step()
                     .map_err(|failure| database_failure(self.database, failure))?;
-                if let Some(found) = found {
-                    return Ok(RowOutcome::Duplicate { row_id: found });
+                if found.is_some() {
+                    let columns = Arc::clone(&key.names);
+                    return Ok(RowOutcome::Duplicate {
+                        row_id: found.filter(|_| key.tells_row_id),
+                        columns,
+                    });
                 }
             }
-            if let (Some(_), Some(row_id), true) = (
-                self.layout.column(),
-                row_id,
-                failure.code != ffi::SQLITE_CONSTRAINT_UNIQUE,
-            ) {
-                return Ok(RowOutcome::Duplicate { row_id });
-            }
         }
-        Ok(RowOutcome::Refused {
-            message: failure.message.into_boxed_str(),
-        })
+        Ok(RowOutcome::Refused { message })
     }
 
     fn error(&self, failure: Failure) -> Error {
@@ -356,6 +433,55 @@ impl Layout {
     }
 }
 
+impl<'d> KeySearch<'d> {
+    /// A search for the load's key, for the row id and for each of the table's unique keys that the load fills.
+    fn all(database: &'d Database, info: &TableInfo, target: &SqlTarget<'_>) -> Result<Vec<Self>, Error> {
+        let columns = target.columns;
+        let place = |index: &usize| {
+            let name = &info.columns[*index].name;
+            columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+        };
+        let unique = info.unique_keys.iter();
+        let unique = unique.filter_map(|key| key.columns.iter().map(place).collect::<Option<Vec<usize>>>());
+        let all = [target.key_columns.to_vec()]
+            .into_iter()
+            .chain(target.row_id_column.map(|index| vec![index]))
+            .chain(unique);
+        let mut keys: Vec<Self> = Vec::new();
+        for key in all.filter(|key| !key.is_empty()) {
+            if keys.iter().any(|other| other.columns == key) {
+                continue;
+            }
+            let names: Vec<&str> = key.iter().map(|&index| columns[index].name.as_str()).collect();
+            let tests: Vec<String> = names.iter().map(|name| format!("{} = ?", quote(name))).collect();
+            let alias = row_id_alias(&info.columns).filter(|_| !info.without_rowid);
+            let row_id = alias.unwrap_or("0");
+            let find = format!(
+                "SELECT {row_id} FROM {} WHERE {}",
+                quote(&info.name),
+                tests.join(" AND ")
+            );
+            keys.push(KeySearch {
+                find: Statement::new(database, &find)?,
+                tells_row_id: alias.is_some(),
+                names: names.join(",").into(),
+                columns: key,
+            });
+        }
+        Ok(keys)
+    }
+}
+
+impl<'d> Savepoint<'d> {
+    fn new(database: &'d Database) -> Result<Self, Error> {
+        Ok(Savepoint {
+            open: Statement::new(database, "SAVEPOINT a_row")?,
+            undo: Statement::new(database, "ROLLBACK TO a_row")?,
+            close: Statement::new(database, "RELEASE a_row")?,
+        })
+    }
+}
+
 impl<'d> Groups<'d> {
     /// `None` where rows of one statement are not as those of several: foreign keys are looked at when a statement ends, triggers see
     /// the rows that came before. With an index every row touches a page of its own, which SQLite copies first to be able to undo the
@@ -364,9 +490,9 @@ impl<'d> Groups<'d> {
         let alone = info.has_triggers || info.has_foreign_keys || info.has_indexes;
         let most_values = GROUP_VALUES.min(parameter_limit(database));
         let rows = GROUP_ROWS.min(most_values / names.len().max(1));
-        let (Some(alias), false) = (row_id_alias(&info.columns), alone || info.without_rowid || rows < 2) else {
+        if alone || info.without_rowid || rows < 2 {
             return Ok(None);
-        };
+        }
         // AUTOINCREMENT chooses row ids in a way of its own.
         let left_out = match layout.row_id {
             RowIdPlace::First => Some((0, RowIdPlace::Nowhere)),
@@ -385,16 +511,20 @@ impl<'d> Groups<'d> {
             group(&names, row_id)
         });
         // A row, so that the table's not having any is told from its greatest being 0.
-        let greatest = format!(
-            "SELECT {alias} FROM {} ORDER BY {alias} DESC LIMIT 1",
-            quote(&info.name)
-        );
+        let greatest = |alias| {
+            let table = quote(&info.name);
+            Statement::new(
+                database,
+                &format!("SELECT {alias} FROM {table} ORDER BY {alias} DESC LIMIT 1"),
+            )
+        };
+        let alias = row_id_alias(&info.columns).filter(|_| layout.row_id != RowIdPlace::Nowhere);
         Ok(Some(Groups {
             rows,
             with_ids: group(names, layout.row_id),
             appending,
             last_row_id: info.max_row_id,
-            greatest: Statement::new(database, &greatest)?,
+            greatest: alias.map(greatest).transpose()?,
         }))
     }
 }
@@ -532,6 +662,12 @@ impl<'d> Statement<'d> {
         Ok(statement)
     }
 
+    /// Runs a statement that no row can be blamed for.
+    fn run(&mut self, database: &Database) -> Result<(), Error> {
+        let ran = self.step();
+        ran.map(|_| ()).map_err(|failure| database_failure(database, failure))
+    }
+
     /// Binds a value; text stays where it lies in `record` until the next [`step`](Self::step) returns.
     fn bind(&mut self, parameter: c_int, value: Value, record: &[u8]) {
         // SAFETY: `handle` is a statement that is not running (`step` always resets it). The text lies within `record` (`decode`
@@ -613,12 +749,22 @@ mod tests {
             column_type: ColumnType::Integer,
             not_null: false,
         };
-        let mut writer = SqlWriter::new(&database, "t", &[column], None, &[]).unwrap();
+        let target = SqlTarget {
+            table: "t",
+            columns: &[column],
+            row_id_column: None,
+            key_columns: &[],
+            row_ids: RowIds::Given,
+        };
+        let mut writer = SqlWriter::new(&database, target).unwrap();
         let five = [2, 1, 5];
         // A header of two bytes, an integer of eight: the least there is, which has no absolute value.
         let least = [[2, 6].as_slice(), &i64::MIN.to_be_bytes()].concat();
         writer.begin().unwrap();
-        assert_eq!(writer.insert(Some(1), &five).unwrap(), RowOutcome::Inserted);
+        assert_eq!(
+            writer.insert(Some(1), &five).unwrap(),
+            RowOutcome::Inserted { row_id: 1 }
+        );
         let refused = writer.insert(Some(2), &least).unwrap();
         assert!(matches!(refused, RowOutcome::Refused { message } if &*message == "integer overflow"));
         writer.commit().unwrap();

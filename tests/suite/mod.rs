@@ -21,6 +21,7 @@ mod invariance;
 mod kills;
 mod large_files;
 mod once;
+mod others_tables;
 mod pressure;
 mod random;
 mod report_html;

@@ -97,8 +97,9 @@ fn compare(page_bytes: usize, kinds: &[Value], rows: &[(i64, Vec<Value>)], batch
 
     let mut writer = DirectWriter::open(&path, "t").unwrap();
     for batch in rows.chunks(batch_rows) {
+        assert!(writer.begin().unwrap());
         for (row_id, values) in batch {
-            writer.append(*row_id, &record(values)).unwrap();
+            writer.append(Some(*row_id), &record(values)).unwrap();
             let parameters = std::iter::once(Value::Integer(*row_id)).chain(values.iter().cloned());
             plain.execute(&insert, rusqlite::params_from_iter(parameters)).unwrap();
         }
@@ -180,10 +181,12 @@ fn what_is_not_committed_is_not_there_and_the_file_stays_sound() {
         .unwrap();
     let mut writer = DirectWriter::open(&path, "t").unwrap();
     let row = record(&[Value::Text("x".repeat(500))]);
+    assert!(writer.begin().unwrap());
     for row_id in 1..=20_000 {
-        writer.append(row_id, &row).unwrap();
+        writer.append(Some(row_id), &row).unwrap();
         if row_id == 6_000 {
             writer.commit(&mut |_| Ok(())).unwrap();
+            assert!(writer.begin().unwrap());
         }
     }
     drop(writer);
@@ -206,8 +209,10 @@ fn a_row_id_that_does_not_ascend_is_refused_before_it_reaches_a_page() {
     let row = record(&[Value::Text("x".to_owned())]);
     for (first, second) in [(5, 5), (5, 4), (0, -1)] {
         let mut writer = DirectWriter::open(&path, "t").unwrap();
-        writer.append(first, &row).unwrap();
-        assert_eq!(writer.append(second, &row).unwrap_err().exit_code(), 70);
+        assert!(writer.begin().unwrap());
+        assert_eq!(writer.append(Some(first), &row).unwrap(), first);
+        assert_eq!(writer.append(Some(second), &row).unwrap_err().exit_code(), 70);
+        assert_eq!(writer.append(None, &row).unwrap(), first + 1);
     }
 }
 
@@ -221,14 +226,15 @@ fn a_batch_is_refused_when_another_connection_wrote_since_the_last_one() {
         .unwrap();
     let mut writer = DirectWriter::open(&path, "t").unwrap();
     let row = record(&[Value::Text("x".repeat(500))]);
+    assert!(writer.begin().unwrap());
     for row_id in 1..=100 {
-        writer.append(row_id, &row).unwrap();
+        writer.append(Some(row_id), &row).unwrap();
     }
     writer.commit(&mut |_| Ok(())).unwrap();
     other
         .execute_batch("INSERT INTO other SELECT randomblob(9000)")
         .unwrap();
-    assert_eq!(writer.append(101, &row).unwrap_err().exit_code(), 75);
+    assert!(!writer.begin().unwrap());
     drop(writer);
     assert_eq!(check(&other), "ok");
     let count: i64 = other.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap();

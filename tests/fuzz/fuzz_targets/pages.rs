@@ -91,9 +91,10 @@ rowmill_fuzz::target!(|input: Input| {
             .min((MAX_BYTES - bytes) / record.len());
         rows += times;
         bytes += times * record.len();
+        assert!(writer.begin().expect("a transaction"));
         for _ in 0..times {
             insert.execute((row_id, &a, &b, &c)).expect("a row");
-            writer.append(row_id, &record).expect("a row");
+            writer.append(Some(row_id), &record).expect("a row");
             row_id += i64::from(group.step) + 1;
         }
         if group.commit {

@@ -1,0 +1,245 @@
+//! Rows that refer to rows which were not there when they came: a deferred foreign key allows that until the end.
+//!
+//! Comes in: the spool of such rows, in input order, after every other row is in the table. Goes out: those whose references hold once
+//! all of them that can be are in, circles included, go into the table, the others into the dead-letter file, each in its place.
+//!
+//! The largest set of rows that hold together is found from above: all go in, those that are then without what they refer to are
+//! left out, and so again until none is. Where SQLite cannot list them, because triggers do more than the row says or the table has no
+//! row ids, each row is tried alone, and again while that helps others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::checkpoint::Counts;
+use crate::error::Error;
+use crate::faults;
+use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, RejectReason, Suspect, SuspectSpool};
+use crate::schema::RowIds;
+use crate::write::RowOutcome;
+use crate::write::batch::BatchSettings;
+use crate::write::row_origins::RowOrigins;
+use crate::write::sql::SqlWriter;
+
+/// Most rows whose references are looked at together: 24 MiB.
+const TOGETHER_ROWS: u64 = 1 << 20;
+/// Most rounds. Each goes through all the rows that are left; a chain of references that is longer hangs on a row that is not there.
+const ROUNDS: u32 = 64;
+
+/// What settling waiting rows works with.
+pub struct Waiting<'a, 'd, 'w> {
+    pub writer: &'w mut SqlWriter<'d>,
+    pub table: &'a str,
+    pub settings: &'a BatchSettings,
+    /// Where the rows came from that did not wait.
+    pub rows: RowOrigins<'a>,
+    pub spool: &'a mut SuspectSpool,
+}
+
+/// What became of the waiting rows so far, by their place in the spool.
+#[derive(Default)]
+struct Verdicts {
+    landed: BitSet,
+    /// Not for want of what they refer to.
+    refused: BTreeMap<u64, (Option<Arc<str>>, RejectReason)>,
+}
+
+impl Verdicts {
+    fn is_open(&self, index: u64) -> bool {
+        !self.landed.contains(index) && !self.refused.contains_key(&index)
+    }
+}
+
+#[derive(Default, Clone)]
+struct BitSet(Vec<u64>);
+
+impl BitSet {
+    fn contains(&self, index: u64) -> bool {
+        let word = self.0.get((index / 64) as usize).copied().unwrap_or(0);
+        word >> (index % 64) & 1 == 1
+    }
+
+    fn insert(&mut self, index: u64) {
+        let word = (index / 64) as usize;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (index % 64);
+    }
+}
+
+/// A waiting row that went in, on trial.
+struct OnTrial {
+    row_id: i64,
+    index: u64,
+    ordinal: u64,
+}
+
+impl Waiting<'_, '_, '_> {
+    /// Settles every waiting row within the open transaction of the writer. The merge is to be prepared before that is committed and
+    /// finished after.
+    ///
+    /// # Errors
+    /// `Io`, `Database` or `DatabaseBusy`, as any write.
+    pub fn settle<'l>(
+        mut self,
+        letters: &'l mut DeadLetters,
+        counts: &mut Counts,
+    ) -> Result<DuplicateMerge<'l>, Error> {
+        faults::point("settle: begun");
+        let mut verdicts = Verdicts::default();
+        if self.writer.traces().lists_orphans && self.spool.count() <= TOGETHER_ROWS {
+            self.together(&mut verdicts)?;
+        } else {
+            self.one_by_one(&mut verdicts)?;
+        }
+        let mut merge = letters.merge_duplicates();
+        let orphan = RowOutcome::Waits.refusal();
+        let mut entries = self.spool.reader()?;
+        let mut suspect = Suspect::default();
+        let mut index = 0;
+        while entries.next_into(&mut suspect)? {
+            if verdicts.landed.contains(index) {
+                counts.loaded += 1;
+            } else {
+                let (columns, reason) = match verdicts.refused.get(&index) {
+                    Some((columns, reason)) => (columns.as_deref(), reason),
+                    None => (None, &orphan),
+                };
+                let letter = DeadLetter {
+                    position: suspect.position,
+                    column: columns.map_or(ColumnLabel::None, ColumnLabel::Name),
+                    reason,
+                    value: b"",
+                    raw: &suspect.raw,
+                };
+                merge.push(suspect.errors_offset, &letter)?;
+                counts.rejected[reason.code().index()] += 1;
+            }
+            index += 1;
+        }
+        counts.suspects = 0;
+        Ok(merge)
+    }
+
+    /// All that hold together.
+    fn together(&mut self, verdicts: &mut Verdicts) -> Result<(), Error> {
+        let mut out = BitSet::default();
+        for _ in 0..ROUNDS {
+            let database = self.writer.database();
+            database.savepoint()?;
+            let mut on_trial = self.try_all(&out, verdicts)?;
+            if !self.writer.is_open() {
+                database.release()?;
+                for one in &on_trial {
+                    verdicts.landed.insert(one.index);
+                    self.rows.note(None, one.row_id, one.ordinal)?;
+                }
+                return Ok(());
+            }
+            on_trial.sort_unstable_by_key(|one| one.row_id);
+            let mut left_out = 0;
+            for row_id in database.orphans(self.table)? {
+                if let Ok(place) = on_trial.binary_search_by_key(&row_id, |one| one.row_id) {
+                    out.insert(on_trial[place].index);
+                    left_out += 1;
+                }
+            }
+            database.undo_savepoint()?;
+            if left_out == 0 {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts in every row but those that are `out`, whether or not what it refers to is there.
+    fn try_all(&mut self, out: &BitSet, verdicts: &mut Verdicts) -> Result<Vec<OnTrial>, Error> {
+        self.writer.let_open(true);
+        let mut on_trial = Vec::new();
+        let mut entries = self.spool.reader()?;
+        let mut suspect = Suspect::default();
+        let mut index = 0;
+        while entries.next_into(&mut suspect)? {
+            if !out.contains(index) && verdicts.is_open(index) {
+                let wanted = wanted_row_id(self.settings, &suspect);
+                match self.writer.insert(wanted, &suspect.record)? {
+                    RowOutcome::Inserted { row_id } => on_trial.push(OnTrial {
+                        row_id,
+                        index,
+                        ordinal: self.settings.origins.ordinal(&suspect.position),
+                    }),
+                    outcome => {
+                        let verdict = verdict(outcome, &mut self.rows, self.settings)?;
+                        verdicts.refused.insert(index, verdict);
+                    }
+                }
+            }
+            index += 1;
+        }
+        self.writer.let_open(false);
+        Ok(on_trial)
+    }
+
+    /// Each row that can go in, given those that went in before it.
+    fn one_by_one(&mut self, verdicts: &mut Verdicts) -> Result<(), Error> {
+        for _ in 0..ROUNDS {
+            let mut helped = false;
+            let mut entries = self.spool.reader()?;
+            let mut suspect = Suspect::default();
+            let mut index = 0;
+            while entries.next_into(&mut suspect)? {
+                if verdicts.is_open(index) {
+                    let wanted = wanted_row_id(self.settings, &suspect);
+                    match self.writer.insert(wanted, &suspect.record)? {
+                        RowOutcome::Waits => {}
+                        RowOutcome::Inserted { row_id } => {
+                            let ordinal = self.settings.origins.ordinal(&suspect.position);
+                            self.rows.note(None, row_id, ordinal)?;
+                            verdicts.landed.insert(index);
+                            helped = true;
+                        }
+                        outcome => {
+                            if let RowOutcome::RolledBack { .. } = outcome {
+                                // All are out again, and this one stays out.
+                                self.rows.rolled_back()?;
+                                self.writer.begin()?;
+                                verdicts.landed = BitSet::default();
+                                helped = true;
+                            }
+                            let verdict = verdict(outcome, &mut self.rows, self.settings)?;
+                            verdicts.refused.insert(index, verdict);
+                        }
+                    }
+                }
+                index += 1;
+            }
+            if !helped {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The id that the row is to have, where that is not left to SQLite.
+fn wanted_row_id(settings: &BatchSettings, suspect: &Suspect) -> Option<i64> {
+    match settings.row_ids {
+        RowIds::Given | RowIds::None => None,
+        RowIds::Key | RowIds::Ordinal { .. } => Some(suspect.row_id),
+    }
+}
+
+/// Why a row does not go in, and the columns at fault.
+fn verdict(
+    outcome: RowOutcome,
+    rows: &mut RowOrigins<'_>,
+    settings: &BatchSettings,
+) -> Result<(Option<Arc<str>>, RejectReason), Error> {
+    Ok(match outcome {
+        RowOutcome::Duplicate { row_id, columns } => {
+            let first = rows.first_record(row_id, &settings.origins)?;
+            (Some(columns), RejectReason::DuplicateKey { first })
+        }
+        other => (None, other.refusal()),
+    })
+}

@@ -1,0 +1,263 @@
+//! Which record each row came from, where row ids do not tell: in tables whose rows SQLite numbers.
+//!
+//! Comes in: row ids with the numbers of their records, as the rows go in. Goes out: the record of a row that a later one repeats. What
+//! is kept are runs, in which row id and record number advance together: one for all rows that came without a reject between them. They
+//! are rows of a small table, written in the transaction of the rows they tell of, so that a resumed load knows them. A load that
+//! cannot be resumed keeps them in a temporary table.
+
+use rusqlite::{Connection, OptionalExtension, Statement};
+
+use crate::error::Error;
+use crate::reject::FirstRecord;
+use crate::schema::RowIds;
+use crate::write::Origins;
+use crate::write::database::{Database, database_error};
+
+/// The table's name; its rows go when the load that they are of is done.
+pub const TABLE: &str = "_rowmill_rows";
+/// Record number of a run of one row that others inserted where this load would have numbered its own.
+const FOREIGN: u64 = 0;
+
+/// The origins of one table's rows.
+#[derive(Debug)]
+pub struct RowOrigins<'d> {
+    database: &'d Database,
+    /// The loaded table.
+    table: String,
+    schema: &'static str,
+    row_ids: RowIds,
+    current: Option<Run>,
+    /// Up to this row id, a row that has the number of a record may be another's all the same.
+    doubted: Option<i64>,
+    /// The table of runs is there.
+    exists: bool,
+    find: Option<Statement<'d>>,
+    put: Option<Statement<'d>>,
+}
+
+/// Rows whose ids and records advance together.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    row_id: i64,
+    record: u64,
+    rows: u64,
+}
+
+impl Run {
+    fn record_of(&self, row_id: i64) -> Option<u64> {
+        let place = row_id
+            .checked_sub(self.row_id)
+            .and_then(|place| u64::try_from(place).ok())?;
+        (place < self.rows).then(|| self.record + place)
+    }
+}
+
+impl<'d> RowOrigins<'d> {
+    /// Of rows of `table`, those of an earlier run of the load included; `resumable`: a later run will want to know.
+    ///
+    /// # Errors
+    /// `Database` when the schema cannot be read.
+    pub fn open(database: &'d Database, table: &str, row_ids: RowIds, resumable: bool) -> Result<Self, Error> {
+        Ok(RowOrigins {
+            database,
+            table: table.to_owned(),
+            schema: if resumable { "main" } else { "temp" },
+            row_ids,
+            current: None,
+            doubted: None,
+            exists: resumable && is_there(database, "main")?,
+            find: None,
+            put: None,
+        })
+    }
+
+    /// Others have added rows while no load ran: up to `row_id` a row id does not tell whose the row is.
+    pub fn doubt_up_to(&mut self, row_id: i64) {
+        self.doubted = Some(row_id);
+    }
+
+    /// Takes a row that went in. `wanted`: the id that it was to have, if that was not left to SQLite.
+    ///
+    /// # Errors
+    /// `Database`, `Io` when the disk is full.
+    #[inline]
+    pub fn note(&mut self, wanted: Option<i64>, row_id: i64, record: u64) -> Result<(), Error> {
+        match self.row_ids {
+            RowIds::Given => self.extend(row_id, record),
+            RowIds::Ordinal { .. } if wanted != Some(row_id) => {
+                if let Some(wanted) = wanted.filter(|_| self.current.is_none()) {
+                    let foreign = Run {
+                        row_id: wanted,
+                        record: FOREIGN,
+                        rows: 1,
+                    };
+                    if self.run_at(wanted)?.is_none() {
+                        self.store(foreign)?;
+                    }
+                }
+                self.extend(row_id, record)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a row whose id is its key.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note).
+    #[inline]
+    pub fn extend(&mut self, row_id: i64, record: u64) -> Result<(), Error> {
+        match &mut self.current {
+            Some(run)
+                if run.row_id.checked_add_unsigned(run.rows) == Some(row_id) && run.record + run.rows == record =>
+            {
+                run.rows += 1;
+                Ok(())
+            }
+            _ => {
+                let run = Run {
+                    row_id,
+                    record,
+                    rows: 1,
+                };
+                match self.current.replace(run) {
+                    Some(ended) => self.store(ended),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Writes what is not written yet, before a commit: a later run of the load may go on from there, and a rollback may go back to it.
+    ///
+    /// # Errors
+    /// As [`note`](Self::note).
+    pub fn save(&mut self) -> Result<(), Error> {
+        match self.current {
+            Some(run) => self.store(run),
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets what was noted since the last commit: the transaction was rolled back.
+    ///
+    /// # Errors
+    /// `Database` when the schema cannot be read.
+    pub fn rolled_back(&mut self) -> Result<(), Error> {
+        self.current = None;
+        self.exists = is_there(self.database, self.schema)?;
+        Ok(())
+    }
+
+    /// The record that the row `row_id` came from.
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub fn first_record(&mut self, row_id: Option<i64>, origins: &Origins) -> Result<FirstRecord, Error> {
+        let (Some(row_id), RowIds::Given | RowIds::Ordinal { .. }) = (row_id, self.row_ids) else {
+            return Ok(FirstRecord::Unknown);
+        };
+        Ok(match (self.run_at(row_id)?, self.row_ids) {
+            (Some(run), _) if run.record == FOREIGN => FirstRecord::Existing,
+            (Some(run), _) => run
+                .record_of(row_id)
+                .map_or(FirstRecord::Existing, |record| origins.record(record)),
+            (None, RowIds::Ordinal { .. }) if self.doubted.is_some_and(|last| row_id <= last) => FirstRecord::Unknown,
+            (None, RowIds::Ordinal { base }) => origins.first_record(base, row_id),
+            (None, _) => FirstRecord::Existing,
+        })
+    }
+
+    /// The record of a row whose id is its key, if it was [noted](Self::extend).
+    ///
+    /// # Errors
+    /// `Database` when it cannot be read.
+    pub fn record_of(&mut self, row_id: i64) -> Result<Option<u64>, Error> {
+        Ok(self.run_at(row_id)?.and_then(|run| run.record_of(row_id)))
+    }
+
+    /// The last run that begins at `row_id` or before it.
+    fn run_at(&mut self, row_id: i64) -> Result<Option<Run>, Error> {
+        if let Some(run) = self.current.filter(|run| run.record_of(row_id).is_some()) {
+            return Ok(Some(run));
+        }
+        if !self.exists {
+            return Ok(None);
+        }
+        let run = |row: &rusqlite::Row<'_>| {
+            Ok(Run {
+                row_id: row.get(0)?,
+                record: row.get::<_, i64>(1)? as u64,
+                rows: row.get::<_, i64>(2)? as u64,
+            })
+        };
+        let find = format!(
+            "SELECT row_id, record, rows FROM {}.\"{TABLE}\" WHERE table_name = ?1 AND row_id <= ?2
+             ORDER BY row_id DESC LIMIT 1",
+            self.schema
+        );
+        let found = prepared(&mut self.find, self.database.connection(), &find)
+            .and_then(|find| find.query_row((&self.table, row_id), run).optional());
+        found.map_err(|error| database_error(self.database.path(), error))
+    }
+
+    fn store(&mut self, run: Run) -> Result<(), Error> {
+        let schema = self.schema;
+        let connection = self.database.connection();
+        let create = || {
+            connection.execute_batch(&format!(
+                "CREATE TABLE IF NOT EXISTS {schema}.\"{TABLE}\"(table_name TEXT COLLATE NOCASE, row_id INTEGER, record INTEGER,
+                 rows INTEGER, PRIMARY KEY (table_name, row_id)) WITHOUT ROWID"
+            ))
+        };
+        let created = if self.exists { Ok(()) } else { create() };
+        let stored = created.and_then(|()| {
+            let sql = format!("REPLACE INTO {schema}.\"{TABLE}\" VALUES (?1, ?2, ?3, ?4)");
+            let put = prepared(&mut self.put, connection, &sql)?;
+            put.execute((&self.table, run.row_id, run.record as i64, run.rows as i64))
+        });
+        stored.map_err(|error| database_error(self.database.path(), error))?;
+        self.exists = true;
+        Ok(())
+    }
+}
+
+/// The statement, prepared when it is first needed.
+fn prepared<'s, 'd>(
+    statement: &'s mut Option<Statement<'d>>,
+    connection: &'d Connection,
+    sql: &str,
+) -> rusqlite::Result<&'s mut Statement<'d>> {
+    Ok(match statement {
+        Some(statement) => statement,
+        none => none.insert(connection.prepare(sql)?),
+    })
+}
+
+/// Forgets where the rows of `table` came from; the table of runs goes with its last row.
+///
+/// # Errors
+/// `Database`, `DatabaseBusy`.
+pub fn forget(database: &Database, table: &str) -> Result<(), Error> {
+    if !is_there(database, "main")? {
+        return Ok(());
+    }
+    let connection = database.connection();
+    let run = || -> rusqlite::Result<()> {
+        connection.execute(&format!("DELETE FROM main.\"{TABLE}\" WHERE table_name = ?1"), [table])?;
+        let rest = format!("SELECT 1 FROM main.\"{TABLE}\" LIMIT 1");
+        match connection.query_row(&rest, [], |_| Ok(())).optional()? {
+            Some(()) => Ok(()),
+            None => connection.execute_batch(&format!("DROP TABLE main.\"{TABLE}\"")),
+        }
+    };
+    run().map_err(|error| database_error(database.path(), error))
+}
+
+fn is_there(database: &Database, schema: &str) -> Result<bool, Error> {
+    let find = format!("SELECT 1 FROM {schema}.sqlite_schema WHERE type = 'table' AND name = ?1");
+    let found = database.connection().query_row(&find, [TABLE], |_| Ok(())).optional();
+    found
+        .map(|found| found.is_some())
+        .map_err(|error| database_error(database.path(), error))
+}

@@ -1,0 +1,456 @@
+//! Tables that belong to others: whose row ids are theirs, whose rules look at other rows, and into which they write meanwhile.
+
+use std::fs;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::database::{self, count};
+use super::harness::{Case, PLAIN, Setting};
+use super::process::{Ended, Running, rowmill};
+
+/// A folder with a database and an input.
+struct Scene {
+    folder: TempDir,
+}
+
+impl Scene {
+    fn new(schema: &str, csv: &str) -> Scene {
+        let folder = tempfile::tempdir().unwrap();
+        database::create(&folder.path().join("out.db"), schema);
+        fs::write(folder.path().join("in.csv"), csv).unwrap();
+        Scene { folder }
+    }
+
+    fn start(&self, args: &[&str], signal_at: Option<&str>) -> Running {
+        let all = ["load", "in.csv", "out.db", "--table", "t", "--report", "report.json"];
+        let all: Vec<_> = all.iter().chain(args).map(|arg| (*arg).into()).collect();
+        let mut command = rowmill(self.folder.path(), &all);
+        if let Some(point) = signal_at {
+            command.env("ROWMILL_SIGNAL_AT", point);
+        }
+        Running::start(command)
+    }
+
+    fn load(&self, args: &[&str]) -> Ended {
+        self.start(args, None).wait()
+    }
+
+    /// Loads, and lets `meanwhile` write once the first batch is committed.
+    fn load_while(&self, args: &[&str], meanwhile: &str) -> Ended {
+        let running = self.start(args, Some(&format!("batch: committed 1 {}", libc::SIGSTOP)));
+        running.wait_for_stop();
+        self.write(meanwhile);
+        running.signal(libc::SIGCONT);
+        running.wait()
+    }
+
+    fn write(&self, sql: &str) {
+        let connection = database::open(&self.folder.path().join("out.db"));
+        connection
+            .execute_batch(sql)
+            .unwrap_or_else(|error| panic!("{error}: {sql}"));
+    }
+
+    fn rows(&self, sql: &str) -> Vec<String> {
+        let connection = database::open(&self.folder.path().join("out.db"));
+        let mut statement = connection.prepare(sql).unwrap();
+        let width = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let values: Vec<String> = (0..width)
+                .map(|index| database::literal(row.get_ref(index).unwrap()))
+                .collect();
+            Ok(values.join(", "))
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
+    fn report(&self) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(self.folder.path().join("report.json")).unwrap()).unwrap()
+    }
+
+    /// Line, code, column and first record of each reject.
+    fn rejects(&self) -> Vec<String> {
+        let bytes = fs::read(self.folder.path().join("errors.csv")).unwrap();
+        let rejects = super::dead_letters::read_rejects(&bytes).unwrap();
+        let text = |reject: &super::dead_letters::Reject| {
+            let first = reject.first_record.map_or(String::new(), |first| format!(" {first}"));
+            format!("{} {} {}{first}", reject.line, reject.code, reject.column)
+        };
+        rejects.iter().map(text).collect()
+    }
+
+    fn is_sound(&self) {
+        let report = self.report();
+        assert_eq!(report["identity_holds"], true, "{report}");
+        assert_eq!(database::integrity(&self.folder.path().join("out.db")), "ok");
+    }
+
+    /// The names of what rowmill keeps in a database.
+    fn left_behind(&self) -> Vec<String> {
+        self.rows("SELECT name FROM sqlite_schema WHERE name LIKE '\\_rowmill%' ESCAPE '\\'")
+    }
+}
+
+#[test]
+fn ids_that_autoincrement_gave_once_are_not_given_again() {
+    Case::csv("name\nd\ne\n")
+        .existing(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT); INSERT INTO t (name) VALUES ('a'), ('b'), ('c');
+             DELETE FROM t WHERE id > 1",
+        )
+        .expect_rows(["1: 1, 'a'", "4: 4, 'd'", "5: 5, 'e'"])
+        .check();
+    let scene = Scene::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT); INSERT INTO t (v) VALUES ('x'), ('y'), ('z'); DELETE FROM t",
+        "v\nnew\n",
+    );
+    assert_eq!(scene.load(&[]).code(), 0);
+    assert_eq!(scene.rows("SELECT * FROM t"), ["4, 'new'"]);
+    assert_eq!(scene.rows("SELECT seq FROM sqlite_sequence"), ["4"]);
+}
+
+#[test]
+fn rejects_leave_no_gap_where_sqlite_gives_the_ids() {
+    for schema in [
+        "CREATE TABLE t (a INTEGER, b TEXT)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b TEXT)",
+        "CREATE TABLE t (a INTEGER CHECK (a > 0), b TEXT)",
+    ] {
+        let scene = Scene::new(schema, "a,b\n1,x\nbad\n2,y\n");
+        assert_eq!(scene.load(&[]).code(), 2);
+        assert_eq!(
+            scene.rows("SELECT rowid, a, b FROM t"),
+            ["1, 1, 'x'", "2, 2, 'y'"],
+            "{schema}"
+        );
+    }
+}
+
+#[test]
+fn what_others_insert_while_a_load_runs_is_not_in_the_way() {
+    let csv = "who,qty\nfile,1\nfile,2\nfile,3\nfile,4\nfile,5\n";
+    for schema in [
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, who TEXT, qty INT); INSERT INTO t (who, qty) VALUES ('app', -1)",
+        "CREATE TABLE t (who TEXT, qty INT); INSERT INTO t VALUES ('app', -1)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, who TEXT, qty INT); INSERT INTO t VALUES (7, 'app', -1)",
+        // Empty and plain: finished pages, until somebody writes.
+        "CREATE TABLE t (who TEXT, qty INT)",
+    ] {
+        let scene = Scene::new(schema, csv);
+        let before = count(&scene.folder.path().join("out.db"), "t");
+        let insert = "INSERT INTO t (who, qty) VALUES ('app', -2), ('app', -3)";
+        let ended = scene.load_while(&["--batch-rows", "2"], insert);
+        assert_eq!(ended.code(), 0, "{schema}: {}", String::from_utf8_lossy(&ended.stderr));
+        let app = scene.rows("SELECT count(*) FROM t WHERE who = 'app'");
+        assert_eq!(app, [(before + 2).to_string()], "{schema}");
+        assert_eq!(
+            scene.rows("SELECT qty FROM t WHERE who = 'file' ORDER BY rowid"),
+            ["1", "2", "3", "4", "5"]
+        );
+        scene.is_sound();
+        assert_eq!(scene.left_behind(), [""; 0], "{schema}");
+    }
+}
+
+#[test]
+fn a_load_of_a_new_table_goes_on_while_others_write_to_their_own() {
+    let csv = "k,v\nb,1\na,2\nb,3\nc,4\nd,5\na,6\n";
+    let scene = Scene::new("CREATE TABLE theirs (x)", csv);
+    let ended = scene.load_while(
+        &["--batch-rows", "2", "--key", "k", "--index", "v"],
+        "INSERT INTO theirs VALUES (1); CREATE TABLE more (y); INSERT INTO more SELECT randomblob(9000)",
+    );
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(
+        scene.rows("SELECT rowid, * FROM t"),
+        ["1, 'b', 1", "2, 'a', 2", "4, 'c', 4", "5, 'd', 5"]
+    );
+    assert_eq!(scene.rejects(), ["4 duplicate_key k 1", "7 duplicate_key k 2"]);
+    assert_eq!(
+        scene.rows("SELECT count(*) FROM sqlite_schema WHERE type = 'index'"),
+        ["2"]
+    );
+    assert_eq!(scene.report()["write_path"], "sql");
+    scene.is_sound();
+}
+
+#[test]
+fn others_may_insert_into_a_new_table_while_it_is_loaded() {
+    let scene = Scene::new("CREATE TABLE theirs (x)", "k,v\nb,1\na,2\nx,3\nc,4\nb,5\nq,6\nc,7\n");
+    let ended = scene.load_while(&["--batch-rows", "2", "--key", "k"], "INSERT INTO t VALUES ('q', 0)");
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    let rows = scene.rows("SELECT k, v FROM t ORDER BY k");
+    assert_eq!(rows, ["'a', 2", "'b', 1", "'c', 4", "'q', 0", "'x', 3"]);
+    assert_eq!(
+        scene.rejects(),
+        ["6 duplicate_key k 1", "7 duplicate_key k", "8 duplicate_key k 4"],
+        "the key q was there before this load got to it"
+    );
+    scene.is_sound();
+}
+
+#[test]
+fn a_resumed_load_goes_on_among_rows_that_others_added() {
+    for (schema, key) in [
+        (
+            "CREATE TABLE t (id INT, qty INTEGER); INSERT INTO t VALUES (100, 1), (101, 2)",
+            false,
+        ),
+        (
+            "CREATE TABLE t (id INT UNIQUE, qty INTEGER); INSERT INTO t VALUES (100, 1), (101, 2)",
+            true,
+        ),
+        (
+            "CREATE TABLE t (n INTEGER PRIMARY KEY, id INT UNIQUE, qty INTEGER)",
+            true,
+        ),
+    ] {
+        let scene = Scene::new(schema, "id,qty\n1,5\n2,5\n3,five\n4,1\n5,2\n2,3\n5,4\n6,3\n");
+        let args = ["--batch-rows", "2"];
+        assert_eq!(
+            scene.load(&["--batch-rows", "2", "--max-errors", "0"]).code(),
+            3,
+            "{schema}"
+        );
+        scene.write("INSERT INTO t (id, qty) VALUES (500, 9), (501, 9)");
+        let ended = scene.load(&args);
+        assert_eq!(ended.code(), 2, "{schema}: {}", String::from_utf8_lossy(&ended.stderr));
+        let rejects = scene.rejects();
+        if key {
+            assert_eq!(
+                rejects,
+                ["4 type_error qty", "7 duplicate_key id 2", "8 duplicate_key id 5"],
+                "{schema}"
+            );
+        } else {
+            assert_eq!(rejects, ["4 type_error qty"], "{schema}");
+        }
+        assert_eq!(scene.rows("SELECT count(*) FROM t WHERE id = 6 OR id = 4"), ["2"]);
+        scene.is_sound();
+        assert_eq!(scene.left_behind(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_resumed_load_of_a_new_table_goes_on_among_rows_that_others_added() {
+    let scene = Scene::new("CREATE TABLE theirs (x)", "k,v\nb,1\na,2\nx,bad\nc,4\nb,5\nq,6\nc,7\n");
+    let args = ["--batch-rows", "2", "--key", "k", "--types", "v=integer"];
+    let stopped: Vec<&str> = args.iter().copied().chain(["--max-errors", "0"]).collect();
+    assert_eq!(scene.load(&stopped).code(), 3);
+    scene.write("INSERT INTO t VALUES ('q', 0), ('r', 0)");
+    let ended = scene.load(&args);
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    let rows = scene.rows("SELECT k, v FROM t ORDER BY k");
+    assert_eq!(rows, ["'a', 2", "'b', 1", "'c', 4", "'q', 0", "'r', 0"]);
+    // Row 3 is not of record 3: of rows from before, nobody can tell any more.
+    let expected = [
+        "4 type_error v",
+        "6 duplicate_key k",
+        "7 duplicate_key k",
+        "8 duplicate_key k 4",
+    ];
+    assert_eq!(scene.rejects(), expected);
+    scene.is_sound();
+}
+
+#[test]
+fn columns_may_have_all_the_names_of_the_row_id() {
+    let case = Case::csv("rowid,_rowid_,oid,k\n1,2,3,a\n4,5,6,b\n7,8,9,a\n")
+        .args(["--key", "k"])
+        .expect_rejects([(4, "duplicate_key")]);
+    case.check();
+    let run = case.once();
+    let connection = Connection::open(run.path("out.db")).unwrap();
+    let sum: i64 = connection
+        .query_row("SELECT sum(oid) FROM t", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(sum, 9);
+    Case::csv("ROWID,_Rowid_,Oid\n1,2,3\n4,5\n7,8,9\n")
+        .expect_rejects([(3, "missing_columns")])
+        .check();
+    Case::csv("rowid,_rowid_,oid\n1,2,3\n1,8,9\n")
+        .existing("CREATE TABLE t (rowid UNIQUE, _rowid_, oid); INSERT INTO t VALUES (7, 8, 9)")
+        .expect_rejects([(3, "duplicate_key")])
+        .check();
+}
+
+#[test]
+fn the_first_row_wins_where_another_column_must_be_unique_too() {
+    for key in ["k", "k,n"] {
+        Case::csv("k,u,n\na,1,0\nb,1,0\nb,2,0\nc,2,0\n")
+            .args(["--key", key])
+            .existing("CREATE TABLE t (k TEXT, u INTEGER UNIQUE, n INTEGER)")
+            .expect_rows(["1: 'a', 1, 0", "2: 'b', 2, 0"])
+            .expect_rejects([(3, "duplicate_key"), (5, "duplicate_key")])
+            .check();
+    }
+    // The key is the row id and mostly ascends: a row out of order is in its turn all the same.
+    Case::csv("id,u\n10,a\n5,b\n20,b\n30,c\n")
+        .args(["--key", "id"])
+        .existing("CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT); CREATE UNIQUE INDEX i ON t (lower(u))")
+        .expect_rows(["5: 5, 'b'", "10: 10, 'a'", "30: 30, 'c'"])
+        .expect_rejects([(4, "constraint_failed")])
+        .check();
+}
+
+#[test]
+fn rules_that_look_at_other_rows_see_them_in_the_order_of_the_file() {
+    let trigger =
+        "CREATE TRIGGER g BEFORE INSERT ON t WHEN (SELECT count(*) FROM t) >= 2 BEGIN SELECT RAISE(ABORT, 'full'); END";
+    Case::csv("k,v\nb,1\nb,2\na,3\nc,4\n")
+        .args(["--key", "k"])
+        .existing(&format!("CREATE TABLE t (k TEXT, v INTEGER); {trigger}"))
+        .expect_rows(["1: 'b', 1", "2: 'a', 3"])
+        .expect_rejects([(3, "duplicate_key"), (5, "constraint_failed")])
+        .check();
+    Case::csv("id,parent\n9,\n3,9\n4,3\n7,8\n8,7\n")
+        .args(["--key", "id"])
+        .existing("CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t)")
+        .expect_rows(["3: 3, 9", "4: 4, 3", "9: 9, NULL"])
+        .expect_rejects([(5, "constraint_failed"), (6, "constraint_failed")])
+        .check();
+}
+
+#[test]
+fn the_outcome_does_not_depend_on_memory() {
+    let mut csv = "k,u,v\n".to_owned();
+    for i in 0..2000 {
+        csv += &if i == 1500 {
+            ",u1000,1500\n".to_owned()
+        } else {
+            format!("k{i},u{i},{i}\n")
+        };
+    }
+    let case = |memory: &str| {
+        Case::csv(&csv)
+            .args(["--key", "k", "--memory", memory])
+            .existing("CREATE TABLE t (k TEXT, u TEXT UNIQUE, v INTEGER)")
+            .expect_rejects([(1502, "duplicate_key")])
+            .once()
+    };
+    case("244m").must_equal(&case("64m"));
+}
+
+#[test]
+fn a_key_column_is_the_primary_key_or_not_whether_file_or_pipe() {
+    let mut csv = "id,v\n".to_owned();
+    for i in 0..100_000 {
+        csv += &format!("{i},aaaaaaaaaaaa\n");
+    }
+    let settings = [PLAIN, Setting { piped: true, ..PLAIN }];
+    Case::csv(csv + ",a row without a key\n")
+        .args(["--key", "id", "--types", "id=integer,v=text"])
+        .expect_rejects([(100_002, "null_violation")])
+        .check_at(&settings);
+}
+
+#[test]
+fn an_orphan_under_a_deferred_foreign_key_is_a_reject() {
+    let schema = "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (2);
+                  CREATE TABLE t (a INTEGER REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED, b TEXT)";
+    for batch_rows in ["200000", "1"] {
+        let case = Case::csv("a,b\n1,one\n99,orphan\n2,two\n98,orphan,too many\n")
+            .args(["--batch-rows", batch_rows])
+            .existing(schema)
+            .expect_rows(["1: 1, 'one'", "2: 2, 'two'"])
+            .expect_rejects([(3, "constraint_failed"), (5, "too_many_columns")]);
+        case.check();
+        assert!(case.once().rejects()[0].message.contains("FOREIGN KEY"));
+    }
+}
+
+#[test]
+fn rows_may_refer_to_later_ones_under_a_deferred_foreign_key() {
+    let schema = "CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED, v TEXT UNIQUE)";
+    for batch_rows in ["200000", "1", "2"] {
+        Case::csv("id,parent,v\n1,2,a\n2,3,b\n3,,c\n4,5,d\n5,4,e\n6,7,f\n8,8,g\n9,6,h\n10,1,c\n11,4,i\n")
+            .args(["--batch-rows", batch_rows])
+            .existing(schema)
+            .expect_rows([
+                "1: 1, 2, 'a'",
+                "2: 2, 3, 'b'",
+                "3: 3, NULL, 'c'",
+                "4: 4, 5, 'd'",
+                "5: 5, 4, 'e'",
+                "8: 8, 8, 'g'",
+                "11: 11, 4, 'i'",
+            ])
+            .expect_rejects([
+                (7, "constraint_failed"),
+                (9, "constraint_failed"),
+                (10, "duplicate_key"),
+            ])
+            .check();
+    }
+    // With a trigger, SQLite cannot be asked for all of them at once.
+    let log = "CREATE TABLE log (id); CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END";
+    let run = Case::csv("id,parent\n1,2\n2,3\n3,\n6,7\n")
+        .args(["--batch-rows", "1"])
+        .existing(&format!(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED); {log}"
+        ))
+        .expect_rows(["1: 1, 2", "2: 2, 3", "3: 3, NULL"])
+        .expect_rejects([(5, "constraint_failed")])
+        .once();
+    assert_eq!(count(&run.path("out.db"), "log"), 3);
+}
+
+#[test]
+fn a_trigger_that_rolls_back_costs_its_row_alone() {
+    let log = "CREATE TABLE log (a); CREATE TRIGGER l AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.a); END;";
+    let ignore = "CREATE TRIGGER i BEFORE INSERT ON t WHEN NEW.a = 6 BEGIN INSERT INTO log VALUES (60); SELECT RAISE(IGNORE); END;";
+    let roll = "CREATE TRIGGER g BEFORE INSERT ON t WHEN NEW.a % 3 = 0 AND NEW.a <> 6 BEGIN SELECT RAISE(ROLLBACK, 'no threes'); END;";
+    for batch_rows in ["200000", "2"] {
+        let case = Case::csv("a\n1\n2\n3\n4\nx\n5\n6\n7\n9\n9\n2\n")
+            .args(["--batch-rows", batch_rows])
+            .existing(&format!("CREATE TABLE t (a INT UNIQUE); {log} {ignore} {roll}"))
+            .expect_rows(["1: 1", "2: 2", "3: 4", "4: 5", "5: 7"])
+            .expect_rejects([
+                (4, "constraint_failed"),
+                (6, "type_error"),
+                (8, "constraint_failed"),
+                (10, "constraint_failed"),
+                (11, "constraint_failed"),
+                (12, "duplicate_key"),
+            ]);
+        case.check();
+        let run = case.once();
+        assert!(run.rejects()[0].message.contains("no threes"));
+        assert_eq!(run.rejects()[5].first_record, Some(2));
+        assert_eq!(
+            count(&run.path("out.db"), "log"),
+            6,
+            "each row is logged once, and so is the one that was left out"
+        );
+    }
+}
+
+#[test]
+fn a_row_that_fails_half_done_is_not_in_the_table() {
+    Case::csv("a,b\n1,one\n-2,two\n3,three\n")
+        .existing("CREATE TABLE t (a INTEGER, b TEXT); CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.a < 0 BEGIN SELECT RAISE(FAIL, 'negative'); END")
+        .expect_rows(["1: 1, 'one'", "2: 3, 'three'"])
+        .expect_rejects([(3, "constraint_failed")])
+        .check();
+    let run = Case::csv("a,b\n1,one\n1,again\n3,three\n")
+        .existing(
+            "CREATE TABLE log (a UNIQUE ON CONFLICT FAIL); CREATE TABLE t (a INTEGER, b TEXT);
+             CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.a); END",
+        )
+        .expect_rows(["1: 1, 'one'", "2: 3, 'three'"])
+        .expect_rejects([(3, "constraint_failed")])
+        .once();
+    assert_eq!(count(&run.path("out.db"), "log"), 2);
+}
+
+#[test]
+fn a_conflict_is_told_by_the_columns_that_are_in_conflict() {
+    let run = Case::csv("k,u\na,1\nb,1\na,2\n")
+        .args(["--key", "k"])
+        .existing("CREATE TABLE t (k TEXT, u INTEGER UNIQUE)")
+        .expect_rejects([(3, "duplicate_key"), (4, "duplicate_key")])
+        .once();
+    let columns: Vec<String> = run.rejects().iter().map(|reject| reject.column.clone()).collect();
+    assert_eq!(columns, ["u", "k"]);
+}
