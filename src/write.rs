@@ -5,6 +5,7 @@ pub mod checkpoint;
 pub mod consumed;
 pub mod database;
 pub mod descriptor;
+pub mod destination;
 pub mod direct;
 pub mod finished;
 pub mod index;
@@ -20,6 +21,7 @@ pub mod redo;
 pub mod row_origins;
 pub mod sort;
 pub mod sql;
+mod statement;
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::error::{Error, ErrorKind};
 use crate::write::RowOutcome;
-use crate::write::batch::Sink;
+use crate::write::destination::Sink;
 
 /// Copies that are kept before the rows are committed.
 const FULL_BYTES: usize = 4 << 20;

@@ -6,12 +6,8 @@
 //!
 //! Where a table cannot tell the rows of one statement from those of several, a whole group goes in with one statement, and one by one
 //! when it is refused.
-//!
-//! The statement is driven through SQLite's C interface: text is bound where it lies, without a copy, which rusqlite's safe interface
-//! cannot allow.
 
-use std::ffi::{CStr, c_int};
-use std::ptr;
+use std::ffi::c_int;
 use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
@@ -20,7 +16,8 @@ use crate::error::Error;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
-use crate::write::database::{Database, TableInfo, Traces, database_error, row_id_alias};
+use crate::write::database::{Database, TableInfo, Traces, row_id_alias};
+use crate::write::statement::{Failure, Statement, Value, database_failure, decode};
 
 /// The table to insert into.
 #[derive(Debug, Clone, Copy)]
@@ -104,15 +101,6 @@ struct KeySearch<'d> {
     names: Arc<str>,
     /// What is found is a row id.
     tells_row_id: bool,
-}
-
-/// A value of a record: where its bytes lie.
-#[derive(Debug, Clone, Copy)]
-enum Value {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Text { start: usize, bytes: usize },
 }
 
 impl<'d> SqlWriter<'d> {
@@ -549,184 +537,6 @@ fn insert_sql(info: &TableInfo, names: &[String], row_count: usize) -> String {
     let or_abort = if info.has_triggers { "" } else { "OR ABORT " };
     let (table, names) = (quote(&info.name), names.join(","));
     format!("INSERT {or_abort}INTO {table}({names}) VALUES {rows}")
-}
-
-fn database_failure(database: &Database, failure: Failure) -> Error {
-    database_error(
-        database.path(),
-        rusqlite::Error::SqliteFailure(ffi::Error::new(failure.code), Some(failure.message)),
-    )
-}
-
-/// Reads a record's values. `None` when it is not one that validation makes. Source: SQLite file format §2.1.
-fn decode(record: &[u8], values: &mut Vec<Value>) -> Option<()> {
-    values.clear();
-    let (header_bytes, mut at) = varint(record, 0)?;
-    let header_bytes = usize::try_from(header_bytes).ok()?;
-    let mut body = header_bytes;
-    while at < header_bytes {
-        let (serial_type, next) = varint(record, at)?;
-        at = next;
-        let integer = |bytes: usize| -> Option<i64> {
-            let field = record.get(body..body + bytes)?;
-            let mut word = if field.first()? & 0x80 != 0 { [0xFF; 8] } else { [0; 8] };
-            word[8 - bytes..].copy_from_slice(field);
-            Some(i64::from_be_bytes(word))
-        };
-        let (value, bytes) = match serial_type {
-            0 => (Value::Null, 0),
-            1..=4 => (Value::Integer(integer(serial_type as usize)?), serial_type as usize),
-            5 => (Value::Integer(integer(6)?), 6),
-            6 => (Value::Integer(integer(8)?), 8),
-            7 => (Value::Real(f64::from_bits(integer(8)? as u64)), 8),
-            8 | 9 => (Value::Integer(serial_type as i64 - 8), 0),
-            _ if serial_type % 2 == 1 && serial_type >= 13 => {
-                let bytes = usize::try_from((serial_type - 13) / 2).ok()?;
-                record.get(body..body + bytes)?;
-                (Value::Text { start: body, bytes }, bytes)
-            }
-            _ => return None,
-        };
-        values.push(value);
-        body += bytes;
-    }
-    Some(())
-}
-
-/// A varint at `at` and where it ends; up to eight bytes, which is more than validation ever writes.
-fn varint(record: &[u8], mut at: usize) -> Option<(u64, usize)> {
-    let mut value = 0;
-    for _ in 0..8 {
-        let byte = *record.get(at)?;
-        at += 1;
-        value = value << 7 | u64::from(byte & 0x7F);
-        if byte < 0x80 {
-            return Some((value, at));
-        }
-    }
-    None
-}
-
-/// What SQLite said when a statement failed.
-#[derive(Debug)]
-struct Failure {
-    /// Extended result code.
-    code: c_int,
-    message: String,
-}
-
-impl Failure {
-    /// Whether it lies in the values of the row: a constraint, or an expression (of a CHECK, an index, a generated column, a trigger)
-    /// that cannot be computed from them, such as `json_extract` of text that is no JSON. What lies in the table shows when the
-    /// statement is prepared.
-    fn is_of_the_row(&self) -> bool {
-        let of_a_row = [
-            ffi::SQLITE_CONSTRAINT,
-            ffi::SQLITE_ERROR,
-            ffi::SQLITE_MISMATCH,
-            ffi::SQLITE_TOOBIG,
-        ];
-        of_a_row.contains(&(self.code & 0xFF))
-    }
-}
-
-/// A prepared statement.
-#[derive(Debug)]
-struct Statement<'d> {
-    handle: *mut ffi::sqlite3_stmt,
-    connection: &'d Connection,
-}
-
-impl<'d> Statement<'d> {
-    fn new(database: &'d Database, sql: &str) -> Result<Self, Error> {
-        let connection = database.connection();
-        let length = c_int::try_from(sql.len()).map_err(|_| Error::schema("the table has too many columns"))?;
-        let mut handle = ptr::null_mut();
-        // SAFETY: the connection is open as long as `database`, which outlives `Self` by 'd; `sql` holds `length` bytes; SQLite writes
-        // a statement or null to `handle`.
-        let code = unsafe {
-            let flags = ffi::SQLITE_PREPARE_PERSISTENT;
-            ffi::sqlite3_prepare_v3(
-                connection.handle(),
-                sql.as_ptr().cast(),
-                length,
-                flags,
-                &mut handle,
-                ptr::null_mut(),
-            )
-        };
-        let statement = Statement { handle, connection };
-        if code != ffi::SQLITE_OK || handle.is_null() {
-            return Err(database_failure(database, statement.failure(code)));
-        }
-        Ok(statement)
-    }
-
-    /// Runs a statement that no row can be blamed for.
-    fn run(&mut self, database: &Database) -> Result<(), Error> {
-        let ran = self.step();
-        ran.map(|_| ()).map_err(|failure| database_failure(database, failure))
-    }
-
-    /// Binds a value; text stays where it lies in `record` until the next [`step`](Self::step) returns.
-    fn bind(&mut self, parameter: c_int, value: Value, record: &[u8]) {
-        // SAFETY: `handle` is a statement that is not running (`step` always resets it). The text lies within `record` (`decode`
-        // checked it) and SQLite reads it only during the step that the caller makes next, once every parameter is bound anew, while
-        // the records of all rows are still borrowed by it; `step` clears the bindings' use by resetting. A failing bind (no such parameter) leaves NULL, which the caller's
-        // column list rules out.
-        unsafe {
-            match value {
-                Value::Null => ffi::sqlite3_bind_null(self.handle, parameter),
-                Value::Integer(value) => ffi::sqlite3_bind_int64(self.handle, parameter, value),
-                Value::Real(value) => ffi::sqlite3_bind_double(self.handle, parameter, value),
-                Value::Text { start, bytes } => ffi::sqlite3_bind_text64(
-                    self.handle,
-                    parameter,
-                    record.as_ptr().add(start).cast(),
-                    bytes as u64,
-                    ffi::SQLITE_STATIC(),
-                    ffi::SQLITE_UTF8 as u8,
-                ),
-            }
-        };
-    }
-
-    /// Runs the statement once and makes it ready for the next run: the first column of the first row, if there is one.
-    fn step(&mut self) -> Result<Option<i64>, Failure> {
-        // SAFETY: `handle` is a prepared statement; the column is read only while a row is there.
-        unsafe {
-            let code = ffi::sqlite3_step(self.handle);
-            let result = match code {
-                ffi::SQLITE_ROW => Ok(Some(ffi::sqlite3_column_int64(self.handle, 0))),
-                ffi::SQLITE_DONE => Ok(None),
-                _ => Err(self.failure(code)),
-            };
-            ffi::sqlite3_reset(self.handle);
-            result
-        }
-    }
-
-    fn failure(&self, code: c_int) -> Failure {
-        // SAFETY: the connection is open; the message is a NUL-terminated string that is valid until the next call on it.
-        unsafe {
-            let database = self.connection.handle();
-            let extended = ffi::sqlite3_extended_errcode(database);
-            let message = CStr::from_ptr(ffi::sqlite3_errmsg(database))
-                .to_string_lossy()
-                .into_owned();
-            Failure {
-                code: if extended & 0xFF == code & 0xFF { extended } else { code },
-                message,
-            }
-        }
-    }
-}
-
-impl Drop for Statement<'_> {
-    fn drop(&mut self) {
-        // SAFETY: `handle` came from sqlite3_prepare_v3 (null is allowed) and is not used again; the connection is still open.
-        unsafe { ffi::sqlite3_finalize(self.handle) };
-    }
 }
 
 #[cfg(test)]

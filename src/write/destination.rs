@@ -1,0 +1,151 @@
+//! Where rows go: the table, by INSERT or as finished pages, and from the one to the other when somebody else writes.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::checkpoint::Progress;
+use crate::error::Error;
+use crate::schema::RowIds;
+use crate::schema::identifier::index_name;
+use crate::write::database::Database;
+use crate::write::direct::DirectWriter;
+use crate::write::row_origins::RowOrigins;
+use crate::write::sql::{SqlTarget, SqlWriter};
+use crate::write::{RowOutcome, checkpoint};
+
+/// How a transaction began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Began {
+    Alone,
+    /// Others have written to the database since the last one.
+    AmongOthers,
+    /// They have, and finished pages cannot be added to it any more.
+    Not,
+}
+
+/// Where rows go.
+#[derive(Debug)]
+pub enum Sink<'d> {
+    Sql(Box<SqlWriter<'d>>),
+    Direct(Box<DirectWriter>),
+}
+
+impl Sink<'_> {
+    pub(super) fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        match self {
+            Sink::Sql(writer) => writer.insert(row_id, record),
+            Sink::Direct(writer) => {
+                let row_id = writer.append(row_id, record)?;
+                Ok(RowOutcome::Inserted { row_id })
+            }
+        }
+    }
+
+    /// Rows that go in at a time, where the table allows it.
+    pub(super) fn group_rows(&self) -> Option<usize> {
+        match self {
+            Sink::Sql(writer) => writer.group_rows(),
+            Sink::Direct(_) => None,
+        }
+    }
+
+    /// Inserts all rows of a group or none; which.
+    pub(super) fn insert_group<'r>(
+        &mut self,
+        rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<bool, Error> {
+        match self {
+            Sink::Sql(writer) => writer.insert_group(rows),
+            Sink::Direct(_) => Ok(false),
+        }
+    }
+
+    pub(super) fn begin(&mut self) -> Result<Began, Error> {
+        Ok(match self {
+            Sink::Sql(writer) => match writer.begin()? {
+                true => Began::AmongOthers,
+                false => Began::Alone,
+            },
+            Sink::Direct(writer) => match writer.begin()? {
+                true => Began::Alone,
+                false => Began::Not,
+            },
+        })
+    }
+
+    pub(super) fn commit(&mut self, progress: Option<&Progress>, path: &Path) -> Result<(), Error> {
+        let mut write = |connection: &Connection| match progress {
+            Some(progress) => checkpoint::write(connection, path, progress),
+            None => Ok(()),
+        };
+        match self {
+            Sink::Sql(writer) => {
+                write(writer.connection())?;
+                writer.commit()
+            }
+            Sink::Direct(writer) => writer.commit(&mut write),
+        }
+    }
+}
+
+/// The table, and the way into it.
+#[derive(Debug)]
+pub struct Destination<'d> {
+    pub sink: Sink<'d>,
+    pub database: &'d Database,
+    pub target: SqlTarget<'d>,
+    pub origins: RowOrigins<'d>,
+}
+
+impl<'d> Destination<'d> {
+    /// A way into `target`; `resumable`: a later run of the load may go on.
+    ///
+    /// # Errors
+    /// `Database` when the schema cannot be read.
+    pub fn new(sink: Sink<'d>, database: &'d Database, target: SqlTarget<'d>, resumable: bool) -> Result<Self, Error> {
+        let has_keys = match &sink {
+            Sink::Sql(writer) => writer.has_keys(),
+            Sink::Direct(_) => !target.key_columns.is_empty(),
+        };
+        // Nobody asks where rows came from that nothing can repeat.
+        let row_ids = if has_keys { target.row_ids } else { RowIds::None };
+        Ok(Destination {
+            sink,
+            database,
+            target,
+            origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
+        })
+    }
+
+    /// Builds the key's index now, not after the rows: the filter does not know the keys that others bring.
+    ///
+    /// # Errors
+    /// `Schema` when others have brought a key that is there already, `Database`.
+    pub fn guard_key(&self) -> Result<(), Error> {
+        let SqlTarget {
+            table,
+            columns,
+            key_columns,
+            row_ids,
+            ..
+        } = self.target;
+        let names: Vec<String> = key_columns.iter().map(|&index| columns[index].name.clone()).collect();
+        let is_guarded = names.is_empty() || !matches!(row_ids, RowIds::Ordinal { .. });
+        if is_guarded || self.database.has_index(table, &names, true)? {
+            return Ok(());
+        }
+        let name = index_name(table, &names, &self.database.index_names()?);
+        self.database.create_index(&name, table, &names, true)
+    }
+
+    /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.
+    pub(super) fn go_on_by_sql(&mut self) -> Result<(), Error> {
+        let writer = SqlWriter::new(self.database, self.target)?;
+        let direct = std::mem::replace(&mut self.sink, Sink::Sql(Box::new(writer)));
+        match direct {
+            Sink::Direct(writer) => writer.close(),
+            Sink::Sql(_) => Ok(()),
+        }
+    }
+}
