@@ -19,7 +19,7 @@ use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
-use crate::reject::RejectCode;
+use crate::reject::{Committed, RejectCode, random_token};
 
 /// Bytes hashed at either end of an input.
 const END_BYTES: usize = 64 << 10;
@@ -38,6 +38,9 @@ pub struct Identity {
     pub plan: TablePlan,
     /// The load that this one goes on behind.
     pub base: Option<Base>,
+    /// What its side files are named by: those of no other load are named so.
+    #[serde(default)]
+    pub token: String,
 }
 
 /// How far a finished append-only load got.
@@ -55,6 +58,9 @@ pub struct Loaded {
     pub errors_hash: u64,
     /// The first `offset_bytes` of the input.
     pub content: ContentHash,
+    /// See [`Committed::mark`].
+    #[serde(default)]
+    pub errors_mark: u64,
 }
 
 /// What a load of appended records starts from.
@@ -110,11 +116,36 @@ pub struct Progress {
     pub errors_bytes: u64,
     /// XXH3-64 of those bytes of the dead-letter file.
     pub errors_hash: u64,
+    pub errors_mark: u64,
     pub suspects_bytes: u64,
     /// The bytes of the inputs, one after another from their first byte on, that are accounted for.
     pub content: ContentHash,
+    /// XXH3-64 of those bytes of the spool of suspects.
+    pub suspects_hash: u64,
     /// Suspects are settled and the merged dead-letter file is complete under its temporary name.
     pub settled: bool,
+    /// What the dead-letter file is once that is done.
+    pub merged: Committed,
+}
+
+impl Progress {
+    /// What is committed of the dead letters.
+    pub fn errors(&self) -> Committed {
+        Committed {
+            bytes: self.errors_bytes,
+            hash: self.errors_hash,
+            mark: self.errors_mark,
+        }
+    }
+
+    /// What is committed of the suspects.
+    pub fn suspects(&self) -> Committed {
+        Committed {
+            bytes: self.suspects_bytes,
+            hash: self.suspects_hash,
+            mark: 0,
+        }
+    }
 }
 
 /// A checkpoint that was found.
@@ -228,18 +259,23 @@ impl Identity {
             options: outcome_options(options),
             plan: plan.clone(),
             base: None,
+            token: random_token(),
         })
     }
 
-    /// Where a load of this identity starts.
-    pub fn first_progress(&self) -> Progress {
-        self.base.as_ref().map_or_else(Progress::default, |base| Progress {
-            counts: base.loaded.counts.clone(),
-            errors_bytes: base.loaded.errors_bytes,
-            errors_hash: base.loaded.errors_hash,
-            content: base.loaded.content,
+    /// Where a load of this identity starts, with these dead letters.
+    pub fn first_progress(&self, errors: Committed) -> Progress {
+        let (counts, content) = self.base.as_ref().map_or_else(Default::default, |base| {
+            (base.loaded.counts.clone(), base.loaded.content)
+        });
+        Progress {
+            counts,
+            content,
+            errors_bytes: errors.bytes,
+            errors_hash: errors.hash,
+            errors_mark: errors.mark,
             ..Progress::default()
-        })
+        }
     }
 
     /// Checks that the load of `inputs` with `options` is this one, which was not finished.
@@ -302,6 +338,17 @@ impl Identity {
             }
         }
         Ok(())
+    }
+}
+
+impl Loaded {
+    /// What the dead-letter file is.
+    pub fn errors(&self) -> Committed {
+        Committed {
+            bytes: self.errors_bytes,
+            hash: self.errors_hash,
+            mark: self.errors_mark,
+        }
     }
 }
 

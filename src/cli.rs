@@ -143,7 +143,8 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Output")]
     once: bool,
 
-    /// Where rejects and duplicates go; replaced if it exists
+    /// Where rejects and duplicates go. Rejects of another load are kept beside it under the next free number (errors.1.csv); a file that
+    /// is no errors file of rowmill is never touched
     #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects")]
     errors: PathBuf,
     /// Put a ' before fields of the errors file that a spreadsheet would run as a formula; a leading ' is never data then
@@ -153,10 +154,10 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N|N%", value_parser = parse_error_limit, help_heading = "Rejects")]
     max_errors: Option<ErrorLimit>,
 
-    /// Write a JSON report, also when the load fails
+    /// Write a JSON report, also when the load fails. Of files that exist only an older report is replaced (it begins with "rowmill")
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     report: Option<PathBuf>,
-    /// Write the report as one HTML page with charts, also when the load fails
+    /// Write the report as one HTML page with charts, also when the load fails. Of files that exist only an older page is replaced
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     report_html: Option<PathBuf>,
     /// Show errors only: no progress bar, notes or summary

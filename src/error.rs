@@ -28,6 +28,16 @@ pub enum ErrorKind {
     /// An output that cannot be created.
     #[error("cannot create {}: {message}", .path.display())]
     OutputCreate { path: PathBuf, message: String },
+    /// An output that another load writes. `holders`: who that is, as far as it is known.
+    #[error("cannot write {}: another load is writing it{holders}; wait for that to end, or name another file with {flag}", .path.display())]
+    OutputBusy {
+        path: PathBuf,
+        flag: &'static str,
+        holders: String,
+    },
+    /// A file of the load's own that is not what the load wrote to it.
+    #[error("{}: {message}", .path.display())]
+    SideFileChanged { path: PathBuf, message: String },
     /// Reading or writing failed midway.
     #[error("{action} {} failed: {source}{}", .path.display(), hint_for(.source))]
     Io {
@@ -118,6 +128,21 @@ impl Error {
         })
     }
 
+    pub(crate) fn output_busy(path: &Path, flag: &'static str, holders: impl Into<String>) -> Self {
+        Self::new(ErrorKind::OutputBusy {
+            path: path.to_owned(),
+            flag,
+            holders: holders.into(),
+        })
+    }
+
+    pub(crate) fn side_file_changed(path: &Path, message: &str) -> Self {
+        Self::new(ErrorKind::SideFileChanged {
+            path: path.to_owned(),
+            message: message.to_owned(),
+        })
+    }
+
     /// This error of writing the report, once the load is complete: to run it again, as an error of writing advises, would be wrong.
     pub(crate) fn after_complete_load(self) -> Self {
         let exit_code = self.exit_code();
@@ -142,7 +167,8 @@ impl Error {
             ErrorKind::Internal { .. } => 70,
             ErrorKind::OutputCreate { .. } => 73,
             ErrorKind::Io { .. } | ErrorKind::InputChanged { .. } | ErrorKind::Database { .. } => 74,
-            ErrorKind::DatabaseBusy { .. } => 75,
+            ErrorKind::SideFileChanged { .. } => 74,
+            ErrorKind::DatabaseBusy { .. } | ErrorKind::OutputBusy { .. } => 75,
             ErrorKind::ReportMissing { exit_code, .. } => exit_code,
             ErrorKind::Schema { .. } => 78,
         }

@@ -7,6 +7,7 @@ mod account;
 mod append;
 mod draft;
 mod earlier;
+mod files;
 mod finish;
 mod infer;
 mod once;
@@ -32,9 +33,9 @@ use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::pipeline::{ScanSettings, WorkerPool};
 use crate::plan::{DedupPlan, TablePlan};
-use crate::reject::{SuspectSpool, check_outputs};
+use crate::reject::random_token;
 use crate::report::{LoadReport, MemorySplit, Outcome};
-use crate::write::batch::BatchWriter;
+use crate::write::batch::{BatchWriter, SideFiles};
 use crate::write::database::Database;
 use crate::write::index::IndexWish;
 use crate::write::lock::LoadLock;
@@ -81,10 +82,19 @@ pub fn load(
     memory::return_freed_memory();
     let started = Instant::now();
     let mut report = LoadReport::new(database, inputs, options);
-    let (draft, result) = match PageDraft::open(inputs, database, options) {
+    // Before anything is opened: an input that is the database must not even be closed again, which would drop the locks on it.
+    let checked = files::check(inputs, database, options);
+    let page = options.report_html.as_ref().filter(|_| checked.page);
+    let (draft, result) = match PageDraft::open(page) {
         Ok(draft) => {
-            let watched = |observer: &dyn Observer| run(inputs, database, options, observer, &draft, &mut report);
-            let result = draft.watch(observer, watched);
+            let result = options
+                .validate()
+                .and(checked.refusal.map_or(Ok(()), Err))
+                .and_then(|()| {
+                    let watched =
+                        |observer: &dyn Observer| run(inputs, database, options, observer, &draft, &mut report);
+                    draft.watch(observer, watched)
+                });
             (Some(draft), result)
         }
         Err(error) => (None, Err(error)),
@@ -94,7 +104,9 @@ pub fn load(
     }
     report.measure(started.elapsed());
     let page_written = draft.map_or(Ok(()), |draft| draft.write(&report, options));
-    let written = options.report.as_ref().map_or(Ok(()), |path| report.write_json(path));
+    // A file that was refused is not written by the report of the refusal.
+    let json = options.report.as_ref().filter(|_| checked.report);
+    let written = json.map_or(Ok(()), |path| report.write_json(path));
     // What went wrong in the load comes first, and after a load that is complete the same command would be another one.
     result?;
     written.and(page_written).map_err(|error| match report.outcome {
@@ -112,18 +124,16 @@ fn run(
     draft: &PageDraft,
     report: &mut LoadReport,
 ) -> Result<(), Error> {
-    options.validate()?;
     if paths.is_empty() {
         return Err(Error::usage("no input named"));
     }
-    // Before anything is opened: an input that is the database must not even be closed again, which would drop the locks on it.
-    check_outputs(paths, database_path, &options.errors, options.report.as_deref())?;
     let load = Load {
         database_path,
         options,
         observer,
         pool: WorkerPool::new(options.threads)?,
         lock: OnceLock::new(),
+        token: random_token(),
     };
     load.lock_database()?;
     report.threads = load.pool.current_num_threads();
@@ -149,8 +159,8 @@ fn run(
         report.inputs = sources.report();
         match load.load_from(&start, &mut sources, draft, report)? {
             None => break,
-            Some(suspects) => {
-                report.time_stage("take back", || load.take_back(&start, suspects, &kept))?;
+            Some(side_files) => {
+                report.time_stage("take back", || load.take_back(&start, side_files))?;
                 draft.forget_samples();
                 may_guess = false;
             }
@@ -167,18 +177,20 @@ struct Load<'a> {
     pool: WorkerPool,
     /// Keeps other loads out of the database. Taken when there is a file to lock.
     lock: OnceLock<LoadLock>,
+    /// What the side files of a load without a checkpoint are named by.
+    token: String,
 }
 
 impl Load<'_> {
-    /// Loads from `start` to the end. Where that relied on guessed types and a value refuted them, the suspects noted so far, to be
-    /// removed when the rows are taken back.
+    /// Loads from `start` to the end. Where that relied on guessed types and a value refuted them, the side files, to be emptied
+    /// when the rows are taken back.
     fn load_from(
         &self,
         start: &Start,
         sources: &mut Sources<'_>,
         draft: &PageDraft,
         report: &mut LoadReport,
-    ) -> Result<Option<SuspectSpool>, Error> {
+    ) -> Result<Option<SideFiles>, Error> {
         let plan = &start.plan;
         let wishes = self.index_wishes(plan)?;
         let split = self.split_memory(plan, sources, &wishes)?;
@@ -191,7 +203,7 @@ impl Load<'_> {
             side_files.letters.keep_samples(samples);
         }
         faults::point("load: errors.csv made");
-        let database = self.open_database(start, &split)?;
+        let database = self.open_database(start, &split, &side_files)?;
         faults::point("load: table made");
         report.sqlite_version = Database::sqlite_version();
         let destination = self.open_destination(&database, start, report)?;
@@ -202,7 +214,7 @@ impl Load<'_> {
             writer.resume(progress);
         }
         let Some(end) = self.load_rows(sources, plan, &split, &mut dedup, &mut writer, report)? else {
-            return Ok(Some(writer.into_parts().side_files.spool));
+            return Ok(Some(writer.into_parts().side_files));
         };
         report.filter = dedup.take_filter_report();
         faults::point("load: rows committed");

@@ -1,10 +1,12 @@
 //! Records that are not loaded, and the dead-letter file that keeps them.
 
 mod append_file;
+mod claim;
 mod dead_letters;
 mod merge;
 mod message;
 mod output;
+mod place;
 mod samples;
 mod suspects;
 #[cfg(test)]
@@ -12,11 +14,13 @@ mod tests;
 
 use std::fmt;
 
+pub(crate) use self::claim::lock;
+pub use self::claim::{Committed, Place, check_errors_file, forget_rejects};
 pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
-pub use self::merge::{DuplicateMerge, discard_interrupted_merge, finish_interrupted_merge};
+pub use self::merge::{DuplicateMerge, discard_merge};
 pub use self::message::Message;
-pub use self::output::check_outputs;
-pub(crate) use self::output::{beside, beside_with, folder_of, open_file, same_file, sync_folder};
+pub(crate) use self::output::{beside_with, folder_of, followed, open_file, same_file, sync_folder};
+pub(crate) use self::place::random_token;
 pub use self::samples::{RejectSample, RejectSamples, SAMPLES_PER_CODE};
 pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};
 

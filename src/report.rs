@@ -7,6 +7,7 @@ mod timeline;
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufWriter, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use crate::escape::escaped;
 use crate::options::LoadOptions;
 use crate::reject::{RejectCode, folder_of, sync_folder};
 
-pub use self::page::{PageParts, page};
+pub use self::page::{PageParts, is_page, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
 pub use self::summary::{Summary, bytes, grouped};
 pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, Step, Timeline};
@@ -143,6 +144,8 @@ pub struct ColumnReport {
 /// Everything a load can say about itself. Written as JSON by `--report`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LoadReport {
+    /// Version of rowmill. It comes first: by it a file is known for a report that may be replaced.
+    pub rowmill: &'static str,
     pub outcome: Outcome,
     pub exit_code: u8,
     /// The signal that interrupted the load.
@@ -205,6 +208,7 @@ impl LoadReport {
             })
             .collect();
         LoadReport {
+            rowmill: env!("CARGO_PKG_VERSION"),
             outcome: Outcome::Failed,
             exit_code: EXIT_INTERNAL,
             signal: None,
@@ -321,6 +325,10 @@ impl LoadReport {
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be written.
     pub fn write_json(&self, path: &Path) -> Result<(), Error> {
         let refuse = |why: &str| Error::create(path, format!("{why}; name another file with --report"));
+        if let Some(stream) = own_stream(path) {
+            let written = stream.and_then(|stream| self.put_json(&stream));
+            return written.map_err(|error| Error::io("writing", path, error));
+        }
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => return Err(refuse("it is a folder")),
             Ok(metadata) if !metadata.is_file() => {
@@ -334,8 +342,7 @@ impl LoadReport {
             }
             _ => {}
         }
-        // Those in /dev lead to what the program was started with.
-        if path.is_symlink() && !path.starts_with("/dev") {
+        if path.is_symlink() {
             return Err(refuse("it is a symbolic link, which is not followed"));
         }
         let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -359,6 +366,26 @@ impl LoadReport {
         out.write_all(b"\n")?;
         out.flush()
     }
+}
+
+/// What the program was started with, if `path` is a name for that: it is gone on with, where a file of that name would be replaced.
+fn own_stream(path: &Path) -> Option<std::io::Result<File>> {
+    if path == Path::new("/dev/stdout") {
+        return Some(std::io::stdout().as_fd().try_clone_to_owned().map(File::from));
+    }
+    if path == Path::new("/dev/stderr") {
+        return Some(std::io::stderr().as_fd().try_clone_to_owned().map(File::from));
+    }
+    let is_descriptor = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");
+    is_descriptor.then(|| File::options().append(true).open(path))
+}
+
+/// Whether a file that begins with `start` is a JSON report of rowmill, however it was indented since.
+pub fn is_json_report(start: &[u8]) -> bool {
+    let Some(rest) = start.trim_ascii_start().strip_prefix(b"{") else {
+        return false;
+    };
+    rest.trim_ascii_start().starts_with(b"\"rowmill\":")
 }
 
 /// Peak resident set of this process (VmHWM), mapped pages included, in bytes; 0 where the system does not tell.
@@ -478,6 +505,10 @@ mod tests {
         assert_eq!(json["records"], 5_000_000);
         assert_eq!(path.metadata().unwrap().mode(), plain_mode);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(is_json_report(&fs::read(&path).unwrap()));
+        for other in ["", "old", "{}", "{\"outcome\": 1}", "[{\"rowmill\": 1}]"] {
+            assert!(!is_json_report(other.as_bytes()), "{other}");
+        }
     }
 
     #[test]

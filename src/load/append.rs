@@ -16,6 +16,7 @@ use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded};
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::hash_range;
+use crate::reject::Committed;
 use crate::report::LoadReport;
 use crate::window::Input;
 use crate::write::database::Database;
@@ -86,10 +87,12 @@ impl Load<'_> {
             .map(|(path, &length_bytes)| Fingerprint::of_start(path, length_bytes))
             .collect::<Result<_, _>>()?;
         env!("CARGO_PKG_VERSION").clone_into(&mut identity.version);
+        let errors = base.loaded.errors();
         identity.base = Some(base);
+        let progress = identity.first_progress(errors);
         Ok(Some(Start {
             plan,
-            progress: Some(identity.first_progress()),
+            progress: Some(progress),
             identity: Some(identity),
             begun: false,
             obstacle: Some("the table has the rows of the loads before".to_owned()),
@@ -153,7 +156,7 @@ impl Load<'_> {
         database: &Database,
         start: &Start,
         counts: &Counts,
-        (errors_bytes, errors_hash): (u64, u64),
+        errors: Committed,
         report: &LoadReport,
     ) -> Result<(), Error> {
         let Some(identity) = &start.identity else {
@@ -165,8 +168,9 @@ impl Load<'_> {
             lines: input.lines,
             blank_lines: input.blank_lines,
             counts: counts.clone(),
-            errors_bytes,
-            errors_hash,
+            errors_bytes: errors.bytes,
+            errors_hash: errors.hash,
+            errors_mark: errors.mark,
             content: input.content,
         };
         let mut identity = identity.clone();

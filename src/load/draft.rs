@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -13,7 +13,7 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::observer::{Observer, Phase, Progress};
 use crate::options::LoadOptions;
-use crate::reject::{RejectSamples, beside, open_file, same_file};
+use crate::reject::{RejectSamples, lock, open_file};
 use crate::report::{FIRST_INTERVAL, LoadReport, PageParts, Timeline, page, rss_bytes};
 use crate::write::preview::read_preview;
 
@@ -46,17 +46,18 @@ impl PageDraft {
     /// Opens the page's file, if one is asked for. What is in it stays until [`write`](Self::write).
     ///
     /// # Errors
-    /// `OutputCreate` when it cannot be created, or is an input or another output of the load.
-    pub(super) fn open(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Result<Self, Error> {
+    /// `OutputCreate` when it cannot be created, `OutputBusy` when another load has it open.
+    pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Error> {
         let open = |path: &PathBuf| -> Result<PageFile, Error> {
-            refuse_taken(path, inputs, database, options)?;
+            let file = open_file(path, "--report-html")?;
+            lock(&file, path, "--report-html")?;
             Ok(PageFile {
-                file: open_file(path, "--report-html")?,
+                file,
                 path: path.clone(),
             })
         };
         Ok(PageDraft {
-            out: options.report_html.as_ref().map(open).transpose()?,
+            out: path.map(open).transpose()?,
             samples: RejectSamples::default(),
             notes: Mutex::default(),
             started: Instant::now(),
@@ -145,32 +146,6 @@ impl PageDraft {
             .and_then(|()| file.sync_data());
         written.map_err(|error| Error::io("writing", path, error))
     }
-}
-
-/// Refuses a page that would be written over something that the load reads or writes.
-fn refuse_taken(page: &Path, inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Result<(), Error> {
-    let errors = ["suspects", "merging"].map(|suffix| beside(&options.errors, suffix));
-    let journals = ["-journal", "-wal", "-shm"].map(|suffix| {
-        let mut name = database.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    });
-    let taken = inputs
-        .iter()
-        .map(PathBuf::as_path)
-        .chain([database, &options.errors])
-        .chain(options.report.as_deref())
-        .chain(errors.iter().chain(&journals).map(PathBuf::as_path));
-    for path in taken {
-        if same_file(page, path) {
-            let message = format!(
-                "it is the same file as {}; name another one with --report-html",
-                path.display()
-            );
-            return Err(Error::create(page, message));
-        }
-    }
-    Ok(())
 }
 
 /// The load's observer with somebody who takes notes.

@@ -123,7 +123,7 @@ impl Load<'_> {
             filter.false_alarms = counts.loaded - loaded;
         }
         if self.options.append_only {
-            let errors = (letters.len_bytes(), letters.hash());
+            let errors = letters.state();
             self.leave_behind(database, start, &counts, errors, report)?;
         } else if !self.options.keep_checkpoint {
             row_origins::forget(database, &start.plan.table)?;
@@ -332,13 +332,18 @@ fn commit_settled(
 ) -> Result<(), Error> {
     counts.batches += 1;
     faults::point("settle: before the merge is complete");
-    merge.prepare()?;
+    let before = merge.before();
+    let merged = merge.prepare()?;
     faults::point("settle: merge complete");
     if settings.checkpoint {
         let progress = Progress {
             counts: counts.clone(),
             content,
+            errors_bytes: before.bytes,
+            errors_hash: before.hash,
+            errors_mark: before.mark,
             settled: true,
+            merged,
             ..Progress::default()
         };
         checkpoint::write(database.connection(), database.path(), &progress)?;

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::start::Start;
-use super::{Load, Sources};
+use super::{Load, Sources, files};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
-use crate::reject::{DeadLetters, SuspectSpool, discard_interrupted_merge, finish_interrupted_merge};
+use crate::reject::{Committed, DeadLetters, Place, SuspectSpool, discard_merge, forget_rejects};
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::RowIds;
 use crate::window::Input;
@@ -18,6 +18,7 @@ use crate::write::database::Database;
 use crate::write::destination::{Destination, Sink};
 use crate::write::direct::{self, DirectWriter};
 use crate::write::index::{IndexPlace, IndexWish, TableIndexes};
+use crate::write::lock::holders;
 use crate::write::sql::{SqlTarget, SqlWriter};
 use crate::write::{checkpoint, once, row_origins};
 
@@ -34,31 +35,64 @@ fn sql_target(plan: &TablePlan) -> SqlTarget<'_> {
 
 impl Load<'_> {
     pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
-        let (errors, safe) = (&self.options.errors, self.options.safe_errors);
+        let errors = self.options.errors.as_path();
+        let taken = files::taken(paths, self.database_path, self.options);
+        let place = Place {
+            path: errors,
+            inputs: paths,
+            taken: &taken,
+            token: start.token().unwrap_or(&self.token),
+        };
         if !start.is_settled() {
-            discard_interrupted_merge(errors)?;
+            discard_merge(errors, place.token)?;
         }
-        Ok(match &start.progress {
+        let new_spool = || SuspectSpool::beside(&place, start.identity.is_some());
+        let (letters, spool) = match &start.progress {
             Some(progress) if progress.settled => {
-                finish_interrupted_merge(errors)?;
-                SideFiles {
-                    letters: DeadLetters::append_to(errors, paths)?.guarded(safe),
-                    spool: SuspectSpool::beside(errors),
-                }
+                let letters = DeadLetters::take_up_settled(&place, progress.errors(), progress.merged);
+                let spool = new_spool();
+                spool.forget()?;
+                (letters, spool)
             }
-            Some(progress) if progress.counts.records > 0 => SideFiles {
-                letters: DeadLetters::reopen(errors, paths, progress.errors_bytes, progress.errors_hash)?.guarded(safe),
-                spool: SuspectSpool::reopen(errors, progress.counts.suspects, progress.suspects_bytes)?,
-            },
+            Some(progress) if progress.counts.records > 0 => (
+                DeadLetters::reopen(&place, progress.errors()),
+                SuspectSpool::reopen(&place, progress.counts.suspects, progress.suspects())?,
+            ),
             // A new load, or one that ended before its first commit: nothing committed relies on what it left.
-            _ => SideFiles {
-                letters: DeadLetters::create(errors, paths)?.guarded(safe),
-                spool: SuspectSpool::beside(errors),
-            },
-        })
+            progress => {
+                let own_mark = progress.as_ref().map_or(0, |progress| progress.errors_mark);
+                let spool = new_spool();
+                spool.forget()?;
+                (DeadLetters::create(&place, own_mark), spool)
+            }
+        };
+        let mut letters = letters.map_err(name_holders)?.guarded(self.options.safe_errors);
+        for note in letters.take_notes() {
+            self.observer.notice(&note);
+        }
+        Ok(SideFiles { letters, spool })
     }
 
-    pub(super) fn open_database(&self, start: &Start, split: &MemorySplit) -> Result<Database, Error> {
+    /// Removes what a load that is taken back has left, as far as that is its own.
+    pub(super) fn forget_side_files(&self, paths: &[PathBuf], token: &str, errors: Committed) -> Result<(), Error> {
+        let path = self.options.errors.as_path();
+        let place = Place {
+            path,
+            inputs: paths,
+            taken: &[],
+            token,
+        };
+        discard_merge(path, token)?;
+        SuspectSpool::beside(&place, true).forget()?;
+        forget_rejects(path, errors).map_err(name_holders)
+    }
+
+    pub(super) fn open_database(
+        &self,
+        start: &Start,
+        split: &MemorySplit,
+        side_files: &SideFiles,
+    ) -> Result<Database, Error> {
         let plan = &start.plan;
         let database = Database::open(self.database_path, split.database_bytes)?;
         if self.lock_database()?
@@ -86,6 +120,8 @@ impl Load<'_> {
         row_origins::forget(&database, &plan.table)?;
         if let Some(identity) = &start.identity {
             checkpoint::create(&database, identity)?;
+            let progress = identity.first_progress(side_files.letters.state());
+            checkpoint::write(database.connection(), database.path(), &progress)?;
         }
         database.commit()?;
         Ok(database)
@@ -209,5 +245,13 @@ impl Load<'_> {
             watches: sources.inputs.iter().filter_map(Input::watch).collect(),
             paths: sources.paths.to_vec(),
         }
+    }
+}
+
+/// `error` with who writes the file that it is about, if that is what it says.
+pub(super) fn name_holders(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::OutputBusy { path, flag, .. } => Error::output_busy(path, flag, holders(path)),
+        _ => error,
     }
 }

@@ -1,8 +1,9 @@
 //! Where a load starts: afresh, where an unfinished one stopped, or (see [`super::append`]) behind a finished one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::account::earlier;
+use super::outputs::name_holders;
 use super::{Load, Sources};
 use crate::checkpoint::{Base, Checkpoint, Finished, Identity, Progress};
 use crate::error::Error;
@@ -10,9 +11,10 @@ use crate::faults;
 use crate::memory;
 use crate::options::LoadOptions;
 use crate::plan::{self, DedupPlan, TablePlan};
-use crate::reject::{DeadLetters, SuspectSpool};
+use crate::reject::{Committed, check_errors_file};
 use crate::report::LoadReport;
 use crate::schema::{RowIds, TypeGuess};
+use crate::write::batch::SideFiles;
 use crate::write::database::{Database, TableInfo};
 use crate::write::page_file::empty_if_only;
 use crate::write::{checkpoint, finished, once};
@@ -41,6 +43,11 @@ impl Start {
             DedupPlan::Ascending { last } => last,
             DedupPlan::Database | DedupPlan::Filter => None,
         }
+    }
+
+    /// What its side files are named by, where a later run must find them.
+    pub(super) fn token(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.token.as_str())
     }
 
     /// The finished load that this one goes on behind.
@@ -79,10 +86,19 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The load that `--restart` is to take back.
-    fn begun_load(&self) -> Option<&Identity> {
-        let unfinished = self.checkpoint.as_ref().map(|found| &found.identity);
-        unfinished.or(self.finished.as_ref().map(|finished| &finished.identity))
+    /// The load that `--restart` is to take back, and what it has committed of its dead letters.
+    fn begun_load(&self) -> Option<(&Identity, Committed)> {
+        let unfinished = self.checkpoint.as_ref().map(|found| {
+            let progress = &found.progress;
+            let errors = if progress.settled {
+                progress.merged
+            } else {
+                progress.errors()
+            };
+            (&found.identity, errors)
+        });
+        let finished = self.finished.as_ref();
+        unfinished.or_else(|| finished.map(|finished| (&finished.identity, finished.loaded.errors())))
     }
 }
 
@@ -97,10 +113,16 @@ impl Load<'_> {
     ) -> Result<Option<Start>, Error> {
         let table = table_name(self.options, sources.first_named)?;
         let mut seen = self.look_at_database(&table)?;
+        if self.options.restart || seen.begun_load().is_none() {
+            // Before types are inferred, or rows taken back, for nothing.
+            check_errors_file(&self.options.errors).map_err(name_holders)?;
+        }
         if self.options.restart
-            && let Some(identity) = seen.begun_load()
+            && let Some((identity, errors)) = seen.begun_load()
         {
             self.undo(identity)?;
+            // After the rows: what is left here by a kill is only kept beside.
+            self.forget_side_files(sources.paths, &identity.token, errors)?;
             seen = self.look_at_database(&table)?;
         }
         if let Some(found) = seen.checkpoint {
@@ -219,7 +241,7 @@ impl Load<'_> {
     }
 
     /// Takes back what was loaded on a guess that a value refuted, or an earlier run's part of that: as if it had never begun.
-    pub(super) fn take_back(&self, start: &Start, suspects: SuspectSpool, paths: &[PathBuf]) -> Result<(), Error> {
+    pub(super) fn take_back(&self, start: &Start, mut side_files: SideFiles) -> Result<(), Error> {
         faults::point("guess: refuted");
         let identity = start.identity.as_ref();
         let identity = identity.ok_or_else(|| Error::internal("a load that cannot be told again was guessed"))?;
@@ -232,8 +254,8 @@ impl Load<'_> {
             self.undo(identity)?;
         }
         faults::point("guess: taken back");
-        DeadLetters::create(&self.options.errors, paths)?;
-        suspects.remove()
+        side_files.letters.clear()?;
+        side_files.spool.remove()
     }
 
     /// Takes a load's rows out again, and those of the loads that it went on behind.

@@ -1,14 +1,37 @@
 //! A file that only grows: buffered, counted, synced when asked.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Error;
+use crate::reject::claim::Committed;
+use crate::reject::dead_letters::HEADER;
 use crate::reject::output::{self, BUFFER_BYTES};
+
+/// XXH3-64 over bytes that come piece by piece.
+#[derive(Default)]
+pub(super) struct RunningHash(Xxh3);
+
+impl RunningHash {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(super) fn digest(&self) -> u64 {
+        self.0.digest()
+    }
+}
+
+impl std::fmt::Debug for RunningHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RunningHash({:016x})", self.digest())
+    }
+}
 
 /// Appends through a buffer of fixed size and knows its length without asking the system.
 pub(super) struct AppendFile {
@@ -17,8 +40,8 @@ pub(super) struct AppendFile {
     buffer: Vec<u8>,
     /// Bytes handed to the system so far.
     written_bytes: u64,
-    /// XXH3-64 over every byte appended.
-    hasher: Xxh3,
+    /// Over every byte appended.
+    hasher: RunningHash,
     /// Whether something was written since the last sync.
     dirty: bool,
 }
@@ -33,10 +56,9 @@ impl std::fmt::Debug for AppendFile {
 }
 
 impl AppendFile {
-    /// Creates `path` or replaces the regular file that is there; see [`output::create_file`].
-    pub(super) fn create(path: &Path, flag: &str) -> Result<Self, Error> {
-        let file = output::create_file(path, flag)?;
-        Ok(Self::new(file, path))
+    /// Creates `path`, where no file is.
+    pub(super) fn create_new(path: &Path, flag: &str) -> Result<Self, Error> {
+        Ok(Self::new(output::create_new(path, flag)?, path))
     }
 
     /// Appends to `file`, which is empty; `path` is for messages.
@@ -46,26 +68,23 @@ impl AppendFile {
             path: path.to_owned(),
             buffer: Vec::with_capacity(BUFFER_BYTES),
             written_bytes: 0,
-            hasher: Xxh3::new(),
+            hasher: RunningHash::default(),
             dirty: true,
         }
     }
 
-    /// Opens `path` again to append after its first `length_bytes`; what follows them is cut off.
+    /// Goes on in `file` after what is committed of it. Gives `file` back when that is not there, or not what it was.
     ///
-    /// `Ok(None)` when the file is not there, is shorter, or, where `hash` is given, its bytes are not what they were.
-    pub(super) fn reopen(path: &Path, flag: &str, length_bytes: u64, hash: Option<u64>) -> Result<Option<Self>, Error> {
-        if !path.exists() {
-            return Ok(None);
-        }
-        let mut append = Self::new(output::open_file(path, flag)?, path);
+    /// What follows stays until it is [cut](Self::cut).
+    pub(super) fn over(file: File, path: &Path, committed: Committed) -> Result<Result<Self, File>, Error> {
+        let mut append = Self::new(file, path);
         let fail = |action, error| Error::io(action, path, error);
-        if append.file.metadata().map_err(|e| fail("reading", e))?.len() < length_bytes {
-            return Ok(None);
+        if append.file.metadata().map_err(|e| fail("reading", e))?.len() < committed.bytes {
+            return Ok(Err(append.file));
         }
         let mut piece = vec![0; BUFFER_BYTES];
-        while append.written_bytes < length_bytes {
-            let wanted = (length_bytes - append.written_bytes).min(BUFFER_BYTES as u64) as usize;
+        while append.written_bytes < committed.bytes {
+            let wanted = (committed.bytes - append.written_bytes).min(BUFFER_BYTES as u64) as usize;
             append
                 .file
                 .read_exact(&mut piece[..wanted])
@@ -73,11 +92,43 @@ impl AppendFile {
             append.hasher.update(&piece[..wanted]);
             append.written_bytes += wanted as u64;
         }
-        if hash.is_some_and(|hash| hash != append.hasher.digest()) {
-            return Ok(None);
-        }
-        append.file.set_len(length_bytes).map_err(|e| fail("cutting", e))?;
-        Ok(Some(append))
+        Ok(if committed.hash == append.hasher.digest() {
+            Ok(append)
+        } else {
+            Err(append.file)
+        })
+    }
+
+    /// Whether nothing follows what was appended.
+    pub(super) fn is_whole(&self) -> Result<bool, Error> {
+        let metadata = self.file.metadata();
+        let length_bytes = metadata.map_err(|e| Error::io("reading", &self.path, e))?.len();
+        Ok(length_bytes == self.written_bytes)
+    }
+
+    /// Cuts off what follows.
+    pub(super) fn cut(&mut self) -> Result<(), Error> {
+        self.dirty = true;
+        self.file
+            .set_len(self.written_bytes)
+            .map_err(|error| Error::io("cutting", &self.path, error))
+    }
+
+    /// Takes everything out again.
+    pub(super) fn clear(&mut self) -> Result<(), Error> {
+        self.buffer.clear();
+        self.written_bytes = 0;
+        self.hasher = RunningHash::default();
+        self.cut()?;
+        let rewound = self.file.rewind();
+        rewound.map_err(|error| Error::io("cutting", &self.path, error))
+    }
+
+    /// The first line of a dead-letter file.
+    pub(super) fn put_header(&mut self) -> Result<(), Error> {
+        self.put(HEADER.as_bytes())?;
+        self.put(b"\n")?;
+        self.flush()
     }
 
     /// XXH3-64 of everything appended so far.
@@ -149,17 +200,28 @@ impl AppendFile {
 
     /// Copies bytes `from..to` of `source`, which must be flushed, to the end of this file.
     pub(super) fn copy_from(&mut self, source: &AppendFile, from: u64, to: u64) -> Result<(), Error> {
-        let mut offset = from;
-        while offset < to {
+        self.copy_and_hash(source, from..to, &mut RunningHash::default())
+    }
+
+    /// The same; `read` takes what was read.
+    pub(super) fn copy_and_hash(
+        &mut self,
+        source: &AppendFile,
+        range: Range<u64>,
+        read: &mut RunningHash,
+    ) -> Result<(), Error> {
+        let mut offset = range.start;
+        while offset < range.end {
             if self.buffer.len() == BUFFER_BYTES {
                 self.flush()?;
             }
             let start = self.buffer.len();
-            let wanted = ((BUFFER_BYTES - start) as u64).min(to - offset) as usize;
+            let wanted = ((BUFFER_BYTES - start) as u64).min(range.end - offset) as usize;
             self.buffer.resize(start + wanted, 0);
-            let read = source.file.read_exact_at(&mut self.buffer[start..], offset);
-            read.map_err(|error| Error::io("reading back", &source.path, error))?;
+            let copied = source.file.read_exact_at(&mut self.buffer[start..], offset);
+            copied.map_err(|error| Error::io("reading back", &source.path, error))?;
             self.hasher.update(&self.buffer[start..]);
+            read.update(&self.buffer[start..]);
             offset += wanted as u64;
         }
         Ok(())

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::position::Position;
 use crate::reject::append_file::AppendFile;
+use crate::reject::claim::{self, Committed, Place};
 use crate::reject::output::{self, BUFFER_BYTES};
 use crate::reject::samples::{RAW_BYTES, RejectSample, RejectSamples, SampleTaker};
 use crate::reject::{FirstRecord, RejectReason};
@@ -63,54 +64,74 @@ pub struct DeadLetters {
     spool: Option<BufWriter<File>>,
     /// Whether the file's name is known to be on the disk.
     folder_synced: bool,
+    /// What tells the file from others of its name.
+    mark: u64,
+    /// What the load's side files are named by.
+    pub(super) token: String,
+    /// What became of files that were in the way.
+    notes: Vec<String>,
 }
 
 impl DeadLetters {
-    /// Creates `path` with its header line; `inputs` are the names that [`Position::file_index`] stands for.
+    /// Creates the file with its header line, for a load that has committed nothing, and keeps other loads from writing to it.
     ///
-    /// A regular file that is there is replaced. A symbolic link is not followed.
-    ///
-    /// # Errors
-    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created, saying what to do.
-    pub fn create(path: &Path, inputs: &[PathBuf]) -> Result<Self, Error> {
-        let mut out = AppendFile::create(path, "--errors")?;
-        out.put(HEADER.as_bytes())?;
-        out.put(b"\n")?;
-        out.flush()?;
-        Ok(Self::on(out, inputs))
-    }
-
-    /// Opens the file of an unfinished load again to go on after its first `length_bytes`; the rest is cut off.
+    /// The rejects of another load are kept beside, as the [notes](Self::take_notes) say; a file that an earlier run of this load made,
+    /// as `own_mark` tells, is replaced. A symbolic link is not followed.
     ///
     /// # Errors
-    /// [`ErrorKind::InputChanged`](crate::ErrorKind::InputChanged) when it is gone or its bytes, of which `hash` is the XXH3-64, are
-    /// not what they were; otherwise as [`create`](Self::create).
-    pub fn reopen(path: &Path, inputs: &[PathBuf], length_bytes: u64, hash: u64) -> Result<Self, Error> {
-        let Some(out) = AppendFile::reopen(path, "--errors", length_bytes, Some(hash))? else {
-            return Err(output::tampered(path));
-        };
-        Ok(Self::on(out, inputs))
+    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created or a file is there that is no
+    /// dead-letter file, [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) when another load writes it.
+    pub fn create(place: &Place, own_mark: u64) -> Result<Self, Error> {
+        let (out, kept) = claim::create(place, own_mark)?;
+        let notes = kept.map(|kept| claim::kept_note(place.path, &kept));
+        Ok(Self::on(out, place, notes.into_iter().collect()))
     }
 
-    /// Opens a complete file to append to it.
+    /// Opens the file of an unfinished load again to go on after what is committed; what the load wrote after that is cut off.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when it is gone or its bytes are not what they were;
+    /// otherwise as [`create`](Self::create).
+    pub fn reopen(place: &Place, committed: Committed) -> Result<Self, Error> {
+        let (out, notes) = claim::reopen(place, committed)?;
+        Ok(Self::on(out, place, notes))
+    }
+
+    /// Opens the file of a load that is settled: where the merged file, which is `after`, has not yet taken the place of `before`, it
+    /// does so now.
     ///
     /// # Errors
     /// As [`reopen`](Self::reopen).
-    pub fn append_to(path: &Path, inputs: &[PathBuf]) -> Result<Self, Error> {
-        let length_bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        let Some(out) = AppendFile::reopen(path, "--errors", length_bytes, None)? else {
-            return Err(output::tampered(path));
-        };
-        Ok(Self::on(out, inputs))
+    pub fn take_up_settled(place: &Place, before: Committed, after: Committed) -> Result<Self, Error> {
+        let merged = output::side_file(place.path, place.token, "merging");
+        let (out, notes) = claim::take_up_settled(place, &merged, before, after)?;
+        Ok(Self::on(out, place, notes))
     }
 
-    fn on(out: AppendFile, inputs: &[PathBuf]) -> Self {
+    fn on(out: AppendFile, place: &Place, notes: Vec<String>) -> Self {
         DeadLetters {
+            mark: claim::mark_of(out.file()),
             out,
-            lines: LineWriter::new(inputs),
+            lines: LineWriter::new(place.inputs),
             spool: None,
             folder_synced: false,
+            token: place.token.to_owned(),
+            notes,
         }
+    }
+
+    /// What became of files that were in the way, in words.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Takes every line out again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io).
+    pub fn clear(&mut self) -> Result<(), Error> {
+        self.out.clear()?;
+        self.out.put_header()
     }
 
     /// Keeps the first few lines of each code that are written from now on in `samples`, too.
@@ -125,9 +146,19 @@ impl DeadLetters {
         self
     }
 
-    /// XXH3-64 of everything appended so far.
-    pub fn hash(&self) -> u64 {
-        self.out.hash()
+    /// What is to be found again: everything appended so far.
+    pub fn state(&self) -> Committed {
+        Committed {
+            bytes: self.out.len_bytes(),
+            hash: self.out.hash(),
+            mark: self.mark,
+        }
+    }
+
+    /// Another file has taken the place of this one.
+    pub(super) fn replace(&mut self, out: AppendFile) {
+        self.mark = claim::mark_of(out.file());
+        self.out = out;
     }
 
     /// Where the file is.
@@ -218,7 +249,11 @@ impl DeadLetters {
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io). Then nothing is known of what reached the disk: the load must end.
+    /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when the file has lost its name: its lines would be lost.
     pub fn sync(&mut self) -> Result<(), Error> {
+        if !claim::leads_to(self.out.path(), self.out.file()) {
+            return Err(output::changed_meanwhile(self.out.path()));
+        }
         self.out.sync()?;
         if !self.folder_synced {
             output::sync_folder(self.out.path())?;

@@ -5,12 +5,12 @@
 //! Nothing is parsed and memory is constant. Without a duplicate nothing is touched.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::Error;
 use crate::faults;
-use crate::reject::append_file::AppendFile;
+use crate::reject::append_file::{AppendFile, RunningHash};
+use crate::reject::claim::{self, Committed};
 use crate::reject::dead_letters::{DeadLetter, DeadLetters};
 use crate::reject::output;
 
@@ -23,6 +23,8 @@ pub struct DuplicateMerge<'a> {
     merged: Option<AppendFile>,
     /// Bytes of the dead-letter file that have been copied.
     copied_bytes: u64,
+    /// Over them, as they were read.
+    read: RunningHash,
     /// Whether the merged file is complete: from then on a commit may rely on it.
     prepared: bool,
 }
@@ -34,6 +36,7 @@ impl DeadLetters {
             letters: self,
             merged: None,
             copied_bytes: 0,
+            read: RunningHash::default(),
             prepared: false,
         }
     }
@@ -56,7 +59,7 @@ impl DuplicateMerge<'_> {
             self.merged = Some(self.start()?);
         }
         let merged = self.merged.as_mut().expect("made above");
-        merged.copy_from(&self.letters.out, self.copied_bytes, errors_offset)?;
+        merged.copy_and_hash(&self.letters.out, self.copied_bytes..errors_offset, &mut self.read)?;
         self.copied_bytes = errors_offset;
         faults::point("merge: before a line");
         self.letters.lines.write(merged, duplicate)
@@ -65,8 +68,9 @@ impl DuplicateMerge<'_> {
     fn start(&mut self) -> Result<AppendFile, Error> {
         let errors = &mut self.letters.out;
         errors.flush()?;
-        let path = output::beside(errors.path(), "merging");
-        let merged = AppendFile::create(&path, "--errors")?;
+        let path = output::side_file(errors.path(), &self.letters.token, "merging");
+        let merged = AppendFile::create_new(&path, "--errors")?;
+        claim::lock(merged.file(), &path, "--errors")?;
         let same_permissions = errors
             .file()
             .metadata()
@@ -75,21 +79,36 @@ impl DuplicateMerge<'_> {
         Ok(merged)
     }
 
-    /// Completes the merged file under its temporary name, durably; whether there is one.
+    /// Completes the merged file under its temporary name, durably; what the dead-letter file is to be.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io); the dead-letter file is as it was.
-    pub fn prepare(&mut self) -> Result<bool, Error> {
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io), and [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when the
+    /// dead-letter file does not hold what was written to it; it is as it was.
+    pub fn prepare(&mut self) -> Result<Committed, Error> {
+        let before = self.before();
         let Some(merged) = &mut self.merged else {
-            return Ok(false);
+            return Ok(before);
         };
-        let end = self.letters.out.len_bytes();
-        merged.copy_from(&self.letters.out, self.copied_bytes, end)?;
-        self.copied_bytes = end;
-        merged.sync()?;
-        output::sync_folder(merged.path())?;
-        self.prepared = true;
-        Ok(true)
+        if !self.prepared {
+            merged.copy_and_hash(&self.letters.out, self.copied_bytes..before.bytes, &mut self.read)?;
+            self.copied_bytes = before.bytes;
+            if self.read.digest() != before.hash {
+                return Err(output::changed_meanwhile(self.letters.path()));
+            }
+            merged.sync()?;
+            output::sync_folder(merged.path())?;
+            self.prepared = true;
+        }
+        Ok(Committed {
+            bytes: merged.len_bytes(),
+            hash: merged.hash(),
+            mark: claim::mark_of(merged.file()),
+        })
+    }
+
+    /// What the dead-letter file is without the duplicates.
+    pub fn before(&self) -> Committed {
+        self.letters.state()
     }
 
     /// Puts the merged file in the dead-letter file's place, durably. Further lines can be appended afterwards.
@@ -97,47 +116,26 @@ impl DuplicateMerge<'_> {
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io); the dead-letter file is then still whole, without or with all duplicates.
     pub fn finish(mut self) -> Result<(), Error> {
-        if !self.prepare()? {
+        self.prepare()?;
+        let Some(mut merged) = self.merged.take() else {
             return Ok(());
-        }
+        };
         let path = self.letters.path().to_owned();
-        let mut merged = self.merged.take().expect("prepare said that it is there");
         fs::rename(merged.path(), &path).map_err(|error| Error::io("replacing", &path, error))?;
         faults::point("merge: renamed");
         merged.set_path(&path);
-        self.letters.out = merged;
+        self.letters.replace(merged);
         output::sync_folder(&path)
     }
 }
 
-/// Puts a merged file that an unfinished load had completed, but not yet renamed, in its place.
-///
-/// # Errors
-/// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be renamed.
-pub fn finish_interrupted_merge(errors: &Path) -> Result<(), Error> {
-    let merged = output::beside(errors, "merging");
-    if merged.exists() {
-        fs::rename(&merged, errors).map_err(|error| Error::io("replacing", errors, error))?;
-        output::sync_folder(errors)?;
-    }
-    let suspects = output::beside(errors, "suspects");
-    if suspects.exists() {
-        fs::remove_file(&suspects).map_err(|error| Error::io("removing", &suspects, error))?;
-    }
-    Ok(())
-}
-
-/// Removes a merged file that nothing committed relies on, so that no later load takes it for its own. Durable once the folder is
-/// synced, as the first [`DeadLetters::sync`] does.
+/// Removes what a load left beside its dead-letter file once nothing committed relies on it. Durable once the folder is synced, as the
+/// first [`DeadLetters::sync`] does.
 ///
 /// # Errors
 /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be removed.
-pub fn discard_interrupted_merge(errors: &Path) -> Result<(), Error> {
-    let merged = output::beside(errors, "merging");
-    match fs::remove_file(&merged) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("removing", &merged, error)),
-        _ => Ok(()),
-    }
+pub fn discard_merge(errors: &Path, token: &str) -> Result<(), Error> {
+    output::remove_if_there(&output::side_file(errors, token, "merging"))
 }
 
 impl Drop for DuplicateMerge<'_> {

@@ -1,93 +1,17 @@
 //! Opening the files that a load writes, without ever writing over the wrong one.
 
-use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::database_file::unless_database;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// Bytes that are gathered before they are handed to the system.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
-
-/// What SQLite puts behind a database's name for files of its own.
-const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
-
-/// Refuses outputs that are the same file as an input, the database or one another, whatever they are called: `./a.csv`, a hard
-/// link and a symbolic link are all found out.
-///
-/// Called before anything is created.
-///
-/// # Errors
-/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) naming both.
-pub fn check_outputs(inputs: &[PathBuf], database: &Path, errors: &Path, report: Option<&Path>) -> Result<(), Error> {
-    let errors_taken: Vec<PathBuf> = [errors.to_owned()]
-        .into_iter()
-        .chain(["suspects", "merging"].map(|suffix| beside(errors, suffix)))
-        .collect();
-    let database_taken = SQLITE_ENDINGS.map(|ending| beside_with(database, ending));
-    for input in inputs {
-        // Standard input may be one of these files too.
-        let input = if input.as_os_str() == "-" {
-            Path::new("/dev/stdin")
-        } else {
-            input
-        };
-        if same_file(input, database) {
-            return Err(Error::create(
-                database,
-                "it is an input; the last name on the command line is the database",
-            ));
-        }
-        if let Some(taken) = database_taken.iter().find(|taken| same_file(input, taken)) {
-            return Err(Error::create(
-                taken,
-                "it is an input, and SQLite keeps a file of that name beside the database",
-            ));
-        }
-        for path in &errors_taken {
-            if same_file(input, path) {
-                return Err(Error::create(
-                    path,
-                    "it is an input of this load; name another file with --errors",
-                ));
-            }
-        }
-    }
-    for path in &errors_taken {
-        if database_taken.iter().any(|taken| same_file(path, taken)) {
-            return Err(Error::create(
-                path,
-                "SQLite keeps a file of that name beside the database; name another file with --errors",
-            ));
-        }
-    }
-    if same_file(errors, database) {
-        return Err(Error::create(
-            errors,
-            "it is the database; name another file with --errors",
-        ));
-    }
-    let Some(report) = report else { return Ok(()) };
-    let taken = inputs
-        .iter()
-        .map(PathBuf::as_path)
-        .chain([database])
-        .chain(errors_taken.iter().map(PathBuf::as_path))
-        .chain(database_taken.iter().map(PathBuf::as_path));
-    for path in taken {
-        if same_file(report, path) {
-            let message = format!(
-                "it is the same file as {}; name another one with --report",
-                path.display()
-            );
-            return Err(Error::create(report, message));
-        }
-    }
-    Ok(())
-}
 
 /// `path` with `.suffix` after its name.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -109,28 +33,52 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Whether both names lead to one regular file, or would once the file is created.
+/// Links that are followed from one name to the next; Linux follows as many.
+const MAX_LINKS: u32 = 40;
+
+/// Where a file of this name is, or would be once it is created: its folder and its name there, links followed.
+fn place_of(path: &Path) -> Option<(PathBuf, OsString)> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = folder_of(&path).join(target);
+    }
+    Some((folder_of(&path).canonicalize().ok()?, path.file_name()?.to_owned()))
+}
+
+/// `path`, or what it leads to if it is a link, also if there is nothing yet.
+pub(crate) fn followed(path: &Path) -> PathBuf {
+    place_of(path).map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
+}
+
+/// Whether both names lead to one file, or would once the file is created.
 pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
     match (a.metadata(), b.metadata()) {
-        // What is no regular file, such as /dev/null or a terminal, can be read and written at once.
-        (Ok(a), Ok(b)) => a.is_file() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
-        (Err(_), Err(_)) => {
-            let place = |path: &Path| Some((folder_of(path).canonicalize().ok()?, path.file_name()?.to_owned()));
-            place(a).is_some_and(|at| place(b) == Some(at))
-        }
+        // A device such as /dev/null or a terminal can be read and written at once.
+        (Ok(a), Ok(b)) => !a.file_type().is_char_device() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        (Err(_), Err(_)) => match (place_of(a), place_of(b)) {
+            (Some(a), Some(b)) => a == b || (a.0 == b.0 && differ_in_case(&a.1, &b.1) && folds_case(&a.0)),
+            _ => false,
+        },
         _ => false,
     }
 }
 
-/// Creates `path`, or empties the regular file that is there. A link is never followed and nothing else is ever opened.
-///
-/// # Errors
-/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `flag`.
-pub(super) fn create_file(path: &Path, flag: &str) -> Result<File, Error> {
-    let file = open_file(path, flag)?;
-    file.set_len(0)
-        .map_err(|error| Error::create(path, format!("{error}; name another file with {flag}")))?;
-    Ok(file)
+fn differ_in_case(a: &OsStr, b: &OsStr) -> bool {
+    a.to_string_lossy().to_lowercase() == b.to_string_lossy().to_lowercase()
+}
+
+/// Whether a name in `folder` finds a file whose name differs by case. Asked with a file that is gone at once.
+fn folds_case(folder: &Path) -> bool {
+    let probe = tempfile::Builder::new().prefix(".rowmill-case-").tempfile_in(folder);
+    let Ok(probe) = probe else { return false };
+    let name = probe
+        .path()
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_uppercase();
+    folder.join(name).exists()
 }
 
 /// Opens or creates `path` and leaves what is in it. A link is never followed and nothing but a regular file is ever opened.
@@ -138,16 +86,48 @@ pub(super) fn create_file(path: &Path, flag: &str) -> Result<File, Error> {
 /// # Errors
 /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `flag`.
 pub(crate) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
-    let refuse = |why: &str| Error::create(path, format!("{why}; name another file with {flag}"));
-    // Emptied only once it is known to be a regular file; O_NONBLOCK keeps a FIFO from blocking the open.
-    let opened = OpenOptions::new()
+    open_with(path, flag, OpenOptions::new().create(true))
+}
+
+/// Opens `path` as [`open_file`] does; `None` when there is nothing.
+pub(super) fn open_existing(path: &Path, flag: &str) -> Result<Option<File>, Error> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        _ => open_with(path, flag, &mut OpenOptions::new()).map(Some),
+    }
+}
+
+/// Creates `path`, where no file is.
+///
+/// # Errors
+/// As [`open_file`].
+pub(super) fn create_new(path: &Path, flag: &str) -> Result<File, Error> {
+    open_with(path, flag, OpenOptions::new().create_new(true))
+}
+
+fn open_with(path: &Path, flag: &str, options: &mut OpenOptions) -> Result<File, Error> {
+    let opened = options
         .read(true)
         .write(true)
-        .create(true)
-        .truncate(false)
+        // O_NONBLOCK keeps a FIFO from blocking the open.
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path);
-    let file = opened.map_err(|error| match error.raw_os_error() {
+    let file = opened.map_err(|error| refusal(path, flag, error))?;
+    let metadata = file.metadata().map_err(|error| refusal(path, flag, error))?;
+    if !metadata.is_file() {
+        let message = format!("it is not a regular file; name another file with {flag}");
+        return Err(Error::create(path, message));
+    }
+    unless_database(file).ok_or_else(|| {
+        let message = format!("it is a SQLite database; name another file with {flag}");
+        Error::create(path, message)
+    })
+}
+
+/// Why an output could not be created or opened, in words.
+pub(super) fn refusal(path: &Path, flag: &str, error: io::Error) -> Error {
+    let refuse = |why: &str| Error::create(path, format!("{why}; name another file with {flag}"));
+    match error.raw_os_error() {
         Some(libc::ELOOP) => refuse("it is a symbolic link, which is not followed"),
         Some(libc::EISDIR) => refuse("it is a folder"),
         Some(libc::ENOENT) => refuse("its folder does not exist; create that"),
@@ -157,21 +137,38 @@ pub(crate) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
         Some(libc::ENXIO) => refuse("it is not a regular file"),
         Some(libc::EMFILE | libc::ENFILE) => Error::io("opening", path, error),
         _ => refuse(&error.to_string()),
-    })?;
-    let metadata = file.metadata().map_err(|error| refuse(&error.to_string()))?;
-    if !metadata.is_file() {
-        return Err(refuse("it is not a regular file"));
     }
-    unless_database(file).ok_or_else(|| refuse("it is a SQLite database"))
 }
 
 /// The error for a file of an unfinished load that is not what that load left.
 pub(super) fn tampered(path: &Path) -> Error {
-    let message = "it is not what the earlier run left; put it back, or start afresh with --restart".to_owned();
-    Error::new(ErrorKind::InputChanged {
-        path: path.to_owned(),
-        message,
-    })
+    let message = "it is not what the earlier run left; put it back, or start afresh with --restart";
+    Error::side_file_changed(path, message)
+}
+
+/// The error for a file that is not what this load wrote to it.
+pub(super) fn changed_meanwhile(path: &Path) -> Error {
+    let message = "it was changed, moved or removed by somebody else while the load wrote it; what was committed is safe, put it \
+                   back and run the load again, or start afresh with --restart";
+    Error::side_file_changed(path, message)
+}
+
+/// Bytes of the errors file's name that its side files repeat: names have at most 255.
+const MAX_NAME_BYTES: usize = 200;
+
+/// A side file of the load that is named by `token`: `errors.csv.0123456789abcdef.KIND`.
+pub(super) fn side_file(errors: &Path, token: &str, kind: &str) -> PathBuf {
+    let name = errors.file_name().unwrap_or_default().as_bytes();
+    let name = OsStr::from_bytes(&name[..name.len().min(MAX_NAME_BYTES)]);
+    beside(&errors.with_file_name(name), &format!("{token}.{kind}"))
+}
+
+/// Removes `path`; there need not be such a file.
+pub(super) fn remove_if_there(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("removing", path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Makes the names in `path`'s folder durable: a created or renamed file survives a power cut only after this.
@@ -193,7 +190,6 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::os::unix::fs::symlink;
 
     fn message(result: Result<impl Sized, Error>) -> String {
@@ -201,36 +197,33 @@ mod tests {
     }
 
     #[test]
-    fn an_errors_file_that_is_the_input_is_refused_under_any_name() {
+    fn one_file_is_known_by_all_its_names() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        fs::write(at("in.csv"), "a\n1\n").unwrap();
-        fs::hard_link(at("in.csv"), at("hard.csv")).unwrap();
-        symlink(at("in.csv"), at("soft.csv")).unwrap();
-        let inputs = [at("in.csv")];
-        for name in ["in.csv", "./in.csv", "hard.csv", "soft.csv"] {
-            let refused = message(check_outputs(&inputs, &at("x.db"), &at(name), None));
-            assert!(refused.contains("input of this load"), "{refused}");
-            let refused = message(check_outputs(&inputs, &at("x.db"), &at("errors.csv"), Some(&at(name))));
-            assert!(refused.contains("--report"), "{refused}");
+        fs::write(at("a"), "").unwrap();
+        fs::hard_link(at("a"), at("hard")).unwrap();
+        symlink(at("a"), at("soft")).unwrap();
+        symlink("new", at("dangling")).unwrap();
+        symlink("dangling", at("twice")).unwrap();
+        symlink(".", at("here")).unwrap();
+        for (one, other) in [
+            ("a", "a"),
+            ("./a", "here/here/a"),
+            ("hard", "soft"),
+            ("new", "dangling"),
+            ("twice", "here/new"),
+        ] {
+            assert!(same_file(&at(one), &at(other)), "{one} {other}");
         }
-        let refused = message(check_outputs(&inputs, &at("in.csv"), &at("errors.csv"), None));
-        assert!(refused.contains("the database"), "{refused}");
-        check_outputs(&inputs, &at("x.db"), &at("errors.csv"), Some(&at("report.json"))).unwrap();
-    }
-
-    #[test]
-    fn outputs_that_do_not_exist_yet_may_not_share_a_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        assert!(check_outputs(&[], &at("x.db"), &at("./x.db"), None).is_err());
-        assert!(check_outputs(&[], &at("x.db"), &at("e.csv"), Some(&at("e.csv"))).is_err());
-        assert!(check_outputs(&[], &at("x.db"), &at("e.csv"), Some(&at("e.csv.merging"))).is_err());
-        for name in ["x.db-journal", "x.db-wal", "x.db-shm"] {
-            assert!(check_outputs(&[], &at("x.db"), &at(name), None).is_err());
-            assert!(check_outputs(&[], &at("x.db"), &at("e.csv"), Some(&at(name))).is_err());
+        for (one, other) in [("a", "new"), ("A", "a"), ("new", "New"), ("none/a", "none/b")] {
+            assert!(!same_file(&at(one), &at(other)), "{one} {other}");
         }
-        assert!(check_outputs(&["-".into()], &at("x.db"), &at("e.csv"), Some(Path::new("/dev/null"))).is_ok());
+        assert!(!same_file(Path::new("/dev/null"), Path::new("/dev/null")));
+        assert_eq!(
+            followed(&at("twice")),
+            folder.path().canonicalize().unwrap().join("new")
+        );
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6, "nothing is left");
     }
 
     #[test]
@@ -240,12 +233,26 @@ mod tests {
         fs::write(at("target"), "precious").unwrap();
         symlink(at("target"), at("link")).unwrap();
         fs::create_dir(at("folder")).unwrap();
-        assert!(message(create_file(&at("link"), "--errors")).contains("symbolic link"));
-        assert!(message(create_file(&at("folder"), "--errors")).contains("it is a folder"));
-        assert!(message(create_file(&at("none/e.csv"), "--errors")).contains("folder does not exist"));
-        assert!(message(create_file(&at("target/e.csv"), "--errors")).contains("not a folder"));
-        assert!(message(create_file(Path::new("/dev/null"), "--errors")).contains("not a regular file"));
-        assert!(message(create_file(&at("link"), "--errors")).contains("name another file with --errors"));
+        assert!(message(open_file(&at("link"), "--errors")).contains("symbolic link"));
+        assert!(message(open_existing(&at("link"), "--errors")).contains("symbolic link"));
+        assert!(message(create_new(&at("target"), "--errors")).contains("exists"));
+        assert!(message(open_file(&at("folder"), "--errors")).contains("it is a folder"));
+        assert!(message(open_file(&at("none/e.csv"), "--errors")).contains("folder does not exist"));
+        assert!(message(open_file(&at("target/e.csv"), "--errors")).contains("not a folder"));
+        assert!(message(open_file(Path::new("/dev/null"), "--errors")).contains("not a regular file"));
+        assert!(message(open_file(&at("link"), "--errors")).contains("name another file with --errors"));
+        assert!(open_existing(&at("none"), "--errors").unwrap().is_none());
         assert_eq!(fs::read(at("target")).unwrap(), b"precious");
+    }
+
+    #[test]
+    fn the_longest_names_have_side_files_too() {
+        let errors = PathBuf::from("folder").join("e".repeat(255));
+        let side = side_file(&errors, "0123456789abcdef", "suspects");
+        assert!(side.file_name().unwrap().len() <= 255);
+        assert_eq!(
+            side_file(Path::new("errors.csv"), "07", "merging"),
+            Path::new("errors.csv.07.merging")
+        );
     }
 }

@@ -1,17 +1,18 @@
 //! Rows whose key may be a duplicate, set aside in a file until the whole input has been seen.
 //!
 //! Comes in: suspects in input order, each with the place in the dead-letter file that its line would take. Goes out: the same, in
-//! the same order, once every certain row is in the table. Constant memory both ways, however many there are. The file,
-//! `errors.csv.suspects`, is made at the first suspect.
+//! the same order, once every certain row is in the table. Constant memory both ways, however many there are. The file is made at
+//! the first suspect; its name, `errors.csv.TOKEN.suspects`, is that of no other load. What is read back is what was written: a running
+//! hash says so, across runs too.
 
-use std::fs;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::position::Position;
-use crate::reject::append_file::AppendFile;
+use crate::reject::append_file::{AppendFile, RunningHash};
+use crate::reject::claim::{Committed, Place};
 use crate::reject::output::{self, BUFFER_BYTES};
 
 /// Bytes of an entry before its two byte strings: all integers, little-endian, in the order of [`Suspect`].
@@ -45,6 +46,8 @@ pub struct SuspectEntry<'a> {
 #[derive(Debug)]
 pub struct SuspectSpool {
     path: PathBuf,
+    /// Whether the file keeps its name: no load goes on from one without.
+    named: bool,
     out: Option<AppendFile>,
     count: u64,
     /// Whether the file's name is known to be on the disk.
@@ -52,28 +55,45 @@ pub struct SuspectSpool {
 }
 
 impl SuspectSpool {
-    /// A spool beside the dead-letter file `errors`. Creates nothing yet.
-    pub fn beside(errors: &Path) -> Self {
+    /// A spool beside the dead-letter file of `place`. Creates nothing yet. Without `named` nothing is left of it whatever happens.
+    pub fn beside(place: &Place, named: bool) -> Self {
         SuspectSpool {
-            path: output::beside(errors, "suspects"),
+            path: output::side_file(place.path, place.token, "suspects"),
+            named,
             out: None,
             count: 0,
             folder_synced: false,
         }
     }
 
-    /// Opens the spool of an unfinished load again to go on after its first `count` suspects in `length_bytes`.
+    /// Opens the spool of an unfinished load again to go on after its first `count` suspects, which are `committed`.
     ///
     /// # Errors
-    /// [`ErrorKind::InputChanged`](crate::ErrorKind::InputChanged) when it is gone or too short.
-    pub fn reopen(errors: &Path, count: u64, length_bytes: u64) -> Result<Self, Error> {
-        let mut spool = Self::beside(errors);
-        if count > 0 {
-            let out = AppendFile::reopen(&spool.path, "--errors", length_bytes, None)?;
-            spool.out = Some(out.ok_or_else(|| output::tampered(&spool.path))?);
-            spool.count = count;
+    /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when it is gone or is not what it was.
+    pub fn reopen(place: &Place, count: u64, committed: Committed) -> Result<Self, Error> {
+        let mut spool = Self::beside(place, true);
+        if count == 0 {
+            spool.forget()?;
+            return Ok(spool);
         }
+        let file = output::open_existing(&spool.path, "--errors")?;
+        let out = match file {
+            Some(file) => AppendFile::over(file, &spool.path, committed)?.ok(),
+            None => None,
+        };
+        let mut out = out.ok_or_else(|| output::tampered(&spool.path))?;
+        out.cut()?;
+        spool.out = Some(out);
+        spool.count = count;
         Ok(spool)
+    }
+
+    /// Removes what an earlier run left that committed none of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io).
+    pub fn forget(&self) -> Result<(), Error> {
+        output::remove_if_there(&self.path)
     }
 
     /// Suspects set aside so far.
@@ -81,9 +101,14 @@ impl SuspectSpool {
         self.count
     }
 
-    /// Bytes appended so far, those still buffered too.
-    pub fn len_bytes(&self) -> u64 {
-        self.out.as_ref().map_or(0, AppendFile::len_bytes)
+    /// What is to be found again: everything set aside so far.
+    pub fn state(&self) -> Committed {
+        let out = self.out.as_ref();
+        out.map_or_else(Committed::default, |out| Committed {
+            bytes: out.len_bytes(),
+            hash: out.hash(),
+            mark: 0,
+        })
     }
 
     /// Sets a suspect aside.
@@ -93,7 +118,10 @@ impl SuspectSpool {
     /// when the file cannot be written.
     pub fn append(&mut self, suspect: &SuspectEntry) -> Result<(), Error> {
         if self.out.is_none() {
-            self.out = Some(AppendFile::create(&self.path, "--errors")?);
+            self.out = Some(AppendFile::create_new(&self.path, "--errors")?);
+            if !self.named {
+                output::remove_if_there(&self.path)?;
+            }
         }
         let out = self.out.as_mut().expect("made above");
         out.put(&encode_head(suspect)?)?;
@@ -111,7 +139,7 @@ impl SuspectSpool {
         let Some(out) = &mut self.out else { return Ok(()) };
         out.sync()?;
         // The dead-letter file's name may have been synced before there was a suspect.
-        if !self.folder_synced {
+        if self.named && !self.folder_synced {
             output::sync_folder(&self.path)?;
             self.folder_synced = true;
         }
@@ -134,6 +162,10 @@ impl SuspectSpool {
             source,
             left: self.count,
             path: &self.path,
+            seal: Some(Seal {
+                read: RunningHash::default(),
+                written: self.state().hash,
+            }),
         })
     }
 
@@ -142,10 +174,10 @@ impl SuspectSpool {
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io).
     pub fn remove(self) -> Result<(), Error> {
-        match self.out {
-            Some(_) => fs::remove_file(&self.path).map_err(|error| Error::io("removing", &self.path, error)),
-            None => Ok(()),
+        if self.out.is_some() && self.named {
+            return self.forget();
         }
+        Ok(())
     }
 }
 
@@ -194,22 +226,41 @@ pub struct SuspectReader<'a> {
     source: Option<BufReader<ReadFrom<'a>>>,
     left: u64,
     path: &'a Path,
+    /// `None` for a reader that only looks ahead.
+    seal: Option<Seal>,
+}
+
+/// Whether what is read back is what was written.
+#[derive(Debug)]
+struct Seal {
+    read: RunningHash,
+    written: u64,
 }
 
 impl SuspectReader<'_> {
     /// Reads the next suspect into `suspect`, reusing its memory; `false` after the last.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the file cannot be read, or someone else cut it short.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the file cannot be read,
+    /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when somebody else cut it short, or, known after the last,
+    /// wrote to it.
     pub fn next_into(&mut self, suspect: &mut Suspect) -> Result<bool, Error> {
         let Some(source) = &mut self.source else {
             return Ok(false);
         };
         if self.left == 0 {
-            return Ok(false);
+            let is_whole = self.seal.as_ref().is_none_or(|seal| seal.read.digest() == seal.written);
+            return if is_whole {
+                Ok(false)
+            } else {
+                Err(output::changed_meanwhile(self.path))
+            };
         }
         self.left -= 1;
-        read_entry(source, suspect).map_err(|error| Error::io("reading back", self.path, error))?;
+        read_entry(source, suspect, self.seal.as_mut()).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => output::changed_meanwhile(self.path),
+            _ => Error::io("reading back", self.path, error),
+        })?;
         Ok(true)
     }
 
@@ -224,11 +275,12 @@ impl SuspectReader<'_> {
             source,
             left: self.left,
             path: self.path,
+            seal: None,
         }
     }
 }
 
-fn read_entry(source: &mut impl Read, suspect: &mut Suspect) -> io::Result<()> {
+fn read_entry(source: &mut impl Read, suspect: &mut Suspect, seal: Option<&mut Seal>) -> io::Result<()> {
     let mut head = [0; ENTRY_HEAD_BYTES];
     source.read_exact(&mut head)?;
     let mut rest = head.as_slice();
@@ -248,7 +300,13 @@ fn read_entry(source: &mut impl Read, suspect: &mut Suspect) -> io::Result<()> {
     let record_bytes = u32::from_le_bytes(take(&mut rest));
     let raw_bytes = u32::from_le_bytes(take(&mut rest));
     read_bytes(source, record_bytes, &mut suspect.record)?;
-    read_bytes(source, raw_bytes, &mut suspect.raw)
+    read_bytes(source, raw_bytes, &mut suspect.raw)?;
+    if let Some(seal) = seal {
+        seal.read.update(&head);
+        seal.read.update(&suspect.record);
+        seal.read.update(&suspect.raw);
+    }
+    Ok(())
 }
 
 /// Memory grows with what is there, not with what a damaged length claims.
@@ -281,6 +339,7 @@ impl Read for ReadFrom<'_> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::fs;
 
     fn entry<'a>(suspect: &'a Suspect) -> SuspectEntry<'a> {
         let Suspect {
@@ -329,11 +388,24 @@ mod tests {
         })
     }
 
+    fn spool_in(folder: &Path, named: bool) -> SuspectSpool {
+        SuspectSpool::beside(&place(&folder.join("errors.csv")), named)
+    }
+
+    fn place(errors: &Path) -> Place<'_> {
+        Place {
+            path: errors,
+            inputs: &[],
+            taken: &[],
+            token: "07",
+        }
+    }
+
     proptest! {
         #[test]
         fn what_was_set_aside_comes_back_in_order(suspects in proptest::collection::vec(any_suspect(), 0..20)) {
             let folder = tempfile::tempdir().unwrap();
-            let mut spool = SuspectSpool::beside(&folder.path().join("errors.csv"));
+            let mut spool = spool_in(folder.path(), true);
             for suspect in &suspects {
                 spool.append(&entry(suspect)).unwrap();
             }
@@ -344,59 +416,104 @@ mod tests {
 
     #[test]
     fn entries_larger_than_the_buffer_come_back_and_more_can_follow() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("errors.csv");
-        let mut spool = SuspectSpool::beside(&path);
-        let large = Suspect {
-            raw: vec![b'x'; 3 * BUFFER_BYTES + 1],
-            record: vec![1; BUFFER_BYTES],
-            ..Suspect::default()
-        };
-        let small = Suspect {
-            row_id: -7,
-            raw: b"a".to_vec(),
-            ..Suspect::default()
-        };
-        spool.append(&entry(&large)).unwrap();
-        assert_eq!(read_all(&mut spool), std::slice::from_ref(&large));
-        spool.append(&entry(&small)).unwrap();
-        assert_eq!(read_all(&mut spool), [large, small]);
-        spool.sync().unwrap();
-        let side_file = folder.path().join("errors.csv.suspects");
-        assert_eq!(spool.len_bytes(), side_file.metadata().unwrap().len());
-        spool.remove().unwrap();
-        assert!(!side_file.exists());
+        for named in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut spool = spool_in(folder.path(), named);
+            let large = Suspect {
+                raw: vec![b'x'; 3 * BUFFER_BYTES + 1],
+                record: vec![1; BUFFER_BYTES],
+                ..Suspect::default()
+            };
+            let small = Suspect {
+                row_id: -7,
+                raw: b"a".to_vec(),
+                ..Suspect::default()
+            };
+            spool.append(&entry(&large)).unwrap();
+            assert_eq!(read_all(&mut spool), std::slice::from_ref(&large));
+            spool.append(&entry(&small)).unwrap();
+            assert_eq!(read_all(&mut spool), [large, small]);
+            spool.sync().unwrap();
+            let side_file = folder.path().join("errors.csv.07.suspects");
+            assert_eq!(side_file.exists(), named);
+            if named {
+                assert_eq!(spool.state().bytes, side_file.metadata().unwrap().len());
+            }
+            spool.remove().unwrap();
+            assert!(!side_file.exists());
+        }
     }
 
     #[test]
     fn no_suspect_makes_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        let mut spool = SuspectSpool::beside(&folder.path().join("errors.csv"));
+        let mut spool = spool_in(folder.path(), true);
         assert_eq!(read_all(&mut spool), []);
         spool.sync().unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         spool.remove().unwrap();
     }
 
-    #[test]
-    fn a_file_cut_short_is_an_error_not_a_shorter_list() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut spool = SuspectSpool::beside(&folder.path().join("errors.csv"));
-        spool
-            .append(&SuspectEntry {
-                row_id: 1,
-                position: Position::default(),
-                errors_offset: 0,
-                record: b"",
-                raw: b"abc",
-            })
-            .unwrap();
+    /// A spool of three suspects, on the disk.
+    fn three_suspects(folder: &Path) -> SuspectSpool {
+        let mut spool = spool_in(folder, true);
+        for row_id in 1..=3 {
+            let raw = b"abc".to_vec();
+            spool
+                .append(&entry(&Suspect {
+                    row_id,
+                    raw,
+                    ..Suspect::default()
+                }))
+                .unwrap();
+        }
         spool.sync().unwrap();
-        let side_file = fs::OpenOptions::new()
-            .write(true)
-            .open(folder.path().join("errors.csv.suspects"))
-            .unwrap();
-        side_file.set_len(spool.len_bytes() - 1).unwrap();
-        assert!(spool.reader().unwrap().next_into(&mut Suspect::default()).is_err());
+        spool
+    }
+
+    #[test]
+    fn a_file_that_somebody_changed_is_an_error_not_other_rows() {
+        let changes: [&dyn Fn(&mut Vec<u8>); 3] = [
+            &|bytes| bytes.truncate(bytes.len() - 1),
+            &|bytes| *bytes.last_mut().unwrap() ^= 1,
+            &|bytes| bytes[0] ^= 1,
+        ];
+        for change in changes {
+            let folder = tempfile::tempdir().unwrap();
+            let mut spool = three_suspects(folder.path());
+            let path = folder.path().join("errors.csv.07.suspects");
+            let mut bytes = fs::read(&path).unwrap();
+            change(&mut bytes);
+            fs::write(&path, bytes).unwrap();
+            let state = spool.state();
+            let mut reader = spool.reader().unwrap();
+            let mut suspect = Suspect::default();
+            let error = loop {
+                match reader.next_into(&mut suspect) {
+                    Ok(true) => {}
+                    Ok(false) => panic!("it was believed"),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.exit_code(), 74, "{error}");
+            let again = SuspectSpool::reopen(&place(&folder.path().join("errors.csv")), 3, state).unwrap_err();
+            assert_eq!(again.exit_code(), 74, "{again}");
+            assert!(again.to_string().contains("--restart"), "{again}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_committed_suspects_is_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = three_suspects(folder.path());
+        let (count, state) = (spool.count(), spool.state());
+        spool.append(&entry(&Suspect::default())).unwrap();
+        spool.sync().unwrap();
+        drop(spool);
+        let mut again = SuspectSpool::reopen(&place(&folder.path().join("errors.csv")), count, state).unwrap();
+        assert_eq!(read_all(&mut again).len(), 3);
+        let none = SuspectSpool::reopen(&place(&folder.path().join("errors.csv")), 0, Committed::default()).unwrap();
+        assert_eq!(none.count(), 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

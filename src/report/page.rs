@@ -26,6 +26,15 @@ const MAX_STEPS: u32 = 100;
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
+/// What the page says it was made by, before the version: by it a file is known for a page that may be replaced.
+const GENERATOR: &str = "rowmill ";
+
+/// Whether a file that begins with `start` is a page of rowmill.
+pub fn is_page(start: &[u8]) -> bool {
+    let mark = format!("<meta name=\"generator\" content=\"{GENERATOR}");
+    start.trim_ascii_start().starts_with(b"<!DOCTYPE html>") && memchr::memmem::find(start, mark.as_bytes()).is_some()
+}
+
 /// What a page is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct PageParts<'a> {
@@ -47,6 +56,7 @@ pub fn page(parts: &PageParts<'_>) -> String {
         html lang="en" {
             head {
                 meta charset="utf-8";
+                meta name="generator" content={ (GENERATOR) (env!("CARGO_PKG_VERSION")) };
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";

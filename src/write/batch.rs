@@ -620,13 +620,16 @@ impl<'d> BatchWriter<'d> {
             self.spool.sync()?;
             faults::point("batch: before the commit");
             self.counts.batches += 1;
+            let (errors, suspects) = (self.letters.state(), self.spool.state());
             let progress = self.settings.checkpoint.then(|| Progress {
                 counts: self.counts.clone(),
-                errors_bytes: self.letters.len_bytes(),
-                errors_hash: self.letters.hash(),
-                suspects_bytes: self.spool.len_bytes(),
+                errors_bytes: errors.bytes,
+                errors_hash: errors.hash,
+                errors_mark: errors.mark,
+                suspects_bytes: suspects.bytes,
+                suspects_hash: suspects.hash,
                 content: self.consumed.content(),
-                settled: false,
+                ..Progress::default()
             });
             self.destination.origins.save()?;
             let path = &self.settings.database_path;

@@ -19,7 +19,7 @@ const PROGRESS_BYTES: usize = 1024;
 /// The hash in hexadecimal digits, and a space.
 const SEAL_BYTES: usize = 17;
 
-/// Creates the table with `identity` and where it starts from. In a transaction of the caller.
+/// Creates the table with `identity` and a row for its progress. In a transaction of the caller.
 pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
     let connection = database.connection();
     let run = || -> rusqlite::Result<()> {
@@ -28,7 +28,7 @@ pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
         ))?;
         let insert = format!("INSERT INTO \"{TABLE}\" VALUES (?1, ?2)");
         connection.execute(&insert, (1, sealed(&encode(identity))))?;
-        connection.execute(&insert, (2, padded(&identity.first_progress())))?;
+        connection.execute(&insert, (2, padded(&Progress::default())))?;
         Ok(())
     };
     run().map_err(|e| database_error(database.path(), e))

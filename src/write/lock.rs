@@ -110,10 +110,10 @@ fn is_held(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES))
 }
 
-/// Which other processes hold locks on the database at `path`, as the end of a sentence; empty when none can be named.
+/// Which other processes hold locks on the file at `path`, as the end of a sentence; empty when none can be named.
 ///
 /// Where the kernel does not tell (it names no process for some kinds of locks), those that have the file open.
-pub(super) fn holders(path: &Path) -> String {
+pub(crate) fn holders(path: &Path) -> String {
     // In WAL mode the locks are on the shared-memory file.
     let files: Vec<FileId> = [path.to_owned(), beside_with(path, "-shm")]
         .iter()

@@ -515,11 +515,73 @@ extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     if let Some(((shared, from), (_, to))) = watch
         && done == 0
     {
+        renamed(&shared, from, to);
+    }
+    done
+}
+
+fn renamed(shared: &Shared, from: String, to: String) {
+    let mut state = lock(&shared.state);
+    if let Some(file) = state.names.remove(&from) {
+        state.names.insert(to.clone(), file);
+    }
+    state.events.push(Event::Renamed { from, to });
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn renameat2(
+    from_folder: c_int,
+    from: *const c_char,
+    to_folder: c_int,
+    to: *const c_char,
+    flags: libc::c_uint,
+) -> c_int {
+    // The program names whole paths; a rename that replaces nothing is a rename.
+    let watch = watch_on(from).zip(watch_on(to));
+    if let Some(((shared, from), _)) = &watch
+        && let Some(How::Error(errno)) = lock(&shared.state).fails(Call::Rename, from, None)
+    {
+        return fail(errno);
+    }
+    // SAFETY: the paths are the caller's.
+    let done = unsafe { libc::syscall(libc::SYS_renameat2, from_folder, from, to_folder, to, flags) as c_int };
+    if let Some(((shared, from), (_, to))) = watch
+        && done == 0
+    {
+        renamed(&shared, from, to);
+    }
+    done
+}
+
+/// Gives a file without a name its name: the source is `/proc/self/fd/NUMBER`.
+#[unsafe(no_mangle)]
+extern "C" fn linkat(
+    from_folder: c_int,
+    from: *const c_char,
+    to_folder: c_int,
+    to: *const c_char,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: callers of the C library's functions pass a NUL-terminated path.
+    let source = unsafe { CStr::from_ptr(from) }.to_string_lossy();
+    let descriptor = source
+        .strip_prefix("/proc/self/fd/")
+        .and_then(|number| number.parse().ok());
+    let watch = watch_on(to).zip(descriptor.and_then(opened));
+    if let Some(((shared, name), _)) = &watch
+        && let Some(How::Error(errno)) = lock(&shared.state).fails(Call::Rename, name, None)
+    {
+        return fail(errno);
+    }
+    // SAFETY: the paths are the caller's.
+    let done = unsafe { libc::syscall(libc::SYS_linkat, from_folder, from, to_folder, to, flags) as c_int };
+    if let Some(((shared, name), source)) = watch
+        && done == 0
+        && let Target::File(file) = source.target
+    {
         let mut state = lock(&shared.state);
-        if let Some(file) = state.names.remove(&from) {
-            state.names.insert(to.clone(), file);
-        }
-        state.events.push(Event::Renamed { from, to });
+        state.names.insert(name.clone(), file);
+        state.events.push(Event::Created { file, name });
     }
     done
 }

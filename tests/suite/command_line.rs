@@ -91,19 +91,6 @@ fn the_errors_file_is_made_even_when_nothing_is_rejected() {
 }
 
 #[test]
-fn an_errors_file_of_an_earlier_load_is_replaced() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("in.csv"), "a,b\n1,2\n").unwrap();
-    fs::write(folder.path().join("errors.csv"), "old".repeat(1000)).unwrap();
-    assert_eq!(run_in(folder.path(), &["load", "in.csv", "out.db"]).code(), 0);
-    assert!(
-        !fs::read_to_string(folder.path().join("errors.csv"))
-            .unwrap()
-            .contains("old")
-    );
-}
-
-#[test]
 fn quiet_says_nothing_and_verbose_says_more() {
     let said = |flag: &'static str| {
         let run = Case::csv("a,a\n1,2\n3\n").args([flag]).run(&PLAIN);

@@ -25,6 +25,7 @@ mod others_tables;
 mod pressure;
 mod random;
 mod report_html;
+mod side_files;
 mod signals;
 mod syntax;
 mod tables;

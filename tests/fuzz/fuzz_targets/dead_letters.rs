@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use arbitrary::Arbitrary;
 use rowmill::position::Position;
-use rowmill::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, RejectReason};
+use rowmill::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, Place, RejectReason};
 use rowmill::schema::ColumnType;
 use rowmill_fuzz::Text;
 use rowmill_fuzz::dead_letters::{Reject, read_rejects};
@@ -85,7 +85,13 @@ rowmill_fuzz::target!(|input: Input| {
     let path = folder.path().join("errors.csv");
     // A path that ends up in the file as it was given; NUL cannot be part of one.
     let inputs = [PathBuf::from(&input.file_name), PathBuf::from("other.csv")];
-    let mut letters = DeadLetters::create(&path, &inputs)
+    let place = Place {
+        path: &path,
+        inputs: &inputs,
+        taken: &[],
+        token: "fuzz",
+    };
+    let mut letters = DeadLetters::create(&place, 0)
         .expect("a new file")
         .guarded(input.guarded);
     for letter in &input.letters {
@@ -138,7 +144,10 @@ rowmill_fuzz::target!(|input: Input| {
             matches!(letter.reason(), RejectReason::DuplicateKey { .. })
         );
     }
-    let reopened = DeadLetters::reopen(&path, &inputs, letters.len_bytes(), letters.hash());
+    let written = letters.state();
+    // One load at a time has the file.
+    drop(letters);
+    let reopened = DeadLetters::reopen(&place, written);
     assert!(reopened.is_ok(), "what was written can be taken up again");
 });
 

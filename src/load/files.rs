@@ -1,0 +1,209 @@
+//! Every file that a load reads or writes, by every name that it has: no two may be one.
+//!
+//! Comes in: what the user named. Goes out: the first two names that lead to one file, and which reports may be written all the same.
+//! Nothing is opened for writing here, and what is refused here is not written afterwards either, by the report of the failure least
+//! of all. The hard part: what a name leads to. Links are followed, also those that lead to nothing yet; a hard link is the file itself;
+//! `-` is whatever standard input was redirected from.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::database_file::unless_database;
+use crate::error::Error;
+use crate::options::LoadOptions;
+use crate::reject::{beside_with, followed, same_file};
+use crate::report::{is_json_report, is_page};
+
+/// What SQLite puts after a database's name for files of its own.
+const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
+/// Bytes of an older report that are looked at: its mark is in its first lines.
+const MARK_BYTES: u64 = 4096;
+
+/// A file of the load, in the order in which names are given: a later one gives way to an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Input,
+    Database,
+    /// A file that SQLite keeps beside the database.
+    Journal,
+    /// Where messages go, if that is a file.
+    Messages,
+    Errors,
+    Report,
+    Page,
+}
+
+struct Claim {
+    role: Role,
+    path: PathBuf,
+    /// As it is called in a message.
+    shown: String,
+}
+
+/// What came of comparing a load's files.
+pub(super) struct Checked {
+    /// The first thing that is wrong.
+    pub(super) refusal: Option<Error>,
+    /// Whether the JSON report and the page may be written.
+    pub(super) report: bool,
+    pub(super) page: bool,
+}
+
+/// Compares all that a load of `inputs` into `database` reads and writes.
+pub(super) fn check(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Checked {
+    let claims = claims(inputs, database, options);
+    let mut checked = Checked {
+        refusal: None,
+        report: true,
+        page: true,
+    };
+    for (index, claim) in claims.iter().enumerate() {
+        let collision = claims[..index]
+            .iter()
+            .find(|earlier| may_not_meet(earlier.role, claim) && same_file(&earlier.path, &claim.path));
+        let refusal = match collision {
+            Some(earlier) => Some(refuse(earlier, claim)),
+            None => check_older(claim).err(),
+        };
+        let Some(refusal) = refusal else { continue };
+        match claim.role {
+            Role::Report => checked.report = false,
+            Role::Page => checked.page = false,
+            _ => {}
+        }
+        checked.refusal.get_or_insert(refusal);
+    }
+    checked
+}
+
+/// The names that no other file may be given while the load runs.
+pub(super) fn taken(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<PathBuf> {
+    let claims = claims(inputs, database, options);
+    claims
+        .into_iter()
+        .filter(|claim| claim.role != Role::Errors)
+        .map(|claim| claim.path)
+        .collect()
+}
+
+fn claims(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<Claim> {
+    let claim = |role, path: PathBuf| Claim {
+        role,
+        shown: path.display().to_string(),
+        path,
+    };
+    let input = |path: &PathBuf| match path.as_os_str() == "-" {
+        true => Claim {
+            shown: "standard input".to_owned(),
+            ..claim(Role::Input, "/dev/stdin".into())
+        },
+        false => claim(Role::Input, path.clone()),
+    };
+    let mut claims: Vec<Claim> = inputs.iter().map(input).collect();
+    claims.push(claim(Role::Database, database.to_owned()));
+    // SQLite follows links first.
+    for name in [database, &followed(database)] {
+        claims.extend(SQLITE_ENDINGS.map(|ending| claim(Role::Journal, beside_with(name, ending))));
+    }
+    for (path, shown) in [("/dev/stderr", "standard error"), ("/dev/stdout", "standard output")] {
+        claims.push(Claim {
+            shown: shown.to_owned(),
+            ..claim(Role::Messages, path.into())
+        });
+    }
+    claims.push(claim(Role::Errors, options.errors.clone()));
+    claims.extend(options.report.iter().map(|path| claim(Role::Report, path.clone())));
+    claims.extend(options.report_html.iter().map(|path| claim(Role::Page, path.clone())));
+    claims
+}
+
+/// Whether `later` may not be a file that is there for `earlier`.
+fn may_not_meet(earlier: Role, later: &Claim) -> bool {
+    match (earlier, later.role) {
+        (Role::Input, Role::Input) | (Role::Journal, Role::Journal) | (Role::Messages, Role::Messages) => false,
+        // What is asked for there, goes there.
+        (Role::Messages, Role::Report) => !is_own_stream(&later.path),
+        // They may have been redirected to anything, and next to nothing is written there.
+        (Role::Input | Role::Journal, Role::Messages) | (Role::Database, Role::Journal) => false,
+        _ => true,
+    }
+}
+
+/// Whether the name is one of those for what the program was started with.
+fn is_own_stream(path: &Path) -> bool {
+    path.starts_with("/dev") || path.starts_with("/proc/self/fd")
+}
+
+fn refuse(earlier: &Claim, later: &Claim) -> Error {
+    let (path, shown) = (later.path.as_path(), earlier.shown.as_str());
+    match (earlier.role, later.role) {
+        (Role::Input, Role::Database) => Error::create(
+            path,
+            "it is an input; the last name on the command line is the database",
+        ),
+        (Role::Input, Role::Journal) => Error::create(
+            path,
+            "it is an input, and SQLite keeps a file of that name beside the database; name another database",
+        ),
+        (Role::Database, Role::Messages) => Error::create(
+            &earlier.path,
+            format!("it is the database, and {} was redirected to it", later.shown),
+        ),
+        (Role::Input, Role::Errors) => {
+            Error::create(path, "it is an input of this load; name another file with --errors")
+        }
+        (Role::Database, Role::Errors) => Error::create(path, "it is the database; name another file with --errors"),
+        (Role::Journal, Role::Errors) => Error::create(
+            path,
+            "SQLite keeps a file of that name beside the database; name another file with --errors",
+        ),
+        (_, role) => {
+            let flag = match role {
+                Role::Report => "--report",
+                Role::Page => "--report-html",
+                _ => "--errors",
+            };
+            Error::create(
+                path,
+                format!("it is the same file as {shown}; name another one with {flag}"),
+            )
+        }
+    }
+}
+
+/// Refuses to write a report over a file that is none.
+fn check_older(claim: &Claim) -> Result<(), Error> {
+    let (is_ours, flag, what): (fn(&[u8]) -> bool, _, _) = match claim.role {
+        Role::Report => (is_json_report, "--report", "report"),
+        Role::Page => (is_page, "--report-html", "page"),
+        _ => return Ok(()),
+    };
+    if is_own_stream(&claim.path) || !is_foreign(&claim.path, is_ours) {
+        return Ok(());
+    }
+    let message = format!(
+        "there is a file of that name which is no {what} of rowmill, and it is left as it is; name another with {flag}"
+    );
+    Err(Error::create(&claim.path, message))
+}
+
+/// Whether there is a regular file that holds something and does not begin as `is_ours` knows it.
+fn is_foreign(path: &Path, is_ours: fn(&[u8]) -> bool) -> bool {
+    // Of links, folders and the like whoever opens them says what is wrong.
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
+        return false;
+    }
+    let opened = File::options()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    // What cannot be read, or is a database that must stay open, is not ours for all that is known.
+    let Some(file) = opened.ok().and_then(unless_database) else {
+        return true;
+    };
+    let mut start = Vec::new();
+    let read = file.take(MARK_BYTES).read_to_end(&mut start);
+    read.is_err() || !is_ours(&start)
+}

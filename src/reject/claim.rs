@@ -1,0 +1,389 @@
+//! Whose file is at `--errors`, and making room there for the dead letters of one load.
+//!
+//! Dead letters are evidence. So a file that is none of rowmill's is never touched; one that a running load writes is locked and left
+//! to it; one that holds the rejects of another load is kept beside under the next free number; and what is cut off is what this
+//! load itself wrote after its last commit, which its mark tells.
+
+use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::error::Error;
+use crate::reject::append_file::AppendFile;
+use crate::reject::dead_letters::HEADER;
+use crate::reject::output::{self, same_file};
+use crate::reject::place::{Unplaced, move_new};
+
+/// How long a process that was killed may take to let go of its files.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// Times that the file may be another one as soon as it is opened, before that is an error.
+const TRIES: u32 = 100;
+/// What a spreadsheet puts before a file that it has saved.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Where the dead letters of a load are to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    pub path: &'a Path,
+    /// The names that [`Position::file_index`](crate::position::Position::file_index) stands for.
+    pub inputs: &'a [PathBuf],
+    /// Names that no file may be given: what else the load reads and writes.
+    pub taken: &'a [PathBuf],
+    /// What the load's side files are named by: no other load's are named so.
+    pub token: &'a str,
+}
+
+/// What a load has committed of its dead letters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Committed {
+    pub bytes: u64,
+    /// XXH3-64 of those bytes.
+    pub hash: u64,
+    /// Tells the file from any other that has, or had, its name; 0 when nothing does.
+    pub mark: u64,
+}
+
+/// What a dead-letter file holds.
+enum Content {
+    /// Nothing, or the header alone.
+    NoRejects,
+    Rejects,
+    /// It is no dead-letter file.
+    Foreign,
+}
+
+/// Tells a file from every other one that ever had its name: by inode and time of birth. 0 where the file system does not know that.
+pub(super) fn mark_of(file: &File) -> u64 {
+    let Ok(metadata) = file.metadata() else { return 0 };
+    let Ok(born) = metadata.created() else { return 0 };
+    let born_ns = born.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    xxh3_64(format!("{} {born_ns}", metadata.ino()).as_bytes())
+}
+
+/// Whether `path` leads to `file` itself.
+pub(super) fn leads_to(path: &Path, file: &File) -> bool {
+    match (fs::symlink_metadata(path), file.metadata()) {
+        (Ok(named), Ok(opened)) => (named.dev(), named.ino()) == (opened.dev(), opened.ino()),
+        _ => false,
+    }
+}
+
+/// Keeps other loads from writing to `file` until it is closed. Readers are not kept out, nor are file systems without locks.
+pub(crate) fn lock(file: &File, path: &Path, flag: &'static str) -> Result<(), Error> {
+    let since = Instant::now();
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if since.elapsed() < LOCK_TIMEOUT => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(Error::output_busy(path, flag, "")),
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
+        }
+    }
+}
+
+/// Looks at what is at `path` without changing it, so that a load which could not begin says so before it reads anything.
+///
+/// # Errors
+/// [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) when another load writes it,
+/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when it is no dead-letter file.
+pub fn check_errors_file(path: &Path) -> Result<(), Error> {
+    match open_held(path)? {
+        Some(file) => refuse_foreign(&file, path).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// The file at `path`, locked; `None` when there is none.
+fn open_held(path: &Path) -> Result<Option<File>, Error> {
+    for _ in 0..TRIES {
+        let Some(file) = output::open_existing(path, "--errors")? else {
+            return Ok(None);
+        };
+        lock(&file, path, "--errors")?;
+        // Whoever had the lock may have put another file in its place.
+        if leads_to(path, &file) {
+            return Ok(Some(file));
+        }
+    }
+    Err(Error::output_busy(path, "--errors", ""))
+}
+
+fn content_of(file: &File, path: &Path) -> Result<Content, Error> {
+    let mut start = [0; BYTE_ORDER_MARK.len() + HEADER.len() + 2];
+    let mut read = 0;
+    while read < start.len() {
+        match file.read_at(&mut start[read..], read as u64) {
+            Ok(0) => break,
+            Ok(more) => read += more,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::io("reading", path, error)),
+        }
+    }
+    let start = &start[..read];
+    if start.is_empty() {
+        return Ok(Content::NoRejects);
+    }
+    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+    Ok(match start.strip_prefix(HEADER.as_bytes()) {
+        Some(b"" | b"\n" | b"\r\n") => Content::NoRejects,
+        Some([b'\n', ..] | [b'\r', b'\n', ..]) => Content::Rejects,
+        _ => Content::Foreign,
+    })
+}
+
+/// Whether there are rejects in `file`.
+fn refuse_foreign(file: &File, path: &Path) -> Result<bool, Error> {
+    match content_of(file, path)? {
+        Content::NoRejects => Ok(false),
+        Content::Rejects => Ok(true),
+        Content::Foreign => Err(Error::create(
+            path,
+            "there is a file of that name which is no errors file of rowmill, and it is left as it is; name another with --errors",
+        )),
+    }
+}
+
+/// Makes the file, with its header, for a load that has committed nothing. Where the rejects of an earlier load were kept, if there
+/// were any. `own_mark`: that of the file which an earlier run of the same load made.
+pub(super) fn create(place: &Place, own_mark: u64) -> Result<(AppendFile, Option<PathBuf>), Error> {
+    let path = place.path;
+    let mut kept = None;
+    for _ in 0..TRIES {
+        let before = open_held(path)?;
+        if let Some(file) = &before {
+            let is_own = own_mark != 0 && mark_of(file) == own_mark;
+            if refuse_foreign(file, path)? && !is_own {
+                kept = Some(keep_beside(place)?);
+            } else if let Err(error) = fs::remove_file(path) {
+                if !is_forbidden(&error) {
+                    return Err(Error::io("replacing", path, error));
+                }
+                return Ok((begin_in_place(before, path)?, kept));
+            }
+        }
+        // What was there stays locked until the new file is in its place.
+        if let Some(out) = put_in_place(place, before.as_ref(), |out| out.put_header())? {
+            return Ok((out, kept));
+        }
+    }
+    Err(Error::output_busy(path, "--errors", ""))
+}
+
+/// A file without rejects in a folder in which no name can be made or removed.
+fn begin_in_place(file: Option<File>, path: &Path) -> Result<AppendFile, Error> {
+    let file = file.ok_or_else(|| Error::internal("a file that was there is gone"))?;
+    file.set_len(0).map_err(|error| Error::io("cutting", path, error))?;
+    let mut out = AppendFile::new(file, path);
+    out.put_header()?;
+    out.sync()?;
+    Ok(out)
+}
+
+/// Puts a new file in place, locked and whole on the disk, with what `fill` writes and the permissions of the one before. `None`
+/// when somebody else has put one there.
+fn put_in_place(
+    place: &Place,
+    before: Option<&File>,
+    fill: impl FnOnce(&mut AppendFile) -> Result<(), Error>,
+) -> Result<Option<AppendFile>, Error> {
+    let path = place.path;
+    let (file, new) = Unplaced::create(path).map_err(|error| output::refusal(path, "--errors", error))?;
+    if let Some(permissions) = before
+        .and_then(|file| file.metadata().ok())
+        .map(|found| found.permissions())
+    {
+        // Best effort: some file systems have none.
+        let _ = file.set_permissions(permissions);
+    }
+    lock(&file, path, "--errors")?;
+    let mut out = AppendFile::new(file, path);
+    fill(&mut out)?;
+    out.sync()?;
+    match new.place(out.file(), path) {
+        Ok(()) => Ok(Some(out)),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
+        Err(error) if is_forbidden(&error) => Err(output::refusal(path, "--errors", error)),
+        Err(error) => Err(Error::io("creating", path, error)),
+    }
+}
+
+fn is_forbidden(error: &std::io::Error) -> bool {
+    let code = error.raw_os_error();
+    matches!(code, Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::EBUSY))
+}
+
+/// Goes on in the file of an unfinished load, of which `committed` is committed. The second: what became of other files, in words.
+pub(super) fn reopen(place: &Place, committed: Committed) -> Result<(AppendFile, Vec<String>), Error> {
+    let path = place.path;
+    let mut notes = Vec::new();
+    for _ in 0..TRIES {
+        let found = open_held(path)?.map(|file| AppendFile::over(file, path, committed));
+        let stranger = match found.transpose()? {
+            Some(Ok(mut out)) => {
+                if is_own(&out, committed)? {
+                    out.cut()?;
+                    return Ok((out, notes));
+                }
+                // Lines follow that this load may not have written: another load went on in the file, or it is a copy.
+                let kept = keep_beside(place)?;
+                notes.push(kept_note(path, &kept));
+                let copied = put_in_place(place, Some(out.file()), |new| new.copy_from(&out, 0, committed.bytes))?;
+                match copied {
+                    Some(copied) => return Ok((copied, notes)),
+                    None => continue,
+                }
+            }
+            Some(Err(file)) => Some(file),
+            None => None,
+        };
+        // Another load's, or none; this load's may have been kept beside it.
+        let own = find_kept(path, committed)?.ok_or_else(|| output::tampered(path))?;
+        if let Some(file) = stranger {
+            refuse_foreign(&file, path)?;
+            let kept = keep_beside(place)?;
+            notes.push(kept_note(path, &kept));
+        }
+        match move_new(&own, path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            moved => moved.map_err(|error| Error::io("putting back", &own, error))?,
+        }
+        notes.push(format!(
+            "{} held the rejects of this load and is {} again",
+            own.display(),
+            path.display()
+        ));
+    }
+    Err(Error::output_busy(path, "--errors", ""))
+}
+
+/// Whether all that is in the file was written by the load that has committed its beginning.
+fn is_own(out: &AppendFile, committed: Committed) -> Result<bool, Error> {
+    Ok(out.is_whole()? || (committed.mark != 0 && mark_of(out.file()) == committed.mark))
+}
+
+/// The words for rejects of another load that were kept.
+pub(super) fn kept_note(path: &Path, kept: &Path) -> String {
+    format!(
+        "{} held the rejects of another load; they are kept in {}",
+        path.display(),
+        kept.display()
+    )
+}
+
+/// Takes up the file of a load that is settled: `merged`, if it is there, was to take the place of `before`, and is `after`.
+pub(super) fn take_up_settled(
+    place: &Place,
+    merged: &Path,
+    before: Committed,
+    after: Committed,
+) -> Result<(AppendFile, Vec<String>), Error> {
+    let path = place.path;
+    let complete = match output::open_existing(merged, "--errors")? {
+        Some(file) => AppendFile::over(file, merged, after)?.ok(),
+        None => None,
+    };
+    let Some(mut complete) = complete else {
+        return reopen(place, after);
+    };
+    lock(complete.file(), merged, "--errors")?;
+    let mut notes = Vec::new();
+    // It stays locked until the other has its name.
+    let held = open_held(path)?
+        .map(|file| AppendFile::over(file, path, before))
+        .transpose()?;
+    let stranger = match &held {
+        Some(Ok(out)) => !is_own(out, before)?,
+        Some(Err(file)) => {
+            refuse_foreign(file, path)?;
+            true
+        }
+        None => false,
+    };
+    if stranger {
+        let kept = keep_beside(place)?;
+        notes.push(kept_note(path, &kept));
+    }
+    fs::rename(merged, path).map_err(|error| Error::io("replacing", path, error))?;
+    complete.set_path(path);
+    output::sync_folder(path)?;
+    Ok((complete, notes))
+}
+
+/// Takes out the lines of a load that is taken back, if all that is in the file is its own.
+///
+/// # Errors
+/// [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) and [`ErrorKind::Io`](crate::ErrorKind::Io).
+pub fn forget_rejects(path: &Path, committed: Committed) -> Result<(), Error> {
+    let Some(file) = open_held(path)? else { return Ok(()) };
+    match AppendFile::over(file, path, committed)? {
+        Ok(mut out) if is_own(&out, committed)? && matches!(content_of(out.file(), path)?, Content::Rejects) => {
+            out.clear()?;
+            out.put_header()
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Moves the file to the next free number: `errors.csv` to `errors.1.csv`. Nothing is ever replaced.
+fn keep_beside(place: &Place) -> Result<PathBuf, Error> {
+    let path = place.path;
+    for number in 1_u64.. {
+        let to = numbered(path, number);
+        if fs::symlink_metadata(&to).is_ok() || place.taken.iter().any(|taken| same_file(taken, &to)) {
+            continue;
+        }
+        match move_new(path, &to) {
+            Ok(()) => return Ok(to),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) if is_forbidden(&error) => {
+                return Err(Error::create(
+                    path,
+                    format!(
+                        "it holds the rejects of another load, which cannot be kept as {}: {error}; name another with --errors",
+                        to.display()
+                    ),
+                ));
+            }
+            Err(error) => return Err(Error::io("renaming", path, error)),
+        }
+    }
+    Err(Error::internal("every number is taken"))
+}
+
+/// The file beside `path` that holds what is committed.
+fn find_kept(path: &Path, committed: Committed) -> Result<Option<PathBuf>, Error> {
+    // The header alone says nothing of whose it is.
+    if committed.bytes <= HEADER.len() as u64 + 1 {
+        return Ok(None);
+    }
+    for number in 1_u64.. {
+        let kept = numbered(path, number);
+        match fs::symlink_metadata(&kept) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => continue,
+            Err(_) => break,
+        }
+        if let Ok(Some(file)) = output::open_existing(&kept, "--errors")
+            && AppendFile::over(file, &kept, committed)?.is_ok()
+        {
+            return Ok(Some(kept));
+        }
+    }
+    Ok(None)
+}
+
+/// `errors.csv` with the number before its ending.
+fn numbered(path: &Path, number: u64) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!(".{number}"));
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
