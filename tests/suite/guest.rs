@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::database;
+use super::process::has_shell;
 
 /// What the other process is to do, where, and where it says what became of it.
 const ASKED: [&str; 3] = ["ROWMILL_OTHER_SQL", "ROWMILL_OTHER_DATABASE", "ROWMILL_OTHER_ANSWER"];
@@ -76,6 +77,22 @@ impl Host {
         assert!(status.success());
         match fs::read_to_string(answer).unwrap().as_str() {
             "done" => Ok(()),
+            error => Err(error.to_owned()),
+        }
+    }
+
+    /// As [`Host::other_program`], by SQLite's own shell where there is one: an older SQLite does not see by itself that locks were lost.
+    fn shell(&self, sql: &str) -> Result<(), String> {
+        if !has_shell() {
+            return self.other_program(sql);
+        }
+        let output = Command::new("sqlite3")
+            .arg(self.path("x.db"))
+            .arg(sql)
+            .output()
+            .unwrap();
+        match String::from_utf8_lossy(&output.stderr).as_ref() {
+            "" => Ok(()),
             error => Err(error.to_owned()),
         }
     }
@@ -194,12 +211,12 @@ fn a_database_in_wal_mode_is_whole_after_loads_beside_its_programs_connection() 
             assert_eq!(host.load("in.csv", LoadOptions::default()).unwrap().loaded, 3);
         }
         // The last connection that closes clears the log away: the other program's must know that it is not the last.
-        assert_eq!(host.other_program("INSERT INTO note VALUES ('other')"), Ok(()));
+        assert_eq!(host.shell("INSERT INTO note VALUES ('other')"), Ok(()));
         assert!(host.path("x.db-wal").exists(), "the log is still there");
         host.run("INSERT INTO note VALUES ('mine')");
         let many = "CREATE TABLE many(x); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300) \
                     INSERT INTO many SELECT hex(randomblob(400)) FROM n";
-        assert_eq!(host.other_program(many), Ok(()));
+        assert_eq!(host.shell(many), Ok(()));
         host.run("CREATE TABLE own(x); INSERT INTO own VALUES (1)");
         assert_eq!((host.count("note"), host.count("many")), (3, 300));
         let Host { own, folder } = host;
