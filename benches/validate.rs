@@ -31,19 +31,14 @@ fn plan(key: KeyPlan) -> RowPlan {
     use ColumnType::{DateTime, Integer, Real, Text};
     let types = [Integer, Text, Text, Text, Real, DateTime, Text, Text];
     RowPlan {
-        columns: types
-            .map(|column_type| Column {
-                name: "c".to_owned(),
-                column_type,
-                not_null: false,
-            })
-            .to_vec(),
+        columns: types.map(|column_type| Column::new("c", column_type)).to_vec(),
         sources: (0..8).collect(),
         field_count: 8,
         key,
         empty_is_null: false,
         max_record_bytes: 1 << 20,
         guess: None,
+        settled: None,
     }
 }
 
@@ -101,7 +96,7 @@ fn infer_long_decimals(bencher: Bencher) {
         .counter(ItemsCount::new(ROWS))
         .counter(BytesCount::of_slice(&bytes))
         .bench_local(|| {
-            let mut facts = Facts::new(&[false; 2], None);
+            let mut facts = Facts::new(&[false; 2], &[]);
             observe(black_box(&bytes), &records, &[0, 1], &dialect, false, &mut facts);
             assert_eq!(facts.column_type(1), ColumnType::Real);
         });
@@ -117,7 +112,7 @@ fn infer_every_column(bencher: Bencher) {
         .counter(ItemsCount::new(ROWS))
         .counter(BytesCount::of_slice(&bytes))
         .bench_local(|| {
-            let mut facts = Facts::new(&[false; 8], Some(0));
+            let mut facts = Facts::new(&[false; 8], &[0]);
             observe(black_box(&bytes), &records, &sources, &dialect, false, &mut facts);
             assert_eq!(facts.key_order().values, ROWS as u64);
         });

@@ -24,13 +24,7 @@ fn record() -> Vec<u8> {
 }
 
 fn columns() -> Vec<Column> {
-    ["a", "b"]
-        .map(|name| Column {
-            name: name.to_owned(),
-            column_type: ColumnType::Text,
-            not_null: false,
-        })
-        .to_vec()
+    ["a", "b"].map(|name| Column::new(name, ColumnType::Text)).to_vec()
 }
 
 /// The table, whose rows get the ids that they come with.

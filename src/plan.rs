@@ -5,12 +5,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::escape::excerpt;
 use crate::head::Head;
 use crate::options::LoadOptions;
-use crate::schema::infer::Facts;
+use crate::schema::form::{Form, WhyNoNumber};
+use crate::schema::infer::{Facts, NoNumber};
 use crate::schema::key_order::KeyOrder;
-use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TypeGuess};
-use crate::write::database::{TableInfo, row_id_alias};
+use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TableType, TypeGuess};
+use crate::write::database::{TableColumn, TableInfo, row_id_alias};
+
+/// Characters of a value that a notice quotes.
+const NOTICE_CHARS: usize = 32;
 
 /// How duplicates are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +48,9 @@ pub struct TablePlan {
     pub sources: Vec<Vec<u32>>,
     /// The columns' types and the order of the keys are only guessed.
     pub guess: Option<TypeGuess>,
+    /// The columns' types were inferred from a part of the input: what the numbers of that part look like.
+    #[serde(default)]
+    pub settled: Option<Vec<Form>>,
     /// Words for the user.
     pub notices: Vec<String>,
 }
@@ -152,6 +160,7 @@ impl TablePlan {
             empty_is_null: options.empty_is_null,
             max_record_bytes: options.max_record_bytes,
             guess: self.guess.clone(),
+            settled: self.settled.clone(),
         }
     }
 }
@@ -242,12 +251,96 @@ pub fn key_columns(names: &[String], key: &[String], option: &str) -> Result<Vec
 /// # Errors
 /// `Usage` when `--types` names a column that is not there.
 pub fn declared_types(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
-    let mut types = vec![options.all_text.then_some(ColumnType::Text); names.len()];
+    let mut types = types_by_name(names, options)?;
+    if options.all_text {
+        for column_type in &mut types {
+            *column_type = column_type.or(Some(ColumnType::Text));
+        }
+    }
+    Ok(types)
+}
+
+/// The type that `--types` names for each column.
+fn types_by_name(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
+    let mut types = vec![None; names.len()];
     for (name, column_type) in &options.types {
         let index = key_columns(names, std::slice::from_ref(name), "--types")?;
         types[index[0]] = Some(*column_type);
     }
     Ok(types)
+}
+
+/// A column of a table that exists, as `declared` by `--types`, if it is.
+///
+/// # Errors
+/// In words, why the column cannot hold what it is declared as.
+fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result<Column, String> {
+    use ColumnType::{Any, Boolean, Date, DateTime, Integer, Numeric, Real, Text, Time};
+    let affinity = column.column_type;
+    let fits = match (affinity, declared) {
+        (_, None) | (Any, _) | (Text, Some(Text | Date | Time | DateTime)) => true,
+        (Integer, Some(Integer | Boolean)) | (Real, Some(Real)) => true,
+        // As numbers or as texts that are none: only a text that looks like a number would be changed.
+        (Numeric, Some(other)) => other != Text,
+        _ => false,
+    };
+    let TableColumn {
+        name, declared_type, ..
+    } = column;
+    if !fits {
+        let asked = declared.map_or("", ColumnType::as_str);
+        return Err(format!(
+            "column \"{name}\" is declared {declared_type} and cannot hold --types {name}={asked}: SQLite would store other values; \
+             leave it out of --types, or make the column {}",
+            declared.map_or("TEXT", ColumnType::sql)
+        ));
+    }
+    Ok(Column {
+        name: name.clone(),
+        column_type: declared.unwrap_or(affinity),
+        not_null: column.not_null,
+        declared: declared.is_some(),
+        in_table: Some(TableType {
+            declared_type: declared_type.clone(),
+            affinity,
+        }),
+    })
+}
+
+/// What `--text` cannot hold for in a table that exists.
+fn text_notice(table: &str, columns: &[Column]) -> Option<String> {
+    let holds = |column: &&Column| column.declared || matches!(column.column_type, ColumnType::Text | ColumnType::Any);
+    let others: Vec<String> = columns
+        .iter()
+        .filter(|column| !holds(column))
+        .map(|column| format!("\"{}\"", column.name))
+        .collect();
+    (!others.is_empty()).then(|| {
+        let others = others.join(", ");
+        format!("table \"{table}\" exists, and --text does not hold for its columns {others}, which are not TEXT")
+    })
+}
+
+/// Why columns of numbers became TEXT, with the first value that is to blame and the flag that would load it.
+pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[std::path::PathBuf]) -> Vec<String> {
+    let notice = |(index, column): (usize, &Column)| {
+        let NoNumber { why, value, place } = facts.no_number(index).filter(|_| !column.declared)?;
+        let Column { name, .. } = column;
+        let place = format!("{}, line {}", paths[place.file_index].display(), place.line);
+        let value = excerpt(value, NOTICE_CHARS);
+        let flag = match why {
+            WhyNoNumber::Empty => "--empty-as-null loads it as NULL and the others as numbers".to_owned(),
+            WhyNoNumber::HugeInteger | WhyNoNumber::LargeInteger | WhyNoNumber::LostDigits => {
+                format!("--types {name}=real loads it rounded")
+            }
+            _ => format!("--types {name}=real loads it as a number"),
+        };
+        Some(format!(
+            "column \"{name}\" is TEXT: '{value}' ({place}) {}; {flag}",
+            why.words()
+        ))
+    };
+    columns.iter().enumerate().filter_map(notice).collect()
 }
 
 /// Plans a table that the load creates. `facts` come from inference, or from the head where every type is declared.
@@ -265,9 +358,8 @@ pub fn plan_new_table(
     let declared = declared_types(names, options)?;
     let key_columns = key_columns(names, &options.key, "--key")?;
     let column = |(index, name): (usize, &String)| Column {
-        name: name.clone(),
-        column_type: declared[index].unwrap_or_else(|| facts.column_type(index)),
-        not_null: false,
+        declared: declared[index].is_some(),
+        ..Column::new(name, declared[index].unwrap_or_else(|| facts.column_type(index)))
     };
     let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
     let row_id_column = match key_columns[..] {
@@ -299,6 +391,7 @@ pub fn plan_new_table(
         dedup,
         sources,
         guess: None,
+        settled: None,
         notices: Vec::new(),
     })
 }
@@ -315,6 +408,7 @@ pub fn plan_existing_table(
     options: &LoadOptions,
 ) -> Result<TablePlan, Error> {
     let names = &heads[0].names;
+    let declared = types_by_name(names, options)?;
     let mut problems = Vec::new();
     let mut columns = Vec::new();
     let mut table_indices = Vec::new();
@@ -333,13 +427,10 @@ pub fn plan_existing_table(
                 ));
             }
             Some(index) => {
-                let column = &info.columns[index];
-                let name = column.name.clone();
-                columns.push(Column {
-                    name,
-                    column_type: column.column_type,
-                    not_null: column.not_null,
-                });
+                match declared_column(&info.columns[index], declared[field]) {
+                    Ok(column) => columns.push(column),
+                    Err(problem) => problems.push(problem),
+                }
                 table_indices.push(index);
             }
             None => problems.push(format!("the table has no column \"{name}\"")),
@@ -367,11 +458,8 @@ pub fn plan_existing_table(
         )));
     }
     let mut notices = Vec::new();
-    if !options.types.is_empty() || options.all_text {
-        notices.push(format!(
-            "table \"{}\" exists: its own column types are used, not --types or --text",
-            info.name
-        ));
+    if options.all_text {
+        notices.extend(text_notice(&info.name, &columns));
     }
     let loaded_names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
     let key_columns = key_columns(&loaded_names, &options.key, "--key")?;
@@ -409,6 +497,7 @@ pub fn plan_existing_table(
         dedup,
         sources,
         guess: None,
+        settled: None,
         notices,
     })
 }

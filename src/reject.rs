@@ -97,18 +97,41 @@ impl fmt::Display for RejectCode {
 /// A reject's code with what its message needs. Formatted only when it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RejectReason {
-    MissingColumns { expected: u32, found: u32 },
-    TooManyColumns { expected: u32, found: u32 },
+    MissingColumns {
+        expected: u32,
+        found: u32,
+    },
+    TooManyColumns {
+        expected: u32,
+        found: u32,
+    },
     UnterminatedQuote,
     InvalidQuote,
-    RecordTooLarge { limit_bytes: u64 },
+    RecordTooLarge {
+        limit_bytes: u64,
+    },
     InvalidUtf8,
     NulByte,
-    TypeError { expected: ColumnType },
-    OutOfRange { expected: ColumnType },
+    TypeError {
+        expected: ColumnType,
+    },
+    OutOfRange {
+        expected: ColumnType,
+    },
+    /// A number that SQLite would not write again as it stands, in a column that turns texts into numbers; `beyond`: too large.
+    NotKept {
+        declared_type: Box<str>,
+        beyond: bool,
+    },
+    /// A number that is written otherwise than those which made the column REAL.
+    OtherForm,
     NullViolation,
-    DuplicateKey { first: FirstRecord },
-    ConstraintFailed { message: Box<str> },
+    DuplicateKey {
+        first: FirstRecord,
+    },
+    ConstraintFailed {
+        message: Box<str>,
+    },
 }
 
 /// The record that a duplicate key came first in.

@@ -5,6 +5,7 @@
 use crate::content_hash::ContentHash;
 use crate::position::ByteRange;
 use crate::reject::BlockReject;
+use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 
 /// One row of a [`RowBlock`].
@@ -31,6 +32,8 @@ pub struct RowBlock {
     pub rejects: Vec<BlockReject>,
     /// Where types are guessed: the order of the keys, if the key is a single integer column.
     pub key_order: KeyOrder,
+    /// Where types are guessed: what each column's values look like, for those columns that this matters to.
+    pub column_facts: Vec<ColumnFacts>,
     /// Where types are guessed: index in [`rejects`](Self::rejects) of the first that refutes the guess.
     pub refuted_by: Option<u32>,
     /// Records in the chunk: rows and rejects.
@@ -58,6 +61,7 @@ impl RowBlock {
         self.key_hashes.clear();
         self.rejects.clear();
         self.key_order = KeyOrder::default();
+        self.column_facts.clear();
         self.refuted_by = None;
         self.record_count = 0;
         self.line_count = 0;
@@ -90,5 +94,6 @@ impl RowBlock {
             + self.integer_keys.capacity() * size_of::<i64>()
             + self.key_hashes.capacity() * size_of::<u128>()
             + self.rejects.capacity() * size_of::<BlockReject>()
+            + self.column_facts.capacity() * size_of::<ColumnFacts>()
     }
 }

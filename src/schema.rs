@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use self::form::Form;
+
 pub mod cast;
+pub mod form;
 pub mod identifier;
 pub mod infer;
 pub mod key_order;
@@ -12,20 +15,23 @@ pub mod key_order;
 pub enum ColumnType {
     /// Any text.
     Text,
-    /// A 64-bit integer in canonical form; stored as INTEGER.
+    /// A 64-bit integer, in canonical form unless it is [declared](Column::declared); stored as INTEGER.
     Integer,
-    /// A plain decimal, or an integer; stored as REAL.
+    /// A number in any usual form; stored as REAL.
     Real,
-    /// `true` or `false`, `1` or `0`; stored as INTEGER 1 or 0.
+    /// A truth value (see [`cast::boolean`]); stored as INTEGER 1 or 0.
     Boolean,
     /// `YYYY-MM-DD`, a day that exists; stored as TEXT.
     Date,
-    /// `HH:MM:SS` with an optional fraction; stored as TEXT.
+    /// `HH:MM` or `HH:MM:SS` with an optional fraction and zone; stored as TEXT.
     Time,
-    /// A date and a time joined by `T` or a space, with an optional `Z` or `±HH:MM`; stored as TEXT.
+    /// A date and a time joined by `T` or a blank (see [`cast::date_time`]); stored as TEXT.
     DateTime,
-    /// Text whose storage SQLite's own affinity decides: a column of an existing table that is neither INTEGER, REAL nor TEXT.
+    /// Any text, kept as it is: a column of an existing table without affinity (no declared type, or BLOB).
     Any,
+    /// Integers and decimals from which the text can be told again, and any text that is no number: a column of an existing table with
+    /// NUMERIC affinity (DECIMAL, DATE, STRING and every type that SQLite does not know).
+    Numeric,
 }
 
 impl ColumnType {
@@ -40,6 +46,7 @@ impl ColumnType {
             ColumnType::Time => "time",
             ColumnType::DateTime => "datetime",
             ColumnType::Any => "any",
+            ColumnType::Numeric => "numeric",
         }
     }
 
@@ -49,6 +56,7 @@ impl ColumnType {
             ColumnType::Integer | ColumnType::Boolean => "INTEGER",
             ColumnType::Real => "REAL",
             ColumnType::Any => "",
+            ColumnType::Numeric => "NUMERIC",
             _ => "TEXT",
         }
     }
@@ -61,6 +69,34 @@ pub struct Column {
     pub column_type: ColumnType,
     /// Whether NULL is refused (`null_violation`).
     pub not_null: bool,
+    /// Whether somebody asked for this type, so that every usual form of it is taken.
+    #[serde(default)]
+    pub declared: bool,
+    /// What a table that exists says of the column.
+    #[serde(default)]
+    pub in_table: Option<TableType>,
+}
+
+impl Column {
+    /// A column of a table that does not exist yet.
+    pub fn new(name: impl Into<String>, column_type: ColumnType) -> Self {
+        Column {
+            name: name.into(),
+            column_type,
+            not_null: false,
+            declared: false,
+            in_table: None,
+        }
+    }
+}
+
+/// How a table that exists declares a column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableType {
+    /// In the table's own words.
+    pub declared_type: String,
+    /// What that makes SQLite do to values: TEXT, INTEGER, REAL, any or numeric.
+    pub affinity: ColumnType,
 }
 
 /// How a row's key is taken.
@@ -91,8 +127,8 @@ pub enum RowIds {
 /// Types taken from the first records of an input, to be verified by every value that follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeGuess {
-    /// For each column, whether no value was seen in it: it is TEXT, unless a number comes.
-    pub unseen: Vec<bool>,
+    /// For each column, what its values look like.
+    pub forms: Vec<Form>,
 }
 
 /// Everything validate needs to know about one input's rows.
@@ -111,4 +147,6 @@ pub struct RowPlan {
     pub max_record_bytes: u64,
     /// The columns' types are only guessed.
     pub guess: Option<TypeGuess>,
+    /// The columns' types come from a part of the input: values of the others must be in the same form, [settled](Form::settled).
+    pub settled: Option<Vec<Form>>,
 }

@@ -15,7 +15,8 @@ use crate::parse::{Dialect, FaultKind, RecordSpan, Records};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{NULL_KEY, RowBlock, RowMeta};
-use crate::schema::cast::{self, CastError};
+use crate::schema::cast::{self, CastError, Moment, Numeric};
+use crate::schema::form::ColumnFacts;
 use crate::schema::{Column, ColumnType, KeyPlan, RowPlan};
 
 /// Whether `bytes` are UTF-8 without NUL.
@@ -72,6 +73,9 @@ pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialec
         out,
     };
     let columns = columns(plan);
+    if let Some(guess) = &plan.guess {
+        rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
+    }
     let mut first_field = 0usize;
     for record in &records.records {
         let fields = &records.field_ends[first_field..record.fields_end as usize];
@@ -92,7 +96,7 @@ pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialec
 }
 
 /// Line ends in `span`.
-fn line_count(span: &[u8], records: &Records, dialect: &Dialect) -> u32 {
+pub fn line_count(span: &[u8], records: &Records, dialect: &Dialect) -> u32 {
     if records.multi_line {
         return memchr::memchr_iter(dialect.line_end, span).count() as u32;
     }
@@ -105,6 +109,8 @@ fn line_count(span: &[u8], records: &Records, dialect: &Dialect) -> u32 {
 struct ColumnWork {
     /// Index of its field in a record.
     source: u32,
+    /// Index in the plan's columns.
+    index: u16,
     expected: ColumnType,
     flags: u8,
 }
@@ -113,12 +119,16 @@ const NOT_NULL: u8 = 1;
 /// Part of a hashed key.
 const IS_KEY: u8 = 1 << 1;
 const IS_ROW_ID: u8 = 1 << 2;
-/// REAL is a guess: a value from whose double the text cannot be told again refutes it.
-const LOSSLESS: u8 = 1 << 3;
-/// TEXT is a guess, for want of values: a number refutes it.
-const UNSEEN: u8 = 1 << 4;
+/// The type is a guess that depends on the form of the numbers: what they look like is noted.
+const OBSERVED: u8 = 1 << 3;
+/// The type comes from a part of the input: its numbers must be in the form of that part's.
+const SETTLED: u8 = 1 << 4;
 /// The type is a guess, and so is whether its integers ascend.
 const ORDERED: u8 = 1 << 5;
+/// Somebody asked for the type: every usual form of it is taken.
+const DECLARED: u8 = 1 << 6;
+/// SQLite stores a value as it is given.
+const NO_AFFINITY: u8 = 1 << 7;
 
 impl ColumnWork {
     fn is(self, flag: u8) -> bool {
@@ -139,8 +149,22 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
             (NOT_NULL, column.not_null || is_row_id),
             (IS_KEY, key.contains(&(index as u32))),
             (IS_ROW_ID, is_row_id),
-            (LOSSLESS, guess.is_some()),
-            (UNSEEN, guess.is_some_and(|guess| guess.unseen[index])),
+            (
+                OBSERVED,
+                guess.is_some_and(|guess| column.column_type != ColumnType::Integer && guess.forms[index].is_open()),
+            ),
+            (
+                SETTLED,
+                column.column_type == ColumnType::Real && !column.declared && plan.settled.is_some(),
+            ),
+            (DECLARED, column.declared),
+            (
+                NO_AFFINITY,
+                column
+                    .in_table
+                    .as_ref()
+                    .is_some_and(|table| table.affinity == ColumnType::Any),
+            ),
             (
                 ORDERED,
                 guess.is_some() && is_only_key && column.column_type == ColumnType::Integer,
@@ -148,6 +172,7 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
         ];
         ColumnWork {
             source: plan.sources[index],
+            index: index as u16,
             expected: column.column_type,
             flags: flags
                 .iter()
@@ -156,6 +181,25 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
         }
     };
     plan.columns.iter().enumerate().map(column).collect()
+}
+
+/// Why a column does not take a value.
+#[cold]
+fn refuse(column: ColumnWork, error: CastError) -> RejectReason {
+    let expected = column.expected;
+    match error {
+        CastError::Type => RejectReason::TypeError { expected },
+        CastError::Range => RejectReason::OutOfRange { expected },
+    }
+}
+
+/// Adds a text to a key's bytes.
+#[inline]
+fn push_text_key(key_bytes: &mut Vec<u8>, text: &[u8]) {
+    // The length first: ("ab", "c") and ("a", "bc") are different keys.
+    key_bytes.push(b't');
+    key_bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    key_bytes.extend_from_slice(text);
 }
 
 /// Why a record is no row.
@@ -297,65 +341,156 @@ impl Rows<'_> {
             self.out.key_order.nulls += u64::from(column.is(ORDERED));
             return Ok(true);
         }
-        let expected = column.expected;
-        let refuse = |error| match error {
-            CastError::Type => RejectReason::TypeError { expected },
-            CastError::Range => RejectReason::OutOfRange { expected },
-        };
-        match expected {
-            ColumnType::Integer | ColumnType::Boolean => {
-                let value = match expected {
-                    ColumnType::Integer => cast::integer(field.unquoted()).map_err(refuse)?,
-                    _ => i64::from(cast::boolean(field.unquoted()).map_err(refuse)?),
+        let text = field.unquoted();
+        let place = (start, end);
+        match column.expected {
+            ColumnType::Integer => {
+                let value = match column.is(DECLARED) {
+                    false => cast::integer(text),
+                    true => cast::usual_integer(text),
                 };
-                if column.is(ORDERED) {
-                    self.out.key_order.see(value);
-                }
-                if column.is(IS_ROW_ID) {
-                    self.out.integer_keys.push(value);
-                    self.writer.push_null();
-                } else {
-                    self.writer.push_integer(value);
-                }
-                if column.is(IS_KEY) {
-                    self.out.key_bytes.push(b'i');
-                    self.out.key_bytes.extend_from_slice(&value.to_le_bytes());
-                }
-                return Ok(false);
+                let value = value.map_err(|error| refuse(column, error))?;
+                self.encode_integer(column, value);
+            }
+            ColumnType::Boolean => {
+                let value = cast::boolean(text).map_err(|error| refuse(column, error))?;
+                self.encode_integer(column, i64::from(value));
             }
             ColumnType::Real => {
-                let value = if column.is(LOSSLESS) {
-                    cast::lossless_real(field.unquoted())
-                } else {
-                    cast::real(field.unquoted())
-                };
-                let value = value.map_err(refuse)?;
-                self.writer.push_real(value);
-                if column.is(IS_KEY) {
-                    self.out.key_bytes.push(b'r');
-                    self.out.key_bytes.extend_from_slice(&value.to_bits().to_le_bytes());
+                let value = self.real(column, text, place)?;
+                self.encode_real(column, value);
+            }
+            ColumnType::Date => {
+                cast::date(text).map_err(|error| refuse(column, error))?;
+                self.encode_text(column, field, place);
+            }
+            ColumnType::Time => {
+                let moment = cast::time(text).map_err(|error| refuse(column, error))?;
+                self.encode_moment(column, field, (place, moment));
+            }
+            ColumnType::DateTime => {
+                let moment = cast::date_time(text).map_err(|error| refuse(column, error))?;
+                self.encode_moment(column, field, (place, moment));
+            }
+            ColumnType::Numeric => match cast::numeric(text).map_err(|error| self.refuse_numeric(column, error))? {
+                Numeric::Text => self.encode_text(column, field, place),
+                Numeric::Integer(value) => self.encode_integer(column, value),
+                Numeric::Real(value) => self.encode_real(column, value),
+            },
+            ColumnType::Text | ColumnType::Any => {
+                if column.is(OBSERVED) {
+                    self.observe_text(column, text, place);
                 }
-                return Ok(false);
+                self.encode_text(column, field, place);
             }
-            ColumnType::Date => cast::date(field.unquoted()).map_err(refuse)?,
-            ColumnType::Time => cast::time(field.unquoted()).map_err(refuse)?,
-            ColumnType::DateTime => cast::date_time(field.unquoted()).map_err(refuse)?,
-            ColumnType::Text if column.is(UNSEEN) && cast::is_number(field.unquoted()) => {
-                return Err(RejectReason::TypeError { expected });
-            }
-            ColumnType::Text | ColumnType::Any => {}
         }
+        Ok(false)
+    }
+
+    /// The number of a value of a REAL column.
+    #[inline]
+    fn real(&mut self, column: ColumnWork, text: &[u8], (start, end): (usize, usize)) -> Result<f64, RejectReason> {
+        let expected = ColumnType::Real;
+        if column.is(OBSERVED) {
+            let facts = &mut self.out.column_facts[column.index as usize];
+            let value = facts.see_number(text, start as u32, end as u32);
+            return value.ok_or(RejectReason::TypeError { expected });
+        }
+        if column.is(SETTLED) {
+            let form = self
+                .plan
+                .settled
+                .as_ref()
+                .and_then(|forms| forms.get(column.index as usize));
+            if let Some(value) = form.and_then(|form| form.admits(text)) {
+                return Ok(value);
+            }
+            let value = cast::real(text).map_err(|error| refuse(column, error));
+            return value.and(Err(RejectReason::OtherForm));
+        }
+        let value = match column.is(DECLARED) {
+            false => cast::real(text),
+            true => cast::usual_real(text),
+        };
+        value.map_err(|error| refuse(column, error))
+    }
+
+    /// Notes what a value of a column that is guessed to be TEXT looks like: it may turn out to be one of numbers.
+    fn observe_text(&mut self, column: ColumnWork, text: &[u8], (start, end): (usize, usize)) {
+        let facts = &mut self.out.column_facts[column.index as usize];
+        if facts.form.is_open() {
+            facts.see(text, start as u32, end as u32);
+        }
+    }
+
+    #[inline]
+    fn encode_integer(&mut self, column: ColumnWork, value: i64) {
+        if column.is(ORDERED) {
+            self.out.key_order.see(value);
+        }
+        if column.is(IS_ROW_ID) {
+            self.out.integer_keys.push(value);
+            self.writer.push_null();
+        } else {
+            self.writer.push_integer(value);
+        }
+        if column.is(IS_KEY) {
+            self.out.key_bytes.push(b'i');
+            self.out.key_bytes.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    #[inline]
+    fn encode_real(&mut self, column: ColumnWork, value: f64) {
+        match column.is(NO_AFFINITY) {
+            false => self.writer.push_real(value),
+            true => self.writer.push_double(value),
+        }
+        if column.is(IS_KEY) {
+            self.out.key_bytes.push(b'r');
+            self.out.key_bytes.extend_from_slice(&value.to_bits().to_le_bytes());
+        }
+    }
+
+    #[inline]
+    fn encode_text(&mut self, column: ColumnWork, field: Field<'_>, (start, end): (usize, usize)) {
         let quotes = usize::from(field.quote.is_some());
         let text = self
             .writer
             .push_text(self.span, start + quotes, end - quotes, field.quote);
         if column.is(IS_KEY) {
-            // The length first: ("ab", "c") and ("a", "bc") are different keys.
-            self.out.key_bytes.push(b't');
-            self.out.key_bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-            self.out.key_bytes.extend_from_slice(text);
+            push_text_key(&mut self.out.key_bytes, text);
         }
-        Ok(false)
+    }
+
+    /// A text in the form that SQLite's functions understand.
+    #[inline]
+    fn encode_moment(
+        &mut self,
+        column: ColumnWork,
+        field: Field<'_>,
+        ((start, end), moment): ((usize, usize), Moment),
+    ) {
+        let quotes = usize::from(field.quote.is_some());
+        let kept = (start + quotes, start + quotes + moment.kept_bytes);
+        let text = match moment.tail() {
+            [] => self.writer.push_text(self.span, kept.0, kept.1, None),
+            tail => self.writer.push_text_and(self.span, kept, tail),
+        };
+        debug_assert!(kept.1 <= end);
+        if column.is(IS_KEY) {
+            push_text_key(&mut self.out.key_bytes, text);
+        }
+    }
+
+    /// Why a column of NUMERIC affinity does not take a value.
+    #[cold]
+    fn refuse_numeric(&self, column: ColumnWork, error: CastError) -> RejectReason {
+        let in_table = self.plan.columns[column.index as usize].in_table.as_ref();
+        RejectReason::NotKept {
+            declared_type: in_table.map_or("", |table| &table.declared_type).into(),
+            beyond: error == CastError::Range,
+        }
     }
 
     fn reject(&mut self, record: &RecordSpan, reject: Reject) {

@@ -11,7 +11,8 @@ use crate::parse::{Dialect, Records, parse};
 use crate::pipeline::{Flow, ScanRequest, ScanTimes, Scanned, Work, scan};
 use crate::plan;
 use crate::report::LoadReport;
-use crate::schema::infer::{Facts, observe};
+use crate::schema::infer::{Facts, Place, Span, observe};
+use crate::validate::line_count;
 use crate::write::database::TableInfo;
 
 /// A shorter input is read in a moment.
@@ -31,10 +32,11 @@ struct FactsWork<'a> {
     empty_is_null: bool,
 }
 
-/// Facts of a chunk and how many records they come from.
+/// Facts of a chunk, and how many records and line ends they come from.
 struct ChunkFacts {
     facts: Facts,
     records: u64,
+    lines: u64,
 }
 
 impl Work for FactsWork<'_> {
@@ -44,11 +46,13 @@ impl Work for FactsWork<'_> {
         ChunkFacts {
             facts: self.nothing.clone(),
             records: 0,
+            lines: 0,
         }
     }
 
     fn run(&self, span: &[u8], records: &Records, output: &mut ChunkFacts) {
         output.records = records.records.len() as u64;
+        output.lines = u64::from(line_count(span, records, &self.dialect));
         observe(
             span,
             records,
@@ -61,6 +65,19 @@ impl Work for FactsWork<'_> {
 
     fn memory_bytes(&self, _output: &ChunkFacts) -> usize {
         size_of::<ChunkFacts>()
+    }
+}
+
+/// Whether the last piece of a line has its line end.
+pub(super) fn ends_a_line(piece: &[u8]) -> bool {
+    memchr::memrchr(b'\n', piece).is_some() || piece.ends_with(b"\r")
+}
+
+/// Where the records of an input begin.
+fn first_place(sources: &Sources<'_>, file_index: usize) -> Place {
+    Place {
+        file_index,
+        line: sources.heads[file_index].lines + 1,
     }
 }
 
@@ -82,11 +99,8 @@ impl Load<'_> {
                 .map(Option::is_some)
                 .collect(),
         };
-        let key = match plan::key_columns(names, &self.options.key, "--key")?[..] {
-            [index] => Some(index),
-            _ => None,
-        };
-        let nothing = Facts::new(&declared, key);
+        let key = plan::key_columns(names, &self.options.key, "--key")?;
+        let nothing = Facts::new(&declared, &key);
         if declared.iter().all(|&declared| declared) {
             return Ok((self.facts_of_start(sources, &nothing), false));
         }
@@ -206,7 +220,12 @@ impl Load<'_> {
         let mut shown_bytes = 0;
         for file_index in 0..sources.inputs.len() {
             if sources.inputs[file_index].length_bytes().is_none() {
-                facts.merge(&self.facts_of_head(sources, file_index, nothing));
+                let span = Span {
+                    bytes: sources.heads[file_index].sample().0,
+                    line_end: sources.heads[file_index].dialect.line_end,
+                    place: first_place(sources, file_index),
+                };
+                facts.merge_span(&self.facts_of_head(sources, file_index, nothing), span);
                 let path = sources.paths[file_index].display();
                 self.observer.notice(&format!(
                     "{path} is a stream: column types are inferred from its first 16 MiB; values that do not fit later are rejected \
@@ -215,6 +234,8 @@ impl Load<'_> {
                 continue;
             }
             let head = &sources.heads[file_index];
+            let line_end = head.dialect.line_end;
+            let mut place = first_place(sources, file_index);
             let work = FactsWork {
                 nothing,
                 sources: &sources.fields[file_index],
@@ -238,9 +259,18 @@ impl Load<'_> {
                 start_bytes,
                 request,
                 &mut |scanned| {
+                    if let Scanned::LinePiece(piece) = &scanned {
+                        place.line += u64::from(piece.last && ends_a_line(piece.bytes()));
+                    }
                     if let Scanned::Block(block) = scanned {
                         done.bytes = before_bytes + block.start_bytes + block.bytes().len() as u64;
-                        facts.merge(&block.output.facts);
+                        let span = Span {
+                            bytes: block.bytes(),
+                            line_end,
+                            place,
+                        };
+                        facts.merge_span(&block.output.facts, span);
+                        place.line += block.output.lines;
                         done.records += block.output.records;
                         if done.bytes - shown_bytes >= SHOW_EVERY_BYTES {
                             shown_bytes = done.bytes;

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::infer::ends_a_line;
 use super::{Load, Sources};
 use crate::checkpoint::changed_since_begun;
 use crate::content_hash::ContentHash;
@@ -19,12 +20,14 @@ use crate::memory;
 use crate::observer::{Phase, Progress};
 use crate::parse::{Dialect, Records};
 use crate::pipeline::{Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
-use crate::plan::TablePlan;
+use crate::plan::{self, TablePlan};
 use crate::reject::BlockReject;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
 use crate::rows::RowBlock;
-use crate::schema::RowPlan;
+use crate::schema::form::ColumnFacts;
+use crate::schema::infer::{self, Facts};
 use crate::schema::key_order::KeyOrder;
+use crate::schema::{ColumnType, RowPlan};
 use crate::validate::validate;
 use crate::write::batch::{BatchWriter, Incoming, Place};
 
@@ -97,7 +100,6 @@ pub(super) enum RowsEnd {
 }
 
 /// Running totals of the order thread.
-#[derive(Default)]
 struct Totals {
     records: u64,
     /// All that was read of the inputs so far.
@@ -106,6 +108,8 @@ struct Totals {
     complete: bool,
     /// The order of the keys, where types are guessed.
     key_order: KeyOrder,
+    /// What the values look like, where that is guessed.
+    facts: Facts,
     /// What the guess was refuted by, in words.
     refuted: Option<String>,
 }
@@ -130,6 +134,7 @@ impl Load<'_> {
             split,
             shared: &shared,
         };
+        let paths = sources.paths;
         let since = Instant::now();
         let mut write_time = Duration::ZERO;
         let reports = &mut report.inputs;
@@ -153,6 +158,11 @@ impl Load<'_> {
         }
         if totals.complete && !limit_passed && writer.is_expecting() {
             return Err(changed_since_begun(sources.paths));
+        }
+        if plan.guess.is_some() && totals.complete {
+            for notice in plan::text_notices(&plan.columns, &totals.facts, paths) {
+                self.observer.notice(&notice);
+            }
         }
         let committing = Instant::now();
         writer.commit()?;
@@ -265,9 +275,14 @@ impl Order<'_> {
         jobs: SyncSender<Job>,
         reports: &mut [InputReport],
     ) -> Result<Totals, Error> {
+        let columns = self.plan.columns.len();
         let mut totals = Totals {
+            records: 0,
+            content: ContentHash::default(),
             complete: true,
-            ..Totals::default()
+            key_order: KeyOrder::default(),
+            facts: Facts::new(&vec![false; columns], &self.plan.key_columns),
+            refuted: None,
         };
         for (file_index, report) in reports.iter_mut().enumerate() {
             if jobs
@@ -296,9 +311,11 @@ impl Order<'_> {
                 },
                 read: ContentHash::default(),
                 whole: ContentHash::default(),
+                line_end: sources.heads[file_index].dialect.line_end,
                 held: Vec::new(),
                 held_bytes: 0,
                 key_order: &mut totals.key_order,
+                facts: &mut totals.facts,
                 refuted: &mut totals.refuted,
             };
             file.place.line = file.report.lines + 1;
@@ -328,11 +345,13 @@ struct OneInput<'a> {
     read: ContentHash,
     /// That up to the end of its last whole record.
     whole: ContentHash,
+    line_end: u8,
     /// Blocks that wait to go through deduplication together, and their memory.
     held: Vec<Incoming>,
     held_bytes: usize,
     /// As in [`Totals`].
     key_order: &'a mut KeyOrder,
+    facts: &'a mut Facts,
     refuted: &'a mut Option<String>,
 }
 
@@ -398,8 +417,7 @@ impl OneInput<'_> {
                 place.after = self.consume(ContentHash::of(piece.bytes()));
                 if piece.last {
                     end_bytes = Some(piece.start_bytes() + bytes as u64);
-                    let ended = memchr::memrchr(b'\n', piece.bytes()).is_some() || piece.bytes().ends_with(b"\r");
-                    self.advance(u64::from(ended), 1);
+                    self.advance(u64::from(ends_a_line(piece.bytes())), 1);
                 }
                 let flow = match self.pass_on()? {
                     Flow::Continue => self.send(Job::LinePiece { piece, place }),
@@ -411,6 +429,10 @@ impl OneInput<'_> {
                 let rows = &block.output;
                 if let Some(reject) = rows.refuted_by {
                     *self.refuted = Some(self.refutation(&rows.rejects[reject as usize], block.bytes()));
+                    return Ok(Flow::Stop);
+                }
+                if let Some(why) = self.refuted_by_form(&rows.column_facts, block.bytes()) {
+                    *self.refuted = Some(why);
                     return Ok(Flow::Stop);
                 }
                 self.key_order.merge(&rows.key_order);
@@ -487,6 +509,31 @@ impl OneInput<'_> {
         self.read = self.read.then(content);
         self.place.before = self.place.before.then(content);
         self.place.before
+    /// Adds what the values of a block look like; in words, which of them speak against a guessed type, if any do.
+    fn refuted_by_form(&mut self, facts: &[ColumnFacts], bytes: &[u8]) -> Option<String> {
+        let plan = self.order.plan;
+        let guess = plan.guess.as_ref()?;
+        let Place { file_index, line, .. } = self.place;
+        let place = infer::Place {
+            file_index: file_index as usize,
+            line,
+        };
+        let line_end = self.line_end;
+        self.facts.merge_columns(facts, infer::Span { bytes, line_end, place });
+        let seen = self.facts.forms();
+        let columns = plan.columns.iter().zip(&guess.forms).zip(&seen);
+        let mut refuted = columns.filter(|((column, guessed), seen)| {
+            let mut form = **guessed;
+            form.merge(seen);
+            // Integers are verified value by value.
+            column.column_type != ColumnType::Integer && infer::column_type(form.verdict()) != column.column_type
+        });
+        let ((column, _), _) = refuted.next()?;
+        Some(format!(
+            "{}, line {line} or soon after, column \"{}\", whose type was guessed: its numbers are not written like those before them",
+            self.report.path.display(),
+            column.name
+        ))
     }
 
     fn advance(&mut self, lines: u64, records: u64) {

@@ -13,6 +13,7 @@ use crate::options::LoadOptions;
 use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{Committed, check_errors_file};
 use crate::report::LoadReport;
+use crate::schema::form::Form;
 use crate::schema::{RowIds, TypeGuess};
 use crate::write::batch::SideFiles;
 use crate::write::database::{Database, TableInfo};
@@ -194,9 +195,16 @@ impl Load<'_> {
             }
             None => plan::plan_new_table(table, &sources.heads, sources.fields.clone(), &facts, self.options)?,
         };
-        plan.guess = is_guess.then(|| TypeGuess {
-            unseen: (0..plan.columns.len()).map(|index| facts.is_unseen(index)).collect(),
-        });
+        if seen.info.is_none() {
+            plan.guess = is_guess.then(|| TypeGuess { forms: facts.forms() });
+            if !is_guess {
+                plan.notices = plan::text_notices(&plan.columns, &facts, sources.paths);
+            }
+            if lengths_bytes.is_none() || self.options.append_only {
+                // Values will come that nothing was inferred from.
+                plan.settled = Some(facts.forms().iter().map(Form::settled).collect());
+            }
+        }
         let identity = lengths_bytes
             .map(|lengths| Identity::new(sources.paths, &lengths, self.options, &plan))
             .transpose()?;

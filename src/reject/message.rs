@@ -10,6 +10,8 @@ use crate::schema::ColumnType;
 const EXCERPT_CHARS: usize = 32;
 /// Characters of SQLite's own message: long enough for any constraint's name, short enough for a table cell.
 const CONSTRAINT_CHARS: usize = 400;
+/// Characters of a column's declared type.
+const DECLARED_TYPE_CHARS: usize = 40;
 /// Characters of a file name; longer than the 255 bytes that file systems allow one name.
 const FILE_NAME_CHARS: usize = 256;
 
@@ -25,7 +27,8 @@ impl RejectReason {
             RejectReason::InvalidUtf8 => RejectCode::InvalidUtf8,
             RejectReason::NulByte => RejectCode::NulByte,
             RejectReason::TypeError { .. } => RejectCode::TypeError,
-            RejectReason::OutOfRange { .. } => RejectCode::OutOfRange,
+            RejectReason::OutOfRange { .. } | RejectReason::NotKept { beyond: true, .. } => RejectCode::OutOfRange,
+            RejectReason::NotKept { beyond: false, .. } | RejectReason::OtherForm => RejectCode::TypeError,
             RejectReason::NullViolation => RejectCode::NullViolation,
             RejectReason::DuplicateKey { .. } => RejectCode::DuplicateKey,
             RejectReason::ConstraintFailed { .. } => RejectCode::ConstraintFailed,
@@ -79,6 +82,12 @@ impl fmt::Display for Message<'_> {
                 f.write_str(expected_range(*expected))?;
                 self.found(f)
             }
+            RejectReason::NotKept { declared_type, beyond } => self.not_kept(f, declared_type, *beyond),
+            RejectReason::OtherForm => {
+                f.write_str("expected a number written like those that made the column REAL")?;
+                self.found(f)?;
+                f.write_str("; declare the column with --types")
+            }
             RejectReason::NullViolation => f.write_str("expected a value; the column does not accept NULL"),
             RejectReason::DuplicateKey { first: FirstRecord::Existing } => {
                 f.write_str("the key was in the table before this load")
@@ -104,8 +113,35 @@ impl Message<'_> {
     fn found(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.value {
             [] => f.write_str(", found an empty field"),
-            value => write!(f, ", found '{}'", excerpt(value, EXCERPT_CHARS)),
+            [b'"', b'"'] | [b'\'', b'\''] => {
+                f.write_str(", found an empty quoted field; --empty-as-null loads it as NULL")
+            }
+            value => {
+                write!(f, ", found '{}'", excerpt(value, EXCERPT_CHARS))?;
+                let unquoted = match value {
+                    [b'"', inside @ .., b'"'] => inside,
+                    value => value,
+                };
+                match unquoted.trim_ascii().len() {
+                    trimmed if trimmed < unquoted.len() => f.write_str("; blanks stand around the value"),
+                    _ => Ok(()),
+                }
+            }
         }
+    }
+
+    fn not_kept(&self, f: &mut fmt::Formatter<'_>, declared_type: &str, beyond: bool) -> fmt::Result {
+        let declared_type = excerpt(declared_type, DECLARED_TYPE_CHARS);
+        write!(
+            f,
+            "the column is declared {declared_type}, which has NUMERIC affinity: SQLite turns numbers into "
+        )?;
+        f.write_str(match beyond {
+            true => "integers or floats, and this one is beyond them",
+            false => "integers or floats, from which this text could not be told again",
+        })?;
+        self.found(f)?;
+        f.write_str("; declare the column TEXT, or say with --types what it holds")
     }
 
     fn invalid_utf8(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,11 +165,11 @@ const fn expected_form(column_type: ColumnType) -> &'static str {
     match column_type {
         ColumnType::Integer => "expected an integer such as 42 or -7",
         ColumnType::Real => "expected a number such as 1.5 or -7",
-        ColumnType::Boolean => "expected true, false, 1 or 0",
+        ColumnType::Boolean => "expected true or false, t or f, yes or no, y or n, 1 or 0",
         ColumnType::Date => "expected a date such as 2024-02-29",
         ColumnType::Time => "expected a time such as 23:59:59",
         ColumnType::DateTime => "expected a date and time such as 2024-02-29T23:59:59Z",
-        ColumnType::Text | ColumnType::Any => "expected text",
+        ColumnType::Text | ColumnType::Any | ColumnType::Numeric => "expected text",
     }
 }
 
@@ -142,9 +178,11 @@ const fn expected_range(column_type: ColumnType) -> &'static str {
         ColumnType::Integer => "expected an integer from -9223372036854775808 to 9223372036854775807",
         ColumnType::Real => "expected a number that a 64-bit float can hold",
         ColumnType::Date => "expected a day that exists",
-        ColumnType::Time => "expected a time of day that exists",
-        ColumnType::DateTime => "expected a day and a time of day that exist",
-        ColumnType::Boolean | ColumnType::Text | ColumnType::Any => "expected a value within the column's range",
+        ColumnType::Time => "expected a time of day from 00:00 to 23:59:59 (zone: at most 14 hours)",
+        ColumnType::DateTime => "expected a day that exists and a time from 00:00 to 23:59:59 (zone: at most 14 hours)",
+        ColumnType::Boolean | ColumnType::Text | ColumnType::Any | ColumnType::Numeric => {
+            "expected a value within the column's range"
+        }
     }
 }
 

@@ -1,24 +1,49 @@
 //! What a column holds, from every value of it: facts per chunk, merged in input order.
 //!
-//! Pure. A column is INTEGER or REAL only if every value is (and stays what it was when stored so); one other value makes it TEXT,
-//! and from then on its values are not looked at.
+//! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
+//! [form](crate::schema::form); one value that is no number makes it TEXT, and from then on its values are not looked at.
 
 use crate::parse::{Dialect, Records};
 use crate::schema::ColumnType;
-use crate::schema::cast::{self, MAX_EXACT_INTEGER};
+use crate::schema::cast;
+use crate::schema::form::{ColumnFacts, Form, Verdict, WhyNoNumber, WhyText, mark};
 use crate::schema::key_order::KeyOrder;
 use crate::validate::{Field, is_plain_text};
 
-/// What was seen in one column.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct ColumnFacts {
-    integer: bool,
-    /// An integer that a REAL column could not hold.
-    large_integer: bool,
-    real: bool,
-    text: bool,
-    /// Declared: not looked at.
-    skip: bool,
+/// Bytes of a value that are kept to name it.
+const NAMED_BYTES: usize = 64;
+
+/// The first value of a column that shows a mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct First {
+    column: usize,
+    mark: u32,
+    place: Place,
+    value: Vec<u8>,
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub file_index: usize,
+    /// 1-based.
+    pub line: u64,
+}
+
+/// A span of an input, and where it begins.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    pub bytes: &'a [u8],
+    pub line_end: u8,
+    pub place: Place,
+}
+
+/// Why a column of numbers is text all the same, and the first value that is to blame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoNumber<'a> {
+    pub why: WhyNoNumber,
+    pub value: &'a [u8],
+    pub place: Place,
 }
 
 /// What was seen in a span of an input.
@@ -27,47 +52,89 @@ pub struct Facts {
     columns: Vec<ColumnFacts>,
     key: Option<usize>,
     order: KeyOrder,
+    /// The first values of their kind, where [`merge_span`](Self::merge_span) was told of them.
+    firsts: Vec<First>,
 }
 
 impl Facts {
-    /// Nothing seen yet. `declared` columns are not looked at, except for the order of `key`.
-    pub fn new(declared: &[bool], key: Option<usize>) -> Self {
-        let column = |&skip: &bool| ColumnFacts {
+    /// Nothing seen yet. `declared` columns are not looked at, except for their order if they are the one of `key`.
+    pub fn new(declared: &[bool], key: &[usize]) -> Self {
+        let column = |(index, &skip): (usize, &bool)| ColumnFacts {
+            form: Form::new(key.contains(&index)),
             skip,
             ..ColumnFacts::default()
         };
         Facts {
-            columns: declared.iter().map(column).collect(),
-            key,
+            columns: declared.iter().enumerate().map(column).collect(),
+            key: match key {
+                [index] => Some(*index),
+                _ => None,
+            },
             order: KeyOrder::default(),
+            firsts: Vec::new(),
         }
     }
 
     /// Adds what was seen right behind this.
     pub fn merge(&mut self, later: &Facts) {
         for (column, other) in self.columns.iter_mut().zip(&later.columns) {
-            column.integer |= other.integer;
-            column.large_integer |= other.large_integer;
-            column.real |= other.real;
-            column.text |= other.text;
+            column.form.merge(&other.form);
         }
         self.order.merge(&later.order);
     }
 
-    /// The type of a column; one without a value is TEXT.
-    pub fn column_type(&self, index: usize) -> ColumnType {
-        let column = &self.columns[index];
-        match (column.text, column.real, column.integer) {
-            (false, true, _) if !column.large_integer => ColumnType::Real,
-            (false, false, true) => ColumnType::Integer,
-            _ => ColumnType::Text,
+    /// As [`merge`](Self::merge), for what was seen in `span`, which is still there: first values are remembered.
+    pub fn merge_span(&mut self, later: &Facts, span: Span<'_>) {
+        self.merge_columns(&later.columns, span);
+        self.order.merge(&later.order);
+    }
+
+    /// As [`merge_span`](Self::merge_span), without the order of the keys.
+    pub fn merge_columns(&mut self, later: &[ColumnFacts], span: Span<'_>) {
+        for (index, (column, other)) in self.columns.iter_mut().zip(later).enumerate() {
+            let new = other.form.marks() & !column.form.marks();
+            for bit in (0..mark::NAMED).filter(|bit| new & 1 << bit != 0) {
+                let (start, end) = other.first_at[bit];
+                let value = &span.bytes[start as usize..end as usize];
+                let lines_before = memchr::memchr_iter(span.line_end, &span.bytes[..start as usize]).count();
+                self.firsts.push(First {
+                    column: index,
+                    mark: 1 << bit,
+                    place: Place {
+                        line: span.place.line + lines_before as u64,
+                        ..span.place
+                    },
+                    value: value[..value.len().min(NAMED_BYTES)].to_vec(),
+                });
+            }
+            column.form.merge(&other.form);
         }
     }
 
-    /// Whether nothing but NULL was seen in a column.
-    pub fn is_unseen(&self, index: usize) -> bool {
+    /// The form of each column.
+    pub fn forms(&self) -> Vec<Form> {
+        self.columns.iter().map(|column| column.form).collect()
+    }
+
+    /// The type of a column; one without a value is TEXT.
+    pub fn column_type(&self, index: usize) -> ColumnType {
+        column_type(self.columns[index].form.verdict())
+    }
+
+    /// Why a column is TEXT though every value of it is a number; `None` for all others, and where nobody knows the value.
+    pub fn no_number(&self, index: usize) -> Option<NoNumber<'_>> {
         let column = &self.columns[index];
-        !(column.integer || column.real || column.text)
+        let Verdict::Text(WhyText::Numbers(why)) = column.form.verdict() else {
+            return None;
+        };
+        let is_to_blame = |first: &&First| first.column == index && first.mark & why.marks() != 0;
+        let place = |first: &&First| (first.place.file_index, first.place.line);
+        let first = self.firsts.iter().filter(is_to_blame).min_by_key(place)?;
+        (!column.skip).then_some(NoNumber {
+            why,
+            value: &first.value,
+            place: first.place,
+        })
     }
 
     /// The order of the integers in the key column; of nothing, if there is none.
@@ -78,28 +145,39 @@ impl Facts {
     /// Whether the next value of a column can add anything.
     fn is_open(&self, index: usize) -> bool {
         let column = &self.columns[index];
-        self.key == Some(index) || !(column.skip || column.text)
+        self.key == Some(index) || (!column.skip && column.form.is_open())
     }
 
-    fn see(&mut self, index: usize, field: Field<'_>, empty_is_null: bool) {
+    /// Adds the value at `start..end` of the span.
+    #[inline]
+    fn see(&mut self, index: usize, value: Value<'_>) {
         let is_key = self.key == Some(index);
         let column = &mut self.columns[index];
-        if field.is_null(empty_is_null) {
-            self.order.nulls += u64::from(is_key);
-            return;
+        let Value { field, start, end } = value;
+        let number = if column.skip || !column.form.is_open() {
+            cast::integer(field.unquoted()).ok()
+        } else {
+            column.see(field.unquoted(), start, end)
+        };
+        if is_key && let Some(number) = number {
+            self.order.see(number);
         }
-        let unquoted = field.unquoted();
-        match cast::integer(unquoted) {
-            Ok(value) => {
-                column.integer = true;
-                column.large_integer |= !(-MAX_EXACT_INTEGER..=MAX_EXACT_INTEGER).contains(&value);
-                if is_key {
-                    self.order.see(value);
-                }
-            }
-            Err(_) if !column.skip && cast::lossless_real(unquoted).is_ok() => column.real = true,
-            Err(_) => column.text = true,
-        }
+    }
+}
+
+/// A value that is not NULL, and where it stands in its span.
+struct Value<'a> {
+    field: Field<'a>,
+    start: u32,
+    end: u32,
+}
+
+/// The type that a column is given.
+pub fn column_type(verdict: Verdict) -> ColumnType {
+    match verdict {
+        Verdict::Integer => ColumnType::Integer,
+        Verdict::Real => ColumnType::Real,
+        Verdict::Unseen | Verdict::Text(_) => ColumnType::Text,
     }
 }
 
@@ -134,8 +212,13 @@ pub fn observe(
             } else {
                 fields[source - 1] + 1
             };
-            let field = Field::new(&span[start as usize..fields[source] as usize], dialect);
-            facts.see(index, field, empty_is_null);
+            let end = fields[source];
+            let field = Field::new(&span[start as usize..end as usize], dialect);
+            if field.is_null(empty_is_null) {
+                facts.order.nulls += u64::from(facts.key == Some(index));
+                continue;
+            }
+            facts.see(index, Value { field, start, end });
             all_open &= facts.is_open(index);
         }
         if !all_open {
@@ -152,7 +235,7 @@ mod tests {
     fn facts(text: &str) -> Facts {
         let (dialect, mut records) = (Dialect::default(), Records::default());
         parse(text.as_bytes(), true, &dialect, 1000, &mut records);
-        let mut facts = Facts::new(&[false, false], Some(0));
+        let mut facts = Facts::new(&[false, false], &[0]);
         observe(text.as_bytes(), &records, &[0, 1], &dialect, false, &mut facts);
         facts
     }
@@ -196,7 +279,8 @@ mod tests {
         for cut in 0..=lines.len() {
             let mut merged = facts(&lines[..cut].concat());
             merged.merge(&facts(&lines[cut..].concat()));
-            assert_eq!(merged, whole);
+            let types = |facts: &Facts| [0, 1].map(|index| facts.column_type(index));
+            assert_eq!((types(&merged), merged.key_order()), (types(&whole), whole.key_order()));
         }
         let order = whole.key_order();
         assert_eq!((order.values, order.breaks, order.nulls), (5, 2, 1));

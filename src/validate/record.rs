@@ -99,9 +99,25 @@ impl<'a> RecordWriter<'a> {
         if integer as f64 == value && (-LIMIT..LIMIT).contains(&integer) {
             return self.push_integer(integer);
         }
+        self.push_double(value);
+    }
+
+    /// `value` as a double even if it is whole: for columns in which SQLite turns nothing back.
+    #[inline]
+    pub(super) fn push_double(&mut self, value: f64) {
         self.buffer[self.at..self.at + 8].copy_from_slice(&value.to_be_bytes());
         self.at += 8;
         self.push_type(7);
+    }
+
+    /// The text `span[start..end]` and then `tail`, of at most six bytes. The text as it is stored comes back.
+    #[inline]
+    pub(super) fn push_text_and(&mut self, span: &[u8], (start, end): (usize, usize), tail: &[u8]) -> &[u8] {
+        let text_start = self.at;
+        self.copy(span, start, end);
+        self.copy(tail, 0, tail.len());
+        self.push_type(13 + 2 * (self.at - text_start) as u32);
+        &self.buffer[text_start..self.at]
     }
 
     /// The text `span[start..end]`, in which each two of `doubled` are one. The text as it is stored comes back.

@@ -3,11 +3,7 @@ use crate::parse::parse;
 use proptest::prelude::*;
 
 fn column(name: &str, column_type: ColumnType) -> Column {
-    Column {
-        name: name.to_owned(),
-        column_type,
-        not_null: false,
-    }
+    Column::new(name, column_type)
 }
 
 fn plan(types: &[ColumnType]) -> RowPlan {
@@ -19,6 +15,7 @@ fn plan(types: &[ColumnType]) -> RowPlan {
         empty_is_null: false,
         max_record_bytes: 1000,
         guess: None,
+        settled: None,
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Traces {
 pub struct TableColumn {
     pub name: String,
     pub column_type: ColumnType,
+    /// In the table's own words; empty without a type.
+    pub declared_type: String,
     pub not_null: bool,
     pub has_default: bool,
     pub generated: bool,
@@ -308,6 +310,11 @@ impl Database {
 
     fn describe(&self, name: String) -> rusqlite::Result<TableInfo> {
         let connection = &self.connection;
+        let (without_rowid, is_strict): (bool, bool) = connection.query_row(
+            "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
+            [&name],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
         let mut columns = Vec::new();
         let mut primary_key = Vec::new();
         let mut declared = Vec::new();
@@ -322,13 +329,18 @@ impl Database {
                 primary_key.push((key_place, columns.len()));
             }
             let column_name: String = row.get(0)?;
-            let column_type = affinity(&declared_type);
+            // In a STRICT table, ANY keeps what it is given.
+            let column_type = match is_strict && declared_type.eq_ignore_ascii_case("ANY") {
+                true => ColumnType::Any,
+                false => affinity(&declared_type),
+            };
             let (_, collation, ..) = connection.column_metadata(Some("main"), name.as_str(), column_name.as_str())?;
             let is_binary = collation.is_none_or(|collation| collation.as_bytes().eq_ignore_ascii_case(b"BINARY"));
             columns.push(TableColumn {
                 name: column_name,
                 column_type,
-                keeps_differences: is_binary && column_type != ColumnType::Any,
+                keeps_differences: is_binary && !matches!(column_type, ColumnType::Any | ColumnType::Numeric),
+                declared_type: declared_type.clone(),
                 not_null: row.get(2)?,
                 has_default: row.get(3)?,
                 generated: row.get::<_, i64>(5)? > 1,
@@ -337,11 +349,6 @@ impl Database {
         }
         primary_key.sort_unstable();
         let primary_key: Vec<usize> = primary_key.into_iter().map(|(_, index)| index).collect();
-        let without_rowid: bool = connection.query_row(
-            "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
-            [&name],
-            |row| row.get(0),
-        )?;
         let indexes = self.indexes(&name)?;
         // An INTEGER PRIMARY KEY is the row id unless an index was made for it (as for `INTEGER PRIMARY KEY DESC`).
         let row_id_column = match primary_key[..] {
@@ -472,10 +479,12 @@ fn affinity(declared: &str) -> ColumnType {
         ColumnType::Integer
     } else if has("CHAR") || has("CLOB") || has("TEXT") {
         ColumnType::Text
-    } else if !has("BLOB") && (has("REAL") || has("FLOA") || has("DOUB")) {
+    } else if has("BLOB") || declared.is_empty() {
+        ColumnType::Any
+    } else if has("REAL") || has("FLOA") || has("DOUB") {
         ColumnType::Real
     } else {
-        ColumnType::Any
+        ColumnType::Numeric
     }
 }
 

@@ -242,7 +242,10 @@ pub fn obstacle(database: &Database, table: &str, columns: &[Column]) -> Result<
             "the input does not have the table's columns in their order".to_owned(),
         ));
     }
-    let other = columns.iter().find(|column| column.column_type == ColumnType::Any);
+    let other = info
+        .columns
+        .iter()
+        .find(|column| matches!(column.column_type, ColumnType::Any | ColumnType::Numeric));
     Ok(other.map(|column| format!("SQLite must convert the values of column \"{}\"", column.name)))
 }
 

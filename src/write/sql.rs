@@ -554,11 +554,7 @@ mod tests {
             "CREATE TABLE t (a INTEGER CHECK (abs(a) > 0)); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END";
         other.execute_batch(schema).unwrap();
         let database = Database::open(&path, 1 << 20).unwrap();
-        let column = Column {
-            name: "a".to_owned(),
-            column_type: ColumnType::Integer,
-            not_null: false,
-        };
+        let column = Column::new("a", ColumnType::Integer);
         let target = SqlTarget {
             table: "t",
             columns: &[column],

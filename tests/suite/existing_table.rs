@@ -25,9 +25,13 @@ fn every_mismatch_is_reported_at_once_and_nothing_is_loaded() {
 
 #[test]
 fn values_are_stored_as_the_columns_affinity_stores_them() {
-    Case::csv("i,r,t,n,b\n1,1,1,1,1\n2,2.5,02,2.0,x\n")
+    Case::csv("i,r,t,n,b\n1,1,1,1,1\n2,2.5,02,2.5,02\n3,3,x,x,1.0\n")
         .existing("CREATE TABLE t (i INT, r DOUBLE, t VARCHAR(3), n NUMERIC, b BLOB)")
-        .expect_rows(["1: 1, 1.0, '1', 1, '1'", "2: 2, 2.5, '02', 2, 'x'"])
+        .expect_rows([
+            "1: 1, 1.0, '1', 1, '1'",
+            "2: 2, 2.5, '02', 2.5, '02'",
+            "3: 3, 3.0, 'x', 'x', '1.0'",
+        ])
         .check();
 }
 
@@ -224,7 +228,7 @@ fn sqlite_finds_row_ids_that_are_free_where_the_greatest_is_taken() {
 
 #[test]
 fn keys_that_sqlite_takes_for_equal_are_duplicates_however_they_are_written() {
-    for (column, first, second) in [("k NUMERIC", "1", "1.0"), ("k TEXT COLLATE NOCASE", "a", "A")] {
+    for (column, first, second) in [("k TEXT COLLATE NOCASE", "a", "A"), ("k TEXT COLLATE RTRIM", "a", "a ")] {
         let case = Case::csv(format!("k,v\n{first},x\n{second},y\nb,z\n"))
             .args(["--key", "k"])
             .existing(&format!("CREATE TABLE t ({column}, v TEXT)"))
@@ -370,4 +374,106 @@ fn row_ids_go_on_from_those_of_rows_that_are_there() {
             .collect();
         assert_eq!(loaded, (first..first + 300).collect::<Vec<i64>>(), "{existing}");
     }
+}
+
+#[test]
+fn a_column_that_makes_numbers_of_texts_refuses_those_that_could_not_be_told_again() {
+    let case = Case::csv(
+        "id,phone,acct,sha,per\n1,0123456789,1,x,1\n2,+4912,1,x,1\n3,a,12345678901234567891,x,1\n4,a,00042,x,1\n5,a,1,12e5,1\n\
+         6,a,1,5e400,1\n7,a,1,x,2023.10\n8,a,1,x,1.0\n9,49-12,42,12e5a,2023.25\n10,-7,-9223372036854775808,,0.5\n11, 5,1,x,1\n",
+    )
+    .existing("CREATE TABLE t (id INTEGER PRIMARY KEY, phone STRING, acct DECIMAL(20,0), sha UUID, per NUMERIC)")
+    .expect_rows([
+        "9: 9, '49-12', 42, '12e5a', 2023.25",
+        "10: 10, -7, -9223372036854775808, NULL, 0.5",
+    ])
+    .expect_rejects([
+        (2, "type_error"),
+        (3, "type_error"),
+        (4, "out_of_range"),
+        (5, "type_error"),
+        (6, "type_error"),
+        (7, "out_of_range"),
+        (8, "type_error"),
+        (9, "type_error"),
+        (12, "type_error"),
+    ]);
+    case.check();
+    let message = case.once().rejects()[2].message.clone();
+    for part in [
+        "DECIMAL(20,0)",
+        "NUMERIC affinity",
+        "declare the column TEXT",
+        "12345678901234567891",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn any_in_a_strict_table_keeps_texts() {
+    Case::csv("a,b\n1,007\n2,1.50\n")
+        .existing("CREATE TABLE t (a INTEGER, b ANY) STRICT")
+        .expect_rows(["1: 1, '007'", "2: 2, '1.50'"])
+        .check();
+}
+
+#[test]
+fn the_second_month_means_what_the_first_meant() {
+    let first = "CREATE TABLE t (id INTEGER, paid INTEGER, day TEXT, at TEXT, sum REAL); INSERT INTO t VALUES (1, 1, '2024-01-05', NULL, 1.5)";
+    Case::csv("id,paid,day,at,sum\n+2,true,2024-02-01,2024-02-01 10:00+00,.5\n3,no,2024-02-30,,1\n4,f,yesterday,,1\n5,x,2024-02-02,,1\n6,F,,,007\n")
+        .existing(first)
+        .args(["--types", "id=integer,paid=boolean,day=date,at=datetime,sum=real"])
+        .expect_rows([
+            "1: 1, 1, '2024-01-05', NULL, 1.5",
+            "2: 2, 1, '2024-02-01', '2024-02-01 10:00+00:00', 0.5",
+            "6: 6, 0, NULL, NULL, 7.0",
+        ])
+        .expect_rejects([(3, "out_of_range"), (4, "type_error"), (5, "type_error")])
+        .check();
+}
+
+#[test]
+fn declared_types_hold_for_columns_of_numeric_or_no_affinity() {
+    Case::csv("d,b,n,x,y\n2024-02-29,yes,1.50,2,3\n2024-02-30,no,1,1,1\n,,12.00,2.5,+4\n")
+        .existing("CREATE TABLE t (d DATE, b BOOLEAN, n DECIMAL(10,2), x, y BLOB)")
+        .args(["--types", "d=date,b=boolean,n=real,x=real,y=integer"])
+        .expect_rows(["1: '2024-02-29', 1, 1.5, 2.0, 3", "3: NULL, NULL, 12, 2.5, 4"])
+        .expect_rejects([(3, "out_of_range")])
+        .check();
+}
+
+#[test]
+fn a_type_that_a_column_cannot_hold_is_refused_before_anything_is_loaded() {
+    for (column, kind) in [
+        ("x INTEGER", "text"),
+        ("x INTEGER", "date"),
+        ("x INTEGER", "real"),
+        ("x TEXT", "integer"),
+        ("x TEXT", "boolean"),
+        ("x REAL", "text"),
+        ("x REAL", "boolean"),
+        ("x DECIMAL(9,2)", "text"),
+    ] {
+        Case::csv("x,y\n1,2\n")
+            .existing(&format!("CREATE TABLE t ({column}, y TEXT)"))
+            .args(["--types", &format!("x={kind}")])
+            .expect_exit(78)
+            .expect_said(&format!("cannot hold --types x={kind}"))
+            .expect_rows([])
+            .once();
+    }
+}
+
+#[test]
+fn text_for_all_columns_is_noted_where_it_cannot_hold() {
+    let case = |schema: &str| Case::csv("x,y\n1,007\n").existing(schema).args(["--text"]).once();
+    let run = case("CREATE TABLE t (x INTEGER, y TEXT)");
+    assert!(
+        run.stderr().contains("--text does not hold for its columns \"x\""),
+        "{}",
+        run.stderr()
+    );
+    let run = case("CREATE TABLE t (x TEXT, y)");
+    assert!(!run.stderr().contains("--text"), "{}", run.stderr());
 }

@@ -80,7 +80,12 @@ fn a_guess_that_every_value_fits_is_kept() {
         ("1", "-7"),
         ("1", ""),
         ("1.5", "3"),
+        ("1.5", "3.0"),
+        ("1.50", "3.00"),
         ("1.5", "0.25"),
+        ("1.5", "1.5e-05"),
+        ("12e4", "7"),
+        ("1.50", "1.500\n0,x"),
         ("x", "1"),
         ("x", ""),
         ("", ""),
@@ -106,6 +111,15 @@ fn a_guess_that_one_value_does_not_fit_is_given_up() {
         // Declared REAL these would be rounded; inferred they are text.
         ("1.5", "3.14159265358979323846"),
         ("1.5", "-0.0"),
+        // Each is a number, and together they could not be told again.
+        ("1.5", "1.50"),
+        ("1.50", "1.5"),
+        ("1.0", "3"),
+        ("1.5", "1e400"),
+        ("1.5", "12e4"),
+        // Codes, unless a number comes.
+        ("1e4", "1.5"),
+        ("1e4", "1e-7"),
         ("", "1"),
         ("", "1.5"),
         ("", "\"1\""),

@@ -251,41 +251,159 @@ fn text<'a>(field: &'a Field, rules: &Rules) -> Option<&'a [u8]> {
 
 /// The narrowest type that every value of good records fits without loss; TEXT for a column without values.
 fn infer(records: &[Record], faults: &[BTreeSet<&'static str>], column: usize, rules: &Rules) -> Kind {
-    let mut kind = None;
+    let mut values = Vec::new();
     for (record, faults) in records.iter().zip(faults) {
-        let (Ok(fields), true) = (&record.content, faults.is_empty()) else {
-            continue;
-        };
-        let Some(value) = text(&fields[column], rules) else {
-            continue;
-        };
-        kind = match (kind, kind_of(value)) {
-            (None | Some(Kind::Integer), Kind::Integer) => Some(Kind::Integer),
-            (None | Some(Kind::Integer | Kind::Real), Kind::Integer | Kind::Real) => Some(Kind::Real),
-            _ => Some(Kind::Text),
-        };
+        if let (Ok(fields), true) = (&record.content, faults.is_empty()) {
+            values.extend(text(&fields[column], rules));
+        }
     }
     if rules.all_text {
         Kind::Text
     } else {
-        kind.unwrap_or(Kind::Text)
+        kind_of_values(&values, rules.key.contains(&column))
     }
 }
 
-/// INTEGER if the text is the canonical form of a 64-bit integer, REAL if it is a plain decimal.
-pub fn kind_of(value: &[u8]) -> Kind {
-    let Ok(text) = std::str::from_utf8(value) else {
+/// INTEGER if every text is what its integer is written as; REAL if there is one way to write numbers that gives every text back.
+pub fn kind_of_values(values: &[&[u8]], is_key: bool) -> Kind {
+    let texts: Option<Vec<&str>> = values.iter().map(|value| std::str::from_utf8(value).ok()).collect();
+    let Some(texts) = texts.filter(|texts| !texts.is_empty()) else {
         return Kind::Text;
     };
-    if text.parse::<i64>().is_ok_and(|integer| integer.to_string() == text) {
+    let is_integer = |text: &&str| text.parse::<i64>().is_ok_and(|integer| integer.to_string() == *text);
+    if texts.iter().all(is_integer) {
         return Kind::Integer;
     }
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let plain = unsigned.split_once('.').is_some_and(|(whole, fraction)| {
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        digits(whole) && digits(fraction) && (whole == "0" || !whole.starts_with('0'))
-    });
-    if plain { Kind::Real } else { Kind::Text }
+    let looks_like_a_number = |text: &&str| text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    let numbers: Option<Vec<(&str, f64)>> = texts
+        .iter()
+        .map(|text| {
+            text.parse()
+                .ok()
+                .filter(|_| looks_like_a_number(text))
+                .map(|number| (*text, number))
+        })
+        .collect();
+    match numbers {
+        Some(numbers) if !is_key && is_one_form(&numbers) => Kind::Real,
+        _ => Kind::Text,
+    }
+}
+
+fn is_one_form(numbers: &[(&str, f64)]) -> bool {
+    let has_exponent = |(text, _): &&(&str, f64)| text.contains(['e', 'E']);
+    let (exponents, plain): (Vec<_>, Vec<_>) = numbers.iter().partition(has_exponent);
+    let too_large = |(text, number): &&(&str, f64)| !text.contains('.') && number.abs() > (1u64 << 53) as f64;
+    if plain.iter().any(too_large) || numbers.iter().any(|(_, number)| !number.is_finite()) {
+        return false;
+    }
+    let endings = || {
+        let longest = numbers.iter().map(|(text, _)| text.len()).max().unwrap_or(0);
+        [Ending::Whole, Ending::PointZero]
+            .into_iter()
+            .chain((0..=longest).map(Ending::Fixed))
+    };
+    let plain_fits = plain.is_empty()
+        || endings().any(|ending| {
+            plain
+                .iter()
+                .all(|(text, number)| ending.of(&format!("{}", number + 0.0)) == *text)
+        });
+    let exponents_fit = exponents.is_empty()
+        || endings().any(|ending| {
+            ["e", "E", "e+", "E+"].iter().any(|letter| {
+                (1..=3).any(|width| {
+                    exponents
+                        .iter()
+                        .all(|(text, number)| with_exponent(*number + 0.0, ending, letter, width) == *text)
+                })
+            })
+        });
+    let no_codes = exponents.is_empty()
+        || numbers
+            .iter()
+            .any(|(text, _)| text.contains('.') || text.contains("e-") || text.contains("E-"));
+    plain_fits && exponents_fit && no_codes && each_has_one_way(&plain, &exponents)
+}
+
+/// Whether a number's size, or the length of its texts, says whether it has an exponent.
+fn each_has_one_way(plain: &[&(&str, f64)], exponents: &[&(&str, f64)]) -> bool {
+    let is_zero = |numbers: &[&(&str, f64)]| numbers.iter().any(|(_, number)| *number == 0.0);
+    if is_zero(plain) && is_zero(exponents) {
+        return false;
+    }
+    let sizes = |numbers: &[&(&str, f64)]| -> Vec<f64> {
+        let sizes = numbers.iter().map(|(_, number)| number.abs());
+        sizes.filter(|size| *size > 0.0).collect()
+    };
+    let (plain_sizes, mut small, mut large) = (sizes(plain), Vec::new(), Vec::new());
+    for (text, number) in exponents.iter().filter(|(_, number)| *number != 0.0) {
+        let side = if text.contains("e-") || text.contains("E-") {
+            &mut small
+        } else {
+            &mut large
+        };
+        side.push(number.abs());
+    }
+    let by_size = plain_sizes
+        .iter()
+        .all(|size| small.iter().all(|small| small < size) && large.iter().all(|large| large > size));
+    let is_short_plain = |number: f64| {
+        let number = number.abs();
+        format!("{number}").len() <= with_exponent(number, Ending::Whole, "e+", 2).len()
+    };
+    // Zeros at the end are needless, so the other way would be shorter.
+    let no_zeros = plain
+        .iter()
+        .all(|(text, _)| !text.contains('.') || !text.ends_with('0'));
+    let by_length = no_zeros
+        && plain
+            .iter()
+            .all(|(_, number)| *number == 0.0 || is_short_plain(*number))
+        && exponents
+            .iter()
+            .all(|(_, number)| *number == 0.0 || !is_short_plain(*number));
+    (exponents.is_empty() || by_size || by_length)
+        && (small.is_empty() || large.is_empty() || by_length || ordered(&small, &large))
+}
+
+/// Negative exponents are smaller than others by nature.
+fn ordered(small: &[f64], large: &[f64]) -> bool {
+    small.iter().all(|small| large.iter().all(|large| small < large))
+}
+
+/// How the digits behind the point end.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    /// Whole numbers have no point.
+    Whole,
+    /// Whole numbers have `.0`.
+    PointZero,
+    /// So many digits, zeros among them.
+    Fixed(usize),
+}
+
+impl Ending {
+    /// `shortest`, which has no needless zeros, with this ending; something else if it has more digits.
+    fn of(self, shortest: &str) -> String {
+        let (whole, fraction) = shortest.split_once('.').unwrap_or((shortest, ""));
+        match self {
+            Ending::PointZero if fraction.is_empty() => format!("{whole}.0"),
+            Ending::Fixed(0) if fraction.is_empty() => whole.to_owned(),
+            Ending::Fixed(count) if count > 0 => format!("{whole}.{fraction:0<count$}"),
+            _ => shortest.to_owned(),
+        }
+    }
+}
+
+fn with_exponent(number: f64, ending: Ending, letter: &str, width: usize) -> String {
+    let shortest = format!("{number:e}");
+    let (mantissa, exponent) = shortest.split_once('e').expect("it has an exponent");
+    let mantissa = ending.of(mantissa);
+    match exponent.strip_prefix('-') {
+        Some(digits) => format!("{mantissa}{}-{digits:0>width$}", &letter[..1]),
+        None => format!("{mantissa}{letter}{exponent:0>width$}"),
+    }
 }
 
 /// What SQLite holds for a field, in the notation of a dump.

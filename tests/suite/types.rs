@@ -93,10 +93,104 @@ fn a_plus_sign_an_underscore_or_a_space_keeps_a_column_text() {
 }
 
 #[test]
-fn an_exponent_keeps_a_column_text() {
-    for value in ["1e3", "1E3", "1.5e3", "inf", "NaN", "Infinity"] {
+fn codes_with_an_exponent_and_words_keep_a_column_text() {
+    for value in ["12e4", "1.5e3x", "inf", "NaN", "Infinity", "1e", "150e-2"] {
         column_becomes(&["1.5", value], "text", &["'1.5'", &format!("'{value}'")]);
     }
+    column_becomes(&["1e3", "2e4"], "text", &["'1e3'", "'2e4'"]);
+    column_becomes(&["12e4", "7"], "text", &["'12e4'", "'7'"]);
+}
+
+#[test]
+fn exponents_as_programs_write_them_are_numbers() {
+    column_becomes(
+        &["1.5e-05", "0.25", "1e+16", "3.0"],
+        "real",
+        &["1.5e-5", "0.25", "1e16", "3.0"],
+    );
+    column_becomes(&["1E5", "2.5E6", "1.5"], "real", &["100000.0", "2500000.0", "1.5"]);
+    column_becomes(&["1e-7", "2e-7"], "real", &["1e-7", "2e-7"]);
+}
+
+#[test]
+fn exponents_that_could_be_written_otherwise_keep_a_column_text() {
+    column_becomes(&["1e-5", "1.0e-5"], "text", &["'1e-5'", "'1.0e-5'"]);
+    column_becomes(&["1e-5", "0.00001"], "text", &["'1e-5'", "'0.00001'"]);
+    column_becomes(&["1.5e5", "1.5E5"], "text", &["'1.5e5'", "'1.5E5'"]);
+    column_becomes(&["1.5", "1e400"], "text", &["'1.5'", "'1e400'"]);
+    column_becomes(&["1.5", "4e-324"], "text", &["'1.5'", "'4e-324'"]);
+}
+
+#[test]
+fn two_codes_never_become_one_number() {
+    column_becomes(
+        &["250.1", "250.10", "401.9"],
+        "text",
+        &["'250.1'", "'250.10'", "'401.9'"],
+    );
+    column_becomes(
+        &["1.4", "1.40", "2.0", "3"],
+        "text",
+        &["'1.4'", "'1.40'", "'2.0'", "'3'"],
+    );
+    column_becomes(&["1", "1.0"], "text", &["'1'", "'1.0'"]);
+    column_becomes(&["1.50", "0.25", "-3.00"], "real", &["1.5", "0.25", "-3.0"]);
+}
+
+#[test]
+fn the_load_says_why_a_column_of_numbers_is_text() {
+    let said = |text: &str, args: &[&str], fragment: &str| {
+        let case = Case::csv(text).arg_list(args.iter().map(|&arg| arg.to_owned()).collect());
+        for infer in ["auto", "guess"] {
+            let setting = super::harness::Setting {
+                infer,
+                chunk: Some(1 << 20),
+                ..super::harness::PLAIN
+            };
+            let run = case.run(&setting);
+            assert!(run.stderr().contains(fragment), "{infer}: {}", run.stderr());
+        }
+    };
+    let codes = "code,label\n250.1,group\n250.10,\"type\nII\"\n401.90,other\n";
+    said(
+        codes,
+        &[],
+        "column \"code\" is TEXT: '250.10' (in.csv, line 3) ends in a zero that a number does not keep",
+    );
+    said(codes, &[], "--types code=real loads it as a number");
+    said(
+        "k,v\n1,a\n1.0,b\n",
+        &["--key", "k"],
+        "column \"k\" is TEXT: '1.0' (in.csv, line 3)",
+    );
+    said("k,v\n1,a\n1.5,b\n", &["--key", "k"], "is a key");
+    said(
+        "id,n\nx,\"5\"\ny,\"\"\n",
+        &[],
+        "column \"n\" is TEXT: '\"\"' (in.csv, line 3) is an empty quoted field",
+    );
+    said("id,n\nx,\"5\"\ny,\"\"\n", &[], "--empty-as-null");
+    said("id,n\nx,12e4\n", &[], "'12e4' (in.csv, line 2) has an exponent");
+    let run = Case::csv("a,b\n1.5,x\n01234,y\n").once();
+    assert!(!run.stderr().contains("is TEXT"), "{}", run.stderr());
+}
+
+#[test]
+fn a_key_is_never_a_float() {
+    Case::csv("k,v\n1.5,1.5\n2.25,2.25\n1.5,7.5\n")
+        .args(["--key", "k"])
+        .expect_types([("k", "text"), ("v", "real")])
+        .expect_rows(["1: '1.5', 1.5", "2: '2.25', 2.25"])
+        .expect_rejects([(4, "duplicate_key")])
+        .check();
+    Case::csv("a,b,v\n1.5,1,x\n1.50,1,y\n")
+        .args(["--key", "b,a"])
+        .expect_rows(["1: '1.5', 1, 'x'", "2: '1.50', 1, 'y'"])
+        .check();
+    Case::csv("k,v\n1,a\n1.0,b\n")
+        .args(["--key", "k"])
+        .expect_rows(["1: '1', 'a'", "2: '1.0', 'b'"])
+        .check();
 }
 
 #[test]
@@ -106,8 +200,9 @@ fn a_minus_zero_is_no_integer() {
 
 #[test]
 fn plain_decimals_are_real_and_take_integers_with_them() {
+    column_becomes(&["5.1", "-3"], "real", &["5.1", "-3.0"]);
     column_becomes(
-        &["5.10", "-0.5", "3", "", "0.0"],
+        &["5.1", "-0.5", "3.0", "", "0.0"],
         "real",
         &["5.1", "-0.5", "3.0", "NULL", "0.0"],
     );
@@ -226,9 +321,18 @@ fn a_declared_real_rejects_what_is_none() {
 
 #[test]
 fn a_declared_boolean_stores_one_or_zero() {
-    Case::csv("a,b\ntrue,p\nfalse,q\n1,r\n0,s\nyes,t\n,u\n")
+    Case::csv("a,b\ntrue,p\nfalse,q\n1,r\n0,s\nja,t\n,u\nT,v\nNo,w\nY,x\n")
         .args(["--types", "a=boolean"])
-        .expect_rows(["1: 1, 'p'", "2: 0, 'q'", "3: 1, 'r'", "4: 0, 's'", "6: NULL, 'u'"])
+        .expect_rows([
+            "1: 1, 'p'",
+            "2: 0, 'q'",
+            "3: 1, 'r'",
+            "4: 0, 's'",
+            "6: NULL, 'u'",
+            "7: 1, 'v'",
+            "8: 0, 'w'",
+            "9: 1, 'x'",
+        ])
         .expect_rejects([(6, "type_error")])
         .check();
 }
@@ -272,4 +376,102 @@ fn a_type_for_a_column_that_is_not_there_is_refused_before_anything_is_made() {
         .expect_said("\"c\"")
         .once();
     assert!(!run.path("out.db").exists());
+}
+
+#[test]
+fn a_declared_number_takes_every_usual_form() {
+    Case::csv(
+        "i,r\n+5,1.5e-05\n007,.5\n-0,+1.5\n0,5.\n1,1E3\n2,007.5\n3,5e400\n1e3,1\n4,inf\n99999999999999999999,2\n",
+    )
+    .args(["--types", "i=integer,r=real"])
+    .expect_rows([
+        "1: 5, 1.5e-5",
+        "2: 7, 0.5",
+        "3: 0, 1.5",
+        "4: 0, 5.0",
+        "5: 1, 1000.0",
+        "6: 2, 7.5",
+    ])
+    .expect_rejects([
+        (8, "out_of_range"),
+        (9, "type_error"),
+        (10, "type_error"),
+        (11, "out_of_range"),
+    ])
+    .check();
+    Case::csv("i,r\n1,1.5e-05\n2,.5\n+3,1\n007,1\n4,+1.5\n5,01.5\n")
+        .existing("CREATE TABLE t (i INTEGER, r REAL)")
+        .expect_rows(["1: 1, 1.5e-5", "2: 2, 0.5", "5: 4, 1.5"])
+        .expect_rejects([(4, "type_error"), (5, "type_error"), (7, "type_error")])
+        .check();
+}
+
+#[test]
+fn a_declared_moment_is_stored_so_that_sqlite_understands_it() {
+    let case = Case::csv(
+        "n,at,t\n1,2024-01-02 03:04:05.678+00,12:30\n2,2024-01-02 03:04,12:30:01.5\n3,2024-01-02T03:04:05+0000,\n\
+         4,2024-01-02T03:04:05z,\n5,2024-01-02T03:04:05Z,\n6,2024-01-02T24:00:00Z,\n7,2024-01-02T23:59:60,\n\"8\",\"2024-01-02 03:04:05-03\",\n",
+    )
+    .args(["--types", "at=datetime,t=time"])
+    .expect_rows([
+        "1: 1, '2024-01-02 03:04:05.678+00:00', '12:30'",
+        "2: 2, '2024-01-02 03:04', '12:30:01.5'",
+        "3: 3, '2024-01-02T03:04:05+00:00', NULL",
+        "4: 4, '2024-01-02T03:04:05Z', NULL",
+        "5: 5, '2024-01-02T03:04:05Z', NULL",
+        "8: 8, '2024-01-02 03:04:05-03:00', NULL",
+    ])
+    .expect_rejects([(7, "out_of_range"), (8, "out_of_range")]);
+    case.check();
+    let run = case.once();
+    let connection = super::database::open(&run.path("out.db"));
+    let unknown: i64 = connection
+        .query_row("SELECT count(*) FROM t WHERE datetime(at) IS NULL", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(unknown, 0);
+    // Two ways to write the same are one key.
+    Case::csv("at,v\n2024-01-02 03:04:05+00,1\n2024-01-02 03:04:05+0000,2\n")
+        .args(["--types", "at=datetime", "--key", "at"])
+        .expect_rows(["1: '2024-01-02 03:04:05+00:00', 1"])
+        .expect_rejects([(3, "duplicate_key")])
+        .check();
+}
+
+#[test]
+fn messages_say_what_helps() {
+    let case = Case::csv("id,n\nx,\"\"\ny, 5\n")
+        .args(["--types", "n=integer"])
+        .any_rejects();
+    let messages: Vec<String> = case
+        .once()
+        .rejects()
+        .iter()
+        .map(|reject| reject.message.clone())
+        .collect();
+    assert!(
+        messages[0].contains("found an empty quoted field; --empty-as-null loads it as NULL"),
+        "{}",
+        messages[0]
+    );
+    assert!(messages[1].contains("blanks stand around the value"), "{}", messages[1]);
+}
+
+/// Types of a stream come from its beginning; what follows is not changed either.
+#[test]
+fn a_number_that_a_stream_writes_otherwise_later_is_no_number() {
+    let mut text = "code,pad\n".to_owned();
+    let pad = "x".repeat(64 << 10);
+    (0..300).for_each(|_| text += &format!("250.1,{pad}\n"));
+    text += "250.10,y\n250.25,z\n";
+    let piped = super::harness::Setting {
+        piped: true,
+        ..super::harness::PLAIN
+    };
+    let run = Case::csv(text).any_rejects().run(&piped);
+    let rejects = run.rejects();
+    assert_eq!(rejects.len(), 1, "{}", run.stderr());
+    assert_eq!((rejects[0].code.as_str(), rejects[0].line), ("type_error", 302));
+    assert_eq!(run.column_types()[0], "code real");
 }

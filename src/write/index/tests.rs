@@ -26,11 +26,7 @@ fn wish(columns: &[usize], unique: bool) -> IndexWish {
 
 impl Case<'_> {
     fn columns(&self) -> Vec<Column> {
-        let column = |(index, &column_type): (usize, &ColumnType)| Column {
-            name: format!("c{index}"),
-            column_type,
-            not_null: false,
-        };
+        let column = |(index, &column_type): (usize, &ColumnType)| Column::new(format!("c{index}"), column_type);
         self.kinds.iter().enumerate().map(column).collect()
     }
 

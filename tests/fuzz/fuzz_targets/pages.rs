@@ -114,11 +114,7 @@ fn create(path: &Path, page_bytes: u32) {
     let database = Database::open(path, CACHE_BYTES).expect("a new database");
     let size = format!("PRAGMA page_size = {page_bytes}");
     database.connection().execute_batch(&size).expect("a page size");
-    let columns = ["a", "b", "c"].map(|name| Column {
-        name: name.to_owned(),
-        column_type: ColumnType::Any,
-        not_null: false,
-    });
+    let columns = ["a", "b", "c"].map(|name| Column::new(name, ColumnType::Any));
     database.create_table("t", &columns, None).expect("a new table");
     database.close().expect("closed");
 }
