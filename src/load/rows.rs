@@ -509,6 +509,8 @@ impl OneInput<'_> {
         self.read = self.read.then(content);
         self.place.before = self.place.before.then(content);
         self.place.before
+    }
+
     /// Adds what the values of a block look like; in words, which of them speak against a guessed type, if any do.
     fn refuted_by_form(&mut self, facts: &[ColumnFacts], bytes: &[u8]) -> Option<String> {
         let plan = self.order.plan;

@@ -276,6 +276,8 @@ impl Form {
         if magnitude == 0.0 && text[0] == b'-' {
             self.marks |= MINUS_ZERO;
         } else if !decimal.has_point() {
+            // One above the greatest rounds to it.
+            self.marks |= if decimal.is_lossless(text) { 0 } else { LARGE_INTEGER };
             return self.see_integer(magnitude as u64, text);
         }
         self.marks |= DECIMAL;

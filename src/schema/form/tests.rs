@@ -120,6 +120,18 @@ fn a_key_is_never_real() {
     assert_eq!(form.verdict(), Verdict::Text(WhyText::Numbers(WhyNoNumber::Key)));
 }
 
+#[test]
+fn the_first_integer_that_a_double_lacks_is_seen_in_a_real_column() {
+    let mut form = form(&["1.5"]);
+    form.see_number(b"9007199254740992");
+    assert_eq!(form.verdict(), Verdict::Real);
+    form.see_number(b"9007199254740993");
+    assert_eq!(
+        form.verdict(),
+        Verdict::Text(WhyText::Numbers(WhyNoNumber::LargeInteger))
+    );
+}
+
 /// Every way to write `value` that comes to mind.
 fn spellings(value: f64) -> Vec<String> {
     let mut texts = Vec::new();
