@@ -3,7 +3,7 @@
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use rowmill::chunk::cut;
-use rowmill::parse::{Dialect, Records, parse};
+use rowmill::parse::{Dialect, Records, Syntax, parse};
 
 /// Large enough for a steady state, small enough for the caches that a chunk is parsed in.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -49,12 +49,19 @@ fn unquoted_row(index: usize) -> String {
     columns(index).join(",") + "\n"
 }
 
+fn syntax() -> Syntax {
+    Syntax {
+        dialect: Dialect::default(),
+        columns: 8,
+        max_record_bytes: MAX_RECORD_BYTES,
+    }
+}
+
 fn bench_parse(bencher: Bencher, row: impl Fn(usize) -> String) {
     let (bytes, count) = rows(row);
-    let dialect = Dialect::default();
     let mut out = Records::default();
     bencher.counter(BytesCount::of_slice(&bytes)).bench_local(|| {
-        let decided = parse(black_box(&bytes), true, &dialect, MAX_RECORD_BYTES, &mut out);
+        let decided = parse(black_box(&bytes), true, &syntax(), &mut out);
         assert_eq!(decided, bytes.len());
         assert_eq!(out.records.len(), count);
         assert!(out.faults.is_empty());
@@ -112,7 +119,7 @@ fn parse_faults(bencher: Bencher) {
     let (bytes, count) = rows(|index| format!("\"5\" pipe,{}", unquoted_row(index)));
     let mut out = Records::default();
     bencher.counter(BytesCount::of_slice(&bytes)).bench_local(|| {
-        parse(black_box(&bytes), true, &Dialect::default(), MAX_RECORD_BYTES, &mut out);
+        parse(black_box(&bytes), true, &syntax(), &mut out);
         assert_eq!(out.faults.len(), count);
     });
 }

@@ -2,7 +2,7 @@
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use rowmill::parse::{Dialect, Records, parse};
+use rowmill::parse::{Dialect, Records, Syntax, parse};
 use rowmill::rows::RowBlock;
 use rowmill::schema::infer::{Facts, observe};
 use rowmill::schema::{Column, ColumnType, KeyPlan, RowPlan};
@@ -42,6 +42,14 @@ fn plan(key: KeyPlan) -> RowPlan {
     }
 }
 
+fn syntax() -> Syntax {
+    Syntax {
+        dialect: Dialect::default(),
+        columns: 8,
+        max_record_bytes: 1 << 20,
+    }
+}
+
 fn bench(bencher: Bencher, key: KeyPlan) {
     bench_bytes(bencher, key, chunk(), 0);
 }
@@ -50,7 +58,7 @@ fn bench(bencher: Bencher, key: KeyPlan) {
 fn bench_bytes(bencher: Bencher, key: KeyPlan, bytes: Vec<u8>, rejects: usize) {
     let (dialect, plan) = (Dialect::default(), plan(key));
     let (mut records, mut out) = (Records::default(), RowBlock::default());
-    parse(&bytes, true, &dialect, 1 << 20, &mut records);
+    parse(&bytes, true, &syntax(), &mut records);
     bencher
         .counter(ItemsCount::new(ROWS))
         .counter(BytesCount::of_slice(&bytes))
@@ -91,7 +99,7 @@ fn infer_long_decimals(bencher: Bencher) {
     };
     let (bytes, dialect) = ((0..ROWS).map(row).collect::<String>().into_bytes(), Dialect::default());
     let mut records = Records::default();
-    parse(&bytes, true, &dialect, 1 << 20, &mut records);
+    parse(&bytes, true, &syntax(), &mut records);
     bencher
         .counter(ItemsCount::new(ROWS))
         .counter(BytesCount::of_slice(&bytes))
@@ -106,7 +114,7 @@ fn infer_long_decimals(bencher: Bencher) {
 fn infer_every_column(bencher: Bencher) {
     let (bytes, dialect) = (chunk(), Dialect::default());
     let mut records = Records::default();
-    parse(&bytes, true, &dialect, 1 << 20, &mut records);
+    parse(&bytes, true, &syntax(), &mut records);
     let sources: Vec<u32> = (0..8).collect();
     bencher
         .counter(ItemsCount::new(ROWS))

@@ -1,14 +1,17 @@
 //! The head of an input: byte order mark, line ends, header; everything that must be known before the first record is parsed.
 
+pub mod line_ends;
+
 use std::sync::Arc;
 
 use crate::content_hash::ContentHash;
 use crate::database_file;
 use crate::error::Error;
 use crate::options::LoadOptions;
-use crate::parse::{Dialect, FaultKind, RecordSpan, Records, parse};
+use crate::parse::{Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
 use crate::schema::identifier;
 use crate::window::{IS_DATABASE, Input, Window};
+use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
 
 /// Bytes of a stream that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
@@ -22,6 +25,10 @@ pub const MAX_COLUMNS: usize = 2000;
 /// Why a file that is still to grow cannot be loaded yet.
 const NO_WHOLE_LINE: &str = "it does not hold one whole line yet: with --append-only a line counts once its line feed is there; \
                              run the same command again when it is";
+
+/// Why an old Mac file that is still to grow cannot be loaded.
+const OLD_MAC_GROWS: &str = "its lines end with carriage returns, as in old Mac files, and with --append-only a line counts once its line \
+                             feed is there; load it without --append-only, or turn every one into a line feed: tr '\\r' '\\n' < FILE";
 
 /// What an input begins with.
 #[derive(Debug)]
@@ -48,6 +55,15 @@ impl Head {
         match &self.window {
             Some(window) => (&window.bytes()[self.data_start_bytes as usize..], window.at_end),
             None => (&[], false),
+        }
+    }
+
+    /// What tells one record from the next.
+    pub fn syntax(&self, options: &LoadOptions) -> Syntax {
+        Syntax {
+            dialect: self.dialect,
+            columns: self.names.len() as u32,
+            max_record_bytes: options.max_record_bytes,
         }
     }
 
@@ -80,11 +96,22 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     let dialect = Dialect {
         delimiter: options.delimiter,
         quote: options.quote,
-        line_end: line_end(input, &window, stopped)?,
+        line_end: line_end(input, &mut window, options, stopped)?,
     };
+    want_bytes = want_bytes.max(window.bytes().len());
     if options.append_only && dialect.line_end != b'\n' {
-        return Err(Error::unusable(&path, NO_WHOLE_LINE));
+        // A CR that is the last byte may be half of a line end.
+        let written = window.bytes();
+        let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
+        let is_old_mac = line_ends(&look(&written[..before], true, options)) == Some(LineEnds::Cr);
+        let message = if is_old_mac { OLD_MAC_GROWS } else { NO_WHOLE_LINE };
+        return Err(Error::unusable(&path, message));
     }
+    let syntax = Syntax {
+        dialect,
+        columns: 0,
+        max_record_bytes: options.max_record_bytes,
+    };
     let mut records = Records::default();
     let mut parse_bytes = HEADER_BYTES;
     // The first record that is not a blank line; without a header, the first from which the number of columns can be told.
@@ -95,7 +122,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         let span = &bytes[..bytes.len().min(parse_bytes)];
         let at_end = window.at_end && span.len() == bytes.len();
         let decides = at_end && !options.append_only;
-        parse(span, decides, &dialect, options.max_record_bytes, &mut records);
+        parse(span, decides, &syntax, &mut records);
         if let Some(at) = records.records.iter().position(is_first) {
             break (at, at as u64);
         }
@@ -217,24 +244,55 @@ impl Fields<'_> {
     }
 }
 
-/// LF, unless the input has none but has CR: then it is an old Mac file and CR ends its lines.
-fn line_end(input: &mut Input, head: &Arc<Window>, stopped: &dyn Fn() -> bool) -> Result<u8, Error> {
-    if memchr::memchr(b'\n', head.bytes()).is_some() {
-        return Ok(b'\n');
-    }
-    let mut has_cr = memchr::memchr(b'\r', head.bytes()).is_some();
-    if let Some(length_bytes) = input.length_bytes() {
-        let mut at = head.bytes().len() as u64;
-        while at < length_bytes && !stopped() {
-            let window = input.window(at, STREAM_HEAD_BYTES, stopped)?;
-            if memchr::memchr(b'\n', window.bytes()).is_some() {
-                return Ok(b'\n');
-            }
-            has_cr |= memchr::memchr(b'\r', window.bytes()).is_some();
-            at += window.bytes().len() as u64;
+/// What ends the lines of `input`, told by its first line end outside quotes. `head` is widened until that is there; where it is not, as far
+/// as a record may reach, LF.
+fn line_end(
+    input: &mut Input,
+    head: &mut Arc<Window>,
+    options: &LoadOptions,
+    stopped: &dyn Fn() -> bool,
+) -> Result<u8, Error> {
+    let limit_bytes = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
+    let mut look_bytes = LOOK_BYTES;
+    loop {
+        if head.bytes().len() < look_bytes && !head.at_end && !stopped() {
+            *head = input.window(0, look_bytes, stopped)?;
         }
+        let bytes = head.bytes();
+        let at_end = head.at_end && bytes.len() <= look_bytes;
+        let bytes = &bytes[..bytes.len().min(look_bytes)];
+        let look = look(bytes, at_end, options);
+        return match line_ends(&look) {
+            Some(LineEnds::Lf) => Ok(b'\n'),
+            Some(LineEnds::Cr) => Ok(b'\r'),
+            Some(LineEnds::Mixed { cr, lf }) => {
+                let before = bytes.len() - look.bytes.len() + 1;
+                let message = format!(
+                    "a carriage return (byte {}) stands where its first line ends or within it, and a line feed (byte {}) outside quotes \
+                     after that, so nobody can tell what a line is; take that carriage return out or quote its field, or, if it is \
+                     an old Mac file, turn every one into a line feed: tr '\\r' '\\n' < FILE",
+                    cr + before,
+                    lf + before
+                );
+                Err(Error::unusable(input.path(), message))
+            }
+            None if at_end || look_bytes > limit_bytes || stopped() => Ok(b'\n'),
+            None => {
+                look_bytes *= 2;
+                continue;
+            }
+        };
     }
-    Ok(if has_cr { b'\r' } else { b'\n' })
+}
+
+/// `bytes`, with which an input begins, without a byte order mark.
+fn look<'a>(bytes: &'a [u8], at_end: bool, options: &LoadOptions) -> Look<'a> {
+    Look {
+        bytes: bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
+        at_end,
+        delimiter: options.delimiter,
+        quote: options.quote,
+    }
 }
 
 /// Says what a file is that is no CSV in UTF-8, and what to do about it.

@@ -260,8 +260,7 @@ impl Load<'_> {
     fn scan_settings(&self, head: &Head, split: &MemorySplit) -> ScanSettings {
         let window_bytes = memory::window_bytes(split, self.options.window_bytes);
         ScanSettings {
-            dialect: head.dialect,
-            max_record_bytes: self.options.max_record_bytes,
+            syntax: head.syntax(self.options),
             window_bytes,
             chunk_bytes: (self.options.chunk_bytes as usize).min(window_bytes),
             blocks_bytes: split.blocks_bytes as usize,

@@ -4,18 +4,22 @@
 //! span, where it and its fields lie, or which fault it has. Never: I/O, locks, panics, allocation per record or field
 //! (the vectors of [`Records`] are reused from span to span).
 //!
-//! The hard part: a fault costs one physical line and no more, whatever follows it, so parsing goes back to the line
-//! after the one where the record started. Done naively that is quadratic (a file whose every line holds a stray
-//! quote); see `FailedWalk` for why it is not. And the outcome depends on the bytes alone, never on where a span ended:
-//! a record is either decided by bytes that are present, or left to the next call.
+//! The hard part: a quote that is never closed costs one physical line and no more, whatever follows it, so parsing goes
+//! back to the line after the one where the record started. Done naively that is quadratic (a file whose every line holds
+//! a stray quote); see `FailedWalk` for why it is not. How many lines a damaged quoted field costs is decided in
+//! `damage`. And the outcome depends on the bytes alone, never on where a span ended: a record is either decided by bytes
+//! that are present, or left to the next call.
 //!
 //! Two parts do the work. The kernel in `scan` takes whole 64-byte blocks of well-formed records; whatever it does not
 //! like (a fault, a quote inside an unquoted field, the record limit, the last bytes of a span) it leaves to the walk
 //! here, a plain byte-at-a-time state machine that knows the whole grammar.
 
+mod damage;
 mod scan;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 use scan::Kernel;
 
@@ -26,7 +30,7 @@ pub struct Dialect {
     pub delimiter: u8,
     /// Opens and closes quoted fields; doubled inside one it stands for itself. `None`: quotes are plain text.
     pub quote: Option<u8>,
-    /// Ends lines: `b'\n'`, or `b'\r'` for an input that has no LF at all.
+    /// Ends lines: `b'\n'`, or `b'\r'` for an old Mac file.
     pub line_end: u8,
 }
 
@@ -40,19 +44,28 @@ impl Default for Dialect {
     }
 }
 
+/// What tells one record from the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Syntax {
+    pub dialect: Dialect,
+    /// Fields of a record, as many as the header has; 0: not known yet. Only damaged records are judged by it.
+    pub columns: u32,
+    pub max_record_bytes: u64,
+}
+
 /// What is wrong with a record's syntax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// A quoted field is not closed within the record limit, or by the end of input, or its next quote, on a later
-    /// line, is followed by text.
+    /// A quoted field is not closed within the record limit, or by the end of input, or by a quote that belongs to a
+    /// record of its own.
     UnterminatedQuote,
-    /// Text follows a closing quote on the line where the record starts.
+    /// Text follows a closing quote.
     InvalidQuote,
     /// The physical line, or the record, is longer than the record limit.
     RecordTooLarge,
 }
 
-/// A syntax fault: it costs exactly the physical line on which the record starts.
+/// A syntax fault: it costs the physical line on which the record starts, an invalid quote as many as belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub kind: FaultKind,
@@ -82,7 +95,7 @@ pub struct Records {
     pub field_ends: Vec<u32>,
     pub records: Vec<RecordSpan>,
     pub faults: Vec<Fault>,
-    /// A quoted field of the span may hold a line end. Where none does, each record is a line.
+    /// A record of the span may hold a line end. Where none does, each record is a line.
     pub multi_line: bool,
 }
 
@@ -103,40 +116,55 @@ impl Records {
 /// - A field whose first byte is the quote is quoted; elsewhere a quote is text. `""` in a quoted field is one quote. A
 ///   blank line is a record of one empty field.
 /// - Lines end with LF and every CR directly before it belongs to the line end, at the end of input as well. With CR as
-///   the line end nothing is trimmed.
+///   the line end nothing is trimmed, but one LF at the end of input is a line end, too, and no record of its own.
 /// - A record fits if its line end lies at most `max_record_bytes` behind its first byte, or the input ends within as
-///   many bytes. One that does not fit, or has another fault, costs the physical line on which it starts.
+///   many bytes. One that does not fit, or whose quoted field is never closed, costs the physical line on which it starts.
+/// - Text after a closing quote is damage. If every line after the record's first, up to the one with the damage, is by
+///   itself a good record (`syntax.columns` fields, no quote within an unquoted one; blank lines aside), the first line
+///   alone is rejected. Else the record is rejected to the end of that line, or of the tail of the field behind it
+///   (`damage`), if it fits.
 ///
 /// A physical line longer than the limit is not decided before its line end is present.
 ///
 /// `span` is shorter than 1 GiB. Time is linear in its length.
 ///
 /// Source: RFC 4180; deviations: lone LF, ragged and blank lines, quotes in unquoted fields are accepted.
-pub fn parse(span: &[u8], at_end: bool, dialect: &Dialect, max_record_bytes: u64, out: &mut Records) -> usize {
-    parse_before(span, span.len(), at_end, dialect, max_record_bytes, out)
+pub fn parse(span: &[u8], at_end: bool, syntax: &Syntax, out: &mut Records) -> usize {
+    parse_before(span, span.len(), at_end, syntax, out)
 }
 
 /// [`parse`] of the records that start before `border_bytes`: what lies behind it only helps to decide the last of them.
 ///
 /// Returns `border_bytes` exactly if a record starts there, more if one reaches across, less if one is not decided.
-pub fn parse_before(
-    span: &[u8],
-    border_bytes: usize,
-    at_end: bool,
-    dialect: &Dialect,
-    max_record_bytes: u64,
-    out: &mut Records,
-) -> usize {
+pub fn parse_before(span: &[u8], border_bytes: usize, at_end: bool, syntax: &Syntax, out: &mut Records) -> usize {
     let input = Input {
         span,
         at_end,
-        dialect: *dialect,
-        max_record_bytes,
+        dialect: syntax.dialect,
+        columns: syntax.columns,
+        max_record_bytes: syntax.max_record_bytes,
     };
-    parse_with(Kernel::detect(), &input, border_bytes, out)
+    parse_all_with(Kernel::detect(), &input, border_bytes, out)
 }
 
 /// [`parse_before`] with a given kernel.
+fn parse_all_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Records) -> usize {
+    let span = match input.span {
+        [lines @ .., b'\n'] if input.at_end && input.dialect.line_end == b'\r' => lines,
+        _ => return parse_with(kernel, input, border, out),
+    };
+    let lines = Input { span, ..*input };
+    let decided = parse_with(kernel, &lines, border.min(lines.span.len()), out);
+    // That LF is not what records are counted by.
+    out.multi_line = true;
+    if decided == lines.span.len() && border > decided {
+        border
+    } else {
+        decided
+    }
+}
+
+/// [`parse_all_with`] of an input that does not end with an LF that is no data.
 fn parse_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Records) -> usize {
     debug_assert!(input.span.len() < 1 << 30, "offsets are 32 bits wide");
     out.field_ends.clear();
@@ -148,6 +176,7 @@ fn parse_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Record
         border,
         out,
         failed: None,
+        no_line_end: 0..0,
     };
     let mut start = 0;
     while start < border {
@@ -168,6 +197,7 @@ struct Input<'a> {
     span: &'a [u8],
     at_end: bool,
     dialect: Dialect,
+    columns: u32,
     max_record_bytes: u64,
 }
 
@@ -271,6 +301,8 @@ enum Stop {
 enum Verdict {
     /// The record's line end, or the end of input, is here.
     End(usize),
+    /// Text follows a closing quote.
+    Damaged,
     Fault(FaultKind),
     Undecided,
 }
@@ -295,6 +327,13 @@ struct FailedWalk {
     state: State,
 }
 
+/// Counts bytes that anything but the kernel looks at, for the tests that hold the bound on it.
+#[inline(always)]
+fn looked_at(_bytes: usize) {
+    #[cfg(test)]
+    tests::LOOKED_AT.set(tests::LOOKED_AT.get() + _bytes as u64);
+}
+
 /// Parses record by record, byte by byte.
 struct Walker<'a, 'b> {
     input: &'a Input<'a>,
@@ -302,6 +341,8 @@ struct Walker<'a, 'b> {
     border: usize,
     out: &'b mut Records,
     failed: Option<FailedWalk>,
+    /// Bytes without a line end, found when the end of a damaged line was looked for: the next record may need it, too.
+    no_line_end: Range<usize>,
 }
 
 impl Walker<'_, '_> {
@@ -367,6 +408,7 @@ impl Walker<'_, '_> {
                 self.push_record(start, trimmed, 0);
                 Some(self.after_line_end(end))
             }
+            Verdict::Damaged => self.damaged(start, &walk, limit),
             Verdict::Fault(kind) => self.fault(start, &walk, kind),
             Verdict::Undecided => None,
         }
@@ -376,6 +418,13 @@ impl Walker<'_, '_> {
     /// for a line end in a quoted field.
     fn advance(&mut self, walk: &mut Walk, to: usize) -> Stop {
         let span = &self.input.span[..to];
+        let from = walk.at;
+        let stop = self.advance_within(walk, span);
+        looked_at(walk.at - from);
+        stop
+    }
+
+    fn advance_within(&mut self, walk: &mut Walk, span: &[u8]) -> Stop {
         loop {
             if walk.state == State::Quoted {
                 self.skip_quoted(walk, span);
@@ -422,16 +471,12 @@ impl Walker<'_, '_> {
     /// What it means that a walk stopped. The byte at `limit` is looked at, none after it.
     fn judge(&self, walk: &Walk, stop: Stop, limit: usize) -> Verdict {
         let span = self.input.span;
-        let bad_quote = match walk.first_line_end {
-            Some(_) => FaultKind::UnterminatedQuote,
-            None => FaultKind::InvalidQuote,
-        };
         match stop {
             Stop::RecordEnd => Verdict::End(walk.at),
-            Stop::BadQuote => Verdict::Fault(bad_quote),
+            Stop::BadQuote => Verdict::Damaged,
             _ if limit < span.len() => match (walk.state, self.input.step(walk.state, span[limit])) {
                 (_, Step::RecordEnd) => Verdict::End(limit),
-                (_, Step::BadQuote) => Verdict::Fault(bad_quote),
+                (_, Step::BadQuote) => Verdict::Damaged,
                 (State::Quoted, _) | (State::QuoteInQuoted, Step::To(State::Quoted)) => {
                     Verdict::Fault(FaultKind::UnterminatedQuote)
                 }
@@ -459,16 +504,7 @@ impl Walker<'_, '_> {
         };
         let too_large = (line_end - start) as u64 > self.input.max_record_bytes;
         let kind = if too_large { FaultKind::RecordTooLarge } else { kind };
-        self.out.drop_open_fields();
-        self.out.faults.push(Fault {
-            kind,
-            column: walk.delimiters + 1,
-        });
-        self.push_record(
-            start,
-            self.input.trim_cr(start, line_end) as u32,
-            self.out.faults.len() as u32,
-        );
+        let next = self.reject(start, line_end, walk, kind);
         if let Some(first) = walk.first_line_end {
             self.failed = Some(FailedWalk {
                 line_end: first.at,
@@ -478,7 +514,20 @@ impl Walker<'_, '_> {
                 state: walk.state,
             });
         }
-        Some(self.after_line_end(line_end))
+        Some(next)
+    }
+
+    /// Rejects the bytes from `start` to `line_end` and returns where the next record starts.
+    fn reject(&mut self, start: usize, line_end: usize, walk: &Walk, kind: FaultKind) -> usize {
+        self.out.drop_open_fields();
+        self.out.faults.push(Fault {
+            kind,
+            column: walk.delimiters + 1,
+        });
+        let end = self.input.trim_cr(start, line_end);
+        self.out.multi_line |= memchr::memchr(self.input.dialect.line_end, &self.input.span[start..end]).is_some();
+        self.push_record(start, end as u32, self.out.faults.len() as u32);
+        self.after_line_end(line_end)
     }
 
     /// Takes `walk`, which is inside a quoted field at a line end, to where the failed walk stopped, if that one was

@@ -32,7 +32,7 @@ use crate::chunk;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::memory::{Gate, Permit};
-use crate::parse::{Dialect, Records, parse_before};
+use crate::parse::{Records, Syntax, parse_before};
 use crate::window::{Input, Window};
 use stitch::{Carry, Chunk};
 
@@ -121,8 +121,7 @@ pub trait Work: Sync {
 /// How to scan.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanSettings {
-    pub dialect: Dialect,
-    pub max_record_bytes: u64,
+    pub syntax: Syntax,
     pub window_bytes: usize,
     pub chunk_bytes: usize,
     /// Memory for outputs in flight.
@@ -380,7 +379,7 @@ impl<'s, W: Work> Scan<'s, W> {
         's: 't,
         W::Output: 't,
     {
-        let limit_bytes = usize::try_from(self.settings.max_record_bytes).unwrap_or(usize::MAX);
+        let limit_bytes = usize::try_from(self.settings.syntax.max_record_bytes).unwrap_or(usize::MAX);
         let mut next_bytes = start_bytes;
         let mut want_bytes = self.settings.window_bytes;
         // Whether the bytes at `next_bytes` continue a line of which the first pieces were handed out.
@@ -401,7 +400,7 @@ impl<'s, W: Work> Scan<'s, W> {
             let length = window.bytes().len();
             let mut done = 0;
             if within_line {
-                let line_end = memchr::memchr(self.settings.dialect.line_end, window.bytes());
+                let line_end = memchr::memchr(self.settings.syntax.dialect.line_end, window.bytes());
                 done = line_end.map_or(length, |at| at + 1);
                 within_line = line_end.is_none() && (self.settings.may_grow || !window.at_end);
                 let piece = LinePiece {
@@ -477,10 +476,9 @@ impl<'s, W: Work> Scan<'s, W> {
     /// Where the next chunk of `window` ends. A guess, which decides how much is parsed twice and nothing else.
     fn cut(&self, window: &[u8]) -> Option<usize> {
         let ScanSettings {
-            mut dialect,
-            chunk_bytes,
-            ..
+            syntax, chunk_bytes, ..
         } = self.settings;
+        let mut dialect = syntax.dialect;
         if !self.quotes_matter.load(Ordering::Relaxed) {
             dialect.quote = None;
         }
@@ -566,12 +564,7 @@ impl<'s, W: Work> Scan<'s, W> {
 
     /// Parses the records of `span` that start before `border`, does the work on them, and returns where the next one starts.
     fn parse_and_work(&self, span: &[u8], border: usize, at_end: bool, records: &mut Records) -> (usize, W::Output) {
-        let ScanSettings {
-            dialect,
-            max_record_bytes,
-            ..
-        } = &self.settings;
-        let consumed = parse_before(span, border, at_end, dialect, *max_record_bytes, records);
+        let consumed = parse_before(span, border, at_end, &self.settings.syntax, records);
         let mut output = self.work.output();
         self.work.run(&span[..consumed], records, &mut output);
         (consumed, output)

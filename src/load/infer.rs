@@ -194,7 +194,7 @@ impl Load<'_> {
     ) -> Option<Facts> {
         let head = &sources.heads[file_index];
         let mut records = Records::default();
-        let consumed = parse(span, at_end, &head.dialect, self.options.max_record_bytes, &mut records);
+        let consumed = parse(span, at_end, &head.syntax(self.options), &mut records);
         let mut facts = nothing.clone();
         observe(
             &span[..consumed],

@@ -1,13 +1,20 @@
 //! The parser against an independent one, against the csv crate, and case by case.
 
+mod damage;
 mod reference;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::*;
 use reference::reference;
+
+thread_local! {
+    /// Bytes that this thread has looked at, the kernel aside.
+    pub(super) static LOOKED_AT: Cell<u64> = const { Cell::new(0) };
+}
 
 /// A record as tests look at it: its bytes' offsets, its fields' offsets, its fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,15 +59,17 @@ fn kernels() -> impl Iterator<Item = Kernel> {
     Kernel::available()
 }
 
-fn parse_whole(kernel: Kernel, span: &[u8], dialect: &Dialect, max_record_bytes: u64) -> Vec<Parsed> {
+fn parse_whole(kernel: Kernel, span: &[u8], syntax: &Syntax) -> Vec<Parsed> {
+    let dialect = &syntax.dialect;
     let mut out = Records::default();
-    let decided = parse_with(
+    let decided = parse_all_with(
         kernel,
         &Input {
             span,
             at_end: true,
-            dialect: *dialect,
-            max_record_bytes,
+            dialect: syntax.dialect,
+            columns: syntax.columns,
+            max_record_bytes: syntax.max_record_bytes,
         },
         span.len(),
         &mut out,
@@ -76,13 +85,7 @@ fn parse_whole(kernel: Kernel, span: &[u8], dialect: &Dialect, max_record_bytes:
 }
 
 /// Feeds `input` in pieces of the given lengths, the last piece being the rest.
-fn parse_pieces(
-    kernel: Kernel,
-    input: &[u8],
-    pieces: &[usize],
-    dialect: &Dialect,
-    max_record_bytes: u64,
-) -> Vec<Parsed> {
+fn parse_pieces(kernel: Kernel, input: &[u8], pieces: &[usize], syntax: &Syntax) -> Vec<Parsed> {
     let mut out = Records::default();
     let mut records = Vec::new();
     let (mut start, mut end) = (0, 0);
@@ -93,13 +96,14 @@ fn parse_pieces(
             .map_or(input.len(), |piece| (end + piece).min(input.len()));
         let span = &input[start..end];
         let at_end = end == input.len();
-        let decided = parse_with(
+        let decided = parse_all_with(
             kernel,
             &Input {
                 span,
                 at_end,
-                dialect: *dialect,
-                max_record_bytes,
+                dialect: syntax.dialect,
+                columns: syntax.columns,
+                max_record_bytes: syntax.max_record_bytes,
             },
             span.len(),
             &mut out,
@@ -112,13 +116,7 @@ fn parse_pieces(
 }
 
 /// Parses `input` up to one border after another, everything in view.
-fn parse_up_to_borders(
-    kernel: Kernel,
-    input: &[u8],
-    pieces: &[usize],
-    dialect: &Dialect,
-    max_record_bytes: u64,
-) -> Vec<Parsed> {
+fn parse_up_to_borders(kernel: Kernel, input: &[u8], pieces: &[usize], syntax: &Syntax) -> Vec<Parsed> {
     let mut out = Records::default();
     let mut records = Vec::new();
     let (mut start, mut border) = (0, 0);
@@ -130,10 +128,11 @@ fn parse_up_to_borders(
         let view = Input {
             span: &input[start..],
             at_end: true,
-            dialect: *dialect,
-            max_record_bytes,
+            dialect: syntax.dialect,
+            columns: syntax.columns,
+            max_record_bytes: syntax.max_record_bytes,
         };
-        let decided = parse_with(kernel, &view, border.saturating_sub(start), &mut out);
+        let decided = parse_all_with(kernel, &view, border.saturating_sub(start), &mut out);
         records.extend(collect(&out, start));
         assert!(
             records.iter().all(|record| record.start < border),
@@ -152,6 +151,23 @@ fn dialects() -> impl Strategy<Value = Dialect> {
         1 => Just(Dialect { quote: None, ..Dialect::default() }),
         1 => Just(Dialect { delimiter: b'\t', quote: Some(b'\''), line_end: b'\n' }),
     ]
+}
+
+fn syntaxes() -> impl Strategy<Value = Syntax> {
+    (dialects(), 0u32..4, limits()).prop_map(|(dialect, columns, max_record_bytes)| Syntax {
+        dialect,
+        columns,
+        max_record_bytes,
+    })
+}
+
+/// Plain CSV of two columns.
+fn plain(max_record_bytes: u64) -> Syntax {
+    Syntax {
+        dialect: Dialect::default(),
+        columns: 2,
+        max_record_bytes,
+    }
 }
 
 /// Bytes in which everything that can go wrong with syntax does.
@@ -189,10 +205,10 @@ fn limits() -> impl Strategy<Value = u64> {
 
 proptest! {
     #[test]
-    fn records_are_those_of_the_reference_parser(input in wild_bytes(), dialect in dialects(), max in limits()) {
-        let expected = reference(&input, &dialect, max);
+    fn records_are_those_of_the_reference_parser(input in wild_bytes(), syntax in syntaxes()) {
+        let expected = reference(&input, &syntax);
         for kernel in kernels() {
-            prop_assert_eq!(parse_whole(kernel, &input, &dialect, max), expected.clone());
+            prop_assert_eq!(parse_whole(kernel, &input, &syntax), expected.clone());
         }
     }
 
@@ -200,25 +216,26 @@ proptest! {
     fn records_do_not_depend_on_where_spans_end(
         input in wild_bytes(),
         pieces in prop::collection::vec(prop_oneof![0usize..4, 1usize..200], 0..40),
-        dialect in dialects(),
-        max in limits(),
+        syntax in syntaxes(),
     ) {
-        let expected = reference(&input, &dialect, max);
+        let expected = reference(&input, &syntax);
         for kernel in kernels() {
-            prop_assert_eq!(parse_pieces(kernel, &input, &pieces, &dialect, max), expected.clone());
-            prop_assert_eq!(parse_up_to_borders(kernel, &input, &pieces, &dialect, max), expected.clone());
+            prop_assert_eq!(parse_pieces(kernel, &input, &pieces, &syntax), expected.clone());
+            prop_assert_eq!(parse_up_to_borders(kernel, &input, &pieces, &syntax), expected.clone());
         }
     }
 
     #[test]
     fn lines_of_stray_quotes_are_those_of_the_reference_parser(
-        lines in prop::collection::vec("(a\",x,\"|\",|\"|\"a|a\",\"|,\"\"|b|\",\"|a\"\r?)\n", 0..40),
+        lines in prop::collection::vec("(a\",x,\"|\",|\"|\"a|a\",\"|,\"\"|b|\",\"|a\"\r?|b,\"c\"|\"d\"e)\n", 0..40),
         max in limits(),
+        columns in 0u32..4,
     ) {
         let input = lines.concat().into_bytes();
-        let expected = reference(&input, &Dialect::default(), max);
+        let syntax = Syntax { columns, ..plain(max) };
+        let expected = reference(&input, &syntax);
         for kernel in kernels() {
-            prop_assert_eq!(parse_whole(kernel, &input, &Dialect::default(), max), expected.clone());
+            prop_assert_eq!(parse_whole(kernel, &input, &syntax), expected.clone());
         }
     }
 
@@ -250,7 +267,7 @@ proptest! {
         let expected: Vec<Vec<String>> =
             reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
         for kernel in kernels() {
-            let values: Vec<Vec<String>> = parse_whole(kernel, input.as_bytes(), &Dialect::default(), 1 << 20)
+            let values: Vec<Vec<String>> = parse_whole(kernel, input.as_bytes(), &plain(1 << 20))
                 .iter()
                 .map(|record| values(&input, record))
                 .collect();
@@ -282,18 +299,18 @@ fn values(input: &str, record: &Parsed) -> Vec<String> {
 /// Asserts the values of `input` for both kernels, whole and byte by byte.
 #[track_caller]
 fn assert_values(input: &str, max_record_bytes: u64, expected: &[&[&str]]) {
-    assert_values_of(&Dialect::default(), input, max_record_bytes, expected);
+    assert_values_of(&plain(max_record_bytes), input, expected);
 }
 
 #[track_caller]
-fn assert_values_of(dialect: &Dialect, input: &str, max_record_bytes: u64, expected: &[&[&str]]) {
+fn assert_values_of(syntax: &Syntax, input: &str, expected: &[&[&str]]) {
     for kernel in kernels() {
-        let whole = parse_whole(kernel, input.as_bytes(), dialect, max_record_bytes);
+        let whole = parse_whole(kernel, input.as_bytes(), syntax);
         let found: Vec<Vec<String>> = whole.iter().map(|record| values(input, record)).collect();
         assert_eq!(found, expected, "{kernel:?}");
         let pieces = vec![1; input.len()];
         assert_eq!(
-            parse_pieces(kernel, input.as_bytes(), &pieces, dialect, max_record_bytes),
+            parse_pieces(kernel, input.as_bytes(), &pieces, syntax),
             whole,
             "{kernel:?}"
         );
@@ -348,18 +365,16 @@ fn cr_ends_lines_of_old_mac_files_and_lf_is_data_there() {
         line_end: b'\r',
         ..Dialect::default()
     };
+    let syntax = Syntax {
+        dialect,
+        ..plain(NO_LIMIT)
+    };
     assert_values_of(
-        &dialect,
+        &syntax,
         "a,b\n\r\"c\rd\",\"e\"\r\rf",
-        NO_LIMIT,
         &[&["a", "b\n"], &["c\rd", "e"], &[""], &["f"]],
     );
-    assert_values_of(
-        &dialect,
-        "\"a\"\n\rb\r",
-        NO_LIMIT,
-        &[&["InvalidQuote in 1: \"a\"\n"], &["b"]],
-    );
+    assert_values_of(&syntax, "\"a\"\n\rb\r", &[&["InvalidQuote in 1: \"a\"\n"], &["b"]]);
 }
 
 #[test]
@@ -367,11 +382,13 @@ fn without_a_quote_character_quotes_are_text() {
     let found = parse_whole(
         Kernel::detect(),
         b"\"a,b\"\n\"",
-        &Dialect {
-            quote: None,
-            ..Dialect::default()
+        &Syntax {
+            dialect: Dialect {
+                quote: None,
+                ..Dialect::default()
+            },
+            ..plain(NO_LIMIT)
         },
-        NO_LIMIT,
     );
     assert_eq!(
         found.iter().map(|record| record.field_ends.clone()).collect::<Vec<_>>(),
@@ -407,7 +424,7 @@ fn records_have_as_many_fields_as_they_have() {
 
 #[test]
 fn nul_and_bytes_that_are_not_text_are_data() {
-    let found = parse_whole(Kernel::detect(), b"\0,\xff\n\x80\n", &Dialect::default(), NO_LIMIT);
+    let found = parse_whole(Kernel::detect(), b"\0,\xff\n\x80\n", &plain(NO_LIMIT));
     assert_eq!(
         found.iter().map(|record| record.field_ends.clone()).collect::<Vec<_>>(),
         [vec![1, 3], vec![5]]
@@ -489,14 +506,18 @@ fn a_line_longer_than_the_limit_is_too_large_whatever_else_is_wrong_with_it() {
 #[test]
 fn a_record_is_not_decided_before_the_byte_that_decides_it() {
     let mut out = Records::default();
-    let mut decided = |span: &[u8], at_end: bool| parse(span, at_end, &Dialect::default(), 8, &mut out);
+    let mut decided = |span: &[u8], at_end: bool| parse(span, at_end, &plain(8), &mut out);
     assert_eq!(decided(b"", false), 0);
     assert_eq!(decided(b"a\nb", false), 2);
     assert_eq!(decided(b"a\nb\r", false), 2);
     assert_eq!(decided(b"a\n\"b\"", false), 2);
     assert_eq!(decided(b"a\n\"b\nb", false), 2);
     assert_eq!(decided(b"a\n\"b\"c", false), 2);
-    assert_eq!(decided(b"a\n\"b\"c\n", false), 7);
+    // Whether the damage reaches further is told by the next line.
+    assert_eq!(decided(b"a\n\"b\"c\n", false), 2);
+    assert_eq!(decided(b"a\n\"b\"c\n", true), 7);
+    assert_eq!(decided(b"a\n\"b\"c\nd,e\n", false), 11);
+    assert_eq!(decided(b"a\n\"b\"cccc\nd", false), 10);
     // Nine bytes from the quote on: the limit decides against it, not against the line after it.
     assert_eq!(decided(b"a\n\"b\nbbbbb", false), 2);
     assert_eq!(decided(b"a\n\"b\nbbbbbb", false), 5);
@@ -521,10 +542,7 @@ fn recovery_takes_linear_time_on_lines_of_stray_quotes() {
         for max_record_bytes in [500_000, NO_LIMIT] {
             let began = Instant::now();
             let mut out = Records::default();
-            assert_eq!(
-                parse(&input, true, &Dialect::default(), max_record_bytes, &mut out),
-                input.len()
-            );
+            assert_eq!(parse(&input, true, &plain(max_record_bytes), &mut out), input.len());
             let elapsed = began.elapsed();
             assert!(
                 elapsed < Duration::from_secs(20),
@@ -569,9 +587,9 @@ fn what_matters_may_lie_across_the_edge_of_a_block() {
                 for rows in ["c,d\n\"e\"\n", "cc,dd\n"] {
                     let (shift, before) = ("x".repeat(shift), before.repeat(96 / before.len()));
                     let input = format!("{shift},{before}{separator}{case}{after}{}", rows.repeat(20));
-                    let expected = reference(input.as_bytes(), &Dialect::default(), NO_LIMIT);
+                    let expected = reference(input.as_bytes(), &plain(NO_LIMIT));
                     for kernel in kernels() {
-                        let found = parse_whole(kernel, input.as_bytes(), &Dialect::default(), NO_LIMIT);
+                        let found = parse_whole(kernel, input.as_bytes(), &plain(NO_LIMIT));
                         assert_eq!(found, expected, "{kernel:?} {input:?}");
                     }
                 }
@@ -600,6 +618,7 @@ fn the_kernel_itself_takes_well_formed_blocks() {
                     span,
                     at_end: true,
                     dialect,
+                    columns: 2,
                     max_record_bytes: NO_LIMIT,
                 };
                 let next = kernel.scan(&input, 0, &mut out);

@@ -185,7 +185,7 @@ impl<W: Work> Scan<'_, W> {
             return Ok(Flow::Continue);
         }
         let end = carry.bytes.len();
-        let limit_bytes = usize::try_from(self.settings.max_record_bytes).unwrap_or(usize::MAX);
+        let limit_bytes = usize::try_from(self.settings.syntax.max_record_bytes).unwrap_or(usize::MAX);
         let ahead = &line.bytes()[..line.bytes().len().min(limit_bytes.saturating_add(1))];
         carry.bytes.extend_from_slice(ahead);
         let flow = self.stitch(end, false, carry, records, consume)?;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
 
 use super::*;
-use crate::parse::parse;
+use crate::parse::{Dialect, parse};
 
 /// Collects each record as text: `text`, or `!kind:text` for a fault.
 struct Collect;
@@ -47,10 +47,17 @@ fn describe(span: &[u8], records: &Records) -> Vec<String> {
     records.records.iter().map(describe).collect()
 }
 
+fn syntax(max_record_bytes: u64) -> Syntax {
+    Syntax {
+        dialect: Dialect::default(),
+        columns: 2,
+        max_record_bytes,
+    }
+}
+
 fn settings(window_bytes: usize, chunk_bytes: usize, max_record_bytes: u64) -> ScanSettings {
     ScanSettings {
-        dialect: Dialect::default(),
-        max_record_bytes,
+        syntax: syntax(max_record_bytes),
         window_bytes,
         chunk_bytes,
         blocks_bytes: 1 << 20,
@@ -111,7 +118,7 @@ fn scanned_from_pipe(bytes: &[u8], threads: usize, settings: ScanSettings) -> Ve
 /// The same from one parse of everything.
 fn expected(bytes: &[u8], max_record_bytes: u64) -> Vec<String> {
     let mut records = Records::default();
-    let consumed = parse(bytes, true, &Dialect::default(), max_record_bytes, &mut records);
+    let consumed = parse(bytes, true, &syntax(max_record_bytes), &mut records);
     assert_eq!(consumed, bytes.len());
     describe(bytes, &records)
 }

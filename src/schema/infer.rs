@@ -230,11 +230,16 @@ pub fn observe(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::parse;
+    use crate::parse::{Syntax, parse};
 
     fn facts(text: &str) -> Facts {
         let (dialect, mut records) = (Dialect::default(), Records::default());
-        parse(text.as_bytes(), true, &dialect, 1000, &mut records);
+        let syntax = Syntax {
+            dialect,
+            columns: 2,
+            max_record_bytes: 1000,
+        };
+        parse(text.as_bytes(), true, &syntax, &mut records);
         let mut facts = Facts::new(&[false, false], &[0]);
         observe(text.as_bytes(), &records, &[0, 1], &dialect, false, &mut facts);
         facts

@@ -1,5 +1,5 @@
 use super::*;
-use crate::parse::parse;
+use crate::parse::{Syntax, parse};
 use proptest::prelude::*;
 
 fn column(name: &str, column_type: ColumnType) -> Column {
@@ -19,9 +19,17 @@ fn plan(types: &[ColumnType]) -> RowPlan {
     }
 }
 
+fn syntax(plan: &RowPlan) -> Syntax {
+    Syntax {
+        dialect: Dialect::default(),
+        columns: plan.field_count,
+        max_record_bytes: 100_000,
+    }
+}
+
 fn rows(text: &[u8], plan: &RowPlan) -> RowBlock {
     let (dialect, mut records, mut out) = (Dialect::default(), Records::default(), RowBlock::default());
-    let consumed = parse(text, true, &dialect, 100_000, &mut records);
+    let consumed = parse(text, true, &syntax(plan), &mut records);
     validate(&text[..consumed], &records, plan, &dialect, &mut out);
     assert_eq!(out.record_count as usize, out.rows.len() + out.rejects.len());
     out
@@ -204,7 +212,7 @@ proptest! {
         let mut plan = plan(&[ColumnType::Integer, ColumnType::Real, ColumnType::Text]);
         (plan.key, plan.empty_is_null) = (key, empty_is_null);
         let mut records = Records::default();
-        let consumed = parse(&text, true, &Dialect::default(), 100_000, &mut records);
+        let consumed = parse(&text, true, &syntax(&plan), &mut records);
         let span = &text[..consumed];
         let whole = rows(&text, &plan);
         let mut joined = RowBlock::default();

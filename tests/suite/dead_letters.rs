@@ -70,11 +70,7 @@ pub fn read_rejects(bytes: &[u8]) -> Result<Vec<Reject>, String> {
     Ok(rejects)
 }
 
-/// The byte that ends the lines of `input`: LF, or CR in a file without any LF.
+/// The byte that ends the lines of `input`, plain CSV.
 pub fn line_end_of(input: &[u8]) -> u8 {
-    if !input.contains(&b'\n') && input.contains(&b'\r') {
-        b'\r'
-    } else {
-        b'\n'
-    }
+    super::oracle::line_end(input, &super::oracle::Rules::default()).unwrap_or(b'\n')
 }

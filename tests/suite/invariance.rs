@@ -18,17 +18,26 @@ macro_rules! invariant {
 
 invariant! {
     every_kind_of_reject_at_every_setting:
-        Case::csv(b"a,b,c\n1,x,1.5\n2,\"y\n3,\"p\"q,r\n4,only\n5,1,2,3\n6,\xff,1\n7,\0,1\n8,\"m\nn\",2.5\n1,again,3\n\n9,,\n")
+        Case::csv(b"a,b,c\n1,x,1.5\n3,\"p\"q,r\n4,only\n5,1,2,3\n6,\xff,1\n7,\0,1\n8,\"m\nn\",2.5\n1,again,3\n\n9,,\n2,\"y\n")
             .args(["--key", "a", "--types", "a=integer,c=real"])
             .expect_rejects([
-                (3, "unterminated_quote"),
-                (4, "invalid_quote"),
-                (5, "missing_columns"),
-                (6, "too_many_columns"),
-                (7, "invalid_utf8"),
-                (8, "nul_byte"),
-                (11, "duplicate_key"),
+                (3, "invalid_quote"),
+                (4, "missing_columns"),
+                (5, "too_many_columns"),
+                (6, "invalid_utf8"),
+                (7, "nul_byte"),
+                (10, "duplicate_key"),
+                (13, "unterminated_quote"),
             ]);
+    damaged_fields_of_several_lines_at_every_setting:
+        Case::csv("id,comment,score\n1,fine,4\n2,\"she said \"wow\" and\nleft, then came back\",5\n3,ok,3\n4,\"a\nb\"x,1\n5,\"c\n6,d,2\n7,\"e\",3\n")
+            .expect_types([("id", "integer"), ("comment", "text"), ("score", "integer")])
+            .expect_rows(["1: 1, 'fine', 4", "3: 3, 'ok', 3", "6: 6, 'd', 2", "7: 7, 'e', 3"])
+            .expect_rejects([(3, "invalid_quote"), (6, "invalid_quote"), (8, "unterminated_quote")]);
+    old_mac_files_with_line_feeds_in_quotes_and_at_the_end_at_every_setting:
+        Case::csv("id,note\r1,\"a\nb\"\r2,\"c\r\nd\"\r3,e\r4\n")
+            .expect_rows(["1: 1, 'a\\nb'", "2: 2, 'c\\r\\nd'", "3: 3, 'e'"])
+            .expect_rejects([(6, "missing_columns")]);
     quoted_fields_with_line_ends_at_every_setting:
         Case::csv("id,text\r\n1,\"a\r\nb\"\r\n2,\"\"\"\n\"\"\"\r\n3,\"c\n\n\nd\"\r\n4,e")
             .expect_rows(["1: 1, 'a\\r\\nb'", "2: 2, '\"\\n\"'", "3: 3, 'c\\n\\n\\nd'", "4: 4, 'e'"]);

@@ -117,7 +117,8 @@ fn a_stray_quote_on_every_line_takes_linear_time() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("in.csv"), format!("a,b\n{lines}")).unwrap();
     let report = report_of(folder.path(), &[]);
-    assert_eq!(report["by_code"]["unterminated_quote"], 200_000);
+    // Each runs into the quote of the next line, so two lines at a time are one damaged record.
+    assert_eq!(report["by_code"]["invalid_quote"], 100_000);
     assert!(report["elapsed_ms"].as_f64().unwrap() < 60_000.0);
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::database::text_literal;
-use super::dead_letters::{Reject, line_end_of};
+use super::dead_letters::Reject;
 
 /// The options that the oracle knows.
 #[derive(Debug, Clone)]
@@ -105,10 +105,20 @@ pub struct Record {
 ///
 /// `None`: there is no header to be had, or it lacks a key column.
 pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Prediction> {
-    let line_end = line_end_of(input);
+    let line_end = line_end(input, rules)?;
+    // One line feed behind the last line of an old Mac file is part of no line.
+    let input = match input.strip_suffix(b"\n") {
+        Some(lines) if line_end == b'\r' => lines,
+        _ => input,
+    };
     let mut at = if input.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
     let mut prediction = Prediction::default();
-    let grammar = Grammar { input, rules, line_end };
+    let mut grammar = Grammar {
+        input,
+        rules,
+        line_end,
+        width: 0,
+    };
     // The header is the first record that is not a blank line.
     let width = loop {
         if at == input.len() {
@@ -140,6 +150,7 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
     if rules.key.iter().any(|&column| column >= width) {
         return None;
     }
+    grammar.width = width;
     let mut records = Vec::new();
     while at < input.len() {
         let record = grammar.record(at);
@@ -158,6 +169,51 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
         .collect();
     load(&records, &faults, rules, row_id_is_key, &mut prediction);
     Some(prediction)
+}
+
+/// What ends the lines of `input`, shorter than 1 MiB; `None` if it is refused for having two kinds of them.
+///
+/// A line ends with LF, CRs before it counted, or with a CR that no LF follows. The first that is outside quotes decides.
+pub fn line_end(input: &[u8], rules: &Rules) -> Option<u8> {
+    let input = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
+    let (mut line_feeds, mut carriage_returns) = (Vec::new(), Vec::new());
+    let mut quote = rules.quote;
+    let mut field_start = 0;
+    let mut at = 0;
+    while at < input.len() {
+        let byte = input[at];
+        if at == field_start && Some(byte) == quote {
+            // To the quote that is not one of two; one that is never closed is text, as are all that follow.
+            let mut close = at + 1;
+            while close < input.len() && (input[close] != byte || input.get(close + 1) == Some(&byte)) {
+                close += if input[close] == byte { 2 } else { 1 };
+            }
+            match close < input.len() {
+                true => at = close + 1,
+                false => quote = None,
+            }
+            continue;
+        }
+        if byte == b'\n' {
+            line_feeds.push(at);
+        }
+        if byte == b'\r' {
+            let next = input[at..].iter().find(|&&byte| byte != b'\r');
+            if next != Some(&b'\n') {
+                carriage_returns.push(at);
+            }
+        }
+        at += 1;
+        if byte == rules.delimiter || byte == b'\n' || byte == b'\r' {
+            field_start = at;
+        }
+    }
+    match (carriage_returns.first(), line_feeds.first()) {
+        (None, _) => Some(b'\n'),
+        (Some(cr), Some(lf)) if lf < cr => Some(b'\n'),
+        (Some(_), Some(lf)) if lf + 1 < input.len() => None,
+        _ => Some(b'\r'),
+    }
 }
 
 fn load(
@@ -424,6 +480,22 @@ pub struct Grammar<'a> {
     pub input: &'a [u8],
     pub rules: &'a Rules,
     pub line_end: u8,
+    /// Fields of a record; 0: not known yet.
+    pub width: usize,
+}
+
+/// What a line is, read by itself.
+enum ByItself {
+    /// No record, in a table of several columns.
+    Blank,
+    /// A record of so many fields without a quote in an unquoted one.
+    Good { width: usize, has_quote: bool },
+    /// An unquoted field ends with a quote that has no partner.
+    Tail,
+    /// Other quotes stand in unquoted fields.
+    Doubtful,
+    /// It breaks.
+    Broken,
 }
 
 impl Grammar<'_> {
@@ -456,7 +528,20 @@ impl Grammar<'_> {
                 if first_line > limit {
                     codes = ["record_too_large"].into();
                 }
-                (Err(codes), first_line)
+                let mut length = first_line;
+                if at < rest.len() && at <= limit {
+                    let (is_stray, end) = self.damage(rest, first_line, at);
+                    if end <= limit {
+                        codes = [if is_stray {
+                            "unterminated_quote"
+                        } else {
+                            "invalid_quote"
+                        }]
+                        .into();
+                        length = end;
+                    }
+                }
+                (Err(codes), length)
             }
         };
         let mut end = start + length;
@@ -471,6 +556,129 @@ impl Grammar<'_> {
             next: (start + length + 1).min(self.input.len()),
             content: fields,
         }
+    }
+
+    /// What text behind a closing quote, at `at`, costs: whether a stray quote opened the first line, which then is all it costs, and
+    /// where the rejected bytes end. An end behind the limit means that none of this holds.
+    fn damage(&self, rest: &[u8], first_line: usize, at: usize) -> (bool, usize) {
+        let end_of = |start: usize| {
+            let length = rest[start..].iter().position(|&byte| byte == self.line_end);
+            length.map_or(rest.len(), |length| start + length)
+        };
+        let damaged_end = end_of(at);
+        if damaged_end > self.rules.max_record_bytes {
+            return (false, damaged_end);
+        }
+        let mut lines = Vec::new();
+        let mut start = first_line + 1;
+        while start < damaged_end {
+            lines.push(self.by_itself(&rest[start..end_of(start)]));
+            start = end_of(start) + 1;
+        }
+        lines.retain(|line| !matches!(line, ByItself::Blank));
+        let width = match lines.first() {
+            Some(ByItself::Good { width, .. }) if self.width == 0 => *width,
+            _ => self.width,
+        };
+        let is_good = |line: &ByItself| matches!(line, ByItself::Good { width: found, .. } if *found == width);
+        if !lines.is_empty() && lines.iter().all(is_good) {
+            return (true, first_line);
+        }
+        // The tail of the field may follow.
+        let is_open = self.stays_open(&rest[..damaged_end]);
+        let mut start = damaged_end + 1;
+        while start < rest.len() && end_of(start) <= self.rules.max_record_bytes {
+            match self.by_itself(&rest[start..end_of(start)]) {
+                ByItself::Tail => return (false, end_of(start)),
+                ByItself::Broken => break,
+                ByItself::Good { width, has_quote } if self.width == 0 || width == self.width => {
+                    if has_quote || !is_open {
+                        break;
+                    }
+                }
+                ByItself::Good { .. } | ByItself::Blank | ByItself::Doubtful => {}
+            }
+            start = end_of(start) + 1;
+        }
+        (false, damaged_end)
+    }
+
+    fn by_itself(&self, line: &[u8]) -> ByItself {
+        let line = self.without_crs(line);
+        if line.is_empty() && self.width != 1 {
+            return ByItself::Blank;
+        }
+        let Ok((fields, _)) = self.fields(line) else {
+            return ByItself::Broken;
+        };
+        let quotes = |bytes: &[u8]| bytes.iter().filter(|&&byte| Some(byte) == self.rules.quote).count();
+        let inner = fields.iter().filter_map(|field| match field {
+            Field::Unquoted(bytes) if quotes(bytes) > 0 => Some(bytes),
+            _ => None,
+        });
+        let inner: Vec<&Vec<u8>> = inner.collect();
+        if inner
+            .iter()
+            .any(|bytes| quotes(bytes) % 2 == 1 && bytes.last().copied() == self.rules.quote)
+        {
+            ByItself::Tail
+        } else if inner.is_empty() {
+            ByItself::Good {
+                width: fields.len(),
+                has_quote: quotes(line) > 0,
+            }
+        } else {
+            ByItself::Doubtful
+        }
+    }
+
+    /// Whether the damaged `lines` of a record are likely not to be all of it: their quotes are odd in number, and if only quotes
+    /// before a delimiter or the end close fields, they are no record of the right width.
+    fn stays_open(&self, lines: &[u8]) -> bool {
+        let (lines, quote) = (
+            self.without_crs(lines),
+            self.rules.quote.expect("only a quote does damage"),
+        );
+        let (mut width, mut at) = (0, 0);
+        let is_complete = loop {
+            width += 1;
+            if lines.get(at) == Some(&quote) {
+                at += 1;
+                loop {
+                    match (lines.get(at), lines.get(at + 1)) {
+                        (Some(&byte), Some(&next)) if byte == quote && next == quote => at += 2,
+                        (Some(&byte), next)
+                            if byte == quote && next.is_none_or(|&next| next == self.rules.delimiter) =>
+                        {
+                            break;
+                        }
+                        (Some(_), _) => at += 1,
+                        (None, _) => break,
+                    }
+                }
+                if at >= lines.len() {
+                    break false;
+                }
+                at += 1;
+            }
+            match lines
+                .get(at..)
+                .unwrap_or_default()
+                .iter()
+                .position(|&byte| byte == self.rules.delimiter)
+            {
+                Some(length) => at += length + 1,
+                None => break self.width == 0 || width == self.width,
+            }
+        };
+        lines.iter().filter(|&&byte| byte == quote).count() % 2 == 1 && !is_complete
+    }
+
+    fn without_crs<'b>(&self, mut bytes: &'b [u8]) -> &'b [u8] {
+        while let (b'\n', [before @ .., b'\r']) = (self.line_end, bytes) {
+            bytes = before;
+        }
+        bytes
     }
 
     /// The fields of the record at the start of `rest` and the offset of its line end, CRs before it counted; or where it breaks.

@@ -17,18 +17,69 @@ fn lf_and_crlf_mix_freely() {
 }
 
 #[test]
-fn a_lone_cr_is_data_in_a_file_that_has_lf() {
+fn a_lone_cr_is_data_where_the_first_line_ends_with_lf() {
     Case::csv("a,b\nx\ry,1\nz,2\n")
         .expect_rows(["1: 'x\\ry', 1", "2: 'z', 2"])
         .check();
 }
 
 #[test]
-fn cr_ends_lines_in_a_file_that_has_no_lf() {
+fn cr_ends_lines_where_the_first_line_ends_with_it() {
     Case::csv("a,b\r1,x\r2\r3,z")
         .expect_rows(["1: 1, 'x'", "3: 3, 'z'"])
         .expect_rejects([(3, "missing_columns")])
         .check();
+}
+
+#[test]
+fn an_old_mac_file_may_end_with_a_line_feed_and_hold_some_in_quotes() {
+    Case::csv("id,v\r1,a\r2,b\r3,c\n")
+        .expect_types([("id", "integer"), ("v", "text")])
+        .expect_rows(["1: 1, 'a'", "2: 2, 'b'", "3: 3, 'c'"])
+        .check();
+    Case::csv("id,note\r1,plain\r2,\"first\nsecond\"\r3,x\r")
+        .expect_rows(["1: 1, 'plain'", "2: 2, 'first\\nsecond'", "3: 3, 'x'"])
+        .check();
+    Case::csv("\u{feff}\r\r\"a\nb\",c\r1,\"x\n\"\r\n")
+        .expect_types([("a\nb", "integer"), ("c", "text")])
+        .expect_rows(["1: 1, 'x\\n'"])
+        .check();
+    // With one column the last line feed is no row either.
+    Case::csv("v\r1\r\r2\r\n")
+        .expect_rows(["1: 1", "2: NULL", "3: 2"])
+        .check();
+    Case::csv("1,\"a\nb\"\r2,c\n")
+        .args(["--no-header"])
+        .expect_rows(["1: 1, 'a\\nb'", "2: 2, 'c'"])
+        .check();
+}
+
+#[test]
+fn where_quotes_are_text_a_line_end_within_them_counts() {
+    Case::csv("a,b\r1,\"x\r2,y\"\n")
+        .args(["--quote", "none"])
+        .expect_rows(["1: 1, '\"x'", "2: 2, 'y\"'"])
+        .check();
+    Case::csv("\"a\rb\",c\n1,x\n").expect_rows(["1: 1, 'x'"]).check();
+    Case::csv("\"a\rb\",c\n1,x\n")
+        .args(["--quote", "none"])
+        .expect_exit(65)
+        .expect_said("carriage return")
+        .check();
+}
+
+#[test]
+fn a_header_with_carriage_returns_in_a_file_with_line_feeds_is_refused() {
+    for (bytes, said) in [
+        ("a,b\rc\n1,2\n3,4\n", "(byte 4)"),
+        ("a\r,b\n1,2", "(byte 2)"),
+        ("a,b\r1,x\r\n2,y\r\n", "(byte 9)"),
+        ("a,b\r1,x\n2,y\r3,z\r", "(byte 8)"),
+        ("\u{feff}a,b\rc\n1,2\n", "(byte 7)"),
+        ("v\r1\n2\r", "tr '\\r' '\\n'"),
+    ] {
+        Case::csv(bytes).expect_exit(65).expect_said(said).check();
+    }
 }
 
 #[test]
@@ -234,22 +285,63 @@ fn a_quote_that_is_never_closed_costs_one_line() {
 }
 
 #[test]
-fn every_line_with_a_stray_quote_costs_itself_alone() {
-    Case::csv("a,b\n1,\"w\n2,\"x\n3,\"y\n4,z\n")
-        .expect_rows(["4: 4, 'z'"])
-        .expect_rejects([
-            (2, "unterminated_quote"),
-            (3, "unterminated_quote"),
-            (4, "unterminated_quote"),
-        ])
+fn lines_that_are_all_opened_by_stray_quotes_cost_themselves_alone() {
+    Case::csv("a,b\n0,v\n1,\"w\n2,\"x\n3,\"y\n4,z\n")
+        .expect_rows(["1: 0, 'v'", "4: 4, 'z'"])
+        .expect_rejects([(3, "invalid_quote"), (5, "unterminated_quote")])
         .check();
 }
 
 #[test]
-fn text_after_a_closing_quote_on_a_later_line_costs_the_first_line_only() {
-    Case::csv("a,b\n1,\"oops\n2,x\n3,\"y\"z\n4,w\n")
-        .expect_rows(["2: 2, 'x'", "4: 4, 'w'"])
-        .expect_rejects([(2, "unterminated_quote"), (4, "invalid_quote")])
+fn a_stray_quote_before_lines_that_are_records_costs_its_own_line() {
+    Case::csv("a,b\n1,\"oops\n2,x\n\n3,\"y\"\n4,w\n")
+        .expect_rows(["2: 2, 'x'", "3: 3, 'y'", "4: 4, 'w'"])
+        .expect_rejects([(2, "unterminated_quote")])
+        .check();
+}
+
+#[test]
+fn a_damaged_field_of_several_lines_is_one_reject_and_none_of_its_lines_a_row() {
+    let case = Case::csv("a,b\n0,v\n1,\"oops\n2,x\n3,\"y\"z\r\n4,w\n")
+        .expect_rows(["1: 0, 'v'", "3: 4, 'w'"])
+        .expect_rejects([(3, "invalid_quote")]);
+    case.check();
+    let reject = &case.once().rejects()[0];
+    assert_eq!((reject.line, reject.line_end, &reject.column[..]), (3, 5, "b"));
+    assert_eq!(reject.raw, b"1,\"oops\n2,x\n3,\"y\"z");
+}
+
+#[test]
+fn quotes_that_were_not_doubled_make_no_rows_of_the_lines_of_their_text() {
+    for text in [
+        "2,\"she said \"wow\" and\nleft, then came back\",5",
+        "2,\"she said \"wow\", and\nleft, then\",5",
+        "2,\"she\n\nsaid \"wow\" and\nleft, then\",5",
+        "2,\"5\" pipe\r\nleft, then\",5",
+    ] {
+        let case = Case::csv(format!("id,comment,score\n1,fine,4\n{text}\n3,ok,3\n"))
+            .expect_types([("id", "integer"), ("comment", "text"), ("score", "integer")])
+            .expect_rows(["1: 1, 'fine', 4", "3: 3, 'ok', 3"])
+            .expect_rejects([(3, "invalid_quote")]);
+        case.check();
+        assert_eq!(case.once().rejects()[0].raw, text.as_bytes());
+    }
+}
+
+#[test]
+fn damage_in_a_table_of_one_column_is_told_by_its_quotes() {
+    Case::csv("note\n\"she said \"wow\" and\nleft\nfor good\"\nok\n\"a\n\nb\n\"c\"\n")
+        .expect_rows(["2: 'ok'", "4: NULL", "5: 'b'", "6: 'c'"])
+        .expect_rejects([(2, "invalid_quote"), (6, "unterminated_quote")])
+        .check();
+}
+
+#[test]
+fn without_a_header_damage_before_the_first_good_record_is_judged_by_its_width() {
+    Case::csv("1,\"a\n2,b\n3,\"c\"\n")
+        .args(["--no-header"])
+        .expect_rows(["2: 2, 'b'", "3: 3, 'c'"])
+        .expect_rejects([(1, "unterminated_quote")])
         .check();
 }
 

@@ -1,19 +1,23 @@
 //! The grammar once more, written for being obvious: one record at a time, first without a limit, then the limit
 //! applied.
 
-use super::{Dialect, FaultKind, Parsed};
+use super::{Dialect, FaultKind, Parsed, Syntax};
 
 /// What a record would be if there were no limit.
 enum Unlimited {
     End(usize),
-    /// The closing quote, and the text that follows it.
-    BadQuote(usize, usize),
+    /// The text that follows a closing quote.
+    BadQuote(usize),
     Open,
 }
 
 /// The grammar, byte by byte, once per record and without any memory of the record before.
-pub(super) fn reference(input: &[u8], dialect: &Dialect, max_record_bytes: u64) -> Vec<Parsed> {
-    let max = max_record_bytes as usize;
+pub(super) fn reference(input: &[u8], syntax: &Syntax) -> Vec<Parsed> {
+    let (dialect, max) = (&syntax.dialect, syntax.max_record_bytes as usize);
+    let input = match input {
+        [lines @ .., b'\n'] if dialect.line_end == b'\r' => lines,
+        _ => input,
+    };
     let mut records = Vec::new();
     let mut start = 0;
     while start < input.len() {
@@ -34,13 +38,9 @@ pub(super) fn reference(input: &[u8], dialect: &Dialect, max_record_bytes: u64) 
         } else {
             match outcome {
                 Unlimited::End(end) if end <= max => (end, None),
-                Unlimited::BadQuote(quote, text) if text <= max => {
-                    let kind = if quote < line {
-                        FaultKind::InvalidQuote
-                    } else {
-                        FaultKind::UnterminatedQuote
-                    };
-                    (line, Some((kind, last_column)))
+                Unlimited::BadQuote(text) if text <= max => {
+                    let (end, kind) = damage(rest, syntax, line, text);
+                    (end, Some((kind, last_column)))
                 }
                 Unlimited::Open if rest.len() <= max => (line, Some((FaultKind::UnterminatedQuote, last_column))),
                 _ if inside[max] => (line, Some((FaultKind::UnterminatedQuote, columns[max]))),
@@ -98,7 +98,6 @@ fn reference_record(
                     break;
                 }
             }
-            let quote = at - 1;
             let mut after = at;
             while dialect.line_end == b'\n' && rest.get(after) == Some(&b'\r') {
                 after += 1;
@@ -106,7 +105,7 @@ fn reference_record(
             let ends_record = after == rest.len() || rest[after] == dialect.line_end;
             if !ends_record && rest[at] != dialect.delimiter {
                 note(after - at + 1, false);
-                return (Unlimited::BadQuote(quote, after), field_ends);
+                return (Unlimited::BadQuote(after), field_ends);
             }
         }
         while at < rest.len() && rest[at] != dialect.delimiter && rest[at] != dialect.line_end {
@@ -127,4 +126,123 @@ fn trimmed(rest: &[u8], mut end: usize, dialect: &Dialect) -> usize {
         end -= 1;
     }
     end
+}
+
+/// Where a record ends whose damage is at `text`, and what it is called. Its first line ends at `line`.
+fn damage(rest: &[u8], syntax: &Syntax, line: usize, text: usize) -> (usize, FaultKind) {
+    let (dialect, max) = (&syntax.dialect, syntax.max_record_bytes as usize);
+    let ends: Vec<usize> = (0..rest.len())
+        .filter(|&at| rest[at] == dialect.line_end)
+        .chain([rest.len()])
+        .collect();
+    let damaged = ends.iter().position(|&end| end >= text).unwrap();
+    if ends[damaged] > max {
+        return (line, FaultKind::UnterminatedQuote);
+    }
+    let by_itself = |index: usize| {
+        let start = ends[index - 1] + 1;
+        reference_line(&rest[start.min(rest.len())..ends[index]], syntax)
+    };
+    let lines: Vec<ByItself> = (1..=damaged)
+        .map(by_itself)
+        .filter(|line| *line != ByItself::Blank)
+        .collect();
+    let is_good =
+        |line: &ByItself| matches!(line, ByItself::Good { columns, .. } if *columns == columns_of(&lines, syntax));
+    if damaged > 0 && lines.iter().all(is_good) {
+        return (line, FaultKind::UnterminatedQuote);
+    }
+    let is_open = is_left_open(&rest[..trimmed(rest, ends[damaged], dialect)], syntax);
+    for (index, &end) in ends.iter().enumerate().skip(damaged + 1) {
+        if end > max {
+            break;
+        }
+        match by_itself(index) {
+            ByItself::Blank | ByItself::Doubtful => {}
+            ByItself::Good { columns, .. } if syntax.columns != 0 && columns != syntax.columns => {}
+            ByItself::Good { has_quote: false, .. } if is_open => {}
+            ByItself::Tail => return (end, FaultKind::InvalidQuote),
+            ByItself::Good { .. } | ByItself::Broken => break,
+        }
+    }
+    (ends[damaged], FaultKind::InvalidQuote)
+}
+
+/// The number of fields that is right.
+fn columns_of(lines: &[ByItself], syntax: &Syntax) -> u32 {
+    match lines[0] {
+        ByItself::Good { columns, .. } if syntax.columns == 0 => columns,
+        _ => syntax.columns,
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum ByItself {
+    Blank,
+    Good {
+        columns: u32,
+        has_quote: bool,
+    },
+    /// Quotes in unquoted fields, none of which a quoted field could end with.
+    Doubtful,
+    Tail,
+    Broken,
+}
+
+/// What a line is if nothing comes before or after it.
+fn reference_line(line: &[u8], syntax: &Syntax) -> ByItself {
+    let dialect = &syntax.dialect;
+    let line = &line[..trimmed(line, line.len(), dialect)];
+    if line.is_empty() && syntax.columns != 1 {
+        return ByItself::Blank;
+    }
+    let (outcome, mut field_ends) = reference_record(line, dialect, &mut Vec::new(), &mut Vec::new());
+    let Unlimited::End(_) = outcome else {
+        return ByItself::Broken;
+    };
+    field_ends.push(line.len());
+    let (mut start, mut has_inner, mut has_tail) = (0, false, false);
+    for &end in &field_ends {
+        let field = &line[start..end];
+        let quotes = field.iter().filter(|&&byte| Some(byte) == dialect.quote).count();
+        if quotes > 0 && Some(field[0]) != dialect.quote {
+            has_inner = true;
+            has_tail |= quotes % 2 == 1 && field.last().copied() == dialect.quote;
+        }
+        start = end + 1;
+    }
+    match (has_tail, has_inner) {
+        (true, _) => ByItself::Tail,
+        (false, true) => ByItself::Doubtful,
+        (false, false) => ByItself::Good {
+            columns: field_ends.len() as u32,
+            has_quote: line.iter().any(|&byte| Some(byte) == dialect.quote),
+        },
+    }
+}
+
+/// Whether the lines of a damaged record leave its field open: an odd number of quotes, and not the right number of fields even if
+/// only quotes before a delimiter or the end close a field.
+fn is_left_open(lines: &[u8], syntax: &Syntax) -> bool {
+    let (quote, delimiter) = (syntax.dialect.quote.unwrap(), syntax.dialect.delimiter);
+    let is_even = lines.iter().filter(|&&byte| byte == quote).count() % 2 == 0;
+    let (mut at, mut columns, mut is_closed) = (0, 1, true);
+    while at < lines.len() {
+        if lines[at] == quote {
+            is_closed = false;
+            at += 1;
+            while at < lines.len() && !is_closed {
+                let next = lines.get(at + 1);
+                let is_doubled = lines[at] == quote && next == Some(&quote);
+                is_closed = lines[at] == quote && next.is_none_or(|&next| next == delimiter);
+                at += if is_doubled { 2 } else { 1 };
+            }
+        }
+        while at < lines.len() && lines[at] != delimiter {
+            at += 1;
+        }
+        columns += u32::from(at < lines.len());
+        at += 1;
+    }
+    !is_even && (!is_closed || (syntax.columns != 0 && columns != syntax.columns))
 }

@@ -3,7 +3,7 @@
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use arbitrary::Arbitrary;
-use rowmill::parse::{Dialect, Records, parse};
+use rowmill::parse::{Dialect, Records, Syntax, parse};
 use rowmill::schema::ColumnType;
 use rowmill::schema::cast;
 use rowmill::schema::infer::{Facts, observe};
@@ -30,6 +30,11 @@ rowmill_fuzz::target!(|input: Input| {
         quote: input.characters.quote,
         line_end: b'\n',
     };
+    let syntax = Syntax {
+        dialect,
+        columns: width as u32,
+        max_record_bytes: MAX_RECORD_BYTES as u64,
+    };
     let rules = Rules {
         delimiter: dialect.delimiter,
         quote: dialect.quote,
@@ -42,6 +47,7 @@ rowmill_fuzz::target!(|input: Input| {
         input: text,
         rules: &rules,
         line_end: b'\n',
+        width,
     };
     let sources: Vec<u32> = (0..width as u32).collect();
     let new_facts = || Facts::new(&vec![false; width], &[0]);
@@ -68,10 +74,7 @@ rowmill_fuzz::target!(|input: Input| {
         }
         let mut records = Records::default();
         let span = &text[start..end];
-        assert_eq!(
-            parse(span, true, &dialect, MAX_RECORD_BYTES as u64, &mut records),
-            span.len()
-        );
+        assert_eq!(parse(span, true, &syntax, &mut records), span.len());
         let mut later = new_facts();
         observe(span, &records, &sources, &dialect, input.empty_is_null, &mut later);
         facts.merge(&later);

@@ -4,14 +4,17 @@
 
 use arbitrary::Arbitrary;
 use rowmill::chunk::cut;
-use rowmill::parse::{Dialect, FaultKind, Records, parse_before};
-use rowmill_fuzz::oracle::{Field, Grammar, Record, Rules};
+use rowmill::parse::{Dialect, Records, Syntax, parse_before};
+use rowmill_fuzz::oracle::{Grammar, Rules};
+use rowmill_fuzz::records::{must_be_fields, must_be_named};
 use rowmill_fuzz::{Characters, Text};
 
 #[derive(Debug, Arbitrary)]
 struct Input {
     characters: Characters,
     old_mac: bool,
+    /// 0: not known.
+    columns: u8,
     /// 0: no limit.
     max_record_bytes: u16,
     /// Lengths of the pieces in which the text arrives, over and over. Empty: whole.
@@ -32,6 +35,11 @@ rowmill_fuzz::target!(|input: Input| {
         quote: input.characters.quote,
         line_end,
     };
+    let syntax = Syntax {
+        dialect,
+        columns: u32::from(input.columns % 4),
+        max_record_bytes,
+    };
     let rules = Rules {
         delimiter: dialect.delimiter,
         quote: dialect.quote,
@@ -39,10 +47,13 @@ rowmill_fuzz::target!(|input: Input| {
         ..Rules::default()
     };
     let text = &input.text.0[..];
+    // The target `line_ends` has what becomes of a line feed behind the last line of an old Mac file.
+    let text = if input.old_mac { text.trim_ascii_end() } else { text };
     let grammar = Grammar {
         input: text,
         rules: &rules,
         line_end,
+        width: syntax.columns as usize,
     };
     let mut expected_at = 0;
     let mut lengths = input.pieces.iter().map(|&length| usize::from(length).max(1)).cycle();
@@ -53,7 +64,7 @@ rowmill_fuzz::target!(|input: Input| {
         let view_end = text.len().min(present.max(start) + usize::from(input.ahead_bytes));
         let (span, border) = (&text[start..view_end], present.saturating_sub(start));
         let at_end = view_end == text.len();
-        let decided = parse_before(span, border, at_end, &dialect, max_record_bytes, &mut out);
+        let decided = parse_before(span, border, at_end, &syntax, &mut out);
         let mut first_field = 0;
         for record in &out.records {
             let expected = grammar.record(expected_at);
@@ -86,37 +97,3 @@ rowmill_fuzz::target!(|input: Input| {
         assert!(!text.contains(&line_end));
     }
 });
-
-fn must_be_named(expected: &Record, kind: FaultKind) {
-    let code = match kind {
-        FaultKind::UnterminatedQuote => "unterminated_quote",
-        FaultKind::InvalidQuote => "invalid_quote",
-        FaultKind::RecordTooLarge => "record_too_large",
-    };
-    let codes = expected
-        .content
-        .as_ref()
-        .expect_err("a fault where the grammar sees none");
-    assert!(codes.contains(code), "{code} is none of {codes:?}");
-}
-
-fn must_be_fields(expected: &Record, span: &[u8], mut start: usize, ends: &[u32], quote: Option<u8>) {
-    let fields = expected.content.as_ref().expect("the grammar sees a fault");
-    assert_eq!(fields.len(), ends.len());
-    for (field, &end) in fields.iter().zip(ends) {
-        let bytes = &span[start..end as usize];
-        start = end as usize + 1;
-        match (field, quote) {
-            (Field::Quoted(value), Some(quote)) => {
-                let mut quoted = vec![quote];
-                for &byte in value {
-                    quoted.extend(std::iter::repeat_n(byte, 1 + usize::from(byte == quote)));
-                }
-                quoted.push(quote);
-                assert_eq!(bytes, quoted);
-            }
-            (Field::Quoted(_), None) => panic!("a quoted field without quotes"),
-            (Field::Unquoted(value), _) => assert_eq!(bytes, value),
-        }
-    }
-}

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
-use rowmill::parse::{Dialect, FaultKind, Records, parse};
+use rowmill::parse::{Dialect, FaultKind, Records, Syntax, parse};
 use rowmill::pipeline::{Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, WorkerPool, scan};
 use rowmill::window;
 use rowmill_fuzz::{Characters, Text};
@@ -20,6 +20,8 @@ struct Input {
     old_mac: bool,
     /// 0: no limit.
     max_record_bytes: u16,
+    /// 0: not known.
+    columns: u8,
     window_bytes: u8,
     chunk_bytes: u8,
     blocks_bytes: u16,
@@ -67,6 +69,11 @@ rowmill_fuzz::target!(|input: Input| {
         0 => 1 << 20,
         limit => u64::from(limit),
     };
+    let syntax = Syntax {
+        dialect,
+        columns: u32::from(input.columns % 4),
+        max_record_bytes,
+    };
     let may_grow = input.from == From::GrowingFile;
     let text = &input.text.0[..];
     let mut records = Records::default();
@@ -77,13 +84,12 @@ rowmill_fuzz::target!(|input: Input| {
         .map_or(0, |at| at + 1);
     let is_left_alone = may_grow && (text.len() - lines_end) as u64 <= max_record_bytes;
     let view = if is_left_alone { &text[..lines_end] } else { text };
-    let decided = parse(view, !may_grow, &dialect, max_record_bytes, &mut records);
+    let decided = parse(view, !may_grow, &syntax, &mut records);
     let expected = found(&text[..decided], &records);
 
     let window_bytes = usize::from(input.window_bytes) + 1;
     let settings = ScanSettings {
-        dialect,
-        max_record_bytes,
+        syntax,
         window_bytes,
         chunk_bytes: usize::from(input.chunk_bytes) + 1,
         blocks_bytes: usize::from(input.blocks_bytes) + 1,

@@ -6,6 +6,7 @@ pub mod database;
 pub mod dead_letters;
 #[path = "../../suite/oracle.rs"]
 pub mod oracle;
+pub mod records;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 

@@ -1,0 +1,227 @@
+//! How many lines a damaged quoted field costs.
+//!
+//! Comes in: a record whose quoted field goes on after its closing quote. Goes out: where the rejected bytes end. The bytes
+//! decide alone: each physical line is read by itself, as if it were the whole input.
+//!
+//! Two things may have happened. A stray quote opened the field: then the lines after it are records, and they are told by being
+//! *good*, which is to have the right number of fields and no quote in an unquoted one. Or the quotes within a text that spans lines
+//! were not doubled: then its lines are not records, and one that were loaded would be a row that the source never held. So in
+//! doubt the lines go with the record: a good row among the rejects can be mended and loaded again.
+//!
+//! The bound: whatever is looked at here is rejected or read as records of one line each, and what is searched ends at the next line
+//! whose quotes are damaged or left open. No other line starts a record that is damaged, so no byte is searched twice.
+
+use super::{FaultKind, Input, State, Step, Walk, Walker, looked_at};
+
+/// A physical line, read by itself.
+struct Line {
+    fields: u32,
+    has_quote: bool,
+    /// A quoted field is damaged, or not closed.
+    is_broken: bool,
+    /// A quote stands within an unquoted field.
+    has_inner_quote: bool,
+    /// An unquoted field ends with a quote that has no partner in it: `left",5`. So ends a quoted field that began on a line before.
+    has_tail: bool,
+}
+
+impl Line {
+    /// Whether it is a record that nothing speaks against.
+    fn is_good(&self, columns: u32) -> bool {
+        !self.is_broken && !self.has_inner_quote && (columns == 0 || self.fields == columns)
+    }
+}
+
+/// Where a physical line ends.
+enum LineEnd {
+    /// Its line end, or the end of input, is here.
+    At(usize),
+    /// Behind the record limit.
+    Beyond,
+    /// Bytes are needed that are not there yet.
+    Unknown,
+}
+
+impl Input<'_> {
+    /// Reads `line`, which has no line end.
+    fn read_line(&self, line: &[u8]) -> Line {
+        looked_at(line.len());
+        let mut read = Line {
+            fields: 1,
+            has_quote: false,
+            is_broken: false,
+            has_inner_quote: false,
+            has_tail: false,
+        };
+        let mut state = State::FieldStart;
+        // Whether the unquoted field so far has an odd number of quotes, and whether its last byte is one.
+        let (mut is_odd, mut ends_with_quote) = (false, false);
+        for &byte in line {
+            let is_quote = Some(byte) == self.dialect.quote;
+            read.has_quote |= is_quote;
+            if state == State::Unquoted && is_quote {
+                read.has_inner_quote = true;
+                is_odd = !is_odd;
+            }
+            match self.step(state, byte) {
+                Step::To(next) => state = next,
+                Step::FieldEnd => {
+                    read.has_tail |= is_odd && ends_with_quote;
+                    is_odd = false;
+                    read.fields += 1;
+                    state = State::FieldStart;
+                }
+                Step::BadQuote | Step::RecordEnd | Step::QuotedLineEnd => {
+                    read.is_broken = true;
+                    return read;
+                }
+            }
+            ends_with_quote = is_quote;
+        }
+        read.has_tail |= is_odd && ends_with_quote;
+        read.is_broken = state == State::Quoted;
+        read
+    }
+
+    /// Whether every line of `start..end` is a good record. Blank lines do not count where they are no records.
+    fn are_good_lines(&self, mut start: usize, end: usize) -> bool {
+        let mut columns = self.columns;
+        while start < end {
+            let line_end = memchr::memchr(self.dialect.line_end, &self.span[start..end]).map_or(end, |at| start + at);
+            let trimmed = self.trim_cr(start, line_end);
+            if trimmed > start || columns == 1 {
+                let line = self.read_line(&self.span[start..trimmed]);
+                if !line.is_good(columns) {
+                    return false;
+                }
+                columns = line.fields;
+            }
+            start = line_end + 1;
+        }
+        true
+    }
+
+    /// Whether a quoted field that goes on at `at` is likely to go on behind the line that ends at `end`: the quotes of the record
+    /// are odd in number, and it has not the right number of fields there, those quotes taken as text that nothing follows which
+    /// may follow a closing one.
+    fn is_left_open(&self, start: usize, at: usize, end: usize, delimiters: u32) -> bool {
+        looked_at(end - start);
+        let Some(quote) = self.dialect.quote else { return false };
+        if memchr::memchr_iter(quote, &self.span[start..end])
+            .count()
+            .is_multiple_of(2)
+        {
+            return false;
+        }
+        let line = &self.span[at..self.trim_cr(at, end)];
+        let (mut state, mut fields) = (State::Quoted, delimiters + 1);
+        for (index, &byte) in line.iter().enumerate() {
+            let next = line.get(index + 1);
+            state = match self.step(state, byte) {
+                Step::FieldEnd => {
+                    fields += 1;
+                    State::FieldStart
+                }
+                // What closes a field is followed by a delimiter or nothing, or is the first of two.
+                Step::To(State::QuoteInQuoted)
+                    if next.is_some_and(|&next| next != self.dialect.delimiter && next != quote) =>
+                {
+                    State::Quoted
+                }
+                Step::To(state) => state,
+                Step::BadQuote | Step::RecordEnd | Step::QuotedLineEnd => state,
+            };
+        }
+        state == State::Quoted || (self.columns != 0 && fields != self.columns)
+    }
+}
+
+impl Walker<'_, '_> {
+    /// Rejects the damaged record at `start`, of which `walk` stopped at what follows a closing quote; returns where the next one
+    /// starts, or `None` if the bytes present do not tell.
+    pub(super) fn damaged(&mut self, start: usize, walk: &Walk, limit: usize) -> Option<usize> {
+        let line_end = match self.line_end_from(walk.at, limit) {
+            LineEnd::At(line_end) => line_end,
+            LineEnd::Unknown => return None,
+            LineEnd::Beyond => {
+                let kind = match walk.first_line_end {
+                    Some(_) => FaultKind::UnterminatedQuote,
+                    None => FaultKind::InvalidQuote,
+                };
+                return self.fault(start, walk, kind);
+            }
+        };
+        if let Some(first) = walk.first_line_end
+            && self.input.are_good_lines(first.at + 1, line_end)
+        {
+            let next = self.reject(start, first.at, walk, FaultKind::UnterminatedQuote);
+            // No later record can be within a quoted field where this one was.
+            self.failed = None;
+            return Some(next);
+        }
+        let end = self.end_of_damage(start, walk, line_end, limit)?;
+        Some(self.reject(start, end, walk, FaultKind::InvalidQuote))
+    }
+
+    /// The end of the record at `start` whose damage is on the line that ends at `line_end`: that line's, or that of the tail behind
+    /// it.
+    ///
+    /// A tail is a line with a quote at the end of an unquoted field. It belongs to the record unless a line before it speaks against
+    /// that: a good one, or one whose own quoted field is damaged or left open. Where the damaged field is likely to be open at
+    /// the end of its line, good lines without quotes speak against nothing.
+    fn end_of_damage(&self, start: usize, walk: &Walk, line_end: usize, limit: usize) -> Option<usize> {
+        let (input, span) = (self.input, self.input.span);
+        let is_open = input.is_left_open(start, walk.at, line_end, walk.delimiters);
+        let wanted = &span[..span.len().min(limit.saturating_add(1))];
+        let mut at = line_end + 1;
+        loop {
+            let rest = wanted.get(at..).unwrap_or_default();
+            let end = match memchr::memchr(input.dialect.line_end, rest) {
+                Some(distance) => at + distance,
+                None if limit < span.len() || at > limit => return Some(line_end),
+                None if !input.at_end => return None,
+                None if rest.is_empty() => return Some(line_end),
+                None => span.len(),
+            };
+            let trimmed = input.trim_cr(at, end);
+            if trimmed > at || input.columns == 1 {
+                let line = input.read_line(&span[at..trimmed]);
+                if line.is_broken {
+                    return Some(line_end);
+                }
+                if line.has_tail {
+                    return Some(end);
+                }
+                if line.is_good(input.columns) && (line.has_quote || !is_open) {
+                    return Some(line_end);
+                }
+            }
+            at = end + 1;
+        }
+    }
+
+    /// Where the physical line ends that `at` is on, as far as `limit`.
+    fn line_end_from(&mut self, at: usize, limit: usize) -> LineEnd {
+        let span = self.input.span;
+        let to = span.len().min(limit.saturating_add(1));
+        let known = &self.no_line_end;
+        let (first, from) = if known.contains(&at) {
+            (known.start, known.end.min(to))
+        } else {
+            (at, at)
+        };
+        if let Some(distance) = memchr::memchr(self.input.dialect.line_end, &span[from..to]) {
+            looked_at(distance);
+            return LineEnd::At(from + distance);
+        }
+        looked_at(to - from);
+        self.no_line_end = first..to;
+        if limit < span.len() {
+            LineEnd::Beyond
+        } else if self.input.at_end {
+            LineEnd::At(span.len())
+        } else {
+            LineEnd::Unknown
+        }
+    }
+}
