@@ -52,7 +52,7 @@ Examples:
 
 Sizes: bytes, or with a unit: k, m, g, t, KiB, MiB, GiB, TiB (1024) or KB, MB, GB, TB (1000).
 Types: text, integer, real, boolean, date, time, datetime.
-Columns in --key and --types: a name that holds a comma, = or quote is quoted: '\"last, first\",id'.
+Columns in --key, --index and --types: a name that holds a comma, = or quote is quoted: '\"last, first\",id'.
 
 Exit codes:
     0  every record was loaded
@@ -103,8 +103,8 @@ pub struct LoadArgs {
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
     key: Option<Names>,
     /// Index these columns once the rows are in; repeatable
-    #[arg(long, value_name = "COL[,COL]", help_heading = "Table")]
-    index: Vec<String>,
+    #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
+    index: Vec<Names>,
     /// Declare column types; a value that does not fit is rejected
     #[arg(long, value_name = "COL=TYPE[,...]", value_parser = parse_types, help_heading = "Table")]
     types: Vec<Types>,
@@ -479,7 +479,7 @@ mod tests {
         let expected = LoadOptions {
             table: Some("t".to_owned()),
             key: vec!["a".to_owned(), "b".to_owned()],
-            indexes: vec!["c,d".to_owned(), "e".to_owned()],
+            indexes: vec![vec!["c".to_owned(), "d".to_owned()], vec!["e".to_owned()]],
             errors: "e.csv".into(),
             report: Some("r.json".into()),
             report_html: Some("r.html".into()),

@@ -69,6 +69,9 @@ pub enum ErrorKind {
 fn hint_for(error: &std::io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::EMFILE | libc::ENFILE) => return "; allow more open files (ulimit -n) and run the load again",
+        Some(libc::EFBIG) => {
+            return "; files may not grow as large as that (ulimit -f, or the file system): allow more and run the load again";
+        }
         Some(libc::ENOMEM) => {
             return "; lower --memory, or allow more address space (ulimit -v), and run the load again";
         }

@@ -12,6 +12,19 @@ pub fn point(name: &str) {
 #[inline(always)]
 pub fn point(_name: &str) {}
 
+/// How long to wait for others to let go of a database, where a test knows that they will not: `ROWMILL_BUSY_MS`.
+#[cfg(feature = "faults")]
+pub fn short_wait() -> Option<std::time::Duration> {
+    let asked = std::env::var("ROWMILL_BUSY_MS").ok()?;
+    asked.parse().ok().map(std::time::Duration::from_millis)
+}
+
+/// None: only tests are in a hurry.
+#[cfg(not(feature = "faults"))]
+pub fn short_wait() -> Option<std::time::Duration> {
+    None
+}
+
 /// Sends this process a signal at a point, as the environment asks: `ROWMILL_SIGNAL_AT="NAME COUNT SIGNAL"` sends SIGNAL (a number) the
 /// COUNT-th time that the program gets to the point NAME.
 #[cfg(feature = "faults")]

@@ -2,29 +2,34 @@
 
 pub mod line_ends;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::content_hash::ContentHash;
 use crate::database_file;
 use crate::error::Error;
+use crate::memory::size;
 use crate::options::LoadOptions;
 use crate::parse::{Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
 use crate::schema::identifier;
 use crate::window::{IS_DATABASE, Input, Window};
 use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
 
-/// Bytes of a stream that are looked at before anything is loaded: column types are inferred from them.
+/// Bytes of a stream behind its header that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
-/// Bytes of a file's head from which its row count and the order of its keys are estimated.
+/// Bytes of a file behind its header from which its row count and the order of its keys are estimated.
 pub const FILE_HEAD_BYTES: usize = 1 << 20;
-/// Bytes parsed at first to find the header; doubled until it is whole.
-const HEADER_BYTES: usize = 64 << 10;
+/// Bytes parsed at a time to find the header. Only a record that is not decided by them is looked at in a larger span.
+const SEARCH_BYTES: usize = 64 << 10;
+/// Bytes of damaged records before the first good one, without a header: behind them nobody looks for one any more.
+const MAX_DAMAGED_BYTES: u64 = 16 << 20;
 /// Most columns of a SQLite table in its default build, which other programs must be able to read.
 pub const MAX_COLUMNS: usize = 2000;
 
 /// Why a file that is still to grow cannot be loaded yet.
 const NO_WHOLE_LINE: &str = "it does not hold one whole line yet: with --append-only a line counts once its line feed is there; \
                              run the same command again when it is";
+const BINARY: &str = "its first line has NUL bytes: it is a binary file or in UTF-16 without a byte order mark";
 
 /// Why an old Mac file that is still to grow cannot be loaded.
 const OLD_MAC_GROWS: &str = "its lines end with carriage returns, as in old Mac files, and with --append-only a line counts once its line \
@@ -45,19 +50,9 @@ pub struct Head {
     pub blank_lines: u64,
     /// The bytes before the first record.
     pub content: ContentHash,
-    /// The first bytes of the input, for estimates and for inference on streams, until they are forgotten.
-    window: Option<Arc<Window>>,
 }
 
 impl Head {
-    /// The bytes of the head that follow the header, and whether the input ends with them. Nothing once they are forgotten.
-    pub fn sample(&self) -> (&[u8], bool) {
-        match &self.window {
-            Some(window) => (&window.bytes()[self.data_start_bytes as usize..], window.at_end),
-            None => (&[], false),
-        }
-    }
-
     /// What tells one record from the next.
     pub fn syntax(&self, options: &LoadOptions) -> Syntax {
         Syntax {
@@ -66,133 +61,71 @@ impl Head {
             max_record_bytes: options.max_record_bytes,
         }
     }
-
-    /// Gives the sample's memory back.
-    pub fn forget_sample(&mut self) {
-        self.window = None;
-    }
 }
 
-/// Reads the head of `input`.
+/// Reads the head of `input`. Whatever it begins with, a bounded span of it is in memory at a time, and none afterwards.
 ///
 /// # Errors
 /// `InputUnusable` when it is empty, binary, compressed or in another encoding, or has no usable header; `Io` when it cannot be read.
 pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() -> bool) -> Result<Head, Error> {
-    let mut want_bytes = if input.length_bytes().is_some() {
-        FILE_HEAD_BYTES
-    } else {
-        STREAM_HEAD_BYTES
-    };
-    let mut window = input.window(0, want_bytes, stopped)?;
     let path = input.path().to_owned();
-    if let Some(message) = foreign_format(window.bytes()) {
+    let mut first = input.window(0, SEARCH_BYTES, stopped)?;
+    if let Some(message) = foreign_format(first.bytes()) {
         return Err(Error::unusable(&path, message));
     }
-    let bom_bytes = if window.bytes().starts_with(b"\xEF\xBB\xBF") {
+    let bom_bytes = if first.bytes().starts_with(b"\xEF\xBB\xBF") {
         3
     } else {
         0
     };
+    let content = ContentHash::of(&first.bytes()[..bom_bytes as usize]);
     let dialect = Dialect {
         delimiter: options.delimiter,
         quote: options.quote,
-        line_end: line_end(input, &mut window, options, stopped)?,
+        line_end: line_end(input, &mut first, options, stopped)?,
     };
-    want_bytes = want_bytes.max(window.bytes().len());
     if options.append_only && dialect.line_end != b'\n' {
         // A CR that is the last byte may be half of a line end.
-        let written = window.bytes();
+        let written = first.bytes();
         let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
         let is_old_mac = line_ends(&look(&written[..before], true, options)) == Some(LineEnds::Cr);
         let message = if is_old_mac { OLD_MAC_GROWS } else { NO_WHOLE_LINE };
         return Err(Error::unusable(&path, message));
     }
-    let syntax = Syntax {
-        dialect,
-        columns: 0,
-        max_record_bytes: options.max_record_bytes,
+    drop(first);
+    let mut search = Search {
+        syntax: Syntax {
+            dialect,
+            columns: 0,
+            max_record_bytes: options.max_record_bytes,
+        },
+        options,
+        records: Records::default(),
+        at_bytes: bom_bytes,
+        content,
+        blank_lines: 0,
+        damaged_bytes: 0,
     };
-    let mut records = Records::default();
-    let mut parse_bytes = HEADER_BYTES;
-    // The first record that is not a blank line; without a header, the first from which the number of columns can be told.
-    let is_first =
-        |record: &RecordSpan| (record.end > record.start || record.fault != 0) && (options.header || record.fault == 0);
-    let (at, blank_lines) = loop {
-        let bytes = &window.bytes()[bom_bytes..];
-        let span = &bytes[..bytes.len().min(parse_bytes)];
-        let at_end = window.at_end && span.len() == bytes.len();
-        let decides = at_end && !options.append_only;
-        parse(span, decides, &syntax, &mut records);
-        if let Some(at) = records.records.iter().position(is_first) {
-            break (at, at as u64);
-        }
-        if at_end {
-            let message = match (bytes.is_empty(), records.faults.is_empty()) {
-                _ if options.append_only => NO_WHOLE_LINE,
-                (true, _) => "it is empty: not even a header",
-                (_, true) => "it holds nothing but blank lines: not even a header",
-                _ => {
-                    "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?"
-                }
-            };
-            return Err(Error::unusable(&path, message));
-        }
-        if span.len() == bytes.len() {
-            want_bytes *= 2;
-            window = input.window(0, want_bytes, stopped)?;
-        }
-        parse_bytes *= 2;
+    let Some((window, index)) = search.first_record(input, stopped)? else {
+        return Err(Error::unusable(&path, search.nothing_found(bom_bytes)));
     };
-    let bytes = &window.bytes()[bom_bytes..];
-    let header = records.records[at];
-    let fields_start = if at == 0 { 0 } else { records.records[at - 1].fields_end };
-    let fields = Fields {
-        bytes,
-        start: header.start,
-        ends: &records.field_ends[fields_start as usize..header.fields_end as usize],
-    };
-    if header.fault != 0 {
-        let fault = records.faults[header.fault as usize - 1];
-        let what = match fault.kind {
-            FaultKind::UnterminatedQuote => "a quoted field that is not closed",
-            FaultKind::InvalidQuote => "text after a closing quote",
-            FaultKind::RecordTooLarge => "more bytes than --max-record-bytes allows: is it a CSV file?",
-        };
-        let message = format!(
-            "its header, line {}, has {what} (column {})",
-            blank_lines + 1,
-            fault.column
-        );
-        return Err(Error::unusable(&path, message));
-    }
-    let header_bytes = &bytes[header.start as usize..header.end as usize];
-    if memchr::memchr(0, header_bytes).is_some() {
-        let hint = "its first line has NUL bytes: it is a binary file or in UTF-16 without a byte order mark";
-        return Err(Error::unusable(&path, hint));
-    }
-    if fields.ends.len() > MAX_COLUMNS {
-        let message = format!(
-            "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}",
-            fields.ends.len()
-        );
-        return Err(Error::unusable(&path, format!("{message}. Is --delimiter right?")));
-    }
+    let found = search.found(&window, index);
+    found.check(&search, &path)?;
     if !options.header {
-        let names = (1..=fields.ends.len())
+        let names = (1..=found.ends.len())
             .map(|number| format!("column_{number}"))
             .collect();
         return Ok(Head {
             dialect,
             names,
             notices: Vec::new(),
-            data_start_bytes: bom_bytes as u64,
+            data_start_bytes: bom_bytes,
             lines: 0,
             blank_lines: 0,
-            content: ContentHash::of(&window.bytes()[..bom_bytes]),
-            window: Some(window),
+            content: search.content,
         });
     }
-    let names = fields.decode(&dialect).map_err(|column| {
+    let names = found.decode(&dialect).map_err(|column| {
         Error::unusable(
             &path,
             format!("its header is not UTF-8 (column {column}); convert it with iconv first"),
@@ -200,33 +133,194 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     })?;
     let (names, notices) = identifier::unique_names(&names);
     // The header ends with its line end, or with the input.
-    let after = &bytes[header.end as usize..];
+    let after = &found.bytes[found.span.end as usize..];
     let line_end_bytes = memchr::memchr(dialect.line_end, after).map_or(after.len(), |at| at + 1);
-    let data_start = bom_bytes + header.end as usize + line_end_bytes;
-    let header_lines = memchr::memchr_iter(dialect.line_end, &window.bytes()[..data_start]).count() as u64;
+    let header = &found.bytes[found.span.start as usize..found.span.end as usize + line_end_bytes];
     Ok(Head {
         dialect,
         names,
         notices,
-        data_start_bytes: data_start as u64,
-        lines: header_lines,
-        blank_lines,
-        content: ContentHash::of(&window.bytes()[..data_start]),
-        window: Some(window),
+        data_start_bytes: window.start_bytes + u64::from(found.span.end) + line_end_bytes as u64,
+        lines: search.blank_lines + memchr::memchr_iter(dialect.line_end, header).count() as u64,
+        blank_lines: search.blank_lines,
+        content: search.content.then(ContentHash::of(
+            &found.bytes[..found.span.end as usize + line_end_bytes],
+        )),
     })
 }
 
-/// The fields of one record.
-struct Fields<'a> {
+/// The way to the first record that is not a blank line; without a header, to the first from which the number of columns can be told.
+struct Search<'a> {
+    syntax: Syntax,
+    options: &'a LoadOptions,
+    records: Records,
+    /// How far everything was passed over.
+    at_bytes: u64,
+    /// Of that; without a header of the byte order mark alone, as all that follows is records.
+    content: ContentHash,
+    /// Before the record.
+    blank_lines: u64,
+    /// Bytes of records passed over that were no blank lines.
+    damaged_bytes: u64,
+}
+
+impl Search<'_> {
+    /// A window that begins with the record or before it, and its index among [`records`](Self::records); `None` if there is none.
+    fn first_record(
+        &mut self,
+        input: &mut Input,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<(Arc<Window>, usize)>, Error> {
+        // A span of this many bytes decides every record whose line is not too long.
+        let most_bytes = usize::try_from(self.options.max_record_bytes)
+            .unwrap_or(usize::MAX)
+            .saturating_add(64);
+        let mut want_bytes = SEARCH_BYTES;
+        loop {
+            let window = input.window(self.at_bytes, want_bytes, stopped)?;
+            let decides = window.at_end && !self.options.append_only;
+            let consumed = parse(window.bytes(), decides, &self.syntax, &mut self.records);
+            if let Some(index) = self.first_of_span() {
+                return Ok(Some((window, index)));
+            }
+            if window.at_end {
+                return Ok(None);
+            }
+            if consumed > 0 {
+                self.at_bytes += consumed as u64;
+                if self.options.header {
+                    self.content = self.content.then(ContentHash::of(&window.bytes()[..consumed]));
+                }
+                want_bytes = SEARCH_BYTES;
+            } else if self.options.header && memchr::memchr(0, window.bytes()).is_some() {
+                return Err(Error::unusable(input.path(), BINARY));
+            } else if window.bytes().len() >= most_bytes && self.options.header {
+                return Err(Error::unusable(input.path(), self.too_long()));
+            } else if window.bytes().len() >= most_bytes {
+                self.pass_line(input, stopped)?;
+                want_bytes = SEARCH_BYTES;
+            } else {
+                want_bytes = want_bytes.saturating_mul(2).min(most_bytes);
+            }
+            if self.damaged_bytes > MAX_DAMAGED_BYTES {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Passes over a line that is too long, up to where nobody looks for a good record any more.
+    fn pass_line(&mut self, input: &mut Input, stopped: &dyn Fn() -> bool) -> Result<(), Error> {
+        while self.damaged_bytes <= MAX_DAMAGED_BYTES {
+            let window = input.window(self.at_bytes, LOOK_BYTES, stopped)?;
+            let line_end = memchr::memchr(self.syntax.dialect.line_end, window.bytes());
+            let passed_bytes = line_end.map_or(window.bytes().len(), |at| at + 1) as u64;
+            self.at_bytes += passed_bytes;
+            self.damaged_bytes += passed_bytes;
+            if line_end.is_some() || window.at_end {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The record's index among those of the span just parsed; those before it are counted.
+    fn first_of_span(&mut self) -> Option<usize> {
+        for (index, record) in self.records.records.iter().enumerate() {
+            if record.end == record.start && record.fault == 0 {
+                self.blank_lines += 1;
+            } else if self.options.header || record.fault == 0 {
+                return Some(index);
+            } else {
+                self.damaged_bytes += u64::from(record.end - record.start);
+            }
+        }
+        None
+    }
+
+    fn found<'w>(&'w self, window: &'w Window, index: usize) -> Found<'w> {
+        let records = &self.records.records;
+        let fields_start = if index == 0 { 0 } else { records[index - 1].fields_end };
+        let span = records[index];
+        Found {
+            bytes: window.bytes(),
+            span,
+            ends: &self.records.field_ends[fields_start as usize..span.fields_end as usize],
+        }
+    }
+
+    /// Why there is no such record.
+    fn nothing_found(&self, bom_bytes: u64) -> String {
+        if self.options.append_only {
+            return NO_WHOLE_LINE.to_owned();
+        }
+        let is_empty = self.at_bytes == bom_bytes && self.records.records.is_empty();
+        let what = match (is_empty, self.damaged_bytes) {
+            (true, _) => "it is empty: not even a header",
+            (_, 0) => "it holds nothing but blank lines: not even a header",
+            (_, 0..=MAX_DAMAGED_BYTES) => {
+                "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?"
+            }
+            _ => {
+                "none of the records in its first 16 MiB is well-formed, so its columns cannot be counted; are --quote and \
+                 --delimiter right?"
+            }
+        };
+        what.to_owned()
+    }
+
+    /// Why a first line that does not end is no header.
+    fn too_long(&self) -> String {
+        too_long_line(self.blank_lines + 1, self.options)
+    }
+}
+
+fn too_long_line(line: u64, options: &LoadOptions) -> String {
+    format!(
+        "its first record, line {line}, has more bytes than --max-record-bytes allows ({}): is it a CSV file, and are --delimiter and \
+         --quote right? If they are, allow longer records with --max-record-bytes",
+        size(options.max_record_bytes)
+    )
+}
+
+/// The first record, in the window that it was found in.
+struct Found<'a> {
     bytes: &'a [u8],
-    start: u32,
+    span: RecordSpan,
+    /// Where its fields end.
     ends: &'a [u32],
 }
 
-impl Fields<'_> {
+impl Found<'_> {
+    /// Checks that the columns can be told from it.
+    fn check(&self, search: &Search<'_>, path: &Path) -> Result<(), Error> {
+        let line = search.blank_lines + 1;
+        if self.span.fault != 0 {
+            let fault = search.records.faults[self.span.fault as usize - 1];
+            let what = match fault.kind {
+                FaultKind::UnterminatedQuote => "a quoted field that is not closed",
+                FaultKind::InvalidQuote => "text after a closing quote",
+                FaultKind::RecordTooLarge => return Err(Error::unusable(path, search.too_long())),
+            };
+            let message = format!("its header, line {line}, has {what} (column {})", fault.column);
+            return Err(Error::unusable(path, message));
+        }
+        let bytes = &self.bytes[self.span.start as usize..self.span.end as usize];
+        if memchr::memchr(0, bytes).is_some() {
+            return Err(Error::unusable(path, BINARY));
+        }
+        if self.ends.len() > MAX_COLUMNS {
+            let message = format!(
+                "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}. Is --delimiter right?",
+                self.ends.len()
+            );
+            return Err(Error::unusable(path, message));
+        }
+        Ok(())
+    }
+
     /// The fields as text, quotes removed; the 1-based number of the first that is not UTF-8 otherwise.
     fn decode(&self, dialect: &Dialect) -> Result<Vec<String>, usize> {
-        let mut start = self.start as usize;
+        let mut start = self.span.start as usize;
         let mut names = Vec::with_capacity(self.ends.len());
         for (index, &end) in self.ends.iter().enumerate() {
             let field = &self.bytes[start..end as usize];

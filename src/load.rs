@@ -35,6 +35,7 @@ use crate::pipeline::{ScanSettings, WorkerPool};
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::random_token;
 use crate::report::{LoadReport, MemorySplit, Outcome};
+use crate::window::Input;
 use crate::write::batch::{BatchWriter, SideFiles};
 use crate::write::database::Database;
 use crate::write::index::IndexWish;
@@ -196,7 +197,7 @@ impl Load<'_> {
         let split = self.split_memory(plan, sources, &wishes)?;
         self.report_plan(plan, &split, report);
 
-        sources.heads.iter_mut().for_each(Head::forget_sample);
+        sources.inputs.iter_mut().for_each(Input::end_recording);
         let settings = self.batch_settings(start, sources);
         let mut side_files = self.open_side_files(start, sources.paths)?;
         if let Some(samples) = draft.samples() {

@@ -15,7 +15,7 @@ use clap::error::ErrorKind;
 use crate::allocator::SayingSystem;
 use crate::cli::Args;
 use crate::progress_bar::{Terminal, show};
-use crate::signals::{StopSignal, explain_unreadable_input};
+use crate::signals::{StopSignal, explain_unreadable_input, report_file_size_limit};
 
 /// Exit code of a usage error (sysexits.h: EX_USAGE); clap's own is 2, which here means "some records were rejected".
 const EXIT_USAGE: u8 = 64;
@@ -36,6 +36,7 @@ fn run() -> u8 {
         Err(stop) => return show_clap(&stop),
     };
     explain_unreadable_input();
+    report_file_size_limit();
     #[cfg(feature = "faults")]
     rowmill::faults::arm_from_environment();
     let terminal = Terminal::new(job.verbosity, StopSignal::install());

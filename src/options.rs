@@ -17,6 +17,8 @@ pub const DEFAULT_MAX_RECORD_BYTES: u64 = 8 << 20;
 pub const MAX_RECORD_BYTES: u64 = 512 << 20;
 /// Most that `chunk_bytes` may be, for the same reason.
 pub const MAX_CHUNK_BYTES: u64 = 256 << 20;
+/// Most worker threads. Beyond this a number is a slip of the keyboard, and the stacks alone would break the memory promise.
+pub const MAX_THREADS: usize = 1024;
 /// Records of one transaction.
 pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
 
@@ -71,8 +73,8 @@ pub struct LoadOptions {
     pub table: Option<String>,
     /// Columns that make a row unique; empty: no key.
     pub key: Vec<String>,
-    /// Columns or comma-separated lists of columns to index after the rows are in.
-    pub indexes: Vec<String>,
+    /// Lists of columns to index after the rows are in.
+    pub indexes: Vec<Vec<String>>,
     /// The dead-letter file.
     pub errors: PathBuf,
     /// Where to write the JSON report, on every way out.
@@ -179,6 +181,12 @@ impl LoadOptions {
             if value == 0 {
                 return Err(Error::usage(format!("{name} must be at least 1")));
             }
+        }
+        if self.threads > MAX_THREADS {
+            return Err(Error::usage(format!(
+                "--threads {} is more than {MAX_THREADS}, the most there can be; 0 is one per core",
+                self.threads
+            )));
         }
         if self.append_only && self.keep_checkpoint {
             return Err(Error::usage(

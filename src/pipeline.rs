@@ -118,6 +118,25 @@ pub trait Work: Sync {
     fn memory_bytes(&self, output: &Self::Output) -> usize;
 }
 
+/// What is in flight: of all scans of a load, as the blocks of one input may wait for the writer while the next is read.
+#[derive(Debug)]
+pub struct Flight {
+    blocks: Arc<Gate>,
+    windows: Arc<Gate>,
+    /// Largest memory per input byte seen so far, in units of 1/[`EXPANSION_UNIT`]; 0: none yet.
+    expansion: AtomicU64,
+}
+
+impl Flight {
+    pub fn new(settings: &ScanSettings) -> Self {
+        Flight {
+            blocks: Gate::new(settings.blocks_bytes),
+            windows: Gate::new(settings.windows_bytes),
+            expansion: AtomicU64::new(0),
+        }
+    }
+}
+
 /// How to scan.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanSettings {
@@ -257,11 +276,8 @@ enum Slot<T> {
 struct Scan<'s, W: Work> {
     settings: ScanSettings,
     work: &'s W,
-    gate: Arc<Gate>,
-    windows: Arc<Gate>,
+    flight: &'s Flight,
     times: &'s ScanTimes,
-    /// Largest memory per input byte seen so far, in units of 1/[`EXPANSION_UNIT`]; 0: none yet.
-    expansion: AtomicU64,
     /// A record with a line end in it has been met, or one that its chunk did not decide: from then on quotes are counted to guess
     /// where records end. That takes a pass over the bytes, which most inputs need not.
     quotes_matter: AtomicBool,
@@ -287,16 +303,17 @@ pub fn scan<W: Work>(
     let ScanRequest {
         settings,
         work,
+        flight,
         times,
         stopped,
     } = scan;
+    flight.blocks.open();
+    flight.windows.open();
     let scan = Scan {
         settings,
         work,
-        gate: Gate::new(settings.blocks_bytes),
-        windows: Gate::new(settings.windows_bytes),
+        flight,
         times,
-        expansion: AtomicU64::new(0),
         quotes_matter: AtomicBool::new(false),
         idle_records: Mutex::default(),
         stopped,
@@ -317,8 +334,8 @@ pub fn scan<W: Work>(
                 Ok(_) => scan.take(&queue, consume),
                 Err(error) => Err(no_thread(error)),
             };
-            scan.gate.close();
-            scan.windows.close();
+            scan.flight.blocks.close();
+            scan.flight.windows.close();
             drop(queue);
             // A scope waits for what a thread runs, not for the thread.
             if let Ok(Err(panic)) = reader.map(|reader| reader.join()) {
@@ -362,6 +379,7 @@ pub fn hash_range(
 pub struct ScanRequest<'s, W> {
     pub settings: ScanSettings,
     pub work: &'s W,
+    pub flight: &'s Flight,
     pub times: &'s ScanTimes,
     pub stopped: &'s (dyn Fn() -> bool + Sync),
 }
@@ -387,7 +405,7 @@ impl<'s, W: Work> Scan<'s, W> {
         loop {
             let window = input.window(next_bytes, want_bytes, self.stopped)?;
             // Taken while the reader holds no other window, so that it waits only for those that others will let go of.
-            let Some(permit) = self.windows.acquire(window.bytes().len()) else {
+            let Some(permit) = self.flight.windows.acquire(window.bytes().len()) else {
                 return Ok(());
             };
             let window = Arc::new(HeldWindow {
@@ -501,12 +519,12 @@ impl<'s, W: Work> Scan<'s, W> {
         if (self.stopped)() {
             return false;
         }
-        let expansion = match self.expansion.load(Ordering::Relaxed) {
+        let expansion = match self.flight.expansion.load(Ordering::Relaxed) {
             0 => FIRST_EXPANSION * EXPANSION_UNIT,
             seen => seen.max(EXPANSION_UNIT),
         };
         let estimate_bytes = (range.len() as u64 * expansion / EXPANSION_UNIT) as usize;
-        let Some(permit) = self.gate.acquire(estimate_bytes) else {
+        let Some(permit) = self.flight.blocks.acquire(estimate_bytes) else {
             return false;
         };
         let (sender, result) = sync_channel(1);
@@ -552,7 +570,7 @@ impl<'s, W: Work> Scan<'s, W> {
         // A short last chunk says nothing about the others: what an output holds at least would count for too much.
         if span.len() >= self.settings.chunk_bytes / 2 {
             let expansion = memory_bytes as u64 * EXPANSION_UNIT / span.len().max(1) as u64;
-            self.expansion.fetch_max(expansion.max(1), Ordering::Relaxed);
+            self.flight.expansion.fetch_max(expansion.max(1), Ordering::Relaxed);
         }
         add_time(&self.times.work_ns, since);
         Finished {

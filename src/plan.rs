@@ -412,13 +412,24 @@ pub fn plan_existing_table(
     let mut problems = Vec::new();
     let mut columns = Vec::new();
     let mut table_indices = Vec::new();
+    // By position, as `.import` counts: what the table generates itself has none.
+    let positions: Vec<usize> = (0..info.columns.len())
+        .filter(|&index| !info.columns[index].generated)
+        .collect();
+    if !options.header && names.len() > positions.len() {
+        problems.push(format!(
+            "the input has {} columns, the table takes {}",
+            names.len(),
+            positions.len()
+        ));
+    }
     for (field, name) in names.iter().enumerate() {
         let found = if options.header {
             info.columns
                 .iter()
                 .position(|column| column.name.eq_ignore_ascii_case(name))
         } else {
-            Some(field).filter(|&index| index < info.columns.len())
+            positions.get(field).copied()
         };
         match found {
             Some(index) if info.columns[index].generated => {
@@ -433,6 +444,7 @@ pub fn plan_existing_table(
                 }
                 table_indices.push(index);
             }
+            None if !options.header => {}
             None => problems.push(format!("the table has no column \"{name}\"")),
         }
     }

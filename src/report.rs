@@ -148,6 +148,8 @@ pub struct LoadReport {
     pub rowmill: &'static str,
     pub outcome: Outcome,
     pub exit_code: u8,
+    /// Whether every record was read and every good row is in the table. So it may be at the error limit, too.
+    pub all_read: bool,
     /// The signal that interrupted the load.
     pub signal: Option<i32>,
     /// What went wrong, when `outcome` is `failed`.
@@ -211,6 +213,7 @@ impl LoadReport {
             rowmill: env!("CARGO_PKG_VERSION"),
             outcome: Outcome::Failed,
             exit_code: EXIT_INTERNAL,
+            all_read: false,
             signal: None,
             error: None,
             database: database.to_owned(),
@@ -263,6 +266,7 @@ impl LoadReport {
     /// Every record was read. Called once the counts are final: they decide the exit code, which speaks of this load alone.
     pub fn complete(&mut self) {
         self.outcome = Outcome::Complete;
+        self.all_read = true;
         let earlier = self.earlier.as_ref().map_or(0, |earlier| earlier.rejected);
         self.exit_code = if self.rejected + self.duplicates == earlier {
             0
@@ -275,6 +279,12 @@ impl LoadReport {
     pub fn stop_at_error_limit(&mut self) {
         self.outcome = Outcome::ErrorLimit;
         self.exit_code = EXIT_ERROR_LIMIT;
+    }
+
+    /// Everything was read and loaded, and then more records turned out to be rejected than `--max-errors` allows.
+    pub fn end_over_error_limit(&mut self) {
+        self.stop_at_error_limit();
+        self.all_read = true;
     }
 
     /// The load drained and stopped because of `signal`.

@@ -47,6 +47,12 @@ pub fn explain_unreadable_input() {
     assert_eq!(set, 0, "the signal exists and may be handled");
 }
 
+/// From now on a write beyond a file-size limit (`ulimit -f`) fails and is reported, where SIGXFSZ would end the process without a word.
+pub fn report_file_size_limit() {
+    // SAFETY: to ignore a signal takes no handler.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+}
+
 /// The first signal that asked the process to stop.
 #[derive(Debug, Clone)]
 pub struct StopSignal {

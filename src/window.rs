@@ -2,13 +2,14 @@
 //!
 //! Comes in: a path. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next record may start,
 //! so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean.
+//! The first bytes of a stream can be looked at before they are read: they go into a file without a name, which is read again first.
 //! A window is unmapped (or its buffer given back to the next one) when its last user drops it; how many are alive is the caller's affair.
 
 use std::cmp::Ordering;
-use std::fs::File;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -21,6 +22,9 @@ use crate::error::{Error, ErrorKind};
 pub const IS_DATABASE: &str = "it is a SQLite database; the inputs come first, the database last";
 /// Longest wait for a stream's next bytes before the stop request is looked at again.
 const POLL_INTERVAL_MS: i32 = 100;
+/// Most bytes of a stream that are put on record at a time.
+const RECORD_PIECE_BYTES: u64 = 256 << 10;
+const RECORD_ACTION: &str = "writing a temporary file in";
 
 /// A contiguous span of an input.
 #[derive(Debug)]
@@ -88,7 +92,10 @@ impl Window {
 #[derive(Debug)]
 pub struct Input {
     path: PathBuf,
-    file: Arc<File>,
+    /// `None` while a file that is one of many is closed.
+    file: Option<Arc<File>>,
+    /// Whether a file is closed whenever nothing is read from it for a while.
+    rests: bool,
     kind: Kind,
     /// Whether it is no fault when a file grows while it is read: only what was there at first is read.
     may_grow: bool,
@@ -106,7 +113,20 @@ enum Kind {
         last: Option<Arc<Window>>,
         ended: bool,
         idle: Arc<IdleBuffers>,
+        /// The bytes that were looked at first.
+        record: Option<StreamRecord>,
+        /// Windows are taken from the record, anywhere in it, and it grows as far as they reach.
+        recording: bool,
     },
+}
+
+/// The first bytes of a stream.
+#[derive(Debug)]
+struct StreamRecord {
+    /// It has no name.
+    file: Arc<File>,
+    length_bytes: u64,
+    folder: PathBuf,
 }
 
 /// When a file was last written to, as seconds and nanoseconds.
@@ -122,10 +142,18 @@ pub struct FileIdentity {
 impl FileIdentity {
     /// The identity of the file at `path`, if there is one.
     pub fn of(path: &Path) -> Option<FileIdentity> {
-        std::fs::metadata(path).ok().map(|m| FileIdentity {
-            device: m.dev(),
-            inode: m.ino(),
-        })
+        std::fs::metadata(path)
+            .ok()
+            .map(|metadata| FileIdentity::from(&metadata))
+    }
+}
+
+impl From<&Metadata> for FileIdentity {
+    fn from(metadata: &Metadata) -> Self {
+        FileIdentity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
     }
 }
 
@@ -133,7 +161,9 @@ impl FileIdentity {
 #[derive(Debug)]
 pub struct InputWatch {
     path: PathBuf,
-    file: Arc<File>,
+    /// `None`: it is asked for by its name.
+    file: Option<Arc<File>>,
+    identity: FileIdentity,
     length_bytes: u64,
     modified: Modified,
     may_grow: bool,
@@ -151,15 +181,26 @@ impl InputWatch {
             Ordering::Equal if modified != self.modified => "it was written to".to_owned(),
             Ordering::Equal => return Ok(()),
         };
-        Err(Error::new(ErrorKind::InputChanged {
+        Err(self.changed(message))
+    }
+
+    fn changed(&self, message: String) -> Error {
+        Error::new(ErrorKind::InputChanged {
             path: self.path.clone(),
             message,
-        }))
+        })
     }
 
     /// Size and time of the last write, as they are now.
     fn metadata(&self) -> Result<(u64, Modified), Error> {
-        let metadata = self.file.metadata().map_err(|e| Error::io("reading", &self.path, e))?;
+        let metadata = match &self.file {
+            Some(file) => file.metadata(),
+            None => std::fs::metadata(&self.path),
+        };
+        let metadata = metadata.map_err(|e| Error::io("reading", &self.path, e))?;
+        if self.identity != FileIdentity::from(&metadata) {
+            return Err(self.changed("another file took its name".to_owned()));
+        }
         Ok((metadata.len(), (metadata.mtime(), metadata.mtime_nsec())))
     }
 }
@@ -170,17 +211,19 @@ impl Input {
     /// # Errors
     /// `InputMissing` when it cannot be opened, `InputUnusable` for a directory.
     pub fn open(path: &Path) -> Result<Input, Error> {
-        let missing = |source| {
-            Error::new(ErrorKind::InputMissing {
+        let missing = |source: std::io::Error| match source.raw_os_error() {
+            // The input is there; it is the system that will not open it.
+            Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Error::io("opening", path, source),
+            _ => Error::new(ErrorKind::InputMissing {
                 path: path.to_owned(),
                 source,
-            })
+            }),
         };
         let file = if path.as_os_str() == "-" {
             use std::os::fd::AsFd;
             File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(missing)?)
         } else {
-            File::open(path).map_err(missing)?
+            open_at_once(path).map_err(missing)?
         };
         let metadata = file.metadata().map_err(missing)?;
         if metadata.is_dir() {
@@ -195,14 +238,10 @@ impl Input {
             file
         };
         let kind = if metadata.is_file() && path.as_os_str() != "-" {
-            let identity = FileIdentity {
-                device: metadata.dev(),
-                inode: metadata.ino(),
-            };
             Kind::Mapped {
                 length_bytes: metadata.len(),
                 modified: (metadata.mtime(), metadata.mtime_nsec()),
-                identity,
+                identity: FileIdentity::from(&metadata),
             }
         } else {
             if metadata.file_type().is_block_device() {
@@ -212,11 +251,14 @@ impl Input {
                 last: None,
                 ended: false,
                 idle: Arc::default(),
+                record: None,
+                recording: false,
             }
         };
         Ok(Input {
             path: path.to_owned(),
-            file: Arc::new(file),
+            file: Some(Arc::new(file)),
+            rests: false,
             kind,
             may_grow: false,
         })
@@ -264,8 +306,129 @@ impl Input {
     ) -> Result<Arc<Window>, Error> {
         match self.kind {
             Kind::Mapped { length_bytes, .. } => self.map(start_bytes, want_bytes, length_bytes).map(Arc::new),
+            Kind::Streamed { recording: true, .. } => {
+                let (mut record, is_whole) = self.recorded(start_bytes.saturating_add(want_bytes as u64), stopped)?;
+                let mut window = record.window(start_bytes, want_bytes, stopped)?;
+                if let Some(window) = Arc::get_mut(&mut window) {
+                    window.at_end &= is_whole;
+                }
+                Ok(window)
+            }
             Kind::Streamed { .. } => self.read(start_bytes, want_bytes, stopped),
         }
+    }
+
+    /// From now on windows of a stream are only looked at: what they show goes into a file without a name in `folder`, and is read
+    /// again, first, once [`end_recording`](Self::end_recording) says that looking has ended. Nothing for a file.
+    ///
+    /// # Errors
+    /// `Io` when the file cannot be made.
+    pub fn record_in(&mut self, folder: &Path) -> Result<(), Error> {
+        if let Kind::Streamed { record, recording, .. } = &mut self.kind {
+            let file = tempfile::tempfile_in(folder).map_err(|e| Error::io(RECORD_ACTION, folder, e))?;
+            *record = Some(StreamRecord {
+                file: Arc::new(file),
+                length_bytes: 0,
+                folder: folder.to_owned(),
+            });
+            *recording = true;
+        }
+        Ok(())
+    }
+
+    pub fn end_recording(&mut self) {
+        if let Kind::Streamed { recording, .. } = &mut self.kind {
+            *recording = false;
+        }
+    }
+
+    /// The first `bytes` of a stream that is being recorded, as a file, and whether that is all of it.
+    ///
+    /// # Errors
+    /// `Io` when the stream cannot be read or its record cannot be written.
+    pub fn recorded(&mut self, bytes: u64, stopped: &dyn Fn() -> bool) -> Result<(Input, bool), Error> {
+        let source = self.opened()?;
+        let Kind::Streamed {
+            ended,
+            record: Some(record),
+            ..
+        } = &mut self.kind
+        else {
+            return Err(Error::internal(
+                "an input that is not being recorded was asked for its record",
+            ));
+        };
+        let mut piece = Vec::new();
+        while record.length_bytes < bytes && !*ended {
+            piece.resize((bytes - record.length_bytes).min(RECORD_PIECE_BYTES) as usize, 0);
+            if !wait_readable(&source, stopped) {
+                *ended = true;
+                break;
+            }
+            match (&*source).read(&mut piece) {
+                Ok(0) => *ended = true,
+                Ok(read_bytes) => {
+                    let written = record.file.write_all_at(&piece[..read_bytes], record.length_bytes);
+                    written.map_err(|e| Error::io(RECORD_ACTION, &record.folder, e))?;
+                    record.length_bytes += read_bytes as u64;
+                }
+                Err(e) if e.kind() == IoErrorKind::Interrupted => {}
+                Err(e) => return Err(Error::io("reading", &self.path, e)),
+            }
+        }
+        let metadata = record
+            .file
+            .metadata()
+            .map_err(|e| Error::io("reading", &self.path, e))?;
+        let length_bytes = bytes.min(record.length_bytes);
+        let file = Input {
+            path: self.path.clone(),
+            file: Some(Arc::clone(&record.file)),
+            rests: false,
+            kind: Kind::Mapped {
+                length_bytes,
+                modified: (metadata.mtime(), metadata.mtime_nsec()),
+                identity: FileIdentity::from(&metadata),
+            },
+            // What follows is not asked for.
+            may_grow: true,
+        };
+        Ok((file, *ended && length_bytes == record.length_bytes))
+    }
+
+    /// From now on a file is closed by [`rest`](Self::rest): it is one of more than may be open.
+    pub fn let_rest(&mut self) {
+        self.rests = true;
+    }
+
+    /// Nothing is read for a while: gives back what is held for reading.
+    pub fn rest(&mut self) {
+        match &mut self.kind {
+            Kind::Mapped { .. } if self.rests => self.file = None,
+            Kind::Streamed { last, ended: true, .. } => *last = None,
+            _ => {}
+        }
+    }
+
+    /// The open file. One that was closed must be found again where it was.
+    fn opened(&mut self) -> Result<Arc<File>, Error> {
+        if let Some(file) = &self.file {
+            return Ok(Arc::clone(file));
+        }
+        let file = Arc::new(open_at_once(&self.path).map_err(|e| Error::io("opening", &self.path, e))?);
+        let metadata = file.metadata().map_err(|e| Error::io("reading", &self.path, e))?;
+        if self.identity() != Some(FileIdentity::from(&metadata)) {
+            return Err(self.changed("another file took its name".to_owned()));
+        }
+        self.file = Some(Arc::clone(&file));
+        Ok(file)
+    }
+
+    fn changed(&self, message: String) -> Error {
+        Error::new(ErrorKind::InputChanged {
+            path: self.path.clone(),
+            message,
+        })
     }
 
     /// From now on it is no fault when the file grows.
@@ -298,23 +461,27 @@ impl Input {
     /// What tells whether the file, if it is one, is still what was opened.
     pub fn watch(&self) -> Option<InputWatch> {
         let Kind::Mapped {
-            length_bytes, modified, ..
+            length_bytes,
+            modified,
+            identity,
         } = self.kind
         else {
             return None;
         };
         Some(InputWatch {
             path: self.path.clone(),
-            file: Arc::clone(&self.file),
+            file: self.file.clone(),
+            identity,
             length_bytes,
             modified,
             may_grow: self.may_grow,
         })
     }
 
-    fn map(&self, start_bytes: u64, want_bytes: usize, length_bytes: u64) -> Result<Window, Error> {
+    fn map(&mut self, start_bytes: u64, want_bytes: usize, length_bytes: u64) -> Result<Window, Error> {
+        let file = self.opened()?;
         self.check_unchanged()?;
-        let window_bytes = (length_bytes - start_bytes).min(want_bytes as u64) as usize;
+        let window_bytes = length_bytes.saturating_sub(start_bytes).min(want_bytes as u64) as usize;
         let at_end = start_bytes + window_bytes as u64 == length_bytes;
         if window_bytes == 0 {
             return Ok(Window {
@@ -330,12 +497,11 @@ impl Input {
         // was checked just now, a change of content shows up as other bytes, never as undefined values of a type with invalid
         // representations (only `u8` is read), and truncation after the check ends in SIGBUS, which ends the process with every
         // committed batch intact.
-        let map =
-            unsafe { options.map_copy_read_only(&*self.file) }.map_err(|e| Error::io("mapping", &self.path, e))?;
+        let map = unsafe { options.map_copy_read_only(&*file) }.map_err(|e| Error::io("mapping", &self.path, e))?;
         // Advice is advice: a kernel that does not know it loads the pages as they are touched.
         let _ = map.advise(Advice::Sequential);
         let _ = map.advise(Advice::PopulateRead);
-        self.read_ahead(start_bytes + window_bytes as u64, want_bytes);
+        read_ahead(&file, start_bytes + window_bytes as u64, want_bytes);
         Ok(Window {
             start_bytes,
             at_end,
@@ -343,17 +509,16 @@ impl Input {
         })
     }
 
-    /// Asks the kernel to fetch the next window while this one is being parsed.
-    fn read_ahead(&self, start_bytes: u64, want_bytes: usize) {
-        let (Ok(start), Ok(length)) = (i64::try_from(start_bytes), i64::try_from(want_bytes)) else {
-            return;
-        };
-        // SAFETY: posix_fadvise takes no pointer and cannot touch memory; the descriptor is open as long as `self`.
-        unsafe { libc::posix_fadvise(self.file.as_raw_fd(), start, length, libc::POSIX_FADV_WILLNEED) };
-    }
-
     fn read(&mut self, start_bytes: u64, want_bytes: usize, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
-        let Kind::Streamed { last, ended, idle } = &mut self.kind else {
+        let source = self.opened()?;
+        let Kind::Streamed {
+            last,
+            ended,
+            idle,
+            record,
+            ..
+        } = &mut self.kind
+        else {
             return Err(Error::internal("a mapped input was read as a stream"));
         };
         let rest = last.as_ref().map_or(&[][..], |window| {
@@ -366,19 +531,31 @@ impl Input {
             stream_memory(idle, want_bytes.max(1)).map_err(|e| Error::io("making room to read", &self.path, e))?;
         memory[..rest.len()].copy_from_slice(rest);
         let mut filled = rest.len();
+        let recorded_bytes = record.as_ref().map_or(0, |record| record.length_bytes);
+        if let Some(record) = record {
+            let at = start_bytes + filled as u64;
+            let piece_bytes = recorded_bytes.saturating_sub(at).min((want_bytes - filled) as u64) as usize;
+            let read = record.file.read_exact_at(&mut memory[filled..filled + piece_bytes], at);
+            read.map_err(|e| Error::io("reading a temporary file in", &record.folder, e))?;
+            filled += piece_bytes;
+        }
         while filled < want_bytes && !*ended {
-            if !wait_readable(&self.file, stopped) {
+            if !wait_readable(&source, stopped) {
                 *ended = true;
                 break;
             }
-            match (&*self.file).read(&mut memory[filled..want_bytes]) {
+            match (&*source).read(&mut memory[filled..want_bytes]) {
                 Ok(0) => *ended = true,
                 Ok(read_bytes) => filled += read_bytes,
                 Err(e) if e.kind() == IoErrorKind::Interrupted => {}
                 Err(e) => return Err(Error::io("reading", &self.path, e)),
             }
         }
-        let weak_idle = if *ended {
+        let at_end = *ended && start_bytes + filled as u64 >= recorded_bytes;
+        if start_bytes + filled as u64 >= recorded_bytes {
+            *record = None;
+        }
+        let weak_idle = if at_end {
             // From here on what is dropped is given back to the system: indexes are built next, and they can use it.
             *idle = Arc::default();
             Weak::new()
@@ -387,7 +564,7 @@ impl Input {
         };
         let window = Arc::new(Window {
             start_bytes,
-            at_end: *ended,
+            at_end,
             backing: Backing::Buffered(StreamBuffer {
                 memory: Some(memory),
                 length: filled,
@@ -397,6 +574,30 @@ impl Input {
         *last = Some(Arc::clone(&window));
         Ok(window)
     }
+}
+
+/// Asks the kernel to fetch the next window while this one is being parsed.
+fn read_ahead(file: &File, start_bytes: u64, want_bytes: usize) {
+    let (Ok(start), Ok(length)) = (i64::try_from(start_bytes), i64::try_from(want_bytes)) else {
+        return;
+    };
+    // SAFETY: posix_fadvise takes no pointer and cannot touch memory; the descriptor is open as long as `file`.
+    unsafe { libc::posix_fadvise(file.as_raw_fd(), start, length, libc::POSIX_FADV_WILLNEED) };
+}
+
+/// Opens `path` for reading. A FIFO that nobody writes to yet does not keep it waiting: its first bytes are waited for, which a
+/// request to stop can end.
+fn open_at_once(path: &Path) -> std::io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)?;
+    // SAFETY: fcntl on a descriptor that is open, with an integer argument or none.
+    unsafe {
+        let flags = libc::fcntl(file.as_raw_fd(), libc::F_GETFL);
+        libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags & !libc::O_NONBLOCK);
+    }
+    Ok(file)
 }
 
 /// Waits until `file` has bytes or has ended; `false` when told to stop while it has neither.

@@ -19,6 +19,12 @@ impl Load<'_> {
         self.observer.detail(&format!("memory {split}"));
     }
 
+    /// Whether more was rejected, when all was read, than the load may have.
+    pub(super) fn is_over_limit(&self, counts: &Counts) -> bool {
+        let limit = self.options.max_errors;
+        limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), counts.records))
+    }
+
     /// Fills in what was counted and checks that it adds up. `committed_before`: records that an earlier run of the load has committed.
     pub(super) fn account(&self, end: RowsEnd, counts: &Counts, committed_before: u64, report: &mut LoadReport) {
         // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead; the latter is
@@ -30,13 +36,10 @@ impl Load<'_> {
             RowsEnd::Complete => parsed,
         };
         count(counts, report);
-        let limit = self.options.max_errors;
         match end {
             RowsEnd::ErrorLimit => report.stop_at_error_limit(),
             RowsEnd::Interrupted => report.interrupt(self.observer.stop_signal().unwrap_or(libc::SIGINT)),
-            RowsEnd::Complete if limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), report.records)) => {
-                report.stop_at_error_limit();
-            }
+            RowsEnd::Complete if self.is_over_limit(counts) => report.end_over_error_limit(),
             RowsEnd::Complete => report.complete(),
         }
     }

@@ -9,7 +9,7 @@ use super::rows::RowWork;
 use super::{Load, Sources};
 use crate::checkpoint::Base;
 use crate::error::Error;
-use crate::pipeline::{Flow, ScanRequest, ScanTimes, Scanned, scan};
+use crate::pipeline::{Flight, Flow, ScanRequest, ScanTimes, Scanned, scan};
 use crate::plan::TablePlan;
 use crate::report::MemorySplit;
 use crate::settle::EarlierKeys;
@@ -34,9 +34,11 @@ impl EarlierKeys for EarlierRecords<'_, '_> {
             dialect: head.dialect,
             idle: &idle,
         };
+        let settings = self.load.scan_settings(head, self.split);
         let request = ScanRequest {
-            settings: self.load.scan_settings(head, self.split),
+            settings,
             work: &work,
+            flight: &Flight::new(&settings),
             times: &ScanTimes::default(),
             stopped: &|| false,
         };

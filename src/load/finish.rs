@@ -125,7 +125,8 @@ impl Load<'_> {
         if self.options.append_only {
             let errors = letters.state();
             self.leave_behind(database, start, &counts, errors, report)?;
-        } else if !self.options.keep_checkpoint {
+        } else if !self.options.keep_checkpoint && !(end == RowsEnd::Complete && self.is_over_limit(&counts)) {
+            // A load over its limit keeps the checkpoint: the same command with another limit must not load everything once more.
             row_origins::forget(database, &start.plan.table)?;
             faults::point("finish: before the checkpoint goes");
             // Without the checkpoint the same command is another load: nothing that can fail may follow.
@@ -304,13 +305,28 @@ impl Load<'_> {
         Ok(())
     }
 
+    /// The unique index that a key needs which the table does not have.
+    ///
+    /// # Errors
+    /// `Schema` with an example when rows of the table repeat the key.
     pub(super) fn build_key_index(&self, database: &Database, plan: &TablePlan) -> Result<(), Error> {
-        self.build_index(database, plan, &plan.key_columns, true)
+        let built = self.build_index(database, plan, &plan.key_columns, true);
+        let Err(error) = built else { return built };
+        let names = column_names(plan, &plan.key_columns);
+        let Ok(Some(example)) = database.repeated_key(&plan.table, &names) else {
+            return Err(error);
+        };
+        Err(Error::schema(format!(
+            "table \"{}\" has rows that repeat the key {}, for example {example}; nothing was loaded: make them unique, or name \
+             another --key",
+            plan.table,
+            names.join(",")
+        )))
     }
 
     /// Builds an index, unless an earlier run of the same load did.
     fn build_index(&self, database: &Database, plan: &TablePlan, columns: &[usize], unique: bool) -> Result<(), Error> {
-        let names: Vec<String> = columns.iter().map(|&index| plan.columns[index].name.clone()).collect();
+        let names = column_names(plan, columns);
         if database.has_index(&plan.table, &names, unique)? {
             return Ok(());
         }
@@ -319,8 +335,19 @@ impl Load<'_> {
         faults::point("index: before SQLite builds it");
         database.create_index(&name, &plan.table, &names, unique)?;
         faults::point("index: built by SQLite");
+        if unique && !plan.create {
+            self.observer.notice(&format!(
+                "table \"{}\" had no unique index on the key {}: \"{name}\" was added to it",
+                plan.table,
+                names.join(",")
+            ));
+        }
         Ok(())
     }
+}
+
+fn column_names(plan: &TablePlan, columns: &[usize]) -> Vec<String> {
+    columns.iter().map(|&index| plan.columns[index].name.clone()).collect()
 }
 
 /// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place after.
@@ -357,8 +384,7 @@ fn commit_settled(
 }
 
 /// The columns that one `--index` names.
-pub(super) fn index_columns(plan: &TablePlan, index: &str) -> Result<Vec<usize>, Error> {
+pub(super) fn index_columns(plan: &TablePlan, index: &[String]) -> Result<Vec<usize>, Error> {
     let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
-    let wanted: Vec<String> = index.split(',').map(str::to_owned).collect();
-    plan::key_columns(&names, &wanted, "--index")
+    plan::key_columns(&names, index, "--index")
 }

@@ -3,16 +3,17 @@
 
 use super::{Load, Sources};
 use crate::error::Error;
-use crate::head::FILE_HEAD_BYTES;
+use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
 use crate::options::Inference;
 use crate::parse::{Dialect, Records, parse};
-use crate::pipeline::{Flow, ScanRequest, ScanTimes, Scanned, Work, scan};
+use crate::pipeline::{Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
 use crate::plan;
 use crate::report::LoadReport;
 use crate::schema::infer::{Facts, Place, Span, observe};
 use crate::validate::line_count;
+use crate::window::Input;
 use crate::write::database::TableInfo;
 
 /// A shorter input is read in a moment.
@@ -102,7 +103,12 @@ impl Load<'_> {
         let key = plan::key_columns(names, &self.options.key, "--key")?;
         let nothing = Facts::new(&declared, &key);
         if declared.iter().all(|&declared| declared) {
-            return Ok((self.facts_of_start(sources, &nothing), false));
+            // Without a single key there is nothing to learn, and a stream need not be waited for.
+            let facts = match key[..] {
+                [_] => self.facts_of_start(sources, &nothing)?,
+                _ => nothing,
+            };
+            return Ok((facts, false));
         }
         if may_guess
             && !declared.contains(&true)
@@ -123,8 +129,11 @@ impl Load<'_> {
         let (Some(total_bytes), false) = (sources.total_bytes(), self.options.append_only) else {
             return Ok(None);
         };
-        let sample = sources.heads[0].sample().0;
-        let chunk = &sample[..sample.len().min(self.options.chunk_bytes as usize)];
+        let observer = self.observer;
+        let stopped = || observer.stop_signal().is_some();
+        let chunk_bytes = FILE_HEAD_BYTES.min(self.options.chunk_bytes as usize);
+        let sample = sources.inputs[0].window(sources.heads[0].data_start_bytes, chunk_bytes, &stopped)?;
+        let chunk = sample.bytes();
         let Some(facts) = self.facts_of_span(sources, 0, chunk, false, nothing) else {
             return Ok(None);
         };
@@ -134,8 +143,7 @@ impl Load<'_> {
             Inference::Auto if total_bytes < GUESS_FROM_BYTES => return Ok(None),
             Inference::Auto => {}
         }
-        let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
+        drop(sample);
         for file_index in 0..sources.inputs.len() {
             let start_bytes = sources.heads[file_index].data_start_bytes;
             let length_bytes = sources.inputs[file_index].length_bytes().unwrap_or(0);
@@ -161,26 +169,47 @@ impl Load<'_> {
                     return Ok(None);
                 }
             }
+            sources.inputs[file_index].rest();
         }
         Ok(Some(facts))
     }
 
     /// What the first records of the first input hold: whether keys ascend. That decides which column becomes the primary key, so as
     /// much is looked at of a stream as of a file.
-    fn facts_of_start(&self, sources: &Sources<'_>, nothing: &Facts) -> Facts {
-        let (sample, at_end) = sources.heads[0].sample();
-        let start_bytes = sources.heads[0].data_start_bytes as usize;
-        let length = sample.len().min(FILE_HEAD_BYTES.saturating_sub(start_bytes));
-        let is_whole = at_end && length == sample.len() && !self.options.append_only;
-        self.facts_of_span(sources, 0, &sample[..length], is_whole, nothing)
-            .unwrap_or_else(|| nothing.clone())
+    fn facts_of_start(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {
+        let observer = self.observer;
+        let stopped = || observer.stop_signal().is_some();
+        let start_bytes = sources.heads[0].data_start_bytes;
+        let sample = sources.inputs[0].window(start_bytes, FILE_HEAD_BYTES, &stopped)?;
+        let is_whole = sample.at_end && !self.options.append_only;
+        let facts = self.facts_of_span(sources, 0, sample.bytes(), is_whole, nothing);
+        Ok(facts.unwrap_or_else(|| nothing.clone()))
     }
 
-    fn facts_of_head(&self, sources: &Sources<'_>, file_index: usize, nothing: &Facts) -> Facts {
-        let (sample, at_end) = sources.heads[file_index].sample();
-        let is_whole = at_end && !self.options.append_only;
-        self.facts_of_span(sources, file_index, sample, is_whole, nothing)
-            .unwrap_or_else(|| nothing.clone())
+    /// Adds what the first 16 MiB of a stream hold to `facts`.
+    fn facts_of_stream(
+        &self,
+        sources: &mut Sources<'_>,
+        file_index: usize,
+        nothing: &Facts,
+        facts: &mut Facts,
+    ) -> Result<(), Error> {
+        let place = first_place(sources, file_index);
+        let observer = self.observer;
+        let stopped = || observer.stop_signal().is_some();
+        let start_bytes = sources.heads[file_index].data_start_bytes;
+        let input = &mut sources.inputs[file_index];
+        let (mut record, is_whole) = input.recorded(start_bytes + STREAM_HEAD_BYTES as u64, &stopped)?;
+        let request = FactsRequest {
+            head: &sources.heads[file_index],
+            fields: &sources.fields[file_index],
+            place,
+            may_grow: !is_whole,
+            nothing,
+        };
+        self.scan_facts(&mut record, &request, &mut |found| {
+            facts.merge_span(found.facts, found.span);
+        })
     }
 
     /// What the records of a span of an input hold; `None` without any.
@@ -208,80 +237,119 @@ impl Load<'_> {
     }
 
     fn facts_of_all(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {
-        let budget_bytes = self.options.memory_bytes;
-        let split = memory::split(MemoryWish {
-            budget_bytes,
-            window_bytes: self.options.window_bytes,
-            filter_bytes: 0,
-            indexes: 0,
-        })?;
+        let observer = self.observer;
         let mut facts = nothing.clone();
         let mut done = Progress::default();
         let mut shown_bytes = 0;
         for file_index in 0..sources.inputs.len() {
             if sources.inputs[file_index].length_bytes().is_none() {
-                let span = Span {
-                    bytes: sources.heads[file_index].sample().0,
-                    line_end: sources.heads[file_index].dialect.line_end,
-                    place: first_place(sources, file_index),
-                };
-                facts.merge_span(&self.facts_of_head(sources, file_index, nothing), span);
+                self.facts_of_stream(sources, file_index, nothing, &mut facts)?;
                 let path = sources.paths[file_index].display();
-                self.observer.notice(&format!(
+                observer.notice(&format!(
                     "{path} is a stream: column types are inferred from its first 16 MiB; values that do not fit later are rejected \
                      (declare them with --types, or --text, to be sure)"
                 ));
                 continue;
             }
-            let head = &sources.heads[file_index];
-            let line_end = head.dialect.line_end;
-            let mut place = first_place(sources, file_index);
-            let work = FactsWork {
+            let request = FactsRequest {
+                head: &sources.heads[file_index],
+                fields: &sources.fields[file_index],
+                place: first_place(sources, file_index),
+                may_grow: self.options.append_only,
                 nothing,
-                sources: &sources.fields[file_index],
-                dialect: head.dialect,
-                empty_is_null: self.options.empty_is_null,
             };
-            let observer = self.observer;
-            let stopped = || observer.stop_signal().is_some();
-            let times = ScanTimes::default();
-            let request = ScanRequest {
-                settings: self.scan_settings(head, &split),
-                work: &work,
-                times: &times,
-                stopped: &stopped,
-            };
-            let start_bytes = head.data_start_bytes;
             let before_bytes = done.bytes;
-            scan(
-                &self.pool,
-                &mut sources.inputs[file_index],
-                start_bytes,
-                request,
-                &mut |scanned| {
-                    if let Scanned::LinePiece(piece) = &scanned {
-                        place.line += u64::from(piece.last && ends_a_line(piece.bytes()));
-                    }
-                    if let Scanned::Block(block) = scanned {
-                        done.bytes = before_bytes + block.start_bytes + block.bytes().len() as u64;
-                        let span = Span {
-                            bytes: block.bytes(),
-                            line_end,
-                            place,
-                        };
-                        facts.merge_span(&block.output.facts, span);
-                        place.line += block.output.lines;
-                        done.records += block.output.records;
-                        if done.bytes - shown_bytes >= SHOW_EVERY_BYTES {
-                            shown_bytes = done.bytes;
-                            observer.progress(done);
-                        }
-                    }
-                    Ok(Flow::Continue)
-                },
-            )?;
+            let input = &mut sources.inputs[file_index];
+            self.scan_facts(input, &request, &mut |found| {
+                done.bytes = before_bytes + found.end_bytes;
+                facts.merge_span(found.facts, found.span);
+                done.records += found.records;
+                if done.bytes - shown_bytes >= SHOW_EVERY_BYTES {
+                    shown_bytes = done.bytes;
+                    observer.progress(done);
+                }
+            })?;
+            input.rest();
         }
-        self.observer.progress(done);
+        observer.progress(done);
         Ok(facts)
     }
+
+    /// Hands the facts of `input`, chunk by chunk in any case in its order, to `take`.
+    fn scan_facts(
+        &self,
+        input: &mut Input,
+        request: &FactsRequest<'_>,
+        take: &mut dyn FnMut(&FoundFacts<'_>),
+    ) -> Result<(), Error> {
+        let head = request.head;
+        let mut place = request.place;
+        let split = memory::split(MemoryWish {
+            budget_bytes: self.options.memory_bytes,
+            window_bytes: self.options.window_bytes,
+            filter_bytes: 0,
+            indexes: 0,
+        })?;
+        let work = FactsWork {
+            nothing: request.nothing,
+            sources: request.fields,
+            dialect: head.dialect,
+            empty_is_null: self.options.empty_is_null,
+        };
+        let observer = self.observer;
+        let stopped = || observer.stop_signal().is_some();
+        let times = ScanTimes::default();
+        let settings = ScanSettings {
+            may_grow: request.may_grow,
+            ..self.scan_settings(head, &split)
+        };
+        let scan_request = ScanRequest {
+            settings,
+            work: &work,
+            flight: &Flight::new(&settings),
+            times: &times,
+            stopped: &stopped,
+        };
+        scan(&self.pool, input, head.data_start_bytes, scan_request, &mut |scanned| {
+            match scanned {
+                Scanned::Nothing => {}
+                Scanned::LinePiece(piece) => place.line += u64::from(piece.last && ends_a_line(piece.bytes())),
+                Scanned::Block(block) => {
+                    take(&FoundFacts {
+                        end_bytes: block.start_bytes + block.bytes().len() as u64,
+                        facts: &block.output.facts,
+                        span: Span {
+                            bytes: block.bytes(),
+                            line_end: head.dialect.line_end,
+                            place,
+                        },
+                        records: block.output.records,
+                    });
+                    place.line += block.output.lines;
+                }
+            }
+            Ok(Flow::Continue)
+        })?;
+        Ok(())
+    }
+}
+
+/// Which input's facts are asked for.
+struct FactsRequest<'a> {
+    head: &'a Head,
+    fields: &'a [u32],
+    /// Where its records begin.
+    place: Place,
+    /// More bytes follow than are there: the last record may go on.
+    may_grow: bool,
+    nothing: &'a Facts,
+}
+
+/// What a chunk holds.
+struct FoundFacts<'a> {
+    /// Where it ends in the input.
+    end_bytes: u64,
+    facts: &'a Facts,
+    span: Span<'a>,
+    records: u64,
 }

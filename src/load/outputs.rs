@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::sources::folder_of;
 use super::start::Start;
 use super::{Load, Sources, files};
 use crate::dedup::{self, Ascending, Dedup, Filter};
@@ -216,12 +217,8 @@ impl Load<'_> {
         }
     }
 
-    /// The database's folder: what is too large for memory goes there, beside what it belongs to.
     fn folder(&self) -> &Path {
-        match self.database_path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        }
+        folder_of(self.database_path)
     }
 
     pub(super) fn batch_settings(&self, start: &Start, sources: &Sources<'_>) -> BatchSettings {

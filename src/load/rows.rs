@@ -19,7 +19,7 @@ use crate::faults;
 use crate::memory;
 use crate::observer::{Phase, Progress};
 use crate::parse::{Dialect, Records};
-use crate::pipeline::{Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
+use crate::pipeline::{Flight, Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
 use crate::plan::{self, TablePlan};
 use crate::reject::BlockReject;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
@@ -284,6 +284,7 @@ impl Order<'_> {
             facts: Facts::new(&vec![false; columns], &self.plan.key_columns),
             refuted: None,
         };
+        let flight = Flight::new(&self.load.scan_settings(&sources.heads[0], self.split));
         for (file_index, report) in reports.iter_mut().enumerate() {
             if jobs
                 .send(Job::Input {
@@ -298,6 +299,7 @@ impl Order<'_> {
             let report_records = report.records;
             let mut file = OneInput {
                 order: self,
+                flight: &flight,
                 dedup,
                 jobs: &jobs,
                 report,
@@ -336,6 +338,7 @@ impl Order<'_> {
 /// One input on the order thread.
 struct OneInput<'a> {
     order: &'a Order<'a>,
+    flight: &'a Flight,
     dedup: &'a mut Dedup,
     jobs: &'a SyncSender<Job>,
     report: &'a mut InputReport,
@@ -375,6 +378,7 @@ impl OneInput<'_> {
         let request = ScanRequest {
             settings: load.scan_settings(head, split),
             work: &work,
+            flight: self.flight,
             times: &shared.times,
             stopped: &stopped,
         };
@@ -403,6 +407,7 @@ impl OneInput<'_> {
                 load.check_content(input, range, self.whole, message)?;
             }
         }
+        input.rest();
         Ok(complete)
     }
 

@@ -6,7 +6,7 @@ use crate::checkpoint::{Identity, Loaded};
 use crate::content_hash::ContentHash;
 use crate::dedup;
 use crate::error::{Error, ErrorKind};
-use crate::head::{Head, read_head};
+use crate::head::{FILE_HEAD_BYTES, Head, read_head};
 use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::plan;
@@ -15,6 +15,8 @@ use crate::window::{FileIdentity, Input};
 
 /// Bytes looked through at a time for a line end.
 const LOOK_BYTES: usize = 16 << 20;
+/// Files that are kept open from beginning to end. More of them are opened one after another, when they are read.
+const MAX_OPEN_FILES: usize = 64;
 
 /// The inputs, opened, with what they begin with.
 pub(super) struct Sources<'a> {
@@ -38,21 +40,26 @@ impl<'a> Sources<'a> {
         options: &LoadOptions,
         observer: &dyn Observer,
     ) -> Result<Self, Error> {
-        let mut inputs = paths
-            .iter()
-            .map(|path| Input::open(path))
-            .collect::<Result<Vec<_>, _>>()?;
-        if options.append_only {
-            check_growing(&inputs)?;
+        let mut inputs = Vec::with_capacity(paths.len());
+        for path in paths {
+            let mut input = Input::open(path)?;
+            if paths.len() > MAX_OPEN_FILES {
+                input.let_rest();
+                input.rest();
+            }
+            inputs.push(input);
         }
         if options.append_only {
+            check_growing(&inputs)?;
             inputs.iter_mut().for_each(Input::let_grow);
         }
         let stopped = || observer.stop_signal().is_some();
-        let heads = inputs
-            .iter_mut()
-            .map(|input| read_head(input, options, &stopped))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut heads = Vec::with_capacity(paths.len());
+        for input in &mut inputs {
+            input.record_in(folder_of(database_path))?;
+            heads.push(read_head(input, options, &stopped)?);
+            input.rest();
+        }
         for (head, path) in heads.iter().zip(paths) {
             for notice in &head.notices {
                 observer.notice(&format!("{}: {notice}", path.display()));
@@ -62,7 +69,7 @@ impl<'a> Sources<'a> {
         Ok(Sources {
             paths,
             first_named,
-            estimated_keys: estimate_keys(&inputs, &heads[0]),
+            estimated_keys: estimate_keys(&mut inputs, &heads[0], &stopped)?,
             inputs,
             heads,
             fields,
@@ -164,14 +171,24 @@ impl<'a> Sources<'a> {
 /// Keys to size the filter for: the rows that the inputs' sizes promise, with a third to spare. A tenth would do for the estimate; but a
 /// filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the midst of a full
 /// table: 30 µs, measured.
-fn estimate_keys(inputs: &[Input], first: &Head) -> u64 {
+fn estimate_keys(inputs: &mut [Input], first: &Head, stopped: &dyn Fn() -> bool) -> Result<u64, Error> {
     let Some(total_bytes) = inputs.iter().map(Input::length_bytes).sum::<Option<u64>>() else {
-        return dedup::MAX_FILTER_KEYS;
+        return Ok(dedup::MAX_FILTER_KEYS);
     };
-    let (sample, _) = first.sample();
-    let lines = memchr::memchr_iter(first.dialect.line_end, sample).count().max(1);
-    let rows = total_bytes as f64 * lines as f64 / sample.len().max(1) as f64;
-    ((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS)
+    let sample = inputs[0].window(first.data_start_bytes, FILE_HEAD_BYTES, stopped)?;
+    let lines = memchr::memchr_iter(first.dialect.line_end, sample.bytes())
+        .count()
+        .max(1);
+    let rows = total_bytes as f64 * lines as f64 / sample.bytes().len().max(1) as f64;
+    Ok(((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS))
+}
+
+/// The database's folder: what is too large for memory goes there, beside what it belongs to.
+pub(super) fn folder_of(database_path: &Path) -> &Path {
+    match database_path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// # Errors

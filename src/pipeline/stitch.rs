@@ -225,7 +225,7 @@ impl<W: Work> Scan<'_, W> {
                         return Ok(Flow::Continue);
                     }
                     // Without waiting: what would be waited for may come behind this.
-                    let permit = self.gate.take(consumed + self.work.memory_bytes(&output));
+                    let permit = self.flight.blocks.take(consumed + self.work.memory_bytes(&output));
                     let block = Block {
                         source: BlockSource::Stitched(span[..consumed].to_vec()),
                         start_bytes: carry.start_bytes + carry.done as u64,

@@ -76,6 +76,7 @@ fn scanned(path: &Path, threads: usize, settings: ScanSettings) -> Vec<String> {
     let request = ScanRequest {
         settings,
         work: &Collect,
+        flight: &Flight::new(&settings),
         times: &ScanTimes::default(),
         stopped: &|| false,
     };
@@ -188,9 +189,11 @@ fn a_scan_that_is_told_to_stop_says_that_it_did_not_reach_the_end() {
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let mut input = Input::open(file.path()).unwrap();
     let times = ScanTimes::default();
+    let settings = settings(4096, 64, 1000);
     let request = ScanRequest {
-        settings: settings(4096, 64, 1000),
+        settings,
         work: &Collect,
+        flight: &Flight::new(&settings),
         times: &times,
         stopped: &|| false,
     };
@@ -209,12 +212,14 @@ fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() 
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let mut input = Input::open(file.path()).unwrap();
     let blocks_bytes = 64 << 10;
+    let settings = ScanSettings {
+        blocks_bytes,
+        ..settings(1 << 20, chunk_bytes, 1000)
+    };
     let request = ScanRequest {
-        settings: ScanSettings {
-            blocks_bytes,
-            ..settings(1 << 20, chunk_bytes, 1000)
-        },
+        settings,
         work: &Collect,
+        flight: &Flight::new(&settings),
         times: &ScanTimes::default(),
         stopped: &|| false,
     };

@@ -16,6 +16,7 @@ use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
 use super::summary::{SIGNAL_NAMES, duration};
 use super::{LoadReport, Outcome, Preview, Timeline, bytes, grouped};
+use crate::memory::size;
 use crate::options::LoadOptions;
 use crate::reject::RejectSample;
 
@@ -133,7 +134,10 @@ fn header(parts: &PageParts<'_>) -> Markup {
                 p.error { (shown(error, MESSAGE_CHARS)) }
             }
             @if report.outcome == Outcome::ErrorLimit {
-                p.error { "More records were rejected than --max-errors allows; the rest of the input was not loaded. What was read before is committed." }
+                p.error {
+                    "More records were rejected than --max-errors allows; "
+                    @if report.all_read { "the whole input is loaded." } @else { "the rest of the input was not loaded. What was read before is committed." }
+                }
             }
             @if report.outcome == Outcome::Interrupted {
                 p.note {
@@ -169,8 +173,8 @@ fn tiles(parts: &PageParts<'_>) -> Markup {
             (tile(html! { (grouped(report.rows_per_second as u64)) " rows/s" }, html! { (grouped(report.loaded)) " rows loaded" }))
             (tile(html! { (rate(bytes_per_second)) }, html! { (bytes(read_bytes)) " read" }))
             (tile(
-                html! { (bytes(report.peak_rss_bytes)) },
-                html! { "peak memory, of " (bytes(report.memory.budget_bytes)) " promised" },
+                html! { (size(report.peak_rss_bytes)) },
+                html! { "peak memory, of " (size(report.memory.budget_bytes)) " promised" },
             ))
         }
     }
@@ -265,7 +269,7 @@ fn charts(parts: &PageParts<'_>) -> Markup {
                 (TimeChart {
                     limit: Some(Limit {
                         value: budget_bytes as f64,
-                        label: format!("promised: {}", bytes(budget_bytes)),
+                        label: format!("promised: {}", size(budget_bytes)),
                     }),
                     ..steps("memory", "Resident memory", Values::Points(memory), axis_bytes, |value| bytes(value as u64).to_string())
                 }.draw())

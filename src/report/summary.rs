@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{LoadReport, MemorySplit, Outcome};
 use crate::escape::escaped;
+use crate::memory::size;
 use crate::reject::RejectCode;
 
 /// Signal numbers that have a name here; the same on every Unix.
@@ -40,8 +41,8 @@ impl fmt::Display for Summary<'_> {
         write!(
             f,
             "\n  memory      peak {} of {}",
-            bytes(report.peak_rss_bytes),
-            bytes(report.memory.budget_bytes)
+            size(report.peak_rss_bytes),
+            size(report.memory.budget_bytes)
         )?;
         write!(f, "\n  write path  {}", report.write_path)?;
         if !report.write_path_reason.is_empty() {
@@ -76,6 +77,17 @@ impl Summary<'_> {
         }
         match report.outcome {
             Outcome::Complete => {}
+            Outcome::ErrorLimit if report.all_read => {
+                let then = if report.inputs.iter().all(|input| input.mapped) {
+                    "the same command with a higher --max-errors accepts that, and loads nothing twice"
+                } else {
+                    "do not load it again"
+                };
+                write!(
+                    f,
+                    "\n  OVER LIMIT  more was rejected than --max-errors allows; the whole input is loaded: {then}"
+                )?;
+            }
             Outcome::ErrorLimit => {
                 f.write_str("\n  STOPPED     at the error limit; the rest of the input was not loaded")?
             }
@@ -136,7 +148,7 @@ impl Summary<'_> {
                 duration(stage.busy_ms / 1e3).to_string()
             )?;
         }
-        write!(f, "\n  budget      {}", report.memory)?;
+        write!(f, "\n  memory      {}", report.memory)?;
         if let Some(filter) = &report.filter {
             write!(
                 f,
@@ -219,13 +231,13 @@ impl fmt::Display for MemorySplit {
         write!(
             f,
             "{}: filter {}, windows {}, rows {}, indexes {}, SQLite {}, reserve {}",
-            bytes(self.budget_bytes),
-            bytes(self.filter_bytes),
-            bytes(self.windows_bytes),
-            bytes(self.blocks_bytes),
-            bytes(self.indexes_bytes),
-            bytes(self.database_bytes),
-            bytes(self.reserve_bytes)
+            size(self.budget_bytes),
+            size(self.filter_bytes),
+            size(self.windows_bytes),
+            size(self.blocks_bytes),
+            size(self.indexes_bytes),
+            size(self.database_bytes),
+            size(self.reserve_bytes)
         )
     }
 }
@@ -249,7 +261,7 @@ loaded 4,850,000 rows into table people of people.db
   duplicates  100,000
               each with its place and reason in errors.csv
   time        3.20 s, 1,515,625 rows/s, 328.1 MB/s
-  memory      peak 198.2 MB of 255.9 MB
+  memory      peak 189.0MiB of 244MiB
   write path  direct";
         assert_eq!(report.summary(false).to_string(), expected);
     }

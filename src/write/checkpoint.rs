@@ -98,12 +98,12 @@ fn padded(progress: &Progress) -> String {
 }
 
 /// `text` behind its hash.
-fn sealed(text: &str) -> String {
+pub(super) fn sealed(text: &str) -> String {
     format!("{:016x} {text}", xxh3_64(text.as_bytes()))
 }
 
 /// The text of a row that is as it was written.
-fn unsealed(row: &[u8]) -> Option<&[u8]> {
+pub(super) fn unsealed(row: &[u8]) -> Option<&[u8]> {
     let (seal, text) = row.split_at_checked(SEAL_BYTES)?;
     (format!("{:016x} ", xxh3_64(text)).as_bytes() == seal).then_some(text)
 }

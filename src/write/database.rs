@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use crate::error::{Error, ErrorKind};
 use crate::schema::identifier::{quote, quote_all};
 use crate::schema::{Column, ColumnType};
-use crate::write::lock::{BUSY_TIMEOUT, holders};
+use crate::write::lock::{busy_timeout, holders};
 
 /// An open database.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ impl Database {
         };
         let cache_kib = cache_bytes / 1024;
         let setup = || -> rusqlite::Result<()> {
-            database.connection.busy_timeout(BUSY_TIMEOUT)?;
+            database.connection.busy_timeout(busy_timeout())?;
             // The schema of a database may come from anybody. See <https://sqlite.org/security.html>.
             database
                 .connection
@@ -232,6 +232,27 @@ impl Database {
 
     pub fn create_index(&self, name: &str, table: &str, columns: &[String], unique: bool) -> Result<(), Error> {
         self.execute(&Self::index_sql(name, table, columns, unique))
+    }
+
+    /// A key that more than one row of the table has, in words; compared as a unique index would.
+    pub fn repeated_key(&self, table: &str, columns: &[String]) -> Result<Option<String>, Error> {
+        let no_null: Vec<String> = columns
+            .iter()
+            .map(|name| format!("{} IS NOT NULL", quote(name)))
+            .collect();
+        let shown: Vec<String> = columns.iter().map(|name| format!("quote({})", quote(name))).collect();
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} GROUP BY {} HAVING count(*) > 1 LIMIT 1",
+            shown.join(" || ', ' || "),
+            quote(table),
+            no_null.join(" AND "),
+            quote_all(columns)
+        );
+        let example = self
+            .connection
+            .query_row(&sql, [], |row| row.get::<_, String>(0))
+            .optional();
+        example.map_err(|e| self.fail(e))
     }
 
     /// The statement that creates an index, as it then stands in the schema.
@@ -531,6 +552,11 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
             path: path.to_owned(),
             source: std::io::Error::from_raw_os_error(libc::ENOMEM),
         },
+        Some(ErrorCode::SystemIoFailure) if is_at_size_limit(path) => ErrorKind::Io {
+            action: "writing",
+            path: path.to_owned(),
+            source: std::io::Error::from_raw_os_error(libc::EFBIG),
+        },
         Some(ErrorCode::DiskFull) => ErrorKind::Io {
             action: "writing",
             path: path.to_owned(),
@@ -543,6 +569,18 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
         },
     };
     Error::new(kind)
+}
+
+/// Whether the database has grown up to the process's file-size limit, or nearly: SQLite says no more than that a write failed.
+fn is_at_size_limit(path: &Path) -> bool {
+    /// What SQLite writes at a time, or a little more.
+    const NEAR_BYTES: u64 = 256 << 10;
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    // Source: proc_pid_limits(5). Without a limit the word is no number.
+    let words = limits.lines().find_map(|line| line.strip_prefix("Max file size"));
+    let limit_bytes = words.and_then(|words| words.split_whitespace().next()?.parse::<u64>().ok());
+    let length_bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    limit_bytes.is_some_and(|limit_bytes| length_bytes.saturating_add(NEAR_BYTES) >= limit_bytes)
 }
 
 #[cfg(test)]

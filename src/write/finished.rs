@@ -1,10 +1,10 @@
 //! What finished append-only loads leave in the database: a small table with one row for each table that they loaded.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{ErrorCode, OptionalExtension};
 
 use crate::checkpoint::Finished;
 use crate::error::Error;
-use crate::write::checkpoint::{self, encode};
+use crate::write::checkpoint::{self, encode, sealed, unsealed};
 use crate::write::database::{Database, database_error};
 
 /// The table's name.
@@ -19,7 +19,9 @@ pub fn write(database: &Database, table: &str, finished: &Finished) -> Result<()
             "CREATE TABLE IF NOT EXISTS \"{TABLE}\"(table_name TEXT PRIMARY KEY COLLATE NOCASE, body TEXT NOT NULL)"
         ))?;
         let replace = format!("REPLACE INTO \"{TABLE}\" VALUES (?1, ?2)");
-        connection.execute(&replace, (table, encode(finished))).map(|_| ())
+        connection
+            .execute(&replace, (table, sealed(&encode(finished))))
+            .map(|_| ())
     };
     run().map_err(|e| database_error(database.path(), e))?;
     checkpoint::remove(database)?;
@@ -34,21 +36,25 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error>
     if !exists(database)? {
         return Ok(None);
     }
-    let select = format!("SELECT body FROM \"{TABLE}\" WHERE table_name = ?1");
+    let select = format!("SELECT CAST(body AS BLOB) FROM \"{TABLE}\" WHERE table_name = ?1");
     let connection = database.connection();
-    let body = connection
-        .query_row(&select, [table], |row| row.get::<_, String>(0))
-        .optional()
-        .map_err(|e| database_error(database.path(), e))?;
-    let unknown = |e| {
+    let unknown = |reason: &dyn std::fmt::Display| {
         let path = database.path().display();
         Error::schema(format!(
-            "{path} says of table \"{table}\" how far a file was loaded into it, but in a form that this version cannot read ({e}); \
-             load into another table with --table"
+            "{path} says in its table \"{TABLE}\" how far a file was loaded into table \"{table}\", but what it says cannot be used \
+             ({reason}); put that row back as it was, or delete it and load the whole file into another table with --table"
         ))
     };
-    body.map(|body| serde_json::from_str(&body).map_err(unknown))
-        .transpose()
+    let body = connection.query_row(&select, [table], |row| row.get::<_, Option<Vec<u8>>>(0));
+    let body = match body.optional() {
+        Ok(None) => return Ok(None),
+        Ok(Some(body)) => body.unwrap_or_default(),
+        // A statement that the table does not fit: somebody has made it another one.
+        Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => return Err(unknown(&e)),
+        Err(e) => return Err(database_error(database.path(), e)),
+    };
+    let text = unsealed(&body).ok_or_else(|| unknown(&"it was changed"))?;
+    serde_json::from_slice(text).map(Some).map_err(|e| unknown(&e))
 }
 
 /// Forgets the finished append-only loads of `table`. In a transaction of the caller.

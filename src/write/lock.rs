@@ -17,11 +17,17 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind};
+use crate::faults;
 use crate::reject::beside_with;
 use crate::write::descriptor::Descriptor;
 
 /// How long to wait for another process to let go of the database.
-pub const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As long as that, unless a test is in a hurry.
+pub fn busy_timeout() -> Duration {
+    faults::short_wait().unwrap_or(BUSY_TIMEOUT)
+}
 
 /// Between two tries to get the lock.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -65,7 +71,7 @@ impl LoadLock {
                 Err(error) if is_held(&error) => {}
                 Err(_) => return Ok(None),
             }
-            if since.elapsed() >= BUSY_TIMEOUT || stopped() {
+            if since.elapsed() >= busy_timeout() || stopped() {
                 let message = format!("another load into it is under way{}", holders(path));
                 return Err(Error::new(ErrorKind::DatabaseBusy {
                     path: path.to_owned(),

@@ -20,6 +20,8 @@ mod guest;
 mod invariance;
 mod kills;
 mod large_files;
+mod limits;
+mod memory;
 mod once;
 mod others_tables;
 mod pressure;

@@ -377,7 +377,7 @@ fn many_long_keys_in_no_order_are_the_same_in_little_memory() {
         options: LoadOptions {
             table: Some("t".to_owned()),
             key: vec!["key".to_owned()],
-            indexes: vec!["group,key".to_owned(), "number".to_owned()],
+            indexes: vec![vec!["group".to_owned(), "key".to_owned()], vec!["number".to_owned()]],
             all_text: true,
             types: vec![("number".to_owned(), ColumnType::Integer)],
             memory_bytes: SMALL_MEMORY_BYTES,

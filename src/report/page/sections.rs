@@ -360,6 +360,10 @@ fn option_rows(options: &LoadOptions) -> Vec<(&'static str, String)> {
         [] => "none".to_owned(),
         names => names.iter().map(|one| name(one)).collect::<Vec<_>>().join(", "),
     };
+    let list_of_lists = |lists: &[Vec<String>]| match lists {
+        [] => "none".to_owned(),
+        lists => lists.iter().map(|names| list(names)).collect::<Vec<_>>().join("; "),
+    };
     let types: Vec<String> = options
         .types
         .iter()
@@ -377,7 +381,7 @@ fn option_rows(options: &LoadOptions) -> Vec<(&'static str, String)> {
             options.table.as_deref().map_or("the input's name".to_owned(), name),
         ),
         ("--key", list(&options.key)),
-        ("--index", list(&options.indexes)),
+        ("--index", list_of_lists(&options.indexes)),
         (
             "--types",
             if types.is_empty() {

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
 use rowmill::parse::{Dialect, FaultKind, Records, Syntax, parse};
-use rowmill::pipeline::{Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, WorkerPool, scan};
+use rowmill::pipeline::{Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, WorkerPool, scan};
 use rowmill::window;
 use rowmill_fuzz::{Characters, Text};
 
@@ -112,6 +112,7 @@ rowmill_fuzz::target!(|input: Input| {
     let request = ScanRequest {
         settings,
         work: &Collect,
+        flight: &Flight::new(&settings),
         times: &ScanTimes::default(),
         stopped: &|| false,
     };

@@ -84,7 +84,7 @@ fn every_kind_of_page(page_bytes: usize, batch_rows: u64) -> Recipe {
         options: LoadOptions {
             table: Some("t".to_owned()),
             key: vec!["key".to_owned()],
-            indexes: vec!["number,key".to_owned()],
+            indexes: vec![vec!["number".to_owned(), "key".to_owned()]],
             all_text: true,
             types: vec![("number".to_owned(), ColumnType::Integer)],
             threads: 1,
@@ -219,7 +219,7 @@ fn a_database_of_more_than_a_gibibyte_is_the_same_on_both_write_paths() {
         let options = LoadOptions {
             table: Some("t".to_owned()),
             key: vec!["id".to_owned()],
-            indexes: vec!["name".to_owned()],
+            indexes: vec![vec!["name".to_owned()]],
             errors: folder.path().join("errors.csv"),
             write_path,
             ..LoadOptions::default()

@@ -206,7 +206,7 @@ impl Recipe {
             indexes: self
                 .indexes
                 .iter()
-                .map(|index| index.iter().map(name).collect::<Vec<_>>().join(","))
+                .map(|index| index.iter().map(name).collect())
                 .collect(),
             threads: 1 + dice.below(3),
             memory_bytes: dice.pick(&[SMALL_MEMORY_BYTES, DEFAULT_MEMORY_BYTES]),
