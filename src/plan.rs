@@ -480,6 +480,13 @@ pub fn plan_existing_table(
         .and_then(|index| table_indices.iter().position(|&other| other == index));
     let key_is_row_id = row_id_column.is_some() && key_columns.iter().all(|&index| Some(index) == row_id_column);
     let covered = key_columns.is_empty() || key_is_row_id || has_unique_index(info, &key_columns, &table_indices);
+    if !covered {
+        notices.push(format!(
+            "table \"{}\" has no unique index on the key {}: one is added to it",
+            info.name,
+            options.key.join(",")
+        ));
+    }
     // The filter sees the input's text: where SQLite takes '1' and '1.0', or 'a' and 'A', for equal, only SQLite can judge.
     let text_is_key = key_columns
         .iter()

@@ -278,6 +278,7 @@ impl LoadReport {
     /// More records were rejected than `--max-errors` allows.
     pub fn stop_at_error_limit(&mut self) {
         self.outcome = Outcome::ErrorLimit;
+        self.all_read = false;
         self.exit_code = EXIT_ERROR_LIMIT;
     }
 

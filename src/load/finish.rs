@@ -335,13 +335,6 @@ impl Load<'_> {
         faults::point("index: before SQLite builds it");
         database.create_index(&name, &plan.table, &names, unique)?;
         faults::point("index: built by SQLite");
-        if unique && !plan.create {
-            self.observer.notice(&format!(
-                "table \"{}\" had no unique index on the key {}: \"{name}\" was added to it",
-                plan.table,
-                names.join(",")
-            ));
-        }
         Ok(())
     }
 }

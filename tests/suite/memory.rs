@@ -115,7 +115,7 @@ fn a_first_line_that_does_not_end_is_refused_as_soon_as_it_shows() {
         .unwrap()
         .set_len(3 << 30)
         .unwrap();
-    fs::write(folder.path().join("line.csv"), [b'x'; 30_000_000]).unwrap();
+    fs::write(folder.path().join("line.csv"), vec![b'x'; 30_000_000]).unwrap();
     fs::write(folder.path().join("quoted.csv"), [&b"\""[..], &[b'\n'; 100]].concat()).unwrap();
     for (input, flags, words) in [
         ("endless.csv", &[][..], "--max-record-bytes"),
@@ -169,13 +169,12 @@ fn a_line_of_any_length_behind_the_header_is_one_reject() {
 
 #[test]
 fn a_stream_of_rows_of_two_bytes_keeps_the_promise() {
-    for flags in [&[][..], &["--text"], &["--key", "1"]] {
-        let folder = tempfile::tempdir().unwrap();
-        let feed = Feed::bytes(folder.path().join("in.csv"), b"1\n".repeat(10_000_000));
-        let report = load(folder.path(), &["in.csv".to_owned()], 100, flags);
-        drop(feed);
-        assert_eq!(report["records"], 9_999_999);
-    }
+    let folder = tempfile::tempdir().unwrap();
+    // More than is looked at for the types.
+    let feed = Feed::bytes(folder.path().join("in.csv"), b"1\n".repeat(9_000_000));
+    let report = load(folder.path(), &["in.csv".to_owned()], 100, &[]);
+    drop(feed);
+    assert_eq!(report["records"], 8_999_999);
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn a_load_with_rejects_shows_its_counts_rates_and_samples() {
         "<code>1,x</code>",
         ">1000000</td>",
         "1.23 s",
-        "promised: 255.9 MB",
+        "promised: 244MiB",
     ] {
         assert!(page.contains(text), "{text} is not in the page");
     }
