@@ -142,7 +142,7 @@ fn run(
     let Some(kept) = load.not_loaded_yet(paths, report)? else {
         return Ok(());
     };
-    let opened = Sources::open(&kept, &paths[0], options, observer);
+    let opened = Sources::open(&kept, &paths[0], &load);
     if opened.is_err()
         && let Some(signal) = observer.stop_signal()
     {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::sources::folder_of;
 use super::start::Start;
 use super::{Load, Sources, files};
 use crate::dedup::{self, Ascending, Dedup, Filter};
@@ -217,8 +216,12 @@ impl Load<'_> {
         }
     }
 
-    fn folder(&self) -> &Path {
-        folder_of(self.database_path)
+    /// The database's folder: what is too large for memory goes there, beside what it belongs to.
+    pub(super) fn folder(&self) -> &Path {
+        match self.database_path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
     }
 
     pub(super) fn batch_settings(&self, start: &Start, sources: &Sources<'_>) -> BatchSettings {

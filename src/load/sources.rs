@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Load;
 use crate::checkpoint::{Identity, Loaded};
 use crate::content_hash::ContentHash;
 use crate::dedup;
 use crate::error::{Error, ErrorKind};
 use crate::head::{FILE_HEAD_BYTES, Head, read_head};
 use crate::observer::Observer;
-use crate::options::LoadOptions;
 use crate::plan;
 use crate::report::InputReport;
 use crate::window::{FileIdentity, Input};
@@ -34,12 +34,8 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn open(
-        paths: &'a [PathBuf],
-        first_named: &'a Path,
-        options: &LoadOptions,
-        observer: &dyn Observer,
-    ) -> Result<Self, Error> {
+    pub(super) fn open(paths: &'a [PathBuf], first_named: &'a Path, load: &Load<'_>) -> Result<Self, Error> {
+        let Load { options, observer, .. } = *load;
         let mut inputs = Vec::with_capacity(paths.len());
         for path in paths {
             let mut input = Input::open(path)?;
@@ -56,7 +52,7 @@ impl<'a> Sources<'a> {
         let stopped = || observer.stop_signal().is_some();
         let mut heads = Vec::with_capacity(paths.len());
         for input in &mut inputs {
-            input.record_in(folder_of(database_path))?;
+            input.record_in(load.folder())?;
             heads.push(read_head(input, options, &stopped)?);
             input.rest();
         }
@@ -181,14 +177,6 @@ fn estimate_keys(inputs: &mut [Input], first: &Head, stopped: &dyn Fn() -> bool)
         .max(1);
     let rows = total_bytes as f64 * lines as f64 / sample.bytes().len().max(1) as f64;
     Ok(((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS))
-}
-
-/// The database's folder: what is too large for memory goes there, beside what it belongs to.
-pub(super) fn folder_of(database_path: &Path) -> &Path {
-    match database_path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// # Errors
