@@ -125,6 +125,7 @@ fn run(
     draft: &PageDraft,
     report: &mut LoadReport,
 ) -> Result<(), Error> {
+    memory::check_threads(options.memory_bytes, options.threads)?;
     if paths.is_empty() {
         return Err(Error::usage("no input named"));
     }
