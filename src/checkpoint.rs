@@ -20,11 +20,12 @@ use crate::error::{Error, ErrorKind};
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
 use crate::reject::{Committed, RejectCode, random_token};
+use crate::report::rows;
 
 /// Bytes hashed at either end of an input.
 const END_BYTES: usize = 64 << 10;
-/// What to do when a load cannot go on.
-const AGAIN: &str = "start afresh with --restart";
+/// Bytes read at a time where a part of an input is hashed.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Who the load is: everything that must be the same for it to go on. Written once, before the first row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Identity {
     /// What its side files are named by: those of no other load are named so.
     #[serde(default)]
     pub token: String,
+    /// Columns or comma-separated lists of columns that get an index after the rows are in.
+    #[serde(default)]
+    pub indexes: Vec<String>,
 }
 
 /// How far a finished append-only load got.
@@ -126,6 +130,10 @@ pub struct Progress {
     pub settled: bool,
     /// What the dead-letter file is once that is done.
     pub merged: Committed,
+    /// The input in which the load was stopped at the error limit. It goes on at the record that was one reject too many, which may
+    /// have been mended, as may all that follows.
+    #[serde(default)]
+    pub stopped_in: Option<u32>,
 }
 
 impl Progress {
@@ -153,6 +161,137 @@ impl Progress {
 pub struct Checkpoint {
     pub identity: Identity,
     pub progress: Progress,
+}
+
+/// How a load that is begun again stands to the unfinished one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Inputs and options are what they were.
+    Same,
+    /// The input was mended behind the place where the load was stopped.
+    Mended,
+}
+
+impl Checkpoint {
+    /// Whether nothing of the load is in the table: then nothing is lost with the checkpoint.
+    pub fn is_without_rows(&self) -> bool {
+        let before = self.identity.base.as_ref().map_or(0, |base| base.loaded.counts.loaded);
+        self.progress.counts.loaded == before && self.progress.counts.suspects == 0
+    }
+
+    /// Checks that the load of `inputs` with `options` is this one, which was not finished.
+    ///
+    /// # Errors
+    /// `OtherInput` when an input is not what it was, `Usage` when options differ: both say what, and what can be done.
+    pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<Again, Error> {
+        let (identity, load, ways) = (&self.identity, self.load(), self.ways());
+        // Versions that knew one load at a time kept the table's name among the options.
+        if identity.version != env!("CARGO_PKG_VERSION") || identity.option("--table").is_some() {
+            return Err(Error::usage(format!(
+                "{load} was begun by another version of rowmill ({}); finish it with that, or {ways}",
+                identity.version
+            )));
+        }
+        if let Some(differing) = identity.differing_options(options) {
+            return Err(Error::usage(format!(
+                "{load} had other options: {differing}. Use the same to finish it, or {ways}"
+            )));
+        }
+        if identity.inputs.len() != inputs.len() {
+            let (then, now) = (identity.inputs.len(), inputs.len());
+            return Err(Error::usage(format!(
+                "{load} had {then} inputs, not {now}. Use the same to finish it, or {ways}"
+            )));
+        }
+        let Some((path, what)) = identity.changed_input(inputs, options)? else {
+            return Ok(Again::Same);
+        };
+        if self.is_mended(inputs)? {
+            return Ok(Again::Mended);
+        }
+        let names = |path: &Path| path.file_name().map(std::ffi::OsStr::to_owned);
+        let is_other = (identity.inputs.iter()).all(|then| names(Path::new(&then.path)) != names(path));
+        let path = path.display();
+        Err(other_input(if is_other {
+            format!("{path} is not the input of {load}: {what}. Finish that load with its own input, or {ways}")
+        } else {
+            format!("input {path} changed: {what}, so {load} cannot go on with it. Put it back, or {ways}")
+        }))
+    }
+
+    /// Whether all that the load got to before it was stopped at the error limit is what it was. In a table that the load made, the
+    /// types that the rest had a say in would have to be found anew.
+    fn is_mended(&self, inputs: &[PathBuf]) -> Result<bool, Error> {
+        let (Some(stopped_in), false, None) =
+            (self.progress.stopped_in, self.identity.plan.create, &self.identity.base)
+        else {
+            return Ok(false);
+        };
+        let file_index = stopped_in as usize;
+        for (then, path) in self.identity.inputs.iter().zip(inputs).take(file_index) {
+            if then.difference(&Fingerprint::of(path)?, false).is_some() {
+                return Ok(false);
+            }
+        }
+        let mut content = ContentHash::default();
+        for path in inputs.iter().take(file_index + 1) {
+            content = content_of_start(path, content, self.progress.content.bytes)?;
+        }
+        Ok(content == self.progress.content)
+    }
+
+    /// The unfinished load, in words.
+    pub fn load(&self) -> String {
+        let inputs: Vec<&str> = self.identity.inputs.iter().map(|input| input.path.as_str()).collect();
+        let more = match inputs.len() {
+            0 | 1 => String::new(),
+            inputs => format!(" and {} more", inputs - 1),
+        };
+        format!(
+            "the unfinished load of {}{more} into table \"{}\" ({} so far)",
+            inputs.first().unwrap_or(&"a stream"),
+            self.identity.plan.table,
+            rows(self.progress.counts.loaded)
+        )
+    }
+
+    /// What can be done with a load that cannot go on, in words.
+    pub fn ways(&self) -> String {
+        let loaded = rows(self.progress.counts.loaded);
+        if self.identity.plan.create {
+            format!(
+                "start afresh with --restart, which makes the table anew, or give it up with --forget, which leaves its {loaded}"
+            )
+        } else {
+            format!(
+                "start afresh with --restart or give it up with --forget; either leaves its {loaded} in the table, and rows that are \
+                 loaded again are there twice unless a key tells"
+            )
+        }
+    }
+}
+
+fn other_input(message: String) -> Error {
+    Error::new(ErrorKind::OtherInput { message })
+}
+
+/// `content` and the bytes of the file at `path` that follow, up to `length_bytes` in all.
+///
+/// # Errors
+/// `Io` when it cannot be read.
+fn content_of_start(path: &Path, mut content: ContentHash, length_bytes: u64) -> Result<ContentHash, Error> {
+    let mut run = || -> std::io::Result<()> {
+        let mut file = File::open(path)?.take(length_bytes.saturating_sub(content.bytes));
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok(()),
+                read => content = content.then(ContentHash::of(&piece[..read])),
+            }
+        }
+    };
+    run().map_err(|e| Error::io("reading", path, e))?;
+    Ok(content)
 }
 
 impl Fingerprint {
@@ -222,15 +361,8 @@ pub fn changed_since_begun(read: &[PathBuf]) -> Error {
     };
     Error::new(ErrorKind::InputChanged {
         path: read.last().cloned().unwrap_or_default(),
-        message: format!("{since}; {AGAIN}"),
+        message: format!("{since}; start afresh with --restart or give the load up with --forget"),
     })
-}
-
-/// Which run an identity is checked for: the words of what does not fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Since {
-    Begun,
-    Finished,
 }
 
 impl Identity {
@@ -260,6 +392,7 @@ impl Identity {
             plan: plan.clone(),
             base: None,
             token: random_token(),
+            indexes: options.indexes.clone(),
         })
     }
 
@@ -278,48 +411,23 @@ impl Identity {
         }
     }
 
-    /// Checks that the load of `inputs` with `options` is this one, which was not finished.
-    ///
-    /// # Errors
-    /// `InputChanged` when an input is not what it was, `Usage` when options differ: both say what.
-    pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<(), Error> {
-        if self.version != env!("CARGO_PKG_VERSION") {
-            let message = format!(
-                "the unfinished load was begun by rowmill {}; finish it with that, or {AGAIN}",
-                self.version
-            );
-            return Err(Error::usage(message));
-        }
-        self.check_options(options, Since::Begun)?;
-        if self.inputs.len() != inputs.len() {
-            let (then, now) = (self.inputs.len(), inputs.len());
-            return Err(Error::usage(format!(
-                "an unfinished load had {then} inputs, not {now}. Use the same, or {AGAIN}"
-            )));
-        }
-        self.check_inputs(inputs, options, Since::Begun)
-    }
-
-    fn check_options(&self, options: &LoadOptions, since: Since) -> Result<(), Error> {
+    /// The options that are not what they were, in words.
+    fn differing_options(&self, options: &LoadOptions) -> Option<String> {
         let now = outcome_options(options);
-        let differing: Vec<String> = (self.options.iter().zip(&now))
-            .filter(|(then, now)| then != now)
-            .map(|(then, now)| format!("{} was {} and is {}", then.0, then.1, now.1))
-            .collect();
-        if differing.is_empty() {
-            return Ok(());
-        }
-        let which = match since {
-            Since::Begun => "an unfinished load",
-            Since::Finished => "the load that this one is to go on behind",
-        };
-        Err(Error::usage(format!(
-            "{which} had other options: {}. Use the same, or {AGAIN}",
-            differing.join("; ")
-        )))
+        let differing = now.iter().filter_map(|(name, now)| {
+            let then = self.option(name).unwrap_or("unknown");
+            (then != now).then(|| format!("{name} was {then} and is {now}"))
+        });
+        let differing: Vec<String> = differing.collect();
+        (!differing.is_empty()).then(|| differing.join("; "))
     }
 
-    fn check_inputs(&self, inputs: &[PathBuf], options: &LoadOptions, since: Since) -> Result<(), Error> {
+    /// The first input that is not what it was, and how it differs, in words.
+    fn changed_input<'p>(
+        &self,
+        inputs: &'p [PathBuf],
+        options: &LoadOptions,
+    ) -> Result<Option<(&'p Path, String)>, Error> {
         for (then, path) in self.inputs.iter().zip(inputs) {
             let now = if options.append_only {
                 Fingerprint::of_start(path, then.length_bytes)?
@@ -327,17 +435,16 @@ impl Identity {
                 Fingerprint::of(path)?
             };
             if let Some(what) = then.difference(&now, options.append_only) {
-                let since = match since {
-                    Since::Begun => "since the unfinished load began",
-                    Since::Finished => "since it was loaded",
-                };
-                return Err(Error::new(ErrorKind::InputChanged {
-                    path: path.clone(),
-                    message: format!("{since}, {what}; {AGAIN}"),
-                }));
+                return Ok(Some((path, what)));
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// An option as it was when the load began, as text.
+    pub fn option(&self, name: &str) -> Option<&str> {
+        let found = self.options.iter().find(|(option, _)| option == name);
+        found.map(|(_, value)| value.as_str())
     }
 }
 
@@ -356,32 +463,70 @@ impl Finished {
     /// Checks that the load of `inputs` with `options` can go on behind this one.
     ///
     /// # Errors
-    /// `InputChanged` when the loaded part of the input is not what it was, `Usage` when options differ: both say what.
+    /// `OtherInput` when the loaded part of the input is not what it was, `Usage` when options differ: both say what.
     pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<(), Error> {
-        self.identity.check_options(options, Since::Finished)?;
-        self.identity.check_inputs(inputs, options, Since::Finished)
+        if let Some(differing) = self.identity.differing_options(options) {
+            return Err(Error::usage(format!(
+                "the load that this one is to go on behind had other options: {differing}. Use the same, or start afresh with --restart"
+            )));
+        }
+        match self.identity.changed_input(inputs, options)? {
+            None => Ok(()),
+            Some((path, what)) => Err(other_input(format!(
+                "input {} changed since it was loaded: {what}; start afresh with --restart",
+                path.display()
+            ))),
+        }
     }
 }
 
-/// The options that decide what a load's outcome is; not those that only decide how fast it comes.
-fn outcome_options(options: &LoadOptions) -> Vec<(String, String)> {
-    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+/// The options that decide what a load's outcome is; not those that only decide how fast it comes. The table's name is that which the
+/// checkpoint is kept under.
+pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(String, String)> {
+    let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
+    let character = |byte: u8| match byte {
+        b'\t' => "tab".to_owned(),
+        byte => format!("'{}'", char::from(byte)),
+    };
+    let types = options
+        .types
+        .iter()
+        .map(|(name, column_type)| (name.as_str(), format!("={}", column_type.as_str())));
     [
-        ("--table", text(&options.table)),
-        ("--key", text(&options.key)),
-        ("--index", text(&options.indexes)),
-        ("--errors", text(&options.errors)),
-        ("--safe-errors", text(&options.safe_errors)),
-        ("--batch-rows", text(&options.batch_rows)),
-        ("--delimiter", text(&char::from(options.delimiter))),
-        ("--quote", text(&options.quote.map(char::from))),
-        ("--no-header", text(&!options.header)),
-        ("--text", text(&options.all_text)),
-        ("--types", text(&options.types)),
-        ("--empty-as-null", text(&options.empty_is_null)),
-        ("--max-record-bytes", text(&options.max_record_bytes)),
-        ("--append-only", text(&options.append_only)),
+        (
+            "--key",
+            listed(options.key.iter().map(|name| (name.as_str(), String::new()))),
+        ),
+        (
+            "--index",
+            listed(options.indexes.iter().map(|name| (name.as_str(), String::new()))),
+        ),
+        ("--errors", options.errors.to_string_lossy().into_owned()),
+        ("--safe-errors", switch(options.safe_errors)),
+        ("--batch-rows", options.batch_rows.to_string()),
+        ("--delimiter", character(options.delimiter)),
+        ("--quote", options.quote.map_or_else(|| "none".to_owned(), character)),
+        ("--no-header", switch(!options.header)),
+        ("--text", switch(options.all_text)),
+        ("--types", listed(types)),
+        ("--empty-as-null", switch(options.empty_is_null)),
+        ("--max-record-bytes", options.max_record_bytes.to_string()),
+        ("--append-only", switch(options.append_only)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()
+}
+
+/// `a,"b,c"`: names as the command line takes them, each with what belongs to it; `none` without any.
+fn listed<'a>(names: impl Iterator<Item = (&'a str, String)>) -> String {
+    let one = |(name, rest): (&str, String)| match name.contains([',', '"', '=']) || name == "none" {
+        true => format!("\"{}\"{rest}", name.replace('"', "\"\"")),
+        false => format!("{name}{rest}"),
+    };
+    let names: Vec<String> = names.map(one).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(",")
+    }
 }

@@ -128,9 +128,13 @@ pub struct LoadArgs {
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, help_heading = "Input format")]
     max_record_bytes: u64,
 
-    /// Forget an unfinished load into this table and start afresh; without it the same command goes on where it stopped
+    /// Start afresh; without it the same command goes on where an unfinished load into this table stopped. A table that the load
+    /// made is made anew, if nobody else has put anything into it; from others no row is taken
     #[arg(long, help_heading = "Output")]
     restart: bool,
+    /// Give up an unfinished load into this table and load nothing: its rows stay. With --table the inputs can be left out
+    #[arg(long, conflicts_with = "restart", help_heading = "Output")]
+    forget: bool,
     /// Leave the checkpoint in the database when the load is done
     #[arg(long, help_heading = "Output")]
     keep_checkpoint: bool,
@@ -239,6 +243,8 @@ pub struct Job {
     pub inputs: Vec<PathBuf>,
     pub database: PathBuf,
     pub options: LoadOptions,
+    /// The load is not to be done but given up.
+    pub forget: bool,
     pub verbosity: Verbosity,
 }
 
@@ -257,6 +263,7 @@ impl LoadArgs {
     fn into_job(mut self) -> Result<Job, clap::Error> {
         let database = match (self.paths.pop(), self.paths.is_empty()) {
             (Some(database), false) => database,
+            (Some(database), true) if self.forget && self.table.is_some() => database,
             (only, _) => {
                 let only = only.unwrap_or_default();
                 return Err(usage(format!(
@@ -318,6 +325,7 @@ impl LoadArgs {
             inputs: self.paths,
             database,
             options,
+            forget: self.forget,
             verbosity,
         })
     }
@@ -519,6 +527,16 @@ mod tests {
             "{message}"
         );
         assert!(message.contains("rowmill load [OPTIONS] <INPUT>... <DB>"), "{message}");
+    }
+
+    #[test]
+    fn an_unfinished_load_can_be_given_up_with_and_without_its_inputs() {
+        let with = job("a.csv x.db --forget").unwrap();
+        assert!(with.forget && with.inputs == [PathBuf::from("a.csv")]);
+        let without = job("x.db --forget --table t").unwrap();
+        assert!(without.forget && without.inputs.is_empty() && without.database == "x.db");
+        assert!(job("x.db --forget").is_err() && job("x.db --table t").is_err());
+        assert!(job("a.csv x.db --forget --restart").is_err());
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub enum ErrorKind {
     /// An input that changed while it was read.
     #[error("input {} changed while it was being loaded: {message}; what was committed is safe, run the load again", .path.display())]
     InputChanged { path: PathBuf, message: String },
+    /// An input that is not the one which the load to go on with had.
+    #[error("{message}")]
+    OtherInput { message: String },
     /// An output that cannot be created.
     #[error("cannot create {}: {message}", .path.display())]
     OutputCreate { path: PathBuf, message: String },
@@ -169,8 +172,11 @@ impl Error {
             ErrorKind::InputMissing { .. } => 66,
             ErrorKind::Internal { .. } => 70,
             ErrorKind::OutputCreate { .. } => 73,
-            ErrorKind::Io { .. } | ErrorKind::InputChanged { .. } | ErrorKind::Database { .. } => 74,
-            ErrorKind::SideFileChanged { .. } => 74,
+            ErrorKind::Io { .. }
+            | ErrorKind::InputChanged { .. }
+            | ErrorKind::OtherInput { .. }
+            | ErrorKind::SideFileChanged { .. }
+            | ErrorKind::Database { .. } => 74,
             ErrorKind::DatabaseBusy { .. } | ErrorKind::OutputBusy { .. } => 75,
             ErrorKind::ReportMissing { exit_code, .. } => exit_code,
             ErrorKind::Schema { .. } => 78,

@@ -38,7 +38,7 @@ pub mod window;
 pub mod write;
 
 pub use error::{Error, ErrorKind};
-pub use load::load;
+pub use load::{forget, load};
 pub use observer::{Observer, Phase, Progress};
 pub use options::LoadOptions;
 pub use report::LoadReport;

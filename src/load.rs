@@ -1,7 +1,7 @@
 //! The load as one sentence: look at the inputs, plan the table, open the outputs, load the rows, index, settle, report.
 //!
 //! Its steps, one room each: `once` (what is skipped), `sources`, `start` (which asks `infer` or `append`), `outputs`, `rows`, `finish`
-//! (which may ask `earlier`), `account`; meanwhile `draft` takes the notes for the report page.
+//! (which may ask `earlier`), `account`, `undo`; meanwhile `draft` takes the notes for the report page.
 
 mod account;
 mod append;
@@ -15,6 +15,7 @@ mod outputs;
 mod rows;
 mod sources;
 mod start;
+mod undo;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -24,6 +25,7 @@ use self::draft::PageDraft;
 use self::finish::LoadedRows;
 use self::sources::Sources;
 use self::start::Start;
+pub use self::undo::forget;
 use crate::dedup;
 use crate::error::Error;
 use crate::faults;
@@ -136,6 +138,7 @@ fn run(
         pool: WorkerPool::new(options.threads)?,
         lock: OnceLock::new(),
         token: random_token(),
+        made: OnceLock::new(),
     };
     load.lock_database()?;
     report.threads = load.pool.current_num_threads();
@@ -159,7 +162,11 @@ fn run(
     while let Some(start) = load.start(&mut sources, may_guess, report)? {
         sources.check_unchanged()?;
         report.inputs = sources.report();
-        match load.load_from(&start, &mut sources, draft, report)? {
+        let loaded = load.load_from(&start, &mut sources, draft, report);
+        if !matches!(loaded, Ok(Some(_))) {
+            load.leave_no_trace(&start, loaded.is_err(), report);
+        }
+        match loaded? {
             None => break,
             Some(side_files) => {
                 report.time_stage("take back", || load.take_back(&start, side_files))?;
@@ -181,6 +188,8 @@ struct Load<'a> {
     lock: OnceLock<LoadLock>,
     /// What the side files of a load without a checkpoint are named by.
     token: String,
+    /// This run has made something in the database, or taken up what an earlier one made.
+    made: OnceLock<()>,
 }
 
 impl Load<'_> {

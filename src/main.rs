@@ -40,13 +40,18 @@ fn run() -> u8 {
     #[cfg(feature = "faults")]
     rowmill::faults::arm_from_environment();
     let terminal = Terminal::new(job.verbosity, StopSignal::install());
-    let loaded = rowmill::load(&job.inputs, &job.database, &job.options, &terminal);
+    let loaded = if job.forget {
+        rowmill::forget(&job.inputs, &job.database, &job.options, &terminal).map(|()| None)
+    } else {
+        rowmill::load(&job.inputs, &job.database, &job.options, &terminal).map(Some)
+    };
     terminal.finish();
     match loaded {
-        Ok(report) => {
+        Ok(Some(report)) => {
             terminal.summary(&report);
             report.exit_code
         }
+        Ok(None) => 0,
         Err(error) => {
             show("error", &error.to_string());
             error.exit_code()

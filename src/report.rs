@@ -22,7 +22,7 @@ use crate::reject::{RejectCode, folder_of, sync_folder};
 
 pub use self::page::{PageParts, is_page, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
-pub use self::summary::{Summary, bytes, grouped};
+pub use self::summary::{Summary, bytes, grouped, rows};
 pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, Step, Timeline};
 
 /// Exit code of a load that was complete, with rejects or duplicates.
@@ -179,6 +179,10 @@ pub struct LoadReport {
     #[serde(serialize_with = "serialize_codes")]
     pub by_code: Vec<(RejectCode, u64)>,
     pub bytes: u64,
+    /// Whether the database has a note of how far this load got, from which the same command goes on.
+    pub resumable: bool,
+    /// Whether this load, or the one that it goes on with, made the table.
+    pub created_table: bool,
     pub elapsed_ms: f64,
     pub rows_per_second: f64,
     pub stages: Vec<StageTime>,
@@ -230,6 +234,8 @@ impl LoadReport {
             identity_holds: false,
             by_code: Vec::new(),
             bytes: 0,
+            resumable: false,
+            created_table: false,
             elapsed_ms: 0.0,
             rows_per_second: 0.0,
             stages: Vec::new(),

@@ -22,6 +22,7 @@ pub mod row_origins;
 pub mod sort;
 pub mod sql;
 mod statement;
+pub mod undo;
 
 use std::sync::Arc;
 

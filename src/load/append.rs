@@ -36,8 +36,10 @@ impl Load<'_> {
         let Some(database) = self.existing_database()? else {
             return Ok(());
         };
-        if let Some(found) = checkpoint::read(&database)? {
-            return found.identity.check(paths, self.options);
+        checkpoint::bring_up_to_date(&database)?;
+        let unfinished = checkpoint::read(&database, &table)?;
+        if let Some(found) = unfinished.filter(|found| !found.is_without_rows()) {
+            return found.check(paths, self.options).map(|_| ());
         }
         match finished::read(&database, &table)? {
             Some(finished) => finished.check(paths, self.options),

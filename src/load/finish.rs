@@ -87,7 +87,7 @@ impl Load<'_> {
             }
             writer.close()?;
         }
-        if end != RowsEnd::Complete && settings.checkpoint {
+        if end != RowsEnd::Complete && settings.checkpoint.is_some() {
             return Ok(counts);
         }
         if side_files.spool.count() > 0 {
@@ -134,7 +134,7 @@ impl Load<'_> {
             if self.options.once {
                 self.remember(database, &start.plan.table, report)?;
             } else {
-                checkpoint::remove(database)?;
+                checkpoint::remove(database, &start.plan.table)?;
             }
             faults::point("finish: the checkpoint is gone");
         }
@@ -355,7 +355,7 @@ fn commit_settled(
     let before = merge.before();
     let merged = merge.prepare()?;
     faults::point("settle: merge complete");
-    if settings.checkpoint {
+    if let Some(table) = &settings.checkpoint {
         let progress = Progress {
             counts: counts.clone(),
             content,
@@ -366,7 +366,7 @@ fn commit_settled(
             merged,
             ..Progress::default()
         };
-        checkpoint::write(database.connection(), database.path(), &progress)?;
+        checkpoint::write(database.connection(), database.path(), table, &progress)?;
     }
     faults::point("settle: before the commit");
     database.commit()?;

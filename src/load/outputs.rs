@@ -96,7 +96,7 @@ impl Load<'_> {
         let plan = &start.plan;
         let database = Database::open(self.database_path, split.database_bytes)?;
         if self.lock_database()?
-            && !(database.describe_table(&plan.table)?.is_none() && checkpoint::read(&database)?.is_none())
+            && !(database.describe_table(&plan.table)?.is_none() && checkpoint::read(&database, &plan.table)?.is_none())
         {
             // There was no file when this load was planned: another one made it since.
             return Err(Error::new(ErrorKind::DatabaseBusy {
@@ -106,6 +106,7 @@ impl Load<'_> {
         }
         database.prepare_for_load()?;
         if start.begun {
+            self.made.get_or_init(|| ());
             return Ok(database);
         }
         database.begin()?;
@@ -121,8 +122,10 @@ impl Load<'_> {
         if let Some(identity) = &start.identity {
             checkpoint::create(&database, identity)?;
             let progress = identity.first_progress(side_files.letters.state());
-            checkpoint::write(database.connection(), database.path(), &progress)?;
+            checkpoint::write(database.connection(), database.path(), &plan.table, &progress)?;
         }
+        // A commit whose last step failed may have happened all the same.
+        self.made.get_or_init(|| ());
         database.commit()?;
         Ok(database)
     }
@@ -241,7 +244,7 @@ impl Load<'_> {
             line_ends: sources.heads.iter().map(|head| head.dialect.line_end).collect(),
             origins: Origins::default(),
             database_path: self.database_path.to_owned(),
-            checkpoint: start.identity.is_some(),
+            checkpoint: start.identity.as_ref().map(|_| plan.table.clone()),
             watches: sources.inputs.iter().filter_map(Input::watch).collect(),
             paths: sources.paths.to_vec(),
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::account::earlier;
 use super::outputs::name_holders;
 use super::{Load, Sources};
-use crate::checkpoint::{Base, Checkpoint, Finished, Identity, Progress};
+use crate::checkpoint::{Again, Base, Checkpoint, Counts, Finished, Identity, Progress};
 use crate::error::Error;
 use crate::faults;
 use crate::memory;
@@ -13,11 +13,10 @@ use crate::options::LoadOptions;
 use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{Committed, check_errors_file};
 use crate::report::LoadReport;
+use crate::schema::TypeGuess;
 use crate::schema::form::Form;
-use crate::schema::{RowIds, TypeGuess};
 use crate::write::batch::SideFiles;
 use crate::write::database::{Database, TableInfo};
-use crate::write::page_file::empty_if_only;
 use crate::write::{checkpoint, finished, once};
 
 /// Where a load starts from: the plan, and how far earlier runs got.
@@ -36,6 +35,11 @@ impl Start {
     /// Whether the earlier run had settled everything and only its cleaning up is left.
     pub(super) fn is_settled(&self) -> bool {
         self.progress.as_ref().is_some_and(|progress| progress.settled)
+    }
+
+    /// Whether this load, or the one that it goes on behind, created the table.
+    pub(super) fn is_of_created_table(&self) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.plan.create)
     }
 
     /// Greatest key of the table before the first load, where keys that ascend are row ids.
@@ -87,8 +91,8 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// The load that `--restart` is to take back, and what it has committed of its dead letters.
-    fn begun_load(&self) -> Option<(&Identity, Committed)> {
+    /// The load that `--restart` is to take back, what it committed, also of its dead letters.
+    fn begun_load(&self) -> Option<(&Identity, &Counts, Committed)> {
         let unfinished = self.checkpoint.as_ref().map(|found| {
             let progress = &found.progress;
             let errors = if progress.settled {
@@ -96,10 +100,12 @@ impl Seen {
             } else {
                 progress.errors()
             };
-            (&found.identity, errors)
+            (&found.identity, &progress.counts, errors)
         });
         let finished = self.finished.as_ref();
-        unfinished.or_else(|| finished.map(|finished| (&finished.identity, finished.loaded.errors())))
+        unfinished.or_else(|| {
+            finished.map(|finished| (&finished.identity, &finished.loaded.counts, finished.loaded.errors()))
+        })
     }
 }
 
@@ -119,15 +125,21 @@ impl Load<'_> {
             check_errors_file(&self.options.errors).map_err(name_holders)?;
         }
         if self.options.restart
-            && let Some((identity, errors)) = seen.begun_load()
+            && let Some((identity, counts, errors)) = seen.begun_load()
         {
-            self.undo(identity)?;
+            self.restart(identity, counts)?;
             // After the rows: what is left here by a kill is only kept beside.
             self.forget_side_files(sources.paths, &identity.token, errors)?;
             seen = self.look_at_database(&table)?;
         }
+        if let Some(found) = &seen.checkpoint
+            && self.forget_if_empty(found)?
+        {
+            self.forget_side_files(sources.paths, &found.identity.token, found.progress.errors())?;
+            seen = self.look_at_database(&table)?;
+        }
         if let Some(found) = seen.checkpoint {
-            return self.resume(found, sources, report).map(Some);
+            return self.resume(found, seen.info.as_ref(), sources, report).map(Some);
         }
         if let Some(finished) = seen.finished.take() {
             return self.go_on_behind(finished, &table, &seen, sources, report);
@@ -143,18 +155,33 @@ impl Load<'_> {
     }
 
     /// Takes up an unfinished load.
-    fn resume(&self, found: Checkpoint, sources: &mut Sources<'_>, report: &mut LoadReport) -> Result<Start, Error> {
-        let Checkpoint { identity, progress } = found;
+    fn resume(
+        &self,
+        mut found: Checkpoint,
+        info: Option<&TableInfo>,
+        sources: &mut Sources<'_>,
+        report: &mut LoadReport,
+    ) -> Result<Start, Error> {
         if sources.total_bytes().is_none() {
-            let message = "an unfinished load is in the database, and a stream cannot be read again";
             return Err(Error::usage(format!(
-                "{message}; finish it from its files, or start afresh with --restart"
+                "{} is not finished, and a stream cannot be read again; finish it from its files, or {}",
+                found.load(),
+                found.ways()
             )));
         }
-        identity.check(sources.paths, self.options)?;
-        let records = progress.counts.records;
-        self.observer
-            .notice(&format!("resuming an unfinished load after record {records}"));
+        let again = found.check(sources.paths, self.options)?;
+        check_table(&found, info)?;
+        let records = found.progress.counts.records;
+        if again == Again::Mended {
+            self.take_up_mended(&mut found, sources)?;
+            self.observer.notice(&format!(
+                "the input was mended behind record {records}, where the load was stopped: going on there"
+            ));
+        } else {
+            self.observer
+                .notice(&format!("resuming an unfinished load after record {records}"));
+        }
+        let Checkpoint { identity, progress } = found;
         let mut plan = identity.plan.clone();
         if self.options.append_only {
             // What has come since is for the next load: this one was planned without it.
@@ -173,6 +200,17 @@ impl Load<'_> {
             begun: true,
             obstacle: Some("resumed: the table has rows".to_owned()),
         })
+    }
+
+    /// From now on the unfinished load is one of the inputs as they are.
+    fn take_up_mended(&self, found: &mut Checkpoint, sources: &Sources<'_>) -> Result<(), Error> {
+        let lengths_bytes = sources.lengths_bytes().unwrap_or_default();
+        found.identity.plan.sources.clone_from(&sources.fields);
+        found.identity.inputs =
+            Identity::new(sources.paths, &lengths_bytes, self.options, &found.identity.plan)?.inputs;
+        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+        checkpoint::renew(&database, found)?;
+        database.close()
     }
 
     fn start_afresh(
@@ -230,6 +268,7 @@ impl Load<'_> {
         let Some(database) = self.existing_database()? else {
             return Ok(Seen::default());
         };
+        checkpoint::bring_up_to_date(&database)?;
         let info = database.describe_table(table)?;
         if info.as_ref().is_some_and(|info| info.has_triggers) {
             self.observer.notice(&format!(
@@ -239,7 +278,7 @@ impl Load<'_> {
         Ok(Seen {
             info,
             is_database: true,
-            checkpoint: checkpoint::read(&database)?,
+            checkpoint: checkpoint::read(&database, table)?,
             // Without the flag a load is a new one, whatever became of those before it.
             finished: match self.options.append_only {
                 true => finished::read(&database, table)?,
@@ -254,39 +293,42 @@ impl Load<'_> {
         let identity = start.identity.as_ref();
         let identity = identity.ok_or_else(|| Error::internal("a load that cannot be told again was guessed"))?;
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        let ours = [identity.plan.table.as_str(), checkpoint::TABLE];
-        let is_empty = empty_if_only(&database, &ours)?;
-        drop(database);
-        if !is_empty {
-            // Somebody has made tables in it between two runs.
-            self.undo(identity)?;
+        let found = checkpoint::read(&database, &identity.plan.table)?;
+        database.close()?;
+        let counts = found.map(|found| found.progress.counts).unwrap_or_default();
+        let obstacles = self.drop_created(identity, &counts)?;
+        if !obstacles.is_empty() {
+            return Err(Error::schema(format!(
+                "table \"{}\" was to be made anew, with other column types, but others use it by now: {}; take away what stands in \
+                 the way and start afresh with --restart --infer whole",
+                identity.plan.table,
+                obstacles.join("; ")
+            )));
         }
         faults::point("guess: taken back");
         side_files.letters.clear()?;
         side_files.spool.remove()
     }
+}
 
-    /// Takes a load's rows out again, and those of the loads that it went on behind.
-    fn undo(&self, identity: &Identity) -> Result<(), Error> {
-        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        let plan = &identity.plan;
-        database.begin()?;
-        match plan.row_ids {
-            _ if plan.create => database.drop_table(&plan.table)?,
-            RowIds::Ordinal { base } => database.delete_rows_above(&plan.table, base)?,
-            RowIds::Key | RowIds::Given | RowIds::None => {
-                return Err(Error::usage(format!(
-                    "--restart cannot take the earlier load's rows out of table \"{}\", which had rows before: \
-                     run the same command without --restart to go on with it",
-                    plan.table
-                )));
-            }
-        }
-        checkpoint::remove(&database)?;
-        finished::remove(&database, &plan.table)?;
-        database.commit()?;
-        faults::point("restart: taken back");
-        self.observer.notice("an earlier load was taken back; starting afresh");
-        database.close()
-    }
+/// # Errors
+/// `Schema` when the table that the unfinished load was filling is gone or lost one of its columns.
+fn check_table(found: &Checkpoint, info: Option<&TableInfo>) -> Result<(), Error> {
+    let plan = &found.identity.plan;
+    let is_there = |name: &str| {
+        info.is_some_and(|info| {
+            let mut columns = info.columns.iter();
+            columns.any(|column| column.name.eq_ignore_ascii_case(name))
+        })
+    };
+    let problem = match plan.columns.iter().find(|column| !is_there(&column.name)) {
+        _ if info.is_none() => "the table is gone".to_owned(),
+        Some(column) => format!("the table's column \"{}\" is gone", column.name),
+        None => return Ok(()),
+    };
+    Err(Error::schema(format!(
+        "{} cannot go on: {problem}. Put it back, or {}",
+        found.load(),
+        found.ways()
+    )))
 }

@@ -28,6 +28,7 @@ impl fmt::Display for Summary<'_> {
             bytes(report.bytes)
         )?;
         self.rejects(f)?;
+        self.ways_on(f)?;
         let seconds = report.elapsed_ms / 1e3;
         write!(
             f,
@@ -136,6 +137,46 @@ impl Summary<'_> {
         write!(f, "\n              each with its place and reason in {errors_file}")
     }
 
+    /// What can be done with a load that was stopped.
+    fn ways_on(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        let at_limit = match report.outcome {
+            Outcome::ErrorLimit => true,
+            Outcome::Interrupted => false,
+            Outcome::Complete | Outcome::Failed => return Ok(()),
+        };
+        let rows = rows(report.loaded);
+        if !report.resumable && report.all_read {
+            return Ok(());
+        }
+        if !report.resumable {
+            return match (at_limit, report.loaded) {
+                (_, 0) => f.write_str("\n  to go on    run the same command again; nothing was committed"),
+                _ => write!(
+                    f,
+                    "\n  to go on    load it again: a stream cannot be resumed; its {rows} so far stay"
+                ),
+            };
+        }
+        f.write_str("\n  to go on    run the same command again")?;
+        if at_limit {
+            f.write_str(match (report.all_read, report.created_table) {
+                (true, _) => ", with a higher --max-errors: nothing is loaded twice",
+                (false, true) => {
+                    ", with a higher --max-errors; or mend the input and add --restart, which makes the table anew"
+                }
+                (false, false) => ", with a higher --max-errors, or once the input is mended from the last reject on",
+            })?;
+        }
+        if at_limit && !report.created_table {
+            write!(
+                f,
+                "\n  or afresh   add --restart: its {rows} stay, and are there twice if no key tells"
+            )?;
+        }
+        write!(f, "\n  to give up  add --forget: its {rows} stay")
+    }
+
     fn details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.report;
         for (index, stage) in report.stages.iter().enumerate() {
@@ -187,6 +228,11 @@ pub fn grouped(number: u64) -> impl fmt::Display {
         }
     }
     Grouped(number)
+}
+
+/// `1 row`, `2,000 rows`.
+pub fn rows(count: u64) -> String {
+    format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// A size in decimal units: `512 B`, `1.5 kB`, `244.0 MB`, `1.05 GB`.

@@ -5,6 +5,8 @@
 //! committed row is never without the rejects that came before it. Batch edges lie at multiples of `batch_rows` records: they
 //! depend on the input alone.
 
+mod stop;
+
 use std::path::PathBuf;
 
 use crate::checkpoint::{Counts, Progress, changed_since_begun};
@@ -23,9 +25,6 @@ use crate::write::destination::{Began, Destination};
 use crate::write::index::TableIndexes;
 use crate::write::redo::Redo;
 use crate::write::{Origins, RowOutcome};
-
-/// Records before a percentage limit is looked at: one bad record among the first ten is no sign of a bad file.
-const PERCENT_FROM_RECORDS: u64 = 1000;
 
 /// Where a block or a line stands.
 #[derive(Debug, Clone, Copy)]
@@ -72,8 +71,8 @@ pub struct BatchSettings {
     pub line_ends: Vec<u8>,
     pub origins: Origins,
     pub database_path: PathBuf,
-    /// Whether the load can be resumed, and so keeps a checkpoint.
-    pub checkpoint: bool,
+    /// The table's name, if the load can be resumed and so keeps a checkpoint.
+    pub checkpoint: Option<String>,
     /// The inputs that are files, to see whether they are still what was read, and the name of each.
     pub watches: Vec<InputWatch>,
     pub paths: Vec<PathBuf>,
@@ -115,6 +114,8 @@ pub struct BatchWriter<'d> {
     /// Records of the open batch.
     batch_records: u64,
     in_batch: bool,
+    /// What is noted of a load that stops at the error limit: the state before the record that passed it, which goes on from there.
+    stop: Option<Progress>,
     /// CRs at the end of the last piece of a line: part of its end only if nothing follows them.
     pending_crs: usize,
     long_line: LongLine,
@@ -126,6 +127,8 @@ pub struct BatchWriter<'d> {
 struct LongLine {
     offset_bytes: u64,
     length_bytes: u64,
+    /// What was read before it.
+    before: ContentHash,
 }
 
 /// Counts line ends up to a place that only moves forward.
@@ -165,6 +168,7 @@ impl<'d> BatchWriter<'d> {
             skip_records: 0,
             batch_records: 0,
             in_batch: false,
+            stop: None,
             pending_crs: 0,
             long_line: LongLine::default(),
             consumed: Consumed::default(),
@@ -271,6 +275,7 @@ impl<'d> BatchWriter<'d> {
             if until < edge
                 && let Some(reject) = rejects.next()
             {
+                self.note_stop_within(incoming, reject.record_index);
                 self.reject_block(incoming, reject, &mut lines)?;
                 done_records += 1;
                 self.count_up_to(incoming, done_records);
@@ -396,6 +401,7 @@ impl<'d> BatchWriter<'d> {
             self.put_back(one)?;
         }
         let is_ignored = outcome == RowOutcome::Ignored;
+        self.note_stop_within(one.incoming, one.row.record_index);
         self.refused(one, outcome, lines)?;
         if is_ignored {
             self.keep_for_redo(one)?;
@@ -501,16 +507,6 @@ impl<'d> BatchWriter<'d> {
         Ok(())
     }
 
-    /// Whether the rejects so far, with `ordinal` records read, are more than the load may have.
-    fn past_limit(&self, ordinal: u64) -> bool {
-        let early = matches!(self.settings.max_errors, Some(ErrorLimit::Percent(_))) && ordinal < PERCENT_FROM_RECORDS;
-        !early
-            && self
-                .settings
-                .max_errors
-                .is_some_and(|limit| limit.is_passed(self.counts.all_rejects(), ordinal))
-    }
-
     /// Takes a piece of a line that is too long for a record; `Stop` as in [`BatchWriter::write_block`].
     pub fn write_line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<Flow, Error> {
         self.read(place, piece.bytes())?;
@@ -526,6 +522,7 @@ impl<'d> BatchWriter<'d> {
             self.long_line = LongLine {
                 offset_bytes: piece.start_bytes(),
                 length_bytes: 0,
+                before: self.consumed.content(),
             };
         }
         let mut bytes = piece.bytes();
@@ -555,6 +552,7 @@ impl<'d> BatchWriter<'d> {
             offset_bytes: self.long_line.offset_bytes,
             length_bytes: self.long_line.length_bytes,
         };
+        self.note_stop(place.ordinal, place.file_index, self.long_line.before);
         let reason = RejectReason::RecordTooLarge {
             limit_bytes: self.settings.max_record_bytes,
         };
@@ -604,6 +602,20 @@ impl<'d> BatchWriter<'d> {
         Ok(())
     }
 
+    fn progress(&self) -> Progress {
+        let (errors, suspects) = (self.letters.state(), self.spool.state());
+        Progress {
+            counts: self.counts.clone(),
+            errors_bytes: errors.bytes,
+            errors_hash: errors.hash,
+            errors_mark: errors.mark,
+            suspects_bytes: suspects.bytes,
+            suspects_hash: suspects.hash,
+            content: self.consumed.content(),
+            ..Progress::default()
+        }
+    }
+
     /// Ends a batch: commits what has been written since the last commit.
     pub fn commit(&mut self) -> Result<(), Error> {
         self.batch_records = 0;
@@ -620,20 +632,11 @@ impl<'d> BatchWriter<'d> {
             self.spool.sync()?;
             faults::point("batch: before the commit");
             self.counts.batches += 1;
-            let (errors, suspects) = (self.letters.state(), self.spool.state());
-            let progress = self.settings.checkpoint.then(|| Progress {
-                counts: self.counts.clone(),
-                errors_bytes: errors.bytes,
-                errors_hash: errors.hash,
-                errors_mark: errors.mark,
-                suspects_bytes: suspects.bytes,
-                suspects_hash: suspects.hash,
-                content: self.consumed.content(),
-                ..Progress::default()
-            });
+            let progress = self.stop.take().unwrap_or_else(|| self.progress());
+            let checkpoint = self.settings.checkpoint.as_deref().map(|table| (table, &progress));
             self.destination.origins.save()?;
             let path = &self.settings.database_path;
-            self.destination.sink.commit(progress.as_ref(), path)?;
+            self.destination.sink.commit(checkpoint, path)?;
             self.in_batch = false;
             if let Some(redo) = &mut self.redo {
                 redo.forget();

@@ -154,6 +154,12 @@ impl Database {
         run().map_err(|e| self.fail(e))
     }
 
+    /// From now on no foreign key is enforced, nor followed: a table that is dropped does not empty those that refer to it. Not within
+    /// a transaction.
+    pub fn ignore_foreign_keys(&self) -> Result<(), Error> {
+        self.execute("PRAGMA foreign_keys = OFF")
+    }
+
     /// Begins a transaction that will write.
     pub fn begin(&self) -> Result<(), Error> {
         self.execute("BEGIN IMMEDIATE")
@@ -218,6 +224,11 @@ impl Database {
 
     /// Creates a table of `columns`; `row_id_column` becomes its INTEGER PRIMARY KEY.
     pub fn create_table(&self, table: &str, columns: &[Column], row_id_column: Option<usize>) -> Result<(), Error> {
+        self.execute(&Self::table_sql(table, columns, row_id_column))
+    }
+
+    /// The statement that creates a table, as it then stands in the schema.
+    pub fn table_sql(table: &str, columns: &[Column], row_id_column: Option<usize>) -> String {
         let column = |(index, column): (usize, &Column)| {
             let key = if row_id_column == Some(index) {
                 " PRIMARY KEY"
@@ -227,7 +238,7 @@ impl Database {
             format!("{} {}{key}", quote(&column.name), column.column_type.sql())
         };
         let columns: Vec<String> = columns.iter().enumerate().map(column).collect();
-        self.execute(&format!("CREATE TABLE {}({})", quote(table), columns.join(", ")))
+        format!("CREATE TABLE {}({})", quote(table), columns.join(", "))
     }
 
     pub fn create_index(&self, name: &str, table: &str, columns: &[String], unique: bool) -> Result<(), Error> {
@@ -292,14 +303,6 @@ impl Database {
 
     pub fn drop_table(&self, table: &str) -> Result<(), Error> {
         self.execute(&format!("DROP TABLE IF EXISTS {}", quote(table)))
-    }
-
-    /// Deletes the rows of `table` whose row id is above `row_id`.
-    pub fn delete_rows_above(&self, table: &str, row_id: i64) -> Result<(), Error> {
-        let info = self.describe_table(table)?;
-        let alias = info.as_ref().and_then(|info| row_id_alias(&info.columns));
-        let alias = alias.ok_or_else(|| Error::internal("a table without row ids was loaded by row id"))?;
-        self.execute(&format!("DELETE FROM {} WHERE {alias} > {row_id}", quote(table)))
     }
 
     /// The table's description, if it exists.

@@ -74,9 +74,10 @@ impl Sink<'_> {
         })
     }
 
-    pub(super) fn commit(&mut self, progress: Option<&Progress>, path: &Path) -> Result<(), Error> {
+    /// `progress`: with the name of the table that is loaded.
+    pub(super) fn commit(&mut self, progress: Option<(&str, &Progress)>, path: &Path) -> Result<(), Error> {
         let mut write = |connection: &Connection| match progress {
-            Some(progress) => checkpoint::write(connection, path, progress),
+            Some((table, progress)) => checkpoint::write(connection, path, table, progress),
             None => Ok(()),
         };
         match self {

@@ -24,7 +24,7 @@ pub fn write(database: &Database, table: &str, finished: &Finished) -> Result<()
             .map(|_| ())
     };
     run().map_err(|e| database_error(database.path(), e))?;
-    checkpoint::remove(database)?;
+    checkpoint::remove(database, table)?;
     database.commit()
 }
 

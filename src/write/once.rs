@@ -55,7 +55,7 @@ pub fn finish(database: &Database, table: &str, inputs: &[LoadedInput]) -> Resul
         Ok(())
     };
     run().map_err(|e| database_error(database.path(), e))?;
-    checkpoint::remove(database)?;
+    checkpoint::remove(database, table)?;
     database.commit()
 }
 

@@ -127,14 +127,18 @@ impl PageFile {
     }
 }
 
-/// Makes an empty file of `database` if it holds nothing but `tables` and what belongs to them; whether it did. Nothing is journalled, so
+/// Makes an empty file of `database` if it holds nothing but `tables` and what belongs to them, and `also` agrees; whether it did. Nothing is journalled, so
 /// that it takes no longer for a large database. `database` must be closed next.
 ///
 /// # Errors
-/// `DatabaseBusy` while anybody else has a transaction in it, `Database`.
-pub fn empty_if_only(database: &Database, tables: &[&str]) -> Result<bool, Error> {
+/// `DatabaseBusy` while anybody else has a transaction in it, `Database`, and whatever `also` fails with.
+pub fn empty_if_only(
+    database: &Database,
+    tables: &[&str],
+    also: &dyn Fn(&Database) -> Result<bool, Error>,
+) -> Result<bool, Error> {
     let connection = database.connection();
-    let run = || -> rusqlite::Result<bool> {
+    let look = || -> rusqlite::Result<bool> {
         // Nobody reads or writes from here on, so what is looked at stays as it is until the file is empty.
         connection.execute_batch("BEGIN EXCLUSIVE")?;
         let mut statement = connection.prepare("SELECT tbl_name FROM sqlite_schema")?;
@@ -143,14 +147,15 @@ pub fn empty_if_only(database: &Database, tables: &[&str]) -> Result<bool, Error
             .collect::<rusqlite::Result<_>>()?;
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         let is_ours = |name: &String| tables.iter().any(|table| table.eq_ignore_ascii_case(name));
-        let empties = names.iter().all(is_ours) && mode != "wal";
-        if empties {
-            empty_file(connection)?;
-        }
-        connection.execute_batch("ROLLBACK")?;
-        Ok(empties)
+        Ok(names.iter().all(is_ours) && mode != "wal")
     };
-    run().map_err(|e| database_error(database.path(), e))
+    let fail = |e| database_error(database.path(), e);
+    let empties = look().map_err(fail)? && also(database)?;
+    if empties {
+        empty_file(connection).map_err(fail)?;
+    }
+    connection.execute_batch("ROLLBACK").map_err(fail)?;
+    Ok(empties)
 }
 
 /// Cuts the file of `connection`, which must have an exclusive transaction in which nothing was written, to nothing: an empty database.

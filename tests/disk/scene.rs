@@ -306,9 +306,11 @@ pub fn committed_in(path: &Path) -> Option<u64> {
     let table = "SELECT 1 FROM sqlite_schema WHERE name = '_rowmill_checkpoint'";
     connection.query_row(table, [], |_| Ok(())).optional().unwrap()?;
     let body: String = connection
-        .query_row("SELECT body FROM _rowmill_checkpoint WHERE id = 2", [], |row| {
-            row.get(0)
-        })
+        .query_row(
+            "SELECT CAST(body AS TEXT) FROM _rowmill_checkpoint WHERE id = 2",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     // Behind the row's hash and a blank.
     let (_, progress) = body.split_once(' ').unwrap();

@@ -14,7 +14,7 @@ use super::process::{Ended, Running, rowmill};
 
 /// Kills of one series, before the load may finish.
 const KILLS_IN_A_ROW: usize = 3;
-/// Kills of the series of one kind of load together; there are four kinds.
+/// Kills of the series of one kind of load together; there are five kinds.
 const LEAST_KILLS: usize = 40;
 /// A point that only another command than the one of these series gets to; it has a test of its own.
 const ELSEWHERE: &str = "restart: taken back";
@@ -72,6 +72,8 @@ struct Load {
     write_path: &'static str,
     /// What the columns hold is guessed, and only the last record shows that it was wrong.
     refuted: bool,
+    /// The database has an unfinished load into another table.
+    beside: bool,
     golden: Option<Outcome>,
 }
 
@@ -105,12 +107,34 @@ impl Load {
             folder,
             write_path,
             refuted,
+            beside: false,
             golden: None,
         };
         let ended = load.run(&["--infer", "whole"], None);
         assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
         load.golden = Some(load.outcome());
         load
+    }
+
+    /// The same, in a database that an unfinished load has left its rows in.
+    fn beside_another() -> Load {
+        let mut load = Load::new(true, "auto", false);
+        load.beside = true;
+        fs::write(load.path("beside.csv"), "k\n1\n2\n3,bad\n4\n").unwrap();
+        assert_eq!(load.run_beside(&["--max-errors", "0"]), 3);
+        fs::rename(load.path("out.db"), load.path("beside.db")).unwrap();
+        load
+    }
+
+    fn run_beside(&self, more: &[&str]) -> i32 {
+        if more.is_empty() {
+            assert_eq!(database::count(&self.path("out.db"), "beside"), 2);
+        } else {
+            fs::remove_file(self.path("out.db")).unwrap();
+        }
+        let args = ["load", "beside.csv", "out.db", "--errors", "beside.errors.csv"];
+        let args: Vec<_> = args.iter().chain(more).map(Into::into).collect();
+        Running::start(rowmill(self.folder.path(), &args)).wait().code()
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -120,9 +144,14 @@ impl Load {
     fn clear(&self) {
         for entry in fs::read_dir(self.folder.path()).unwrap() {
             let path = entry.unwrap().path();
-            if !path.ends_with("in.csv") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name != "in.csv" && !name.starts_with("beside") {
                 fs::remove_file(path).unwrap();
             }
+        }
+        if self.beside {
+            fs::copy(self.path("beside.db"), self.path("out.db")).unwrap();
+            fs::copy(self.path("beside.errors.csv"), self.path("beside.errors.kept")).unwrap();
         }
     }
 
@@ -177,9 +206,16 @@ impl Load {
         if !path.exists() || database::count(&path, "t") == 0 {
             return false;
         }
+        let connection = database::open(&path);
         let table = "SELECT 1 FROM sqlite_schema WHERE name = '_rowmill_checkpoint'";
-        let found = database::open(&path).query_row(table, [], |_| Ok(())).optional();
+        let found = connection.query_row(table, [], |_| Ok(())).optional();
+        let noted = "SELECT 1 FROM _rowmill_checkpoint WHERE table_name = 't'";
         found.unwrap().is_none()
+            || connection
+                .query_row(noted, [], |_| Ok(()))
+                .optional()
+                .unwrap()
+                .is_none()
     }
 
     /// Kills the load at `kills`, one after another, lets it finish and compares; the points at which it was really killed.
@@ -225,6 +261,11 @@ impl Load {
         if self.path("report.json").exists() {
             assert_eq!(found.totals, golden.totals, "{}", what());
         }
+        if self.beside {
+            assert_eq!(self.run_beside(&[]), 2, "{}: the other load goes on", what());
+            assert_eq!(database::count(&self.path("out.db"), "beside"), 3, "{}", what());
+            fs::rename(self.path("beside.errors.kept"), self.path("beside.errors.csv")).unwrap();
+        }
         killed_at
     }
 }
@@ -262,6 +303,11 @@ fn a_direct_load_killed_at_any_point_several_times_in_a_row_comes_to_the_same() 
 #[test]
 fn a_direct_load_with_an_index_killed_at_any_point_several_times_in_a_row_comes_to_the_same() {
     killed_everywhere(&Load::new(true, "auto", false));
+}
+
+#[test]
+fn a_load_beside_an_unfinished_one_killed_at_any_point_several_times_in_a_row_comes_to_the_same() {
+    killed_everywhere(&Load::beside_another());
 }
 
 #[test]

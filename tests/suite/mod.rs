@@ -31,6 +31,7 @@ mod side_files;
 mod signals;
 mod syntax;
 mod tables;
+mod taking_back;
 mod terminal;
 mod tidy;
 mod types;

@@ -1,0 +1,283 @@
+//! What becomes of a load that is not to go on: taken back, forgotten, or gone without a trace when it committed nothing.
+//!
+//! Never touched: rows, tables, indexes and triggers that the load did not make, and every other table (see [`crate::write::undo`]).
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::Load;
+use super::start::{Start, table_name};
+use crate::checkpoint::{Checkpoint, Counts, Identity};
+use crate::error::{Error, ErrorKind};
+use crate::faults;
+use crate::memory;
+use crate::observer::Observer;
+use crate::options::LoadOptions;
+use crate::pipeline::WorkerPool;
+use crate::reject::{DeadLetters, Place, SuspectSpool, discard_merge, random_token};
+use crate::report::{LoadReport, Outcome, rows};
+use crate::write::database::Database;
+use crate::write::page_file::empty_if_only;
+use crate::write::undo::Made;
+use crate::write::{checkpoint, finished, row_origins};
+
+/// Gives up the unfinished load into the table that [`load`](super::load) would load `inputs` into with the same options: only the
+/// note of how far it got is removed, every row that it committed stays. The inputs are not looked at.
+///
+/// Says through `observer` what was given up; that there was nothing to give up is no error.
+///
+/// # Errors
+/// `Usage` when no table is named, `InputMissing` when there is no such database, `DatabaseBusy` while a load is under way, `Database`.
+pub fn forget(
+    inputs: &[PathBuf],
+    database_path: &Path,
+    options: &LoadOptions,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
+    let first = inputs.first().map_or(Path::new(""), PathBuf::as_path);
+    if options.table.is_none() && inputs.is_empty() {
+        return Err(Error::usage("--forget needs to know which table: name it with --table"));
+    }
+    let table = table_name(options, first)?;
+    if let Err(source) = std::fs::metadata(database_path) {
+        let path = database_path.to_owned();
+        return Err(Error::new(ErrorKind::InputMissing { path, source }));
+    }
+    let load = Load {
+        database_path,
+        options,
+        observer,
+        pool: WorkerPool::new(1)?,
+        lock: OnceLock::new(),
+        token: random_token(),
+        made: OnceLock::new(),
+    };
+    load.lock_database()?;
+    load.forget(&table)
+}
+
+/// The columns of the indexes that a load was to build besides the key's.
+fn index_columns(identity: &Identity) -> Vec<Vec<String>> {
+    let columns = identity.indexes.iter().filter_map(|index| {
+        let columns = super::finish::index_columns(&identity.plan, index).ok()?;
+        Some(
+            columns
+                .iter()
+                .map(|&column| identity.plan.columns[column].name.clone())
+                .collect(),
+        )
+    });
+    columns.collect()
+}
+
+impl Load<'_> {
+    fn forget(&self, table: &str) -> Result<(), Error> {
+        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+        let found = match checkpoint::read(&database, table) {
+            Err(error) if !matches!(error.kind(), ErrorKind::Schema { .. }) => return Err(error),
+            found => found,
+        };
+        if let Ok(Some(found)) = &found {
+            self.put_side_files_in_order(found)?;
+        }
+        database.begin()?;
+        checkpoint::remove(&database, table)?;
+        row_origins::forget(&database, table)?;
+        let mut had_finished = false;
+        if self.options.append_only {
+            had_finished = !matches!(finished::read(&database, table), Ok(None));
+            finished::remove(&database, table)?;
+        }
+        database.commit()?;
+        database.close()?;
+        self.observer.notice(&match found {
+            Ok(Some(found)) => {
+                let waiting = match found.progress.counts.suspects {
+                    0 => String::new(),
+                    suspects => {
+                        format!("; {suspects} of its records, whose keys were still to be compared, are not among them")
+                    }
+                };
+                format!("{} is given up: its rows stay in the table{waiting}", found.load())
+            }
+            Ok(None) if had_finished => {
+                format!("how far files were loaded into table \"{table}\" is forgotten; its rows stay")
+            }
+            Ok(None) => format!(
+                "there is no unfinished load into table \"{table}\" of {}",
+                self.database_path.display()
+            ),
+            Err(_) => format!(
+                "an unfinished load into table \"{table}\", whose note cannot be read, is given up; its rows stay"
+            ),
+        });
+        Ok(())
+    }
+
+    /// The dead-letter file gets what is committed for it; what only a load that goes on needs is removed.
+    fn put_side_files_in_order(&self, found: &Checkpoint) -> Result<(), Error> {
+        let errors = &self.options.errors;
+        let is_its = found.identity.option("--errors") == Some(&errors.to_string_lossy());
+        if !is_its {
+            return Ok(());
+        }
+        let (progress, token) = (&found.progress, found.identity.token.as_str());
+        let place = Place {
+            path: errors,
+            inputs: &[],
+            taken: &[],
+            token,
+        };
+        if progress.settled {
+            // A file that is not what this load left is none of its files, and is left alone.
+            drop(DeadLetters::take_up_settled(&place, progress.errors(), progress.merged));
+        } else {
+            discard_merge(errors, token)?;
+        }
+        SuspectSpool::beside(&place, true).forget()
+    }
+
+    /// `--restart`: takes the load back if it made the table, else forgets it.
+    ///
+    /// # Errors
+    /// `Schema` when something in the table is, or may be, not the load's.
+    pub(super) fn restart(&self, identity: &Identity, counts: &Counts) -> Result<(), Error> {
+        let table = &identity.plan.table;
+        let loaded = rows(counts.loaded);
+        if identity.plan.create {
+            let obstacles = self.drop_created(identity, counts)?;
+            if !obstacles.is_empty() {
+                return Err(Error::schema(format!(
+                    "--restart cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
+                     nothing was changed. Take away what stands in the way, or give that load up with --forget, which leaves every \
+                     row, and load into another table",
+                    obstacles.join("; ")
+                )));
+            }
+            self.observer.notice("an earlier load was taken back; starting afresh");
+        } else {
+            let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+            database.begin()?;
+            self.forget_notes(&database, table)?;
+            database.commit()?;
+            database.close()?;
+            self.observer.notice(&format!(
+                "an earlier load into table \"{table}\" is forgotten; the {loaded} that it committed stay, and are there twice if they are \
+                 loaded again and no key tells; starting afresh"
+            ));
+        }
+        faults::point("restart: taken back");
+        Ok(())
+    }
+
+    fn forget_notes(&self, database: &Database, table: &str) -> Result<(), Error> {
+        checkpoint::remove(database, table)?;
+        row_origins::forget(database, table)?;
+        finished::remove(database, table)
+    }
+
+    /// Drops a table that the load created, and forgets the load; or does nothing and says what stands in the way.
+    pub(super) fn drop_created(&self, identity: &Identity, counts: &Counts) -> Result<Vec<String>, Error> {
+        let indexes = index_columns(identity);
+        let made = Made {
+            plan: &identity.plan,
+            indexes: &indexes,
+            counts,
+        };
+        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+        // Dropping a table to which others refer would empty those, too.
+        database.ignore_foreign_keys()?;
+        let ours = [identity.plan.table.as_str(), checkpoint::TABLE];
+        if empty_if_only(&database, &ours, &|database| Ok(made.obstacles(database)?.is_empty()))? {
+            return Ok(Vec::new());
+        }
+        database.begin()?;
+        let mut obstacles = made.obstacles(&database)?;
+        if obstacles.is_empty() {
+            obstacles = made.drop_table(&database)?;
+        }
+        if obstacles.is_empty() {
+            self.forget_notes(&database, &identity.plan.table)?;
+            database.commit()?;
+        } else {
+            database.rollback()?;
+        }
+        database.close()?;
+        Ok(obstacles)
+    }
+
+    /// Forgets a load of which nothing is in the table, with what it made; whether it could.
+    pub(super) fn forget_if_empty(&self, found: &Checkpoint) -> Result<bool, Error> {
+        let identity = &found.identity;
+        if !found.is_without_rows() {
+            return Ok(false);
+        }
+        if identity.plan.create && identity.base.is_none() {
+            return Ok(self.drop_created(identity, &found.progress.counts)?.is_empty());
+        }
+        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+        database.begin()?;
+        checkpoint::remove(&database, &identity.plan.table)?;
+        row_origins::forget(&database, &identity.plan.table)?;
+        if identity.plan.build_key_index && identity.base.is_none() {
+            let (plan, indexes, counts) = (&identity.plan, &[][..], &found.progress.counts);
+            Made { plan, indexes, counts }.drop_key_index(&database)?;
+        }
+        database.commit()?;
+        database.close()?;
+        Ok(true)
+    }
+
+    /// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, as the disk is full
+    /// perhaps, the next load does.
+    pub(super) fn leave_no_trace(&self, start: &Start, failed: bool, report: &mut LoadReport) {
+        let is_over = !failed && report.outcome == Outcome::Complete;
+        if is_over || self.made.get().is_none() {
+            return;
+        }
+        let left = if start.identity.is_some() {
+            self.existing_database().and_then(|database| match database {
+                Some(database) => {
+                    let found = checkpoint::read(&database, &start.plan.table)?;
+                    database.close()?;
+                    Ok(found)
+                }
+                None => Ok(None),
+            })
+        } else {
+            Ok(None)
+        };
+        let nothing_left = match left {
+            Ok(Some(found)) => self.forget_if_empty(&found).unwrap_or(false),
+            _ => self.drop_empty_table_of_stream(start).unwrap_or(false),
+        };
+        report.created_table = start.plan.create || start.is_of_created_table();
+        report.resumable = !nothing_left && start.identity.is_some();
+    }
+
+    /// A stream keeps no checkpoint: a table that the load created for it says itself whether anything was committed.
+    fn drop_empty_table_of_stream(&self, start: &Start) -> Result<bool, Error> {
+        if start.identity.is_some() || !start.plan.create {
+            return Ok(false);
+        }
+        let made = Made {
+            plan: &start.plan,
+            indexes: &[],
+            counts: &Counts::default(),
+        };
+        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
+        database.ignore_foreign_keys()?;
+        let ours = [start.plan.table.as_str()];
+        if empty_if_only(&database, &ours, &|database| Ok(made.obstacles(database)?.is_empty()))? {
+            return Ok(true);
+        }
+        database.begin()?;
+        let is_free = made.obstacles(&database)?.is_empty() && made.drop_table(&database)?.is_empty();
+        match is_free {
+            true => database.commit()?,
+            false => database.rollback()?,
+        }
+        database.close()?;
+        Ok(is_free)
+    }
+}
