@@ -42,9 +42,9 @@ pub struct Identity {
     /// What its side files are named by: those of no other load are named so.
     #[serde(default)]
     pub token: String,
-    /// Columns or comma-separated lists of columns that get an index after the rows are in.
+    /// The columns of each index that is built after the rows are in.
     #[serde(default)]
-    pub indexes: Vec<String>,
+    pub indexes: Vec<Vec<String>>,
 }
 
 /// How far a finished append-only load got.
@@ -499,7 +499,13 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(String, String)> {
         ),
         (
             "--index",
-            listed(options.indexes.iter().map(|name| (name.as_str(), String::new()))),
+            match options.indexes.len() {
+                0 => "none".to_owned(),
+                _ => {
+                    let one = |columns: &Vec<String>| listed(columns.iter().map(|name| (name.as_str(), String::new())));
+                    options.indexes.iter().map(one).collect::<Vec<_>>().join(" and ")
+                }
+            },
         ),
         ("--errors", options.errors.to_string_lossy().into_owned()),
         ("--safe-errors", switch(options.safe_errors)),
