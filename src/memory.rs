@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
-use crate::report::MemorySplit;
+use crate::report::{MemorySplit, size};
 
 /// Code, stacks, allocator slack, SQLite's own small allocations and the terminal: measured at 14 MiB, rounded up.
 const RESERVE_BYTES: u64 = 24 << 20;
@@ -31,17 +31,6 @@ pub struct MemoryWish {
     pub filter_bytes: u64,
     /// Indexes whose entries are sorted while the rows are written.
     pub indexes: u64,
-}
-
-/// A size of memory in the form in which `--memory` takes it: `244MiB`; with a decimal where it is no whole number.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..0x400 => format!("{bytes}B"),
-        _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
-        0x400..0x10_0000 if bytes.is_multiple_of(1 << 10) => format!("{}KiB", bytes >> 10),
-        0x400..0x10_0000 => format!("{:.1}KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1}MiB", bytes as f64 / 1_048_576.0),
-    }
 }
 
 /// Checks that `threads` threads can work within the budget.

@@ -22,7 +22,7 @@ use crate::reject::{RejectCode, folder_of, sync_folder};
 
 pub use self::page::{PageParts, is_page, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
-pub use self::summary::{Summary, bytes, grouped, rows};
+pub use self::summary::{Summary, bytes, grouped, rows, size};
 pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, Step, Timeline};
 
 /// Exit code of a load that was complete, with rejects or duplicates.

@@ -15,8 +15,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
 use super::summary::{SIGNAL_NAMES, duration};
-use super::{LoadReport, Outcome, Preview, Timeline, bytes, grouped};
-use crate::memory::size;
+use super::{LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
 use crate::options::LoadOptions;
 use crate::reject::RejectSample;
 

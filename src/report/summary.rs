@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::{LoadReport, MemorySplit, Outcome};
 use crate::escape::escaped;
-use crate::memory::size;
 use crate::reject::RejectCode;
 
 /// Signal numbers that have a name here; the same on every Unix.
@@ -250,6 +249,17 @@ pub fn bytes(size_bytes: u64) -> impl fmt::Display {
         }
     }
     Bytes(size_bytes)
+}
+
+/// A size of memory in the form in which `--memory` takes it: `244MiB`; with a decimal where it is no whole number.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..0x400 => format!("{bytes}B"),
+        _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
+        0x400..0x10_0000 if bytes.is_multiple_of(1 << 10) => format!("{}KiB", bytes >> 10),
+        0x400..0x10_0000 => format!("{:.1}KiB", bytes as f64 / 1024.0),
+        _ => format!("{:.1}MiB", bytes as f64 / 1_048_576.0),
+    }
 }
 
 /// A wall time: `12 ms`, `3.21 s`, `2 min 05 s`, `1 h 02 min`.

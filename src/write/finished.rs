@@ -1,6 +1,6 @@
 //! What finished append-only loads leave in the database: a small table with one row for each table that they loaded.
 
-use rusqlite::{ErrorCode, OptionalExtension};
+use rusqlite::OptionalExtension;
 
 use crate::checkpoint::Finished;
 use crate::error::Error;
@@ -50,7 +50,7 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error>
         Ok(None) => return Ok(None),
         Ok(Some(body)) => body.unwrap_or_default(),
         // A statement that the table does not fit: somebody has made it another one.
-        Err(e) if e.sqlite_error_code() == Some(ErrorCode::Unknown) => return Err(unknown(&e)),
+        Err(e @ rusqlite::Error::SqlInputError { .. }) => return Err(unknown(&e)),
         Err(e) => return Err(database_error(database.path(), e)),
     };
     let text = unsealed(&body).ok_or_else(|| unknown(&"it was changed"))?;
