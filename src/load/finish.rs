@@ -125,7 +125,7 @@ impl Load<'_> {
         if self.options.append_only {
             let errors = letters.state();
             self.leave_behind(database, start, &counts, errors, report)?;
-        } else if !self.options.keep_checkpoint && !(end == RowsEnd::Complete && self.is_over_limit(&counts)) {
+        } else if !(self.options.keep_checkpoint || end == RowsEnd::Complete && self.is_over_limit(&counts)) {
             // A load over its limit keeps the checkpoint: the same command with another limit must not load everything once more.
             row_origins::forget(database, &start.plan.table)?;
             faults::point("finish: before the checkpoint goes");
