@@ -21,6 +21,7 @@ pub mod redo;
 pub mod row_origins;
 pub mod sort;
 pub mod sql;
+pub mod sql_text;
 mod statement;
 pub mod undo;
 

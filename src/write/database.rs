@@ -4,12 +4,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, ffi};
 
 use crate::error::{Error, ErrorKind};
 use crate::schema::identifier::{quote, quote_all};
 use crate::schema::{Column, ColumnType};
 use crate::write::lock::{busy_timeout, holders};
+use crate::write::sql_text::has_conflict_clause;
+
+/// The collation that tells all texts apart.
+const BINARY: &str = "BINARY";
+/// A table of the connection's own, for a moment.
+const AFFINITIES: &str = "_rowmill_affinities";
 
 /// An open database.
 #[derive(Debug)]
@@ -35,9 +41,9 @@ pub struct TableInfo {
     /// Any index, also one over expressions or some rows only.
     pub has_indexes: bool,
     pub has_foreign_keys: bool,
-    /// A constraint may say ON CONFLICT: the table's definition has the word.
+    /// A constraint says ON CONFLICT.
     pub may_have_conflict_clauses: bool,
-    /// Row ids may be chosen as AUTOINCREMENT does; likewise.
+    /// Row ids are chosen as AUTOINCREMENT does.
     pub may_autoincrement: bool,
     pub is_empty: bool,
     pub max_row_id: Option<i64>,
@@ -69,6 +75,8 @@ pub struct TableColumn {
     pub not_null: bool,
     pub has_default: bool,
     pub generated: bool,
+    /// What its values are compared by, in keys and indexes that do not say otherwise.
+    pub collation: String,
     /// Values that differ in the input differ in the table: no affinity and no collation makes them equal.
     pub keeps_differences: bool,
 }
@@ -78,6 +86,18 @@ pub struct TableColumn {
 pub struct UniqueKey {
     /// Indices in [`TableInfo::columns`].
     pub columns: Vec<usize>,
+}
+
+impl TableColumn {
+    /// Whether what an index by `collation` finds unique is so for the column itself: it tells no more texts apart.
+    fn is_unique_by(&self, collation: &str) -> bool {
+        self.is_binary() || self.collation.eq_ignore_ascii_case(collation)
+    }
+
+    /// Whether texts that differ in a byte are different values.
+    pub fn is_binary(&self) -> bool {
+        self.collation.eq_ignore_ascii_case(BINARY)
+    }
 }
 
 impl Database {
@@ -275,10 +295,23 @@ impl Database {
 
     /// Whether there is an index on exactly these columns; `unique`: one that allows no duplicates.
     pub fn has_index(&self, table: &str, columns: &[String], unique: bool) -> Result<bool, Error> {
+        let Some(info) = self.describe_table(table)? else {
+            return Ok(false);
+        };
         let indexes = self.indexes(table).map_err(|e| self.fail(e))?;
-        Ok(indexes
-            .iter()
-            .any(|index| index.columns == columns && (index.unique || !unique) && !index.partial))
+        let is_by = |(name, collation): &(String, String), wanted: &String| {
+            let own = info.columns.iter().find(|column| column.name == *name);
+            name == wanted && own.is_some_and(|own| own.collation.eq_ignore_ascii_case(collation))
+        };
+        Ok(indexes.iter().any(|index| {
+            let same = index.columns.len() == columns.len()
+                && index
+                    .columns
+                    .iter()
+                    .zip(columns)
+                    .all(|(column, wanted)| is_by(column, wanted));
+            same && (index.unique || !unique) && !index.partial
+        }))
     }
 
     /// Row ids of the rows of `table` that refer to rows that are not there.
@@ -308,40 +341,62 @@ impl Database {
     /// The table's description, if it exists.
     ///
     /// # Errors
-    /// `Schema` for a view or a virtual table, which cannot be loaded into.
+    /// `Schema` for what is no table to load into: a view, a virtual table or a table that one of those keeps, or one that this build
+    /// of SQLite cannot write to.
     pub fn describe_table(&self, table: &str) -> Result<Option<TableInfo>, Error> {
-        let find =
-            "SELECT name, type, sql FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view')";
+        let find = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
         let found = self
             .connection
-            .query_row(find, [table], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<String>>(2)?))
-            })
+            .query_row(find, [table], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()
             .map_err(|e| self.fail(e))?;
-        let Some((name, kind, sql)): Option<(String, String, Option<String>)> = found else {
+        let Some((name, kind)): Option<(String, String)> = found else {
             return Ok(None);
         };
-        let is_virtual = sql.is_some_and(|sql| sql.trim_start().to_ascii_uppercase().starts_with("CREATE VIRTUAL"));
-        if kind == "view" || is_virtual {
-            let kind = if is_virtual { "virtual table" } else { "view" };
-            return Err(Error::schema(format!(
-                "\"{name}\" is a {kind}; choose another table with --table"
-            )));
+        let kind = match kind.as_str() {
+            "table" => {
+                return self
+                    .describe(name.clone())
+                    .map(Some)
+                    .map_err(|e| self.cannot_use(&name, e));
+            }
+            "view" => "view",
+            "virtual" => "virtual table",
+            _ => "table that a virtual table keeps its data in",
+        };
+        Err(Error::schema(format!(
+            "\"{name}\" is a {kind}; choose another table with --table"
+        )))
+    }
+
+    /// What SQLite cannot make sense of when it looks at a table (a collation, function or module that this program does not have)
+    /// lies in the schema.
+    fn cannot_use(&self, table: &str, error: rusqlite::Error) -> Error {
+        let (code, message) = match &error {
+            rusqlite::Error::SqliteFailure(code, Some(message)) => (code, message),
+            rusqlite::Error::SqlInputError { error, msg, .. } => (error, msg),
+            _ => return self.fail(error),
+        };
+        if code.extended_code & 0xFF != ffi::SQLITE_ERROR {
+            return self.fail(error);
         }
-        self.describe(name).map(Some).map_err(|e| self.fail(e))
+        Error::schema(format!(
+            "table \"{table}\" cannot be loaded into: {message}; it needs what only another program has, perhaps: \
+             load into another table with --table and copy the rows with that program"
+        ))
     }
 
     fn describe(&self, name: String) -> rusqlite::Result<TableInfo> {
         let connection = &self.connection;
-        let (without_rowid, is_strict): (bool, bool) = connection.query_row(
-            "SELECT wr, strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
+        let without_rowid: bool = connection.query_row(
+            "SELECT wr FROM pragma_table_list WHERE schema = 'main' AND name = ?1",
             [&name],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| row.get(0),
         )?;
         let mut columns = Vec::new();
         let mut primary_key = Vec::new();
         let mut declared = Vec::new();
+        let mut autoincrements = false;
         let mut statement = connection.prepare(
             "SELECT name, type, \"notnull\", dflt_value IS NOT NULL, pk, hidden FROM pragma_table_xinfo(?1)",
         )?;
@@ -353,17 +408,16 @@ impl Database {
                 primary_key.push((key_place, columns.len()));
             }
             let column_name: String = row.get(0)?;
-            // In a STRICT table, ANY keeps what it is given.
-            let column_type = match is_strict && declared_type.eq_ignore_ascii_case("ANY") {
-                true => ColumnType::Any,
-                false => affinity(&declared_type),
-            };
-            let (_, collation, ..) = connection.column_metadata(Some("main"), name.as_str(), column_name.as_str())?;
-            let is_binary = collation.is_none_or(|collation| collation.as_bytes().eq_ignore_ascii_case(b"BINARY"));
+            let metadata = connection.column_metadata(Some("main"), name.as_str(), column_name.as_str())?;
+            let (_, collation, _, _, is_autoincrement) = metadata;
+            let collation = collation.map_or_else(|| BINARY.to_owned(), |name| name.to_string_lossy().into_owned());
+            autoincrements |= is_autoincrement;
             columns.push(TableColumn {
                 name: column_name,
-                column_type,
-                keeps_differences: is_binary && !matches!(column_type, ColumnType::Any | ColumnType::Numeric),
+                // Known below, when SQLite was asked for all of them.
+                column_type: ColumnType::Any,
+                collation,
+                keeps_differences: false,
                 declared_type: declared_type.clone(),
                 not_null: row.get(2)?,
                 has_default: row.get(3)?,
@@ -371,6 +425,7 @@ impl Database {
             });
             declared.push(declared_type);
         }
+        self.find_affinities(&name, &mut columns)?;
         primary_key.sort_unstable();
         let primary_key: Vec<usize> = primary_key.into_iter().map(|(_, index)| index).collect();
         let indexes = self.indexes(&name)?;
@@ -381,7 +436,10 @@ impl Database {
             }
             _ => None,
         };
-        let place = |column: &String| columns.iter().position(|other| other.name == *column);
+        let place = |(column, collation): &(String, String)| {
+            let found = columns.iter().position(|other| other.name == *column)?;
+            columns[found].is_unique_by(collation).then_some(found)
+        };
         let unique_keys = indexes
             .iter()
             .filter(|index| index.unique && !index.partial)
@@ -390,9 +448,11 @@ impl Database {
             .collect();
         let table = quote(&name);
         let is_empty = connection
-            .query_row(&format!("SELECT 1 FROM {table} LIMIT 1"), [], |_| Ok(()))
+            .query_row(&format!("SELECT 1 FROM {table} NOT INDEXED LIMIT 1"), [], |_| Ok(()))
             .optional()?
             .is_none();
+        // Whatever a row brings into play is looked at when this is prepared.
+        connection.prepare(&format!("INSERT INTO main.{table} DEFAULT VALUES"))?;
         let max_row_id = match row_id_alias(&columns) {
             Some(alias) if !without_rowid => {
                 connection.query_row(&format!("SELECT max({alias}) FROM {table}"), [], |row| row.get(0))?
@@ -408,10 +468,10 @@ impl Database {
             connection.query_row("SELECT count(*) FROM pragma_foreign_key_list(?1)", [&name], |row| {
                 row.get::<_, i64>(0).map(|count| count > 0)
             })?;
-        let (may_have_conflict_clauses, may_autoincrement) = connection.query_row(
-            "SELECT sql LIKE '%CONFLICT%', sql LIKE '%AUTOINCREMENT%' FROM sqlite_schema WHERE type = 'table' AND name = ?1",
+        let sql: String = connection.query_row(
+            "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1",
             [&name],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| row.get(0),
         )?;
         let (may_check, may_defer, may_roll_back) = connection.query_row(
             "SELECT max(sql LIKE '%CHECK%' AND type = 'table' AND name = ?1), max(sql LIKE '%DEFER%'), max(sql LIKE '%ROLLBACK%')
@@ -441,11 +501,45 @@ impl Database {
             has_triggers,
             has_indexes: !indexes.is_empty(),
             has_foreign_keys,
-            may_have_conflict_clauses,
-            may_autoincrement,
+            may_have_conflict_clauses: has_conflict_clause(&sql),
+            may_autoincrement: autoincrements,
             is_empty,
             max_row_id,
         })
+    }
+
+    /// Asks SQLite what each column does to values: a table made from a query has columns of the affinities of the query's. Nothing is
+    /// read or written but a table of this connection, which goes again at once.
+    /// Source: <https://sqlite.org/lang_createtable.html#ctas>.
+    fn find_affinities(&self, table: &str, columns: &mut [TableColumn]) -> rusqlite::Result<()> {
+        let connection = &self.connection;
+        let names: Vec<String> = (columns.iter().enumerate())
+            .map(|(index, column)| format!("{} AS c{index}", quote(&column.name)))
+            .collect();
+        let forget = format!("DROP TABLE IF EXISTS temp.{AFFINITIES}");
+        connection.execute_batch(&format!(
+            "{forget}; CREATE TEMP TABLE {AFFINITIES} AS SELECT {} FROM main.{} NOT INDEXED LIMIT 0",
+            names.join(","),
+            quote(table)
+        ))?;
+        let mut statement = connection.prepare("SELECT type FROM pragma_table_info(?1, 'temp') ORDER BY cid")?;
+        let affinities: Vec<String> = statement
+            .query_map([AFFINITIES], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        drop(statement);
+        connection.execute_batch(&forget)?;
+        for (column, affinity) in columns.iter_mut().zip(affinities) {
+            column.column_type = match affinity.as_str() {
+                "INT" => ColumnType::Integer,
+                "TEXT" => ColumnType::Text,
+                "REAL" => ColumnType::Real,
+                "NUM" => ColumnType::Numeric,
+                _ => ColumnType::Any,
+            };
+            let is_converted = matches!(column.column_type, ColumnType::Any | ColumnType::Numeric);
+            column.keeps_differences = column.is_binary() && !is_converted;
+        }
+        Ok(())
     }
 
     fn indexes(&self, table: &str) -> rusqlite::Result<Vec<IndexInfo>> {
@@ -458,12 +552,12 @@ impl Database {
             let name: String = row.get(0)?;
             let mut columns = self
                 .connection
-                .prepare("SELECT name FROM pragma_index_info(?1) ORDER BY seqno")?;
-            let names = columns.query_map([&name], |row| row.get::<_, Option<String>>(0))?;
+                .prepare("SELECT name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
             // An expression has no name and matches no column.
-            let columns = names
-                .map(|name| name.map(Option::unwrap_or_default))
-                .collect::<rusqlite::Result<_>>()?;
+            let columns = columns.query_map([&name], |row| {
+                Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get(1)?))
+            })?;
+            let columns = columns.collect::<rusqlite::Result<_>>()?;
             indexes.push(IndexInfo {
                 columns,
                 unique: row.get(1)?,
@@ -489,27 +583,11 @@ pub fn row_id_alias(columns: &[TableColumn]) -> Option<&'static str> {
 }
 
 struct IndexInfo {
-    columns: Vec<String>,
+    /// Names of the columns, and the collation that each is compared by.
+    columns: Vec<(String, String)>,
     unique: bool,
     partial: bool,
     is_primary_key: bool,
-}
-
-/// What a column with this declared type does to values. Source: <https://sqlite.org/datatype3.html> §3.1.
-fn affinity(declared: &str) -> ColumnType {
-    let declared = declared.to_ascii_uppercase();
-    let has = |word: &str| declared.contains(word);
-    if has("INT") {
-        ColumnType::Integer
-    } else if has("CHAR") || has("CLOB") || has("TEXT") {
-        ColumnType::Text
-    } else if has("BLOB") || declared.is_empty() {
-        ColumnType::Any
-    } else if has("REAL") || has("FLOA") || has("DOUB") {
-        ColumnType::Real
-    } else {
-        ColumnType::Numeric
-    }
 }
 
 /// Turns an error of SQLite into one that says what to do.

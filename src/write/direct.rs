@@ -11,14 +11,14 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, ffi};
 
 use crate::error::Error;
 use crate::faults;
 use crate::memory;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, ColumnType};
-use crate::write::database::{Database, database_error};
+use crate::write::database::{Database, TableInfo, database_error};
 use crate::write::page_file::{PageFile, lock_byte};
 use crate::write::pages::TableBuilder;
 
@@ -179,58 +179,44 @@ fn change_counter(database: &Database) -> Result<u32, Error> {
     Ok(u32::from_be_bytes(bytes))
 }
 
+/// What SQLite does for an INSERT of one row into a plain table: no step that looks at other tables, other rows or what the values are,
+/// but for NULLs and the row id, which validation and order have seen to.
+const PLAIN_STEPS: [&str; 15] = [
+    "Init",
+    "Transaction",
+    "Goto",
+    "OpenWrite",
+    "Variable",
+    "SoftNull",
+    "NotNull",
+    "NewRowid",
+    "MustBeInt",
+    "HaltIfNull",
+    "NotExists",
+    "Affinity",
+    "MakeRecord",
+    "Insert",
+    "Halt",
+];
+
 /// Why `table`, filled with `columns`, cannot take the direct path; `None` when it can.
 ///
-/// Conservative: a word in the table's SQL that might mean more than a plain column is an obstacle, even inside a name.
+/// SQLite itself is asked, about each property that it tells of and, for what it tells of no other way, about the steps that it would
+/// take for an INSERT: one that is not known to be harmless is an obstacle.
 ///
 /// # Errors
 /// `Database` when the schema cannot be read.
 pub fn obstacle(database: &Database, table: &str, columns: &[Column]) -> Result<Option<String>, Error> {
-    let connection = database.connection();
-    let look = || -> rusqlite::Result<Option<String>> {
-        let flag = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, bool>(0));
-        let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0));
-        if !flag("SELECT sqlite_compileoption_used('ENABLE_DBPAGE_VTAB')")? {
-            return Ok(Some("this build of SQLite has no sqlite_dbpage table".to_owned()));
-        }
-        let mode = text("PRAGMA journal_mode")?;
-        if !["delete", "truncate", "persist"].contains(&mode.as_str()) {
-            return Ok(Some(format!("the database's journal mode is {mode}")));
-        }
-        if text("PRAGMA encoding")? != "UTF-8" {
-            return Ok(Some("the database's text encoding is not UTF-8".to_owned()));
-        }
-        if flag("PRAGMA auto_vacuum")? {
-            return Ok(Some("the database is in auto_vacuum mode".to_owned()));
-        }
-        let reserved = "SELECT substr(data, 21, 1) <> x'00' FROM sqlite_dbpage WHERE pgno = 1";
-        if flag(reserved)? {
-            return Ok(Some("the database reserves bytes of each page".to_owned()));
-        }
-        let own = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
-        let sql: String = connection.query_row(own, [table], |row| row.get(0))?;
-        let others = "SELECT type || ' ' || name FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND type <> 'table' LIMIT 1";
-        if let Some(other) = connection
-            .query_row(others, [table], |row| row.get::<_, String>(0))
-            .optional()?
-        {
-            return Ok(Some(format!("the table has the {other}")));
-        }
-        if connection
-            .query_row(&format!("SELECT 1 FROM {} LIMIT 1", quote(table)), [], |_| Ok(()))
-            .optional()?
-            .is_some()
-        {
-            return Ok(Some("the table has rows".to_owned()));
-        }
-        Ok(plain_sql(&sql))
-    };
-    if let Some(reason) = look().map_err(|e| database_error(database.path(), e))? {
+    let fail = |e| database_error(database.path(), e);
+    if let Some(reason) = obstacle_in_file(database.connection()).map_err(fail)? {
         return Ok(Some(reason));
     }
     let info = database
         .describe_table(table)?
         .ok_or_else(|| Error::internal("the table to load is gone"))?;
+    if let Some(reason) = obstacle_in_table(database.connection(), &info).map_err(fail)? {
+        return Ok(Some(reason));
+    }
     let same = info.columns.len() == columns.len()
         && info
             .columns
@@ -246,30 +232,96 @@ pub fn obstacle(database: &Database, table: &str, columns: &[Column]) -> Result<
         .columns
         .iter()
         .find(|column| matches!(column.column_type, ColumnType::Any | ColumnType::Numeric));
-    Ok(other.map(|column| format!("SQLite must convert the values of column \"{}\"", column.name)))
+    if let Some(column) = other {
+        return Ok(Some(format!(
+            "SQLite must convert the values of column \"{}\"",
+            column.name
+        )));
+    }
+    let step = unusual_step(database.connection(), &info).map_err(fail)?;
+    Ok(step.map(|step| format!("SQLite must look at each row of this table (its step {step})")))
 }
 
-/// The first word of a `CREATE TABLE` that means more than plain columns, if there is one.
-fn plain_sql(sql: &str) -> Option<String> {
-    let words = [
-        "CHECK",
-        "GENERATED",
-        "AS",
-        "COLLATE",
-        "AUTOINCREMENT",
-        "REFERENCES",
-        "FOREIGN",
-        "WITHOUT",
-        "STRICT",
-        "UNIQUE",
+/// What stands in the way in the database as a whole.
+fn obstacle_in_file(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let flag = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, bool>(0));
+    let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0));
+    if !flag("SELECT sqlite_compileoption_used('ENABLE_DBPAGE_VTAB')")? {
+        return Ok(Some("this build of SQLite has no sqlite_dbpage table".to_owned()));
+    }
+    let mode = text("PRAGMA journal_mode")?;
+    if !["delete", "truncate", "persist"].contains(&mode.as_str()) {
+        return Ok(Some(format!("the database's journal mode is {mode}")));
+    }
+    if text("PRAGMA encoding")? != "UTF-8" {
+        return Ok(Some("the database's text encoding is not UTF-8".to_owned()));
+    }
+    if flag("PRAGMA auto_vacuum")? {
+        return Ok(Some("the database is in auto_vacuum mode".to_owned()));
+    }
+    let reserved = "SELECT substr(data, 21, 1) <> x'00' FROM sqlite_dbpage WHERE pgno = 1";
+    if flag(reserved)? {
+        return Ok(Some("the database reserves bytes of each page".to_owned()));
+    }
+    Ok(None)
+}
+
+/// What stands in the way in the table, as far as SQLite tells of it.
+fn obstacle_in_table(connection: &Connection, info: &TableInfo) -> rusqlite::Result<Option<String>> {
+    let others =
+        "SELECT type || ' ' || name FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND type <> 'table' LIMIT 1";
+    let other = connection
+        .query_row(others, [&info.name], |row| row.get::<_, String>(0))
+        .optional()?;
+    if let Some(other) = other {
+        return Ok(Some(format!("the table has the {other}")));
+    }
+    if !info.is_empty {
+        return Ok(Some("the table has rows".to_owned()));
+    }
+    let strict = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1";
+    let is_strict: bool = connection.query_row(strict, [&info.name], |row| row.get(0))?;
+    let named = [
+        (info.without_rowid, "the table is WITHOUT ROWID"),
+        (is_strict, "the table is STRICT"),
+        (info.has_foreign_keys, "the table has foreign keys"),
+        (info.may_autoincrement, "the table's row ids are AUTOINCREMENT"),
+        (
+            info.columns.iter().any(|column| column.generated),
+            "the table has generated columns",
+        ),
     ];
-    let upper = sql.to_ascii_uppercase();
-    // Names that rowmill quotes are no words of SQL: only what stands outside double quotes counts.
-    let outside: String = upper.split('"').step_by(2).collect::<Vec<_>>().join(" ");
-    let found = outside
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .find(|word| words.contains(word));
-    found.map(|word| format!("the table is declared with {word}"))
+    if let Some((_, reason)) = named.iter().find(|(is_so, _)| *is_so) {
+        return Ok(Some((*reason).to_owned()));
+    }
+    let other = info.columns.iter().find(|column| !column.is_binary());
+    Ok(other.map(|column| {
+        let (name, collation) = (&column.name, &column.collation);
+        format!("the values of column \"{name}\" are compared by {collation}")
+    }))
+}
+
+/// The first of SQLite's steps for an INSERT that is not [plain](PLAIN_STEPS), such as those of a CHECK.
+///
+/// The steps differ from version to version of SQLite; what a new one does otherwise is taken for unusual, which costs speed alone.
+/// Source: <https://sqlite.org/opcode.html>.
+fn unusual_step(connection: &Connection, info: &TableInfo) -> rusqlite::Result<Option<String>> {
+    let values = vec!["?"; info.columns.len()].join(",");
+    let explain = format!(
+        "EXPLAIN INSERT OR ABORT INTO main.{} VALUES ({values})",
+        quote(&info.name)
+    );
+    let mut statement = connection.prepare(&explain)?;
+    // Nothing is bound: the steps are listed, not taken.
+    let mut steps = statement.raw_query();
+    while let Some(step) = steps.next()? {
+        let (name, code): (String, i32) = (step.get("opcode")?, step.get("p1")?);
+        let halts_for_more = name == "Halt" && ![0, ffi::SQLITE_CONSTRAINT_PRIMARYKEY].contains(&code);
+        if halts_for_more || !PLAIN_STEPS.contains(&name.as_str()) {
+            return Ok(Some(format!("{name} {code}")));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod oracle;
 pub mod process;
 
 mod append_only;
+mod asking_sqlite;
 mod bad_input;
 mod changing_input;
 mod command_line;

@@ -1,0 +1,134 @@
+//! The text of a CREATE TABLE, for the one thing that SQLite tells nobody in another way: whether a constraint says ON CONFLICT.
+//!
+//! Cut into tokens by SQLite's own rules, so that nothing within a string, a quoted name or a comment is taken for a word.
+//! Source: `sqlite3GetToken` in tokenize.c.
+
+/// A token that can matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Token<'a> {
+    /// A keyword or a name that stands unquoted.
+    Word(&'a [u8]),
+    /// A string, a quoted name, a number, a blob, an operator.
+    Other,
+}
+
+/// Whether a constraint of the table that `sql` creates has an ON CONFLICT clause.
+///
+/// ON is reserved: unquoted it is never a name, so these two words in a row are never anything else.
+pub fn has_conflict_clause(sql: &str) -> bool {
+    let mut after_on = false;
+    for token in Tokens(sql.as_bytes()) {
+        if let Token::Word(word) = token {
+            if after_on && word.eq_ignore_ascii_case(b"CONFLICT") {
+                return true;
+            }
+            after_on = word.eq_ignore_ascii_case(b"ON");
+        } else {
+            after_on = false;
+        }
+    }
+    false
+}
+
+/// What is left to cut.
+struct Tokens<'a>(&'a [u8]);
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        loop {
+            let sql = self.0;
+            let length = match *sql {
+                [] => return None,
+                [b' ' | b'\t' | b'\n' | b'\x0c' | b'\r', ..] => 1,
+                [b'-', b'-', ..] => up_to(sql, b"\n"),
+                // As SQLite has it, a comment needs a byte after its opening.
+                [b'/', b'*', _, ..] => 2 + up_to(&sql[2..], b"*/"),
+                _ => {
+                    let (token, length) = token(sql);
+                    self.0 = &sql[length..];
+                    return Some(token);
+                }
+            };
+            self.0 = &sql[length..];
+        }
+    }
+}
+
+/// Bytes up to and with the first `end`, or all there are.
+fn up_to(sql: &[u8], end: &[u8]) -> usize {
+    let found = sql.windows(end.len()).position(|window| window == end);
+    found.map_or(sql.len(), |at| at + end.len())
+}
+
+/// The token at the start of `sql`, which is neither blank nor a comment, and its length.
+fn token(sql: &[u8]) -> (Token<'_>, usize) {
+    match sql[0] {
+        quote @ (b'\'' | b'"' | b'`') => (Token::Other, quoted(sql, quote)),
+        b'[' => (Token::Other, up_to(sql, b"]")),
+        // A blob's x goes with the string that follows it.
+        b'x' | b'X' if sql.get(1) == Some(&b'\'') => (Token::Other, 1 + quoted(&sql[1..], b'\'')),
+        first if is_word_byte(first) => {
+            let length = sql.iter().take_while(|&&byte| is_word_byte(byte)).count();
+            let token = match first {
+                b'0'..=b'9' | b'$' => Token::Other,
+                _ => Token::Word(&sql[..length]),
+            };
+            (token, length)
+        }
+        _ => (Token::Other, 1),
+    }
+}
+
+/// Length of a string or name in `quote`s, in which a doubled one stands for one.
+fn quoted(sql: &[u8], quote: u8) -> usize {
+    let mut at = 1;
+    while let Some(&byte) = sql.get(at) {
+        at += 1;
+        if byte == quote {
+            if sql.get(at) != Some(&quote) {
+                return at;
+            }
+            at += 1;
+        }
+    }
+    sql.len()
+}
+
+/// Bytes that names and numbers are made of; every one beyond ASCII is. Source: `IdChar` in tokenize.c.
+fn is_word_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_on_conflict_clause_is_seen_wherever_it_stands_and_only_there() {
+        for sql in [
+            "CREATE TABLE t(a UNIQUE ON CONFLICT IGNORE)",
+            "CREATE TABLE t(a default '5\"' unique on/**/conflict replace, b default '6\"')",
+            "CREATE TABLE t(a [x\"y] UNIQUE -- \" ' [\nON -- on\n CONFLICT FAIL)",
+            "CREATE TABLE t(a DEFAULT x'00' NOT NULL ON\tConflict ROLLBACK)",
+            "CREATE TABLE `a\"``b`(\"it's\" UNIQUE /* ' */ ON CONFLICT ABORT)",
+            "CREATE TABLE t(a DEFAULT 1e3 UNIQUE ON CONFLICT IGNORE)",
+            "CREATE TABLE t(é UNIQUE ON CONFLICT IGNORE)",
+        ] {
+            assert!(has_conflict_clause(sql), "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE t(a, conflict)",
+            "CREATE TABLE t(a DEFAULT 'ON CONFLICT IGNORE')",
+            "CREATE TABLE t(a \"ON CONFLICT\" , [on] conflict, `on`conflict)",
+            "CREATE TABLE t(a /* ON CONFLICT */, b -- ON CONFLICT\n)",
+            "CREATE TABLE t(a REFERENCES p ON DELETE SET NULL, conflict)",
+            "CREATE TABLE t(a DEFAULT 'it''s ON CONFLICT')",
+            "CREATE TABLE conflict(a $on CONFLICT)",
+            "CREATE TABLE t(a DEFAULT 'unfinished ON CONFLICT",
+        ] {
+            assert!(!has_conflict_clause(sql), "{sql}");
+        }
+    }
+}
