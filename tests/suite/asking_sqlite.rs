@@ -116,7 +116,7 @@ fn a_load_into_utf_16_is_as_one_row_by_row() {
                 "2: '\u{1F600}', 'x'",
                 "3: '\u{FFFE}', 'y'",
                 "4: '\u{FFFF}', 'z'",
-                "5: NULL, 'n'",
+                "6: NULL, 'n'",
             ])
             .expect_rejects([(6, "duplicate_key")])
             .check();
