@@ -27,6 +27,7 @@ mod once;
 mod others_tables;
 mod pressure;
 mod random;
+mod random_existing;
 mod report_html;
 mod side_files;
 mod signals;

@@ -1,0 +1,573 @@
+//! Loads into random tables that others made, against a loader that knows one way only: each row in the order of the file, in a
+//! transaction of its own. Stopped now and then, while others write.
+//!
+//! `ROWMILL_RANDOM_EXISTING=50000` loads into so many instead of [`TABLES`] (`scripts/random_tables` does that);
+//! `ROWMILL_RANDOM_EXISTING_SEED=123` into the one with that seed. A table is the same on every machine.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rowmill::options::{ErrorLimit, WritePath};
+use rowmill::{LoadOptions, load};
+use rusqlite::Connection;
+
+use super::database;
+use super::dead_letters::read_rejects;
+
+/// Tables of a normal run.
+const TABLES: u64 = 2_000;
+
+/// A small generator: splitmix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn one_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+}
+
+/// A table of others, an input for it, and what others do meanwhile.
+struct Scene {
+    schema: String,
+    /// The columns of the input.
+    columns: Vec<&'static str>,
+    key: Vec<&'static str>,
+    /// Fields by record; one too few is a bad record.
+    records: Vec<Vec<String>>,
+    /// What others write after the load was stopped at its first reject.
+    meanwhile: Option<String>,
+    /// Rows are numbered where nobody sees it, as finished pages may be.
+    hides_row_ids: bool,
+    options: LoadOptions,
+}
+
+impl Scene {
+    fn new(seed: u64) -> Scene {
+        let mut random = Random(seed);
+        let r = &mut random;
+        let id = r.of(&[
+            "",
+            "",
+            "id INTEGER PRIMARY KEY, ",
+            "id INTEGER PRIMARY KEY AUTOINCREMENT, ",
+            "id INTEGER PRIMARY KEY DESC, ",
+        ]);
+        let without_rowid = id.starts_with("id INTEGER PRIMARY KEY, ") && r.one_in(4);
+        let brings_id = !id.is_empty() && (without_rowid || id.contains("DESC") || r.one_in(2));
+        let k = r.of(&[
+            "k TEXT",
+            "k INTEGER",
+            "k TEXT COLLATE NOCASE",
+            "k TEXT UNIQUE",
+            "k TEXT DEFAULT '5\"' COLLATE \"NOCASE\"",
+            "k BLOB",
+        ]);
+        let u = r.of(&[
+            "u INTEGER",
+            "u INTEGER",
+            "u INTEGER UNIQUE",
+            "u INTEGER UNIQUE ON CONFLICT FAIL",
+            "u INTEGER CHECK (u % 5 <> 3)",
+        ]);
+        let refers = r.of(&[
+            "",
+            "",
+            "",
+            " REFERENCES t (u)",
+            " REFERENCES t (u) DEFERRABLE INITIALLY DEFERRED",
+            " REFERENCES p",
+        ]);
+        let refers = if refers.contains("t (u)") && !u.contains("UNIQUE") {
+            ""
+        } else {
+            refers
+        };
+        let deferred_parent = refers == " REFERENCES p" && r.one_in(2);
+        let p = format!(
+            "p INTEGER{refers}{}",
+            if deferred_parent {
+                " DEFERRABLE INITIALLY DEFERRED"
+            } else {
+                ""
+            }
+        );
+        let end = if without_rowid { " WITHOUT ROWID" } else { "" };
+        let mut schema = String::new();
+        if r.one_in(6) {
+            schema += "PRAGMA encoding = 'UTF-16le'; ";
+        }
+        schema += "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (2), (3), (4); CREATE TABLE log (x UNIQUE ON CONFLICT FAIL); ";
+        schema += &format!("CREATE TABLE t ({id}{k}, {u}, {p}){end}; ");
+        let conflicts = u.contains("CONFLICT");
+        let trigger = if conflicts { "" } else { Self::trigger(r) };
+        schema += trigger;
+        let index = r.of(&[
+            "",
+            "",
+            "",
+            "CREATE INDEX i ON t (u); ",
+            "CREATE UNIQUE INDEX i ON t (k, p); ",
+            "CREATE UNIQUE INDEX i ON t (u) WHERE u > 4; ",
+        ]);
+        schema += index;
+        let has_rows = r.one_in(2);
+        if has_rows {
+            schema += &Self::rows(r, id, brings_id);
+        }
+        let mut columns = if brings_id {
+            vec!["id", "k", "u", "p"]
+        } else {
+            vec!["k", "u", "p"]
+        };
+        if !without_rowid && r.one_in(3) {
+            columns.reverse();
+        }
+        let mut keys: Vec<Vec<&str>> = vec![vec![], vec!["k"], vec!["k", "u"]];
+        if brings_id {
+            keys.push(vec!["id"]);
+        }
+        let key = keys[r.below(keys.len() as u64) as usize].clone();
+        let plain = refers.is_empty() && trigger.is_empty() && !index.contains("UNIQUE");
+        let hides_row_ids =
+            id.is_empty() && !has_rows && !key.is_empty() && plain && !u.contains("UNIQUE") && !k.contains("UNIQUE");
+        let records = Self::records(r, &columns);
+        // Where rows that may repeat a key are settled last, a load is not stopped by them.
+        let settles_last = plain && !u.contains("UNIQUE") && !u.contains("CHECK") && !k.contains("UNIQUE");
+        let stops = !settles_last || (key.is_empty() && !brings_id);
+        let deletes = r.of(&["", "DELETE FROM t WHERE u % 3 = 0; "]);
+        let meanwhile = (stops && r.one_in(2)).then(|| Self::rows(r, id, brings_id) + deletes);
+        Scene {
+            schema,
+            columns,
+            key,
+            records,
+            meanwhile,
+            hides_row_ids,
+            options: LoadOptions {
+                threads: 1 + r.below(3) as usize,
+                window_bytes: r.of(&[7, 64, 1 << 20]),
+                chunk_bytes: r.of(&[1, 20, 1 << 20]),
+                batch_rows: r.of(&[1, 2, 5, 200_000]),
+                write_path: r.of(&[WritePath::Auto, WritePath::Auto, WritePath::Sql]),
+                ..LoadOptions::default()
+            },
+        }
+    }
+
+    fn trigger(r: &mut Random) -> &'static str {
+        r.of(&[
+            "",
+            "",
+            "",
+            "CREATE TRIGGER g BEFORE INSERT ON t WHEN (SELECT count(*) FROM t) >= 6 BEGIN SELECT RAISE(ABORT, 'full'); END; ",
+            "CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.u = 3 BEGIN INSERT INTO log VALUES (NEW.k); SELECT RAISE(FAIL, 'three'); END; ",
+            "CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.u = 3 BEGIN SELECT RAISE(ROLLBACK, 'three'); END; ",
+            "CREATE TRIGGER g BEFORE INSERT ON t WHEN NEW.u = 3 BEGIN INSERT OR IGNORE INTO log VALUES (NEW.k); SELECT RAISE(IGNORE); END; ",
+            "CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.u); END; ",
+            "CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT OR ROLLBACK INTO log VALUES (NEW.u); END; ",
+        ])
+    }
+
+    /// Rows that others insert, without a conflict among them that would end it.
+    fn rows(r: &mut Random, id: &str, brings_id: bool) -> String {
+        let mut sql = String::new();
+        for _ in 0..1 + r.below(4) {
+            let (k, u) = (
+                r.of(&["a", "B", "x", "y", "7"]),
+                r.of(&["1", "6", "90", "91", "92", "NULL"]),
+            );
+            sql += &match (id.is_empty(), brings_id) {
+                (false, true) => format!(
+                    "INSERT OR IGNORE INTO t (id, k, u) VALUES ({}, '{k}', {u}); ",
+                    r.of(&[1, 4, 50, 60])
+                ),
+                _ => format!("INSERT OR IGNORE INTO t (k, u) VALUES ('{k}', {u}); "),
+            };
+        }
+        sql
+    }
+
+    fn records(r: &mut Random, columns: &[&str]) -> Vec<Vec<String>> {
+        let ascending = r.one_in(2);
+        let mut last = 0;
+        (0..r.below(14))
+            .map(|_| {
+                last += 1 + r.below(3);
+                let field = |name: &&str| match *name {
+                    "id" if ascending && !r.one_in(5) => last.to_string(),
+                    "id" => (1 + r.below(12)).to_string(),
+                    "k" => r.of(&["a", "A", "b", "c", "d", "e", "7", "", "é"]).to_owned(),
+                    "u" => r.of(&["0", "1", "2", "3", "4", "5", "6", "7", ""]).to_owned(),
+                    _ => r.of(&["", "", "1", "2", "4", "5", "6", "9"]).to_owned(),
+                };
+                let mut record: Vec<String> = columns.iter().map(field).collect();
+                // A column of integers takes no letters.
+                if r.one_in(9) {
+                    record.pop();
+                }
+                record
+            })
+            .collect()
+    }
+
+    fn csv(&self) -> String {
+        let mut text = self.columns.join(",") + "\n";
+        for record in &self.records {
+            text += &(record.join(",") + "\n");
+        }
+        text
+    }
+}
+
+/// What became of the rows.
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    /// In row id order, with the row id where that can be seen.
+    rows: Vec<String>,
+    log: Vec<String>,
+    sequence: Vec<String>,
+    /// Numbers of the records that are not in the table.
+    refused: BTreeSet<u64>,
+}
+
+fn look(connection: &Connection, hides_row_ids: bool) -> Outcome {
+    let list = |sql: &str| -> Vec<String> {
+        let Ok(mut statement) = connection.prepare(sql) else {
+            return Vec::new();
+        };
+        let width = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let values: Vec<String> = (0..width)
+                .map(|index| database::literal(row.get_ref(index).unwrap()))
+                .collect();
+            Ok(values.join(", "))
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    };
+    let has_row_ids = connection.prepare("SELECT rowid FROM t").is_ok();
+    let rows = match (has_row_ids, hides_row_ids) {
+        (true, false) => "SELECT rowid, * FROM t NOT INDEXED ORDER BY rowid",
+        (true, true) => "SELECT * FROM t NOT INDEXED ORDER BY rowid",
+        (false, _) => "SELECT * FROM t NOT INDEXED",
+    };
+    Outcome {
+        rows: list(rows),
+        log: list("SELECT * FROM log ORDER BY rowid"),
+        sequence: list("SELECT seq FROM sqlite_sequence WHERE name = 't'"),
+        refused: BTreeSet::new(),
+    }
+}
+
+/// The loader that knows one way only.
+struct Plain<'s> {
+    scene: &'s Scene,
+    connection: Connection,
+    insert: String,
+    refused: BTreeSet<u64>,
+    waiting: Vec<u64>,
+}
+
+impl<'s> Plain<'s> {
+    /// `None` where the table's rows repeat the key.
+    fn new(scene: &'s Scene) -> Option<Self> {
+        let connection = Connection::open_in_memory().unwrap();
+        let made = connection.execute_batch(&scene.schema);
+        made.unwrap_or_else(|error| panic!("{error}: {}", scene.schema));
+        if !scene.key.is_empty() {
+            // As the load does where the key has none.
+            let index = format!("CREATE UNIQUE INDEX own_key ON t ({})", scene.key.join(","));
+            connection.execute_batch(&index).ok()?;
+        }
+        let marks = vec!["?"; scene.columns.len()].join(",");
+        // ON CONFLICT clauses of the table do not count.
+        let or_abort = if scene.schema.contains("TRIGGER") {
+            ""
+        } else {
+            "OR ABORT "
+        };
+        Some(Plain {
+            insert: format!("INSERT {or_abort}INTO t ({}) VALUES ({marks})", scene.columns.join(",")),
+            scene,
+            connection,
+            refused: BTreeSet::new(),
+            waiting: Vec::new(),
+        })
+    }
+
+    /// Inserts within an open transaction; whether the row is in, and whether what its statement did stays.
+    fn put(&self, record: u64) -> rusqlite::Result<bool> {
+        let fields = &self.scene.records[record as usize - 1];
+        let typed = |(name, field): (&&str, &String)| match (*name, field.as_str()) {
+            (_, "") => rusqlite::types::Value::Null,
+            ("k", text) => rusqlite::types::Value::Text(text.to_owned()),
+            (_, number) => rusqlite::types::Value::Integer(number.parse().unwrap()),
+        };
+        let values = self.scene.columns.iter().zip(fields).map(typed);
+        let changed = self
+            .connection
+            .execute(&self.insert, rusqlite::params_from_iter(values))?;
+        Ok(changed > 0)
+    }
+
+    /// Loads one record; whether it was refused.
+    fn load(&mut self, record: u64) -> bool {
+        let fields = &self.scene.records[record as usize - 1];
+        let is_null = |name: &str| {
+            let place = self.scene.columns.iter().position(|column| *column == name);
+            place.is_some_and(|place| fields.get(place).is_none_or(String::is_empty))
+        };
+        let integer_key = self.scene.schema.contains("k INTEGER");
+        let is_text = |(name, field): (&&str, &String)| {
+            *name == "k" && integer_key && !field.is_empty() && field.parse::<i64>().is_err()
+        };
+        let bad = fields.len() < self.scene.columns.len()
+            || is_null("id")
+            || self.scene.columns.iter().zip(fields).any(is_text);
+        if bad {
+            self.refused.insert(record);
+            return true;
+        }
+        self.connection.execute_batch("BEGIN").unwrap();
+        let refused = match self.put(record) {
+            Ok(is_in) => match self.connection.execute_batch("COMMIT") {
+                Ok(()) => !is_in,
+                Err(_) => {
+                    self.connection.execute_batch("ROLLBACK").unwrap();
+                    self.waiting.push(record);
+                    return false;
+                }
+            },
+            Err(_) => {
+                if !self.connection.is_autocommit() {
+                    self.connection.execute_batch("ROLLBACK").unwrap();
+                }
+                true
+            }
+        };
+        if refused {
+            self.refused.insert(record);
+        }
+        refused
+    }
+
+    /// Rows that waited: all that hold together.
+    fn settle(&mut self) {
+        let mut rest = std::mem::take(&mut self.waiting);
+        if self.scene.schema.contains("TRIGGER") || self.scene.schema.contains("WITHOUT ROWID") {
+            // One after another, as long as that helps.
+            loop {
+                let before = rest.len();
+                for record in std::mem::take(&mut rest) {
+                    self.load(record);
+                }
+                rest = std::mem::take(&mut self.waiting);
+                if rest.len() == before {
+                    break;
+                }
+            }
+            self.refused.extend(rest);
+            return;
+        }
+        loop {
+            self.connection.execute_batch("BEGIN").unwrap();
+            let mut row_ids = Vec::new();
+            let mut out = Vec::new();
+            for &record in &rest {
+                match self.put(record) {
+                    Ok(_) => row_ids.push((self.connection.last_insert_rowid(), record)),
+                    Err(_) => out.push(record),
+                }
+            }
+            if self.connection.execute_batch("COMMIT").is_ok() {
+                self.refused.extend(out);
+                return;
+            }
+            let mut check = self
+                .connection
+                .prepare("SELECT rowid FROM pragma_foreign_key_check('t')")
+                .unwrap();
+            let orphans: BTreeSet<i64> = check
+                .query_map([], |row| row.get(0))
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            drop(check);
+            self.connection.execute_batch("ROLLBACK").unwrap();
+            out.extend(
+                row_ids
+                    .iter()
+                    .filter(|(row_id, _)| orphans.contains(row_id))
+                    .map(|(_, record)| *record),
+            );
+            rest.retain(|record| !out.contains(record));
+            self.refused.extend(out);
+        }
+    }
+
+    /// What it leaves, and whether it was stopped on the way.
+    fn run(mut self) -> (Outcome, bool) {
+        let mut stopped = false;
+        for record in 1..=self.scene.records.len() as u64 {
+            if self.load(record)
+                && !stopped
+                && let Some(meanwhile) = &self.scene.meanwhile
+            {
+                stopped = true;
+                let wrote = self.connection.execute_batch(meanwhile);
+                wrote.unwrap_or_else(|error| panic!("{error}: {meanwhile}"));
+            }
+        }
+        self.settle();
+        let outcome = Outcome {
+            refused: self.refused,
+            ..look(&self.connection, self.scene.hides_row_ids)
+        };
+        (outcome, stopped)
+    }
+}
+
+/// Loads the scene's input, and once more where it was stopped.
+fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, String> {
+    let [input, path, errors] = ["in.csv", "out.db", "errors.csv"].map(|name| folder.join(name));
+    fs::write(&input, scene.csv()).unwrap();
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
+    connection.execute_batch(&scene.schema).unwrap();
+    drop(connection);
+    let mut options = LoadOptions {
+        table: Some("t".to_owned()),
+        key: scene.key.iter().map(|&name| name.to_owned()).collect(),
+        errors: errors.clone(),
+        max_errors: is_stopped.then_some(ErrorLimit::Count(0)),
+        ..scene.options.clone()
+    };
+    let inputs: Vec<PathBuf> = vec![input];
+    let mut report = load(&inputs, &path, &options, &()).map_err(|error| error.to_string())?;
+    if let (true, Some(meanwhile)) = (is_stopped, &scene.meanwhile) {
+        if report.exit_code != 3 {
+            return Err(format!("not stopped: {report:?}"));
+        }
+        let connection = database::open(&path);
+        connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
+        connection.execute_batch(meanwhile).map_err(|error| error.to_string())?;
+        drop(connection);
+        options.max_errors = None;
+        report = load(&inputs, &path, &options, &()).map_err(|error| format!("resumed: {error}"))?;
+    }
+    if !report.identity_holds || report.pending > 0 {
+        return Err(format!("the counts do not add up: {report:?}"));
+    }
+    let rejects = read_rejects(&fs::read(&errors).unwrap()).map_err(|error| error.to_string())?;
+    let refused: BTreeSet<u64> = rejects.iter().map(|reject| reject.record).collect();
+    if refused.len() != rejects.len() || report.rejected + report.duplicates != refused.len() as u64 {
+        return Err(format!("{} rejects of {} records", rejects.len(), refused.len()));
+    }
+    for reject in &rejects {
+        let Some(first) = reject.first_record else { continue };
+        let fields = |record: u64| -> Vec<String> {
+            let names: Vec<&str> = reject.column.split(',').collect();
+            let places = names
+                .iter()
+                .filter_map(|name| scene.columns.iter().position(|column| column == name));
+            places
+                .map(|place| scene.records[record as usize - 1][place].to_lowercase())
+                .collect()
+        };
+        if refused.contains(&first)
+            || first >= reject.record && report.write_path == "direct"
+            || fields(first) != fields(reject.record)
+        {
+            return Err(format!("record {} is no repeat of record {first}", reject.record));
+        }
+    }
+    let integrity = database::integrity(&path);
+    if integrity != "ok" {
+        return Err(format!("integrity_check: {integrity}"));
+    }
+    let connection = database::open(&path);
+    let left: i64 = connection
+        .query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name LIKE '\\_rowmill%' ESCAPE '\\'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    if left > 0 {
+        return Err("something of rowmill's is left in the database".to_owned());
+    }
+    Ok(Outcome {
+        refused,
+        ..look(&connection, scene.hides_row_ids)
+    })
+}
+
+fn check(seed: u64) -> Option<String> {
+    let scene = Scene::new(seed);
+    let folder = match Path::new("/dev/shm").is_dir() {
+        true => tempfile::tempdir_in("/dev/shm").unwrap(),
+        false => tempfile::tempdir().unwrap(),
+    };
+    let expected = Plain::new(&scene).map(Plain::run);
+    let is_stopped = expected.as_ref().is_some_and(|(_, stopped)| *stopped);
+    let found = run_load(&scene, folder.path(), is_stopped);
+    match (&found, &expected) {
+        (Ok(found), Some((expected, _))) if found == expected => return None,
+        (Err(message), None) if message.contains("repeat") => return None,
+        _ => {}
+    }
+    Some(format!(
+        "seed {seed}\n{}\nkey {:?}, {:?}\nmeanwhile {:?}\n{}expected {expected:#?}\nfound {found:#?}",
+        scene.schema,
+        scene.key,
+        scene.options,
+        scene.meanwhile,
+        scene.csv()
+    ))
+}
+
+#[test]
+fn random_existing_tables_hold_what_a_loader_of_one_row_at_a_time_leaves() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (first, tables) = match number("ROWMILL_RANDOM_EXISTING_SEED") {
+        Some(seed) => (seed, 1),
+        None => (0, number("ROWMILL_RANDOM_EXISTING").unwrap_or(TABLES)),
+    };
+    let next = AtomicU64::new(first);
+    let failed = std::thread::scope(|threads| {
+        let work = || {
+            let mut failed = Vec::new();
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= first + tables || failed.len() >= 3 {
+                    return failed;
+                }
+                failed.extend(check(seed));
+            }
+        };
+        let workers: Vec<_> = (0..2).map(|_| threads.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    println!("{tables} random existing tables");
+}
