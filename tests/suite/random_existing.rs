@@ -47,6 +47,8 @@ impl Random {
 /// A table of others, an input for it, and what others do meanwhile.
 struct Scene {
     schema: String,
+    /// What is in the table before.
+    rows: String,
     /// The columns of the input.
     columns: Vec<&'static str>,
     key: Vec<&'static str>,
@@ -129,9 +131,11 @@ impl Scene {
         ]);
         schema += index;
         let has_rows = r.one_in(2);
-        if has_rows {
-            schema += &Self::rows(r, id, brings_id);
-        }
+        let rows = if has_rows {
+            Self::rows(r, id, brings_id)
+        } else {
+            String::new()
+        };
         let mut columns = if brings_id {
             vec!["id", "k", "u", "p"]
         } else {
@@ -156,6 +160,7 @@ impl Scene {
         let meanwhile = (stops && r.one_in(2)).then(|| Self::rows(r, id, brings_id) + deletes);
         Scene {
             schema,
+            rows,
             columns,
             key,
             records,
@@ -237,6 +242,16 @@ impl Scene {
     }
 }
 
+/// Runs each statement; the table may refuse it, which is the same everywhere.
+fn run_each(connection: &Connection, sql: &str) {
+    for statement in sql.split("; ").filter(|statement| !statement.is_empty()) {
+        let _ = connection.execute_batch(statement);
+        if !connection.is_autocommit() {
+            connection.execute_batch("ROLLBACK").unwrap();
+        }
+    }
+}
+
 /// What became of the rows.
 #[derive(Debug, Default, PartialEq)]
 struct Outcome {
@@ -291,6 +306,7 @@ impl<'s> Plain<'s> {
         let connection = Connection::open_in_memory().unwrap();
         let made = connection.execute_batch(&scene.schema);
         made.unwrap_or_else(|error| panic!("{error}: {}", scene.schema));
+        run_each(&connection, &scene.rows);
         if !scene.key.is_empty() {
             // As the load does where the key has none.
             let index = format!("CREATE UNIQUE INDEX own_key ON t ({})", scene.key.join(","));
@@ -431,8 +447,7 @@ impl<'s> Plain<'s> {
                 && let Some(meanwhile) = &self.scene.meanwhile
             {
                 stopped = true;
-                let wrote = self.connection.execute_batch(meanwhile);
-                wrote.unwrap_or_else(|error| panic!("{error}: {meanwhile}"));
+                run_each(&self.connection, meanwhile);
             }
         }
         self.settle();
@@ -451,6 +466,7 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
     let connection = Connection::open(&path).unwrap();
     connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
     connection.execute_batch(&scene.schema).unwrap();
+    run_each(&connection, &scene.rows);
     drop(connection);
     let mut options = LoadOptions {
         table: Some("t".to_owned()),
@@ -467,7 +483,7 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
         }
         let connection = database::open(&path);
         connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
-        connection.execute_batch(meanwhile).map_err(|error| error.to_string())?;
+        run_each(&connection, meanwhile);
         drop(connection);
         options.max_errors = None;
         report = load(&inputs, &path, &options, &()).map_err(|error| format!("resumed: {error}"))?;
@@ -534,8 +550,9 @@ fn check(seed: u64) -> Option<String> {
         _ => {}
     }
     Some(format!(
-        "seed {seed}\n{}\nkey {:?}, {:?}\nmeanwhile {:?}\n{}expected {expected:#?}\nfound {found:#?}",
+        "seed {seed}\n{}{}\nkey {:?}, {:?}\nmeanwhile {:?}\n{}expected {expected:#?}\nfound {found:#?}",
         scene.schema,
+        scene.rows,
         scene.key,
         scene.options,
         scene.meanwhile,
