@@ -10,7 +10,6 @@ use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{Committed, DeadLetters, Place, SuspectSpool, discard_merge, forget_rejects};
 use crate::report::{LoadReport, MemorySplit};
-use crate::schema::RowIds;
 use crate::window::Input;
 use crate::write::Origins;
 use crate::write::batch::{BatchSettings, SideFiles};
@@ -139,12 +138,8 @@ impl Load<'_> {
         let plan = &start.plan;
         let sink = self.choose_sink(database, start, report)?;
         let mut destination = Destination::new(sink, database, sql_target(plan), start.identity.is_some())?;
-        if let (Some(progress), RowIds::Ordinal { base }) = (&start.progress, plan.row_ids)
-            && database.count_rows(&plan.table)? != base as u64 + progress.counts.loaded
-        {
-            // Others have added rows between two runs.
-            destination.guard_key()?;
-            destination.origins.doubt_up_to(base + progress.counts.records as i64);
+        if let Some(progress) = &start.progress {
+            destination.look_for_others(&progress.counts)?;
         }
         Ok(destination)
     }

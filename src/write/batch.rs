@@ -595,7 +595,7 @@ impl<'d> BatchWriter<'d> {
                 began = Began::AmongOthers;
             }
             if began == Began::AmongOthers {
-                self.destination.guard_key()?;
+                self.destination.look_for_others(&self.counts)?;
             }
             self.in_batch = true;
         }

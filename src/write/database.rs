@@ -193,11 +193,26 @@ impl Database {
         self.execute("ROLLBACK")
     }
 
-    /// Rows of `table`; takes a look at each of its pages.
-    pub fn count_rows(&self, table: &str) -> Result<u64, Error> {
-        let count = format!("SELECT count(*) FROM {}", quote(table));
-        let count = self.connection.query_row(&count, [], |row| row.get::<_, i64>(0));
+    /// Rows of `table` whose row ids are at most `row_id`; takes a look at each of their pages.
+    pub fn count_rows_to(&self, table: &str, row_id: i64) -> Result<u64, Error> {
+        let alias = self.row_id_alias_of(table)?;
+        let count = format!("SELECT count(*) FROM {} WHERE {alias} <= ?1", quote(table));
+        let count = self.connection.query_row(&count, [row_id], |row| row.get::<_, i64>(0));
         count.map(|count| count as u64).map_err(|e| self.fail(e))
+    }
+
+    /// Whether `table` has a row with a row id above `row_id`.
+    pub fn has_rows_above(&self, table: &str, row_id: i64) -> Result<bool, Error> {
+        let alias = self.row_id_alias_of(table)?;
+        let find = format!("SELECT 1 FROM {} WHERE {alias} > ?1 LIMIT 1", quote(table));
+        let found = self.connection.query_row(&find, [row_id], |_| Ok(())).optional();
+        found.map(|found| found.is_some()).map_err(|e| self.fail(e))
+    }
+
+    fn row_id_alias_of(&self, table: &str) -> Result<&'static str, Error> {
+        let info = self.describe_table(table)?;
+        let alias = info.and_then(|info| row_id_alias(&info.columns));
+        alias.ok_or_else(|| Error::internal("rows are told apart by row ids that have no name"))
     }
 
     /// A number that changes whenever another connection commits. Source: <https://sqlite.org/pragma.html#pragma_data_version>

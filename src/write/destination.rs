@@ -4,13 +4,13 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::checkpoint::Progress;
+use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
 use crate::write::database::Database;
 use crate::write::direct::DirectWriter;
-use crate::write::row_origins::RowOrigins;
+use crate::write::row_origins::{AmongOthers, RowOrigins};
 use crate::write::sql::{SqlTarget, SqlWriter};
 use crate::write::{RowOutcome, checkpoint};
 
@@ -97,6 +97,7 @@ pub struct Destination<'d> {
     pub database: &'d Database,
     pub target: SqlTarget<'d>,
     pub origins: RowOrigins<'d>,
+    is_counted: bool,
 }
 
 impl<'d> Destination<'d> {
@@ -115,6 +116,7 @@ impl<'d> Destination<'d> {
             sink,
             database,
             target,
+            is_counted: false,
             origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
         })
     }
@@ -123,7 +125,7 @@ impl<'d> Destination<'d> {
     ///
     /// # Errors
     /// `Schema` when others have brought a key that is there already, `Database`.
-    pub fn guard_key(&self) -> Result<(), Error> {
+    fn guard_key(&self) -> Result<(), Error> {
         let SqlTarget {
             table,
             columns,
@@ -138,6 +140,29 @@ impl<'d> Destination<'d> {
         }
         let name = index_name(table, &names, &self.database.index_names()?);
         self.database.create_index(&name, table, &names, true)
+    }
+
+    /// Whether others have rows in a table that this load numbers itself; `counts`: what it has counted so far.
+    ///
+    /// # Errors
+    /// `Schema` when others have brought a key that is there already, `Database`.
+    pub fn look_for_others(&mut self, counts: &Counts) -> Result<(), Error> {
+        let RowIds::Ordinal { base } = self.target.row_ids else {
+            return Ok(());
+        };
+        if self.origins.notes_all() {
+            return self.guard_key();
+        }
+        let table = self.target.table;
+        let last_row_id = base + counts.records as i64;
+        // A look at each page is taken once: where SQLite numbers them, rows of others lie above ours.
+        let is_mixed = !self.is_counted && self.database.count_rows_to(table, last_row_id)? != counts.loaded;
+        self.is_counted = true;
+        if is_mixed || self.database.has_rows_above(table, last_row_id)? {
+            self.guard_key()?;
+            self.origins.note_all(AmongOthers { last_row_id, is_mixed });
+        }
+        Ok(())
     }
 
     /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.

@@ -15,8 +15,6 @@ use crate::write::database::{Database, database_error};
 
 /// The table's name; its rows go when the load that they are of is done.
 pub const TABLE: &str = "_rowmill_rows";
-/// Record number of a run of one row that others inserted where this load would have numbered its own.
-const FOREIGN: u64 = 0;
 
 /// The origins of one table's rows.
 #[derive(Debug)]
@@ -27,12 +25,21 @@ pub struct RowOrigins<'d> {
     schema: &'static str,
     row_ids: RowIds,
     current: Option<Run>,
-    /// Up to this row id, a row that has the number of a record may be another's all the same.
-    doubted: Option<i64>,
+    /// Others have written to a table that this load numbers itself: from then on every row is noted.
+    among_others: Option<AmongOthers>,
     /// The table of runs is there.
     exists: bool,
     find: Option<Statement<'d>>,
     put: Option<Statement<'d>>,
+}
+
+/// How far a table was numbered by this load alone.
+#[derive(Debug, Clone, Copy)]
+pub struct AmongOthers {
+    /// The number of the last record before others were seen to have written.
+    pub last_row_id: i64,
+    /// Rows of others are among those before it: its number does not tell whose a row is.
+    pub is_mixed: bool,
 }
 
 /// Rows whose ids and records advance together.
@@ -64,16 +71,21 @@ impl<'d> RowOrigins<'d> {
             schema: if resumable { "main" } else { "temp" },
             row_ids,
             current: None,
-            doubted: None,
+            among_others: None,
             exists: resumable && is_there(database, "main")?,
             find: None,
             put: None,
         })
     }
 
-    /// Others have added rows while no load ran: up to `row_id` a row id does not tell whose the row is.
-    pub fn doubt_up_to(&mut self, row_id: i64) {
-        self.doubted = Some(row_id);
+    /// From now on every row is noted, for others have rows in the table, too.
+    pub fn note_all(&mut self, since: AmongOthers) {
+        self.among_others.get_or_insert(since);
+    }
+
+    /// Whether every row is noted.
+    pub fn notes_all(&self) -> bool {
+        self.among_others.is_some() || !matches!(self.row_ids, RowIds::Ordinal { .. })
     }
 
     /// Takes a row that went in. `wanted`: the id that it was to have, if that was not left to SQLite.
@@ -84,17 +96,7 @@ impl<'d> RowOrigins<'d> {
     pub fn note(&mut self, wanted: Option<i64>, row_id: i64, record: u64) -> Result<(), Error> {
         match self.row_ids {
             RowIds::Given => self.extend(row_id, record),
-            RowIds::Ordinal { .. } if wanted != Some(row_id) => {
-                if let Some(wanted) = wanted.filter(|_| self.current.is_none()) {
-                    let foreign = Run {
-                        row_id: wanted,
-                        record: FOREIGN,
-                        rows: 1,
-                    };
-                    if self.run_at(wanted)?.is_none() {
-                        self.store(foreign)?;
-                    }
-                }
+            RowIds::Ordinal { .. } if self.among_others.is_some() || wanted != Some(row_id) => {
                 self.extend(row_id, record)
             }
             _ => Ok(()),
@@ -157,14 +159,13 @@ impl<'d> RowOrigins<'d> {
         let (Some(row_id), RowIds::Given | RowIds::Ordinal { .. }) = (row_id, self.row_ids) else {
             return Ok(FirstRecord::Unknown);
         };
-        Ok(match (self.run_at(row_id)?, self.row_ids) {
-            (Some(run), _) if run.record == FOREIGN => FirstRecord::Existing,
-            (Some(run), _) => run
-                .record_of(row_id)
-                .map_or(FirstRecord::Existing, |record| origins.record(record)),
-            (None, RowIds::Ordinal { .. }) if self.doubted.is_some_and(|last| row_id <= last) => FirstRecord::Unknown,
-            (None, RowIds::Ordinal { base }) => origins.first_record(base, row_id),
-            (None, _) => FirstRecord::Existing,
+        let noted = self.run_at(row_id)?.and_then(|run| run.record_of(row_id));
+        Ok(match (noted, self.row_ids, self.among_others) {
+            (Some(record), _, _) => origins.record(record),
+            (None, RowIds::Ordinal { .. }, Some(since)) if row_id > since.last_row_id => FirstRecord::Existing,
+            (None, RowIds::Ordinal { .. }, Some(since)) if since.is_mixed => FirstRecord::Unknown,
+            (None, RowIds::Ordinal { base }, _) => origins.first_record(base, row_id),
+            (None, _, _) => FirstRecord::Existing,
         })
     }
 

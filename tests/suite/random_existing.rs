@@ -442,12 +442,19 @@ impl<'s> Plain<'s> {
     fn run(mut self) -> (Outcome, bool) {
         let mut stopped = false;
         for record in 1..=self.scene.records.len() as u64 {
+            let landed = record as usize - 1 > self.refused.len() + self.waiting.len();
+            let is_first = self.refused.is_empty();
+            // A load that has put in nothing leaves nothing to go on from.
             if self.load(record)
-                && !stopped
+                && is_first
+                && landed
                 && let Some(meanwhile) = &self.scene.meanwhile
             {
                 stopped = true;
                 run_each(&self.connection, meanwhile);
+                // The record that stopped the load is the first to be judged when it goes on.
+                self.refused.remove(&record);
+                self.load(record);
             }
         }
         self.settle();
