@@ -13,6 +13,9 @@
 
 use super::{FaultKind, Input, State, Step, Walk, Walker, looked_at};
 
+/// Lines of which some may be bad records, and still the others tell that they are records.
+const MANY_LINES: u64 = 16;
+
 /// A physical line, read by itself.
 struct Line {
     fields: u32,
@@ -83,22 +86,37 @@ impl Input<'_> {
         read
     }
 
-    /// Whether every line of `start..end` is a good record. Blank lines do not count where they are no records.
-    fn are_good_lines(&self, mut start: usize, end: usize) -> bool {
+    /// Whether the lines of `start..end`, the last of which shows the damage, are records, so that a stray quote opened the field before
+    /// them. Blank lines do not count where they are no records.
+    ///
+    /// All must be good; of many, a quarter may have another number of fields, as bad records do. The last one may have a stray quote of
+    /// its own, where good ones come before it: it makes no row.
+    fn are_records(&self, mut start: usize, end: usize) -> bool {
         let mut columns = self.columns;
+        let (mut good, mut other) = (0, 0);
         while start < end {
             let line_end = memchr::memchr(self.dialect.line_end, &self.span[start..end]).map_or(end, |at| start + at);
             let trimmed = self.trim_cr(start, line_end);
             if trimmed > start || columns == 1 {
                 let line = self.read_line(&self.span[start..trimmed]);
-                if !line.is_good(columns) {
+                if line.is_broken && line_end == end && good > 0 {
+                    break;
+                }
+                if line.is_broken || line.has_inner_quote {
                     return false;
                 }
-                columns = line.fields;
+                if columns == 0 {
+                    columns = line.fields;
+                }
+                if line.fields == columns {
+                    good += 1;
+                } else {
+                    other += 1;
+                }
             }
             start = line_end + 1;
         }
-        true
+        other == 0 || (good + other >= MANY_LINES && other * 3 <= good)
     }
 
     /// Whether a quoted field that goes on at `at` is likely to go on behind the line that ends at `end`: the quotes of the record
@@ -152,7 +170,7 @@ impl Walker<'_, '_> {
             }
         };
         if let Some(first) = walk.first_line_end
-            && self.input.are_good_lines(first.at + 1, line_end)
+            && self.input.are_records(first.at + 1, line_end)
         {
             let next = self.reject(start, first.at, walk, FaultKind::UnterminatedQuote);
             // No later record can be within a quoted field where this one was.

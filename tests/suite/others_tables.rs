@@ -243,10 +243,10 @@ fn a_resumed_load_of_a_new_table_goes_on_among_rows_that_others_added() {
     assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
     let rows = scene.rows("SELECT k, v FROM t ORDER BY k");
     assert_eq!(rows, ["'a', 2", "'b', 1", "'c', 4", "'q', 0", "'r', 0"]);
-    // Row 3 is not of record 3: of rows from before, nobody can tell any more.
+    // Row 3 is not of record 3.
     let expected = [
         "4 type_error v",
-        "6 duplicate_key k",
+        "6 duplicate_key k 1",
         "7 duplicate_key k",
         "8 duplicate_key k 4",
     ];

@@ -443,7 +443,7 @@ impl<'s> Plain<'s> {
         let mut stopped = false;
         for record in 1..=self.scene.records.len() as u64 {
             let landed = record as usize - 1 > self.refused.len() + self.waiting.len();
-            let is_first = self.refused.is_empty();
+            let is_first = self.refused.is_empty() && !stopped;
             // A load that has put in nothing leaves nothing to go on from.
             if self.load(record)
                 && is_first

@@ -97,7 +97,9 @@ fn check(recipe: &Recipe, folder: &Path, with_shell: bool) -> Result<Reached, St
         recipe.row_id_column
     };
     let key_is_row_id = row_id_column.is_some_and(|place| recipe.key == [place]);
-    let oracle = Oracle::new(recipe, row_id_column);
+    // In tables of others SQLite gives the row ids, but for those in which suspects are settled last and nobody sees them.
+    let numbered = !recipe.table_exists || report.filter.is_some();
+    let oracle = Oracle::new(recipe, row_id_column, numbered);
     let theirs = &oracle.connection;
 
     if (report.loaded, report.rejected + report.duplicates) != (oracle.loaded, oracle.refused) {

@@ -35,6 +35,8 @@ struct Input {
     two_threads: bool,
     /// Types are guessed from the first chunk, often wrongly.
     guess: bool,
+    /// The table that is there before; none for most.
+    existing: u8,
     batch_rows: u8,
     chunk_bytes: u8,
     window_bytes: u8,
@@ -53,6 +55,7 @@ rowmill_fuzz::target!(|input: Input| {
     };
     let here = at("run");
     fs::create_dir(&here).expect("a folder");
+    prepare(&here, &input);
     let place = Place {
         input: at("in.csv"),
         folder: here,
@@ -76,6 +79,28 @@ rowmill_fuzz::target!(|input: Input| {
     must_be(&place, &report, &expected);
 });
 
+/// Tables of others, with rules of every kind.
+const EXISTING: [&str; 8] = [
+    "CREATE TABLE t (a TEXT, b TEXT); INSERT INTO t VALUES ('x', 'y')",
+    "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT UNIQUE, b TEXT); INSERT INTO t (a) VALUES ('1'), ('2'); \
+     DELETE FROM t",
+    "CREATE TABLE t (a INTEGER, b TEXT UNIQUE, CHECK (a <> 3))",
+    "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT UNIQUE)",
+    "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t (a TEXT COLLATE NOCASE UNIQUE, b)",
+    "CREATE TABLE t (a TEXT, b TEXT UNIQUE); CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.b LIKE '%1%' \
+     BEGIN SELECT RAISE(ROLLBACK, 'one'); END",
+    "CREATE TABLE t (a TEXT UNIQUE, b TEXT REFERENCES t (a) DEFERRABLE INITIALLY DEFERRED)",
+    "CREATE TABLE t (a TEXT, b TEXT)",
+];
+
+/// Makes the table that is there before the load.
+fn prepare(folder: &Path, input: &Input) {
+    if let Some(sql) = EXISTING.get(usize::from(input.existing % 16)) {
+        let connection = rusqlite::Connection::open(folder.join("out.db")).expect("a new database");
+        connection.execute_batch(sql).expect("a table");
+    }
+}
+
 /// What a load comes to.
 #[derive(Debug, PartialEq)]
 struct Result {
@@ -92,6 +117,7 @@ fn counts(report: &LoadReport) -> [u64; 4] {
 fn undisturbed(folder: &Path, input: &Input) -> Option<Result> {
     let here = folder.join("alone");
     fs::create_dir(&here).expect("a folder");
+    prepare(&here, input);
     let options = LoadOptions {
         inference: Inference::Whole,
         ..options(&here, input)
@@ -198,7 +224,7 @@ impl Place {
         let mut changed = body.clone();
         let at = at % body.len();
         changed[at] ^= mask;
-        let write = "UPDATE _rowmill_checkpoint SET body = CAST(?1 AS TEXT) WHERE id = ?2";
+        let write = "UPDATE _rowmill_checkpoint SET body = ?1 WHERE id = ?2";
         connection.execute(write, (&changed, id)).expect("an update");
         assert!(
             self.try_run(input, &Watch::default()).is_err(),

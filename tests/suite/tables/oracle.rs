@@ -17,8 +17,8 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// `row_id_column` is the INTEGER PRIMARY KEY of the table, new or not.
-    pub fn new(recipe: &Recipe, row_id_column: Option<usize>) -> Oracle {
+    /// `row_id_column` is the INTEGER PRIMARY KEY of the table, new or not; `numbered`: other rows have the numbers of their records.
+    pub fn new(recipe: &Recipe, row_id_column: Option<usize>, numbered: bool) -> Oracle {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(&recipe.setup).unwrap();
         if !recipe.table_exists {
@@ -35,7 +35,8 @@ impl Oracle {
             had_index: !indexes(&connection).is_empty(),
             connection,
         };
-        oracle.insert(recipe, row_id_column.filter(|place| recipe.fields.contains(place)));
+        let row_id_column = row_id_column.filter(|place| recipe.fields.contains(place));
+        oracle.insert(recipe, row_id_column, numbered && row_id_column.is_none());
         for (number, index) in recipe.indexes.iter().enumerate() {
             let sql = format!("CREATE INDEX oracle_{number} ON t({})", names(recipe, index));
             oracle.connection.execute_batch(&sql).unwrap();
@@ -43,23 +44,18 @@ impl Oracle {
         oracle
     }
 
-    fn insert(&mut self, recipe: &Recipe, row_id_column: Option<usize>) {
+    fn insert(&mut self, recipe: &Recipe, row_id_column: Option<usize>, numbered: bool) {
         let connection = &self.connection;
-        let greatest = "SELECT max(_rowid_) FROM t";
-        let greatest: Option<i64> = connection.query_row(greatest, [], |row| row.get(0)).unwrap();
-        let base = greatest.unwrap_or(0).max(0);
-        let numbered = if row_id_column.is_none() { "_rowid_, " } else { "" };
-        let marks = vec!["?"; recipe.fields.len() + usize::from(row_id_column.is_none())].join(",");
+        let row_id = if numbered { "_rowid_, " } else { "" };
+        let marks = vec!["?"; recipe.fields.len() + usize::from(numbered)].join(",");
         let sql = format!(
-            "INSERT INTO t({numbered}{}) VALUES ({marks})",
+            "INSERT INTO t({row_id}{}) VALUES ({marks})",
             names(recipe, &recipe.fields)
         );
         let mut insert = connection.prepare(&sql).unwrap();
         connection.execute_batch("BEGIN").unwrap();
         for (index, record) in recipe.records.iter().enumerate() {
-            let row_id = row_id_column
-                .is_none()
-                .then_some(Value::Integer(base + index as i64 + 1));
+            let row_id = numbered.then_some(Value::Integer(index as i64 + 1));
             // An INTEGER PRIMARY KEY without a value would get one from SQLite.
             let Some(cells) = record
                 .as_ref()

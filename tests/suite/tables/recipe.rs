@@ -20,8 +20,10 @@ pub enum Kind {
     Date,
     Time,
     DateTime,
-    /// Text that the affinity of a column of an existing table may turn into something else.
+    /// Any text, in a column of an existing table that takes it as it is.
     Any,
+    /// Text, some of which the affinity of a column of an existing table turns into a number that tells it.
+    Numeric,
 }
 
 /// How a column's values follow one another.
@@ -146,6 +148,12 @@ impl Recipe {
             None
         };
         let key = key(shape, row_id_column, &mut columns, &mut dice);
+        for &place in key.iter().filter(|_| infer) {
+            // A key is never taken for a REAL.
+            if columns[place].kind == Kind::Real {
+                (columns[place].kind, columns[place].declared) = (Kind::Integer, "INTEGER");
+            }
+        }
         let mut fields: Vec<usize> = (0..columns.len()).collect();
         if table_exists && dice.one_in(12) {
             // Another order than the table's, and perhaps not every column.
@@ -347,7 +355,7 @@ impl Kind {
             Kind::Date => ColumnType::Date,
             Kind::Time => ColumnType::Time,
             Kind::DateTime => ColumnType::DateTime,
-            Kind::Any => unreachable!("only in tables that exist"),
+            Kind::Any | Kind::Numeric => unreachable!("only in tables that exist"),
         }
     }
 }
@@ -417,10 +425,10 @@ fn kind_of(existing: Option<bool>, infer: bool, only_text: bool, dice: &mut Dice
     let odd = [
         (Kind::Any, ""),
         (Kind::Any, "BLOB"),
-        (Kind::Any, "NUMERIC"),
-        (Kind::Any, "BOOLEAN"),
-        (Kind::Any, "DATE"),
-        (Kind::Any, "DECIMAL(10,5)"),
+        (Kind::Numeric, "NUMERIC"),
+        (Kind::Numeric, "BOOLEAN"),
+        (Kind::Numeric, "DATE"),
+        (Kind::Numeric, "DECIMAL(10,5)"),
         (Kind::Text, "TEXT COLLATE NOCASE"),
         (Kind::Text, "TEXT COLLATE RTRIM"),
     ];
@@ -592,6 +600,11 @@ impl Column {
             )),
             (_, Kind::DateTime) => Cell::Text(format!("2024-02-29T{:02}:00:00.{}Z", dice.below(24), dice.below(1000))),
             (_, Kind::Any) => Cell::Text(anything(dice)),
+            (_, Kind::Numeric) => Cell::Text(match dice.below(3) {
+                0 => dice.pick(&["1", "abc", "1.5", "0x1", "-2", ""]).to_owned(),
+                1 => integer(dice).to_string(),
+                _ => dice.below(50).to_string(),
+            }),
         }
     }
 }
@@ -608,10 +621,13 @@ fn integer(dice: &mut Dice) -> i64 {
     }
 }
 
-/// Plain decimals; `lossless`: only those that inference takes for a REAL.
+/// Plain decimals; `lossless`: only those that inference takes for a REAL, which have one decimal all of them.
 fn real(lossless: bool, dice: &mut Dice) -> String {
     let zeros = "0".repeat(300);
-    match dice.below(if lossless { 6 } else { 12 }) {
+    if lossless {
+        return format!("{}.{}", integer(dice) >> 16, 1 + dice.below(9));
+    }
+    match dice.below(12) {
         0 => dice.below(1000).to_string(),
         1 => format!("{}.0", dice.below(1_000_000)),
         2 => format!("-{}.25", dice.below(1000)),
