@@ -35,6 +35,11 @@ impl Line {
     }
 }
 
+/// Whether so many lines, of which `good` have the right number of fields and `other` have not, are records.
+fn are_many_records(good: u64, other: u64) -> bool {
+    good + other >= MANY_LINES && other * 3 <= good
+}
+
 /// Where a physical line ends.
 enum LineEnd {
     /// Its line end, or the end of input, is here.
@@ -89,8 +94,8 @@ impl Input<'_> {
     /// Whether the lines of `start..end`, the last of which shows the damage, are records, so that a stray quote opened the field before
     /// them. Blank lines do not count where they are no records.
     ///
-    /// All must be good; of many, a quarter may have another number of fields, as bad records do. The last one may have a stray quote of
-    /// its own, where good ones come before it: it makes no row.
+    /// All must be good; of many, a quarter may have another number of fields, as bad records do, and the last one may have a stray
+    /// quote of its own: it makes no row.
     fn are_records(&self, mut start: usize, end: usize) -> bool {
         let mut columns = self.columns;
         let (mut good, mut other) = (0, 0);
@@ -99,8 +104,8 @@ impl Input<'_> {
             let trimmed = self.trim_cr(start, line_end);
             if trimmed > start || columns == 1 {
                 let line = self.read_line(&self.span[start..trimmed]);
-                if line.is_broken && line_end == end && good > 0 {
-                    break;
+                if line.is_broken && line_end == end {
+                    return are_many_records(good, other);
                 }
                 if line.is_broken || line.has_inner_quote {
                     return false;
@@ -116,7 +121,7 @@ impl Input<'_> {
             }
             start = line_end + 1;
         }
-        other == 0 || (good + other >= MANY_LINES && other * 3 <= good)
+        other == 0 || are_many_records(good, other)
     }
 
     /// Whether a quoted field that goes on at `at` is likely to go on behind the line that ends at `end`: the quotes of the record

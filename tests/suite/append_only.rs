@@ -215,7 +215,7 @@ fn dirty_log(seed: u64, records: u64) -> Vec<u8> {
     let mut key = 0;
     for record in 1..=records {
         key += 1 + numbers.below(3);
-        let k = if record > 40 && numbers.below(40) == 0 {
+        let k = if record > 40 && numbers.below(80) == 0 {
             numbers.below(key)
         } else {
             key

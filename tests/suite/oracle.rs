@@ -582,14 +582,13 @@ impl Grammar<'_> {
         };
         let is_good = |line: &ByItself| matches!(line, ByItself::Good { width: found, .. } if *found == width);
         let is_sound = |line: &ByItself| matches!(line, ByItself::Good { .. });
-        // The last line may have a stray quote of its own, where good ones come before it.
-        let has_good = lines.iter().any(is_good);
-        let own_quote = has_good && matches!(lines.last(), Some(ByItself::Broken));
+        // The last line may have a stray quote of its own, where many come before it.
+        let own_quote = matches!(lines.last(), Some(ByItself::Broken));
         let records = &lines[..lines.len() - usize::from(own_quote)];
         let good = records.iter().filter(|line| is_good(line)).count();
         let others = records.len() - good;
         let mostly_good = records.len() >= 16 && others * 3 <= good && records.iter().all(is_sound);
-        if !records.is_empty() && (others == 0 || mostly_good) {
+        if (!lines.is_empty() && !own_quote && others == 0) || mostly_good {
             return (true, first_line);
         }
         // The tail of the field may follow.

@@ -149,13 +149,13 @@ fn damage(rest: &[u8], syntax: &Syntax, line: usize, text: usize) -> (usize, Fau
         .collect();
     let is_good =
         |line: &ByItself| matches!(line, ByItself::Good { columns, .. } if *columns == columns_of(&lines, syntax));
-    let own_quote = lines.last() == Some(&ByItself::Broken) && lines.iter().any(is_good);
+    let own_quote = lines.last() == Some(&ByItself::Broken);
     let records = &lines[..lines.len() - usize::from(own_quote)];
     let good = records.iter().filter(|line| is_good(line)).count();
     let others = records.len() - good;
     let is_sound = |line: &ByItself| matches!(line, ByItself::Good { .. });
     let mostly_good = records.len() >= 16 && others * 3 <= good && records.iter().all(is_sound);
-    if damaged > 0 && (others == 0 || mostly_good) {
+    if damaged > 0 && (mostly_good || (!own_quote && others == 0)) {
         return (line, FaultKind::UnterminatedQuote);
     }
     let is_open = is_left_open(&rest[..trimmed(rest, ends[damaged], dialect)], syntax);

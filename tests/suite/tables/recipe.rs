@@ -151,7 +151,7 @@ impl Recipe {
         for &place in key.iter().filter(|_| infer) {
             // A key is never taken for a REAL.
             if columns[place].kind == Kind::Real {
-                (columns[place].kind, columns[place].declared) = (Kind::Integer, "INTEGER");
+                (columns[place].kind, columns[place].declared) = (Kind::Integer, "INTEGER".to_owned());
             }
         }
         let mut fields: Vec<usize> = (0..columns.len()).collect();
