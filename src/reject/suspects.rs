@@ -473,10 +473,10 @@ mod tests {
 
     #[test]
     fn a_file_that_somebody_changed_is_an_error_not_other_rows() {
-        let changes: [&dyn Fn(&mut Vec<u8>); 3] = [
-            &|bytes| bytes.truncate(bytes.len() - 1),
-            &|bytes| *bytes.last_mut().unwrap() ^= 1,
-            &|bytes| bytes[0] ^= 1,
+        let changes: [fn(&mut Vec<u8>); 3] = [
+            |bytes| bytes.truncate(bytes.len() - 1),
+            |bytes| *bytes.last_mut().unwrap() ^= 1,
+            |bytes| bytes[0] ^= 1,
         ];
         for change in changes {
             let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! The one routine that decides what a text is: inference asks it, loading asks it, so they can never disagree.
 //!
-//! Inference is strict: [`integer`] and [`lossless_real`](decimal::lossless_real) take only the form from which the text can be told
+//! Inference is strict: [`integer`] and [`decimal::lossless_real`] take only the form from which the text can be told
 //! again. A type that somebody has declared takes every usual form: [`usual_integer`], [`real`], [`boolean`], [`date_time`].
 
 mod affinity;

@@ -475,10 +475,9 @@ fn side_files_that_somebody_changes_while_they_are_written_end_the_load() {
         let mut file = fs::File::options().write(true).open(path).unwrap();
         std::io::Write::write_all(&mut file, &bytes).unwrap();
     };
-    let changes: [(&str, &dyn Fn(&Path)); 3] = [
-        ("errors.csv", &|path| {
-            fs::rename(path, path.with_extension("moved")).unwrap()
-        }),
+    let move_away = |path: &Path| fs::rename(path, path.with_extension("moved")).unwrap();
+    let changes = [
+        ("errors.csv", &move_away as &dyn Fn(&Path)),
         ("errors.csv", &edit),
         (".suspects", &edit),
     ];

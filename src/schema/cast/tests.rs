@@ -347,7 +347,7 @@ proptest! {
         let wanted = match text.parse::<f64>() {
             Err(_) => Err(CastError::Type),
             Ok(value) if value.is_infinite() => Err(CastError::Range),
-            Ok(value) if value == 0.0 => {
+            Ok(0.0) => {
                 let mantissa = text.split(['e', 'E']).next().unwrap();
                 if mantissa.contains(|c: char| ('1'..='9').contains(&c)) { Err(CastError::Range) } else { Ok(0f64.to_bits()) }
             }
