@@ -248,7 +248,14 @@ impl Load<'_> {
             Ok(None)
         };
         let nothing_left = match left {
-            Ok(Some(found)) => self.forget_if_empty(&found).unwrap_or(false),
+            Ok(Some(found)) => {
+                if failed && found.is_without_rows() {
+                    // First: once the checkpoint is gone, nobody knows the names. After a stop at the limit its rejects tell why.
+                    let (token, errors) = (&found.identity.token, found.progress.errors());
+                    let _ = self.forget_side_files(&[], token, errors);
+                }
+                self.forget_if_empty(&found).unwrap_or(false)
+            }
             _ => self.drop_empty_table_of_stream(start).unwrap_or(false),
         };
         report.created_table = start.plan.create || start.is_of_created_table();

@@ -321,9 +321,10 @@ pub(super) fn take_up_settled(
 pub fn forget_rejects(path: &Path, committed: Committed) -> Result<(), Error> {
     let Some(file) = open_held(path)? else { return Ok(()) };
     match AppendFile::over(file, path, committed)? {
-        Ok(mut out) if is_own(&out, committed)? && matches!(content_of(out.file(), path)?, Content::Rejects) => {
-            out.clear()?;
-            out.put_header()
+        Ok(out) if is_own(&out, committed)? && matches!(content_of(out.file(), path)?, Content::Rejects) => {
+            // The first line stays as it is on the disk: written anew, it could be lost with the power.
+            let cut = out.file().set_len(HEADER.len() as u64 + 1);
+            cut.map_err(|error| Error::io("cutting", path, error))
         }
         _ => Ok(()),
     }
