@@ -21,7 +21,7 @@ use crate::rows::{RowBlock, RowMeta};
 use crate::schema::RowIds;
 use crate::window::InputWatch;
 use crate::write::consumed::{Consumed, Span};
-use crate::write::destination::{Began, Destination};
+use crate::write::destination::{Began, Destination, Sink};
 use crate::write::index::TableIndexes;
 use crate::write::redo::Redo;
 use crate::write::{Origins, RowOutcome};
@@ -344,6 +344,14 @@ impl<'d> BatchWriter<'d> {
                 *suspects = &suspects[1..];
                 self.set_aside(&one, lines)?;
                 self.indexes.push_suspect(row_id.unwrap_or(0), record)?;
+                continue;
+            }
+            if let Sink::Direct(writer) = &mut self.destination.sink {
+                // Finished pages refuse no row, and nothing takes one back.
+                let given = writer.append(row_id, record)?;
+                self.counts.loaded += 1;
+                self.destination.origins.note(row_id, given, ordinal)?;
+                self.indexes.push(given, record)?;
                 continue;
             }
             let outcome = self.destination.sink.insert(row_id, record)?;

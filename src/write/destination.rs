@@ -32,6 +32,7 @@ pub enum Sink<'d> {
 }
 
 impl Sink<'_> {
+    #[inline]
     pub(super) fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
         match self {
             Sink::Sql(writer) => writer.insert(row_id, record),
