@@ -31,6 +31,7 @@ pub struct RowOrigins<'d> {
     exists: bool,
     find: Option<Statement<'d>>,
     put: Option<Statement<'d>>,
+    clear: Option<Statement<'d>>,
 }
 
 /// How far a table was numbered by this load alone.
@@ -75,6 +76,7 @@ impl<'d> RowOrigins<'d> {
             exists: resumable && is_there(database, "main")?,
             find: None,
             put: None,
+            clear: None,
         })
     }
 
@@ -215,7 +217,11 @@ impl<'d> RowOrigins<'d> {
         let stored = created.and_then(|()| {
             let sql = format!("REPLACE INTO {schema}.\"{TABLE}\" VALUES (?1, ?2, ?3, ?4)");
             let put = prepared(&mut self.put, connection, &sql)?;
-            put.execute((&self.table, run.row_id, run.record as i64, run.rows as i64))
+            put.execute((&self.table, run.row_id, run.record as i64, run.rows as i64))?;
+            // Rows whose ids others have freed, and SQLite has given again.
+            let sql = format!("DELETE FROM {schema}.\"{TABLE}\" WHERE table_name = ?1 AND row_id > ?2 AND row_id < ?3");
+            let clear = prepared(&mut self.clear, connection, &sql)?;
+            clear.execute((&self.table, run.row_id, run.row_id.saturating_add_unsigned(run.rows)))
         });
         stored.map_err(|error| database_error(self.database.path(), error))?;
         self.exists = true;
