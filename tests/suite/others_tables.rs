@@ -255,6 +255,20 @@ fn a_resumed_load_of_a_new_table_goes_on_among_rows_that_others_added() {
 }
 
 #[test]
+fn a_row_id_that_sqlite_gives_again_tells_the_later_record() {
+    let scene = Scene::new(
+        "CREATE TABLE t (k TEXT, u INTEGER UNIQUE); INSERT INTO t VALUES ('x', 92), ('y', 6)",
+        "k,u\nd,0\nbad\ne,1\nf,5\ng,5\n",
+    );
+    assert_eq!(scene.load(&["--batch-rows", "2", "--max-errors", "0"]).code(), 3);
+    scene.write("DELETE FROM t WHERE u IN (0, 6)");
+    assert_eq!(scene.load(&["--batch-rows", "2"]).code(), 2);
+    assert_eq!(scene.rows("SELECT rowid, k FROM t"), ["1, 'x'", "2, 'e'", "3, 'f'"]);
+    assert_eq!(scene.rejects(), ["3 missing_columns ", "6 duplicate_key u 4"]);
+    scene.is_sound();
+}
+
+#[test]
 fn columns_may_have_all_the_names_of_the_row_id() {
     let case = Case::csv("rowid,_rowid_,oid,k\n1,2,3,a\n4,5,6,b\n7,8,9,a\n")
         .args(["--key", "k"])
