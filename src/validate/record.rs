@@ -121,8 +121,7 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// The text `span[start..end]`, in which each two of `doubled` are one. The text as it is stored comes back.
-    // Called for each text of each row, in two places: as a call of its own it costs a tenth of a load.
-    #[inline(always)]
+    #[inline]
     pub(super) fn push_text(&mut self, span: &[u8], start: usize, end: usize, doubled: Option<u8>) -> &[u8] {
         let text_start = self.at;
         match doubled {
