@@ -341,54 +341,80 @@ impl Rows<'_> {
             self.out.key_order.nulls += u64::from(column.is(ORDERED));
             return Ok(true);
         }
-        let text = field.unquoted();
-        let place = (start, end);
         match column.expected {
-            ColumnType::Integer => {
-                let value = match column.is(DECLARED) {
-                    false => cast::integer(text),
-                    true => cast::usual_integer(text),
-                };
-                let value = value.map_err(|error| refuse(column, error))?;
-                self.encode_integer(column, value);
-            }
-            ColumnType::Boolean => {
-                let value = cast::boolean(text).map_err(|error| refuse(column, error))?;
-                self.encode_integer(column, i64::from(value));
-            }
-            ColumnType::Real => {
-                let value = self.real(column, text, place)?;
-                self.encode_real(column, value);
-            }
-            ColumnType::Date => {
-                cast::date(text).map_err(|error| refuse(column, error))?;
-                self.encode_text(column, field, place);
-            }
-            ColumnType::Time => {
-                let moment = cast::time(text).map_err(|error| refuse(column, error))?;
-                self.encode_moment(column, field, (place, moment));
-            }
-            ColumnType::DateTime => {
-                let moment = cast::date_time(text).map_err(|error| refuse(column, error))?;
-                self.encode_moment(column, field, (place, moment));
-            }
-            ColumnType::Numeric => match cast::numeric(text).map_err(|error| self.refuse_numeric(column, error))? {
-                Numeric::Text => self.encode_text(column, field, place),
-                Numeric::Integer(value) => self.encode_integer(column, value),
-                Numeric::Real(value) => self.encode_real(column, value),
-            },
             ColumnType::Text | ColumnType::Any => {
                 if column.is(OBSERVED) {
-                    self.observe_text(column, text, place);
+                    self.observe_text(column, field.unquoted(), (start, end));
                 }
-                self.encode_text(column, field, place);
+                let quotes = usize::from(field.quote.is_some());
+                self.encode_text(column, (start + quotes, end - quotes), field.quote);
             }
+            ColumnType::Integer => {
+                let value = match column.is(DECLARED) {
+                    false => cast::integer(field.unquoted()),
+                    true => cast::usual_integer(field.unquoted()),
+                };
+                self.encode_integer(column, value.map_err(|error| refuse(column, error))?);
+            }
+            ColumnType::Real => self.encode_real(column, field.unquoted(), (start, end))?,
+            _ => self.encode_other(column, field, start)?,
         }
         Ok(false)
     }
 
-    /// The number of a value of a REAL column.
-    #[inline]
+    /// Appends a value of one of the types that take longer anyway: their code would take registers from those above.
+    #[inline(never)]
+    fn encode_other(&mut self, column: ColumnWork, field: Field<'_>, start: usize) -> Result<(), RejectReason> {
+        let text = field.unquoted();
+        let text_start = start + usize::from(field.quote.is_some());
+        let mut kept = (text_start, text_start + text.len());
+        match column.expected {
+            ColumnType::Boolean => {
+                let value = cast::boolean(text).map_err(|error| refuse(column, error))?;
+                self.encode_integer(column, i64::from(value));
+                return Ok(());
+            }
+            ColumnType::Numeric => match cast::numeric(text).map_err(|error| self.refuse_numeric(column, error))? {
+                Numeric::Text => {}
+                Numeric::Integer(value) => {
+                    self.encode_integer(column, value);
+                    return Ok(());
+                }
+                Numeric::Real(value) => {
+                    self.encode_double(column, value);
+                    return Ok(());
+                }
+            },
+            ColumnType::Date => cast::date(text).map_err(|error| refuse(column, error))?,
+            ColumnType::Time | ColumnType::DateTime => {
+                let moment = match column.expected {
+                    ColumnType::Time => cast::time(text),
+                    _ => cast::date_time(text),
+                };
+                let moment = moment.map_err(|error| refuse(column, error))?;
+                kept.1 = text_start + moment.kept_bytes;
+                if !moment.tail().is_empty() {
+                    self.encode_moment(column, kept, &moment);
+                    return Ok(());
+                }
+            }
+            ColumnType::Text | ColumnType::Any | ColumnType::Integer | ColumnType::Real => {
+                unreachable!("encode_field takes these")
+            }
+        }
+        self.encode_text(column, kept, field.quote);
+        Ok(())
+    }
+
+    /// Appends a value of a REAL column.
+    #[inline(never)]
+    fn encode_real(&mut self, column: ColumnWork, text: &[u8], place: (usize, usize)) -> Result<(), RejectReason> {
+        let value = self.real(column, text, place)?;
+        self.encode_double(column, value);
+        Ok(())
+    }
+
+    #[inline(always)]
     fn real(&mut self, column: ColumnWork, text: &[u8], (start, end): (usize, usize)) -> Result<f64, RejectReason> {
         let expected = ColumnType::Real;
         if column.is(OBSERVED) {
@@ -423,7 +449,7 @@ impl Rows<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn encode_integer(&mut self, column: ColumnWork, value: i64) {
         if column.is(ORDERED) {
             self.out.key_order.see(value);
@@ -440,8 +466,8 @@ impl Rows<'_> {
         }
     }
 
-    #[inline]
-    fn encode_real(&mut self, column: ColumnWork, value: f64) {
+    #[inline(always)]
+    fn encode_double(&mut self, column: ColumnWork, value: f64) {
         match column.is(NO_AFFINITY) {
             false => self.writer.push_real(value),
             true => self.writer.push_double(value),
@@ -452,32 +478,17 @@ impl Rows<'_> {
         }
     }
 
-    #[inline]
-    fn encode_text(&mut self, column: ColumnWork, field: Field<'_>, (start, end): (usize, usize)) {
-        let quotes = usize::from(field.quote.is_some());
-        let text = self
-            .writer
-            .push_text(self.span, start + quotes, end - quotes, field.quote);
+    #[inline(always)]
+    fn encode_text(&mut self, column: ColumnWork, kept: (usize, usize), doubled: Option<u8>) {
+        let text = self.writer.push_text(self.span, kept, doubled);
         if column.is(IS_KEY) {
             push_text_key(&mut self.out.key_bytes, text);
         }
     }
 
-    /// A text in the form that SQLite's functions understand.
-    #[inline]
-    fn encode_moment(
-        &mut self,
-        column: ColumnWork,
-        field: Field<'_>,
-        ((start, end), moment): ((usize, usize), Moment),
-    ) {
-        let quotes = usize::from(field.quote.is_some());
-        let kept = (start + quotes, start + quotes + moment.kept_bytes);
-        let text = match moment.tail() {
-            [] => self.writer.push_text(self.span, kept.0, kept.1, None),
-            tail => self.writer.push_text_and(self.span, kept, tail),
-        };
-        debug_assert!(kept.1 <= end);
+    /// A moment whose text is not quite the one that SQLite's functions understand: as much of it as is, and what they take for the rest.
+    fn encode_moment(&mut self, column: ColumnWork, kept: (usize, usize), moment: &Moment) {
+        let text = self.writer.push_text_and(self.span, kept, moment.tail());
         if column.is(IS_KEY) {
             push_text_key(&mut self.out.key_bytes, text);
         }

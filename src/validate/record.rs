@@ -111,7 +111,6 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// The text `span[start..end]` and then `tail`, of at most six bytes. The text as it is stored comes back.
-    #[inline]
     pub(super) fn push_text_and(&mut self, span: &[u8], (start, end): (usize, usize), tail: &[u8]) -> &[u8] {
         let text_start = self.at;
         self.copy(span, start, end);
@@ -121,8 +120,10 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// The text `span[start..end]`, in which each two of `doubled` are one. The text as it is stored comes back.
-    #[inline]
-    pub(super) fn push_text(&mut self, span: &[u8], start: usize, end: usize, doubled: Option<u8>) -> &[u8] {
+    ///
+    /// Inlined wherever it is called, as that was measured to be a tenth of a load's processor time.
+    #[inline(always)]
+    pub(super) fn push_text(&mut self, span: &[u8], (start, end): (usize, usize), doubled: Option<u8>) -> &[u8] {
         let text_start = self.at;
         match doubled {
             None => self.copy(span, start, end),
@@ -333,7 +334,7 @@ mod tests {
                             let span = format!("{}{doubled}{}", &"before, "[..number % 8], &",behind it is more"[..number]);
                             let start = number % 8;
                             let quote = (doubled != *text).then_some(b'"');
-                            let stored = writer.push_text(span.as_bytes(), start, start + doubled.len(), quote);
+                            let stored = writer.push_text(span.as_bytes(), (start, start + doubled.len()), quote);
                             prop_assert_eq!(stored, text.as_bytes());
                         }
                     }
