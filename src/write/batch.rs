@@ -346,15 +346,17 @@ impl<'d> BatchWriter<'d> {
                 self.indexes.push_suspect(row_id.unwrap_or(0), record)?;
                 continue;
             }
-            if let Sink::Direct(writer) = &mut self.destination.sink {
-                // Finished pages refuse no row, and nothing takes one back.
-                let given = writer.append(row_id, record)?;
-                self.counts.loaded += 1;
-                self.destination.origins.note(row_id, given, ordinal)?;
-                self.indexes.push(given, record)?;
-                continue;
-            }
-            let outcome = self.destination.sink.insert(row_id, record)?;
+            let outcome = match &mut self.destination.sink {
+                Sink::Sql(writer) => writer.insert(row_id, record)?,
+                Sink::Direct(writer) => {
+                    // Finished pages refuse no row, and nothing takes one back.
+                    let given = writer.append(row_id, record)?;
+                    self.counts.loaded += 1;
+                    self.destination.origins.note(row_id, given, ordinal)?;
+                    self.indexes.push(given, record)?;
+                    continue;
+                }
+            };
             if let RowOutcome::Inserted { row_id: given } = outcome {
                 self.counts.loaded += 1;
                 self.destination.origins.note(row_id, given, ordinal)?;
@@ -433,8 +435,8 @@ impl<'d> BatchWriter<'d> {
         } = &mut self.destination;
         origins.rolled_back()?;
         sink.begin()?;
-        if let Some(redo) = &self.redo {
-            redo.for_each(|row_id, ordinal, record| match sink.insert(row_id, record)? {
+        if let (Some(redo), Sink::Sql(writer)) = (&self.redo, sink) {
+            redo.for_each(|row_id, ordinal, record| match writer.insert(row_id, record)? {
                 RowOutcome::Inserted { row_id: given } => origins.note(row_id, given, ordinal),
                 RowOutcome::Ignored => Ok(()),
                 outcome => Err(Redo::refused_now(database.path(), &outcome)),

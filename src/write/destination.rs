@@ -8,11 +8,11 @@ use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
+use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::direct::DirectWriter;
 use crate::write::row_origins::{AmongOthers, RowOrigins};
 use crate::write::sql::{SqlTarget, SqlWriter};
-use crate::write::{RowOutcome, checkpoint};
 
 /// How a transaction began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,17 +32,6 @@ pub enum Sink<'d> {
 }
 
 impl Sink<'_> {
-    #[inline]
-    pub(super) fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
-        match self {
-            Sink::Sql(writer) => writer.insert(row_id, record),
-            Sink::Direct(writer) => {
-                let row_id = writer.append(row_id, record)?;
-                Ok(RowOutcome::Inserted { row_id })
-            }
-        }
-    }
-
     /// Rows that go in at a time, where the table allows it.
     pub(super) fn group_rows(&self) -> Option<usize> {
         match self {

@@ -18,6 +18,7 @@ mod existing_table;
 mod full_disk;
 mod guess;
 mod guest;
+mod inferred;
 mod invariance;
 mod kills;
 mod large_files;
