@@ -12,7 +12,7 @@ use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::infer::{Facts, NoNumber};
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TableType, TypeGuess};
-use crate::write::database::{TableColumn, TableInfo, row_id_alias};
+use crate::write::table_info::{TableColumn, TableInfo, row_id_alias};
 
 /// Characters of a value that a notice quotes.
 const NOTICE_CHARS: usize = 32;

@@ -23,6 +23,7 @@ pub mod sort;
 pub mod sql;
 pub mod sql_text;
 mod statement;
+pub mod table_info;
 pub mod undo;
 
 use std::sync::Arc;

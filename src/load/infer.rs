@@ -14,7 +14,7 @@ use crate::report::LoadReport;
 use crate::schema::infer::{Facts, Place, Span, observe};
 use crate::validate::line_count;
 use crate::window::Input;
-use crate::write::database::TableInfo;
+use crate::write::table_info::TableInfo;
 
 /// A shorter input is read in a moment.
 const GUESS_FROM_BYTES: u64 = 64 << 20;

@@ -16,7 +16,8 @@ use crate::report::LoadReport;
 use crate::schema::TypeGuess;
 use crate::schema::form::Form;
 use crate::write::batch::SideFiles;
-use crate::write::database::{Database, TableInfo};
+use crate::write::database::Database;
+use crate::write::table_info::TableInfo;
 use crate::write::{checkpoint, finished, once};
 
 /// Where a load starts from: the plan, and how far earlier runs got.

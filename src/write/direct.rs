@@ -18,9 +18,10 @@ use crate::faults;
 use crate::memory;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, ColumnType};
-use crate::write::database::{Database, TableInfo, database_error};
+use crate::write::database::{Database, database_error};
 use crate::write::page_file::{PageFile, lock_byte};
 use crate::write::pages::TableBuilder;
+use crate::write::table_info::TableInfo;
 
 /// Appends rows to a table that was empty when it was opened, as long as nobody else writes to the database.
 #[derive(Debug)]

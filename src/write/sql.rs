@@ -16,8 +16,9 @@ use crate::error::Error;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
-use crate::write::database::{Database, TableInfo, Traces, row_id_alias};
+use crate::write::database::Database;
 use crate::write::statement::{Failure, Statement, Value, database_failure, decode};
+use crate::write::table_info::{TableInfo, Traces, row_id_alias};
 
 /// The table to insert into.
 #[derive(Debug, Clone, Copy)]

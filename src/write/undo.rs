@@ -12,7 +12,8 @@ use crate::plan::TablePlan;
 use crate::report::rows;
 use crate::schema::RowIds;
 use crate::schema::identifier::quote;
-use crate::write::database::{Database, database_error, row_id_alias};
+use crate::write::database::{Database, database_error};
+use crate::write::table_info::row_id_alias;
 
 /// What a load made: a table that it created, or an index on one that was there.
 #[derive(Debug, Clone, Copy)]
