@@ -21,6 +21,7 @@ use crate::options::LoadOptions;
 use crate::plan::TablePlan;
 use crate::reject::{Committed, RejectCode, random_token};
 use crate::report::rows;
+use crate::schema::shape::TableShape;
 
 /// Bytes hashed at either end of an input.
 const END_BYTES: usize = 64 << 10;
@@ -45,6 +46,12 @@ pub struct Identity {
     /// The columns of each index that is built after the rows are in.
     #[serde(default)]
     pub indexes: Vec<Vec<String>>,
+    /// The table as the load found or made it.
+    #[serde(default)]
+    pub shape: Option<TableShape>,
+    /// There was no database before this load.
+    #[serde(default)]
+    pub made_database: bool,
 }
 
 /// How far a finished append-only load got.
@@ -104,9 +111,28 @@ pub struct Counts {
     /// Rows that wait to be settled.
     pub suspects: u64,
     pub batches: u64,
+    /// A hash of the row ids of the rows that were loaded, whatever their order: see [`row_id_hash`].
+    #[serde(default)]
+    pub row_ids_hash: u64,
+}
+
+/// What a row id adds to [`Counts::row_ids_hash`]; the sum tells sets of row ids apart. (The last steps of SplitMix64.)
+#[inline]
+pub fn row_id_hash(row_id: i64) -> u64 {
+    let mut hash = row_id as u64;
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    hash ^ (hash >> 31)
 }
 
 impl Counts {
+    /// Counts a row that went into the table.
+    #[inline]
+    pub fn add_row(&mut self, row_id: i64) {
+        self.loaded += 1;
+        self.row_ids_hash = self.row_ids_hash.wrapping_add(row_id_hash(row_id));
+    }
+
     /// Rejects of every code.
     pub fn all_rejects(&self) -> u64 {
         self.rejected.iter().sum()
@@ -393,6 +419,8 @@ impl Identity {
             base: None,
             token: random_token(),
             indexes: options.indexes.clone(),
+            shape: None,
+            made_database: false,
         })
     }
 

@@ -214,10 +214,10 @@ impl Load<'_> {
             side_files.letters.keep_samples(samples);
         }
         faults::point("load: errors.csv made");
-        let database = self.open_database(start, &split, &side_files)?;
+        let (database, shape) = self.open_database(start, &split, &side_files)?;
         faults::point("load: table made");
         report.sqlite_version = Database::sqlite_version();
-        let destination = self.open_destination(&database, start, report)?;
+        let destination = self.open_destination(&database, shape, start, report)?;
         let mut dedup = self.open_dedup(plan, &split);
         let indexes = self.open_indexes(&destination.sink, plan, &wishes, &split);
         let mut writer = BatchWriter::new(destination, side_files, indexes, settings);

@@ -11,6 +11,7 @@ use crate::options::LoadOptions;
 use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::infer::{Facts, NoNumber};
 use crate::schema::key_order::KeyOrder;
+use crate::schema::shape::TableShape;
 use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TableType, TypeGuess};
 use crate::write::table_info::{TableColumn, TableInfo, row_id_alias};
 
@@ -94,7 +95,7 @@ impl TablePlan {
     ///
     /// # Errors
     /// `Schema` with everything that was changed about it since.
-    pub fn check_grown_table(&self, info: &TableInfo) -> Result<(), Error> {
+    pub fn check_grown_table(&self, info: &TableInfo, then: Option<&TableShape>) -> Result<(), Error> {
         let mut problems = Vec::new();
         let mut table_indices = Vec::new();
         for column in &self.columns {
@@ -117,6 +118,9 @@ impl TablePlan {
             if !covered && !has_unique_index(info, &self.key_columns, &table_indices) {
                 problems.push("its unique index on the key is gone".to_owned());
             }
+        }
+        if problems.is_empty() {
+            problems.extend(then.and_then(|then| then.difference(&info.shape())));
         }
         if problems.is_empty() {
             return Ok(());

@@ -9,6 +9,7 @@ pub mod form;
 pub mod identifier;
 pub mod infer;
 pub mod key_order;
+pub mod shape;
 
 /// What a column accepts and how its values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -150,7 +150,7 @@ impl Settling<'_, '_, '_, '_> {
         }
         match self.writer.insert(Some(self.suspect.row_id), &self.suspect.record)? {
             RowOutcome::Inserted { row_id } => {
-                self.counts.loaded += 1;
+                self.counts.add_row(row_id);
                 self.origins.inserted(&self.suspect, row_id)?;
                 if let Some(indexes) = &mut self.indexes {
                     indexes.push_settled(self.suspect.row_id, &self.suspect.record)?;

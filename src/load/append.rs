@@ -65,7 +65,7 @@ impl Load<'_> {
                 "table \"{table}\", which the loaded part of the input is in, is gone; start afresh with --restart"
             )));
         };
-        identity.plan.check_grown_table(info)?;
+        identity.plan.check_grown_table(info, identity.shape.as_ref())?;
         self.check_loaded(&loaded, sources)?;
         sources.begin_behind(&loaded);
         report.earlier = Some(earlier(&loaded));
@@ -98,6 +98,9 @@ impl Load<'_> {
             identity: Some(identity),
             begun: false,
             obstacle: Some("the table has the rows of the loads before".to_owned()),
+            shape: Some(info.shape()),
+            needs_empty_table: false,
+            makes_database: false,
         }))
     }
 
@@ -177,6 +180,7 @@ impl Load<'_> {
         };
         let mut identity = identity.clone();
         identity.base = None;
+        identity.shape = database.describe_table(&start.plan.table)?.map(|info| info.shape());
         identity.inputs = vec![Fingerprint::of_start(&input.path, loaded.offset_bytes)?];
         finished::write(database, &start.plan.table, &Finished { identity, loaded })
     }

@@ -15,11 +15,12 @@ use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, DuplicateMerge};
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::identifier;
+use crate::schema::shape::TableShape;
 use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
 use crate::write::batch::{BatchParts, BatchSettings, BatchWriter, SideFiles};
 use crate::write::checkpoint;
 use crate::write::database::Database;
-use crate::write::destination::Sink;
+use crate::write::destination::{Sink, check_shape};
 use crate::write::direct::DatabaseState;
 use crate::write::index::{IndexWish, TableIndexes};
 use crate::write::page_file::PageFile;
@@ -29,6 +30,8 @@ use crate::write::row_origins::{self, RowOrigins};
 struct Rest<'a, 'd> {
     /// Where the rows came from.
     rows: RowOrigins<'d>,
+    /// The table that the plan was made for.
+    shape: TableShape,
     plan: &'a TablePlan,
     dedup: &'a Dedup,
     side_files: SideFiles,
@@ -104,6 +107,7 @@ impl Load<'_> {
         });
         let rest = Rest {
             rows: destination.origins,
+            shape: destination.shape,
             plan: &start.plan,
             dedup: &dedup,
             side_files,
@@ -159,6 +163,7 @@ impl Load<'_> {
             all_written,
             earlier,
             rows,
+            shape,
             ..
         } = rest;
         if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
@@ -166,9 +171,10 @@ impl Load<'_> {
         }
         if spool.count() > 0 {
             report.time_stage("settle", || {
-                let mut writer = self.sql_writer(database, plan)?;
                 // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
-                writer.begin()?;
+                database.begin()?;
+                let mut writer = self.sql_writer(database, plan)?;
+                check_shape(&shape, &writer, &plan.table)?;
                 let merge = if plan.dedup == DedupPlan::Database {
                     let waiting = Waiting {
                         writer: &mut writer,

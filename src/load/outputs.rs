@@ -4,21 +4,24 @@ use std::path::{Path, PathBuf};
 
 use super::start::Start;
 use super::{Load, Sources, files};
+use crate::checkpoint::Identity;
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{Committed, DeadLetters, Place, SuspectSpool, discard_merge, forget_rejects};
 use crate::report::{LoadReport, MemorySplit};
+use crate::schema::shape::TableShape;
 use crate::window::Input;
 use crate::write::Origins;
 use crate::write::batch::{BatchSettings, SideFiles};
 use crate::write::database::Database;
 use crate::write::destination::{Destination, Sink};
-use crate::write::direct::{self, DirectWriter};
+use crate::write::direct::DirectWriter;
 use crate::write::index::{IndexPlace, IndexWish, TableIndexes};
 use crate::write::lock::holders;
 use crate::write::sql::{SqlTarget, SqlWriter};
+use crate::write::table_info::TableInfo;
 use crate::write::{checkpoint, once, row_origins};
 
 /// The table as INSERT sees it.
@@ -91,7 +94,7 @@ impl Load<'_> {
         start: &Start,
         split: &MemorySplit,
         side_files: &SideFiles,
-    ) -> Result<Database, Error> {
+    ) -> Result<(Database, TableShape), Error> {
         let plan = &start.plan;
         let database = Database::open(self.database_path, split.database_bytes)?;
         if self.lock_database()?
@@ -106,7 +109,8 @@ impl Load<'_> {
         database.prepare_for_load()?;
         if start.begun {
             self.made.get_or_init(|| ());
-            return Ok(database);
+            let shape = self.check_shape(&database, start)?;
+            return Ok((database, shape));
         }
         database.begin()?;
         if plan.create {
@@ -114,30 +118,63 @@ impl Load<'_> {
             // What went into an earlier table of that name is gone with it.
             once::forget(&database, &plan.table)?;
         }
+        let shape = self.check_shape(&database, start)?;
         if plan.build_key_index && plan.dedup == DedupPlan::Database {
             self.build_key_index(&database, plan)?;
         }
         row_origins::forget(&database, &plan.table)?;
         if let Some(identity) = &start.identity {
-            checkpoint::create(&database, identity)?;
+            let identity = Identity {
+                shape: Some(shape.clone()),
+                made_database: start.makes_database,
+                ..identity.clone()
+            };
+            checkpoint::create(&database, &identity)?;
             let progress = identity.first_progress(side_files.letters.state());
             checkpoint::write(database.connection(), database.path(), &plan.table, &progress)?;
         }
         // A commit whose last step failed may have happened all the same.
         self.made.get_or_init(|| ());
         database.commit()?;
-        Ok(database)
+        Ok((database, shape))
+    }
+
+    /// The table as it is now, in an open transaction or before the first: as the plan has it.
+    ///
+    /// # Errors
+    /// `DatabaseBusy` when somebody changed it since the load was planned.
+    fn check_shape(&self, database: &Database, start: &Start) -> Result<TableShape, Error> {
+        let table = &start.plan.table;
+        let info = database.describe_table(table)?;
+        let is_filled = |info: &TableInfo| start.needs_empty_table && !info.is_empty;
+        let changed = match (&info, &start.shape) {
+            (None, _) => Some("it is gone".to_owned()),
+            (Some(info), _) if is_filled(info) => Some("it was empty and has rows now".to_owned()),
+            (Some(info), Some(planned)) => planned.difference(&info.shape()),
+            (Some(_), None) => None,
+        };
+        match (info, changed) {
+            (Some(info), None) => Ok(info.shape()),
+            (_, changed) => Err(Error::new(ErrorKind::DatabaseBusy {
+                path: self.database_path.to_owned(),
+                message: format!(
+                    "another program changed table \"{table}\" while its load was being planned: {}",
+                    changed.unwrap_or_default()
+                ),
+            })),
+        }
     }
 
     pub(super) fn open_destination<'d>(
         &self,
         database: &'d Database,
+        shape: TableShape,
         start: &'d Start,
         report: &mut LoadReport,
     ) -> Result<Destination<'d>, Error> {
         let plan = &start.plan;
         let sink = self.choose_sink(database, start, report)?;
-        let mut destination = Destination::new(sink, database, sql_target(plan), start.identity.is_some())?;
+        let mut destination = Destination::new(sink, database, (sql_target(plan), shape), start.identity.is_some())?;
         if let Some(progress) = &start.progress {
             destination.look_for_others(&progress.counts)?;
         }
@@ -151,30 +188,36 @@ impl Load<'_> {
         report: &mut LoadReport,
     ) -> Result<Sink<'d>, Error> {
         let plan = &start.plan;
-        let obstacle = match (self.options.write_path, &start.obstacle, plan.append_obstacle()) {
-            (WritePath::Sql, _, _) => Some("asked for with --write-path sql".to_owned()),
-            (_, Some(obstacle), _) => Some(obstacle.clone()),
-            (_, _, Some(obstacle)) => Some(obstacle.to_owned()),
-            _ => direct::obstacle(database, &plan.table, &plan.columns)?,
+        let opened = match (self.options.write_path, &start.obstacle, plan.append_obstacle()) {
+            (WritePath::Sql, _, _) => Err("asked for with --write-path sql".to_owned()),
+            (_, Some(obstacle), _) => Err(obstacle.clone()),
+            (_, _, Some(obstacle)) => Err(obstacle.to_owned()),
+            _ => self.open_direct(plan)?,
         };
-        match obstacle {
+        match opened {
             // A table of which a part is loaded already is not what was asked about.
-            Some(reason) if self.options.write_path == WritePath::Direct && start.obstacle.is_none() => {
+            Err(reason) if self.options.write_path == WritePath::Direct && start.obstacle.is_none() => {
                 Err(Error::usage(format!("--write-path direct is not possible: {reason}")))
             }
-            Some(reason) => {
+            Err(reason) => {
                 report.write_path = "sql";
                 report.write_path_reason = reason;
                 Ok(Sink::Sql(Box::new(self.sql_writer(database, plan)?)))
             }
-            None => {
+            Ok(writer) => {
                 report.write_path = "direct";
                 report.write_path_reason = "a new or empty plain table".to_owned();
-                Ok(Sink::Direct(Box::new(DirectWriter::open(
-                    self.database_path,
-                    &plan.table,
-                )?)))
+                Ok(Sink::Direct(Box::new(writer)))
             }
+        }
+    }
+
+    /// The direct path into the table, or what stands in its way.
+    fn open_direct(&self, plan: &TablePlan) -> Result<Result<DirectWriter, String>, Error> {
+        let writer = DirectWriter::open(self.database_path, &plan.table)?;
+        match writer.obstacle(&plan.table, &plan.columns)? {
+            Some(obstacle) => writer.close().map(|()| Err(obstacle)),
+            None => Ok(Ok(writer)),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::reject::{Committed, check_errors_file};
 use crate::report::LoadReport;
 use crate::schema::TypeGuess;
 use crate::schema::form::Form;
+use crate::schema::shape::TableShape;
 use crate::write::batch::SideFiles;
 use crate::write::database::Database;
 use crate::write::table_info::TableInfo;
@@ -30,6 +31,12 @@ pub(super) struct Start {
     pub(super) begun: bool,
     /// Why the table cannot take the direct path, if that is known already.
     pub(super) obstacle: Option<String>,
+    /// The table that the plan was made for, if it was there.
+    pub(super) shape: Option<TableShape>,
+    /// The plan was made for a table without rows.
+    pub(super) needs_empty_table: bool,
+    /// There was no database.
+    pub(super) makes_database: bool,
 }
 
 impl Start {
@@ -125,18 +132,18 @@ impl Load<'_> {
             // Before types are inferred, or rows taken back, for nothing.
             check_errors_file(&self.options.errors).map_err(name_holders)?;
         }
+        if let Some(found) = &seen.checkpoint
+            && self.forget_if_empty(found)?
+        {
+            self.forget_side_files(sources.paths, &found.identity.token, found.progress.errors())?;
+            seen = self.look_at_database(&table)?;
+        }
         if self.options.restart
             && let Some((identity, counts, errors)) = seen.begun_load()
         {
             self.restart(identity, counts)?;
             // After the rows: what is left here by a kill is only kept beside.
             self.forget_side_files(sources.paths, &identity.token, errors)?;
-            seen = self.look_at_database(&table)?;
-        }
-        if let Some(found) = &seen.checkpoint
-            && self.forget_if_empty(found)?
-        {
-            self.forget_side_files(sources.paths, &found.identity.token, found.progress.errors())?;
             seen = self.look_at_database(&table)?;
         }
         if let Some(found) = seen.checkpoint {
@@ -183,6 +190,7 @@ impl Load<'_> {
                 .notice(&format!("resuming an unfinished load after record {records}"));
         }
         let Checkpoint { identity, progress } = found;
+        let (shape, makes_database) = (identity.shape.clone(), identity.made_database);
         let mut plan = identity.plan.clone();
         if self.options.append_only {
             // What has come since is for the next load: this one was planned without it.
@@ -200,6 +208,9 @@ impl Load<'_> {
             progress: Some(progress),
             begun: true,
             obstacle: Some("resumed: the table has rows".to_owned()),
+            shape,
+            needs_empty_table: false,
+            makes_database,
         })
     }
 
@@ -253,6 +264,9 @@ impl Load<'_> {
             progress: None,
             begun: false,
             obstacle: None,
+            shape: seen.info.as_ref().map(TableInfo::shape),
+            needs_empty_table: seen.info.as_ref().is_some_and(|info| info.is_empty),
+            makes_database: !seen.is_database,
         })
     }
 
@@ -292,12 +306,14 @@ impl Load<'_> {
     pub(super) fn take_back(&self, start: &Start, mut side_files: SideFiles) -> Result<(), Error> {
         faults::point("guess: refuted");
         let identity = start.identity.as_ref();
-        let identity = identity.ok_or_else(|| Error::internal("a load that cannot be told again was guessed"))?;
+        let identity = identity.ok_or_else(|| Error::internal("types of a stream were guessed"))?;
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         let found = checkpoint::read(&database, &identity.plan.table)?;
         database.close()?;
-        let counts = found.map(|found| found.progress.counts).unwrap_or_default();
-        let obstacles = self.drop_created(identity, &counts)?;
+        let obstacles = match &found {
+            Some(found) => self.drop_created(&found.identity, &found.progress.counts)?,
+            None => self.drop_created(identity, &Counts::default())?,
+        };
         if !obstacles.is_empty() {
             return Err(Error::schema(format!(
                 "table \"{}\" was to be made anew, with other column types, but others use it by now: {}; take away what stands in \
@@ -313,7 +329,7 @@ impl Load<'_> {
 }
 
 /// # Errors
-/// `Schema` when the table that the unfinished load was filling is gone or lost one of its columns.
+/// `Schema` when the table that the unfinished load was filling is gone, or would make other values of the rest.
 fn check_table(found: &Checkpoint, info: Option<&TableInfo>) -> Result<(), Error> {
     let plan = &found.identity.plan;
     let is_there = |name: &str| {
@@ -325,7 +341,13 @@ fn check_table(found: &Checkpoint, info: Option<&TableInfo>) -> Result<(), Error
     let problem = match plan.columns.iter().find(|column| !is_there(&column.name)) {
         _ if info.is_none() => "the table is gone".to_owned(),
         Some(column) => format!("the table's column \"{}\" is gone", column.name),
-        None => return Ok(()),
+        None => match (&found.identity.shape, info) {
+            (Some(then), Some(now)) => match then.difference(&now.shape()) {
+                Some(difference) => difference,
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        },
     };
     Err(Error::schema(format!(
         "{} cannot go on: {problem}. Put it back, or {}",

@@ -77,6 +77,27 @@ impl Load<'_> {
             Err(error) if !matches!(error.kind(), ErrorKind::Schema { .. }) => return Err(error),
             found => found,
         };
+        if let Ok(Some(found)) = &found
+            && found.is_without_rows()
+        {
+            database.close()?;
+            if self.forget_if_empty(found)? {
+                self.forget_side_files(&[], &found.identity.token, found.progress.errors())?;
+                self.observer.notice(&format!(
+                    "{} is given up: what it had made in the database is gone again",
+                    found.load()
+                ));
+                return Ok(());
+            }
+            return self.forget_note(table, Ok(Some(found.clone())));
+        }
+        database.close()?;
+        self.forget_note(table, found)
+    }
+
+    /// Gives up a load whose rows stay.
+    fn forget_note(&self, table: &str, found: Result<Option<Checkpoint>, Error>) -> Result<(), Error> {
+        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         if let Ok(Some(found)) = &found {
             self.put_side_files_in_order(found)?;
         }
@@ -183,12 +204,16 @@ impl Load<'_> {
             plan: &identity.plan,
             indexes: &indexes,
             counts,
+            shape: identity.shape.as_ref(),
         };
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         // Dropping a table to which others refer would empty those, too.
         database.ignore_foreign_keys()?;
         let ours = [identity.plan.table.as_str(), checkpoint::TABLE];
-        if empty_if_only(&database, &ours, &|database| Ok(made.obstacles(database)?.is_empty()))? {
+        let is_only_load = |database: &Database| {
+            Ok(checkpoint::is_only(database, &identity.plan.table)? && made.obstacles(database)?.is_empty())
+        };
+        if identity.made_database && empty_if_only(&database, &ours, &is_only_load)? {
             return Ok(Vec::new());
         }
         database.begin()?;
@@ -220,8 +245,13 @@ impl Load<'_> {
         checkpoint::remove(&database, &identity.plan.table)?;
         row_origins::forget(&database, &identity.plan.table)?;
         if identity.plan.build_key_index && identity.base.is_none() {
-            let (plan, indexes, counts) = (&identity.plan, &[][..], &found.progress.counts);
-            Made { plan, indexes, counts }.drop_key_index(&database)?;
+            let made = Made {
+                plan: &identity.plan,
+                indexes: &[],
+                counts: &found.progress.counts,
+                shape: None,
+            };
+            made.drop_key_index(&database)?;
         }
         database.commit()?;
         database.close()?;
@@ -271,11 +301,13 @@ impl Load<'_> {
             plan: &start.plan,
             indexes: &[],
             counts: &Counts::default(),
+            shape: None,
         };
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         database.ignore_foreign_keys()?;
         let ours = [start.plan.table.as_str()];
-        if empty_if_only(&database, &ours, &|database| Ok(made.obstacles(database)?.is_empty()))? {
+        let is_free = |database: &Database| Ok(made.obstacles(database)?.is_empty());
+        if start.makes_database && empty_if_only(&database, &ours, &is_free)? {
             return Ok(true);
         }
         database.begin()?;

@@ -52,6 +52,17 @@ pub fn unique_names(fields: &[String]) -> (Vec<String>, Vec<String>) {
     (names, notices)
 }
 
+/// Whether `name` is one that [`index_name`] gives to an index on `columns` of `table`.
+pub fn is_index_name(name: &str, table: &str, columns: &[String]) -> bool {
+    let wanted = format!("{table}_{}", columns.join("_"));
+    let number = |rest: &str| {
+        rest.strip_prefix('_')
+            .is_some_and(|number| number.parse::<u32>().is_ok_and(|number| number > 1))
+    };
+    name.strip_prefix(&wanted)
+        .is_some_and(|rest| rest.is_empty() || number(rest))
+}
+
 /// A name for an index on `columns` of `table` that is not among `taken`.
 pub fn index_name(table: &str, columns: &[String], taken: &[String]) -> String {
     let wanted = format!("{table}_{}", columns.join("_"));

@@ -320,7 +320,9 @@ impl<'d> BatchWriter<'d> {
                         .clone()
                         .map(|row_index| (row_id_of(row_index), rows.record(row_index)));
                     if self.destination.sink.insert_group(pairs)? {
-                        self.counts.loaded += group_rows as u64;
+                        for row_id in group.clone().map(row_id_of) {
+                            self.counts.add_row(row_id.unwrap_or(0));
+                        }
                         next = group.end;
                         continue;
                     }
@@ -351,14 +353,14 @@ impl<'d> BatchWriter<'d> {
                 Sink::Direct(writer) => {
                     // Finished pages refuse no row, and nothing takes one back.
                     let given = writer.append(row_id, record)?;
-                    self.counts.loaded += 1;
+                    self.counts.add_row(given);
                     self.destination.origins.note(row_id, given, ordinal)?;
                     self.indexes.push(given, record)?;
                     continue;
                 }
             };
             if let RowOutcome::Inserted { row_id: given } = outcome {
-                self.counts.loaded += 1;
+                self.counts.add_row(given);
                 self.destination.origins.note(row_id, given, ordinal)?;
                 self.indexes.push(given, record)?;
                 self.keep_for_redo(&one)?;
@@ -413,13 +415,17 @@ impl<'d> BatchWriter<'d> {
         let is_ignored = outcome == RowOutcome::Ignored;
         self.note_stop_within(one.incoming, one.row.record_index);
         self.refused(one, outcome, lines)?;
-        if is_ignored {
-            self.keep_for_redo(one)?;
-        }
         if self.past_limit(one.ordinal) {
+            if let Sink::Sql(writer) = &mut self.destination.sink {
+                // The load goes on at this record: what triggers did for it, they do then.
+                writer.undo_ignored()?;
+            }
             self.read_up_to(one.incoming, one.row.record_index + 1);
             self.commit()?;
             return Ok(Flow::Stop);
+        }
+        if is_ignored {
+            self.keep_for_redo(one)?;
         }
         Ok(Flow::Continue)
     }
@@ -605,6 +611,9 @@ impl<'d> BatchWriter<'d> {
                 began = Began::AmongOthers;
             }
             if began == Began::AmongOthers {
+                if self.destination.renew_if_outdated()? {
+                    self.redo = Redo::for_sink(&self.destination.sink);
+                }
                 self.destination.look_for_others(&self.counts)?;
             }
             self.in_batch = true;

@@ -184,6 +184,23 @@ pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
     run().map_err(|e| database_error(database.path(), e))
 }
 
+/// Whether no load into another table than `table` is noted.
+///
+/// # Errors
+/// `Database`.
+pub fn is_only(database: &Database, table: &str) -> Result<bool, Error> {
+    let connection = database.connection();
+    let run = || match form(connection)? {
+        Form::ByTable => {
+            let others = format!("SELECT EXISTS (SELECT 1 FROM \"{TABLE}\" WHERE table_name <> ?1)");
+            connection.query_row(&others, [table], |row| row.get::<_, bool>(0).map(|others| !others))
+        }
+        Form::Absent | Form::OfOneLoad => Ok(true),
+        Form::Unknown => Ok(false),
+    };
+    run().map_err(|e| database_error(database.path(), e))
+}
+
 fn delete(connection: &Connection, table: &str) -> rusqlite::Result<()> {
     let delete = format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1");
     connection.execute(&delete, [table]).map(|_| ())

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
+use crate::checkpoint::row_id_hash;
 use crate::error::{Error, ErrorKind};
 use crate::schema::Column;
 use crate::schema::identifier::{quote, quote_all};
 use crate::write::lock::{busy_timeout, holders};
-use crate::write::table_info::row_id_alias;
+use crate::write::table_info::{TableInfo, row_id_alias};
 
 /// An open database.
 #[derive(Debug)]
@@ -99,6 +100,12 @@ impl Database {
         self.execute("PRAGMA foreign_keys = OFF")
     }
 
+    /// SQLite's number for the schema, which every change to it counts up.
+    pub fn schema_version(&self) -> Result<i64, Error> {
+        let version = self.connection.query_row("PRAGMA schema_version", [], |row| row.get(0));
+        version.map_err(|e| self.fail(e))
+    }
+
     /// Begins a transaction that will write.
     pub fn begin(&self) -> Result<(), Error> {
         self.execute("BEGIN IMMEDIATE")
@@ -112,12 +119,29 @@ impl Database {
         self.execute("ROLLBACK")
     }
 
-    /// Rows of `table` whose row ids are at most `row_id`; takes a look at each of their pages.
-    pub fn count_rows_to(&self, table: &str, row_id: i64) -> Result<u64, Error> {
-        let alias = self.row_id_alias_of(table)?;
-        let count = format!("SELECT count(*) FROM {} WHERE {alias} <= ?1", quote(table));
-        let count = self.connection.query_row(&count, [row_id], |row| row.get::<_, i64>(0));
-        count.map(|count| count as u64).map_err(|e| self.fail(e))
+    /// How many rows of `table` have row ids of at most `last`, and the [hash](row_id_hash) of those ids; takes a look at each of them.
+    /// Without the hash where no name is left for the row id.
+    pub fn row_ids(&self, table: &TableInfo, last: i64) -> Result<(u64, Option<u64>), Error> {
+        let name = quote(&table.name);
+        let run = || -> rusqlite::Result<(u64, Option<u64>)> {
+            let Some(alias) = row_id_alias(&table.columns) else {
+                let count = self
+                    .connection
+                    .query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get::<_, i64>(0))?;
+                return Ok((count.unsigned_abs(), None));
+            };
+            let mut ids = self
+                .connection
+                .prepare(&format!("SELECT {alias} FROM {name} WHERE {alias} <= ?1"))?;
+            let mut ids = ids.query([last])?;
+            let (mut count, mut hash) = (0, 0u64);
+            while let Some(id) = ids.next()? {
+                count += 1;
+                hash = hash.wrapping_add(row_id_hash(id.get(0)?));
+            }
+            Ok((count, Some(hash)))
+        };
+        run().map_err(|e| self.fail(e))
     }
 
     /// Whether `table` has a row with a row id above `row_id`.

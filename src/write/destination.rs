@@ -8,6 +8,7 @@ use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
+use crate::schema::shape::TableShape;
 use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::direct::DirectWriter;
@@ -87,15 +88,25 @@ pub struct Destination<'d> {
     pub database: &'d Database,
     pub target: SqlTarget<'d>,
     pub origins: RowOrigins<'d>,
+    /// The table that the plan was made for.
+    pub shape: TableShape,
     is_counted: bool,
 }
 
 impl<'d> Destination<'d> {
-    /// A way into `target`; `resumable`: a later run of the load may go on.
+    /// A way into the table; `resumable`: a later run of the load may go on.
     ///
     /// # Errors
-    /// `Database` when the schema cannot be read.
-    pub fn new(sink: Sink<'d>, database: &'d Database, target: SqlTarget<'d>, resumable: bool) -> Result<Self, Error> {
+    /// `Schema` when the table is another by now, `Database` when the schema cannot be read.
+    pub fn new(
+        sink: Sink<'d>,
+        database: &'d Database,
+        (target, shape): (SqlTarget<'d>, TableShape),
+        resumable: bool,
+    ) -> Result<Self, Error> {
+        if let Sink::Sql(writer) = &sink {
+            check_shape(&shape, writer, target.table)?;
+        }
         let has_keys = match &sink {
             Sink::Sql(writer) => writer.has_keys(),
             Sink::Direct(_) => !target.key_columns.is_empty(),
@@ -106,6 +117,7 @@ impl<'d> Destination<'d> {
             sink,
             database,
             target,
+            shape,
             is_counted: false,
             origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
         })
@@ -129,7 +141,17 @@ impl<'d> Destination<'d> {
             return Ok(());
         }
         let name = index_name(table, &names, &self.database.index_names()?);
-        self.database.create_index(&name, table, &names, true)
+        let Err(error) = self.database.create_index(&name, table, &names, true) else {
+            return Ok(());
+        };
+        let Ok(Some(example)) = self.database.repeated_key(table, &names) else {
+            return Err(error);
+        };
+        Err(Error::schema(format!(
+            "others put rows into table \"{table}\" that repeat the key {}, for example {example}; take them away and run the same \
+             command again to go on, or give the load up with --forget",
+            names.join(",")
+        )))
     }
 
     /// Whether others have rows in a table that this load numbers itself; `counts`: what it has counted so far.
@@ -146,7 +168,7 @@ impl<'d> Destination<'d> {
         let table = self.target.table;
         let last_row_id = base + counts.records as i64;
         // A look at each page is taken once: where SQLite numbers them, rows of others lie above ours.
-        let is_mixed = !self.is_counted && self.database.count_rows_to(table, last_row_id)? != counts.loaded;
+        let is_mixed = !self.is_counted && !self.has_own_rows_only(counts, last_row_id)?;
         self.is_counted = true;
         if is_mixed || self.database.has_rows_above(table, last_row_id)? {
             self.guard_key()?;
@@ -155,13 +177,54 @@ impl<'d> Destination<'d> {
         Ok(())
     }
 
+    /// Whether the table's rows up to `last_row_id` are those that the load committed, under the same row ids.
+    fn has_own_rows_only(&self, counts: &Counts, last_row_id: i64) -> Result<bool, Error> {
+        let info = self.database.describe_table(self.target.table)?;
+        let info = info.ok_or_else(|| Error::internal("the table to load is gone"))?;
+        let (count, row_ids_hash) = self.database.row_ids(&info, last_row_id)?;
+        Ok(count == counts.loaded && row_ids_hash == Some(counts.row_ids_hash))
+    }
+
+    fn sql_writer(&self) -> Result<SqlWriter<'d>, Error> {
+        let writer = SqlWriter::new(self.database, self.target)?;
+        check_shape(&self.shape, &writer, self.target.table)?;
+        Ok(writer)
+    }
+
+    /// Prepares for a table that others have changed, by a trigger perhaps; whether they have. Within a transaction.
+    ///
+    /// # Errors
+    /// `Schema` when values would become others in it, `Database`.
+    pub(super) fn renew_if_outdated(&mut self) -> Result<bool, Error> {
+        let is_outdated = match &self.sink {
+            Sink::Sql(writer) => writer.is_outdated()?,
+            Sink::Direct(_) => false,
+        };
+        if is_outdated {
+            self.sink = Sink::Sql(Box::new(self.sql_writer()?));
+        }
+        Ok(is_outdated)
+    }
+
     /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.
     pub(super) fn go_on_by_sql(&mut self) -> Result<(), Error> {
-        let writer = SqlWriter::new(self.database, self.target)?;
+        let writer = self.sql_writer()?;
         let direct = std::mem::replace(&mut self.sink, Sink::Sql(Box::new(writer)));
         match direct {
             Sink::Direct(writer) => writer.close(),
             Sink::Sql(_) => Ok(()),
         }
+    }
+}
+
+/// # Errors
+/// `Schema` when values would become others in the table of `writer` than in the one that the load was planned for.
+pub fn check_shape(planned: &TableShape, writer: &SqlWriter<'_>, table: &str) -> Result<(), Error> {
+    match planned.difference(writer.shape()) {
+        None => Ok(()),
+        Some(difference) => Err(Error::schema(format!(
+            "somebody changed table \"{table}\" during the load: {difference}. What was committed is in it; put it back and run the \
+             same command again to go on, or give the load up with --forget"
+        ))),
     }
 }

@@ -6,7 +6,7 @@
 //! bytes past its end that nothing refers to. SQLite's sync at commit is of the same file, so the new pages are on the disk before
 //! the journal is given up.
 //!
-//! Traps: this connection must never read the table (its cache would be stale), and no statement in a batch's transaction may allocate
+//! Traps: this connection must never read a row of the table (its cache would be stale), and no statement in a batch's transaction may allocate
 //! a page.
 
 use std::path::Path;
@@ -38,7 +38,7 @@ pub struct DirectWriter {
 }
 
 impl DirectWriter {
-    /// A writer for the empty table `table` of the database at `path`; see [`obstacle`] for which tables can take it.
+    /// A writer for the empty table `table` of the database at `path`; [`obstacle`](Self::obstacle) tells whether the table can take it.
     ///
     /// # Errors
     /// `Io` or `Database` when the file cannot be opened or read.
@@ -46,7 +46,7 @@ impl DirectWriter {
         let database = Database::open(path, memory::DATABASE_BYTES)?;
         database.prepare_for_load()?;
         let connection = database.connection();
-        // First: what others commit while the rest is read is then noticed when the first batch begins.
+        // First: what others commit while the rest is looked at is then noticed when the first batch begins.
         let data_version = database.data_version()?;
         let read = || -> rusqlite::Result<(usize, u32, u32)> {
             let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
@@ -69,6 +69,18 @@ impl DirectWriter {
             last_row_id: None,
             data_version,
         })
+    }
+
+    /// Why `table`, filled with `columns`, cannot take the direct path; `None` when it can. What others commit from now on is noticed
+    /// when the first batch begins.
+    ///
+    /// SQLite itself is asked, about each property that it tells of and, for what it tells of no other way, about the steps that it
+    /// would take for an INSERT: one that is not known to be harmless is an obstacle.
+    ///
+    /// # Errors
+    /// `Database` when the schema cannot be read.
+    pub fn obstacle(&self, table: &str, columns: &[Column]) -> Result<Option<String>, Error> {
+        obstacle(&self.database, table, columns)
     }
 
     /// Appends a row of a batch that was [begun](Self::begin); its row id. `row_id` must be greater than every one before it; without
@@ -200,14 +212,7 @@ const PLAIN_STEPS: [&str; 15] = [
     "Halt",
 ];
 
-/// Why `table`, filled with `columns`, cannot take the direct path; `None` when it can.
-///
-/// SQLite itself is asked, about each property that it tells of and, for what it tells of no other way, about the steps that it would
-/// take for an INSERT: one that is not known to be harmless is an obstacle.
-///
-/// # Errors
-/// `Database` when the schema cannot be read.
-pub fn obstacle(database: &Database, table: &str, columns: &[Column]) -> Result<Option<String>, Error> {
+fn obstacle(database: &Database, table: &str, columns: &[Column]) -> Result<Option<String>, Error> {
     let fail = |e| database_error(database.path(), e);
     if let Some(reason) = obstacle_in_file(database.connection()).map_err(fail)? {
         return Ok(Some(reason));

@@ -127,8 +127,8 @@ impl PageFile {
     }
 }
 
-/// Makes an empty file of `database` if it holds nothing but `tables` and what belongs to them, and `also` agrees; whether it did. Nothing is journalled, so
-/// that it takes no longer for a large database. `database` must be closed next.
+/// Makes an empty file of `database` if it holds nothing but `tables` and what belongs to them, nothing that a program has set, and `also`
+/// agrees; whether it did. Nothing is journalled, so that it takes no longer for a large database. `database` must be closed next.
 ///
 /// # Errors
 /// `DatabaseBusy` while anybody else has a transaction in it, `Database`, and whatever `also` fails with.
@@ -146,8 +146,10 @@ pub fn empty_if_only(
             .query_map([], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        let is_set = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, bool>(0));
         let is_ours = |name: &String| tables.iter().any(|table| table.eq_ignore_ascii_case(name));
-        Ok(names.iter().all(is_ours) && mode != "wal")
+        let is_untouched = !is_set("PRAGMA user_version")? && !is_set("PRAGMA application_id")?;
+        Ok(names.iter().all(is_ours) && mode != "wal" && is_untouched)
     };
     let fail = |e| database_error(database.path(), e);
     let empties = look().map_err(fail)? && also(database)?;

@@ -14,6 +14,7 @@ use rusqlite::{Connection, ffi};
 
 use crate::error::Error;
 use crate::schema::identifier::quote;
+use crate::schema::shape::TableShape;
 use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
 use crate::write::database::Database;
@@ -47,10 +48,15 @@ pub struct SqlWriter<'d> {
     traces: Traces,
     /// Others have taken a row id that was to be ours: from then on SQLite gives them.
     moved: bool,
-    /// SQLite's number for the state that others left the database in.
+    /// SQLite's number for the state that others left the database in, and for the schema.
     data_version: i64,
+    schema_version: i64,
+    /// The table as it was when the statements were made.
+    shape: TableShape,
     /// A row may be left out without an error.
     may_skip: bool,
+    /// The last row was, and what its triggers did can still be taken back.
+    skipped: bool,
     /// The load's key first, then the table's own.
     keys: Vec<KeySearch<'d>>,
     layout: Layout,
@@ -117,6 +123,8 @@ impl<'d> SqlWriter<'d> {
             row_ids,
             ..
         } = target;
+        // First: what others commit while the rest is read is then noticed when the first batch begins.
+        let (data_version, schema_version) = (database.data_version()?, database.schema_version()?);
         let info = database.describe_table(table)?.ok_or_else(|| {
             Error::schema(format!(
                 "table \"{table}\" is gone: somebody dropped or renamed it during the load"
@@ -150,8 +158,11 @@ impl<'d> SqlWriter<'d> {
             refuses_open: info.traces.deferred,
             traces: info.traces,
             moved: false,
-            data_version: database.data_version()?,
+            data_version,
+            schema_version,
+            shape: info.shape(),
             may_skip: info.has_triggers,
+            skipped: false,
             keys: KeySearch::all(database, &info, &target)?,
             layout,
             values: Vec::with_capacity(columns.len()),
@@ -161,6 +172,33 @@ impl<'d> SqlWriter<'d> {
     /// What a refused row may leave behind.
     pub fn traces(&self) -> Traces {
         self.traces
+    }
+
+    /// The table as it was when this writer was made.
+    pub fn shape(&self) -> &TableShape {
+        &self.shape
+    }
+
+    /// Whether the schema was changed since this writer was made: a trigger, perhaps, for which it is not prepared.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn is_outdated(&self) -> Result<bool, Error> {
+        Ok(self.database.schema_version()? != self.schema_version)
+    }
+
+    /// Takes back what triggers did for the last row, which they left out.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn undo_ignored(&mut self) -> Result<(), Error> {
+        match &mut self.savepoint {
+            Some(savepoint) if std::mem::take(&mut self.skipped) => {
+                savepoint.undo.run(self.database)?;
+                savepoint.close.run(self.database)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a row may repeat what another one has.
@@ -211,7 +249,8 @@ impl<'d> SqlWriter<'d> {
         Ok(others_wrote)
     }
 
-    pub fn commit(&self) -> Result<(), Error> {
+    pub fn commit(&mut self) -> Result<(), Error> {
+        self.skipped = false;
         self.database.commit()
     }
 
@@ -225,6 +264,9 @@ impl<'d> SqlWriter<'d> {
         self.layout.read(row_id, record, &mut self.values)?;
         self.layout.bind(&mut self.insert, 1, row_id, record, &self.values);
         if let Some(savepoint) = &mut self.savepoint {
+            if std::mem::take(&mut self.skipped) {
+                savepoint.close.run(self.database)?;
+            }
             savepoint.open.run(self.database)?;
         }
         let mut stepped = self.insert.step();
@@ -244,7 +286,8 @@ impl<'d> SqlWriter<'d> {
         let ignored = self.may_skip && self.connection().changes() == 0;
         let row_id = self.connection().last_insert_rowid();
         let waits = self.refuses_open && self.is_open();
-        if let Some(savepoint) = &mut self.savepoint {
+        self.skipped = ignored && !waits;
+        if let Some(savepoint) = self.savepoint.as_mut().filter(|_| !self.skipped) {
             if waits {
                 savepoint.undo.run(self.database)?;
             }

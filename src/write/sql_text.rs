@@ -1,4 +1,5 @@
-//! The text of a CREATE TABLE, for the one thing that SQLite tells nobody in another way: whether a constraint says ON CONFLICT.
+//! The text of the schema, for what SQLite tells nobody in another way: whether a constraint says ON CONFLICT, and whether a trigger may
+//! concern a table.
 //!
 //! Cut into tokens by SQLite's own rules, so that nothing within a string, a quoted name or a comment is taken for a word.
 //! Source: `sqlite3GetToken` in tokenize.c.
@@ -8,8 +9,23 @@
 enum Token<'a> {
     /// A keyword or a name that stands unquoted.
     Word(&'a [u8]),
-    /// A string, a quoted name, a number, a blob, an operator.
+    /// A quoted name, or a string, which SQLite takes for a name in places; with its quotes.
+    Quoted(&'a [u8]),
+    /// A number, a blob, an operator.
     Other,
+}
+
+/// Whether `sql` may mean the table `name`: the name stands in it, quoted in any way or not.
+pub fn may_mean(sql: &str, name: &str) -> bool {
+    let is_name = |bytes: &[u8]| String::from_utf8_lossy(bytes).eq_ignore_ascii_case(name);
+    Tokens(sql.as_bytes()).any(|token| match token {
+        Token::Word(word) => is_name(word),
+        Token::Quoted([quote, inner @ .., _]) => {
+            let (quote, inner) = (*quote as char, String::from_utf8_lossy(inner));
+            is_name(inner.replace(&format!("{quote}{quote}"), &quote.to_string()).as_bytes())
+        }
+        Token::Quoted(_) | Token::Other => false,
+    })
 }
 
 /// Whether a constraint of the table that `sql` creates has an ON CONFLICT clause.
@@ -65,8 +81,14 @@ fn up_to(sql: &[u8], end: &[u8]) -> usize {
 /// The token at the start of `sql`, which is neither blank nor a comment, and its length.
 fn token(sql: &[u8]) -> (Token<'_>, usize) {
     match sql[0] {
-        quote @ (b'\'' | b'"' | b'`') => (Token::Other, quoted(sql, quote)),
-        b'[' => (Token::Other, up_to(sql, b"]")),
+        quote @ (b'\'' | b'"' | b'`') => {
+            let length = quoted(sql, quote);
+            (Token::Quoted(&sql[..length]), length)
+        }
+        b'[' => {
+            let length = up_to(sql, b"]");
+            (Token::Quoted(&sql[..length]), length)
+        }
         // A blob's x goes with the string that follows it.
         b'x' | b'X' if sql.get(1) == Some(&b'\'') => (Token::Other, 1 + quoted(&sql[1..], b'\'')),
         first if is_word_byte(first) => {

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, ffi};
 use crate::error::Error;
 use crate::schema::ColumnType;
 use crate::schema::identifier::quote;
+use crate::schema::shape::{ColumnShape, TableShape};
 use crate::write::database::Database;
 use crate::write::sql_text::has_conflict_clause;
 
@@ -39,6 +40,8 @@ pub struct TableInfo {
     pub may_autoincrement: bool,
     pub is_empty: bool,
     pub max_row_id: Option<i64>,
+    /// The page at which the table begins.
+    pub root_page: i64,
     /// What becomes of a row depends on its own values and key alone: no trigger, CHECK, foreign key or unique index looks at others.
     pub is_plain: bool,
     pub traces: Traces,
@@ -78,6 +81,24 @@ pub struct TableColumn {
 pub struct UniqueKey {
     /// Indices in [`TableInfo::columns`].
     pub columns: Vec<usize>,
+}
+
+impl TableInfo {
+    /// What a plan relies on.
+    pub fn shape(&self) -> TableShape {
+        let column = |column: &TableColumn| ColumnShape {
+            name: column.name.clone(),
+            affinity: column.column_type,
+            collation: column.collation.clone(),
+            generated: column.generated,
+        };
+        TableShape {
+            columns: self.columns.iter().map(column).collect(),
+            row_id_column: self.row_id_column.map(|index| self.columns[index].name.clone()),
+            without_rowid: self.without_rowid,
+            root_page: self.root_page,
+        }
+    }
 }
 
 impl TableColumn {
@@ -223,6 +244,7 @@ impl Database {
             may_autoincrement,
             is_empty,
             max_row_id,
+            root_page: words.root_page,
         })
     }
 
@@ -267,7 +289,8 @@ impl Database {
     fn words(&self, table: &str) -> rusqlite::Result<Words> {
         self.connection().query_row(
             "SELECT max(sql LIKE '%CHECK%' AND type = 'table' AND name = ?1), max(sql LIKE '%DEFER%'), max(sql LIKE '%ROLLBACK%'),
-                    max(CASE WHEN type = 'table' AND name = ?1 THEN sql END)
+                    max(CASE WHEN type = 'table' AND name = ?1 THEN sql END),
+                    max(CASE WHEN type = 'table' AND name = ?1 THEN rootpage END)
              FROM sqlite_schema",
             [table],
             |row| {
@@ -276,6 +299,7 @@ impl Database {
                     defer: row.get(1)?,
                     roll_back: row.get(2)?,
                     conflict_clause: has_conflict_clause(&row.get::<_, String>(3)?),
+                    root_page: row.get(4)?,
                 })
             },
         )
@@ -349,12 +373,13 @@ struct Columns {
     may_autoincrement: bool,
 }
 
-/// Words that stand in the text of the schema, of a table or anywhere.
+/// Words that stand in the text of the schema, of a table or anywhere, and where the table begins.
 struct Words {
     check: bool,
     defer: bool,
     roll_back: bool,
     conflict_clause: bool,
+    root_page: i64,
 }
 
 struct IndexInfo {

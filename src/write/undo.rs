@@ -1,19 +1,21 @@
 //! What a load made in the database, told from what others made: only that is ever taken back.
 //!
 //! A table that the load created is dropped only if all of it can be told to be the load's: its definition is, word for word, the one
-//! that the load wrote; it has as many rows as the load committed, none under a row id that the load cannot have given; no index,
-//! trigger, view or foreign key of others refers to it. What this cannot see: values that somebody changed in rows of the load.
+//! that the load wrote, and it begins where the load made it; it has as many rows as the load committed, under the same row ids; no
+//! index, trigger, view or foreign key of others refers to it. What this cannot see: values that somebody changed in rows of the load.
 
 use std::collections::BTreeSet;
+
+use rusqlite::Connection;
 
 use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::plan::TablePlan;
 use crate::report::rows;
-use crate::schema::RowIds;
-use crate::schema::identifier::quote;
+use crate::schema::identifier::{is_index_name, quote};
+use crate::schema::shape::TableShape;
 use crate::write::database::{Database, database_error};
-use crate::write::table_info::row_id_alias;
+use crate::write::sql_text::may_mean;
 
 /// What a load made: a table that it created, or an index on one that was there.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +25,8 @@ pub struct Made<'a> {
     pub indexes: &'a [Vec<String>],
     /// What it committed.
     pub counts: &'a Counts,
+    /// The table as the load made it, where that is known.
+    pub shape: Option<&'a TableShape>,
 }
 
 impl Made<'_> {
@@ -35,32 +39,17 @@ impl Made<'_> {
             return Ok(Vec::new());
         };
         let mut obstacles = self.obstacles_in_schema(database)?;
-        let alias = row_id_alias(&info.columns);
-        let ids = alias.map_or_else(
-            || "NULL, NULL".to_owned(),
-            |alias| format!("min({alias}), max({alias})"),
-        );
-        let select = format!("SELECT count(*), {ids} FROM {}", quote(&info.name));
-        let found = database.connection().query_row(&select, [], |row| {
-            Ok((
-                row.get::<_, i64>(0)?,
-                row.get::<_, Option<i64>>(1)?,
-                row.get::<_, Option<i64>>(2)?,
-            ))
-        });
-        let (count, least, greatest) = found.map_err(|e| database_error(database.path(), e))?;
-        let count = count.unsigned_abs();
+        if self.shape.is_some_and(|shape| shape.root_page != info.root_page) {
+            obstacles.push(
+                "it does not begin where the load made it: it is another table, or was moved by VACUUM".to_owned(),
+            );
+        }
+        let (count, row_ids_hash) = database.row_ids(&info, i64::MAX)?;
         let loaded = self.counts.loaded;
         if count != loaded {
             obstacles.push(format!("it holds {}, of which the load made {loaded}", rows(count)));
-        } else if let RowIds::Ordinal { base } = self.plan.row_ids {
-            let last = base.saturating_add_unsigned(self.counts.records);
-            let stranger = least.filter(|&id| id <= base).or(greatest.filter(|&id| id > last));
-            if let Some(id) = stranger {
-                obstacles.push(format!(
-                    "it holds a row that the load did not make, with the row id {id}"
-                ));
-            }
+        } else if row_ids_hash.is_some_and(|hash| hash != self.counts.row_ids_hash) {
+            obstacles.push("it holds rows that the load did not make, in the place of some that it made".to_owned());
         }
         Ok(obstacles)
     }
@@ -90,6 +79,19 @@ impl Made<'_> {
             for name in referring.query_map([table], |row| row.get::<_, String>(0))? {
                 obstacles.push(format!("the table \"{}\" refers to it by a foreign key", name?));
             }
+            let mut others = connection.prepare(
+                "SELECT iif(type = 'table', 'virtual table', type), name, sql FROM sqlite_schema \
+                 WHERE tbl_name <> ?1 COLLATE NOCASE AND (type IN ('trigger', 'view') OR rootpage = 0)",
+            )?;
+            let mut entries = others.query([table])?;
+            while let Some(entry) = entries.next()? {
+                let (kind, name, sql): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
+                // What a view reads SQLite tells when the table is dropped, if it can make sense of the view at all.
+                let is_asked = kind == "view" && is_sound(connection, &name);
+                if !is_asked && may_mean(&sql, table) {
+                    obstacles.push(format!("the {kind} \"{name}\" may use it"));
+                }
+            }
             Ok(obstacles)
         };
         run().map_err(|e| database_error(database.path(), e))
@@ -107,7 +109,10 @@ impl Made<'_> {
             .chain(self.indexes.iter().map(|columns| (columns, false)));
         wanted
             .filter(|(columns, _)| !columns.is_empty())
-            .any(|(columns, unique)| sql == Database::index_sql(name, &plan.table, columns, unique))
+            .any(|(columns, unique)| {
+                is_index_name(name, &plan.table, columns)
+                    && sql == Database::index_sql(name, &plan.table, columns, unique)
+            })
     }
 
     /// Drops the table, within a transaction of a connection that does [not enforce foreign keys](Database::ignore_foreign_keys);
@@ -154,12 +159,13 @@ fn sound_views(database: &Database) -> Result<BTreeSet<String>, Error> {
         let names: Vec<String> = views
             .query_map([], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        let is_sound = |name: &String| {
-            connection
-                .prepare(&format!("SELECT * FROM main.{}", quote(name)))
-                .is_ok()
-        };
-        Ok(names.into_iter().filter(is_sound).collect())
+        Ok(names.into_iter().filter(|name| is_sound(connection, name)).collect())
     };
     run().map_err(|e| database_error(database.path(), e))
+}
+
+fn is_sound(connection: &Connection, view: &str) -> bool {
+    connection
+        .prepare(&format!("SELECT * FROM main.{}", quote(view)))
+        .is_ok()
 }

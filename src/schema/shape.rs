@@ -1,0 +1,69 @@
+//! What a plan relies on of a table that exists: kept in the checkpoint, compared before anything is written again.
+
+use serde::{Deserialize, Serialize};
+
+use super::ColumnType;
+
+/// A table, as far as it decides what becomes of values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableShape {
+    pub columns: Vec<ColumnShape>,
+    /// Name of the INTEGER PRIMARY KEY.
+    pub row_id_column: Option<String>,
+    pub without_rowid: bool,
+    /// Where the table begins in the file: another table of that name begins elsewhere. So does the same one, perhaps, after a VACUUM.
+    pub root_page: i64,
+}
+
+/// A column of such a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnShape {
+    pub name: String,
+    pub affinity: ColumnType,
+    pub collation: String,
+    pub generated: bool,
+}
+
+impl TableShape {
+    /// In words, why values would become others in `now` than in this table; `None` when they would not. Columns that `now` has besides
+    /// do not matter.
+    pub fn difference(&self, now: &TableShape) -> Option<String> {
+        for then in &self.columns {
+            let name = &then.name;
+            let same_name = |other: &&ColumnShape| other.name.eq_ignore_ascii_case(name);
+            let Some(found) = now.columns.iter().find(same_name) else {
+                return Some(format!("the table's column \"{name}\" is gone"));
+            };
+            if found.affinity != then.affinity {
+                let (then, now) = (affinity(then.affinity), affinity(found.affinity));
+                return Some(format!("the table's column \"{name}\" was {then} and is {now}"));
+            }
+            if !found.collation.eq_ignore_ascii_case(&then.collation) {
+                let (then, now) = (&then.collation, &found.collation);
+                return Some(format!(
+                    "the table's column \"{name}\" was compared by {then} and is by {now}"
+                ));
+            }
+            if found.generated != then.generated {
+                return Some(format!(
+                    "the table's column \"{name}\" is generated now, or is no longer"
+                ));
+            }
+        }
+        let lower = |name: &Option<String>| name.as_ref().map(|name| name.to_ascii_lowercase());
+        let same_rows =
+            lower(&self.row_id_column) == lower(&now.row_id_column) && self.without_rowid == now.without_rowid;
+        (!same_rows).then(|| "the table's primary key is another".to_owned())
+    }
+}
+
+/// The affinity as SQLite calls it.
+fn affinity(column_type: ColumnType) -> &'static str {
+    match column_type {
+        ColumnType::Integer => "INTEGER",
+        ColumnType::Real => "REAL",
+        ColumnType::Numeric => "NUMERIC",
+        ColumnType::Any => "without a type",
+        _ => "TEXT",
+    }
+}
