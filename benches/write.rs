@@ -35,6 +35,7 @@ fn target(columns: &[Column]) -> SqlTarget<'_> {
         row_id_column: None,
         key_columns: &[],
         row_ids: RowIds::Ordinal { base: 0 },
+        shape: None,
     }
 }
 

@@ -217,7 +217,7 @@ impl Load<'_> {
         let (database, shape) = self.open_database(start, &split, &side_files)?;
         faults::point("load: table made");
         report.sqlite_version = Database::sqlite_version();
-        let destination = self.open_destination(&database, shape, start, report)?;
+        let destination = self.open_destination(&database, &shape, start, report)?;
         let mut dedup = self.open_dedup(plan, &split);
         let indexes = self.open_indexes(&destination.sink, plan, &wishes, &split);
         let mut writer = BatchWriter::new(destination, side_files, indexes, settings);
@@ -230,7 +230,7 @@ impl Load<'_> {
         report.filter = dedup.take_filter_report();
         faults::point("load: rows committed");
         let loaded = LoadedRows { writer, dedup, end };
-        let counts = self.finish(&database, start, loaded, sources, &split, report)?;
+        let (counts, end) = self.finish(&database, start, loaded, sources, &split, report)?;
         faults::point("finish: before closing");
         database.close()?;
         let committed_before = start.progress.as_ref().map_or(0, |progress| progress.counts.records);
@@ -265,6 +265,7 @@ impl Load<'_> {
             window_bytes: self.options.window_bytes,
             filter_bytes: if keys > 0 { dedup::filter_bytes(keys) } else { 0 },
             indexes: wishes.len() as u64,
+            record_bytes: self.options.max_record_bytes,
         })
     }
 

@@ -3,16 +3,22 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
+use crate::options::DEFAULT_MAX_RECORD_BYTES;
 use crate::report::{MemorySplit, size};
 
 /// Code, stacks, allocator slack, SQLite's own small allocations and the terminal: measured at 14 MiB, rounded up.
-const RESERVE_BYTES: u64 = 24 << 20;
+const RESERVE_BYTES: u64 = 22 << 20;
 /// Share of SQLite's page cache: appends touch only the right edge of a tree, so more would not help.
 pub const DATABASE_BYTES: u64 = 8 << 20;
 /// Fewest bytes for blocks of rows in flight: a handful of chunks.
 const MIN_BLOCKS_BYTES: u64 = 4 << 20;
 /// Memory in which the entries of one index are sorted: two buffers that are as large as a core's cache, or some more.
 const INDEX_BYTES: u64 = 32 << 20;
+/// Least memory in which all indexes are sorted: with less, millions of keys would take many runs and hours.
+const MIN_INDEXES_BYTES: u64 = 2 << 20;
+/// Memory for each byte of the longest record that may come: its bytes where pieces of it are put together, those of its fields in a
+/// row, and four for the place of each field, of which a record may consist.
+const RECORD_FACTOR: u64 = 6;
 /// Memory of a worker thread: its stack, its heap, what it reuses. Measured at 22 KiB, rounded up.
 const THREAD_BYTES: u64 = 32 << 10;
 /// Threads for which [`RESERVE_BYTES`] is enough.
@@ -20,7 +26,8 @@ const RESERVED_THREADS: u64 = 64;
 /// Mapped windows alive at once: one being cut, one being parsed, one waiting for the writer.
 const WINDOWS_ALIVE: u64 = 3;
 /// Smallest budget.
-const SMALLEST_BYTES: u64 = RESERVE_BYTES + DATABASE_BYTES + MIN_BLOCKS_BYTES + WINDOWS_ALIVE * (64 << 10);
+const SMALLEST_BYTES: u64 =
+    RESERVE_BYTES + DATABASE_BYTES + MIN_BLOCKS_BYTES + MIN_INDEXES_BYTES + WINDOWS_ALIVE * (64 << 10);
 
 /// What a load wants to keep in memory.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +38,8 @@ pub struct MemoryWish {
     pub filter_bytes: u64,
     /// Indexes whose entries are sorted while the rows are written.
     pub indexes: u64,
+    /// Longest record that is accepted.
+    pub record_bytes: u64,
 }
 
 /// Checks that `threads` threads can work within the budget.
@@ -57,11 +66,18 @@ pub fn check_threads(budget_bytes: u64, threads: usize) -> Result<(), Error> {
 /// # Errors
 /// `Usage` when the budget is too small to work in, saying what would do.
 pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
-    let Some(mut rest) = wish.budget_bytes.checked_sub(SMALLEST_BYTES) else {
+    // The parts below have room for a record as long as is usual, on its way from one to the next.
+    let record_bytes = RECORD_FACTOR * wish.record_bytes.saturating_sub(DEFAULT_MAX_RECORD_BYTES);
+    let needed_bytes = SMALLEST_BYTES + record_bytes;
+    let Some(mut rest) = wish.budget_bytes.checked_sub(needed_bytes) else {
+        let why = match record_bytes {
+            0 => String::new(),
+            _ => format!(" for --max-record-bytes {}", size(wish.record_bytes)),
+        };
         return Err(Error::usage(format!(
-            "--memory {} is too small: at least {} are needed",
+            "--memory {} is too small{why}: at least {} are needed",
             size(wish.budget_bytes),
-            size(SMALLEST_BYTES.next_multiple_of(1 << 20))
+            size(needed_bytes.next_multiple_of(1 << 20))
         )));
     };
     // Windows and blocks together get at most half of what is free, the filter what it needs of the other half and of what they leave.
@@ -71,9 +87,15 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     rest = rest.saturating_sub(windows_bytes);
     let filter_bytes = wish.filter_bytes.min(rest * 9 / 10);
     rest -= filter_bytes;
-    let indexes_bytes = (wish.indexes * INDEX_BYTES).min(rest / 3);
+    let more_indexes_bytes = (wish.indexes * INDEX_BYTES)
+        .saturating_sub(MIN_INDEXES_BYTES)
+        .min(rest / 3);
     // More rows in flight than this no longer keep anybody busier.
-    let blocks_bytes = MIN_BLOCKS_BYTES + (rest - indexes_bytes).min(12 << 20);
+    let blocks_bytes = MIN_BLOCKS_BYTES + (rest - more_indexes_bytes).min(12 << 20);
+    let indexes_bytes = match wish.indexes {
+        0 => 0,
+        _ => MIN_INDEXES_BYTES + more_indexes_bytes,
+    };
     Ok(MemorySplit {
         budget_bytes: wish.budget_bytes,
         filter_bytes,
@@ -221,6 +243,7 @@ mod tests {
                     window_bytes: 16 << 20,
                     filter_bytes,
                     indexes,
+                    record_bytes: DEFAULT_MAX_RECORD_BYTES,
                 };
                 let split = split(wish).unwrap();
                 let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.indexes_bytes;
@@ -238,20 +261,28 @@ mod tests {
             window_bytes: 16 << 20,
             filter_bytes: 122 << 20,
             indexes: 1,
+            record_bytes: DEFAULT_MAX_RECORD_BYTES,
         };
         assert_eq!(split(wish).unwrap().filter_bytes, 122 << 20);
     }
 
     #[test]
     fn a_budget_too_small_to_work_in_is_refused_with_what_would_do() {
-        let error = split(MemoryWish {
-            budget_bytes: 1 << 20,
-            window_bytes: 16 << 20,
-            filter_bytes: 0,
-            indexes: 0,
-        })
-        .unwrap_err();
-        assert_eq!(error.exit_code(), 64);
+        for (budget_bytes, record_bytes, least) in [
+            (1 << 20, 1 << 20, "at least 37MiB"),
+            (244 << 20, 110 << 20, "at least 649MiB"),
+        ] {
+            let error = split(MemoryWish {
+                budget_bytes,
+                window_bytes: 16 << 20,
+                filter_bytes: 0,
+                indexes: 0,
+                record_bytes,
+            })
+            .unwrap_err();
+            assert_eq!(error.exit_code(), 64);
+            assert!(error.to_string().contains(least), "{error}");
+        }
     }
 
     #[test]

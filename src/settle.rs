@@ -33,6 +33,8 @@ pub struct Settlement<'a> {
     pub earlier: Option<Box<dyn EarlierKeys + 'a>>,
     /// Where the rows came from that were no suspects.
     pub rows: RowOrigins<'a>,
+    /// Whether to stop, where a later run can settle what is left.
+    pub stopped: &'a dyn Fn() -> bool,
 }
 
 /// Keys to look up at a time among the records of an earlier load: 32 MiB with what is found.
@@ -59,7 +61,8 @@ pub struct Suspects<'a, 'l, 'p> {
 
 impl Settlement<'_> {
     /// Settles every suspect within the open transaction of `writer`. The merge of the duplicates into the dead-letter file is to be
-    /// prepared before that transaction is committed and finished after.
+    /// prepared before that transaction is committed and finished after. `None` when it was stopped: then the transaction is to be
+    /// rolled back.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
@@ -68,7 +71,7 @@ impl Settlement<'_> {
         writer: &mut SqlWriter<'_>,
         suspects: Suspects<'_, 'l, '_>,
         counts: &mut Counts,
-    ) -> Result<DuplicateMerge<'l>, Error> {
+    ) -> Result<Option<DuplicateMerge<'l>>, Error> {
         let Suspects {
             letters,
             spool,
@@ -95,6 +98,8 @@ impl Settlement<'_> {
             },
             indexes,
             counts,
+            stopped: self.stopped,
+            is_stopped: false,
         };
         faults::point("settle: begun");
         if let Some(duplicates) = duplicates {
@@ -103,9 +108,14 @@ impl Settlement<'_> {
         while settling.next()? {
             settling.insert()?;
         }
-        let Settling { merge, counts, .. } = settling;
+        let Settling {
+            merge,
+            counts,
+            is_stopped,
+            ..
+        } = settling;
         counts.suspects = 0;
-        Ok(merge)
+        Ok((!is_stopped).then_some(merge))
     }
 }
 
@@ -120,11 +130,15 @@ struct Settling<'a, 'l, 'd, 'p> {
     origins: KeyOrigins<'a, 'd>,
     indexes: Option<&'a mut TableIndexes<'p>>,
     counts: &'a mut Counts,
+    stopped: &'a dyn Fn() -> bool,
+    is_stopped: bool,
 }
 
 impl Settling<'_, '_, '_, '_> {
+    /// Comes to the next suspect, if there is one and nobody wants the load to stop.
     fn next(&mut self) -> Result<bool, Error> {
-        self.entries.next_into(&mut self.suspect)
+        self.is_stopped = self.is_stopped || (self.stopped)();
+        Ok(!self.is_stopped && self.entries.next_into(&mut self.suspect)?)
     }
 
     /// Goes on to the suspect with `row_id`, which is a duplicate; all before it are new.
@@ -135,6 +149,9 @@ impl Settling<'_, '_, '_, '_> {
                 return self.reject_duplicate(first);
             }
             self.insert()?;
+        }
+        if self.is_stopped {
+            return Ok(());
         }
         Err(Error::internal(format!(
             "row {row_id} was called new and repeats the key of row {first_row_id}"

@@ -15,23 +15,22 @@ use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, DuplicateMerge};
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::identifier;
-use crate::schema::shape::TableShape;
 use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
 use crate::write::batch::{BatchParts, BatchSettings, BatchWriter, SideFiles};
 use crate::write::checkpoint;
 use crate::write::database::Database;
-use crate::write::destination::{Sink, check_shape};
+use crate::write::destination::Sink;
 use crate::write::direct::DatabaseState;
 use crate::write::index::{IndexWish, TableIndexes};
 use crate::write::page_file::PageFile;
 use crate::write::row_origins::{self, RowOrigins};
+use crate::write::sql::{SqlTarget, SqlWriter};
 
 /// What the rows left to finish.
 struct Rest<'a, 'd> {
     /// Where the rows came from.
     rows: RowOrigins<'d>,
-    /// The table that the plan was made for.
-    shape: TableShape,
+    target: SqlTarget<'d>,
     plan: &'a TablePlan,
     dedup: &'a Dedup,
     side_files: SideFiles,
@@ -69,7 +68,7 @@ impl Load<'_> {
         sources: &mut Sources<'_>,
         split: &MemorySplit,
         report: &mut LoadReport,
-    ) -> Result<Counts, Error> {
+    ) -> Result<(Counts, RowsEnd), Error> {
         let BatchParts {
             destination,
             side_files,
@@ -91,12 +90,12 @@ impl Load<'_> {
             writer.close()?;
         }
         if end != RowsEnd::Complete && settings.checkpoint.is_some() {
-            return Ok(counts);
+            return Ok((counts, end));
         }
         if side_files.spool.count() > 0 {
             self.observer.phase(Phase::Settle, None);
         }
-        let loaded = counts.loaded;
+        let before = counts.clone();
         let earlier = start.base().map(|base| EarlierRecords {
             load: self,
             plan: &start.plan,
@@ -107,7 +106,7 @@ impl Load<'_> {
         });
         let rest = Rest {
             rows: destination.origins,
-            shape: destination.shape,
+            target: destination.target,
             plan: &start.plan,
             dedup: &dedup,
             side_files,
@@ -119,12 +118,16 @@ impl Load<'_> {
             earlier: earlier.map(|earlier| Box::new(earlier) as _),
         };
         let pages = state.map(|state| self.open_pages(state)).transpose()?.flatten();
-        let (counts, letters) = match pages {
-            Some(pages) => self.finish_directly(pages, rest, report)?,
-            None => self.finish_by_sql(database, start, rest, report)?,
+        let stopped = || start.identity.is_some() && self.observer.stop_signal().is_some();
+        let settled = match pages {
+            Some(pages) => self.finish_directly(pages, rest, &stopped, report)?,
+            None => self.finish_by_sql(database, start, rest, &stopped, report)?,
+        };
+        let Some((counts, letters)) = settled else {
+            return Ok((before, RowsEnd::Interrupted));
         };
         if let Some(filter) = &mut report.filter {
-            filter.false_alarms = counts.loaded - loaded;
+            filter.false_alarms = counts.loaded - before.loaded;
         }
         if self.options.append_only {
             let errors = letters.state();
@@ -142,17 +145,18 @@ impl Load<'_> {
             }
             faults::point("finish: the checkpoint is gone");
         }
-        Ok(counts)
+        Ok((counts, end))
     }
 
-    /// SQLite builds the key's index, judges the suspects by it and builds the other indexes.
+    /// SQLite builds the key's index, judges the suspects by it and builds the other indexes. `None` when that was stopped.
     fn finish_by_sql(
         &self,
         database: &Database,
         start: &Start,
         rest: Rest<'_, '_>,
+        stopped: &dyn Fn() -> bool,
         report: &mut LoadReport,
-    ) -> Result<(Counts, DeadLetters), Error> {
+    ) -> Result<Option<(Counts, DeadLetters)>, Error> {
         let Rest {
             plan,
             dedup,
@@ -163,18 +167,17 @@ impl Load<'_> {
             all_written,
             earlier,
             rows,
-            shape,
+            target,
             ..
         } = rest;
         if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
             report.time_stage("key index", || self.build_key_index(database, plan))?;
         }
         if spool.count() > 0 {
-            report.time_stage("settle", || {
+            let is_settled = report.time_stage("settle", || {
                 // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
                 database.begin()?;
-                let mut writer = self.sql_writer(database, plan)?;
-                check_shape(&shape, &writer, &plan.table)?;
+                let mut writer = SqlWriter::new(database, target)?;
                 let merge = if plan.dedup == DedupPlan::Database {
                     let waiting = Waiting {
                         writer: &mut writer,
@@ -183,7 +186,7 @@ impl Load<'_> {
                         rows,
                         spool: &mut spool,
                     };
-                    waiting.settle(&mut letters, &mut counts)?
+                    Some(waiting.settle(&mut letters, &mut counts)?)
                 } else {
                     let settlement = Settlement {
                         dedup,
@@ -191,6 +194,7 @@ impl Load<'_> {
                         all_written,
                         earlier,
                         rows,
+                        stopped,
                     };
                     let suspects = Suspects {
                         letters: &mut letters,
@@ -200,12 +204,18 @@ impl Load<'_> {
                     };
                     settlement.settle(&mut writer, suspects, &mut counts)?
                 };
-                commit_settled(database, merge, (&settings, content), &mut counts)
+                match merge {
+                    Some(merge) => commit_settled(database, merge, (&settings, content), &mut counts).map(|()| true),
+                    None => database.rollback().map(|()| false),
+                }
             })?;
+            if !is_settled {
+                return Ok(None);
+            }
             spool.remove()?;
         }
         report.time_stage("further indexes", || self.build_indexes(database, plan))?;
-        Ok((counts, letters))
+        Ok(Some((counts, letters)))
     }
 
     /// Begins the transaction in which indexes go in as finished pages; `None` when others have written since the rows went in.
@@ -223,13 +233,15 @@ impl Load<'_> {
         Ok(None)
     }
 
-    /// The sorted keys judge the suspects, and every index is built as finished pages: one transaction for all of it.
+    /// The sorted keys judge the suspects, and every index is built as finished pages: one transaction for all of it. `None` when that
+    /// was stopped.
     fn finish_directly(
         &self,
         IndexPages { database, mut file }: IndexPages,
         rest: Rest<'_, '_>,
+        stopped: &dyn Fn() -> bool,
         report: &mut LoadReport,
-    ) -> Result<(Counts, DeadLetters), Error> {
+    ) -> Result<Option<(Counts, DeadLetters)>, Error> {
         let Rest {
             plan,
             dedup,
@@ -239,6 +251,7 @@ impl Load<'_> {
             settings,
             content,
             rows,
+            target,
             ..
         } = rest;
         // Filter, windows and rows are gone: what they had is free.
@@ -248,7 +261,7 @@ impl Load<'_> {
         let merge = if spool.count() > 0 {
             let merge = report.time_stage("settle", || {
                 let duplicates = indexes.duplicates(memory_bytes)?;
-                let mut writer = self.sql_writer(&database, plan)?;
+                let mut writer = SqlWriter::new(&database, target)?;
                 // Only a new load comes this way.
                 let settlement = Settlement {
                     dedup,
@@ -256,6 +269,7 @@ impl Load<'_> {
                     all_written: true,
                     earlier: None,
                     rows,
+                    stopped,
                 };
                 let suspects = Suspects {
                     letters: &mut letters,
@@ -265,6 +279,11 @@ impl Load<'_> {
                 };
                 settlement.settle(&mut writer, suspects, &mut counts)
             })?;
+            let Some(merge) = merge else {
+                database.rollback()?;
+                database.close()?;
+                return Ok(None);
+            };
             Some(merge)
         } else {
             None
@@ -282,7 +301,7 @@ impl Load<'_> {
         spool.remove()?;
         faults::point("index: committed");
         database.close()?;
-        Ok((counts, letters))
+        Ok(Some((counts, letters)))
     }
 
     /// The indexes that a table which is filled directly gets.

@@ -289,6 +289,7 @@ impl Load<'_> {
             window_bytes: self.options.window_bytes,
             filter_bytes: 0,
             indexes: 0,
+            record_bytes: self.options.max_record_bytes,
         })?;
         let work = FactsWork {
             nothing: request.nothing,

@@ -25,8 +25,9 @@ use crate::write::table_info::TableInfo;
 use crate::write::{checkpoint, once, row_origins};
 
 /// The table as INSERT sees it.
-fn sql_target(plan: &TablePlan) -> SqlTarget<'_> {
+fn sql_target<'p>(plan: &'p TablePlan, shape: &'p TableShape) -> SqlTarget<'p> {
     SqlTarget {
+        shape: Some(shape),
         table: &plan.table,
         columns: &plan.columns,
         row_id_column: plan.row_id_column,
@@ -168,13 +169,14 @@ impl Load<'_> {
     pub(super) fn open_destination<'d>(
         &self,
         database: &'d Database,
-        shape: TableShape,
+        shape: &'d TableShape,
         start: &'d Start,
         report: &mut LoadReport,
     ) -> Result<Destination<'d>, Error> {
         let plan = &start.plan;
-        let sink = self.choose_sink(database, start, report)?;
-        let mut destination = Destination::new(sink, database, (sql_target(plan), shape), start.identity.is_some())?;
+        let target = sql_target(plan, shape);
+        let sink = self.choose_sink(database, target, start, report)?;
+        let mut destination = Destination::new(sink, database, target, start.identity.is_some())?;
         if let Some(progress) = &start.progress {
             destination.look_for_others(&progress.counts)?;
         }
@@ -184,6 +186,7 @@ impl Load<'_> {
     fn choose_sink<'d>(
         &self,
         database: &'d Database,
+        target: SqlTarget<'d>,
         start: &Start,
         report: &mut LoadReport,
     ) -> Result<Sink<'d>, Error> {
@@ -202,7 +205,7 @@ impl Load<'_> {
             Err(reason) => {
                 report.write_path = "sql";
                 report.write_path_reason = reason;
-                Ok(Sink::Sql(Box::new(self.sql_writer(database, plan)?)))
+                Ok(Sink::Sql(Box::new(SqlWriter::new(database, target)?)))
             }
             Ok(writer) => {
                 report.write_path = "direct";
@@ -240,10 +243,6 @@ impl Load<'_> {
                 folder: self.folder(),
             },
         )
-    }
-
-    pub(super) fn sql_writer<'d>(&self, database: &'d Database, plan: &TablePlan) -> Result<SqlWriter<'d>, Error> {
-        SqlWriter::new(database, sql_target(plan))
     }
 
     pub(super) fn open_dedup(&self, plan: &TablePlan, split: &MemorySplit) -> Dedup {

@@ -8,7 +8,6 @@ use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
-use crate::schema::shape::TableShape;
 use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::direct::DirectWriter;
@@ -88,8 +87,6 @@ pub struct Destination<'d> {
     pub database: &'d Database,
     pub target: SqlTarget<'d>,
     pub origins: RowOrigins<'d>,
-    /// The table that the plan was made for.
-    pub shape: TableShape,
     is_counted: bool,
 }
 
@@ -97,16 +94,8 @@ impl<'d> Destination<'d> {
     /// A way into the table; `resumable`: a later run of the load may go on.
     ///
     /// # Errors
-    /// `Schema` when the table is another by now, `Database` when the schema cannot be read.
-    pub fn new(
-        sink: Sink<'d>,
-        database: &'d Database,
-        (target, shape): (SqlTarget<'d>, TableShape),
-        resumable: bool,
-    ) -> Result<Self, Error> {
-        if let Sink::Sql(writer) = &sink {
-            check_shape(&shape, writer, target.table)?;
-        }
+    /// `Database` when the schema cannot be read.
+    pub fn new(sink: Sink<'d>, database: &'d Database, target: SqlTarget<'d>, resumable: bool) -> Result<Self, Error> {
         let has_keys = match &sink {
             Sink::Sql(writer) => writer.has_keys(),
             Sink::Direct(_) => !target.key_columns.is_empty(),
@@ -117,7 +106,6 @@ impl<'d> Destination<'d> {
             sink,
             database,
             target,
-            shape,
             is_counted: false,
             origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
         })
@@ -185,12 +173,6 @@ impl<'d> Destination<'d> {
         Ok(count == counts.loaded && row_ids_hash == Some(counts.row_ids_hash))
     }
 
-    fn sql_writer(&self) -> Result<SqlWriter<'d>, Error> {
-        let writer = SqlWriter::new(self.database, self.target)?;
-        check_shape(&self.shape, &writer, self.target.table)?;
-        Ok(writer)
-    }
-
     /// Prepares for a table that others have changed, by a trigger perhaps; whether they have. Within a transaction.
     ///
     /// # Errors
@@ -201,30 +183,18 @@ impl<'d> Destination<'d> {
             Sink::Direct(_) => false,
         };
         if is_outdated {
-            self.sink = Sink::Sql(Box::new(self.sql_writer()?));
+            self.sink = Sink::Sql(Box::new(SqlWriter::new(self.database, self.target)?));
         }
         Ok(is_outdated)
     }
 
     /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.
     pub(super) fn go_on_by_sql(&mut self) -> Result<(), Error> {
-        let writer = self.sql_writer()?;
+        let writer = SqlWriter::new(self.database, self.target)?;
         let direct = std::mem::replace(&mut self.sink, Sink::Sql(Box::new(writer)));
         match direct {
             Sink::Direct(writer) => writer.close(),
             Sink::Sql(_) => Ok(()),
         }
-    }
-}
-
-/// # Errors
-/// `Schema` when values would become others in the table of `writer` than in the one that the load was planned for.
-pub fn check_shape(planned: &TableShape, writer: &SqlWriter<'_>, table: &str) -> Result<(), Error> {
-    match planned.difference(writer.shape()) {
-        None => Ok(()),
-        Some(difference) => Err(Error::schema(format!(
-            "somebody changed table \"{table}\" during the load: {difference}. What was committed is in it; put it back and run the \
-             same command again to go on, or give the load up with --forget"
-        ))),
     }
 }

@@ -32,6 +32,8 @@ pub struct SqlTarget<'a> {
     /// Indices in `columns` of the load's key.
     pub key_columns: &'a [usize],
     pub row_ids: RowIds,
+    /// The table that the plan was made for, where it may have been changed since.
+    pub shape: Option<&'a TableShape>,
 }
 
 /// Inserts rows into one table.
@@ -51,8 +53,6 @@ pub struct SqlWriter<'d> {
     /// SQLite's number for the state that others left the database in, and for the schema.
     data_version: i64,
     schema_version: i64,
-    /// The table as it was when the statements were made.
-    shape: TableShape,
     /// A row may be left out without an error.
     may_skip: bool,
     /// The last row was, and what its triggers did can still be taken back.
@@ -114,13 +114,14 @@ impl<'d> SqlWriter<'d> {
     /// A writer into `target`.
     ///
     /// # Errors
-    /// `Schema` when the table is gone, `Database` when the statements cannot be prepared.
+    /// `Schema` when the table is gone, or values would become others in it than was planned; `Database`.
     pub fn new(database: &'d Database, target: SqlTarget<'_>) -> Result<Self, Error> {
         let SqlTarget {
             table,
             columns,
             row_id_column,
             row_ids,
+            shape,
             ..
         } = target;
         // First: what others commit while the rest is read is then noticed when the first batch begins.
@@ -130,6 +131,12 @@ impl<'d> SqlWriter<'d> {
                 "table \"{table}\" is gone: somebody dropped or renamed it during the load"
             ))
         })?;
+        if let Some(difference) = shape.and_then(|shape| shape.difference(&info.shape())) {
+            return Err(Error::schema(format!(
+                "somebody changed table \"{table}\" during the load: {difference}. What was committed is in it; put it back and run the \
+                 same command again to go on, or give the load up with --forget"
+            )));
+        }
         let binds_row_id = matches!(row_ids, RowIds::Ordinal { .. });
         let alias = row_id_alias(&info.columns);
         let mut names: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
@@ -160,7 +167,6 @@ impl<'d> SqlWriter<'d> {
             moved: false,
             data_version,
             schema_version,
-            shape: info.shape(),
             may_skip: info.has_triggers,
             skipped: false,
             keys: KeySearch::all(database, &info, &target)?,
@@ -172,11 +178,6 @@ impl<'d> SqlWriter<'d> {
     /// What a refused row may leave behind.
     pub fn traces(&self) -> Traces {
         self.traces
-    }
-
-    /// The table as it was when this writer was made.
-    pub fn shape(&self) -> &TableShape {
-        &self.shape
     }
 
     /// Whether the schema was changed since this writer was made: a trigger, perhaps, for which it is not prepared.
@@ -601,6 +602,7 @@ mod tests {
         let column = Column::new("a", ColumnType::Integer);
         let target = SqlTarget {
             table: "t",
+            shape: None,
             columns: &[column],
             row_id_column: None,
             key_columns: &[],

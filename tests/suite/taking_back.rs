@@ -314,7 +314,10 @@ fn a_table_with_a_row_of_others_in_the_place_of_one_of_the_load_is_not_dropped()
     scene.sql("DELETE FROM t WHERE id = 1; INSERT INTO t VALUES (9, 9)");
     says(
         &scene.load("t.csv x.db --types qty=integer --restart", 78),
-        &["it holds rows that the load did not make, in the place of some that it made", "--forget"],
+        &[
+            "it holds rows that the load did not make, in the place of some that it made",
+            "--forget",
+        ],
     );
     assert_eq!(scene.rows("t"), ["2: 2, 5", "3: 9, 9"]);
 }
