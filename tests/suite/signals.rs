@@ -384,3 +384,43 @@ fn a_file_that_shrinks_while_it_is_loaded_ends_the_load_with_a_message() {
     let again = run_in(folder.path(), &args);
     assert_eq!(again.code(), 74, "{}", String::from_utf8_lossy(&again.stderr));
 }
+
+/// Rows whose keys are still to be compared wait for the next run, as in a load that was stopped before.
+#[test]
+fn a_load_that_settles_duplicates_is_stopped_and_settles_them_the_next_time() {
+    let recipe = Recipe {
+        seed: 3,
+        records: 4_000,
+        bad_every: 50,
+        duplicate_every: 9,
+        text_keys: true,
+        padding: 20,
+    };
+    let load = |folder: &Path, path: &str, point: Option<&str>| {
+        let args: Vec<_> = ARGS.iter().chain(&["--write-path", path]).map(Into::into).collect();
+        let mut command = rowmill(folder, &args);
+        if let Some(point) = point {
+            command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGINT));
+        }
+        Running::start(command).wait()
+    };
+    for path in ["auto", "sql"] {
+        let [whole, stopped] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        for folder in [&whole, &stopped] {
+            people_file(&recipe, &folder.path().join("in.csv"));
+        }
+        assert_eq!(load(whole.path(), path, None).code(), 2);
+        let ended = load(stopped.path(), path, Some("settle: begun"));
+        let report = was_interrupted(stopped.path(), &ended, libc::SIGINT);
+        assert!(report["pending"].as_u64().unwrap() > 0, "{report}");
+        assert_eq!(load(stopped.path(), path, None).code(), 2);
+        let outcome = |folder: &Path| {
+            let errors = fs::read(folder.join("errors.csv")).unwrap();
+            (database::dump(&folder.join("out.db"), "t"), errors)
+        };
+        assert!(
+            outcome(whole.path()) == outcome(stopped.path()),
+            "{path}: another outcome"
+        );
+    }
+}
