@@ -56,8 +56,8 @@ pub struct Traces {
     pub deferred: bool,
     /// Nothing of the whole transaction, as after `RAISE(ROLLBACK)`.
     pub rolled_back: bool,
-    /// Rows that refer to what is not there can be listed, and nothing else happens when a row goes in.
-    pub lists_orphans: bool,
+    /// What its triggers do.
+    pub triggered: bool,
 }
 
 /// A column of a table that exists.
@@ -224,7 +224,7 @@ impl Database {
             half_done: has_triggers || deferred,
             deferred,
             rolled_back: has_triggers && words.roll_back,
-            lists_orphans: !has_triggers && !without_rowid,
+            triggered: has_triggers,
         };
         let looks_at_others =
             has_triggers || has_foreign_keys || words.check || indexes.iter().any(|index| index.unique);

@@ -39,3 +39,4 @@ mod taking_back;
 mod terminal;
 mod tidy;
 mod types;
+mod waiting;
