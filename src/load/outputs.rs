@@ -179,6 +179,9 @@ impl Load<'_> {
         let mut destination = Destination::new(sink, database, target, start.identity.is_some())?;
         if let Some(progress) = &start.progress {
             destination.look_for_others(&progress.counts)?;
+            if plan.dedup == DedupPlan::Database && progress.counts.suspects > 0 {
+                destination.origins.note_keys();
+            }
         }
         Ok(destination)
     }

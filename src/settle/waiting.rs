@@ -90,7 +90,7 @@ impl<'a, 'd, 'w> Waiting<'a, 'd, 'w> {
         writer: &'w mut SqlWriter<'d>,
         target: &SqlTarget<'_>,
         settings: &'a BatchSettings,
-        rows: RowOrigins<'a>,
+        mut rows: RowOrigins<'a>,
         spool: &'a mut SuspectSpool,
     ) -> Result<Self, Error> {
         let database = writer.database();
@@ -100,6 +100,7 @@ impl<'a, 'd, 'w> Waiting<'a, 'd, 'w> {
             database.ignore_foreign_keys()?;
         }
         writer.begin()?;
+        rows.note_keys();
         Ok(Waiting {
             writer,
             settings,

@@ -406,6 +406,7 @@ impl<'d> BatchWriter<'d> {
         lines: &mut LineCursor<'_>,
     ) -> Result<Flow, Error> {
         if outcome == RowOutcome::Waits {
+            self.destination.origins.note_keys();
             self.set_aside(one, lines)?;
             return Ok(Flow::Continue);
         }

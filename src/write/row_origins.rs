@@ -25,6 +25,8 @@ pub struct RowOrigins<'d> {
     schema: &'static str,
     row_ids: RowIds,
     current: Option<Run>,
+    /// Rows whose ids are their keys are noted, too.
+    notes_keys: bool,
     /// Others have written to a table that this load numbers itself: from then on every row is noted.
     among_others: Option<AmongOthers>,
     /// The table of runs is there.
@@ -72,6 +74,7 @@ impl<'d> RowOrigins<'d> {
             schema: if resumable { "main" } else { "temp" },
             row_ids,
             current: None,
+            notes_keys: false,
             among_others: None,
             exists: resumable && is_there(database, "main")?,
             find: None,
@@ -83,6 +86,11 @@ impl<'d> RowOrigins<'d> {
     /// From now on every row is noted, for others have rows in the table, too.
     pub fn note_all(&mut self, since: AmongOthers) {
         self.among_others.get_or_insert(since);
+    }
+
+    /// From now on rows whose ids are their keys are noted, too: one that waits may find that such a row has taken its key.
+    pub fn note_keys(&mut self) {
+        self.notes_keys = true;
     }
 
     /// Whether every row is noted.
@@ -98,6 +106,7 @@ impl<'d> RowOrigins<'d> {
     pub fn note(&mut self, wanted: Option<i64>, row_id: i64, record: u64) -> Result<(), Error> {
         match self.row_ids {
             RowIds::Given => self.extend(row_id, record),
+            RowIds::Key if self.notes_keys => self.extend(row_id, record),
             RowIds::Ordinal { .. } if self.among_others.is_some() || wanted != Some(row_id) => {
                 self.extend(row_id, record)
             }
@@ -158,12 +167,14 @@ impl<'d> RowOrigins<'d> {
     /// # Errors
     /// `Database` when it cannot be read.
     pub fn first_record(&mut self, row_id: Option<i64>, origins: &Origins) -> Result<FirstRecord, Error> {
-        let (Some(row_id), RowIds::Given | RowIds::Ordinal { .. }) = (row_id, self.row_ids) else {
+        let Some(row_id) = row_id.filter(|_| self.row_ids != RowIds::None) else {
             return Ok(FirstRecord::Unknown);
         };
         let noted = self.run_at(row_id)?.and_then(|run| run.record_of(row_id));
         Ok(match (noted, self.row_ids, self.among_others) {
             (Some(record), _, _) => origins.record(record),
+            // Those that came before keys were noted are not known.
+            (None, RowIds::Key, _) => FirstRecord::Unknown,
             (None, RowIds::Ordinal { .. }, Some(since)) if row_id > since.last_row_id => FirstRecord::Existing,
             (None, RowIds::Ordinal { .. }, Some(since)) if since.is_mixed => FirstRecord::Unknown,
             (None, RowIds::Ordinal { base }, _) => origins.first_record(base, row_id),
