@@ -3,12 +3,10 @@
 mod page;
 mod preview;
 mod summary;
+mod target;
 mod timeline;
 
-use std::fs::{self, File, Permissions};
-use std::io::{BufWriter, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -18,11 +16,12 @@ use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::options::LoadOptions;
-use crate::reject::{RejectCode, folder_of, sync_folder};
+use crate::reject::RejectCode;
 
 pub use self::page::{PageParts, is_page, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
 pub use self::summary::{Summary, bytes, grouped, rows, size};
+pub(crate) use self::target::{is_own_stream, names_descriptor};
 pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, Step, Timeline};
 
 /// Exit code of a load that was complete, with rejects or duplicates.
@@ -341,60 +340,11 @@ impl LoadReport {
     /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created,
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be written.
     pub fn write_json(&self, path: &Path) -> Result<(), Error> {
-        let refuse = |why: &str| Error::create(path, format!("{why}; name another file with --report"));
-        if let Some(stream) = own_stream(path) {
-            let written = stream.and_then(|stream| self.put_json(&stream));
-            return written.map_err(|error| Error::io("writing", path, error));
-        }
-        match path.metadata() {
-            Ok(metadata) if metadata.is_dir() => return Err(refuse("it is a folder")),
-            Ok(metadata) if !metadata.is_file() => {
-                let opened = File::options()
-                    .write(true)
-                    .open(path)
-                    .map_err(|error| refuse(&error.to_string()))?;
-                return self
-                    .put_json(&opened)
-                    .map_err(|error| Error::io("writing", path, error));
-            }
-            _ => {}
-        }
-        if path.is_symlink() {
-            return Err(refuse("it is a symbolic link, which is not followed"));
-        }
-        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        // What any program's new file gets: the umask takes away what the user does not want.
-        let mut builder = tempfile::Builder::new();
-        let created = builder
-            .permissions(Permissions::from_mode(0o666))
-            .prefix(".rowmill-report")
-            .tempfile_in(folder_of(&target));
-        let file = created.map_err(|error| refuse(&error.to_string()))?;
-        let written = self.put_json(file.as_file()).and_then(|()| file.as_file().sync_data());
-        written.map_err(|error| Error::io("writing", path, error))?;
-        file.persist(&target)
-            .map_err(|error| Error::io("replacing", path, error.error))?;
-        sync_folder(&target)
+        target::write(path, &|out| {
+            serde_json::to_writer_pretty(&mut *out, self)?;
+            out.write_all(b"\n")
+        })
     }
-
-    fn put_json(&self, file: &File) -> std::io::Result<()> {
-        let mut out = BufWriter::new(file);
-        serde_json::to_writer_pretty(&mut out, self)?;
-        out.write_all(b"\n")?;
-        out.flush()
-    }
-}
-
-/// What the program was started with, if `path` is a name for that: it is gone on with, where a file of that name would be replaced.
-fn own_stream(path: &Path) -> Option<std::io::Result<File>> {
-    if path == Path::new("/dev/stdout") {
-        return Some(std::io::stdout().as_fd().try_clone_to_owned().map(File::from));
-    }
-    if path == Path::new("/dev/stderr") {
-        return Some(std::io::stderr().as_fd().try_clone_to_owned().map(File::from));
-    }
-    let is_descriptor = path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd");
-    is_descriptor.then(|| File::options().append(true).open(path))
 }
 
 /// Whether a file that begins with `start` is a JSON report of rowmill, however it was indented since.

@@ -14,7 +14,7 @@ use crate::database_file::unless_database;
 use crate::error::Error;
 use crate::options::LoadOptions;
 use crate::reject::{beside_with, followed, same_file};
-use crate::report::{is_json_report, is_page};
+use crate::report::{is_json_report, is_own_stream, is_page, names_descriptor};
 
 /// What SQLite puts after a database's name for files of its own.
 const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -131,11 +131,6 @@ fn may_not_meet(earlier: Role, later: &Claim) -> bool {
     }
 }
 
-/// Whether the name is one of those for what the program was started with.
-fn is_own_stream(path: &Path) -> bool {
-    path.starts_with("/dev") || path.starts_with("/proc/self/fd")
-}
-
 fn refuse(earlier: &Claim, later: &Claim) -> Error {
     let (path, shown) = (later.path.as_path(), earlier.shown.as_str());
     match (earlier.role, later.role) {
@@ -180,13 +175,25 @@ fn check_older(claim: &Claim) -> Result<(), Error> {
         Role::Page => (is_page, "--report-html", "page"),
         _ => return Ok(()),
     };
-    if is_own_stream(&claim.path) || !is_foreign(&claim.path, is_ours) {
+    if claim.role == Role::Report && names_descriptor(&claim.path) {
+        return check_stream(&claim.path);
+    }
+    if !is_foreign(&claim.path, is_ours) {
         return Ok(());
     }
     let message = format!(
         "there is a file of that name which is no {what} of rowmill, and it is left as it is; name another with {flag}"
     );
     Err(Error::create(&claim.path, message))
+}
+
+/// Refuses a descriptor that the process was not given: by the time the report is written it may be that of a file of the load.
+fn check_stream(path: &Path) -> Result<(), Error> {
+    if is_own_stream(path) {
+        return Ok(());
+    }
+    let message = "rowmill was not started with such a stream to write to; name another file with --report";
+    Err(Error::create(path, message))
 }
 
 /// Whether there is a regular file that holds something and does not begin as `is_ours` knows it.

@@ -442,6 +442,36 @@ fn standard_streams_are_files_of_the_load_too() {
 }
 
 #[test]
+fn a_report_is_no_stream_for_lying_below_dev_or_proc() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().canonicalize().unwrap();
+    write(&folder, "in.csv", "a,b\n1,2\n");
+    write(&folder, "mine", "precious");
+    let mut paths = vec![
+        format!("/dev/..{}/mine", folder.display()),
+        "/proc/self/fd/../cwd/mine".to_owned(),
+        // By the time the report is written this may be any file of the load.
+        "/dev/fd/7".to_owned(),
+    ];
+    let shared = tempfile::tempdir_in("/dev/shm").ok();
+    if let Some(shared) = &shared {
+        write(shared.path(), "mine", "precious");
+        paths.push(shared.path().join("mine").display().to_string());
+    }
+    for path in &paths {
+        for flag in ["--report", "--report-html"] {
+            let ended = load(&folder, &["in.csv", "x.db", flag, path]);
+            assert_eq!(ended.code(), 73, "{flag} {path}: {}", said(&ended));
+            assert!(said(&ended).contains(flag), "{}", said(&ended));
+            assert_eq!(names(&folder), ["in.csv", "mine"]);
+        }
+    }
+    for place in shared.iter().map(|shared| shared.path()).chain([folder.as_path()]) {
+        assert_eq!(read(place, "mine"), "precious");
+    }
+}
+
+#[test]
 fn databases_called_like_a_side_file_are_left_whole() {
     for (name, input) in [
         ("errors.csv.merging", "k,b\na,2\nb,1\na,3\n"),
