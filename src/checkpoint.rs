@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
 use crate::reject::{Committed, RejectCode, random_token};
-use crate::report::rows;
+use crate::report::{agreeing, rows};
 use crate::schema::shape::TableShape;
 
 /// Bytes hashed at either end of an input.
@@ -226,7 +226,8 @@ impl Checkpoint {
         if identity.inputs.len() != inputs.len() {
             let (then, now) = (identity.inputs.len(), inputs.len());
             return Err(Error::usage(format!(
-                "{load} had {then} inputs, not {now}. Use the same to finish it, or {ways}"
+                "{load} had {then} {}, not {now}. Use the same to finish it, or {ways}",
+                agreeing(then as u64, "input", "inputs")
             )));
         }
         let Some((path, what)) = identity.changed_input(inputs, options)? else {

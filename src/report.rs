@@ -20,7 +20,7 @@ use crate::reject::RejectCode;
 
 pub use self::page::{PageParts, is_page, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
-pub use self::summary::{Summary, bytes, grouped, rows, size};
+pub use self::summary::{Summary, agreeing, bytes, grouped, rows, size};
 pub(crate) use self::target::{is_own_stream, names_descriptor};
 pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, Step, Timeline};
 

@@ -141,6 +141,7 @@ impl Load<'_> {
         let waiting_bytes = sources.total_bytes().unwrap_or(0) - loaded.offset_bytes;
         let waiting = match waiting_bytes {
             0 => String::new(),
+            1 => "; its last byte is no whole line yet and waits for the next time".to_owned(),
             bytes => format!("; its last {bytes} bytes are no whole line yet and wait for the next time"),
         };
         self.observer.notice(&format!(

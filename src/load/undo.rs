@@ -15,7 +15,7 @@ use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
 use crate::reject::{DeadLetters, Place, SuspectSpool, discard_merge, random_token};
-use crate::report::{LoadReport, Outcome, rows};
+use crate::report::{LoadReport, Outcome, agreeing, rows};
 use crate::write::database::Database;
 use crate::write::page_file::empty_if_only;
 use crate::write::undo::Made;
@@ -113,13 +113,16 @@ impl Load<'_> {
         database.close()?;
         self.observer.notice(&match found {
             Ok(Some(found)) => {
-                let waiting = match found.progress.counts.suspects {
+                let counts = &found.progress.counts;
+                let stay = agreeing(counts.loaded, "its row stays", "its rows stay");
+                let waiting = match counts.suspects {
                     0 => String::new(),
+                    1 => "; one of its records, whose key was still to be compared, is not among them".to_owned(),
                     suspects => {
                         format!("; {suspects} of its records, whose keys were still to be compared, are not among them")
                     }
                 };
-                format!("{} is given up: its rows stay in the table{waiting}", found.load())
+                format!("{} is given up: {stay} in the table{waiting}", found.load())
             }
             Ok(None) if had_finished => {
                 format!("how far files were loaded into table \"{table}\" is forgotten; its rows stay")
@@ -182,9 +185,13 @@ impl Load<'_> {
             self.forget_notes(&database, table)?;
             database.commit()?;
             database.close()?;
+            let (stay, are) = match counts.loaded {
+                1 => ("stays, and is", "it is"),
+                _ => ("stay, and are", "they are"),
+            };
             self.observer.notice(&format!(
-                "an earlier load into table \"{table}\" is forgotten; the {loaded} that it committed stay, and are there twice if they are \
-                 loaded again and no key tells; starting afresh"
+                "an earlier load into table \"{table}\" is forgotten; the {loaded} that it committed {stay} there twice if {are} loaded \
+                 again and no key tells; starting afresh"
             ));
         }
         faults::point("restart: taken back");

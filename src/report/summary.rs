@@ -63,17 +63,17 @@ impl Summary<'_> {
             escaped(report.database.as_os_str().as_encoded_bytes()),
         );
         match report.earlier {
-            None => write!(
-                f,
-                "loaded {} rows into table {table} of {database}",
-                grouped(report.loaded)
-            )?,
-            Some(earlier) => write!(
-                f,
-                "loaded {} more rows into table {table} of {database}; with those of earlier loads:\n  loaded      {}",
-                grouped(report.loaded.saturating_sub(earlier.loaded)),
-                grouped(report.loaded)
-            )?,
+            None => write!(f, "loaded {} into table {table} of {database}", rows(report.loaded))?,
+            Some(earlier) => {
+                let more = report.loaded.saturating_sub(earlier.loaded);
+                write!(
+                    f,
+                    "loaded {} more {} into table {table} of {database}; with those of earlier loads:\n  loaded      {}",
+                    grouped(more),
+                    agreeing(more, "row", "rows"),
+                    grouped(report.loaded)
+                )?;
+            }
         }
         match report.outcome {
             Outcome::Complete => {}
@@ -144,7 +144,7 @@ impl Summary<'_> {
             Outcome::Interrupted => false,
             Outcome::Complete | Outcome::Failed => return Ok(()),
         };
-        let rows = rows(report.loaded);
+        let (rows, stay) = (rows(report.loaded), agreeing(report.loaded, "stays", "stay"));
         if !report.resumable && report.all_read {
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl Summary<'_> {
                 (_, 0) => f.write_str("\n  to go on    run the same command again; nothing was committed"),
                 _ => write!(
                     f,
-                    "\n  to go on    load it again: a stream cannot be resumed; its {rows} so far stay"
+                    "\n  to go on    load it again: a stream cannot be resumed; its {rows} so far {stay}"
                 ),
             };
         }
@@ -168,12 +168,13 @@ impl Summary<'_> {
             })?;
         }
         if at_limit && !report.created_table {
+            let are = agreeing(report.loaded, "is", "are");
             write!(
                 f,
-                "\n  or afresh   add --restart: its {rows} stay, and are there twice if no key tells"
+                "\n  or afresh   add --restart: its {rows} {stay}, and {are} there twice if no key tells"
             )?;
         }
-        write!(f, "\n  to give up  add --forget: its {rows} stay")
+        write!(f, "\n  to give up  add --forget: its {rows} {stay}")
     }
 
     fn details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,6 +233,11 @@ pub fn grouped(number: u64) -> impl fmt::Display {
 /// `1 row`, `2,000 rows`.
 pub fn rows(count: u64) -> String {
     format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// The form of a word that belongs to so many: `1 row stays`, `2 rows stay`.
+pub const fn agreeing(count: u64, one: &'static str, others: &'static str) -> &'static str {
+    if count == 1 { one } else { others }
 }
 
 /// A size in decimal units: `512 B`, `1.5 kB`, `244.0 MB`, `1.05 GB`.
@@ -301,7 +307,7 @@ impl fmt::Display for MemorySplit {
 #[cfg(test)]
 mod tests {
     use super::super::tests::sample;
-    use super::super::{FilterReport, StageTime};
+    use super::super::{EarlierReport, FilterReport, StageTime};
     use super::*;
     use std::time::Duration;
 
@@ -342,6 +348,27 @@ loaded 4,850,000 rows into table people of people.db
                 .to_string()
                 .contains("\n  WARNING     the counts do not add up")
         );
+    }
+
+    #[test]
+    fn one_row_is_not_spoken_of_as_many() {
+        let mut report = sample();
+        report.resumable = true;
+        report.loaded = 1;
+        report.stop_at_error_limit();
+        let text = report.summary(false).to_string();
+        for words in [
+            "loaded 1 row into table people",
+            "add --restart: its 1 row stays, and is there twice if no key tells",
+            "add --forget: its 1 row stays",
+        ] {
+            assert!(text.contains(words), "{text}");
+        }
+        report.resumable = false;
+        let text = report.summary(false).to_string();
+        assert!(text.contains("its 1 row so far stays"), "{text}");
+        report.earlier = Some(EarlierReport::default());
+        assert!(report.summary(false).to_string().contains("loaded 1 more row into"));
     }
 
     #[test]

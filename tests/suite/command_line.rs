@@ -110,6 +110,7 @@ fn the_summary_says_what_was_loaded_and_where_the_rest_is() {
         .once();
     let said = run.stderr();
     assert!(said.contains("errors.csv"), "{said}");
+    assert!(said.contains("loaded 1 row into table t"), "{said}");
 }
 
 #[test]
