@@ -109,7 +109,7 @@ pub fn load(
     let page_written = draft.map_or(Ok(()), |draft| draft.write(&report, options));
     // A file that was refused is not written by the report of the refusal.
     let json = options.report.as_ref().filter(|_| checked.report);
-    let written = json.map_or(Ok(()), |path| report.write_json(path));
+    let written = json.map_or(Ok(()), |path| report.write_json(path, observer));
     // What went wrong in the load comes first, and after a load that is complete the same command would be another one.
     result?;
     written.and(page_written).map_err(|error| match report.outcome {

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::escape::escaped;
+use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::reject::RejectCode;
 
@@ -334,13 +335,13 @@ impl LoadReport {
     }
 
     /// Writes the report as JSON. A regular file is replaced in one step, never half-written; a pipe or a device such as
-    /// `/dev/stdout` is written to.
+    /// `/dev/stdout` is written to. A FIFO that nobody reads is waited for, until `observer` asks to stop.
     ///
     /// # Errors
     /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created,
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be written.
-    pub fn write_json(&self, path: &Path) -> Result<(), Error> {
-        target::write(path, &|out| {
+    pub fn write_json(&self, path: &Path, observer: &dyn Observer) -> Result<(), Error> {
+        target::write(path, observer, &|out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
             out.write_all(b"\n")
         })
@@ -464,7 +465,7 @@ mod tests {
         let plain_mode = path.metadata().unwrap().mode();
         let mut report = sample();
         report.database = PathBuf::from(std::ffi::OsString::from_vec(b"a\xff.db".to_vec()));
-        report.write_json(&path).unwrap();
+        report.write_json(&path, &()).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         assert_eq!(json["outcome"], "complete");
         assert_eq!(json["database"], "a\\xff.db");
@@ -484,16 +485,19 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         std::os::unix::fs::symlink(at("real.json"), at("link.json")).unwrap();
         fs::write(at("real.json"), "").unwrap();
-        let refused = sample().write_json(&at("link.json")).unwrap_err();
+        let refused = sample().write_json(&at("link.json"), &()).unwrap_err();
         assert!(refused.to_string().contains("symbolic link"), "{refused}");
         assert!(at("link.json").is_symlink());
         assert_eq!(fs::read_to_string(at("real.json")).unwrap(), "");
         std::os::unix::fs::symlink("/dev/null", at("null")).unwrap();
-        sample().write_json(&at("null")).unwrap();
+        sample().write_json(&at("null"), &()).unwrap();
         assert!(at("null").is_symlink());
-        assert_eq!(sample().write_json(folder.path()).unwrap_err().exit_code(), 73);
+        assert_eq!(sample().write_json(folder.path(), &()).unwrap_err().exit_code(), 73);
         assert_eq!(
-            sample().write_json(&at("none/report.json")).unwrap_err().exit_code(),
+            sample()
+                .write_json(&at("none/report.json"), &())
+                .unwrap_err()
+                .exit_code(),
             73
         );
     }

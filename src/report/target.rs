@@ -7,11 +7,18 @@
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::error::Error;
+use crate::observer::Observer;
 use crate::reject::{folder_of, sync_folder};
+
+/// Between two looks at a FIFO that nobody reads, and at whether to stop waiting for that.
+const PAUSE: Duration = Duration::from_millis(20);
+/// After so long it is said what is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// What writes the report.
 type Put<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
@@ -66,11 +73,11 @@ fn own_stream(path: &Path) -> io::Result<File> {
 }
 
 /// Writes what `put` gives to `path`. A regular file is replaced in one step, never half-written; a pipe or a device such as
-/// `/dev/stdout` is written to.
+/// `/dev/stdout` is written to. A FIFO that nobody reads is waited for, until `observer` asks to stop.
 ///
 /// # Errors
 /// `OutputCreate` when the file cannot be created, `Io` when it cannot be written.
-pub(super) fn write(path: &Path, put: Put<'_>) -> Result<(), Error> {
+pub(super) fn write(path: &Path, observer: &dyn Observer, put: Put<'_>) -> Result<(), Error> {
     let failed = |error| Error::io("writing", path, error);
     if is_own_stream(path) {
         return own_stream(path)
@@ -80,10 +87,14 @@ pub(super) fn write(path: &Path, put: Put<'_>) -> Result<(), Error> {
     let refuse = |why: &str| Error::create(path, format!("{why}; name another file with --report"));
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => return Err(refuse("it is a folder")),
-        Ok(metadata) if metadata.file_type().is_fifo() || metadata.file_type().is_char_device() => {
+        Ok(metadata) if metadata.file_type().is_fifo() => {
+            let mut fifo = Fifo::open(path, observer)?;
+            return put_into(&mut fifo, put).map_err(failed);
+        }
+        Ok(metadata) if metadata.file_type().is_char_device() => {
             let opened = File::options().write(true).open(path);
-            let stream = opened.map_err(|error| refuse(&error.to_string()))?;
-            return put_into(&stream, put).map_err(failed);
+            let device = opened.map_err(|error| refuse(&error.to_string()))?;
+            return put_into(&device, put).map_err(failed);
         }
         Ok(metadata) if !metadata.is_file() => return Err(refuse("it is neither a regular file nor a stream")),
         _ => {}
@@ -110,8 +121,69 @@ fn replace(path: &Path, put: Put<'_>, refuse: &dyn Fn(&str) -> Error) -> Result<
     sync_folder(&target)
 }
 
-fn put_into(file: &File, put: Put<'_>) -> io::Result<()> {
-    let mut out = BufWriter::new(file);
+/// The writing end of a FIFO, which blocks nowhere: nobody may read it yet, or whoever does may have paused.
+struct Fifo<'a> {
+    file: File,
+    observer: &'a dyn Observer,
+}
+
+impl<'a> Fifo<'a> {
+    /// Waits until somebody has opened the FIFO at `path` for reading.
+    ///
+    /// # Errors
+    /// `Io` when asked to stop before that; `OutputCreate` when it cannot be opened.
+    fn open(path: &Path, observer: &'a dyn Observer) -> Result<Self, Error> {
+        let since = Instant::now();
+        let mut is_said = false;
+        loop {
+            let opened = File::options().write(true).custom_flags(libc::O_NONBLOCK).open(path);
+            match opened {
+                Ok(file) => return Ok(Fifo { file, observer }),
+                Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {}
+                Err(error) => {
+                    return Err(Error::create(path, format!("{error}; name another file with --report")));
+                }
+            }
+            if observer.stop_signal().is_some() {
+                return Err(Error::io("writing", path, stopped()));
+            }
+            if !is_said && since.elapsed() >= SILENCE {
+                is_said = true;
+                let path = path.display();
+                observer.notice(&format!(
+                    "the report waits for somebody to read {path}; interrupt to go without it"
+                ));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+fn stopped() -> io::Error {
+    io::Error::other("it is a FIFO that nobody reads, and the wait for that was interrupted")
+}
+
+impl Write for Fifo<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.file.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return written,
+            }
+            if self.observer.stop_signal().is_some() {
+                return Err(stopped());
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn put_into(target: impl Write, put: Put<'_>) -> io::Result<()> {
+    let mut out = BufWriter::new(target);
     put(&mut out)?;
     out.flush()
 }

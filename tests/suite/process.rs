@@ -145,6 +145,13 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+pub fn make_fifo(path: &Path) {
+    let name = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
+    // SAFETY: `name` is a NUL-terminated string that lives through the call.
+    let made = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
+    assert_eq!(made, 0, "a FIFO can be made at {}", path.display());
+}
+
 /// A FIFO being fed by a thread.
 pub struct Feed {
     abandoned: Arc<AtomicBool>,
@@ -154,10 +161,7 @@ pub struct Feed {
 impl Feed {
     /// Makes a FIFO at `path`; `write` gets its writing end once somebody reads it.
     pub fn start(path: PathBuf, write: impl FnOnce(&mut dyn Write) + Send + 'static) -> Feed {
-        let name = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
-        // SAFETY: `name` is a NUL-terminated string that lives through the call.
-        let made = unsafe { libc::mkfifo(name.as_ptr(), 0o600) };
-        assert_eq!(made, 0, "a FIFO can be made at {}", path.display());
+        make_fifo(&path);
         let abandoned = Arc::new(AtomicBool::new(false));
         let given_up = Arc::clone(&abandoned);
         let thread = std::thread::spawn(move || {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::data::{Content, Recipe, people, people_file};
 use super::database;
 use super::harness::{read_rejects, run_in};
-use super::process::{Ended, Feed, Running, rowmill, wait_until};
+use super::process::{Ended, Feed, Running, make_fifo, rowmill, wait_until};
 
 const ARGS: [&str; 10] = [
     "load",
@@ -148,6 +148,50 @@ fn a_stream_that_gives_nothing_is_stopped_and_not_called_empty() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(130), "{said}");
     assert!(!said.contains("empty"), "{said}");
+}
+
+/// The rows are in; only the report is missing, and that is what is said.
+#[test]
+fn a_report_for_a_fifo_that_nobody_reads_is_given_up_at_the_first_signal() {
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        fs::write(folder.join("in.csv"), "id,v\n1,x\n").unwrap();
+        make_fifo(&folder.join("report.json"));
+        let mut command = rowmill(folder, &ARGS.map(Into::into));
+        command.env(
+            "ROWMILL_SIGNAL_AT",
+            format!("finish: before the report 1 {}", libc::SIGSTOP),
+        );
+        let running = Running::start(command);
+        running.wait_for_stop();
+        running.signal(libc::SIGCONT);
+        // Long enough to be waiting for the FIFO; sooner it comes to the same.
+        std::thread::sleep(Duration::from_millis(300));
+        let asked = Instant::now();
+        running.signal(signal);
+        let ended = running.wait();
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.code(), 74, "{said}");
+        assert!(
+            said.contains("the load is complete") && said.contains("nobody reads"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_report_waits_for_the_reader_of_its_fifo_and_reaches_it_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("in.csv"), "id,v\n1,x\n").unwrap();
+    make_fifo(&folder.join("report.json"));
+    let running = start(folder, &[]);
+    std::thread::sleep(Duration::from_millis(500));
+    let report: Value = serde_json::from_str(&fs::read_to_string(folder.join("report.json")).unwrap()).unwrap();
+    assert_eq!(report["loaded"], 1);
+    assert_eq!(running.wait().code(), 0);
 }
 
 /// A file that takes long enough to be stopped in the middle of.
