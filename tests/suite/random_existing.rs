@@ -449,7 +449,7 @@ impl<'s> Plain<'s> {
     fn settle(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         let mut rolling: BTreeSet<u64> = BTreeSet::new();
-        let (mut out, mut second) = (BTreeSet::new(), BTreeSet::new());
+        let (mut out, mut second): (BTreeSet<u64>, BTreeSet<u64>) = Default::default();
         let mut refused: Vec<u64> = Vec::new();
         let landed = loop {
             self.connection.execute_batch("BEGIN").unwrap();
