@@ -13,6 +13,7 @@ pub mod index_key;
 pub mod index_pages;
 pub mod lock;
 pub mod once;
+pub mod own_table;
 pub mod page_file;
 pub mod pages;
 pub mod prefix_set;

@@ -79,12 +79,14 @@ impl Load<'_> {
 
     /// What went into `table`. Nothing if the table is gone; `--restart` asks for all of it again.
     fn remembered(&self, table: &str) -> Result<Vec<Remembered>, Error> {
-        let Some(database) = self.existing_database()?.filter(|_| !self.options.restart) else {
+        let Some(database) = self.existing_database()? else {
             return Ok(Vec::new());
         };
+        // Asked for in any case: what goes in now is to be remembered there.
+        let is_any = once::exists(&database)?;
         match database.describe_table(table)? {
-            Some(_) => once::read(&database, table),
-            None => Ok(Vec::new()),
+            Some(_) if is_any && !self.options.restart => once::read(&database, table),
+            _ => Ok(Vec::new()),
         }
     }
 

@@ -19,7 +19,10 @@ use crate::schema::shape::TableShape;
 use crate::write::batch::SideFiles;
 use crate::write::database::Database;
 use crate::write::table_info::TableInfo;
-use crate::write::{checkpoint, finished, once};
+use crate::write::{checkpoint, finished};
+
+/// How the names of all tables begin that rowmill keeps in a database.
+const OWN_NAMES: &str = "_rowmill_";
 
 /// Where a load starts from: the plan, and how far earlier runs got.
 pub(super) struct Start {
@@ -80,12 +83,14 @@ pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, 
     };
     let name = options.table.clone().unwrap_or_else(stem);
     let lower = name.to_ascii_lowercase();
-    let is_ours = [checkpoint::TABLE, finished::TABLE, once::TABLE].contains(&lower.as_str());
-    if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") || is_ours {
-        let message = format!("a table cannot be named \"{name}\"; name another one with --table");
-        return Err(Error::usage(message));
-    }
-    Ok(name)
+    let why = match lower.as_str() {
+        _ if lower.starts_with(OWN_NAMES) => format!(": names that begin with {OWN_NAMES} are rowmill's own"),
+        _ if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") => String::new(),
+        _ => return Ok(name),
+    };
+    Err(Error::usage(format!(
+        "a table cannot be named \"{name}\"{why}; name another one with --table"
+    )))
 }
 
 /// What the database holds before the load.
@@ -127,7 +132,9 @@ impl Load<'_> {
         report: &mut LoadReport,
     ) -> Result<Option<Start>, Error> {
         let table = table_name(self.options, sources.first_named)?;
-        let mut seen = self.look_at_database(&table)?;
+        // Only files can be gone on with: for a stream nothing is noted.
+        let is_noted = sources.total_bytes().is_some();
+        let mut seen = self.look_at_database(&table, is_noted)?;
         if self.options.restart || seen.begun_load().is_none() {
             // Before types are inferred, or rows taken back, for nothing.
             check_errors_file(&self.options.errors).map_err(name_holders)?;
@@ -136,7 +143,7 @@ impl Load<'_> {
             && self.forget_if_empty(found)?
         {
             self.forget_side_files(sources.paths, &found.identity.token, found.progress.errors())?;
-            seen = self.look_at_database(&table)?;
+            seen = self.look_at_database(&table, is_noted)?;
         }
         if self.options.restart
             && let Some((identity, counts, errors)) = seen.begun_load()
@@ -144,7 +151,7 @@ impl Load<'_> {
             self.restart(identity, counts)?;
             // After the rows: what is left here by a kill is only kept beside.
             self.forget_side_files(sources.paths, &identity.token, errors)?;
-            seen = self.look_at_database(&table)?;
+            seen = self.look_at_database(&table, is_noted)?;
         }
         if let Some(found) = seen.checkpoint {
             return self.resume(found, seen.info.as_ref(), sources, report).map(Some);
@@ -278,12 +285,15 @@ impl Load<'_> {
             .transpose()
     }
 
-    /// What the database holds already.
-    fn look_at_database(&self, table: &str) -> Result<Seen, Error> {
+    /// What the database holds already; `is_noted`: the load will keep a checkpoint.
+    fn look_at_database(&self, table: &str, is_noted: bool) -> Result<Seen, Error> {
         let Some(database) = self.existing_database()? else {
             return Ok(Seen::default());
         };
-        checkpoint::bring_up_to_date(&database)?;
+        let may_hold_checkpoint = is_noted || !checkpoint::is_foreign(&database)?;
+        if may_hold_checkpoint {
+            checkpoint::bring_up_to_date(&database)?;
+        }
         let info = database.describe_table(table)?;
         if info.as_ref().is_some_and(|info| info.has_triggers) {
             self.observer.notice(&format!(
@@ -293,7 +303,10 @@ impl Load<'_> {
         Ok(Seen {
             info,
             is_database: true,
-            checkpoint: checkpoint::read(&database, table)?,
+            checkpoint: match may_hold_checkpoint {
+                true => checkpoint::read(&database, table)?,
+                false => None,
+            },
             // Without the flag a load is a new one, whatever became of those before it.
             finished: match self.options.append_only {
                 true => finished::read(&database, table)?,

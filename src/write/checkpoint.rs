@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::error::Error;
 use crate::write::database::{Database, database_error};
+use crate::write::own_table;
 
 /// The table's name; dropped when the last load is done.
 pub const TABLE: &str = "_rowmill_checkpoint";
@@ -125,6 +126,15 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Checkpoint>, Erro
     }))
 }
 
+/// Whether a table of that name is somebody else's.
+///
+/// # Errors
+/// `Database`.
+pub fn is_foreign(database: &Database) -> Result<bool, Error> {
+    let form = form(database.connection()).map_err(|e| database_error(database.path(), e))?;
+    Ok(matches!(form, Form::Unknown))
+}
+
 /// Brings checkpoints into today's form, in a transaction of its own, where a version that knew one load at a time left its.
 ///
 /// # Errors
@@ -135,12 +145,7 @@ pub fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     match form(connection).map_err(fail)? {
         Form::Absent | Form::ByTable => return Ok(()),
         Form::OfOneLoad => {}
-        Form::Unknown => {
-            return Err(Error::schema(format!(
-                "{} has a table \"{TABLE}\" that is not rowmill's; rename it",
-                database.path().display()
-            )));
-        }
+        Form::Unknown => return Err(own_table::foreign(database, TABLE)),
     }
     let [identity, progress] = bodies_of_one_load(connection).map_err(fail)?;
     let Some(table) = names_table(&identity) else {

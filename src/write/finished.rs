@@ -6,6 +6,7 @@ use crate::checkpoint::Finished;
 use crate::error::Error;
 use crate::write::checkpoint::{self, encode, sealed, unsealed};
 use crate::write::database::{Database, database_error};
+use crate::write::own_table::{self, Found};
 
 /// The table's name.
 pub const TABLE: &str = "_rowmill_append_only";
@@ -59,11 +60,13 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error>
 
 /// Forgets the finished append-only loads of `table`. In a transaction of the caller.
 pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
-    if !exists(database)? {
+    let connection = database.connection();
+    let found = own_table::find(connection, "main", TABLE, &["table_name", "body"]);
+    // Nothing is noted in a table that is not ours.
+    if found.map_err(|e| database_error(database.path(), e))? != Found::Ours {
         return Ok(());
     }
     let delete = format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1");
-    let connection = database.connection();
     let deleted = connection.execute(&delete, [table]);
     deleted.map(|_| ()).map_err(|e| database_error(database.path(), e))
 }

@@ -1,14 +1,16 @@
 //! Which contents went into which table with `--once`: a small table with a row for each, for people to read as well.
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Row, params};
 
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::write::checkpoint;
 use crate::write::database::{Database, database_error};
+use crate::write::own_table::{self, Found};
 
 /// The table's name.
 pub const TABLE: &str = "_rowmill_loads";
+const COLUMNS: [&str; 6] = ["table_name", "input", "bytes", "crc64_nvme", "loaded_at", "records"];
 
 /// An input that went into a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,10 +61,22 @@ pub fn finish(database: &Database, table: &str, inputs: &[LoadedInput]) -> Resul
     database.commit()
 }
 
-/// What went into `table`, which is there.
+/// Whether there is such a table.
 ///
 /// # Errors
 /// `Schema` for a table of that name that is not ours; as any read.
+pub fn exists(database: &Database) -> Result<bool, Error> {
+    match find(database)? {
+        Found::Nothing => Ok(false),
+        Found::Ours => Ok(true),
+        Found::Foreign => Err(own_table::foreign(database, TABLE)),
+    }
+}
+
+/// What went into `table`, which is there.
+///
+/// # Errors
+/// As [`exists`].
 pub fn read(database: &Database, table: &str) -> Result<Vec<Remembered>, Error> {
     if !exists(database)? {
         return Ok(Vec::new());
@@ -102,7 +116,8 @@ pub fn read(database: &Database, table: &str) -> Result<Vec<Remembered>, Error> 
 /// # Errors
 /// As any write.
 pub fn forget(database: &Database, table: &str) -> Result<(), Error> {
-    if !exists(database)? {
+    // Nothing is remembered in a table that is not ours.
+    if find(database)? != Found::Ours {
         return Ok(());
     }
     let delete = format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1");
@@ -110,10 +125,7 @@ pub fn forget(database: &Database, table: &str) -> Result<(), Error> {
     deleted.map(|_| ()).map_err(|e| database_error(database.path(), e))
 }
 
-fn exists(database: &Database) -> Result<bool, Error> {
-    let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    let found = database.connection().query_row(exists, [TABLE], |_| Ok(())).optional();
-    found
-        .map(|found| found.is_some())
-        .map_err(|e| database_error(database.path(), e))
+fn find(database: &Database) -> Result<Found, Error> {
+    let found = own_table::find(database.connection(), "main", TABLE, &COLUMNS);
+    found.map_err(|e| database_error(database.path(), e))
 }

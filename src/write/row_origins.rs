@@ -12,9 +12,11 @@ use crate::reject::FirstRecord;
 use crate::schema::RowIds;
 use crate::write::Origins;
 use crate::write::database::{Database, database_error};
+use crate::write::own_table::{self, Found};
 
 /// The table's name; its rows go when the load that they are of is done.
 pub const TABLE: &str = "_rowmill_rows";
+const COLUMNS: [&str; 4] = ["table_name", "row_id", "record", "rows"];
 
 /// The origins of one table's rows.
 #[derive(Debug)]
@@ -66,8 +68,16 @@ impl<'d> RowOrigins<'d> {
     /// Of rows of `table`, those of an earlier run of the load included; `resumable`: a later run will want to know.
     ///
     /// # Errors
-    /// `Database` when the schema cannot be read.
+    /// `Database` when the schema cannot be read, `Schema` when the table of runs will be needed and another one has its name.
     pub fn open(database: &'d Database, table: &str, row_ids: RowIds, resumable: bool) -> Result<Self, Error> {
+        let found = if resumable {
+            find(database, "main")?
+        } else {
+            Found::Nothing
+        };
+        if found == Found::Foreign && row_ids == RowIds::Given {
+            return Err(own_table::foreign(database, TABLE));
+        }
         Ok(RowOrigins {
             database,
             table: table.to_owned(),
@@ -76,7 +86,7 @@ impl<'d> RowOrigins<'d> {
             current: None,
             notes_keys: false,
             among_others: None,
-            exists: resumable && is_there(database, "main")?,
+            exists: found == Found::Ours,
             find: None,
             put: None,
             clear: None,
@@ -158,7 +168,7 @@ impl<'d> RowOrigins<'d> {
     /// `Database` when the schema cannot be read.
     pub fn rolled_back(&mut self) -> Result<(), Error> {
         self.current = None;
-        self.exists = is_there(self.database, self.schema)?;
+        self.exists = find(self.database, self.schema)? == Found::Ours;
         Ok(())
     }
 
@@ -217,6 +227,9 @@ impl<'d> RowOrigins<'d> {
 
     fn store(&mut self, run: Run) -> Result<(), Error> {
         let schema = self.schema;
+        if !self.exists && find(self.database, schema)? == Found::Foreign {
+            return Err(own_table::foreign(self.database, TABLE));
+        }
         let connection = self.database.connection();
         let create = || {
             connection.execute_batch(&format!(
@@ -257,7 +270,7 @@ fn prepared<'s, 'd>(
 /// # Errors
 /// `Database`, `DatabaseBusy`.
 pub fn forget(database: &Database, table: &str) -> Result<(), Error> {
-    if !is_there(database, "main")? {
+    if find(database, "main")? != Found::Ours {
         return Ok(());
     }
     let connection = database.connection();
@@ -272,10 +285,7 @@ pub fn forget(database: &Database, table: &str) -> Result<(), Error> {
     run().map_err(|error| database_error(database.path(), error))
 }
 
-fn is_there(database: &Database, schema: &str) -> Result<bool, Error> {
-    let find = format!("SELECT 1 FROM {schema}.sqlite_schema WHERE type = 'table' AND name = ?1");
-    let found = database.connection().query_row(&find, [TABLE], |_| Ok(())).optional();
-    found
-        .map(|found| found.is_some())
-        .map_err(|error| database_error(database.path(), error))
+fn find(database: &Database, schema: &str) -> Result<Found, Error> {
+    let found = own_table::find(database.connection(), schema, TABLE, &COLUMNS);
+    found.map_err(|error| database_error(database.path(), error))
 }
