@@ -284,6 +284,8 @@ impl Load<'_> {
         } else {
             Ok(None)
         };
+        // Who dropped the checkpoint has ended the load, whatever it committed.
+        let is_noted = !matches!(left, Ok(None));
         let nothing_left = match left {
             Ok(Some(found)) => {
                 if failed && found.is_without_rows() {
@@ -296,7 +298,7 @@ impl Load<'_> {
             _ => self.drop_empty_table_of_stream(start).unwrap_or(false),
         };
         report.created_table = start.plan.create || start.is_of_created_table();
-        report.resumable = !nothing_left && start.identity.is_some();
+        report.resumable = !nothing_left && start.identity.is_some() && is_noted;
     }
 
     /// A stream keeps no checkpoint: a table that the load created for it says itself whether anything was committed.

@@ -63,8 +63,10 @@ pub fn write(connection: &Connection, path: &Path, table: &str, progress: &Progr
             .prepare(&update)?
             .execute((padded(progress).as_bytes(), table))
     };
-    match run().map_err(|e| database_error(path, e))? {
-        1 => Ok(()),
+    match run() {
+        Ok(1) => Ok(()),
+        // The table is gone with the note, or another one has its name.
+        Err(error) if matches!(form(connection), Ok(Form::ByTable)) => Err(database_error(path, error)),
         _ => Err(Error::schema(format!(
             "the load's note of how far it got is gone from table \"{TABLE}\" of {}: somebody else removed it; \
              what was committed is in table \"{table}\"",
