@@ -6,14 +6,15 @@
 //! `-` is whatever standard input was redirected from.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::database_file::unless_database;
 use crate::error::Error;
 use crate::options::LoadOptions;
-use crate::reject::{beside_with, followed, same_file};
+use crate::reject::{beside_with, folder_of, followed, same_file};
 use crate::report::{is_json_report, is_own_stream, is_page, names_descriptor};
 
 /// What SQLite puts after a database's name for files of its own.
@@ -65,7 +66,7 @@ pub(super) fn check(inputs: &[PathBuf], database: &Path, options: &LoadOptions) 
             .find(|earlier| may_not_meet(earlier.role, claim) && same_file(&earlier.path, &claim.path));
         let refusal = match collision {
             Some(earlier) => Some(refuse(earlier, claim)),
-            None => check_older(claim).err(),
+            None => check_alone(claim, database).err(),
         };
         let Some(refusal) = refusal else { continue };
         match claim.role {
@@ -102,9 +103,14 @@ fn claims(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<Cla
         false => claim(Role::Input, path.clone()),
     };
     let mut claims: Vec<Claim> = inputs.iter().map(input).collect();
-    claims.push(claim(Role::Database, database.to_owned()));
+    // SQLite drops what a name has at its end after the file's own.
+    let file: PathBuf = database.components().collect();
+    claims.push(Claim {
+        shown: database.display().to_string(),
+        ..claim(Role::Database, file.clone())
+    });
     // SQLite follows links first.
-    for name in [database, &followed(database)] {
+    for name in [&file, &followed(&file)] {
         claims.extend(SQLITE_ENDINGS.map(|ending| claim(Role::Journal, beside_with(name, ending))));
     }
     for (path, shown) in [("/dev/stderr", "standard error"), ("/dev/stdout", "standard output")] {
@@ -168,13 +174,34 @@ fn refuse(earlier: &Claim, later: &Claim) -> Error {
     }
 }
 
+/// What is wrong with a file whatever the others are.
+fn check_alone(claim: &Claim, database: &Path) -> Result<(), Error> {
+    match claim.role {
+        Role::Database => check_database(database),
+        Role::Report => check_older(claim, is_json_report, "--report", "report"),
+        Role::Page => check_older(claim, is_page, "--report-html", "page"),
+        Role::Input | Role::Journal | Role::Messages | Role::Errors => Ok(()),
+    }
+}
+
+/// Refuses a name that means a file to SQLite only: SQLite drops `/` and `/.` at its end, and goes back from folders that are not there.
+fn check_database(path: &Path) -> Result<(), Error> {
+    let name = path.as_os_str().as_bytes();
+    if path.file_name().is_none() || name.ends_with(b"/") || name.ends_with(b"/.") {
+        let message = "a name that ends like this is that of a folder; name a file as the database";
+        return Err(Error::create(path, message));
+    }
+    match folder_of(path).metadata() {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Err(Error::create(
+            path,
+            "its folder does not exist; create that, or name another database",
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Refuses to write a report over a file that is none.
-fn check_older(claim: &Claim) -> Result<(), Error> {
-    let (is_ours, flag, what): (fn(&[u8]) -> bool, _, _) = match claim.role {
-        Role::Report => (is_json_report, "--report", "report"),
-        Role::Page => (is_page, "--report-html", "page"),
-        _ => return Ok(()),
-    };
+fn check_older(claim: &Claim, is_ours: fn(&[u8]) -> bool, flag: &str, what: &str) -> Result<(), Error> {
     if claim.role == Role::Report && names_descriptor(&claim.path) {
         return check_stream(&claim.path);
     }

@@ -472,6 +472,32 @@ fn a_report_is_no_stream_for_lying_below_dev_or_proc() {
 }
 
 #[test]
+fn a_database_whose_name_is_that_of_a_folder_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "in.csv", "a,b\n1,2\n");
+    for name in [
+        "in.csv/",
+        "in.csv/.",
+        "x.db/",
+        "x.db/./",
+        "none/../in.csv",
+        "in.csv/../x.db",
+        ".",
+        "./",
+    ] {
+        let ended = load(folder, &["in.csv", name, "--table", "t"]);
+        assert_eq!(ended.code(), 73, "{name}: {}", said(&ended));
+        assert!(said(&ended).contains("name"), "{}", said(&ended));
+        assert_eq!(names(folder), ["in.csv"], "{name}");
+        assert_eq!(read(folder, "in.csv"), "a,b\n1,2\n");
+    }
+    let ended = load(folder, &["in.csv", "x.db/", "--report", "x.db"]);
+    assert_eq!(ended.code(), 73, "{}", said(&ended));
+    assert_eq!(names(folder), ["in.csv"]);
+}
+
+#[test]
 fn databases_called_like_a_side_file_are_left_whole() {
     for (name, input) in [
         ("errors.csv.merging", "k,b\na,2\nb,1\na,3\n"),
