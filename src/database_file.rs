@@ -9,6 +9,26 @@ use std::os::unix::fs::FileExt;
 /// How a SQLite database begins. Source: SQLite file format §1.3.1.
 pub const START: &[u8] = b"SQLite format 3\0";
 
+/// How a rollback journal begins. Source: SQLite file format §3.
+const JOURNAL_START: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+/// How a write-ahead log begins, with checksums of either byte order. Source: SQLite file format §4.1.
+const WAL_STARTS: [[u8; 4]; 2] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83]];
+
+/// Whether a file that begins with `start` may be a rollback journal. Until a journal is synced, zeros stand where it is to begin: a
+/// killed program may have left it so.
+pub fn is_journal(start: &[u8]) -> bool {
+    start.starts_with(&JOURNAL_START) || is_blank(start, JOURNAL_START.len())
+}
+
+/// Whether a file that begins with `start` may be a write-ahead log, of which a power cut may have left nothing but zeros.
+pub fn is_wal(start: &[u8]) -> bool {
+    WAL_STARTS.iter().any(|known| start.starts_with(known)) || is_blank(start, WAL_STARTS[0].len())
+}
+
+fn is_blank(start: &[u8], length: usize) -> bool {
+    start.iter().take(length).all(|byte| *byte == 0)
+}
+
 /// Gives the file back unless it is a database, which stays open until the process ends.
 pub fn unless_database(file: File) -> Option<File> {
     let mut start = [0; START.len()];
@@ -22,6 +42,20 @@ pub fn unless_database(file: File) -> Option<File> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn journals_are_known_by_their_first_bytes() {
+        assert!(is_journal(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7more") && is_journal(&[0; 512]));
+        assert!(is_wal(b"\x37\x7f\x06\x82more") && is_wal(b"\x37\x7f\x06\x83"));
+        for other in [
+            b"notes\n".as_slice(),
+            b"\xd9\xd5\x05\xf9",
+            b"\x37\x7f\x06\x84",
+            b"\0\0n",
+        ] {
+            assert!(!is_journal(other) && !is_wal(other), "{other:?}");
+        }
+    }
 
     #[test]
     fn only_a_database_is_kept() {

@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::database_file::unless_database;
+use crate::database_file::{is_journal, is_wal, unless_database};
 use crate::error::Error;
 use crate::options::LoadOptions;
 use crate::reject::{beside_with, folder_of, followed, same_file};
@@ -178,9 +178,10 @@ fn refuse(earlier: &Claim, later: &Claim) -> Error {
 fn check_alone(claim: &Claim, database: &Path) -> Result<(), Error> {
     match claim.role {
         Role::Database => check_database(database),
+        Role::Journal => check_journal(&claim.path, database),
         Role::Report => check_older(claim, is_json_report, "--report", "report"),
         Role::Page => check_older(claim, is_page, "--report-html", "page"),
-        Role::Input | Role::Journal | Role::Messages | Role::Errors => Ok(()),
+        Role::Input | Role::Messages | Role::Errors => Ok(()),
     }
 }
 
@@ -198,6 +199,24 @@ fn check_database(path: &Path) -> Result<(), Error> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Refuses a file of somebody in the place of one of SQLite's, which SQLite would take for its own and delete.
+fn check_journal(path: &Path, database: &Path) -> Result<(), Error> {
+    let name = path.as_os_str().as_bytes();
+    let (is_ours, what): (fn(&[u8]) -> bool, _) = match () {
+        () if name.ends_with(b"-journal") => (is_journal, "rollback journal"),
+        () if name.ends_with(b"-wal") => (is_wal, "write-ahead log"),
+        () => return Ok(()),
+    };
+    if !is_foreign(path, is_ours) {
+        return Ok(());
+    }
+    let message = format!(
+        "{} is no {what} of SQLite, which would take it for one and delete it; rename that file, or name another database",
+        path.display()
+    );
+    Err(Error::create(database, message))
 }
 
 /// Refuses to write a report over a file that is none.

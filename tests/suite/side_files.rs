@@ -498,6 +498,65 @@ fn a_database_whose_name_is_that_of_a_folder_is_refused_before_anything_is_made(
 }
 
 #[test]
+fn a_file_of_somebody_in_the_place_of_a_journal_is_left_alone() {
+    for (ending, database) in [
+        ("-journal", None),
+        ("-wal", None),
+        ("-journal", Some("")),
+        ("-wal", Some("CREATE TABLE precious(a)")),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "in.csv", "a,b\n1,2\n");
+        match database {
+            Some("") => write(folder, "x.db", ""),
+            Some(sql) => database::create(&folder.join("x.db"), sql),
+            None => {}
+        }
+        let name = format!("x.db{ending}");
+        write(folder, &name, "my notes\n");
+        let before = names(folder);
+        let ended = load(folder, &["in.csv", "x.db"]);
+        assert_eq!(ended.code(), 73, "{}", said(&ended));
+        assert!(said(&ended).contains("rename that file"), "{}", said(&ended));
+        assert_eq!(read(folder, &name), "my notes\n");
+        assert_eq!(names(folder), before);
+    }
+}
+
+/// A journal that a killed load left is SQLite's, synced or not.
+#[test]
+fn a_journal_that_a_killed_load_left_is_gone_on_with() {
+    for (point, path) in [
+        ("load: table made", "sql"),
+        ("batch: before the commit", "sql"),
+        ("direct: pages written", "direct"),
+        ("direct: before the commit", "direct"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "in.csv", &many(3000));
+        let args = [
+            "load",
+            "in.csv",
+            "x.db",
+            "--key",
+            "id",
+            "--batch-rows",
+            "500",
+            "--write-path",
+            path,
+        ];
+        let mut command = rowmill(folder, &args.map(Into::into));
+        command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGKILL));
+        assert_eq!(Running::start(command).wait().code(), 137, "{point}");
+        let ended = load(folder, &["in.csv", "x.db", "--key", "id", "--batch-rows", "500"]);
+        assert_eq!(ended.code(), 2, "{point}: {}", said(&ended));
+        assert_eq!(database::count(&folder.join("x.db"), "in"), 2970, "{point}");
+    }
+}
+
+#[test]
 fn databases_called_like_a_side_file_are_left_whole() {
     for (name, input) in [
         ("errors.csv.merging", "k,b\na,2\nb,1\na,3\n"),
