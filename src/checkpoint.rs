@@ -19,7 +19,7 @@ use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
-use crate::reject::{Committed, RejectCode, random_token};
+use crate::reject::{Committed, Left, RejectCode, random_token};
 use crate::report::{agreeing, rows};
 use crate::schema::shape::TableShape;
 
@@ -156,6 +156,9 @@ pub struct Progress {
     pub settled: bool,
     /// What the dead-letter file is once that is done.
     pub merged: Committed,
+    /// Length of the dead-letter file when the load ended in an orderly way; nothing while it runs.
+    #[serde(default)]
+    pub errors_end_bytes: Option<u64>,
     /// The input in which the load was stopped at the error limit. It goes on at the record that was one reject too many, which may
     /// have been mended, as may all that follows.
     #[serde(default)]
@@ -169,6 +172,17 @@ impl Progress {
             bytes: self.errors_bytes,
             hash: self.errors_hash,
             mark: self.errors_mark,
+        }
+    }
+
+    /// What the load left of its dead letters.
+    pub fn left(&self) -> Left {
+        match self.settled {
+            true => Left::whole(self.merged),
+            false => Left {
+                committed: self.errors(),
+                end_bytes: self.errors_end_bytes,
+            },
         }
     }
 
@@ -199,6 +213,11 @@ pub enum Again {
 }
 
 impl Checkpoint {
+    /// Bytes of the dead-letter file that are those of the loads which this one goes on behind.
+    pub fn earlier_errors_bytes(&self) -> u64 {
+        self.identity.base.as_ref().map_or(0, |base| base.loaded.errors_bytes)
+    }
+
     /// Whether nothing of the load is in the table: then nothing is lost with the checkpoint.
     pub fn is_without_rows(&self) -> bool {
         let before = self.identity.base.as_ref().map_or(0, |base| base.loaded.counts.loaded);

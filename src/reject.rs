@@ -15,7 +15,7 @@ mod tests;
 use std::fmt;
 
 pub(crate) use self::claim::lock;
-pub use self::claim::{Committed, Place, check_errors_file, forget_rejects};
+pub use self::claim::{Committed, Left, Place, check_errors_file, forget_rejects};
 pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
 pub use self::merge::{DuplicateMerge, discard_merge};
 pub use self::message::Message;

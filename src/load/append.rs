@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use super::account::{count, earlier, report_table};
 use super::start::{Seen, Start, table_name};
 use super::{Load, Sources};
-use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded};
+use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded, Progress};
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::hash_range;
@@ -91,7 +91,11 @@ impl Load<'_> {
         env!("CARGO_PKG_VERSION").clone_into(&mut identity.version);
         let errors = base.loaded.errors();
         identity.base = Some(base);
-        let progress = identity.first_progress(errors);
+        let progress = Progress {
+            // A finished load leaves nothing behind what it committed.
+            errors_end_bytes: Some(errors.bytes),
+            ..identity.first_progress(errors)
+        };
         Ok(Some(Start {
             plan,
             progress: Some(progress),

@@ -90,6 +90,8 @@ impl Load<'_> {
             writer.close()?;
         }
         if end != RowsEnd::Complete && settings.checkpoint.is_some() {
+            // Best effort: without that note the load counts as one that was killed.
+            let _ = self.note_end(database, &start.plan.table, side_files.letters.state().bytes);
             return Ok((counts, end));
         }
         if side_files.spool.count() > 0 {
@@ -144,6 +146,8 @@ impl Load<'_> {
                 checkpoint::remove(database, &start.plan.table)?;
             }
             faults::point("finish: the checkpoint is gone");
+        } else {
+            let _ = self.note_end(database, &start.plan.table, letters.state().bytes);
         }
         Ok((counts, end))
     }

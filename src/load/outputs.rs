@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::start::Start;
 use super::{Load, Sources, files};
-use crate::checkpoint::Identity;
+use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
-use crate::reject::{Committed, DeadLetters, Place, SuspectSpool, discard_merge, forget_rejects};
+use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, forget_rejects};
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::shape::TableShape;
 use crate::window::Input;
@@ -58,12 +58,14 @@ impl Load<'_> {
                 (letters, spool)
             }
             Some(progress) if progress.counts.records > 0 => (
-                DeadLetters::reopen(&place, progress.errors()),
+                DeadLetters::reopen(&place, progress.left()),
                 SuspectSpool::reopen(&place, progress.counts.suspects, progress.suspects())?,
             ),
             // A new load, or one that ended before its first commit: nothing committed relies on what it left.
             progress => {
-                let own_mark = progress.as_ref().map_or(0, |progress| progress.errors_mark);
+                // What is in the file of a run that ended in an orderly way it has not written.
+                let killed = progress.as_ref().filter(|progress| progress.errors_end_bytes.is_none());
+                let own_mark = killed.map_or(0, |progress| progress.errors_mark);
                 let spool = new_spool();
                 spool.forget()?;
                 (DeadLetters::create(&place, own_mark), spool)
@@ -76,8 +78,14 @@ impl Load<'_> {
         Ok(SideFiles { letters, spool })
     }
 
-    /// Removes what a load that is taken back has left, as far as that is its own.
-    pub(super) fn forget_side_files(&self, paths: &[PathBuf], token: &str, errors: Committed) -> Result<(), Error> {
+    /// Removes what a load that is taken back has left, as far as that is its own; `keep_bytes`: see [`forget_rejects`].
+    pub(super) fn forget_side_files(
+        &self,
+        paths: &[PathBuf],
+        token: &str,
+        left: Left,
+        keep_bytes: u64,
+    ) -> Result<(), Error> {
         let path = self.options.errors.as_path();
         let place = Place {
             path,
@@ -87,7 +95,7 @@ impl Load<'_> {
         };
         discard_merge(path, token)?;
         SuspectSpool::beside(&place, true).forget()?;
-        forget_rejects(path, errors).map_err(name_holders)
+        forget_rejects(path, left, keep_bytes).map_err(name_holders)
     }
 
     pub(super) fn open_database(
@@ -111,6 +119,7 @@ impl Load<'_> {
         if start.begun {
             self.made.get_or_init(|| ());
             let shape = self.check_shape(&database, start)?;
+            self.note_going_on(&database, start)?;
             return Ok((database, shape));
         }
         database.begin()?;
@@ -138,6 +147,32 @@ impl Load<'_> {
         self.made.get_or_init(|| ());
         database.commit()?;
         Ok((database, shape))
+    }
+
+    /// From now on the load may have written more dead letters than it has committed.
+    fn note_going_on(&self, database: &Database, start: &Start) -> Result<(), Error> {
+        match &start.progress {
+            Some(progress) if progress.errors_end_bytes.is_some() => {
+                let progress = Progress {
+                    errors_end_bytes: None,
+                    ..progress.clone()
+                };
+                checkpoint::write(database.connection(), database.path(), &start.plan.table, &progress)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes of a load that ends but is to go on that it will have written nothing behind the `end_bytes` of its dead-letter file.
+    pub(super) fn note_end(&self, database: &Database, table: &str, end_bytes: u64) -> Result<(), Error> {
+        let Some(Checkpoint { progress, .. }) = checkpoint::read(database, table)? else {
+            return Ok(());
+        };
+        let progress = Progress {
+            errors_end_bytes: Some(end_bytes),
+            ..progress
+        };
+        checkpoint::write(database.connection(), database.path(), table, &progress)
     }
 
     /// The table as it is now, in an open transaction or before the first: as the plan has it.

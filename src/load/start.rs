@@ -11,7 +11,7 @@ use crate::faults;
 use crate::memory;
 use crate::options::LoadOptions;
 use crate::plan::{self, DedupPlan, TablePlan};
-use crate::reject::{Committed, check_errors_file};
+use crate::reject::{Left, check_errors_file};
 use crate::report::LoadReport;
 use crate::schema::TypeGuess;
 use crate::schema::form::Form;
@@ -105,19 +105,17 @@ pub(super) struct Seen {
 
 impl Seen {
     /// The load that `--restart` is to take back, what it committed, also of its dead letters.
-    fn begun_load(&self) -> Option<(&Identity, &Counts, Committed)> {
+    fn begun_load(&self) -> Option<(&Identity, &Counts, Left)> {
         let unfinished = self.checkpoint.as_ref().map(|found| {
             let progress = &found.progress;
-            let errors = if progress.settled {
-                progress.merged
-            } else {
-                progress.errors()
-            };
-            (&found.identity, &progress.counts, errors)
+            (&found.identity, &progress.counts, progress.left())
         });
         let finished = self.finished.as_ref();
         unfinished.or_else(|| {
-            finished.map(|finished| (&finished.identity, &finished.loaded.counts, finished.loaded.errors()))
+            finished.map(|finished| {
+                let left = Left::whole(finished.loaded.errors());
+                (&finished.identity, &finished.loaded.counts, left)
+            })
         })
     }
 }
@@ -140,17 +138,16 @@ impl Load<'_> {
             check_errors_file(&self.options.errors).map_err(name_holders)?;
         }
         if let Some(found) = &seen.checkpoint
-            && self.forget_if_empty(found)?
+            && self.forget_empty(found, sources.paths)?
         {
-            self.forget_side_files(sources.paths, &found.identity.token, found.progress.errors())?;
             seen = self.look_at_database(&table, is_noted)?;
         }
         if self.options.restart
-            && let Some((identity, counts, errors)) = seen.begun_load()
+            && let Some((identity, counts, left)) = seen.begun_load()
         {
             self.restart(identity, counts)?;
             // After the rows: what is left here by a kill is only kept beside.
-            self.forget_side_files(sources.paths, &identity.token, errors)?;
+            self.forget_side_files(sources.paths, &identity.token, left, 0)?;
             seen = self.look_at_database(&table, is_noted)?;
         }
         if let Some(found) = seen.checkpoint {

@@ -14,7 +14,7 @@ use crate::memory;
 use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
-use crate::reject::{DeadLetters, Place, SuspectSpool, discard_merge, random_token};
+use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, random_token};
 use crate::report::{LoadReport, Outcome, agreeing, rows};
 use crate::write::database::Database;
 use crate::write::page_file::empty_if_only;
@@ -81,8 +81,7 @@ impl Load<'_> {
             && found.is_without_rows()
         {
             database.close()?;
-            if self.forget_if_empty(found)? {
-                self.forget_side_files(&[], &found.identity.token, found.progress.errors())?;
+            if self.forget_empty(found, &[])? {
                 self.observer.notice(&format!(
                     "{} is given up: what it had made in the database is gone again",
                     found.load()
@@ -238,8 +237,22 @@ impl Load<'_> {
         Ok(obstacles)
     }
 
-    /// Forgets a load of which nothing is in the table, with what it made; whether it could.
-    pub(super) fn forget_if_empty(&self, found: &Checkpoint) -> Result<bool, Error> {
+    /// Forgets a load of which nothing is in the table, with what it made and what it has left beside; whether it could.
+    pub(super) fn forget_empty(&self, found: &Checkpoint, paths: &[PathBuf]) -> Result<bool, Error> {
+        // Nothing stands in the way of that, and once the checkpoint is gone nobody knows whose dead letters those are.
+        let is_behind_another = found.is_without_rows() && found.identity.base.is_some();
+        if is_behind_another {
+            self.forget_its_side_files(found, paths)?;
+        }
+        let is_forgotten = self.forget_if_empty(found)?;
+        if is_forgotten && !is_behind_another {
+            self.forget_its_side_files(found, paths)?;
+        }
+        Ok(is_forgotten)
+    }
+
+    /// Forgets a load of which nothing is in the table, with what it made in the database; whether it could.
+    fn forget_if_empty(&self, found: &Checkpoint) -> Result<bool, Error> {
         let identity = &found.identity;
         if !found.is_without_rows() {
             return Ok(false);
@@ -263,6 +276,16 @@ impl Load<'_> {
         database.commit()?;
         database.close()?;
         Ok(true)
+    }
+
+    /// Removes what a load of which nothing is in the table has left beside; what those before it left stays.
+    fn forget_its_side_files(&self, found: &Checkpoint, paths: &[PathBuf]) -> Result<(), Error> {
+        let progress = &found.progress;
+        let left = Left {
+            committed: progress.errors(),
+            end_bytes: progress.errors_end_bytes,
+        };
+        self.forget_side_files(paths, &found.identity.token, left, found.earlier_errors_bytes())
     }
 
     /// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, as the disk is full
@@ -290,8 +313,7 @@ impl Load<'_> {
             Ok(Some(found)) => {
                 if failed && found.is_without_rows() {
                     // First: once the checkpoint is gone, nobody knows the names. After a stop at the limit its rejects tell why.
-                    let (token, errors) = (&found.identity.token, found.progress.errors());
-                    let _ = self.forget_side_files(&[], token, errors);
+                    let _ = self.forget_its_side_files(&found, &[]);
                 }
                 self.forget_if_empty(&found).unwrap_or(false)
             }

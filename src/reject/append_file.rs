@@ -101,9 +101,15 @@ impl AppendFile {
 
     /// Whether nothing follows what was appended.
     pub(super) fn is_whole(&self) -> Result<bool, Error> {
+        Ok(self.file_bytes()? == self.written_bytes)
+    }
+
+    /// Length of the file, with what follows.
+    pub(super) fn file_bytes(&self) -> Result<u64, Error> {
         let metadata = self.file.metadata();
-        let length_bytes = metadata.map_err(|e| Error::io("reading", &self.path, e))?.len();
-        Ok(length_bytes == self.written_bytes)
+        metadata
+            .map(|metadata| metadata.len())
+            .map_err(|error| Error::io("reading", &self.path, error))
     }
 
     /// Cuts off what follows.

@@ -49,6 +49,25 @@ pub struct Committed {
     pub mark: u64,
 }
 
+/// What an earlier run left of its dead letters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    pub committed: Committed,
+    /// Length of the file when that run ended in an orderly way: what follows now somebody else has written. `None` when it was
+    /// killed: then it may have written more than it committed.
+    pub end_bytes: Option<u64>,
+}
+
+impl Left {
+    /// That of a run which left nothing behind what is committed.
+    pub fn whole(committed: Committed) -> Self {
+        Left {
+            committed,
+            end_bytes: Some(committed.bytes),
+        }
+    }
+}
+
 /// What a dead-letter file holds.
 enum Content {
     /// Nothing, or the header alone.
@@ -174,9 +193,15 @@ pub(super) fn create(place: &Place, own_mark: u64) -> Result<(AppendFile, Option
     Err(Error::output_busy(path, "--errors", ""))
 }
 
-/// A file without rejects in a folder in which no name can be made or removed.
+/// A file without rejects of others in a folder in which no name can be made or removed.
 fn begin_in_place(file: Option<File>, path: &Path) -> Result<AppendFile, Error> {
     let file = file.ok_or_else(|| Error::internal("a file that was there is gone"))?;
+    if has_other_names(&file) && matches!(content_of(&file, path)?, Content::Rejects) {
+        return Err(Error::create(
+            path,
+            "it holds rejects, is kept under another name too, and cannot be replaced; name another with --errors",
+        ));
+    }
     file.set_len(0).map_err(|error| Error::io("cutting", path, error))?;
     let mut out = AppendFile::new(file, path);
     out.put_header()?;
@@ -217,21 +242,27 @@ fn is_forbidden(error: &std::io::Error) -> bool {
     matches!(code, Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::EBUSY))
 }
 
-/// Goes on in the file of an unfinished load, of which `committed` is committed. The second: what became of other files, in words.
-pub(super) fn reopen(place: &Place, committed: Committed) -> Result<(AppendFile, Vec<String>), Error> {
-    let path = place.path;
+/// Goes on in the file of which an earlier run left this. The second: what became of other files, in words.
+pub(super) fn reopen(place: &Place, left: Left) -> Result<(AppendFile, Vec<String>), Error> {
+    let (path, committed) = (place.path, left.committed);
     let mut notes = Vec::new();
     for _ in 0..TRIES {
         let found = open_held(path)?.map(|file| AppendFile::over(file, path, committed));
         let stranger = match found.transpose()? {
             Some(Ok(mut out)) => {
-                if is_own(&out, committed)? {
+                let is_whole = out.is_whole()?;
+                if is_whole || (is_own(&out, left)? && !has_other_names(out.file())) {
                     out.cut()?;
                     return Ok((out, notes));
                 }
-                // Lines follow that this load may not have written: another load went on in the file, or it is a copy.
+                // Bytes follow that this load may not have written: another load went on in the file, it is a copy, or somebody made
+                // notes in it. Or they are its own, but somebody keeps the file under another name, too.
+                let is_same = is_same(out.file(), committed);
                 let kept = keep_beside(place)?;
-                notes.push(kept_note(path, &kept));
+                notes.push(match is_same {
+                    true => longer_note(path, &kept),
+                    false => kept_note(path, &kept),
+                });
                 let copied = put_in_place(place, Some(out.file()), |new| new.copy_from(&out, 0, committed.bytes))?;
                 match copied {
                     Some(copied) => return Ok((copied, notes)),
@@ -262,14 +293,35 @@ pub(super) fn reopen(place: &Place, committed: Committed) -> Result<(AppendFile,
 }
 
 /// Whether all that is in the file was written by the load that has committed its beginning.
-fn is_own(out: &AppendFile, committed: Committed) -> Result<bool, Error> {
-    Ok(out.is_whole()? || (committed.mark != 0 && mark_of(out.file()) == committed.mark))
+fn is_own(out: &AppendFile, left: Left) -> Result<bool, Error> {
+    let length_bytes = out.file_bytes()?;
+    let may_be_own = left.end_bytes.is_none_or(|end_bytes| length_bytes <= end_bytes);
+    Ok(out.is_whole()? || (may_be_own && is_same(out.file(), left.committed)))
+}
+
+/// Whether it is the very file in which that was committed.
+fn is_same(file: &File, committed: Committed) -> bool {
+    committed.mark != 0 && mark_of(file) == committed.mark
+}
+
+/// Whether somebody keeps the file under another name, too: then nothing in it is ever emptied or cut.
+pub(super) fn has_other_names(file: &File) -> bool {
+    file.metadata().is_ok_and(|metadata| metadata.nlink() > 1)
 }
 
 /// The words for rejects of another load that were kept.
 pub(super) fn kept_note(path: &Path, kept: &Path) -> String {
     format!(
         "{} held the rejects of another load; they are kept in {}",
+        path.display(),
+        kept.display()
+    )
+}
+
+/// The words for a file to which more was written than the load left there.
+fn longer_note(path: &Path, kept: &Path) -> String {
+    format!(
+        "{} held more than was committed to it; all of it is kept in {}",
         path.display(),
         kept.display()
     )
@@ -288,7 +340,7 @@ pub(super) fn take_up_settled(
         None => None,
     };
     let Some(mut complete) = complete else {
-        return reopen(place, after);
+        return reopen(place, Left::whole(after));
     };
     lock(complete.file(), merged, "--errors")?;
     let mut notes = Vec::new();
@@ -296,17 +348,20 @@ pub(super) fn take_up_settled(
     let held = open_held(path)?
         .map(|file| AppendFile::over(file, path, before))
         .transpose()?;
-    let stranger = match &held {
-        Some(Ok(out)) => !is_own(out, before)?,
+    let note: Option<fn(&Path, &Path) -> String> = match &held {
+        // Nothing was written to it after the merge was complete.
+        Some(Ok(out)) if out.is_whole()? => None,
+        Some(Ok(out)) if is_same(out.file(), before) => Some(longer_note),
+        Some(Ok(_)) => Some(kept_note),
         Some(Err(file)) => {
             refuse_foreign(file, path)?;
-            true
+            Some(kept_note)
         }
-        None => false,
+        None => None,
     };
-    if stranger {
+    if let Some(note) = note {
         let kept = keep_beside(place)?;
-        notes.push(kept_note(path, &kept));
+        notes.push(note(path, &kept));
     }
     fs::rename(merged, path).map_err(|error| Error::io("replacing", path, error))?;
     complete.set_path(path);
@@ -314,16 +369,21 @@ pub(super) fn take_up_settled(
     Ok((complete, notes))
 }
 
-/// Takes out the lines of a load that is taken back, if all that is in the file is its own.
+/// Takes out the lines of a load that is taken back, if all that is in the file is its own and nobody keeps it under another name. The
+/// first `keep_bytes`, if there are any, are those of loads that this one went on behind. What is left here is only kept beside.
 ///
 /// # Errors
 /// [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) and [`ErrorKind::Io`](crate::ErrorKind::Io).
-pub fn forget_rejects(path: &Path, committed: Committed) -> Result<(), Error> {
+pub fn forget_rejects(path: &Path, left: Left, keep_bytes: u64) -> Result<(), Error> {
     let Some(file) = open_held(path)? else { return Ok(()) };
-    match AppendFile::over(file, path, committed)? {
-        Ok(out) if is_own(&out, committed)? && matches!(content_of(out.file(), path)?, Content::Rejects) => {
+    match AppendFile::over(file, path, left.committed)? {
+        Ok(out)
+            if is_own(&out, left)?
+                && !has_other_names(out.file())
+                && matches!(content_of(out.file(), path)?, Content::Rejects) =>
+        {
             // The first line stays as it is on the disk: written anew, it could be lost with the power.
-            let cut = out.file().set_len(HEADER.len() as u64 + 1);
+            let cut = out.file().set_len(keep_bytes.max(HEADER.len() as u64 + 1));
             cut.map_err(|error| Error::io("cutting", path, error))
         }
         _ => Ok(()),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::position::Position;
 use crate::reject::append_file::AppendFile;
-use crate::reject::claim::{self, Committed, Place};
+use crate::reject::claim::{self, Committed, Left, Place};
 use crate::reject::output::{self, BUFFER_BYTES};
 use crate::reject::samples::{RAW_BYTES, RejectSample, RejectSamples, SampleTaker};
 use crate::reject::{FirstRecord, RejectReason};
@@ -87,13 +87,14 @@ impl DeadLetters {
         Ok(Self::on(out, place, notes.into_iter().collect()))
     }
 
-    /// Opens the file of an unfinished load again to go on after what is committed; what the load wrote after that is cut off.
+    /// Opens the file of an earlier run again to go on after what is committed. What that run wrote after it is cut off; what it did not
+    /// write is kept beside, as the [notes](Self::take_notes) say.
     ///
     /// # Errors
     /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when it is gone or its bytes are not what they were;
     /// otherwise as [`create`](Self::create).
-    pub fn reopen(place: &Place, committed: Committed) -> Result<Self, Error> {
-        let (out, notes) = claim::reopen(place, committed)?;
+    pub fn reopen(place: &Place, left: Left) -> Result<Self, Error> {
+        let (out, notes) = claim::reopen(place, left)?;
         Ok(Self::on(out, place, notes))
     }
 
@@ -125,11 +126,15 @@ impl DeadLetters {
         std::mem::take(&mut self.notes)
     }
 
-    /// Takes every line out again.
+    /// Takes every line out again. A file that somebody keeps under another name, too, is left as it is: [`create`](Self::create) then
+    /// keeps it beside.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io).
     pub fn clear(&mut self) -> Result<(), Error> {
+        if claim::has_other_names(self.out.file()) {
+            return self.out.flush();
+        }
         self.out.clear()?;
         self.out.put_header()
     }

@@ -192,6 +192,122 @@ fn rejects_of_a_load_between_two_of_a_log_are_kept() {
     }
 }
 
+fn append(folder: &Path, name: &str, text: &str) {
+    let mut file = fs::File::options().append(true).open(folder.join(name)).unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+}
+
+/// A finished load leaves nothing behind what it committed: what is there then, somebody has written.
+#[test]
+fn notes_that_somebody_made_in_an_errors_file_are_kept() {
+    for first in ["id,v\n1,a\n2\n3,c\n", "id,v\n"] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "log.csv", first);
+        let log = [
+            "log.csv",
+            "log.db",
+            "--table",
+            "t",
+            "--append-only",
+            "--types",
+            "id=integer",
+        ];
+        let ended = load(folder, &log);
+        assert!([0, 2].contains(&ended.code()), "{}", said(&ended));
+        let before = rejects(folder, "errors.csv");
+        append(folder, "errors.csv", "# checked by Ann\n");
+        let noted = read(folder, "errors.csv");
+        append(folder, "log.csv", "4,d\n5\n");
+        let ended = load(folder, &log);
+        assert_eq!(ended.code(), 2, "{}", said(&ended));
+        assert!(said(&ended).contains("kept in errors.1.csv"), "{}", said(&ended));
+        assert_eq!(read(folder, "errors.1.csv"), noted);
+        assert_eq!(rejects(folder, "errors.csv"), before + 1);
+        // What goes on from there goes on in the new file.
+        append(folder, "log.csv", "6\n");
+        let ended = load(folder, &log);
+        assert_eq!(ended.code(), 2, "{}", said(&ended));
+        assert_eq!(rejects(folder, "errors.csv"), before + 2);
+        assert!(!folder.join("errors.2.csv").exists());
+    }
+}
+
+/// Behind what a load has committed may be what it wrote before it was stopped at the limit, but that is known to the byte.
+#[test]
+fn notes_in_the_errors_file_of_a_load_that_was_stopped_are_kept() {
+    for note in ["", "# checked by Ann\n"] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "in.csv", "id,v\n1,a\n2\n3\n4\n5,e\n");
+        for limit in ["1", "2"] {
+            let ended = load(folder, &["in.csv", "x.db", "--max-errors", limit]);
+            assert_eq!(ended.code(), 3, "{}", said(&ended));
+        }
+        append(folder, "errors.csv", note);
+        let noted = read(folder, "errors.csv");
+        let ended = load(folder, &["in.csv", "x.db"]);
+        assert_eq!(ended.code(), 2, "{}", said(&ended));
+        assert_eq!(rejects(folder, "errors.csv"), 3);
+        assert_eq!(folder.join("errors.1.csv").exists(), !note.is_empty());
+        if !note.is_empty() {
+            assert_eq!(read(folder, "errors.1.csv"), noted);
+        }
+    }
+}
+
+#[test]
+fn an_errors_file_that_somebody_keeps_under_another_name_is_never_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "in.csv", "id,v\n1,a\n2\n3\n4\n5,e\n");
+    assert_eq!(load(folder, &["in.csv", "x.db", "--max-errors", "1"]).code(), 3);
+    fs::hard_link(folder.join("errors.csv"), folder.join("evidence.csv")).unwrap();
+    let evidence = read(folder, "evidence.csv");
+    assert_eq!(evidence.lines().count(), 3);
+    let ended = load(folder, &["in.csv", "x.db", "--max-errors", "0", "--restart"]);
+    assert_eq!(ended.code(), 3, "{}", said(&ended));
+    assert_eq!(read(folder, "evidence.csv"), evidence);
+    assert_eq!(rejects(folder, "errors.csv"), 1);
+    // Nor where a load goes on that has written more than it committed.
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "in.csv", &many(3000));
+    let args = ["load", "in.csv", "x.db", "--batch-rows", "500"];
+    let mut command = rowmill(folder, &args.map(Into::into));
+    command.env(
+        "ROWMILL_SIGNAL_AT",
+        format!("batch: before the commit 3 {}", libc::SIGKILL),
+    );
+    assert_eq!(Running::start(command).wait().code(), 137);
+    fs::hard_link(folder.join("errors.csv"), folder.join("evidence.csv")).unwrap();
+    let evidence = read(folder, "evidence.csv");
+    let ended = load(folder, &args[1..]);
+    assert_eq!(ended.code(), 2, "{}", said(&ended));
+    assert_eq!(read(folder, "evidence.csv"), evidence);
+    assert_eq!(rejects(folder, "errors.csv"), 30);
+}
+
+/// The rejects of the loads that it went on behind are theirs.
+#[test]
+fn a_load_of_what_was_appended_that_is_killed_at_once_leaves_the_earlier_rejects() {
+    for point in ["load: table made", "batch: before the commit"] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "log.csv", "id,v\n1,a\n2\n3,c\n");
+        let log = ["load", "log.csv", "log.db", "--table", "t", "--append-only"];
+        assert_eq!(load(folder, &log[1..]).code(), 2);
+        append(folder, "log.csv", "4,d\n5\n");
+        let mut command = rowmill(folder, &log.map(Into::into));
+        command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGKILL));
+        assert_eq!(Running::start(command).wait().code(), 137, "{point}");
+        let ended = load(folder, &log[1..]);
+        assert_eq!(ended.code(), 2, "{point}: {}", said(&ended));
+        assert_eq!(rejects(folder, "errors.csv"), 2, "{point}");
+        assert_eq!(names(folder), ["errors.csv", "log.csv", "log.db"], "{point}");
+    }
+}
+
 /// A load that has stopped itself at its second commit.
 fn stopped_load(folder: &Path, args: &[&str]) -> Running {
     let args: Vec<OsString> = ["load"].iter().chain(args).map(OsString::from).collect();
