@@ -88,7 +88,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         // A CR that is the last byte may be half of a line end.
         let written = first.bytes();
         let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
-        let is_old_mac = line_ends(&look(&written[..before], true, options)) == Some(LineEnds::Cr);
+        let is_old_mac = line_ends(&look(&written[..before], None, true, options)) == Some(LineEnds::Cr);
         let message = if is_old_mac { OLD_MAC_GROWS } else { NO_WHOLE_LINE };
         return Err(Error::unusable(&path, message));
     }
@@ -349,13 +349,14 @@ fn line_end(
     let limit_bytes = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
     let mut look_bytes = LOOK_BYTES;
     loop {
-        if head.bytes().len() < look_bytes && !head.at_end && !stopped() {
-            *head = input.window(0, look_bytes, stopped)?;
+        // With the byte behind the border: a stream does not tell before that whether it ends there.
+        if head.bytes().len() <= look_bytes && !head.at_end && !stopped() {
+            *head = input.window(0, look_bytes.saturating_add(1), stopped)?;
         }
-        let bytes = head.bytes();
-        let at_end = head.at_end && bytes.len() <= look_bytes;
-        let bytes = &bytes[..bytes.len().min(look_bytes)];
-        let look = look(bytes, at_end, options);
+        let (bytes, behind) = head.bytes().split_at(head.bytes().len().min(look_bytes));
+        let next = behind.first().copied();
+        let is_widest = next.is_none() || look_bytes > limit_bytes || stopped();
+        let look = look(bytes, next, is_widest, options);
         return match line_ends(&look) {
             Some(LineEnds::Lf) => Ok(b'\n'),
             Some(LineEnds::Cr) => Ok(b'\r'),
@@ -370,20 +371,21 @@ fn line_end(
                 );
                 Err(Error::unusable(input.path(), message))
             }
-            None if at_end || look_bytes > limit_bytes || stopped() => Ok(b'\n'),
+            None if is_widest => Ok(b'\n'),
             None => {
-                look_bytes *= 2;
+                look_bytes = look_bytes.saturating_mul(2);
                 continue;
             }
         };
     }
 }
 
-/// `bytes`, with which an input begins, without a byte order mark.
-fn look<'a>(bytes: &'a [u8], at_end: bool, options: &LoadOptions) -> Look<'a> {
+/// `bytes`, with which an input begins and which `next` follows, without a byte order mark.
+fn look<'a>(bytes: &'a [u8], next: Option<u8>, is_widest: bool, options: &LoadOptions) -> Look<'a> {
     Look {
         bytes: bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
-        at_end,
+        next,
+        is_widest,
         delimiter: options.delimiter,
         quote: options.quote,
     }

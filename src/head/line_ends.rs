@@ -21,19 +21,22 @@ pub enum LineEnds {
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
     pub bytes: &'a [u8],
-    /// No byte follows.
-    pub at_end: bool,
+    /// The byte that follows them; `None` at the end of the input.
+    pub next: Option<u8>,
+    /// No more is looked at, whatever these bytes leave open.
+    pub is_widest: bool,
     pub delimiter: u8,
     pub quote: Option<u8>,
 }
 
 /// What ends the lines of the input that begins with `look`; `None` if it has no line end outside quotes.
 ///
-/// A quote that is not closed within `look` is text, and so are those after it.
+/// CRs at the border end a line only once it is known that no line feed follows them. A quote that is not closed within `look` is text, and so are those after it.
 pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
     let Look {
         bytes,
-        at_end,
+        next,
+        is_widest,
         delimiter,
         mut quote,
     } = *look;
@@ -48,13 +51,21 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
         }
         // What closed a quoted field ends no line.
         let after_crs = at + bytes[at..].iter().take_while(|&&byte| byte == b'\r').count();
-        if bytes.get(after_crs) == Some(&b'\n') {
+        let is_border = after_crs == bytes.len();
+        let follows = if is_border { next } else { Some(bytes[after_crs]) };
+        if follows == Some(b'\n') {
             let Some(cr) = first_cr else { return Some(LineEnds::Lf) };
+            if is_border {
+                break;
+            }
             at = after_crs;
-            if !at_end || at + 1 < bytes.len() {
+            if next.is_some() || at + 1 < bytes.len() {
                 return Some(LineEnds::Mixed { cr, lf: at });
             }
         } else if after_crs > at {
+            if is_border && follows == Some(b'\r') && !is_widest {
+                break;
+            }
             first_cr.get_or_insert(at);
             at = after_crs - 1;
         }
@@ -74,5 +85,34 @@ fn closing_quote(bytes: &[u8], start: usize) -> Option<usize> {
             return Some(at);
         }
         at += 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What ends the lines of an input of which `bytes` are looked at.
+    fn found(bytes: &str, next: Option<u8>, is_widest: bool) -> Option<LineEnds> {
+        line_ends(&Look {
+            bytes: bytes.as_bytes(),
+            next,
+            is_widest,
+            delimiter: b',',
+            quote: Some(b'"'),
+        })
+    }
+
+    #[test]
+    fn crs_at_the_border_end_a_line_only_once_no_line_feed_can_follow() {
+        for bytes in ["a\r", "a\r\r", "\r", "a,\"b\"\r"] {
+            assert_eq!(found(bytes, Some(b'\n'), false), Some(LineEnds::Lf), "{bytes:?}");
+            assert_eq!(found(bytes, Some(b'\r'), false), None, "{bytes:?}");
+            assert_eq!(found(bytes, Some(b'\r'), true), Some(LineEnds::Cr), "{bytes:?}");
+            assert_eq!(found(bytes, Some(b'x'), false), Some(LineEnds::Cr), "{bytes:?}");
+            assert_eq!(found(bytes, None, true), Some(LineEnds::Cr), "{bytes:?}");
+        }
+        // What is behind the border is no line feed among those that were looked at.
+        assert_eq!(found("a\rb\r", Some(b'\n'), false), Some(LineEnds::Cr));
     }
 }

@@ -24,6 +24,7 @@ mod invariance;
 mod kills;
 mod large_files;
 mod limits;
+mod line_ends;
 mod memory;
 mod once;
 mod others_tables;

@@ -56,7 +56,8 @@ rowmill_fuzz::target!(|input: Input| {
     let expected = line_end(&text, &rules);
     let look = Look {
         bytes: &text,
-        at_end: true,
+        next: None,
+        is_widest: true,
         delimiter,
         quote,
     };

@@ -1,0 +1,59 @@
+//! What ends the lines of inputs that are larger than what is looked at for it (1 MiB, or twice that, and so on): the same of a file and
+//! of a pipe.
+
+use super::harness::{Case, PLAIN, Setting};
+
+const MIB: usize = 1 << 20;
+const PIPED: Setting = Setting { piped: true, ..PLAIN };
+
+/// Loads `bytes`, records of up to 20 MiB, from a file and through a pipe, and demands so many rows, the first column being integers.
+fn has_rows(bytes: &[u8], args: &[&str], rows: usize) {
+    let mut all_args = vec!["--max-record-bytes".to_owned(), (20 * MIB).to_string()];
+    all_args.extend(args.iter().map(|&arg| arg.to_owned()));
+    let case = Case::csv(bytes).arg_list(all_args);
+    let run = case.check_at(&[PLAIN, PIPED]).expect("two settings");
+    assert_eq!(run.counted("loaded"), rows as u64);
+    assert!(
+        run.column_types()[0].ends_with(" integer"),
+        "{:?}",
+        run.column_types()[0]
+    );
+}
+
+/// `before`, text, `after`, the text so long that `after` begins at `offset`.
+fn filled(before: &str, after: &str, offset: usize) -> Vec<u8> {
+    let text = "x".repeat(offset - before.len());
+    [before, &text, after].concat().into_bytes()
+}
+
+#[test]
+fn a_crlf_may_lie_across_the_border_of_what_is_looked_at() {
+    for mib in [1, 2, 4, 8] {
+        let cr = mib * MIB - 1;
+        for args in [&[][..], &["--no-header"]] {
+            let rows = if args.is_empty() { 2 } else { 3 };
+            has_rows(&filled("1,", "\r\n2,y\r\n3,z\r\n", cr), args, rows);
+            has_rows(&filled("1,\"", "\"\r\n2,y\r\n3,z\r\n", cr - 1), args, rows);
+        }
+    }
+}
+
+#[test]
+fn so_may_more_crs_before_a_line_feed_and_those_that_end_lines_themselves() {
+    for shift in 0..4 {
+        has_rows(&filled("1,", "\r\r\r\n2,y\n3,z\n", MIB - shift), &["--no-header"], 3);
+        has_rows(&filled("a,", "\r2,y\r3,z\r", MIB - shift), &[], 2);
+        // The first line end, which is a blank line's, reaches over the border.
+        let crs = "\r".repeat(MIB + shift);
+        has_rows(format!("{crs}a,b\r1,x\r2,y\r").as_bytes(), &[], 2);
+        has_rows(format!("{crs}\na,b\n1,x\n2,y\n").as_bytes(), &[], 2);
+    }
+}
+
+#[test]
+fn an_old_mac_file_as_long_as_what_is_looked_at_may_end_with_a_line_feed() {
+    for length in MIB - 1..=MIB + 2 {
+        let lines = "id,v\r".to_owned() + &"10,2\r".repeat(10_000);
+        has_rows(&filled(&(lines + "7,"), "\r\n", length - 2), &[], 10_001);
+    }
+}
