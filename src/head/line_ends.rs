@@ -1,7 +1,8 @@
 //! What ends the lines of an input.
 //!
 //! Comes in: its first bytes. Goes out: LF or CR, or that it is neither. The first line end outside quotes decides, so that an old Mac
-//! file may hold line feeds within quoted fields, and one behind its last line. Pure.
+//! file may hold line feeds within quoted fields, and one behind its last line. Another line feed speaks against an old Mac file only if
+//! it is certain to be outside quotes. Pure.
 
 /// Bytes that are looked at, whatever the windows: the same of a file and of a stream.
 pub const LOOK_BYTES: usize = 1 << 20;
@@ -29,24 +30,39 @@ pub struct Look<'a> {
     pub quote: Option<u8>,
 }
 
-/// What ends the lines of the input that begins with `look`; `None` if it has no line end outside quotes.
+/// What ends the lines of the input that begins with `look`; `None` if it has no line end outside quotes, or none that is certain before
+/// more is looked at.
 ///
-/// CRs at the border end a line only once it is known that no line feed follows them. A quote that is not closed within `look` is text, and so are those after it.
+/// CRs at the border end a line only once it is known that no line feed follows them, and of a field that the border cuts nobody knows
+/// where it ends. A quote that is not closed in the widest look is text, and so are those after it.
 pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
     let Look {
-        bytes,
-        next,
-        is_widest,
-        delimiter,
-        mut quote,
+        bytes, next, delimiter, ..
     } = *look;
+    let mut quote = look.quote;
     let (mut at, mut is_field_start) = (0, true);
     let mut first_cr = None;
+    // Before this offset a line feed that seems to be outside quotes may be within a field whose quotes are damaged.
+    let mut doubtful_to = 0;
     while let Some(&byte) = bytes.get(at) {
         if is_field_start && Some(byte) == quote {
             match closing_quote(bytes, at) {
-                Some(closing) => at = closing,
-                None => quote = None,
+                Some(closing) => {
+                    let is_damaged = bytes
+                        .get(closing + 1)
+                        .is_some_and(|&after| after != delimiter && after != b'\n' && after != b'\r');
+                    // A damaged field before the first line end, with a line feed in it: that may be the first line end.
+                    let is_either = first_cr.is_none() && memchr::memchr(b'\n', &bytes[at..closing]).is_some();
+                    if is_damaged && !is_either {
+                        doubtful_to = look.doubtful_to();
+                    }
+                    at = closing;
+                }
+                None if !look.is_widest => break,
+                None => {
+                    quote = None;
+                    doubtful_to = look.doubtful_to();
+                }
             }
         }
         // What closed a quoted field ends no line.
@@ -59,11 +75,12 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
                 break;
             }
             at = after_crs;
-            if next.is_some() || at + 1 < bytes.len() {
+            let is_last = next.is_none() && at + 1 == bytes.len();
+            if !is_last && at >= doubtful_to {
                 return Some(LineEnds::Mixed { cr, lf: at });
             }
         } else if after_crs > at {
-            if is_border && follows == Some(b'\r') && !is_widest {
+            if is_border && follows == Some(b'\r') && !look.is_widest {
                 break;
             }
             first_cr.get_or_insert(at);
@@ -73,6 +90,20 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
         at += 1;
     }
     first_cr.map(|_| LineEnds::Cr)
+}
+
+impl Look<'_> {
+    /// Once a field is damaged: how far nobody can tell what is within quotes. A quote closes every quoted field, so what follows the last one
+    /// of the input is outside.
+    fn doubtful_to(&self) -> usize {
+        match self.next {
+            Some(_) => self.bytes.len(),
+            None => self
+                .quote
+                .and_then(|quote| memchr::memrchr(quote, self.bytes))
+                .unwrap_or(0),
+        }
+    }
 }
 
 /// Where the quoted field is closed that begins at `start`.
@@ -90,6 +121,8 @@ fn closing_quote(bytes: &[u8], start: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What ends the lines of an input of which `bytes` are looked at.
@@ -114,5 +147,55 @@ mod tests {
         }
         // What is behind the border is no line feed among those that were looked at.
         assert_eq!(found("a\rb\r", Some(b'\n'), false), Some(LineEnds::Cr));
+    }
+
+    #[test]
+    fn a_field_that_the_border_cuts_decides_nothing() {
+        assert_eq!(found("a\r1,\"b\nc", Some(b'd'), false), Some(LineEnds::Cr));
+        assert_eq!(found("\"a\nb\rc", Some(b'd'), false), None);
+        assert_eq!(found("\"a\nb\rc", Some(b'd'), true), Some(LineEnds::Lf));
+        // Nor does it take back what was certain before it.
+        let mixed = Some(LineEnds::Mixed { cr: 1, lf: 3 });
+        assert_eq!(found("a\rb\n1,\"c\nd", Some(b'e'), false), mixed);
+    }
+
+    #[test]
+    fn a_line_feed_that_may_be_in_a_damaged_field_speaks_against_nothing() {
+        let whole = |bytes| found(bytes, None, true);
+        for bytes in [
+            "id,t\r1,\"never closed\r2,\"l1\nl2\"\r3,\"odd\r4,z\r",
+            "id,t\r1,\"never closed\r2,\"l1\rl2\nl3\"\r3,z\r",
+            "id,t\r1,\"she said \"wow\"\nand left\"\r2,z\r",
+            "1,\"a\"b\r2,\"c\nd\" e\nf\"\r",
+        ] {
+            assert_eq!(whole(bytes), Some(LineEnds::Cr), "{bytes:?}");
+        }
+        // Behind the last quote there is no quoted field; nor is a file with line feeds an old Mac file for a stray quote's sake.
+        for (bytes, cr, lf) in [
+            ("a,b\r1,\"c\"d\n2,e\n", 3, 10),
+            ("a\rb,\"c\n1,2\n", 1, 6),
+            ("1,\"stray\n2,\"x\ry\"\n3,\"c\"\n", 13, 16),
+        ] {
+            assert_eq!(whole(bytes), Some(LineEnds::Mixed { cr, lf }), "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        /// What the first bytes tell holds for the whole.
+        #[test]
+        fn a_look_at_a_part_never_says_what_the_whole_does_not(
+            text in prop::collection::vec(prop::sample::select(b"\r\r\n\n\"\",x".to_vec()), 0..40),
+            cut in 0_usize..40,
+        ) {
+            let text = String::from_utf8(text).unwrap();
+            let cut = cut.min(text.len());
+            let whole = found(&text, None, true);
+            let part = found(&text[..cut], text.as_bytes().get(cut).copied(), cut == text.len());
+            match part {
+                None => {}
+                Some(LineEnds::Cr) => prop_assert!(!matches!(whole, None | Some(LineEnds::Lf)), "{whole:?}"),
+                told => prop_assert_eq!(told, whole),
+            }
+        }
     }
 }

@@ -57,3 +57,31 @@ fn an_old_mac_file_as_long_as_what_is_looked_at_may_end_with_a_line_feed() {
         has_rows(&filled(&(lines + "7,"), "\r\n", length - 2), &[], 10_001);
     }
 }
+
+#[test]
+fn an_old_mac_file_larger_than_what_is_looked_at_may_hold_line_feeds_in_quotes() {
+    let mut lines = "id,txt\r".to_owned();
+    for id in 0..20_000 {
+        lines += &format!("{id},\"a comment\nof two lines {}\"\r", "x".repeat(id % 60 + 30));
+    }
+    assert!(lines.len() > MIB + MIB / 4);
+    has_rows(lines.as_bytes(), &[], 20_000);
+    // Without a header the border may cut the first record.
+    has_rows(&filled("1,\"a\nb", "\n\"\r2,y\r", MIB + 5), &["--no-header"], 2);
+    has_rows(&filled("1,\"a\rb", "\r\"\n2,y\n", MIB + 5), &["--no-header"], 2);
+}
+
+#[test]
+fn a_stray_quote_does_not_make_line_feeds_in_quotes_speak_against_an_old_mac_file() {
+    Case::csv("id,txt\r1,\"never closed\r2,\"l1\nl2\"\r3,\"odd\r4,z\r")
+        .expect_rows(["2: 2, 'l1\\nl2'", "4: 4, 'z'"])
+        .expect_rejects([(2, "unterminated_quote"), (4, "unterminated_quote")])
+        .check();
+    for bytes in [
+        "a,b\rc,\"d\n1,2\n3,4\n",
+        "a,b\rc,\"d\" e\n1,2\n3,4\n",
+        "\"a\",\"b\"\r\"c\"\n1,\"2\"\n3,\"4\n",
+    ] {
+        Case::csv(bytes).expect_exit(65).expect_said("carriage return").check();
+    }
+}

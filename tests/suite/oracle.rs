@@ -173,10 +173,12 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
 
 /// What ends the lines of `input`, shorter than 1 MiB; `None` if it is refused for having two kinds of them.
 ///
-/// A line ends with LF, CRs before it counted, or with a CR that no LF follows. The first that is outside quotes decides.
+/// A line ends with LF, CRs before it counted, or with a CR that no LF follows. The first that is outside quotes decides. Where a CR does,
+/// LFs outside quotes refute it, but for one at the very end and those that may belong to a damaged field: they follow damage, and a quote
+/// follows them.
 pub fn line_end(input: &[u8], rules: &Rules) -> Option<u8> {
     let input = input.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(input);
-    let (mut line_feeds, mut carriage_returns) = (Vec::new(), Vec::new());
+    let (mut line_feeds, mut carriage_returns, mut damages) = (Vec::new(), Vec::new(), Vec::new());
     let mut quote = rules.quote;
     let mut field_start = 0;
     let mut at = 0;
@@ -188,9 +190,17 @@ pub fn line_end(input: &[u8], rules: &Rules) -> Option<u8> {
             while close < input.len() && (input[close] != byte || input.get(close + 1) == Some(&byte)) {
                 close += if input[close] == byte { 2 } else { 1 };
             }
-            match close < input.len() {
-                true => at = close + 1,
-                false => quote = None,
+            if close < input.len() {
+                let is_sound = [None, Some(rules.delimiter), Some(b'\r'), Some(b'\n')];
+                // Where no line has ended yet, a stray quote may have hidden the line feed that ends the first.
+                let hides_line_feed = carriage_returns.is_empty() && input[at..close].contains(&b'\n');
+                if !is_sound.contains(&input.get(close + 1).copied()) && !hides_line_feed {
+                    damages.push(at);
+                }
+                at = close + 1;
+            } else {
+                damages.push(at);
+                quote = None;
             }
             continue;
         }
@@ -208,10 +218,15 @@ pub fn line_end(input: &[u8], rules: &Rules) -> Option<u8> {
             field_start = at;
         }
     }
+    let refutes = |lf: usize| {
+        let has_quote_behind = input[lf..].iter().any(|&byte| Some(byte) == rules.quote);
+        let is_doubtful = damages.iter().any(|&damage| damage < lf) && has_quote_behind;
+        lf + 1 < input.len() && !is_doubtful
+    };
     match (carriage_returns.first(), line_feeds.first()) {
         (None, _) => Some(b'\n'),
         (Some(cr), Some(lf)) if lf < cr => Some(b'\n'),
-        (Some(_), Some(lf)) if lf + 1 < input.len() => None,
+        _ if line_feeds.iter().any(|&lf| refutes(lf)) => None,
         _ => Some(b'\r'),
     }
 }

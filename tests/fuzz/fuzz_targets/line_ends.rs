@@ -70,11 +70,28 @@ rowmill_fuzz::target!(|input: Input| {
         }
     };
     assert_eq!(found, expected);
+    let cut = text.len().min(usize::from(input.cut));
+    part_must_agree(&look, cut);
     head_must_say(&text, &input, expected);
     if let Some(line_end) = found {
         records_must_follow(&text, &input, line_end, &rules);
     }
 });
+
+/// A look at the first `cut` bytes says nothing that the whole does not.
+fn part_must_agree(whole: &Look<'_>, cut: usize) {
+    let part = Look {
+        bytes: &whole.bytes[..cut],
+        next: whole.bytes.get(cut).copied(),
+        is_widest: cut == whole.bytes.len(),
+        ..*whole
+    };
+    match line_ends(&part) {
+        None => {}
+        Some(LineEnds::Cr) => assert!(!matches!(line_ends(whole), None | Some(LineEnds::Lf))),
+        told => assert_eq!(told, line_ends(whole)),
+    }
+}
 
 /// The head of a file of these bytes says the same, or that it has no header to be used.
 fn head_must_say(text: &[u8], input: &Input, expected: Option<u8>) {
