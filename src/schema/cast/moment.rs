@@ -104,6 +104,8 @@ fn split_zone(text: &[u8]) -> Zoned<'_> {
 
 /// What SQLite's date functions take. Source: `parseTimezone` in sqlite3.c.
 const MAX_ZONE_HOURS: u8 = 14;
+/// Most digits of a fraction that SQLite's date functions can tell the size of: it reads them into a double. Source: `parseHhMmSs`.
+const MAX_FRACTION_DIGITS: usize = 308;
 
 /// `HH:MM` or `HH:MM:SS`, the latter with an optional fraction, without a zone.
 pub(super) fn clock(text: &[u8]) -> Result<(), CastError> {
@@ -121,7 +123,7 @@ pub(super) fn clock(text: &[u8]) -> Result<(), CastError> {
         [b'.', digits @ ..] if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {}
         _ => return Err(CastError::Type),
     }
-    if hour < 24 && minute < 60 && second < 60 {
+    if hour < 24 && minute < 60 && second < 60 && fraction.len() <= 1 + MAX_FRACTION_DIGITS {
         Ok(())
     } else {
         Err(CastError::Range)
@@ -150,7 +152,7 @@ pub fn time(text: &[u8]) -> Result<Moment, CastError> {
 /// A date and a time joined by `T` or a blank.
 ///
 /// # Errors
-/// `Range` for a moment that does not exist, `Type` for another form.
+/// `Range` for a moment that does not exist, or not in the years of [`is_within_years`]; `Type` for another form.
 #[inline]
 pub fn date_time(text: &[u8]) -> Result<Moment, CastError> {
     const DATE_BYTES: usize = "2024-02-29T".len();
@@ -163,8 +165,48 @@ pub fn date_time(text: &[u8]) -> Result<Moment, CastError> {
         return Err(CastError::Type);
     }
     day?;
-    moment.map(|moment| Moment {
+    let moment = moment?;
+    if !is_within_years(&text[..DATE_BYTES - 1], &clock[..moment.kept_bytes], moment.tail()) {
+        return Err(CastError::Range);
+    }
+    Ok(Moment {
         kept_bytes: DATE_BYTES + moment.kept_bytes,
         ..moment
     })
+}
+
+/// Whether a moment, which is well-formed, lies within the years 0000 to 9999 of UTC: SQLite's date functions know no other, and give NULL
+/// for what comes after them.
+fn is_within_years(day: &[u8], clock: &[u8], zone: &[u8]) -> bool {
+    // A zone is less than a day away.
+    if day != b"0000-01-01" && day != b"9999-12-31" {
+        return true;
+    }
+    let number = |digits: &[u8]| i32::from(digits[0] - b'0') * 10 + i32::from(digits[1] - b'0');
+    let minutes = |text: &[u8]| number(text) * 60 + number(&text[3..]);
+    let from_utc = match zone {
+        [b'+', away @ ..] => minutes(away),
+        [b'-', away @ ..] => -minutes(away),
+        _ => 0,
+    };
+    let minute = minutes(clock) - from_utc;
+    const LAST_MINUTE: i32 = 24 * 60 - 1;
+    match day {
+        b"0000-01-01" => minute >= 0,
+        _ => minute < LAST_MINUTE || (minute == LAST_MINUTE && !is_next_minute(&clock[5..])),
+    }
+}
+
+/// Whether seconds and their fraction, `:59.9999`, are the next minute once they are rounded to milliseconds. SQLite's functions did that
+/// before version 3.51, and whoever reads the database may have one of those. Source: `parseHhMmSs` and `computeJD` in sqlite3.c.
+fn is_next_minute(seconds: &[u8]) -> bool {
+    let [b':', b'5', b'9', b'.', digits @ ..] = seconds else {
+        return false;
+    };
+    let (mut fraction, mut scale) = (0.0, 1.0);
+    for &digit in digits {
+        fraction = fraction * 10.0 + f64::from(digit - b'0');
+        scale *= 10.0;
+    }
+    (59.0 + fraction / scale) * 1000.0 + 0.5 >= 60_000.0
 }
