@@ -77,17 +77,30 @@ impl Load<'_> {
         Ok(Some(kept.into_iter().map(|(path, _)| path).collect()))
     }
 
-    /// What went into `table`. Nothing if the table is gone; `--restart` asks for all of it again.
+    /// What went into `table` and is there. Nothing if the table is gone, or empty, perhaps as it was made anew; `--restart` asks for all
+    /// of it again.
     fn remembered(&self, table: &str) -> Result<Vec<Remembered>, Error> {
         let Some(database) = self.existing_database()? else {
             return Ok(Vec::new());
         };
         // Asked for in any case: what goes in now is to be remembered there.
         let is_any = once::exists(&database)?;
-        match database.describe_table(table)? {
-            Some(_) if is_any && !self.options.restart => once::read(&database, table),
-            _ => Ok(Vec::new()),
+        let Some(info) = database
+            .describe_table(table)?
+            .filter(|_| is_any && !self.options.restart)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut remembered = once::read(&database, table)?;
+        let says_rows = |remembered: &Remembered| remembered.input.records > 0;
+        if info.is_empty && remembered.iter().any(says_rows) {
+            self.observer.notice(&format!(
+                "table \"{table}\" has no rows: what was loaded into it with --once is gone, and no longer remembered"
+            ));
+            // They are forgotten in the transaction that the load begins with.
+            remembered.retain(|remembered| !says_rows(remembered));
         }
+        Ok(remembered)
     }
 
     /// The hash of the whole file; `None` when a signal came first.

@@ -125,8 +125,10 @@ impl Load<'_> {
         database.begin()?;
         if plan.create {
             database.create_table(&plan.table, &plan.columns, plan.row_id_column)?;
-            // What went into an earlier table of that name is gone with it.
-            once::forget(&database, &plan.table)?;
+        }
+        if plan.create || database.is_empty(&plan.table)? {
+            // What went into an earlier table of that name is gone with it, and so is what others have deleted.
+            once::forget_rows(&database, &plan.table)?;
         }
         let shape = self.check_shape(&database, start)?;
         if plan.build_key_index && plan.dedup == DedupPlan::Database {

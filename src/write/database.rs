@@ -149,6 +149,13 @@ impl Database {
         run().map_err(|e| self.fail(e))
     }
 
+    /// Whether `table` has no rows.
+    pub fn is_empty(&self, table: &str) -> Result<bool, Error> {
+        let find = format!("SELECT NOT EXISTS (SELECT 1 FROM {} NOT INDEXED)", quote(table));
+        let found = self.connection.query_row(&find, [], |row| row.get(0));
+        found.map_err(|e| self.fail(e))
+    }
+
     /// Whether `table` has a row with a row id above `row_id`.
     pub fn has_rows_above(&self, table: &str, row_id: i64) -> Result<bool, Error> {
         let alias = self.row_id_alias_of(table)?;

@@ -111,16 +111,16 @@ pub fn read(database: &Database, table: &str) -> Result<Vec<Remembered>, Error> 
     })
 }
 
-/// Forgets what went into a table of that name, as it is made anew. In a transaction of the caller.
+/// Forgets the rows that went into a table of that name, as it has none: it was made anew, or emptied. In a transaction of the caller.
 ///
 /// # Errors
 /// As any write.
-pub fn forget(database: &Database, table: &str) -> Result<(), Error> {
+pub fn forget_rows(database: &Database, table: &str) -> Result<(), Error> {
     // Nothing is remembered in a table that is not ours.
     if find(database)? != Found::Ours {
         return Ok(());
     }
-    let delete = format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1");
+    let delete = format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1 AND records > 0");
     let deleted = database.connection().execute(&delete, [table]);
     deleted.map(|_| ()).map_err(|e| database_error(database.path(), e))
 }

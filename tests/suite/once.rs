@@ -281,13 +281,50 @@ fn a_table_that_is_gone_or_made_anew_has_had_nothing() {
     exits(&run_in(job.folder.path(), &job.args(&["other.csv"])), 0);
     exits(&job.once(&["in.csv"]), 0);
     assert_eq!(job.rows(), 2);
-    // Emptied by hand it has had it, unless it is asked for again.
-    job.run("DELETE FROM t");
-    exits(&job.once(&["in.csv"]), 0);
-    assert_eq!(job.rows(), 0);
+    // Asked for again.
     exits(&job.once(&["in.csv", "--restart"]), 0);
     exits(&job.once(&["in.csv"]), 0);
-    assert_eq!(job.rows(), 1);
+    assert_eq!(job.rows(), 3);
+}
+
+#[test]
+fn a_table_without_rows_cannot_hold_what_is_remembered() {
+    for setting in SETTINGS {
+        // Emptied, made anew by others, and made anew under the name of one that was renamed.
+        for undone in [
+            "DELETE FROM t",
+            "DROP TABLE t; CREATE TABLE t (id INTEGER, v TEXT)",
+            "ALTER TABLE t RENAME TO t_old; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)",
+        ] {
+            let job = Job::new(setting);
+            job.write("in.csv", "id,v\n1,a\n");
+            job.write("other.csv", "id,v\n2,b\nbad\n");
+            job.write("none.csv", "id,v\n");
+            exits(&job.once(&["in.csv", "other.csv"]), 2);
+            exits(&job.once(&["none.csv"]), 0);
+            job.run(undone);
+            let again = job.once(&["in.csv"]);
+            exits(&again, 0);
+            let gone = "table \"t\" has no rows: what was loaded into it with --once is gone";
+            assert!(said(&again).contains(gone), "{}", said(&again));
+            assert_eq!(job.rows(), 1);
+            // That of the other file went with it; a file without records has nothing to lose.
+            let last = job.once(&["in.csv", "none.csv", "other.csv"]);
+            exits(&last, 2);
+            assert!(said(&last).contains("in.csv is skipped") && said(&last).contains("none.csv is skipped"));
+            assert!(!said(&last).contains("has no rows"), "{}", said(&last));
+            assert_eq!(job.rows(), 2);
+        }
+    }
+    // A load that knows nothing of it finds the table empty, too.
+    let job = Job::new(&[]);
+    job.write("in.csv", "id,v\n1,a\n");
+    job.write("other.csv", "id,v\n2,b\n");
+    exits(&job.once(&["in.csv"]), 0);
+    job.run("DELETE FROM t");
+    exits(&run_in(job.folder.path(), &job.args(&["other.csv"])), 0);
+    exits(&job.once(&["in.csv"]), 0);
+    assert_eq!(job.rows(), 2);
 }
 
 #[test]
@@ -298,7 +335,7 @@ fn what_cannot_be_loaded_once_is_refused_with_what_to_do() {
         (&["in.csv", "-"][..], "save it as a file first"),
         (&["in.csv", "--append-only"], "leave one of them out"),
         (&["in.csv", "--keep-checkpoint"], "leave one of them out"),
-        (&["in.csv", "--table=_ROWMILL_loads"], "cannot be named"),
+        (&["in.csv", "--table=_ROWMILL_loads"], "are rowmill's own"),
     ] {
         let refused = job.once(names);
         exits(&refused, 64);
