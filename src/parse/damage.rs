@@ -124,10 +124,10 @@ impl Input<'_> {
         other == 0 || are_many_records(good, other)
     }
 
-    /// Whether a quoted field that goes on at `at` is likely to go on behind the line that ends at `end`: the quotes of the record
-    /// are odd in number, and it has not the right number of fields there, those quotes taken as text that nothing follows which
-    /// may follow a closing one.
-    fn is_left_open(&self, start: usize, at: usize, end: usize, delimiters: u32) -> bool {
+    /// Whether a quoted field is likely to go on behind the line that ends at `end`: the quotes from `start` on are odd in number, and
+    /// there is not the right number of fields there, those quotes taken as text that nothing follows which may follow a closing one.
+    /// Behind `delimiters` it stands in `state` at `at`.
+    fn is_left_open(&self, start: usize, at: usize, mut state: State, end: usize, delimiters: u32) -> bool {
         looked_at(end - start);
         let Some(quote) = self.dialect.quote else { return false };
         if memchr::memchr_iter(quote, &self.span[start..end])
@@ -137,7 +137,7 @@ impl Input<'_> {
             return false;
         }
         let line = &self.span[at..self.trim_cr(at, end)];
-        let (mut state, mut fields) = (State::Quoted, delimiters + 1);
+        let mut fields = delimiters + 1;
         for (index, &byte) in line.iter().enumerate() {
             let next = line.get(index + 1);
             state = match self.step(state, byte) {
@@ -156,6 +156,12 @@ impl Input<'_> {
             };
         }
         state == State::Quoted || (self.columns != 0 && fields != self.columns)
+    }
+
+    /// Whether the line `start..end` begins, by itself, a damaged field that is likely to go on behind it.
+    fn line_is_left_open(&self, start: usize, end: usize) -> bool {
+        self.is_left_open(start, start, State::FieldStart, end, 0)
+            && self.read_line(&self.span[start..self.trim_cr(start, end)]).is_broken
     }
 }
 
@@ -191,10 +197,13 @@ impl Walker<'_, '_> {
     ///
     /// A tail is a line with a quote at the end of an unquoted field. It belongs to the record unless a line before it speaks against
     /// that: a good one, or one whose own quoted field is damaged or left open. Where the damaged field is likely to be open at
-    /// the end of its line, good lines without quotes speak against nothing.
+    /// the end of its line, good lines without quotes speak against nothing. So it is where the damaged line by itself is: behind a line
+    /// with a stray quote it may be the first of a field whose quotes were not doubled.
     fn end_of_damage(&self, start: usize, walk: &Walk, line_end: usize, limit: usize) -> Option<usize> {
         let (input, span) = (self.input, self.input.span);
-        let is_open = input.is_left_open(start, walk.at, line_end, walk.delimiters);
+        let is_later_line = walk.first_line_end.is_some();
+        let is_open = input.is_left_open(start, walk.at, State::Quoted, line_end, walk.delimiters)
+            || (is_later_line && input.line_is_left_open(walk.last_line_end + 1, line_end));
         let wanted = &span[..span.len().min(limit.saturating_add(1))];
         let mut at = line_end + 1;
         loop {

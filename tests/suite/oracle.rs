@@ -607,7 +607,9 @@ impl Grammar<'_> {
             return (true, first_line);
         }
         // The tail of the field may follow.
-        let is_open = self.stays_open(&rest[..damaged_end]);
+        let damaged_line = rest[..damaged_end].rsplit(|&byte| byte == self.line_end).next();
+        let is_open = self.stays_open(&rest[..damaged_end])
+            || (own_quote && damaged_line.is_some_and(|line| self.stays_open(line)));
         let mut start = damaged_end + 1;
         while start < rest.len() && end_of(start) <= self.rules.max_record_bytes {
             match self.by_itself(&rest[start..end_of(start)]) {

@@ -72,6 +72,33 @@ fn quotes_that_are_not_doubled_cost_the_lines_of_their_text() {
 }
 
 #[test]
+fn a_stray_quote_before_a_text_of_several_lines_makes_no_row_of_them() {
+    for text in [
+        "5,\"He said \"stop\", then left\nnothing here\na,b\nthe end\"",
+        "5,\"a text\na,b\nof lines\"",
+    ] {
+        for before in ["4,\"a b", "3,\"a b\n4,c"] {
+            let damaged = format!("{before}\n{text}");
+            assert_values_of(
+                &of_columns(2),
+                &format!("{damaged}\n6,x\n"),
+                &[&[&format!("InvalidQuote in 2: {damaged}")], &["6", "x"]],
+            );
+        }
+    }
+    // A damaged line that is whole costs nothing behind it.
+    assert_values_of(
+        &of_columns(2),
+        "4,\"a b\n5,\"He said \"stop\"\n6,x\n7,12\"\n",
+        &[
+            &["InvalidQuote in 2: 4,\"a b\n5,\"He said \"stop\""],
+            &["6", "x"],
+            &["7", "12\""],
+        ],
+    );
+}
+
+#[test]
 fn damage_on_one_line_reaches_no_further_than_good_lines_allow() {
     assert_values_of(
         &of_columns(3),

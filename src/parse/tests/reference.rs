@@ -158,7 +158,9 @@ fn damage(rest: &[u8], syntax: &Syntax, line: usize, text: usize) -> (usize, Fau
     if damaged > 0 && (mostly_good || (!own_quote && others == 0)) {
         return (line, FaultKind::UnterminatedQuote);
     }
-    let is_open = is_left_open(&rest[..trimmed(rest, ends[damaged], dialect)], syntax);
+    let to = trimmed(rest, ends[damaged], dialect);
+    let is_open =
+        is_left_open(&rest[..to], syntax) || (own_quote && is_left_open(&rest[ends[damaged - 1] + 1..to], syntax));
     for (index, &end) in ends.iter().enumerate().skip(damaged + 1) {
         if end > max {
             break;
