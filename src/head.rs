@@ -305,7 +305,8 @@ impl Found<'_> {
             return Err(Error::unusable(path, message));
         }
         let bytes = &self.bytes[self.span.start as usize..self.span.end as usize];
-        if memchr::memchr(0, bytes).is_some() {
+        // After damaged records it is not the first line.
+        if search.damaged_bytes == 0 && memchr::memchr(0, bytes).is_some() {
             return Err(Error::unusable(path, BINARY));
         }
         if self.ends.len() > MAX_COLUMNS {
