@@ -25,7 +25,6 @@ pub mod sql;
 pub mod sql_text;
 mod statement;
 pub mod table_info;
-pub mod trial;
 pub mod undo;
 
 use std::sync::Arc;

@@ -180,14 +180,18 @@ impl Load<'_> {
         if spool.count() > 0 {
             let is_settled = report.time_stage("settle", || {
                 // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
+                database.begin()?;
                 let mut writer = SqlWriter::new(database, target)?;
                 let merge = if plan.dedup == DedupPlan::Database {
-                    let waiting = Waiting::begin(&mut writer, &target, &settings, rows, &mut spool)?;
+                    let waiting = Waiting {
+                        writer: &mut writer,
+                        table: &plan.table,
+                        settings: &settings,
+                        rows,
+                        spool: &mut spool,
+                    };
                     Some(waiting.settle(&mut letters, &mut counts)?)
                 } else {
-                    if writer.begin()? && writer.is_outdated()? {
-                        writer = SqlWriter::new(database, target)?;
-                    }
                     let settlement = Settlement {
                         dedup,
                         settings: &settings,
@@ -205,9 +209,7 @@ impl Load<'_> {
                     settlement.settle(&mut writer, suspects, &mut counts)?
                 };
                 match merge {
-                    Some(merge) => commit_settled(database, merge, (&settings, content), &mut counts)
-                        .and_then(|()| database.heed_foreign_keys())
-                        .map(|()| true),
+                    Some(merge) => commit_settled(database, merge, (&settings, content), &mut counts).map(|()| true),
                     None => database.rollback().map(|()| false),
                 }
             })?;

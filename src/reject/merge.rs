@@ -79,19 +79,6 @@ impl DuplicateMerge<'_> {
         Ok(merged)
     }
 
-    /// Forgets the lines that were put so far: the merge begins anew.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the merged file cannot be removed.
-    pub fn start_over(&mut self) -> Result<(), Error> {
-        self.copied_bytes = 0;
-        self.read = RunningHash::default();
-        match self.merged.take() {
-            Some(merged) => output::remove_if_there(merged.path()),
-            None => Ok(()),
-        }
-    }
-
     /// Completes the merged file under its temporary name, durably; what the dead-letter file is to be.
     ///
     /// # Errors

@@ -106,11 +106,6 @@ impl Database {
         version.map_err(|e| self.fail(e))
     }
 
-    /// Foreign keys are enforced again. Not within a transaction.
-    pub fn heed_foreign_keys(&self) -> Result<(), Error> {
-        self.execute("PRAGMA foreign_keys = ON")
-    }
-
     /// Begins a transaction that will write.
     pub fn begin(&self) -> Result<(), Error> {
         self.execute("BEGIN IMMEDIATE")
@@ -261,6 +256,17 @@ impl Database {
         let unique = if unique { "UNIQUE " } else { "" };
         let (name, table, columns) = (quote(name), quote(table), quote_all(columns));
         format!("CREATE {unique}INDEX {name} ON {table}({columns})")
+    }
+
+    /// Row ids of the rows of `table` that refer to rows that are not there.
+    pub fn orphans(&self, table: &str) -> Result<Vec<i64>, Error> {
+        let run = || -> rusqlite::Result<Vec<i64>> {
+            let mut statement = self
+                .connection
+                .prepare("SELECT rowid FROM pragma_foreign_key_check(?1)")?;
+            statement.query_map([table], |row| row.get(0))?.collect()
+        };
+        run().map_err(|e| self.fail(e))
     }
 
     /// Names of everything in the schema.

@@ -19,7 +19,7 @@ use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
 use crate::write::database::Database;
 use crate::write::statement::{Failure, Statement, Value, database_failure, decode};
-use crate::write::table_info::{TableInfo, Traces, row_id_alias};
+use crate::write::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias};
 
 /// The table to insert into.
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +40,11 @@ pub struct SqlTarget<'a> {
 #[derive(Debug)]
 pub struct SqlWriter<'d> {
     database: &'d Database,
+    table: String,
     insert: Statement<'d>,
     insert_sql: String,
     groups: Option<Groups<'d>>,
+    given_ids: Option<GivenIds<'d>>,
     /// Where a row that is refused might leave something.
     savepoint: Option<Savepoint<'d>>,
     /// Whether a row that leaves a foreign key open is taken back.
@@ -81,6 +83,15 @@ struct Groups<'d> {
     last_row_id: Option<i64>,
     /// Finds it; `None` where SQLite numbers the rows.
     greatest: Option<Statement<'d>>,
+}
+
+/// The row ids that AUTOINCREMENT gives: none twice, and so at some time none any more. Then SQLite says that the disk is full.
+#[derive(Debug)]
+struct GivenIds<'d> {
+    /// Finds the greatest that was given.
+    greatest: Statement<'d>,
+    /// It is to be looked at before each row.
+    is_near_end: bool,
 }
 
 /// A savepoint around each row.
@@ -155,12 +166,15 @@ impl<'d> SqlWriter<'d> {
         let insert_sql = insert_sql(&info, &names, 1);
         let insert = Statement::new(database, &insert_sql)?;
         let groups = Groups::new(database, &info, &names, layout)?;
+        let given_ids = GivenIds::new(database, &info, layout)?;
         let savepoint = info.traces.half_done.then(|| Savepoint::new(database)).transpose()?;
         Ok(SqlWriter {
             database,
+            table: info.name.clone(),
             insert,
             insert_sql,
             groups,
+            given_ids,
             savepoint,
             refuses_open: info.traces.deferred,
             traces: info.traces,
@@ -237,6 +251,10 @@ impl<'d> SqlWriter<'d> {
     /// `DatabaseBusy`, `Database`.
     pub fn begin(&mut self) -> Result<bool, Error> {
         self.database.begin()?;
+        if let Some(ids) = &mut self.given_ids {
+            let greatest = ids.greatest(self.database)?;
+            ids.is_near_end = greatest >= NEAR_LAST_ID;
+        }
         let data_version = self.database.data_version()?;
         let others_wrote = std::mem::replace(&mut self.data_version, data_version) != data_version;
         if let Some(groups) = &mut self.groups
@@ -260,6 +278,13 @@ impl<'d> SqlWriter<'d> {
     /// # Errors
     /// Anything that does not lie in the row: `DatabaseBusy`, `Database`, `Io` when the disk is full.
     pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        if let Some(ids) = &mut self.given_ids
+            && ids.is_near_end
+            && ids.greatest(self.database)? == i64::MAX
+        {
+            let message = no_more_ids(&self.table).into();
+            return Ok(RowOutcome::Refused { message });
+        }
         let is_numbered = self.layout.row_id == RowIdPlace::First;
         let row_id = row_id.filter(|_| !(is_numbered && self.moved));
         self.layout.read(row_id, record, &mut self.values)?;
@@ -279,8 +304,25 @@ impl<'d> SqlWriter<'d> {
         match stepped {
             Ok(_) => self.inserted(),
             Err(failure) if failure.is_of_the_row() => self.refused(failure, record),
-            Err(failure) => Err(self.error(failure)),
+            Err(failure) => match self.used_up_by_trigger(&failure)? {
+                Some(table) => {
+                    let message = no_more_ids(&table);
+                    self.refused(Failure { message, ..failure }, record)
+                }
+                None => Err(self.error(failure)),
+            },
         }
+    }
+
+    /// The table that a trigger fills and whose row ids are used up, if that is what is meant by a full disk. SQLite may have rolled all
+    /// back then, so this is asked only where the rows can be put back.
+    fn used_up_by_trigger(&self, failure: &Failure) -> Result<Option<String>, Error> {
+        if failure.code & 0xFF != ffi::SQLITE_FULL || !self.traces.triggered || !self.traces.rolled_back {
+            return Ok(None);
+        }
+        // Not the last itself: that was rolled back, perhaps.
+        let found = self.database.table_with_row_ids_from(NEAR_LAST_ID);
+        found.map_err(|e| self.database.fail(e))
     }
 
     fn inserted(&mut self) -> Result<RowOutcome, Error> {
@@ -303,6 +345,9 @@ impl<'d> SqlWriter<'d> {
         if let Some(groups) = &mut self.groups {
             groups.last_row_id = groups.last_row_id.max(Some(row_id));
         }
+        if let Some(ids) = &mut self.given_ids {
+            ids.is_near_end |= row_id >= NEAR_LAST_ID;
+        }
         Ok(RowOutcome::Inserted { row_id })
     }
 
@@ -319,7 +364,8 @@ impl<'d> SqlWriter<'d> {
         &mut self,
         rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
     ) -> Result<bool, Error> {
-        let Some(groups) = self.groups.as_mut().filter(|_| !self.moved) else {
+        let alone = self.moved || self.given_ids.as_ref().is_some_and(|ids| ids.is_near_end);
+        let Some(groups) = self.groups.as_mut().filter(|_| !alone) else {
             return Ok(false);
         };
         let is_numbered = groups.greatest.is_some();
@@ -503,6 +549,41 @@ impl<'d> KeySearch<'d> {
         }
         Ok(keys)
     }
+}
+
+impl<'d> GivenIds<'d> {
+    /// `None` where SQLite gives no ids, or finds free ones always.
+    fn new(database: &'d Database, info: &TableInfo, layout: Layout) -> Result<Option<Self>, Error> {
+        let alias = row_id_alias(&info.columns).filter(|_| layout.row_id == RowIdPlace::Nowhere);
+        let Some(alias) = alias.filter(|_| info.may_autoincrement) else {
+            return Ok(None);
+        };
+        // Source: <https://sqlite.org/autoinc.html> §3.
+        let greatest = format!(
+            "SELECT max(ifnull((SELECT max(seq) FROM main.sqlite_sequence WHERE name = '{}'), 0),
+                        ifnull((SELECT max({alias}) FROM main.{}), 0))",
+            info.name.replace('\'', "''"),
+            quote(&info.name)
+        );
+        Ok(Some(GivenIds {
+            greatest: Statement::new(database, &greatest)?,
+            is_near_end: false,
+        }))
+    }
+
+    fn greatest(&mut self, database: &Database) -> Result<i64, Error> {
+        let greatest = self.greatest.step();
+        let greatest = greatest.map_err(|failure| database_failure(database, failure))?;
+        Ok(greatest.unwrap_or(0))
+    }
+}
+
+/// What SQLite means when it says of such a table that the disk is full.
+fn no_more_ids(table: &str) -> String {
+    format!(
+        "the row ids of table \"{table}\" are used up: AUTOINCREMENT has come to {}, the greatest there is",
+        i64::MAX
+    )
 }
 
 impl<'d> Savepoint<'d> {

@@ -14,6 +14,8 @@ use crate::write::sql_text::has_conflict_clause;
 
 /// The collation that tells all texts apart.
 const BINARY: &str = "BINARY";
+/// Row ids from here on are near the greatest that there is: no transaction comes to that from below.
+pub const NEAR_LAST_ID: i64 = i64::MAX - (1 << 40);
 /// A table of the connection's own, for a moment.
 const AFFINITIES: &str = "_rowmill_affinities";
 
@@ -58,6 +60,8 @@ pub struct Traces {
     pub rolled_back: bool,
     /// What its triggers do.
     pub triggered: bool,
+    /// Rows that refer to what is not there can be listed, and nothing else happens when a row goes in.
+    pub lists_orphans: bool,
 }
 
 /// A column of a table that exists.
@@ -223,8 +227,10 @@ impl Database {
         let traces = Traces {
             half_done: has_triggers || deferred,
             deferred,
-            rolled_back: has_triggers && words.roll_back,
+            // SQLite rolls back, too, when a trigger fills a table whose row ids are used up.
+            rolled_back: has_triggers && (words.roll_back || self.table_with_row_ids_from(NEAR_LAST_ID)?.is_some()),
             triggered: has_triggers,
+            lists_orphans: !has_triggers && !without_rowid,
         };
         let looks_at_others =
             has_triggers || has_foreign_keys || words.check || indexes.iter().any(|index| index.unique);
@@ -246,6 +252,16 @@ impl Database {
             max_row_id,
             root_page: words.root_page,
         })
+    }
+
+    /// A table in which AUTOINCREMENT has come to the row id `least` or further.
+    pub(super) fn table_with_row_ids_from(&self, least: i64) -> rusqlite::Result<Option<String>> {
+        let any = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')";
+        if !self.connection().query_row(any, [], |row| row.get(0))? {
+            return Ok(None);
+        }
+        let find = "SELECT name FROM main.sqlite_sequence WHERE seq >= ?1";
+        self.connection().query_row(find, [least], |row| row.get(0)).optional()
     }
 
     fn columns(&self, table: &str) -> rusqlite::Result<Columns> {

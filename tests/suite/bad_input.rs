@@ -423,8 +423,29 @@ fn a_database_name_that_means_something_to_sqlite_is_a_file_all_the_same() {
 
 #[test]
 fn a_table_name_that_sqlite_keeps_for_itself() {
-    for name in ["sqlite_rows", "SQLITE_x", "", "_rowmill_checkpoint"] {
+    for name in ["sqlite_rows", "SQLITE_x", ""] {
         let folder = refused(good_input, &["in.csv", "out.db", "--table", name], 64, &["--table"]);
         assert!(!folder.path().join("out.db").exists());
     }
+}
+
+#[test]
+fn a_table_name_that_rowmill_keeps_for_itself() {
+    let says = ["--table", "begin with _rowmill_", "rowmill's own"];
+    for name in [
+        "_rowmill_checkpoint",
+        "_rowmill_rows",
+        "_ROWMILL_Loads",
+        "_Rowmill_",
+        "_rowmill_mine",
+    ] {
+        for more in [&[][..], &["--once"], &["--append-only"]] {
+            let args = [&["in.csv", "out.db", "--table", name], more].concat();
+            let folder = refused(good_input, &args, 64, &says);
+            assert!(!folder.path().join("out.db").exists());
+        }
+    }
+    let prepare = |folder: &Path| fs::write(folder.join("_rowmill_x.csv"), "a\n1\n").unwrap();
+    refused(prepare, &["_rowmill_x.csv", "out.db"], 64, &says);
+    refused(prepare, &["out.db", "--forget", "--table", "_rowmill_rows"], 64, &says);
 }

@@ -40,4 +40,3 @@ mod taking_back;
 mod terminal;
 mod tidy;
 mod types;
-mod waiting;

@@ -111,6 +111,144 @@ fn ids_that_autoincrement_gave_once_are_not_given_again() {
 }
 
 #[test]
+fn row_ids_that_are_used_up_cost_the_rows_that_get_none() {
+    let last = i64::MAX;
+    for (schema, landed) in [
+        ("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER)", 0),
+        ("CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER)", 2),
+        (
+            "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER UNIQUE)",
+            2,
+        ),
+        (
+            "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER); CREATE TABLE log (v);
+             CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.v); END",
+            2,
+        ),
+    ] {
+        let case = Case::csv("v\n1\n2\nx\n3\n4\n")
+            .existing(&format!("{schema}; INSERT INTO t VALUES ({}, 0)", last - landed))
+            .any_rejects();
+        let run = case.once();
+        assert_eq!(count(&run.path("out.db"), "t"), 1 + landed as u64, "{schema}");
+        let rejects = run.rejects();
+        assert_eq!(rejects.len() as i64, 5 - landed, "{schema}");
+        let last = rejects.last().unwrap();
+        assert_eq!((last.line, last.code.as_str()), (6, "constraint_failed"));
+        assert!(last.message.contains("are used up"), "{}", last.message);
+        case.check();
+    }
+    // The greatest id was given and its row is gone: it is not given again.
+    let gone = format!(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER); INSERT INTO t VALUES ({last}, 0); DELETE FROM t"
+    );
+    Case::csv("v\n1\n")
+        .existing(&gone)
+        .expect_rows([])
+        .expect_rejects([(2, "constraint_failed")])
+        .check();
+    // Of a table that a trigger fills; SQLite rolls all back then.
+    let case = Case::csv("v\n1\n2\n3\n-4\n5\n").existing(&format!(
+        "CREATE TABLE t (v INTEGER); CREATE TABLE log (id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO log VALUES ({}, 0);
+         CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.v > 0 BEGIN INSERT INTO log (v) VALUES (NEW.v); END",
+        last - 2
+    ));
+    let case = case
+        .expect_rows(["1: 1", "2: 2", "3: -4"])
+        .expect_rejects([(4, "constraint_failed"), (6, "constraint_failed")]);
+    case.check();
+    assert_eq!(count(&case.once().path("out.db"), "log"), 3);
+    // Others take the last ones while the load runs.
+    let scene = Scene::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v INTEGER)",
+        "v\n1\n2\n3\n",
+    );
+    let ended = scene.load_while(&["--batch-rows", "2"], &format!("INSERT INTO t VALUES ({last}, 0)"));
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(scene.rows("SELECT v FROM t"), ["1", "2", "0"]);
+    assert_eq!(scene.rejects(), ["4 constraint_failed "]);
+    scene.is_sound();
+}
+
+#[test]
+fn what_has_the_name_of_a_table_of_rowmills_own_is_left_alone_or_told() {
+    let csv = "k,v\na,1\nb,2\n";
+    let theirs = |name: &str| format!("CREATE TABLE {name} (mine, yours); INSERT INTO {name} VALUES ('precious', 1)");
+    let view = |name: &str| format!("CREATE VIEW {name} AS SELECT 'precious' AS mine, 1 AS yours");
+    let unique = "CREATE TABLE t (k TEXT UNIQUE, v INTEGER)";
+    for make in [theirs, view] as [fn(&str) -> String; 2] {
+        for (name, schema, args) in [
+            // Which record a row came from, where SQLite numbers the rows.
+            ("_rowmill_rows", unique, &[][..]),
+            ("_ROWMILL_Rows", unique, &["--batch-rows", "1"]),
+            ("_rowmill_loads", "CREATE TABLE t (k TEXT, v INTEGER)", &["--once"]),
+            ("_rowmill_loads", "", &["--once", "--restart"]),
+            ("_rowmill_checkpoint", unique, &[]),
+        ] {
+            let scene = Scene::new(&format!("{}; {schema}", make(name)), csv);
+            let ended = scene.load(args);
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.code(), 78, "{name}: {said}");
+            let wanted = format!("a table \"{}\" that is not rowmill's; rename it", name.to_lowercase());
+            assert!(said.contains(&wanted), "{name}: {said}");
+            assert_eq!(scene.left_behind(), [format!("'{name}'")]);
+            assert_eq!(scene.rows(&format!("SELECT * FROM {name}")), ["'precious', 1"]);
+            assert_eq!(
+                scene.rows("SELECT count(*) FROM sqlite_schema WHERE name = 't'"),
+                [u8::from(!schema.is_empty()).to_string()]
+            );
+        }
+        // Loads that do not need them.
+        for (name, schema, args) in [
+            ("_rowmill_rows", "CREATE TABLE t (k TEXT, v INTEGER)", &[][..]),
+            ("_rowmill_rows", "", &["--key", "k"]),
+            ("_rowmill_loads", "", &["--key", "k"]),
+            ("_rowmill_append_only", "", &["--restart"]),
+        ] {
+            let scene = Scene::new(&format!("{}; {schema}", make(name)), csv);
+            let ended = scene.load(args);
+            assert_eq!(ended.code(), 0, "{name}: {}", String::from_utf8_lossy(&ended.stderr));
+            assert_eq!(scene.rows("SELECT k, v FROM t"), ["'a', 1", "'b', 2"]);
+            assert_eq!(scene.rows(&format!("SELECT * FROM {name}")), ["'precious', 1"]);
+        }
+    }
+    // A stream has no checkpoint.
+    let scene = Scene::new(&theirs("_rowmill_checkpoint"), csv);
+    let piped = Setting { piped: true, ..PLAIN };
+    Case::csv(csv)
+        .existing(&theirs("_rowmill_checkpoint"))
+        .expect_rows(["1: 'a', 1", "2: 'b', 2"])
+        .check_at(&[piped]);
+    assert_eq!(scene.load(&[]).code(), 78);
+}
+
+#[test]
+fn a_checkpoint_that_others_remove_while_a_load_runs_is_missed_at_the_next_commit() {
+    for schema in [
+        "CREATE TABLE t (k TEXT, v INTEGER); INSERT INTO t VALUES ('x', 0)",
+        "CREATE TABLE theirs (x)",
+    ] {
+        for meanwhile in [
+            "DROP TABLE _rowmill_checkpoint",
+            "DELETE FROM _rowmill_checkpoint",
+            "DROP TABLE _rowmill_checkpoint; CREATE TABLE _rowmill_checkpoint (mine)",
+        ] {
+            let scene = Scene::new(schema, "k,v\na,1\nb,2\nc,3\n");
+            let ended = scene.load_while(&["--batch-rows", "2"], meanwhile);
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.code(), 78, "{meanwhile}: {said}");
+            assert!(
+                said.contains("is gone from table \"_rowmill_checkpoint\""),
+                "{meanwhile}: {said}"
+            );
+            assert!(!said.contains("no such"), "{said}");
+            assert_eq!(scene.report()["outcome"], "failed");
+            assert_eq!(scene.rows("SELECT v FROM t WHERE v > 0"), ["1", "2"], "{meanwhile}");
+        }
+    }
+}
+
+#[test]
 fn rejects_leave_no_gap_where_sqlite_gives_the_ids() {
     for schema in [
         "CREATE TABLE t (a INTEGER, b TEXT)",

@@ -95,7 +95,6 @@ impl Scene {
             "",
             " REFERENCES t (u)",
             " REFERENCES t (u) DEFERRABLE INITIALLY DEFERRED",
-            " REFERENCES t (u) DEFERRABLE INITIALLY DEFERRED",
             " REFERENCES p",
         ]);
         let refers = if refers.contains("t (u)") && !u.contains("UNIQUE") {
@@ -385,117 +384,58 @@ impl<'s> Plain<'s> {
         refused
     }
 
-    /// Whether the row of `record`, which is in the table, refers to one that is not.
-    fn is_orphan(&self, record: u64) -> bool {
-        let schema = &self.scene.schema;
-        let parent = match (schema.contains("REFERENCES t (u)"), schema.contains("REFERENCES p")) {
-            (true, _) => "SELECT count(*) FROM t WHERE u = ?1",
-            (_, true) => "SELECT count(*) FROM p WHERE id = ?1",
-            _ => return false,
-        };
-        let place = self.scene.columns.iter().position(|column| *column == "p").unwrap();
-        let field = &self.scene.records[record as usize - 1][place];
-        let found = |field: &String| {
-            let count = self.connection.query_row(parent, [field], |row| row.get::<_, i64>(0));
-            count.unwrap()
-        };
-        !field.is_empty() && found(field) == 0
-    }
-
-    /// Puts in those of `records` that the table takes, within an open transaction. `Err`: the one that rolled it back.
-    fn put_all(&self, records: &[u64]) -> Result<Vec<u64>, u64> {
-        let mut landed = Vec::new();
-        for &record in records {
-            self.connection.execute_batch("SAVEPOINT a_row").unwrap();
-            match self.put(record) {
-                Ok(true) => landed.push(record),
-                Ok(false) => {}
-                Err(_) if self.connection.is_autocommit() => return Err(record),
-                Err(_) => self.connection.execute_batch("ROLLBACK TO a_row").unwrap(),
-            }
-            self.connection.execute_batch("RELEASE a_row").unwrap();
-        }
-        Ok(landed)
-    }
-
-    /// Those of `records`, which are in the table, that refer to what is not there, and all that refer to them.
-    fn hanging(&self, records: &[u64]) -> Vec<u64> {
-        self.connection.execute_batch("SAVEPOINT hanging").unwrap();
-        let mut hanging = Vec::new();
-        loop {
-            let orphans = records.iter().filter(|record| !hanging.contains(*record));
-            let orphans: Vec<u64> = orphans.copied().filter(|&record| self.is_orphan(record)).collect();
-            for record in &orphans {
-                let place = self.scene.columns.iter().position(|column| *column == "u").unwrap();
-                let field = &self.scene.records[*record as usize - 1][place];
-                // Nobody refers to a row without a number.
-                self.connection
-                    .execute("UPDATE t SET u = NULL WHERE u = ?1", [field])
-                    .unwrap();
-            }
-            if orphans.is_empty() {
-                break;
-            }
-            hanging.extend(orphans);
-        }
-        self.connection
-            .execute_batch("ROLLBACK TO hanging; RELEASE hanging")
-            .unwrap();
-        hanging
-    }
-
-    /// Rows that waited: all that hold together, in the order of the file. Those that do not are left out, until none is left that refers
-    /// to what is not there. When a row goes in that was refused before, those that were left out have another chance, once.
+    /// Rows that waited: all that hold together.
     fn settle(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        let mut rolling: BTreeSet<u64> = BTreeSet::new();
-        let (mut out, mut second): (BTreeSet<u64>, BTreeSet<u64>) = Default::default();
-        let mut refused: Vec<u64> = Vec::new();
-        let landed = loop {
-            self.connection.execute_batch("BEGIN").unwrap();
-            let of = |wanted: &dyn Fn(&u64) -> bool| -> Vec<u64> {
-                let all = waiting
-                    .iter()
-                    .filter(|record| !rolling.contains(record) && wanted(record));
-                all.copied().collect()
-            };
-            let candidates = of(&|record| !out.contains(record));
-            let mut again = of(&|record| out.contains(record) && !second.contains(record));
-            let landed = self.put_all(&candidates);
-            let has_successors = landed
-                .as_ref()
-                .is_ok_and(|landed| landed.iter().any(|record| refused.contains(record)));
-            if !has_successors {
-                again.clear();
-            }
-            let returned = landed.clone().and_then(|_| self.put_all(&again));
-            let (landed, returned) = match (landed, returned) {
-                (Ok(landed), Ok(returned)) => (landed, returned),
-                (Err(record), _) | (_, Err(record)) => {
-                    rolling.insert(record);
-                    continue;
+        let mut rest = std::mem::take(&mut self.waiting);
+        if self.scene.schema.contains("TRIGGER") || self.scene.schema.contains("WITHOUT ROWID") {
+            // One after another, as long as that helps.
+            loop {
+                let before = rest.len();
+                for record in std::mem::take(&mut rest) {
+                    self.load(record);
                 }
-            };
-            out.retain(|record| !returned.contains(record));
-            second.extend(&returned);
-            let hanging = self.hanging(&[landed.clone(), returned.clone()].concat());
-            if hanging.is_empty() && !has_successors {
-                break landed;
+                rest = std::mem::take(&mut self.waiting);
+                if rest.len() == before {
+                    break;
+                }
             }
-            refused = candidates
-                .iter()
-                .copied()
-                .filter(|record| !landed.contains(record))
+            self.refused.extend(rest);
+            return;
+        }
+        loop {
+            self.connection.execute_batch("BEGIN").unwrap();
+            let mut row_ids = Vec::new();
+            let mut out = Vec::new();
+            for &record in &rest {
+                match self.put(record) {
+                    Ok(_) => row_ids.push((self.connection.last_insert_rowid(), record)),
+                    Err(_) => out.push(record),
+                }
+            }
+            if self.connection.execute_batch("COMMIT").is_ok() {
+                self.refused.extend(out);
+                return;
+            }
+            let mut check = self
+                .connection
+                .prepare("SELECT rowid FROM pragma_foreign_key_check('t')")
+                .unwrap();
+            let orphans: BTreeSet<i64> = check
+                .query_map([], |row| row.get(0))
+                .unwrap()
+                .map(Result::unwrap)
                 .collect();
-            if hanging.is_empty() && returned.is_empty() {
-                refused.clear();
-            }
-            out.extend(hanging);
+            drop(check);
             self.connection.execute_batch("ROLLBACK").unwrap();
-        };
-        self.connection.execute_batch("COMMIT").unwrap();
-        self.refused
-            .extend(waiting.iter().filter(|record| !landed.contains(record)));
+            out.extend(
+                row_ids
+                    .iter()
+                    .filter(|(row_id, _)| orphans.contains(row_id))
+                    .map(|(_, record)| *record),
+            );
+            rest.retain(|record| !out.contains(record));
+            self.refused.extend(out);
+        }
     }
 
     /// What it leaves, and whether it was stopped on the way.
