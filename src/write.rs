@@ -8,6 +8,7 @@ pub mod descriptor;
 pub mod destination;
 pub mod direct;
 pub mod finished;
+mod given_ids;
 pub mod index;
 pub mod index_key;
 pub mod index_pages;

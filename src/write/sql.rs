@@ -18,6 +18,7 @@ use crate::schema::shape::TableShape;
 use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
 use crate::write::database::Database;
+use crate::write::given_ids::{GivenIds, no_more_ids};
 use crate::write::statement::{Failure, Statement, Value, database_failure, decode};
 use crate::write::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias};
 
@@ -83,15 +84,6 @@ struct Groups<'d> {
     last_row_id: Option<i64>,
     /// Finds it; `None` where SQLite numbers the rows.
     greatest: Option<Statement<'d>>,
-}
-
-/// The row ids that AUTOINCREMENT gives: none twice, and so at some time none any more. Then SQLite says that the disk is full.
-#[derive(Debug)]
-struct GivenIds<'d> {
-    /// Finds the greatest that was given.
-    greatest: Statement<'d>,
-    /// It is to be looked at before each row.
-    is_near_end: bool,
 }
 
 /// A savepoint around each row.
@@ -166,7 +158,10 @@ impl<'d> SqlWriter<'d> {
         let insert_sql = insert_sql(&info, &names, 1);
         let insert = Statement::new(database, &insert_sql)?;
         let groups = Groups::new(database, &info, &names, layout)?;
-        let given_ids = GivenIds::new(database, &info, layout)?;
+        let given_ids = match layout.row_id {
+            RowIdPlace::Nowhere => GivenIds::new(database, &info)?,
+            _ => None,
+        };
         let savepoint = info.traces.half_done.then(|| Savepoint::new(database)).transpose()?;
         Ok(SqlWriter {
             database,
@@ -549,41 +544,6 @@ impl<'d> KeySearch<'d> {
         }
         Ok(keys)
     }
-}
-
-impl<'d> GivenIds<'d> {
-    /// `None` where SQLite gives no ids, or finds free ones always.
-    fn new(database: &'d Database, info: &TableInfo, layout: Layout) -> Result<Option<Self>, Error> {
-        let alias = row_id_alias(&info.columns).filter(|_| layout.row_id == RowIdPlace::Nowhere);
-        let Some(alias) = alias.filter(|_| info.may_autoincrement) else {
-            return Ok(None);
-        };
-        // Source: <https://sqlite.org/autoinc.html> §3.
-        let greatest = format!(
-            "SELECT max(ifnull((SELECT max(seq) FROM main.sqlite_sequence WHERE name = '{}'), 0),
-                        ifnull((SELECT max({alias}) FROM main.{}), 0))",
-            info.name.replace('\'', "''"),
-            quote(&info.name)
-        );
-        Ok(Some(GivenIds {
-            greatest: Statement::new(database, &greatest)?,
-            is_near_end: false,
-        }))
-    }
-
-    fn greatest(&mut self, database: &Database) -> Result<i64, Error> {
-        let greatest = self.greatest.step();
-        let greatest = greatest.map_err(|failure| database_failure(database, failure))?;
-        Ok(greatest.unwrap_or(0))
-    }
-}
-
-/// What SQLite means when it says of such a table that the disk is full.
-fn no_more_ids(table: &str) -> String {
-    format!(
-        "the row ids of table \"{table}\" are used up: AUTOINCREMENT has come to {}, the greatest there is",
-        i64::MAX
-    )
 }
 
 impl<'d> Savepoint<'d> {
