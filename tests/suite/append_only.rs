@@ -605,3 +605,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_load_of_what_was_appended_that_commits_nothing_leaves_the_loads_before() {
+    for key in [&[][..], &["--key", "id"], &["--key", "v"]] {
+        let log = Growing::new(key);
+        assert_eq!(log.load(b"id,v\n1,a\n2,b\n").code(), 0);
+        let before = database::dump(&log.path("out.db"), "t");
+        fs::write(log.path("in.csv"), b"id,v\n1,a\n2,b\nx\n3,c\n").unwrap();
+        let ended = log.again(&["--max-errors", "0"]);
+        assert_eq!(ended.code(), 3, "{}", said(&ended));
+        assert_eq!(database::dump(&log.path("out.db"), "t"), before);
+        let ended = log.again(&[]);
+        assert_eq!(ended.code(), 2, "{}", said(&ended));
+        log.must_equal_one_load();
+    }
+}
+
+#[test]
+fn a_file_whose_loads_are_forgotten_is_new_again_and_its_rows_stay() {
+    let log = Growing::new(&[]);
+    assert_eq!(log.load(b"id,v\n1,a\n2,b\n").code(), 0);
+    let ended = log.again(&["--forget"]);
+    assert_eq!(ended.code(), 0, "{}", said(&ended));
+    assert!(said(&ended).contains("is forgotten; its rows stay"), "{}", said(&ended));
+    assert_eq!(log.rows(), ["1: 1, 'a'", "2: 2, 'b'"]);
+    assert_eq!(log.again(&[]).code(), 0);
+    assert_eq!(log.rows(), ["1: 1, 'a'", "2: 2, 'b'", "3: 1, 'a'", "4: 2, 'b'"]);
+}

@@ -122,3 +122,17 @@ fn a_load_into_utf_16_is_as_one_row_by_row() {
             .check();
     }
 }
+
+#[test]
+fn an_index_of_another_collation_is_not_the_one_that_is_asked_for() {
+    let run = Case::csv("who,note\nb,x\nA,x\n")
+        .existing("CREATE TABLE t (who TEXT, note TEXT); CREATE INDEX theirs ON t (who COLLATE NOCASE)")
+        .args(["--index", "who"])
+        .once();
+    let plan: String = super::database::open(&run.path("out.db"))
+        .query_row("EXPLAIN QUERY PLAN SELECT * FROM t WHERE who = 'A'", [], |row| {
+            row.get(3)
+        })
+        .unwrap();
+    assert!(plan.contains("USING INDEX t_who"), "{plan}");
+}

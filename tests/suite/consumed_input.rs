@@ -285,3 +285,31 @@ fn the_report_has_the_hash_of_all_that_was_read_at_every_setting() {
         }
     }
 }
+
+#[test]
+fn what_an_earlier_load_read_of_a_file_that_grows_is_looked_at_again_after_a_kill() {
+    let text = lines(6000, "abc");
+    let grown = lines(9000, "abc");
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let path = folder.join("in.csv");
+    fs::write(&path, &text).unwrap();
+    assert_eq!(load(folder, &["--append-only"]).code(), 2);
+    fs::write(&path, &grown).unwrap();
+    let mut command = command(folder, &["--append-only"]);
+    command.env("ROWMILL_SIGNAL_AT", format!("batch: committed 2 {}", libc::SIGKILL));
+    assert_eq!(Running::start(command).wait().code(), 128 + libc::SIGKILL);
+    let loaded = rows(folder);
+    edit_in_place(&path, &edited(&grown, text.len() / 2));
+    let again = load(folder, &["--append-only"]);
+    assert_eq!(again.code(), 74, "{}", said(&again));
+    assert!(said(&again).contains("did not only grow"), "{}", said(&again));
+    assert_eq!(rows(folder), loaded);
+    edit_in_place(&path, &grown);
+    assert_eq!(load(folder, &["--append-only"]).code(), 2);
+    let expected = Case::csv(&grown)
+        .args(["--max-record-bytes", "500"])
+        .any_rejects()
+        .once();
+    assert!(rows(folder) == expected.dump().rows);
+}

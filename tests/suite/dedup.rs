@@ -348,3 +348,12 @@ fn a_key_that_is_no_column_is_refused_and_the_columns_are_named() {
         .once();
     assert!(!run.path("out.db").exists());
 }
+
+#[test]
+fn keys_with_gaps_keep_them_where_rows_go_in_many_at_a_time() {
+    let lines: String = (1..=300).map(|n| format!("{},v{n}\n", n * 3)).collect();
+    Case::csv(format!("id,v\n{lines}"))
+        .args(["--key", "id", "--write-path", "sql"])
+        .expect_row_list((1..=300).map(|n| format!("{0}: {0}, 'v{n}'", n * 3)).collect())
+        .once();
+}

@@ -477,3 +477,77 @@ fn text_for_all_columns_is_noted_where_it_cannot_hold() {
     let run = case("CREATE TABLE t (x TEXT, y)");
     assert!(!run.stderr().contains("--text"), "{}", run.stderr());
 }
+
+#[test]
+fn a_row_among_many_that_a_trigger_ignores_is_a_reject() {
+    let lines = (1..=300).fold("a,b\n".to_owned(), |text, n| text + &format!("{n},v{n}\n"));
+    let run = Case::csv(lines)
+        .existing(
+            "CREATE TABLE t (a INTEGER, b TEXT);
+             CREATE TRIGGER no BEFORE INSERT ON t WHEN NEW.a % 50 = 7 BEGIN SELECT RAISE(IGNORE); END",
+        )
+        .expect_row_list(numbered(300, |n| n % 50 == 7))
+        .any_rejects()
+        .once();
+    assert_eq!(run.counted("rejected"), 6);
+}
+
+#[test]
+fn keys_are_row_ids_whatever_autoincrement_would_give() {
+    let lines = (1..=300).fold("id,v\n".to_owned(), |text, n| text + &format!("{n},v{n}\n"));
+    Case::csv(lines)
+        .args(["--key", "id"])
+        .existing(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT);
+             INSERT INTO t VALUES (500, 'gone'); DELETE FROM t",
+        )
+        .expect_row_list((1..=300).map(|n| format!("{n}: {n}, 'v{n}'")).collect())
+        .once();
+}
+
+#[test]
+fn an_index_that_tells_more_apart_than_a_key_is_no_guard_of_it() {
+    for index in [
+        "CREATE UNIQUE INDEX i ON t (k) WHERE v > 0",
+        "CREATE UNIQUE INDEX i ON t (k COLLATE BINARY)",
+        "CREATE UNIQUE INDEX i ON t (k, v)",
+        "CREATE UNIQUE INDEX i ON t (lower(k), v)",
+        "CREATE INDEX i ON t (k)",
+    ] {
+        for row in ["", "; INSERT INTO t VALUES ('z', 5)"] {
+            let case = Case::csv("k,v\na,0\nA,-1\nb,0\n")
+                .args(["--key", "k"])
+                .existing(&format!(
+                    "CREATE TABLE t (k TEXT COLLATE NOCASE, v INTEGER); {index}{row}"
+                ))
+                .expect_rejects([(3, "duplicate_key")]);
+            assert_eq!(case.once().counted("loaded"), 2, "{index}");
+        }
+    }
+}
+
+#[test]
+fn a_descending_primary_key_is_a_column_and_no_row_id() {
+    Case::csv("a,b\n5,x\n,y\n3,z\n")
+        .existing("CREATE TABLE t (a INTEGER PRIMARY KEY DESC, b TEXT)")
+        .expect_rows(["1: 5, 'x'", "2: NULL, 'y'", "3: 3, 'z'"])
+        .check();
+}
+
+#[test]
+fn bytes_that_a_database_reserves_of_each_page_stay_reserved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.db");
+    super::database::create(&path, "PRAGMA user_version = 1");
+    // Of a database without tables: eight bytes at the end of each page, and where its one page's content begins.
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[20] = 8;
+    bytes[105..107].copy_from_slice(&4088_u16.to_be_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let lines: String = (1..=2000).map(|n| format!("{n},some text\n")).collect();
+    std::fs::write(folder.path().join("t.csv"), format!("a,b\n{lines}")).unwrap();
+    let ended = super::harness::run_in(folder.path(), &["load", "t.csv", "out.db"]);
+    assert_eq!(ended.code(), 0, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(super::database::integrity(&path), "ok");
+    assert_eq!(super::database::count(&path, "t"), 2000);
+}

@@ -349,3 +349,15 @@ fn what_cannot_be_loaded_once_is_refused_with_what_to_do() {
     assert_eq!(job.rows(), 2, "nobody had remembered it");
     assert!(Path::new(&job.path("x.db")).exists());
 }
+
+#[test]
+fn an_empty_file_is_no_copy_of_one_that_is_new() {
+    let job = Job::new(&[]);
+    job.write("in.csv", "id,v\n1,a\n");
+    for name in ["empty.csv", "too.csv"] {
+        job.write(name, "");
+    }
+    let refused = job.once(&["in.csv", "empty.csv", "too.csv"]);
+    exits(&refused, 65);
+    assert!(said(&refused).contains("empty.csv"), "{}", said(&refused));
+}

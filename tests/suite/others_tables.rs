@@ -606,3 +606,212 @@ fn a_conflict_is_told_by_the_columns_that_are_in_conflict() {
     let columns: Vec<String> = run.rejects().iter().map(|reject| reject.column.clone()).collect();
     assert_eq!(columns, ["u", "k"]);
 }
+
+#[test]
+fn a_duplicate_names_its_first_record_though_others_have_rows_far_above() {
+    // No row of the load takes another number than its own.
+    let scene = Scene::new("CREATE TABLE theirs (x)", "k,v\nb,1\na,2\nx,3\nc,4\nx,5\n");
+    let ended = scene.load_while(
+        &["--batch-rows", "2", "--key", "k"],
+        "INSERT INTO t (rowid, k, v) VALUES (1000, 'q', 0)",
+    );
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(scene.rejects(), ["6 duplicate_key k 3"]);
+    scene.is_sound();
+}
+
+#[test]
+fn a_row_of_others_in_the_gap_of_a_reject_is_no_record_of_the_load() {
+    let scene = Scene::new("CREATE TABLE theirs (x)", "k,v\nb,1\nbad\na,2\nq,3\nb,4\nc,5\n");
+    let ended = scene.load_while(
+        &["--batch-rows", "3", "--key", "k"],
+        "INSERT INTO t (rowid, k, v) VALUES (2, 'q', 0)",
+    );
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(
+        scene.rows("SELECT rowid, k, v FROM t"),
+        ["1, 'b', 1", "2, 'q', 0", "3, 'a', 2", "6, 'c', 5"]
+    );
+    // Row 2 is not of record 2, and so none of these rows is sure to be of the record of its number.
+    let expected = ["3 missing_columns ", "5 duplicate_key k", "6 duplicate_key k"];
+    assert_eq!(scene.rejects(), expected);
+    scene.is_sound();
+}
+
+#[test]
+fn several_row_ids_that_sqlite_gives_again_tell_the_later_records() {
+    let scene = Scene::new(
+        "CREATE TABLE t (k TEXT, u INTEGER UNIQUE); INSERT INTO t VALUES ('x', 92), ('y', 6)",
+        "k,u\nd,0\nbad\ne,1\nbad\nf,5\ng,7\nbad\ni,8\nh,7\n",
+    );
+    assert_eq!(scene.load(&["--batch-rows", "2", "--max-errors", "1"]).code(), 3);
+    scene.write("DELETE FROM t WHERE u IN (0, 1)");
+    assert_eq!(scene.load(&["--batch-rows", "2"]).code(), 2);
+    assert_eq!(
+        scene.rows("SELECT rowid, k FROM t"),
+        ["1, 'x'", "2, 'y'", "3, 'f'", "4, 'g'", "5, 'i'"]
+    );
+    assert_eq!(
+        scene.rejects().last().map(String::as_str),
+        Some("10 duplicate_key u 6"),
+        "row 4 was record 3's before"
+    );
+    scene.is_sound();
+}
+
+#[test]
+fn a_trigger_that_others_add_to_a_new_table_costs_its_row_alone() {
+    let scene = Scene::new("CREATE TABLE theirs (x)", "a,b\n1,1\n2,2\n3,3\n4,4\n5,5\n6,6\n");
+    let ended = scene.load_while(
+        &["--batch-rows", "2"],
+        "CREATE TRIGGER g BEFORE INSERT ON t WHEN NEW.a = 4 BEGIN SELECT RAISE(ROLLBACK, 'no fours'); END",
+    );
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(scene.rows("SELECT a FROM t"), ["1", "2", "3", "5", "6"]);
+    assert_eq!(scene.rejects(), ["5 constraint_failed "]);
+    scene.is_sound();
+}
+
+#[test]
+fn others_may_insert_into_a_new_table_on_the_sql_path_too() {
+    let scene = Scene::new("CREATE TABLE theirs (x)", "k,v\nb,1\na,2\nx,3\nc,4\nb,5\nq,6\nc,7\n");
+    let ended = scene.load_while(
+        &["--batch-rows", "2", "--key", "k", "--write-path", "sql"],
+        "INSERT INTO t VALUES ('q', 0)",
+    );
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    let rows = scene.rows("SELECT k, v FROM t ORDER BY k");
+    assert_eq!(rows, ["'a', 2", "'b', 1", "'c', 4", "'q', 0", "'x', 3"]);
+    assert_eq!(
+        scene.rejects(),
+        ["6 duplicate_key k 1", "7 duplicate_key k", "8 duplicate_key k 4"]
+    );
+    scene.is_sound();
+}
+
+#[test]
+fn others_may_insert_where_rows_go_in_many_at_a_time() {
+    let lines: String = (1..=300).map(|n| format!("{n},v{n}\n")).collect();
+    let scene = Scene::new("CREATE TABLE theirs (x)", &format!("a,b\n{lines}"));
+    let ended = scene.load_while(
+        &["--batch-rows", "100", "--write-path", "sql"],
+        "INSERT INTO t VALUES (-1, 'mine'), (-2, 'mine')",
+    );
+    assert_eq!(ended.code(), 0, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(scene.rows("SELECT count(*), sum(a) FROM t WHERE a > 0"), ["300, 45150"]);
+    assert_eq!(scene.rows("SELECT count(*) FROM t WHERE b = 'mine'"), ["2"]);
+    scene.is_sound();
+}
+
+#[test]
+fn rows_that_are_committed_before_their_batch_is_full_are_loaded_once() {
+    let lines: String = (1..=40).map(|n| format!("{n},{}\n", "x".repeat(256 << 10))).collect();
+    let scene = Scene::new(
+        "CREATE TABLE t (a INTEGER, b TEXT);
+         CREATE TRIGGER g BEFORE INSERT ON t WHEN NEW.a < 0 BEGIN SELECT RAISE(ROLLBACK, 'negative'); END",
+        &format!("a,b\n{lines}"),
+    );
+    let killed = scene.start(&[], Some(&format!("batch: committed 1 {}", libc::SIGKILL)));
+    assert_eq!(killed.wait().code(), 128 + libc::SIGKILL);
+    let committed = count(&scene.folder.path().join("out.db"), "t");
+    assert!(
+        (1..40).contains(&committed),
+        "{committed}: no more is kept than a few megabytes"
+    );
+    assert_eq!(scene.load(&[]).code(), 0);
+    let all: Vec<String> = (1..=40).map(|n| n.to_string()).collect();
+    assert_eq!(scene.rows("SELECT a FROM t"), all);
+    scene.is_sound();
+}
+
+#[test]
+fn a_conflict_clause_of_a_table_that_a_trigger_fills_costs_its_row_alone() {
+    let run = Case::csv("a,b\n1,one\n2,two\n1,again\n3,three\n")
+        .existing(
+            "CREATE TABLE log (a UNIQUE ON CONFLICT ROLLBACK); CREATE TABLE t (a INTEGER, b TEXT);
+             CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.a); END",
+        )
+        .expect_rows(["1: 1, 'one'", "2: 2, 'two'", "3: 3, 'three'"])
+        .expect_rejects([(4, "constraint_failed")])
+        .once();
+    assert_eq!(count(&run.path("out.db"), "log"), 3);
+}
+
+#[test]
+fn an_orphan_that_a_trigger_leaves_elsewhere_is_a_reject() {
+    let run = Case::csv("a,b\n1,one\n2,two\n3,three\n")
+        .existing(
+            "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (3); CREATE TABLE t (a INTEGER, b TEXT);
+             CREATE TABLE log (a INTEGER REFERENCES p DEFERRABLE INITIALLY DEFERRED);
+             CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.a); END",
+        )
+        .expect_rows(["1: 1, 'one'", "2: 3, 'three'"])
+        .expect_rejects([(3, "constraint_failed")])
+        .once();
+    assert_eq!(count(&run.path("out.db"), "log"), 2);
+}
+
+#[test]
+fn a_row_out_of_order_is_there_for_those_that_refer_to_it() {
+    let ids = (1..15).chain(16..=20).chain([15]).chain(21..=60);
+    let lines: String = ids
+        .map(|id| format!("{id},{}\n", if id == 21 { "15" } else { "" }))
+        .collect();
+    let row = |id: u32| format!("{id}: {id}, {}", if id == 21 { "15" } else { "NULL" });
+    Case::csv(format!("id,parent\n{lines}"))
+        .args(["--key", "id"])
+        .existing("CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t)")
+        .expect_row_list((1..=60).map(row).collect())
+        .once();
+}
+
+#[test]
+fn a_waiting_row_names_the_waiting_row_that_it_repeats() {
+    let run = Case::csv("id,parent,v\n1,3,x\n2,3,x\n3,,y\n")
+        .args(["--batch-rows", "1"])
+        .existing(
+            "CREATE TABLE log (id);
+             CREATE TABLE t (id INTEGER UNIQUE, parent INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED, v TEXT UNIQUE);
+             CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END",
+        )
+        .expect_rejects([(3, "duplicate_key")])
+        .once();
+    assert_eq!(run.rejects()[0].first_record, Some(1));
+}
+
+#[test]
+fn the_order_of_the_keys_is_that_of_the_first_mebibyte_however_it_is_read() {
+    let settings = [
+        PLAIN,
+        Setting { piped: true, ..PLAIN },
+        Setting {
+            window: Some(4096),
+            chunk: Some(4096),
+            ..PLAIN
+        },
+    ];
+    // Eighteen bytes a line: within the first mebibyte the keys begin to descend, or behind it.
+    for (ascending, descending, is_row_id) in [(20_000, 30_000, false), (66_000, 10_000, true)] {
+        let ids = (100_000..100_000 + ascending).chain((0..descending).map(|i| 900_000 - i));
+        let lines: String = ids.map(|id| format!("{id},aaaaaaaaaa\n")).collect();
+        let run = Case::csv(format!("id,v\n{lines}"))
+            .args(["--key", "id", "--types", "id=integer,v=text"])
+            .check_at(&settings);
+        let schema = run.unwrap().dump().schema;
+        assert_eq!(schema[0].contains("PRIMARY KEY"), is_row_id, "{schema:?}");
+    }
+}
+
+#[test]
+fn a_waiting_row_that_rolls_back_costs_its_row_alone() {
+    Case::csv("id,parent\n1,3\n2,3\n3,\n4,3\n")
+        .args(["--batch-rows", "1"])
+        .existing(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED);
+             CREATE TRIGGER g BEFORE INSERT ON t WHEN NEW.id = 2 AND EXISTS (SELECT 1 FROM t WHERE id = 3)
+             BEGIN SELECT RAISE(ROLLBACK, 'no two'); END",
+        )
+        .expect_rows(["1: 1, 3", "3: 3, NULL", "4: 4, 3"])
+        .expect_rejects([(3, "constraint_failed")])
+        .once();
+}

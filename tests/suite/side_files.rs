@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -735,4 +735,116 @@ fn side_files_that_somebody_changes_while_they_are_written_end_the_load() {
         assert!(said(&ended).contains(&name), "{}", said(&ended));
         assert_eq!(database::integrity(&folder.join("out.db")), "ok");
     }
+}
+
+#[test]
+fn an_output_that_another_file_of_the_load_is_to_have_is_refused() {
+    let cases: [&[&str]; 8] = [
+        // SQLite names its files after what a link leads to.
+        &["in.csv", "link.db", "--errors", "real.db-journal"],
+        &["in.csv", "link.db", "--report", "real.db-wal"],
+        &["in.csv", "link.db", "--report-html", "link.db-shm"],
+        &["in.csv", "x.db", "--report-html", "x.db-journal"],
+        &["in.csv", "x.db", "--report-html", "x.db-wal"],
+        &["x.db-journal", "x.db"],
+        &["in.csv", "x.db", "--errors", "one", "--report-html", "one"],
+        &["in.csv", "x.db", "--report", "one", "--report-html", "one"],
+    ];
+    for args in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "in.csv", "a,b\n1,2\n");
+        symlink("real.db", folder.join("link.db")).unwrap();
+        let mut before = vec!["in.csv", "link.db"];
+        if args[0] != "in.csv" {
+            write(folder, args[0], "a,b\n1,2\n");
+            before.push(args[0]);
+        }
+        let ended = load(folder, &[args, &["--table", "t"]].concat());
+        assert_eq!(ended.code(), 73, "{args:?}: {}", said(&ended));
+        let written: Vec<String> = names(folder).into_iter().filter(|name| name != "one").collect();
+        assert_eq!(written, before, "{args:?}");
+        assert_eq!(read(folder, args[0]), "a,b\n1,2\n");
+    }
+}
+
+#[test]
+fn nothing_is_loaded_into_a_database_that_messages_go_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "in.csv", "a,b\n1,2\n");
+    rusqlite::Connection::open(folder.join("x.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE precious(a); INSERT INTO precious VALUES (42)")
+        .unwrap();
+    for stream in ["stderr", "stdout"] {
+        let messages = fs::File::options().append(true).open(folder.join("x.db")).unwrap();
+        let mut command = rowmill(folder, &["load", "in.csv", "x.db", "--table", "t"].map(Into::into));
+        match stream {
+            "stderr" => command.stderr(Stdio::from(messages)),
+            _ => command.stdout(Stdio::from(messages)),
+        };
+        assert_eq!(command.status().unwrap().code(), Some(73), "{stream}");
+        assert_eq!(database::count(&folder.join("x.db"), "precious"), 1);
+        assert_eq!(database::integrity(&folder.join("x.db")), "ok");
+        assert_eq!(names(folder), ["in.csv", "x.db"]);
+    }
+}
+
+#[test]
+fn rejects_are_not_kept_under_the_name_that_the_report_is_to_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "in.csv", "a,b\n1\n");
+    let args = ["in.csv", "1.db", "--errors", "rejects"];
+    assert_eq!(load(folder, &args).code(), 2);
+    for (database, flag, name, kept) in [
+        ("2.db", "--report", "rejects.1", "rejects.2"),
+        ("3.db", "--report-html", "rejects.3", "rejects.4"),
+    ] {
+        let ended = load(folder, &["in.csv", database, "--errors", "rejects", flag, name]);
+        assert_eq!(ended.code(), 2, "{}", said(&ended));
+        assert!(said(&ended).contains(&format!("kept in {kept}")), "{}", said(&ended));
+        assert_eq!((rejects(folder, "rejects"), rejects(folder, kept)), (1, 1));
+    }
+}
+
+#[test]
+fn an_errors_file_that_is_made_anew_may_be_read_by_whom_the_old_one_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "in.csv", "a,b\n1\n");
+    let mode = || fs::metadata(folder.join("errors.csv")).unwrap().permissions().mode() & 0o777;
+    write(folder, "errors.csv", &format!("{HEADER}\n"));
+    for (database, bits) in [("1.db", 0o600), ("2.db", 0o640), ("3.db", 0o664)] {
+        fs::set_permissions(folder.join("errors.csv"), fs::Permissions::from_mode(bits)).unwrap();
+        assert_eq!(load(folder, &["in.csv", database]).code(), 2);
+        assert_eq!(mode(), bits);
+    }
+}
+
+#[test]
+fn a_killed_load_finds_its_own_rejects_among_several_that_were_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "in.csv", &many(3000));
+    write(folder, "other.csv", "c,d,e\n1\n2\n");
+    assert_eq!(load(folder, &["other.csv", "1.db"]).code(), 2);
+    let args = ["load", "in.csv", "out.db", "--batch-rows", "500"];
+    let mut command = rowmill(folder, &args.map(Into::into));
+    command.env("ROWMILL_SIGNAL_AT", format!("batch: committed 3 {}", libc::SIGKILL));
+    assert_eq!(Running::start(command).wait().code(), 137);
+    for database in ["2.db", "3.db"] {
+        assert_eq!(load(folder, &["other.csv", database]).code(), 2);
+    }
+    let ended = load(folder, &args[1..]);
+    assert_eq!(ended.code(), 2, "{}", said(&ended));
+    assert!(said(&ended).contains("errors.2.csv"), "{}", said(&ended));
+    assert_eq!(rejects(folder, "errors.csv"), 30);
+    let kept = names(folder).into_iter().filter(|name| name.starts_with("errors."));
+    let kept: Vec<usize> = kept
+        .map(|name| rejects(folder, &name))
+        .filter(|&lines| lines != 30)
+        .collect();
+    assert_eq!(kept, [2, 2, 2]);
 }

@@ -55,6 +55,14 @@ fn an_old_mac_file_may_end_with_a_line_feed_and_hold_some_in_quotes() {
 }
 
 #[test]
+fn a_doubled_quote_does_not_end_the_field_whose_line_ends_do_not_count() {
+    Case::csv("id,note\r1,\"say \"\"yes\nor no\"\"\"\r2,x\r")
+        .expect_rows(["1: 1, 'say \"yes\\nor no\"'", "2: 2, 'x'"])
+        .check();
+    Case::csv("\"a \"\"b\rc\",d\n1,x\n").expect_rows(["1: 1, 'x'"]).check();
+}
+
+#[test]
 fn where_quotes_are_text_a_line_end_within_them_counts() {
     Case::csv("a,b\r1,\"x\r2,y\"\n")
         .args(["--quote", "none"])
@@ -422,4 +430,31 @@ fn without_a_header_a_bad_first_record_costs_itself_alone() {
         .expect_rows(["2: 2, 'z'"])
         .expect_rejects([(1, "invalid_quote"), (3, "missing_columns")])
         .check();
+}
+
+/// Of many lines behind a stray quote a quarter may be bad records; of more, or of fewer lines, none is sure to be a record.
+#[test]
+fn how_many_bad_lines_there_may_be_behind_a_stray_quote() {
+    for (good, bad, are_records) in [
+        (12, 4, true),
+        (12, 5, false),
+        (12, 3, false),
+        (15, 1, true),
+        (15, 0, true),
+    ] {
+        let mut text = "a,b\n0,\"stray\n".to_owned();
+        text += &"bad\n".repeat(bad);
+        text += &(1..good).map(|n| format!("{n},v\n")).collect::<String>();
+        // Its quote ends what the stray one began.
+        text += &format!("{good},\"late\"\n77,v\n");
+        let run = Case::csv(&text).any_rejects().once();
+        let lines: Vec<u64> = run.rejects().iter().map(|reject| reject.line).collect();
+        let expected: Vec<u64> = (2..=2 + if are_records { bad as u64 } else { 0 }).collect();
+        assert_eq!(lines, expected, "{good} {bad}");
+        assert_eq!(
+            run.counted("loaded"),
+            if are_records { good + 1 } else { 1 },
+            "{good} {bad}"
+        );
+    }
 }

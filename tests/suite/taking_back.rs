@@ -474,3 +474,117 @@ fn a_load_in_utf_16_that_was_killed_goes_on() {
         }
     }
 }
+
+#[test]
+fn indexes_of_others_outlive_a_load_that_committed_no_row() {
+    let scene = Scene::new(
+        &[("t.csv", "id,qty\n1\n2,5\n")],
+        "CREATE TABLE t (id, qty); INSERT INTO t VALUES (7, 7);
+         CREATE INDEX mine ON t(qty); CREATE UNIQUE INDEX theirs ON t(qty, id)",
+    );
+    scene.load("t.csv x.db --key id --max-errors 0", 3);
+    assert_eq!(scene.schema(), ["mine", "t", "theirs"]);
+    scene.stop_at("t.csv x.db --key id", "load: table made", libc::SIGINT);
+    assert_eq!(scene.schema(), ["mine", "t", "theirs"]);
+}
+
+#[test]
+fn nothing_but_rows_is_left_of_a_load_that_is_given_up() {
+    // A table in which SQLite numbers the rows, and a key: which record each row came from is noted.
+    let scene = Scene::new(
+        &[("t.csv", FIVE)],
+        "CREATE TABLE t (id INTEGER, qty INTEGER); CREATE UNIQUE INDEX u ON t(id)",
+    );
+    scene.load("t.csv x.db --max-errors 0", 3);
+    assert!(scene.has("_rowmill_rows"));
+    scene.load("t.csv x.db --forget", 0);
+    assert_eq!(scene.schema(), ["t", "u"]);
+    assert_eq!(scene.rows("t").len(), 2);
+    // Rows that may repeat a key wait in a file of their own.
+    let scene = Scene::new(&[("k.csv", "k,v\na,1\nb,2\na,3\nbad\nc,4\n")], "");
+    scene.load("k.csv x.db --key k --max-errors 0", 3);
+    let waiting = || {
+        let names = fs::read_dir(scene.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().ends_with(".suspects"))
+            .count()
+    };
+    assert_eq!(waiting(), 1);
+    scene.load("k.csv x.db --forget", 0);
+    assert_eq!(waiting(), 0);
+}
+
+#[test]
+fn a_row_of_others_below_those_of_the_load_is_not_dropped() {
+    let scene = Scene::new(&[("t.csv", FIVE)], "CREATE TABLE other (a)");
+    scene.load("t.csv x.db --types qty=integer --max-errors 0", 3);
+    scene.sql("DELETE FROM t WHERE id = 1; INSERT INTO t(rowid, id, qty) VALUES (-7, 9, 9)");
+    let said = scene.load("t.csv x.db --types qty=integer --restart", 78);
+    says(&said, &["row id -7", "--forget"]);
+    assert_eq!(scene.rows("t"), ["-7: 9, 9", "2: 2, 5"]);
+}
+
+#[test]
+fn a_table_that_the_load_made_is_made_anew_although_only_what_follows_was_mended() {
+    let scene = Scene::new(&[("t.csv", "id,qty\n1,5\n2,5\n3\n4,6\n")], "");
+    scene.load("t.csv x.db --max-errors 0", 3);
+    scene.write("t.csv", "id,qty\n1,5\n2,5\n3,x\n4,6\n");
+    says(&scene.load("t.csv x.db", 74), &["--restart", "--forget"]);
+    scene.load("t.csv x.db --restart", 0);
+    assert_eq!(scene.rows("t"), ["1: 1, '5'", "2: 2, '5'", "3: 3, 'x'", "4: 4, '6'"]);
+}
+
+/// Whoever found the record that was one too many: the table, or the limit of its length.
+#[test]
+fn a_load_stopped_by_any_kind_of_reject_goes_on_with_the_mended_file() {
+    let long = "x".repeat(200);
+    for (existing, bad, code) in [
+        (
+            "CREATE TABLE t (id INTEGER, qty INTEGER CHECK (qty > 0))",
+            "3,-5",
+            "constraint_failed",
+        ),
+        (
+            "CREATE TABLE t (id INTEGER UNIQUE, qty INTEGER)",
+            "1,5",
+            "duplicate_key",
+        ),
+        (
+            "CREATE TABLE t (id INTEGER, qty INTEGER)",
+            &format!("3,{long}"),
+            "record_too_large",
+        ),
+        (
+            "CREATE TABLE t (id INTEGER, qty INTEGER)",
+            "3,\"5\n",
+            "unterminated_quote",
+        ),
+    ] {
+        let text = FIVE.replace("3,five", bad);
+        let scene = Scene::new(&[("t.csv", &text)], existing);
+        let args = "t.csv x.db --max-record-bytes 100 --max-errors 0";
+        scene.load(args, 3);
+        assert!(
+            fs::read_to_string(scene.path("errors.csv")).unwrap().contains(code),
+            "{code}"
+        );
+        scene.write("t.csv", &FIVE.replace("five", "5"));
+        says(&scene.load(args, 0), &["mended", "record 2"]);
+        assert_eq!(scene.rows("t"), ["1: 1, 5", "2: 2, 5", "3: 3, 5", "4: 4, 6"], "{code}");
+    }
+}
+
+#[test]
+fn a_load_that_goes_on_with_a_mended_file_can_be_killed_again() {
+    let scene = Scene::new(&[("t.csv", FIVE)], "CREATE TABLE t (id INTEGER, qty INTEGER)");
+    scene.load("t.csv x.db --batch-rows 1 --max-errors 0", 3);
+    scene.write("t.csv", &FIVE.replace("five", "5"));
+    let args = "t.csv x.db --batch-rows 1 --max-errors 0";
+    scene.stop_at(args, "batch: committed", libc::SIGKILL);
+    assert_eq!(scene.rows("t").len(), 3);
+    scene.load(args, 0);
+    assert_eq!(scene.rows("t"), ["1: 1, 5", "2: 2, 5", "3: 3, 5", "4: 4, 6"]);
+    assert_eq!(scene.schema(), ["t"]);
+}

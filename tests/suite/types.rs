@@ -483,3 +483,43 @@ fn a_number_that_a_stream_writes_otherwise_later_is_no_number() {
     assert_eq!((rejects[0].code.as_str(), rejects[0].line), ("type_error", 302));
     assert_eq!(run.column_types()[0], "code real");
 }
+
+#[test]
+fn exponents_of_which_no_one_form_follows_are_texts() {
+    let zeros = |text: &str| Case::csv(format!("x\n1.500000e-05\n2.000000e+03\n{text}\n"));
+    zeros("0.000000e+00").expect_types([("x", "real")]).once();
+    let rows = ["1: '1.500000e-05'", "2: '2.000000e+03'", "3: '0.000000e+05'"];
+    zeros("0.000000e+05")
+        .expect_types([("x", "text")])
+        .expect_rows(rows)
+        .once();
+    let wide = ["1: '1.5e-0005'", "2: '2.5e-0007'"];
+    Case::csv("x\n1.5e-0005\n2.5e-0007\n")
+        .expect_types([("x", "text")])
+        .expect_rows(wide)
+        .once();
+}
+
+#[test]
+fn the_last_day_of_february_is_that_of_its_year() {
+    Case::csv("d,t\n2000-02-29,2000-02-29 12:00\n1900-02-29,2000-01-01 12:00\n2400-02-29,2100-02-29 12:00\n2024-02-29,2023-02-28T00:00\n")
+        .args(["--types", "d=date,t=datetime"])
+        .expect_rows(["1: '2000-02-29', '2000-02-29 12:00'", "4: '2024-02-29', '2023-02-28T00:00'"])
+        .expect_rejects([(3, "out_of_range"), (4, "out_of_range")])
+        .once();
+}
+
+#[test]
+fn a_number_so_small_that_nothing_is_left_of_it_is_no_zero() {
+    let zeros = "0".repeat(400);
+    let case = Case::csv(format!("x,y\n0.{zeros}1,1\n0.{zeros},1\n-0.{zeros}7,1\n0.5,2\n"));
+    for case in [
+        case.clone()
+            .args(["--types", "x=real"])
+            .expect_rows(["2: 0.0, 1", "4: 0.5, 2"]),
+        case.existing("CREATE TABLE t (x REAL, y INTEGER, z CHECK (z > 0))")
+            .expect_rows(["1: 0.0, 1, NULL", "2: 0.5, 2, NULL"]),
+    ] {
+        case.expect_rejects([(2, "out_of_range"), (4, "out_of_range")]).once();
+    }
+}
