@@ -539,7 +539,7 @@ impl<'d> BatchWriter<'d> {
             self.long_line = LongLine {
                 offset_bytes: piece.start_bytes(),
                 length_bytes: 0,
-                before: self.consumed.content(),
+                before: place.before,
             };
         }
         let mut bytes = piece.bytes();

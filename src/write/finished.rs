@@ -66,9 +66,17 @@ pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
     if found.map_err(|e| database_error(database.path(), e))? != Found::Ours {
         return Ok(());
     }
-    let delete = format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1");
-    let deleted = connection.execute(&delete, [table]);
-    deleted.map(|_| ()).map_err(|e| database_error(database.path(), e))
+    let run = || -> rusqlite::Result<()> {
+        connection.execute(&format!("DELETE FROM \"{TABLE}\" WHERE table_name = ?1"), [table])?;
+        let is_left: bool = connection.query_row(&format!("SELECT EXISTS (SELECT 1 FROM \"{TABLE}\")"), [], |row| {
+            row.get(0)
+        })?;
+        if !is_left {
+            connection.execute_batch(&format!("DROP TABLE \"{TABLE}\""))?;
+        }
+        Ok(())
+    };
+    run().map_err(|e| database_error(database.path(), e))
 }
 
 fn exists(database: &Database) -> Result<bool, Error> {
