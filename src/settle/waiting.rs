@@ -22,6 +22,8 @@ use crate::write::sql::SqlWriter;
 
 /// Most rows whose references are looked at together: 24 MiB.
 const TOGETHER_ROWS: u64 = 1 << 20;
+/// Most rows that are tried in all rounds together: a minute or two. What a chain of references brings after that is refused.
+const MOST_TRIES: u64 = 1 << 26;
 
 /// What settling waiting rows works with.
 pub struct Waiting<'a, 'd, 'w> {
@@ -122,7 +124,7 @@ impl Waiting<'_, '_, '_> {
     /// All that hold together.
     fn together(&mut self, verdicts: &mut Verdicts) -> Result<(), Error> {
         let mut out = BitSet::default();
-        loop {
+        for _ in 0..self.most_rounds() {
             let database = self.writer.database();
             database.savepoint()?;
             let mut on_trial = self.try_all(&out, verdicts)?;
@@ -147,6 +149,12 @@ impl Waiting<'_, '_, '_> {
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// Each round goes through all the rows that are left, and frees at least one.
+    fn most_rounds(&self) -> u64 {
+        MOST_TRIES / self.spool.count().max(1) + 64
     }
 
     /// Puts in every row but those that are `out`, whether or not what it refers to is there.
@@ -179,7 +187,7 @@ impl Waiting<'_, '_, '_> {
 
     /// Each row that can go in, given those that went in before it.
     fn one_by_one(&mut self, verdicts: &mut Verdicts) -> Result<(), Error> {
-        loop {
+        for _ in 0..self.most_rounds() {
             let mut helped = false;
             let mut entries = self.spool.reader()?;
             let mut suspect = Suspect::default();
@@ -211,9 +219,10 @@ impl Waiting<'_, '_, '_> {
                 index += 1;
             }
             if !helped {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 }
 

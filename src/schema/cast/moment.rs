@@ -152,7 +152,7 @@ pub fn time(text: &[u8]) -> Result<Moment, CastError> {
 /// A date and a time joined by `T` or a blank.
 ///
 /// # Errors
-/// `Range` for a moment that does not exist, or not in the years of [`is_within_years`]; `Type` for another form.
+/// `Range` for a moment that does not exist, or not in the years of `is_within_years`; `Type` for another form.
 #[inline]
 pub fn date_time(text: &[u8]) -> Result<Moment, CastError> {
     const DATE_BYTES: usize = "2024-02-29T".len();
