@@ -94,18 +94,15 @@ fn numbers(range: std::ops::Range<u32>) -> String {
 #[test]
 fn rows_that_are_committed_while_a_load_begins_stay() {
     for schema in ["", "CREATE TABLE t (a INTEGER, b INTEGER)"] {
-        for point in [
-            "load: table made 1",
-            "load: errors.csv made 1",
-            "load: an input is read 1",
-        ] {
-            if schema.is_empty() && !point.starts_with("load: table") {
+        for point in ["load: table made 1", "load: errors.csv made 1"] {
+            let is_early = point.starts_with("load: errors");
+            // Before the load makes the database there is nothing that others could write to.
+            if schema.is_empty() && is_early {
                 continue;
             }
             let scene = Scene::new("a,b\n1,1\n3,3\n5,5\n", schema);
             let meanwhile = "INSERT INTO t VALUES (777, 777); CREATE INDEX theirs ON t (a)";
             // Before the table is looked at for good, the load was planned for an empty one.
-            let is_early = point.starts_with("load: errors");
             let said = scene.load_while("", point, meanwhile, if is_early { 75 } else { 0 });
             if is_early {
                 says(&said, &["was empty and has rows now"]);
