@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use arbitrary::Arbitrary;
 use rowmill::position::Position;
-use rowmill::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, Place, RejectReason};
+use rowmill::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, Left, Place, RejectReason};
 use rowmill::schema::ColumnType;
 use rowmill_fuzz::Text;
 use rowmill_fuzz::dead_letters::{Reject, read_rejects};
@@ -147,7 +147,7 @@ rowmill_fuzz::target!(|input: Input| {
     let written = letters.state();
     // One load at a time has the file.
     drop(letters);
-    let reopened = DeadLetters::reopen(&place, written);
+    let reopened = DeadLetters::reopen(&place, Left::whole(written));
     assert!(reopened.is_ok(), "what was written can be taken up again");
 });
 
