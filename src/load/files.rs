@@ -203,7 +203,7 @@ fn check_database(path: &Path) -> Result<(), Error> {
 
 /// Refuses a file of somebody in the place of one of SQLite's, which SQLite would take for its own and delete.
 fn check_journal(path: &Path, database: &Path) -> Result<(), Error> {
-    if std::fs::symlink_metadata(database).is_ok() {
+    if fs::symlink_metadata(database).is_ok() {
         // It is the database's own, torn by a power cut perhaps: SQLite knows what to do with that.
         return Ok(());
     }

@@ -71,7 +71,6 @@ impl BitSet {
 struct OnTrial {
     row_id: i64,
     index: u64,
-    ordinal: u64,
 }
 
 impl Waiting<'_, '_, '_> {
@@ -132,7 +131,6 @@ impl Waiting<'_, '_, '_> {
                 database.release()?;
                 for one in &on_trial {
                     verdicts.landed.insert(one.index);
-                    self.rows.note(None, one.row_id, one.ordinal)?;
                 }
                 return Ok(());
             }
@@ -145,6 +143,9 @@ impl Waiting<'_, '_, '_> {
                 }
             }
             database.undo_savepoint()?;
+            self.rows.rolled_back()?;
+            // What was refused for the sake of a row that is left out now may go in.
+            verdicts.refused.clear();
             if left_out == 0 {
                 return Ok(());
             }
@@ -168,11 +169,11 @@ impl Waiting<'_, '_, '_> {
             if !out.contains(index) && verdicts.is_open(index) {
                 let wanted = wanted_row_id(self.settings, &suspect);
                 match self.writer.insert(wanted, &suspect.record)? {
-                    RowOutcome::Inserted { row_id } => on_trial.push(OnTrial {
-                        row_id,
-                        index,
-                        ordinal: self.settings.origins.ordinal(&suspect.position),
-                    }),
+                    RowOutcome::Inserted { row_id } => {
+                        let ordinal = self.settings.origins.ordinal(&suspect.position);
+                        self.rows.note(None, row_id, ordinal)?;
+                        on_trial.push(OnTrial { row_id, index });
+                    }
                     outcome => {
                         let verdict = verdict(outcome, &mut self.rows, self.settings)?;
                         verdicts.refused.insert(index, verdict);

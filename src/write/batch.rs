@@ -320,6 +320,7 @@ impl<'d> BatchWriter<'d> {
                         .clone()
                         .map(|row_index| (row_id_of(row_index), rows.record(row_index)));
                     if self.destination.sink.insert_group(pairs)? {
+                        // Ids that SQLite gave are not known here; nor are they asked for: a table of others is never taken back.
                         for row_id in group.clone().map(row_id_of) {
                             self.counts.add_row(row_id.unwrap_or(0));
                         }

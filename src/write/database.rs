@@ -13,6 +13,10 @@ use crate::schema::identifier::{quote, quote_all};
 use crate::write::lock::{busy_timeout, holders};
 use crate::write::table_info::{TableInfo, row_id_alias};
 
+/// What is wrong with a database that the user may not write to.
+pub(super) const CANNOT_BE_WRITTEN: &str =
+    "it, or its folder, cannot be written to; change the permissions or choose another place";
+
 /// An open database.
 #[derive(Debug)]
 pub struct Database {
@@ -320,14 +324,10 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
                 message,
             }
         }
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-            let message =
-                "it, or its folder, cannot be written to; change the permissions or choose another place".to_owned();
-            ErrorKind::OutputCreate {
-                path: path.to_owned(),
-                message,
-            }
-        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => ErrorKind::OutputCreate {
+            path: path.to_owned(),
+            message: CANNOT_BE_WRITTEN.to_owned(),
+        },
         Some(ErrorCode::OutOfMemory) => ErrorKind::Io {
             action: "reading or writing",
             path: path.to_owned(),

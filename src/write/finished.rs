@@ -34,7 +34,7 @@ pub fn write(database: &Database, table: &str, finished: &Finished) -> Result<()
 /// # Errors
 /// `Schema` when it cannot be understood; `Database` when it cannot be read.
 pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error> {
-    if !exists(database)? {
+    if find(database)? == Found::Nothing {
         return Ok(None);
     }
     let select = format!("SELECT CAST(body AS BLOB) FROM \"{TABLE}\" WHERE table_name = ?1");
@@ -61,9 +61,8 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error>
 /// Forgets the finished append-only loads of `table`. In a transaction of the caller.
 pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
     let connection = database.connection();
-    let found = own_table::find(connection, "main", TABLE, &["table_name", "body"]);
     // Nothing is noted in a table that is not ours.
-    if found.map_err(|e| database_error(database.path(), e))? != Found::Ours {
+    if find(database)? != Found::Ours {
         return Ok(());
     }
     let run = || -> rusqlite::Result<()> {
@@ -79,11 +78,7 @@ pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
     run().map_err(|e| database_error(database.path(), e))
 }
 
-fn exists(database: &Database) -> Result<bool, Error> {
-    let exists = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    let connection = database.connection();
-    let found = connection.query_row(exists, [TABLE], |_| Ok(())).optional();
-    found
-        .map(|found| found.is_some())
-        .map_err(|e| database_error(database.path(), e))
+fn find(database: &Database) -> Result<Found, Error> {
+    let found = own_table::find(database.connection(), "main", TABLE, &["table_name", "body"]);
+    found.map_err(|e| database_error(database.path(), e))
 }

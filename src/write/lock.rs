@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, ErrorKind};
 use crate::faults;
 use crate::reject::beside_with;
+use crate::write::database::CANNOT_BE_WRITTEN;
 use crate::write::descriptor::Descriptor;
 
 /// How long to wait for another process to let go of the database.
@@ -55,14 +56,32 @@ impl Drop for LoadLock {
 impl LoadLock {
     /// Waits for other loads into the database at `path` to end, then keeps others out until it is dropped.
     ///
-    /// `None` when there is nothing to lock: no such file, or one that SQLite will have its own words about; or a file system without
-    /// locks.
+    /// `None` when there is nothing to lock: no such file, or one that cannot be a database; or a file system without locks.
     ///
     /// # Errors
-    /// `DatabaseBusy` when another load goes on for longer than a short while, or when `stopped` says so.
+    /// `DatabaseBusy` when another load goes on for longer than a short while, or when `stopped` says so; `OutputCreate` or `Io` when the
+    /// file cannot be opened.
     pub fn take(path: &Path, stopped: &dyn Fn() -> bool) -> Result<Option<LoadLock>, Error> {
-        let Ok(descriptor) = Descriptor::of(path) else {
-            return Ok(None);
+        let descriptor = match Descriptor::of(path) {
+            Ok(descriptor) => descriptor,
+            // Nothing to lock yet, or nothing that can be a database: SQLite makes the one and whoever opens it refuses the other.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::InvalidInput | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(None);
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                return Err(Error::create(path, CANNOT_BE_WRITTEN));
+            }
+            Err(error) => return Err(Error::io("opening", path, error)),
         };
         let since = Instant::now();
         loop {

@@ -32,15 +32,7 @@ impl Scene {
 
     fn rows(&self, sql: &str) -> Vec<String> {
         let connection = database::open(&self.folder.path().join("x.db"));
-        let mut statement = connection.prepare(sql).unwrap();
-        let width = statement.column_count();
-        let rows = statement.query_map([], |row| {
-            let values: Vec<String> = (0..width)
-                .map(|index| database::literal(row.get_ref(index).unwrap()))
-                .collect();
-            Ok(values.join(", "))
-        });
-        rows.unwrap().map(Result::unwrap).collect()
+        database::select(&connection, sql).unwrap()
     }
 
     /// Runs `rowmill load t.csv x.db --report r.json ARGS`, demands an exit code and gives back what was said.

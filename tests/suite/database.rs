@@ -29,6 +29,17 @@ pub fn create(path: &Path, sql: &str) {
         .unwrap_or_else(|error| panic!("{error}: {sql}"));
 }
 
+/// What `sql` finds: `value, value` for each row (see [`literal`]).
+pub fn select(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(sql)?;
+    let width = statement.column_count();
+    let rows = statement.query_map([], |row| {
+        let values: Vec<String> = (0..width).map(|index| literal(row.get_ref(index).unwrap())).collect();
+        Ok(values.join(", "))
+    });
+    rows?.collect()
+}
+
 /// Dumps `table`; an empty dump when there is no such table.
 pub fn dump(path: &Path, table: &str) -> Dump {
     let connection = open(path);

@@ -264,19 +264,7 @@ struct Outcome {
 }
 
 fn look(connection: &Connection, hides_row_ids: bool) -> Outcome {
-    let list = |sql: &str| -> Vec<String> {
-        let Ok(mut statement) = connection.prepare(sql) else {
-            return Vec::new();
-        };
-        let width = statement.column_count();
-        let rows = statement.query_map([], |row| {
-            let values: Vec<String> = (0..width)
-                .map(|index| database::literal(row.get_ref(index).unwrap()))
-                .collect();
-            Ok(values.join(", "))
-        });
-        rows.unwrap().map(Result::unwrap).collect()
-    };
+    let list = |sql: &str| database::select(connection, sql).unwrap_or_default();
     let has_row_ids = connection.prepare("SELECT rowid FROM t").is_ok();
     let rows = match (has_row_ids, hides_row_ids) {
         (true, false) => "SELECT rowid, * FROM t NOT INDEXED ORDER BY rowid",
@@ -427,14 +415,11 @@ impl<'s> Plain<'s> {
                 .collect();
             drop(check);
             self.connection.execute_batch("ROLLBACK").unwrap();
-            out.extend(
-                row_ids
-                    .iter()
-                    .filter(|(row_id, _)| orphans.contains(row_id))
-                    .map(|(_, record)| *record),
-            );
-            rest.retain(|record| !out.contains(record));
-            self.refused.extend(out);
+            // What was refused is judged anew without those.
+            let left_out = row_ids.iter().filter(|(row_id, _)| orphans.contains(row_id));
+            let left_out: Vec<u64> = left_out.map(|(_, record)| *record).collect();
+            rest.retain(|record| !left_out.contains(record));
+            self.refused.extend(left_out);
         }
     }
 
