@@ -732,7 +732,7 @@ fn a_conflict_clause_of_a_table_that_a_trigger_fills_costs_its_row_alone() {
 #[test]
 fn a_row_that_was_refused_for_the_sake_of_an_orphan_goes_in() {
     let scene = Scene::new(
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, parent REFERENCES t DEFERRABLE INITIALLY DEFERRED, v TEXT UNIQUE)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED, v TEXT UNIQUE)",
         "id,parent,v\n1,99,x\n2,3,x\n3,,y\n",
     );
     assert_eq!(scene.load(&["--batch-rows", "1"]).code(), 2);
@@ -741,7 +741,7 @@ fn a_row_that_was_refused_for_the_sake_of_an_orphan_goes_in() {
     scene.is_sound();
     // A row that waited and repeats another such row is told which.
     let scene = Scene::new(
-        "CREATE TABLE t (id INTEGER, parent REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED, v TEXT UNIQUE, UNIQUE (id))",
+        "CREATE TABLE t (id INTEGER, parent INTEGER REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED, v TEXT UNIQUE, UNIQUE (id))",
         "id,parent,v\n1,3,x\n2,3,x\n3,,y\n",
     );
     assert_eq!(scene.load(&["--batch-rows", "1"]).code(), 2);
