@@ -24,9 +24,10 @@ GNU_TIME = "/usr/bin/time"
 
 def build(manifest=ROOT / "Cargo.toml"):
     """Builds the release binaries of a package into the one target folder."""
-    command = ["cargo", "build", "--release", "--bins", "--locked", "--quiet", "--manifest-path", manifest]
-    # From the root, so that .cargo/config.toml counts for the peers' SQLite as well.
-    subprocess.run([*command, "--target-dir", TARGET], cwd=ROOT, check=True)
+    command = ["cargo", "build", "--release", "--bins", "--locked", "--quiet", "--manifest-path", manifest, "--target-dir", TARGET]
+    if manifest == ROOT / "Cargo.toml":
+        command += ["--features", "gen"]
+    subprocess.run(command, cwd=ROOT, check=True)
 
 
 def make_input(shape, rows, seed=1, bad_percent=0, duplicate_percent=0):

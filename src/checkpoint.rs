@@ -163,6 +163,9 @@ pub struct Progress {
     /// have been mended, as may all that follows.
     #[serde(default)]
     pub stopped_in: Option<u32>,
+    /// Where the table begins, if not where the load [found or made it](Identity::shape).
+    #[serde(default)]
+    pub root_page: Option<u32>,
 }
 
 impl Progress {

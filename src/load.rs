@@ -5,6 +5,10 @@
 
 mod account;
 mod append;
+#[cfg(feature = "html")]
+mod draft;
+#[cfg(not(feature = "html"))]
+#[path = "load/no_draft.rs"]
 mod draft;
 mod earlier;
 mod files;
@@ -59,7 +63,9 @@ use crate::write::lock::LoadLock;
 /// open for the life of the process, or until the file has no name any more. The program must have the same copy of SQLite: two copies
 /// in one process do not know of one another's locks. (rusqlite with `bundled` is the one that rowmill uses.)
 ///
-/// To keep the memory promise it fixes the size from which glibc gives freed blocks back to the system, for the whole process.
+/// # Memory
+/// The promise on memory is for a process that does nothing else, and holds to the last megabytes only after a call of
+/// [`return_freed_memory`](memory::return_freed_memory), which is for the program to make: it concerns the whole process.
 ///
 /// ```
 /// use rowmill::{LoadOptions, load};
@@ -82,7 +88,6 @@ pub fn load(
     options: &LoadOptions,
     observer: &dyn Observer,
 ) -> Result<LoadReport, Error> {
-    memory::return_freed_memory();
     let started = Instant::now();
     let mut report = LoadReport::new(database, inputs, options);
     // Before anything is opened: an input that is the database must not even be closed again, which would drop the locks on it.

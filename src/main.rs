@@ -40,6 +40,7 @@ fn run() -> u8 {
     #[cfg(feature = "faults")]
     rowmill::faults::arm_from_environment();
     let terminal = Terminal::new(job.verbosity, StopSignal::install());
+    rowmill::memory::return_freed_memory();
     let loaded = if job.forget {
         rowmill::forget(&job.inputs, &job.database, &job.options, &terminal).map(|()| None)
     } else {

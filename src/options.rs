@@ -162,6 +162,11 @@ impl LoadOptions {
                 "--delimiter must be one ASCII character other than a line end or NUL",
             ));
         }
+        if self.report_html.is_some() && cfg!(not(feature = "html")) {
+            return Err(Error::usage(
+                "--report-html needs rowmill built with its feature `html`; use --report, or build it so",
+            ));
+        }
         if let Some(quote) = self.quote {
             if line_end(quote) || quote == 0 || !quote.is_ascii() {
                 return Err(Error::usage(

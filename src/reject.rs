@@ -14,12 +14,15 @@ mod tests;
 
 use std::fmt;
 
+#[cfg(feature = "html")]
 pub(crate) use self::claim::lock;
 pub use self::claim::{Committed, Left, Place, check_errors_file, forget_rejects};
 pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
 pub use self::merge::{DuplicateMerge, discard_merge};
 pub use self::message::Message;
-pub(crate) use self::output::{beside_with, folder_of, followed, open_file, same_file, sync_folder};
+#[cfg(feature = "html")]
+pub(crate) use self::output::open_file;
+pub(crate) use self::output::{beside_with, folder_of, followed, same_file, sync_folder};
 pub(crate) use self::place::random_token;
 pub use self::samples::{RejectSample, RejectSamples, SAMPLES_PER_CODE};
 pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};

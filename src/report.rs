@@ -1,5 +1,6 @@
 //! What a load did: counts that must add up, times, sizes, and why it took the path it took.
 
+#[cfg(feature = "html")]
 mod page;
 mod preview;
 mod summary;
@@ -19,7 +20,8 @@ use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::reject::RejectCode;
 
-pub use self::page::{PageParts, is_page, page};
+#[cfg(feature = "html")]
+pub use self::page::{PageParts, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
 pub use self::summary::{Summary, agreeing, bytes, grouped, rows, size};
 pub(crate) use self::target::{is_own_stream, names_descriptor};
@@ -354,6 +356,15 @@ pub fn is_json_report(start: &[u8]) -> bool {
         return false;
     };
     rest.trim_ascii_start().starts_with(b"\"rowmill\":")
+}
+
+/// What a report page says it was made by, before the version: by it a file is known for a page that may be replaced.
+pub(crate) const GENERATOR: &str = "rowmill ";
+
+/// Whether a file that begins with `start` is a report page of rowmill.
+pub fn is_page(start: &[u8]) -> bool {
+    let mark = format!("<meta name=\"generator\" content=\"{GENERATOR}");
+    start.trim_ascii_start().starts_with(b"<!DOCTYPE html>") && memchr::memmem::find(start, mark.as_bytes()).is_some()
 }
 
 /// Peak resident set of this process (VmHWM), mapped pages included, in bytes; 0 where the system does not tell.

@@ -23,6 +23,7 @@ use crate::write::destination::Sink;
 use crate::write::direct::DatabaseState;
 use crate::write::index::{IndexWish, TableIndexes};
 use crate::write::page_file::PageFile;
+use crate::write::publish::{self, Publication};
 use crate::write::row_origins::{self, RowOrigins};
 use crate::write::sql::{SqlTarget, SqlWriter};
 
@@ -40,6 +41,7 @@ struct Rest<'a, 'd> {
     content: ContentHash,
     /// The rows went in as finished pages, so none was refused.
     all_written: bool,
+    root_page: Option<u32>,
     /// The records of the loads that this one goes on behind.
     earlier: Option<Box<dyn EarlierKeys + 'a>>,
 }
@@ -77,6 +79,7 @@ impl Load<'_> {
             settings,
             content,
         } = writer.into_parts();
+        let root_page = destination.root_page();
         let mut state = None;
         let all_written = matches!(destination.sink, Sink::Direct(_));
         if !all_written && report.write_path == "direct" {
@@ -117,6 +120,7 @@ impl Load<'_> {
             settings,
             content,
             all_written,
+            root_page,
             earlier: earlier.map(|earlier| Box::new(earlier) as _),
         };
         let pages = state.map(|state| self.open_pages(state)).transpose()?.flatten();
@@ -169,11 +173,18 @@ impl Load<'_> {
             settings,
             content,
             all_written,
+            root_page,
             earlier,
             rows,
             target,
             ..
         } = rest;
+        let last = Last {
+            settings: &settings,
+            content,
+            root_page,
+            publication: None,
+        };
         if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
             report.time_stage("key index", || self.build_key_index(database, plan))?;
         }
@@ -209,7 +220,7 @@ impl Load<'_> {
                     settlement.settle(&mut writer, suspects, &mut counts)?
                 };
                 match merge {
-                    Some(merge) => commit_settled(database, merge, (&settings, content), &mut counts).map(|()| true),
+                    Some(merge) => commit_settled(database, merge, &last, &mut counts).map(|()| true),
                     None => database.rollback().map(|()| false),
                 }
             })?;
@@ -254,6 +265,7 @@ impl Load<'_> {
             mut counts,
             settings,
             content,
+            root_page,
             rows,
             target,
             ..
@@ -293,14 +305,20 @@ impl Load<'_> {
             None
         };
         self.observer.phase(Phase::Index, None);
-        report.time_stage("indexes", || {
+        let publication = report.time_stage("indexes", || {
             indexes.build_by_sql(&database, &plan.table, false)?;
             indexes.build(&database, &plan.table, &mut file, memory_bytes)
         })?;
         faults::point("index: pages written");
+        let last = Last {
+            settings: &settings,
+            content,
+            root_page,
+            publication,
+        };
         merge.map_or_else(
-            || database.commit(),
-            |merge| commit_settled(&database, merge, (&settings, content), &mut counts),
+            || last.commit(&database),
+            |merge| commit_settled(&database, merge, &last, &mut counts),
         )?;
         spool.remove()?;
         faults::point("index: committed");
@@ -372,11 +390,29 @@ fn column_names(plan: &TablePlan, columns: &[usize]) -> Vec<String> {
     columns.iter().map(|&index| plan.columns[index].name.clone()).collect()
 }
 
+/// What the last transaction of a load needs besides its rows.
+struct Last<'a> {
+    settings: &'a BatchSettings,
+    content: ContentHash,
+    root_page: Option<u32>,
+    /// Indexes that went in as finished pages.
+    publication: Option<Publication>,
+}
+
+impl Last<'_> {
+    fn commit(&self, database: &Database) -> Result<(), Error> {
+        match &self.publication {
+            Some(publication) => publish::commit(database, publication).map(|_| ()),
+            None => database.commit(),
+        }
+    }
+}
+
 /// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place after.
 fn commit_settled(
     database: &Database,
     mut merge: DuplicateMerge<'_>,
-    (settings, content): (&BatchSettings, ContentHash),
+    last: &Last<'_>,
     counts: &mut Counts,
 ) -> Result<(), Error> {
     counts.batches += 1;
@@ -384,10 +420,11 @@ fn commit_settled(
     let before = merge.before();
     let merged = merge.prepare()?;
     faults::point("settle: merge complete");
-    if let Some(table) = &settings.checkpoint {
+    if let Some(table) = &last.settings.checkpoint {
         let progress = Progress {
             counts: counts.clone(),
-            content,
+            content: last.content,
+            root_page: last.root_page,
             errors_bytes: before.bytes,
             errors_hash: before.hash,
             errors_mark: before.mark,
@@ -398,7 +435,7 @@ fn commit_settled(
         checkpoint::write(database.connection(), database.path(), table, &progress)?;
     }
     faults::point("settle: before the commit");
-    database.commit()?;
+    last.commit(database)?;
     faults::point("settle: committed");
     merge.finish()?;
     faults::point("settle: merge in place");

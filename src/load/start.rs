@@ -103,18 +103,31 @@ pub(super) struct Seen {
     finished: Option<Finished>,
 }
 
+/// A load that was begun: what it committed, also of its dead letters.
+struct Begun<'a> {
+    identity: &'a Identity,
+    counts: &'a Counts,
+    /// Where its table begins by now, if it was moved.
+    root_page: Option<u32>,
+    left: Left,
+}
+
 impl Seen {
-    /// The load that `--restart` is to take back, what it committed, also of its dead letters.
-    fn begun_load(&self) -> Option<(&Identity, &Counts, Left)> {
-        let unfinished = self.checkpoint.as_ref().map(|found| {
-            let progress = &found.progress;
-            (&found.identity, &progress.counts, progress.left())
+    /// The load that `--restart` is to take back.
+    fn begun_load(&self) -> Option<Begun<'_>> {
+        let unfinished = self.checkpoint.as_ref().map(|found| Begun {
+            identity: &found.identity,
+            counts: &found.progress.counts,
+            root_page: found.progress.root_page,
+            left: found.progress.left(),
         });
         let finished = self.finished.as_ref();
         unfinished.or_else(|| {
-            finished.map(|finished| {
-                let left = Left::whole(finished.loaded.errors());
-                (&finished.identity, &finished.loaded.counts, left)
+            finished.map(|finished| Begun {
+                identity: &finished.identity,
+                counts: &finished.loaded.counts,
+                root_page: None,
+                left: Left::whole(finished.loaded.errors()),
             })
         })
     }
@@ -143,9 +156,14 @@ impl Load<'_> {
             seen = self.look_at_database(&table, is_noted)?;
         }
         if self.options.restart
-            && let Some((identity, counts, left)) = seen.begun_load()
+            && let Some(Begun {
+                identity,
+                counts,
+                root_page,
+                left,
+            }) = seen.begun_load()
         {
-            self.restart(identity, counts)?;
+            self.restart(identity, counts, root_page)?;
             // After the rows: what is left here by a kill is only kept beside.
             self.forget_side_files(sources.paths, &identity.token, left, 0)?;
             seen = self.look_at_database(&table, is_noted)?;
@@ -321,8 +339,8 @@ impl Load<'_> {
         let found = checkpoint::read(&database, &identity.plan.table)?;
         database.close()?;
         let obstacles = match &found {
-            Some(found) => self.drop_created(&found.identity, &found.progress.counts)?,
-            None => self.drop_created(identity, &Counts::default())?,
+            Some(found) => self.drop_created(&found.identity, &found.progress.counts, found.progress.root_page)?,
+            None => self.drop_created(identity, &Counts::default(), None)?,
         };
         if !obstacles.is_empty() {
             return Err(Error::schema(format!(

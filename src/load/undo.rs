@@ -164,11 +164,11 @@ impl Load<'_> {
     ///
     /// # Errors
     /// `Schema` when something in the table is, or may be, not the load's.
-    pub(super) fn restart(&self, identity: &Identity, counts: &Counts) -> Result<(), Error> {
+    pub(super) fn restart(&self, identity: &Identity, counts: &Counts, root_page: Option<u32>) -> Result<(), Error> {
         let table = &identity.plan.table;
         let loaded = rows(counts.loaded);
         if identity.plan.create {
-            let obstacles = self.drop_created(identity, counts)?;
+            let obstacles = self.drop_created(identity, counts, root_page)?;
             if !obstacles.is_empty() {
                 return Err(Error::schema(format!(
                     "--restart cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
@@ -203,14 +203,22 @@ impl Load<'_> {
         finished::remove(database, table)
     }
 
-    /// Drops a table that the load created, and forgets the load; or does nothing and says what stands in the way.
-    pub(super) fn drop_created(&self, identity: &Identity, counts: &Counts) -> Result<Vec<String>, Error> {
+    /// Drops a table that the load created, and forgets the load; or does nothing and says what stands in the way. `root_page`: where it
+    /// begins by now, if it was moved.
+    pub(super) fn drop_created(
+        &self,
+        identity: &Identity,
+        counts: &Counts,
+        root_page: Option<u32>,
+    ) -> Result<Vec<String>, Error> {
         let indexes = index_columns(identity);
         let made = Made {
             plan: &identity.plan,
             indexes: &indexes,
             counts,
-            shape: identity.shape.as_ref(),
+            root_page: root_page
+                .map(i64::from)
+                .or_else(|| identity.shape.as_ref().map(|shape| shape.root_page)),
         };
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         // Dropping a table to which others refer would empty those, too.
@@ -258,7 +266,9 @@ impl Load<'_> {
             return Ok(false);
         }
         if identity.plan.create && identity.base.is_none() {
-            return Ok(self.drop_created(identity, &found.progress.counts)?.is_empty());
+            return Ok(self
+                .drop_created(identity, &found.progress.counts, found.progress.root_page)?
+                .is_empty());
         }
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         database.begin()?;
@@ -269,7 +279,7 @@ impl Load<'_> {
                 plan: &identity.plan,
                 indexes: &[],
                 counts: &found.progress.counts,
-                shape: None,
+                root_page: None,
             };
             made.drop_key_index(&database)?;
         }
@@ -332,7 +342,7 @@ impl Load<'_> {
             plan: &start.plan,
             indexes: &[],
             counts: &Counts::default(),
-            shape: None,
+            root_page: None,
         };
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         database.ignore_foreign_keys()?;

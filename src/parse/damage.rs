@@ -102,7 +102,8 @@ impl Input<'_> {
         while start < end {
             let line_end = memchr::memchr(self.dialect.line_end, &self.span[start..end]).map_or(end, |at| start + at);
             let trimmed = self.trim_cr(start, line_end);
-            if trimmed > start || columns == 1 {
+            // While nobody knows how many fields there are, a blank line is none of them.
+            if trimmed > start || self.columns == 1 {
                 let line = self.read_line(&self.span[start..trimmed]);
                 if line.is_broken && line_end == end {
                     return are_many_records(good, other);

@@ -85,6 +85,7 @@ fn folds_case(folder: &Path) -> bool {
 ///
 /// # Errors
 /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `flag`.
+#[cfg(any(feature = "html", test))]
 pub(crate) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
     open_with(path, flag, OpenOptions::new().create(true))
 }

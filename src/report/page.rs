@@ -15,7 +15,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
 use super::summary::{SIGNAL_NAMES, duration};
-use super::{LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
+use super::{GENERATOR, LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
 use crate::options::LoadOptions;
 use crate::reject::RejectSample;
 
@@ -25,15 +25,6 @@ const MAX_STEPS: u32 = 100;
 /// Styles of the page itself and nothing else, from nowhere else.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
-
-/// What the page says it was made by, before the version: by it a file is known for a page that may be replaced.
-const GENERATOR: &str = "rowmill ";
-
-/// Whether a file that begins with `start` is a page of rowmill.
-pub fn is_page(start: &[u8]) -> bool {
-    let mark = format!("<meta name=\"generator\" content=\"{GENERATOR}");
-    start.trim_ascii_start().starts_with(b"<!DOCTYPE html>") && memchr::memmem::find(start, mark.as_bytes()).is_some()
-}
 
 /// What a page is made of.
 #[derive(Debug, Clone, Copy)]

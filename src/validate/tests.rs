@@ -259,7 +259,8 @@ proptest! {
 
 /// What SQLite itself stores for the same values, in a table with these `options`.
 fn stored_by_sqlite(options: &str, types: &[ColumnType], values: &[rusqlite::types::Value]) -> Vec<u8> {
-    let connection = rusqlite::Connection::open_in_memory().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let connection = rusqlite::Connection::open(file.path()).unwrap();
     let columns: Vec<String> = types
         .iter()
         .enumerate()
@@ -267,7 +268,7 @@ fn stored_by_sqlite(options: &str, types: &[ColumnType], values: &[rusqlite::typ
         .collect();
     connection
         .execute_batch(&format!(
-            "PRAGMA page_size = 65536; CREATE TABLE t({}) {options}",
+            "PRAGMA synchronous = OFF; PRAGMA page_size = 65536; CREATE TABLE t({}) {options}",
             columns.join(",")
         ))
         .unwrap();
@@ -281,9 +282,7 @@ fn stored_by_sqlite(options: &str, types: &[ColumnType], values: &[rusqlite::typ
             rusqlite::params_from_iter(values),
         )
         .unwrap();
-    let page: Vec<u8> = connection
-        .query_row("SELECT data FROM sqlite_dbpage WHERE pgno = 2", [], |row| row.get(0))
-        .unwrap();
+    let page = std::fs::read(file.path()).unwrap().split_off(65_536);
     let cell = u16::from_be_bytes([page[8], page[9]]) as usize;
     let varint = |mut at: usize| {
         let mut value = 0usize;

@@ -182,6 +182,7 @@ impl<'d> BatchWriter<'d> {
         self.batch_records = counts.records % self.settings.batch_rows;
         self.counts = counts;
         self.consumed.expect(progress.content);
+        self.destination.resume(progress.root_page);
     }
 
     /// Whether the place that an earlier run got to has yet to be reached.
@@ -653,7 +654,10 @@ impl<'d> BatchWriter<'d> {
             self.spool.sync()?;
             faults::point("batch: before the commit");
             self.counts.batches += 1;
-            let progress = self.stop.take().unwrap_or_else(|| self.progress());
+            let progress = Progress {
+                root_page: self.destination.root_page(),
+                ..self.stop.take().unwrap_or_else(|| self.progress())
+            };
             let checkpoint = self.settings.checkpoint.as_deref().map(|table| (table, &progress));
             self.destination.origins.save()?;
             let path = &self.settings.database_path;

@@ -104,6 +104,12 @@ impl Database {
         self.execute("PRAGMA foreign_keys = OFF")
     }
 
+    /// The number that `sql` asks for.
+    pub(super) fn number(&self, sql: &str) -> Result<u32, Error> {
+        let number = self.connection.query_row(sql, [], |row| row.get(0));
+        number.map_err(|e| self.fail(e))
+    }
+
     /// SQLite's number for the schema, which every change to it counts up.
     pub fn schema_version(&self) -> Result<i64, Error> {
         let version = self.connection.query_row("PRAGMA schema_version", [], |row| row.get(0));
@@ -287,7 +293,7 @@ impl Database {
     }
 }
 
-/// A defensive connection refuses what could break the file: the schema written by hand, and `sqlite_dbpage`.
+/// A defensive connection refuses what could break the file, such as the schema written by hand.
 pub(super) fn set_defensive(connection: &Connection, on: bool) -> rusqlite::Result<()> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, on)

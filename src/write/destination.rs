@@ -88,6 +88,8 @@ pub struct Destination<'d> {
     pub target: SqlTarget<'d>,
     pub origins: RowOrigins<'d>,
     is_counted: bool,
+    /// Where the direct path, in this run or an earlier one, made the table begin.
+    root_page: Option<u32>,
 }
 
 impl<'d> Destination<'d> {
@@ -107,8 +109,22 @@ impl<'d> Destination<'d> {
             database,
             target,
             is_counted: false,
+            root_page: None,
             origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
         })
+    }
+
+    /// Where the direct path made the table begin, or will at the next commit; `None` where it begins where it was made.
+    pub fn root_page(&self) -> Option<u32> {
+        match &self.sink {
+            Sink::Direct(writer) => Some(writer.root_page()),
+            Sink::Sql(_) => self.root_page,
+        }
+    }
+
+    /// Goes on in a table that an earlier run made begin at `root_page`.
+    pub fn resume(&mut self, root_page: Option<u32>) {
+        self.root_page = root_page;
     }
 
     /// Builds the key's index now, not after the rows: the filter does not know the keys that others bring.
@@ -190,6 +206,7 @@ impl<'d> Destination<'d> {
 
     /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.
     pub(super) fn go_on_by_sql(&mut self) -> Result<(), Error> {
+        self.root_page = self.root_page();
         let writer = SqlWriter::new(self.database, self.target)?;
         let direct = std::mem::replace(&mut self.sink, Sink::Sql(Box::new(writer)));
         match direct {

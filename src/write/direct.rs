@@ -1,13 +1,11 @@
 //! The direct path: finished pages into the file, inside SQLite's own transaction.
 //!
-//! New pages are written past the end of the file, where no reader looks and no journal is needed. What makes them part of the
-//! database (the changed interior pages, the root, the page count) goes through SQLite's pager at commit, as rows of the
-//! `sqlite_dbpage` table, so the rollback journal covers it: after a crash at any moment the file is what the last commit left, plus
-//! bytes past its end that nothing refers to. SQLite's sync at commit is of the same file, so the new pages are on the disk before
-//! the journal is given up.
+//! Pages are written past the end of the file, and over pages of ours that the last commit left free, where no reader looks and no
+//! journal is needed. Each batch makes the table's tree complete, with a root of its own; what makes it part of the database, the root's number in the
+//! schema and the fields of page 1, goes through SQLite's pager at commit, so the rollback journal covers it: after a crash at
+//! any moment the file is what the last commit left, plus bytes that nothing refers to.
 //!
-//! Traps: this connection must never read a row of the table (its cache would be stale), and no statement in a batch's transaction may allocate
-//! a page.
+//! Traps: this connection must never read a row of the table, and no statement in a batch's transaction may take or free a page.
 
 use std::path::Path;
 
@@ -19,8 +17,11 @@ use crate::memory;
 use crate::schema::identifier::quote;
 use crate::schema::{Column, ColumnType};
 use crate::write::database::{Database, database_error};
-use crate::write::page_file::{PageFile, lock_byte};
-use crate::write::pages::TableBuilder;
+use crate::write::file_object::{FileObject, change_counter, reserved_bytes};
+use crate::write::page_file::PageFile;
+use crate::write::pages::{NewPages, TableBuilder};
+use crate::write::publish::{self, FreeList, FreePages, Publication};
+use crate::write::roots::{self, Kind, PlacedRoots};
 use crate::write::table_info::TableInfo;
 
 /// Appends rows to a table that was empty when it was opened, as long as nobody else writes to the database.
@@ -29,12 +30,31 @@ pub struct DirectWriter {
     database: Database,
     file: PageFile,
     page_bytes: usize,
+    table: String,
+    /// Where the table began before the first batch.
+    first_root: u32,
     builder: TableBuilder,
+    /// What the batches so far have made part of the database; nothing before the first has begun.
+    edition: Option<Edition>,
     in_batch: bool,
     /// A tree built out of order would be a corrupt one: one comparison a row rules it out, whatever the plan was.
     last_row_id: Option<i64>,
-    /// SQLite's number for the state of the file that the builder knows; it changes when another connection commits.
-    data_version: i64,
+    /// SQLite's number for the state of the file that the builder knows: every commit counts it up.
+    change_counter: u32,
+}
+
+/// Pages of which each batch uses one and leaves the other free: what the last commit uses is not written to.
+#[derive(Debug)]
+struct Edition {
+    /// Both numbers have the same width: the schema's entry is changed in place.
+    roots: [u32; 2],
+    trunks: [u32; 2],
+    /// Which of the two the open batch uses.
+    current: usize,
+    /// Pages of the database as SQLite knows it.
+    known_pages: u32,
+    /// What the last commit left free of them.
+    free: Option<FreeList>,
 }
 
 impl DirectWriter {
@@ -46,28 +66,29 @@ impl DirectWriter {
         let database = Database::open(path, memory::DATABASE_BYTES)?;
         database.prepare_for_load()?;
         let connection = database.connection();
-        // First: what others commit while the rest is looked at is then noticed when the first batch begins.
-        let data_version = database.data_version()?;
         let read = || -> rusqlite::Result<(usize, u32, u32)> {
-            let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, u32>(0));
+            connection.execute_batch("BEGIN")?;
             let root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
-            let root_page = connection.query_row(root, [table], |row| row.get(0))?;
-            Ok((
-                number("PRAGMA page_size")? as usize,
-                root_page,
-                number("PRAGMA page_count")?,
-            ))
+            let first_root = connection.query_row(root, [table], |row| row.get(0))?;
+            // First: what others commit while the table is looked at is then noticed when the first batch begins.
+            let counter = change_counter(&FileObject::of(connection)?.header()?);
+            let page_bytes: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            connection.execute_batch("COMMIT")?;
+            Ok((page_bytes as usize, first_root, counter))
         };
-        let (page_bytes, root_page, page_count) = read().map_err(|e| database_error(path, e))?;
-        let builder = TableBuilder::new(page_bytes, root_page, page_count, lock_byte());
+        let (page_bytes, first_root, change_counter) = read().map_err(|e| database_error(path, e))?;
         Ok(DirectWriter {
-            database,
             file: PageFile::open(path, page_bytes)?,
+            database,
             page_bytes,
-            builder,
+            table: table.to_owned(),
+            first_root,
+            // Of the first batch, when that begins.
+            builder: TableBuilder::new(page_bytes, first_root, NewPages::new(page_bytes, 0, 0)),
+            edition: None,
             in_batch: false,
             last_row_id: None,
-            data_version,
+            change_counter,
         })
     }
 
@@ -112,13 +133,61 @@ impl DirectWriter {
         if self.in_batch {
             return Ok(true);
         }
-        self.database.begin()?;
-        if self.database.data_version()? != self.data_version {
-            self.database.rollback()?;
+        if !self.begin_unchanged()? {
             return Ok(false);
+        }
+        if self.edition.is_none() {
+            let (edition, new) = self.first_edition()?;
+            self.builder = TableBuilder::new(self.page_bytes, self.first_root, new);
+            self.edition = Some(edition);
         }
         self.in_batch = true;
         Ok(true)
+    }
+
+    /// Begins a transaction if nobody else has written since the last; whether it is begun.
+    fn begin_unchanged(&self) -> Result<bool, Error> {
+        self.database.begin()?;
+        let is_unchanged = read_change_counter(&self.database)? == self.change_counter;
+        if !is_unchanged {
+            self.database.rollback()?;
+        }
+        Ok(is_unchanged)
+    }
+
+    /// Moves the table, which is empty, to the first of our pages.
+    fn first_edition(&self) -> Result<(Edition, NewPages), Error> {
+        let four = |new: &mut NewPages| {
+            let mut pages = [(); 4].map(|()| new.reserve());
+            // Among four numbers in a row at most one is followed by a wider one.
+            if roots::width_bytes(pages[0]) != roots::width_bytes(pages[1]) {
+                pages.reverse();
+            }
+            pages.to_vec()
+        };
+        let names = [self.table.clone()];
+        let PlacedRoots {
+            reserved,
+            known_pages,
+            new,
+        } = roots::place(&self.database, self.page_bytes, (Kind::Table, &names), four)?;
+        let edition = Edition {
+            roots: [reserved[0], reserved[1]],
+            trunks: [reserved[2], reserved[3]],
+            current: 0,
+            known_pages,
+            free: None,
+        };
+        Ok((edition, new))
+    }
+
+    /// Where the table begins, or will once the open batch is committed.
+    pub fn root_page(&self) -> u32 {
+        match &self.edition {
+            Some(edition) if self.in_batch => edition.roots[edition.current],
+            Some(edition) if edition.free.is_some() => edition.roots[1 - edition.current],
+            _ => self.first_root,
+        }
     }
 
     /// Commits everything appended so far in one transaction, in which `also` runs: it may update rows in place, nothing else.
@@ -127,13 +196,34 @@ impl DirectWriter {
     /// As [`append`](Self::append); nothing of the batch is then part of the database.
     pub fn commit(&mut self, also: &mut dyn FnMut(&Connection) -> Result<(), Error>) -> Result<(), Error> {
         also(self.database.connection())?;
-        if self.builder.rows() > 0 {
-            let changed = self.builder.finish_batch();
-            self.file.append(self.builder.new_pages())?;
-            self.file.publish(self.database.connection(), &changed)?;
-        }
+        let root = self.root_page();
+        let Some(edition) = self.edition.as_mut().filter(|_| self.in_batch) else {
+            return Err(Error::internal("a batch was to be committed that was not begun"));
+        };
+        let rewritten = self.builder.finish_batch(root);
+        self.file.append(self.builder.new_pages())?;
+        self.file.rewrite(&rewritten)?;
+        roots::set(&self.database, Kind::Table, &self.table, root)?;
+        let other = 1 - edition.current;
+        let publication = Publication {
+            known_pages: edition.known_pages,
+            page_count: self.builder.new_pages().last_page(),
+            free: Some(FreePages {
+                page_bytes: self.page_bytes,
+                trunk: edition.trunks[edition.current],
+                leaves: (self.builder.free_pages())
+                    .chain([edition.roots[other], edition.trunks[other]])
+                    .collect(),
+                replaces: edition.free,
+            }),
+        };
         faults::point("direct: before the commit");
-        self.database.commit()?;
+        let published = publish::commit(&self.database, &publication)?;
+        edition.known_pages = publication.page_count;
+        edition.free = published.free;
+        edition.current = other;
+        self.builder.committed();
+        self.change_counter = published.change_counter;
         self.in_batch = false;
         Ok(())
     }
@@ -144,16 +234,14 @@ impl DirectWriter {
     /// # Errors
     /// `DatabaseBusy`, `Database`.
     pub fn state(&mut self) -> Result<Option<DatabaseState>, Error> {
-        if !self.begin()? {
+        if !self.begin_unchanged()? {
             return Ok(None);
         }
-        let state = DatabaseState {
-            change_counter: change_counter(&self.database)?,
-            page_bytes: self.page_bytes,
-        };
         self.database.rollback()?;
-        self.in_batch = false;
-        Ok(Some(state))
+        Ok(Some(DatabaseState {
+            change_counter: self.change_counter,
+            page_bytes: self.page_bytes,
+        }))
     }
 
     /// Closes the connection.
@@ -178,18 +266,16 @@ impl DatabaseState {
     /// # Errors
     /// `Database`.
     pub fn is_unchanged(&self, database: &Database) -> Result<bool, Error> {
-        Ok(change_counter(database)? == self.change_counter)
+        Ok(read_change_counter(database)? == self.change_counter)
     }
 }
 
-/// The number that every commit counts up. Source: SQLite file format §1.3.
-fn change_counter(database: &Database) -> Result<u32, Error> {
-    let read = || {
-        let first = "SELECT substr(data, 25, 4) FROM sqlite_dbpage WHERE pgno = 1";
-        database.connection().query_row(first, [], |row| row.get(0))
-    };
-    let bytes: [u8; 4] = read().map_err(|e| database_error(database.path(), e))?;
-    Ok(u32::from_be_bytes(bytes))
+/// The [number](change_counter) in the file, within a transaction.
+fn read_change_counter(database: &Database) -> Result<u32, Error> {
+    let read = || FileObject::of(database.connection())?.header();
+    read()
+        .map(|header| change_counter(&header))
+        .map_err(|e| database.fail(e))
 }
 
 /// What SQLite does for an INSERT of one row into a plain table: no step that looks at other tables, other rows or what the values are,
@@ -252,9 +338,6 @@ fn obstacle(database: &Database, table: &str, columns: &[Column]) -> Result<Opti
 fn obstacle_in_file(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let flag = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, bool>(0));
     let text = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0));
-    if !flag("SELECT sqlite_compileoption_used('ENABLE_DBPAGE_VTAB')")? {
-        return Ok(Some("this build of SQLite has no sqlite_dbpage table".to_owned()));
-    }
     let mode = text("PRAGMA journal_mode")?;
     if !["delete", "truncate", "persist"].contains(&mode.as_str()) {
         return Ok(Some(format!("the database's journal mode is {mode}")));
@@ -265,8 +348,7 @@ fn obstacle_in_file(connection: &Connection) -> rusqlite::Result<Option<String>>
     if flag("PRAGMA auto_vacuum")? {
         return Ok(Some("the database is in auto_vacuum mode".to_owned()));
     }
-    let reserved = "SELECT substr(data, 21, 1) <> x'00' FROM sqlite_dbpage WHERE pgno = 1";
-    if flag(reserved)? {
+    if reserved_bytes(&FileObject::of(connection)?.header()?) != 0 {
         return Ok(Some("the database reserves bytes of each page".to_owned()));
     }
     Ok(None)

@@ -3,24 +3,23 @@
 //! Comes in: each row with its row id, and the keys of suspects. Goes out: which suspects are duplicates, from the sorted keys; then
 //! each index, packed past the end of the file. A key too long to be sorted here leaves its index to SQLite.
 //!
-//! How an index gets into the schema without SQLite reading the whole table: an empty table is created in its place and its entry is
-//! rewritten to the index's, in the same transaction. The connection that does so must not be used for the table afterwards: it
-//! still takes the root for a table's.
+//! How an index gets into the schema without SQLite reading the whole table: its entry is written by hand, in the transaction in which its
+//! pages become part of the database.
 
 use std::path::Path;
-
-use rusqlite::Connection;
 
 use crate::error::Error;
 use crate::pipeline::WorkerPool;
 use crate::schema::Column;
-use crate::schema::identifier::{index_name, quote};
-use crate::write::database::{Database, database_error, set_defensive};
+use crate::schema::identifier::index_name;
+use crate::write::database::Database;
 use crate::write::index_key::{IndexEntry, KeyColumns};
 use crate::write::index_pages::IndexBuilder;
-use crate::write::page_file::{PageFile, lock_byte};
+use crate::write::page_file::PageFile;
 use crate::write::pages::NewPages;
 use crate::write::prefix_set::PrefixSet;
+use crate::write::publish::Publication;
+use crate::write::roots::{self, Kind, PlacedRoots};
 use crate::write::sort::{Sorted, Sorter};
 
 /// Share of memory in which duplicates are brought into input order.
@@ -182,7 +181,8 @@ impl<'p> TableIndexes<'p> {
     }
 
     /// Builds every index that can be built here, within the open transaction of `database`, after everything else in it that
-    /// may take a page. Neither `database` nor its cache may be used for the table or its indexes afterwards.
+    /// may take a page; what makes them part of the database when that is committed, where there is one. `database` must not read its schema
+    /// before.
     ///
     /// # Errors
     /// `Io` when the disk is full or fails, `Database`.
@@ -192,26 +192,20 @@ impl<'p> TableIndexes<'p> {
         table: &str,
         file: &mut PageFile,
         memory_bytes: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Publication>, Error> {
         self.indexes.retain(|index| !matches!(index.entries, Entries::None));
-        let mut roots = Vec::new();
-        for index in &self.indexes {
-            let name = index_name(table, &index.names, &database.index_names()?);
-            let sql = Database::index_sql(&name, table, &index.names, index.unique);
-            let entry = SchemaEntry {
-                name: &name,
-                table,
-                sql: &sql,
-            };
-            roots.push(enter(database.connection(), &entry).map_err(|e| database_error(database.path(), e))?);
+        if self.indexes.is_empty() {
+            return Ok(None);
         }
-        let number = |sql: &str| {
-            let value = database.connection().query_row(sql, [], |row| row.get::<_, u32>(0));
-            value.map_err(|e| database_error(database.path(), e))
-        };
-        let page_bytes = number("PRAGMA page_size")? as usize;
-        let mut pages = NewPages::new(page_bytes, number("PRAGMA page_count")?, lock_byte());
-        let mut changed = Vec::new();
+        let page_bytes = database.number("PRAGMA page_size")? as usize;
+        let names = self.enter(database, table)?;
+        let one_each = |pages: &mut NewPages| names.iter().map(|_| pages.reserve()).collect();
+        let PlacedRoots {
+            reserved: roots,
+            known_pages,
+            new: mut pages,
+        } = roots::place(database, page_bytes, (Kind::Index, &names), one_each)?;
+        let mut rewritten = Vec::new();
         for (index, root) in self.indexes.iter_mut().zip(roots) {
             index.sort(memory_bytes)?;
             let Entries::Sorted(sorted) = &index.entries else {
@@ -240,10 +234,29 @@ impl<'p> TableIndexes<'p> {
                     "{left_out} keys are in the table twice, not {settled}"
                 )));
             }
-            changed.push(builder.finish(&mut pages));
+            rewritten.push(builder.finish(&mut pages));
         }
         file.append(&mut pages)?;
-        file.publish(database.connection(), &changed)
+        file.rewrite(&rewritten)?;
+        Ok(Some(Publication {
+            known_pages,
+            page_count: pages.last_page(),
+            free: None,
+        }))
+    }
+
+    /// Enters every index into the schema, without a root; their names.
+    fn enter(&self, database: &Database, table: &str) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for index in &self.indexes {
+            let name = index_name(table, &index.names, &database.index_names()?);
+            let sql = Database::index_sql(&name, table, &index.names, index.unique);
+            let insert = "INSERT INTO sqlite_schema(type, name, tbl_name, rootpage, sql) \
+                 SELECT 'index', ?1, name, 0, ?3 FROM sqlite_schema WHERE type = 'table' AND name = ?2 COLLATE NOCASE";
+            roots::change_schema(database, |connection| connection.execute(insert, (&name, table, &sql)))?;
+            names.push(name);
+        }
+        Ok(names)
     }
 }
 
@@ -317,26 +330,6 @@ impl Groups {
         self.key.extend_from_slice(entry.key);
         None
     }
-}
-
-struct SchemaEntry<'a> {
-    name: &'a str,
-    table: &'a str,
-    sql: &'a str,
-}
-
-/// Enters an empty index into the schema; its root page.
-fn enter(connection: &Connection, entry: &SchemaEntry<'_>) -> rusqlite::Result<u32> {
-    connection.execute_batch(&format!("CREATE TABLE {}(x)", quote(entry.name)))?;
-    set_defensive(connection, false)?;
-    connection.execute_batch("PRAGMA writable_schema = ON")?;
-    let rewrite = "UPDATE sqlite_schema SET type = 'index', sql = ?3,
-        tbl_name = (SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?2 COLLATE NOCASE)
-        WHERE type = 'table' AND name = ?1 RETURNING rootpage";
-    let root = connection.query_row(rewrite, (entry.name, entry.table, entry.sql), |row| row.get(0));
-    connection.execute_batch("PRAGMA writable_schema = OFF")?;
-    set_defensive(connection, true)?;
-    root
 }
 
 #[cfg(test)]

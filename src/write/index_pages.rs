@@ -6,7 +6,7 @@
 //!
 //! Source: SQLite file format §1.6.
 
-use crate::write::pages::{ChangedPage, NewPages, local_bytes, put_varint};
+use crate::write::pages::{NewPages, RewrittenPage, local_bytes, put_varint};
 
 const LEAF_TYPE: u8 = 0x0A;
 const INTERIOR_TYPE: u8 = 0x02;
@@ -109,7 +109,7 @@ impl Level {
 }
 
 impl IndexBuilder {
-    /// A builder for the index whose root is `root_page`.
+    /// A builder for the index whose root is to be `root_page`.
     pub fn new(page_bytes: usize, root_page: u32) -> Self {
         IndexBuilder {
             page_bytes,
@@ -167,8 +167,8 @@ impl IndexBuilder {
         }
     }
 
-    /// Completes the tree; the root's content.
-    pub fn finish(mut self, new: &mut NewPages) -> ChangedPage {
+    /// Completes the tree; its root.
+    pub fn finish(mut self, new: &mut NewPages) -> RewrittenPage {
         let mut right_child = None;
         let mut level = 0;
         loop {
@@ -191,7 +191,7 @@ impl IndexBuilder {
             let is_top = level + 1 == self.levels.len();
             let page = self.levels[level].finish(right_child);
             if is_top {
-                return ChangedPage {
+                return RewrittenPage {
                     number: self.root_page,
                     bytes: page.to_vec(),
                 };

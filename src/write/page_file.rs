@@ -1,21 +1,19 @@
-//! Finished pages into the database file, and into the transaction that makes them part of the database.
-//!
-//! New pages are written past the end of the file, where no reader looks and no journal is needed. What makes them part of the
-//! database (changed pages such as roots, and the page count) goes through SQLite's pager, as rows of the `sqlite_dbpage` table, so
-//! the rollback journal covers it.
+//! Finished pages into the database file, where nobody reads them: past its end, or where SQLite counts pages as free. A commit makes them
+//! part of the database ([`publish`](crate::write::publish)).
 
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::{Connection, ffi};
+use rusqlite::ffi;
 
 use crate::error::Error;
 use crate::faults;
-use crate::write::database::{Database, database_error, set_defensive};
+use crate::write::database::Database;
 use crate::write::descriptor::Descriptor;
-use crate::write::pages::{ChangedPage, NewPages};
+use crate::write::file_object::FileObject;
+use crate::write::pages::{NewPages, RewrittenPage};
 
 /// Where [`lock_byte`] is in every build of SQLite that does not tell. Source: `PENDING_BYTE` in sqlite3.c.
 const DEFAULT_LOCK_BYTE: u64 = 0x4000_0000;
@@ -28,8 +26,6 @@ pub struct PageFile {
     descriptor: Arc<Descriptor>,
     path: PathBuf,
     page_bytes: usize,
-    /// The last new page that was written, to be passed through the pager: it tells the pager how large the file is.
-    last_page: Option<(u32, Vec<u8>)>,
 }
 
 impl PageFile {
@@ -43,7 +39,6 @@ impl PageFile {
             descriptor,
             path: path.to_owned(),
             page_bytes,
-            last_page: None,
         })
     }
 
@@ -69,13 +64,7 @@ impl PageFile {
         if bytes.is_empty() {
             return Ok(());
         }
-        let offset_bytes = u64::from(first_page - 1) * self.page_bytes as u64;
-        self.descriptor
-            .file()
-            .write_all_at(bytes, offset_bytes)
-            .map_err(|e| Error::io("writing", &self.path, e))?;
-        let last = bytes.len() - self.page_bytes;
-        self.last_page = Some((pages.last_page(), bytes[last..].to_vec()));
+        let offset_bytes = self.write(first_page, bytes)?;
         self.start_writeback(offset_bytes, bytes.len());
         pages.forget();
         faults::point("direct: pages written");
@@ -95,35 +84,24 @@ impl PageFile {
         };
     }
 
-    /// Makes everything appended since the last call part of the database once the open transaction of `connection` is committed;
-    /// `changed` are the pages that get new content.
+    /// Gives pages that nobody reads new content.
     ///
     /// # Errors
-    /// `Database` or `Io`.
-    pub fn publish(&mut self, connection: &Connection, changed: &[ChangedPage]) -> Result<(), Error> {
-        let pass = || -> rusqlite::Result<()> {
-            let mut put = connection.prepare("INSERT INTO sqlite_dbpage(pgno, data) VALUES (?1, ?2)")?;
-            for page in changed {
-                put.execute((page.number, &page.bytes))?;
-            }
-            let Some((number, bytes)) = &self.last_page else {
-                return Ok(());
-            };
-            put.execute((number, bytes))?;
-            let first = "SELECT data FROM sqlite_dbpage WHERE pgno = 1";
-            let mut header: Vec<u8> = connection.query_row(first, [], |row| row.get(0))?;
-            header[28..32].copy_from_slice(&number.to_be_bytes());
-            // The page count is believed only if these agree; the pager writes both anew at commit.
-            header.copy_within(24..28, 92);
-            put.execute((1, &header))?;
-            Ok(())
-        };
-        let published = set_defensive(connection, false)
-            .and_then(|()| pass())
-            .and_then(|()| set_defensive(connection, true));
-        published.map_err(|e| database_error(&self.path, e))?;
-        self.last_page = None;
+    /// As [`append`](Self::append).
+    pub fn rewrite(&mut self, pages: &[RewrittenPage]) -> Result<(), Error> {
+        for page in pages {
+            self.write(page.number, &page.bytes)?;
+        }
+        faults::point("direct: pages rewritten");
         Ok(())
+    }
+
+    /// Writes pages from number `first_page` on; the offset of the first.
+    fn write(&self, first_page: u32, bytes: &[u8]) -> Result<u64, Error> {
+        let offset_bytes = u64::from(first_page - 1) * self.page_bytes as u64;
+        let written = self.descriptor.file().write_all_at(bytes, offset_bytes);
+        written.map_err(|e| Error::io("writing", &self.path, e))?;
+        Ok(offset_bytes)
     }
 }
 
@@ -151,45 +129,13 @@ pub fn empty_if_only(
         let is_untouched = !is_set("PRAGMA user_version")? && !is_set("PRAGMA application_id")?;
         Ok(names.iter().all(is_ours) && mode != "wal" && is_untouched)
     };
-    let fail = |e| database_error(database.path(), e);
+    let fail = |e| database.fail(e);
     let empties = look().map_err(fail)? && also(database)?;
     if empties {
-        empty_file(connection).map_err(fail)?;
+        FileObject::of(connection).and_then(|file| file.empty()).map_err(fail)?;
     }
     connection.execute_batch("ROLLBACK").map_err(fail)?;
     Ok(empties)
-}
-
-/// Cuts the file of `connection`, which must have an exclusive transaction in which nothing was written, to nothing: an empty database.
-fn empty_file(connection: &Connection) -> rusqlite::Result<()> {
-    let mut file: *mut ffi::sqlite3_file = std::ptr::null_mut();
-    // SAFETY: the handle is that of an open connection; the operation stores one pointer where its argument points to.
-    let found = unsafe {
-        ffi::sqlite3_file_control(
-            connection.handle(),
-            c"main".as_ptr(),
-            ffi::SQLITE_FCNTL_FILE_POINTER,
-            (&raw mut file).cast(),
-        )
-    };
-    // SAFETY: the pointer is SQLite's own file object, which lives as long as the connection; its methods are a static table.
-    let result = match unsafe { file.as_ref().and_then(|file| file.pMethods.as_ref()) } {
-        Some(methods) if found == ffi::SQLITE_OK => match (methods.xTruncate, methods.xSync) {
-            // SAFETY: called as SQLite calls them, on the file that they belong to, which this thread alone uses.
-            (Some(truncate), Some(sync)) => unsafe {
-                match truncate(file, 0) {
-                    ffi::SQLITE_OK => sync(file, ffi::SQLITE_SYNC_FULL),
-                    error => error,
-                }
-            },
-            _ => ffi::SQLITE_ERROR,
-        },
-        _ => ffi::SQLITE_ERROR,
-    };
-    match result {
-        ffi::SQLITE_OK => Ok(()),
-        error => Err(rusqlite::Error::SqliteFailure(ffi::Error::new(error), None)),
-    }
 }
 
 /// The first byte that SQLite locks; the page that it lies in holds nothing. SQLite itself is asked, so that the two cannot differ: its

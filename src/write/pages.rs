@@ -1,8 +1,9 @@
 //! A table's b-tree, built from its left edge to its right out of rows in ascending row id. Pure: pages come out, nothing is written.
 //!
-//! New pages are numbered upwards from the end of the file and never touched again, except for the right edge of the tree: its
-//! interior pages change as rows are added. Those that an earlier batch committed are handed out apart, because their old content must
-//! be journaled. After [`TableBuilder::finish_batch`] the tree is complete; the next batch goes on from there.
+//! New pages are numbered upwards from the end of the file. A page that a batch committed is never changed while it is in use: the right
+//! edge of the tree, whose interior pages change as rows are added, is made anew by each batch, out of pages that the last commit left
+//! free where there are any. So nothing needs to be journaled, and whoever reads the last commit's tree finds all of it. After
+//! [`TableBuilder::finish_batch`] the tree is complete; the next batch goes on from there.
 //!
 //! Source: SQLite file format §1.6 (b-tree pages); SQLite adds two rules of its own: no page but an empty root has zero cells, and
 //! the page at the lock byte is never used.
@@ -17,19 +18,21 @@ const INTERIOR_TYPE: u8 = 0x05;
 #[derive(Debug)]
 pub struct TableBuilder {
     page_bytes: usize,
-    root_page: u32,
     leaf: Leaf,
     /// Open interior nodes, lowest level first; each is the rightmost of its level.
     levels: Vec<Node>,
     new: NewPages,
-    /// Pages of earlier batches that were finished in this one.
-    changed: Vec<ChangedPage>,
-    rows: u64,
+    /// Pages that are free in the last committed state.
+    spare: Vec<u32>,
+    /// Pages of the last committed state that the open batch has made anew elsewhere.
+    retired: Vec<u32>,
+    /// Pages that were free and got new content.
+    rewritten: Vec<RewrittenPage>,
 }
 
-/// A page that exists in the file and gets new content.
+/// A page that exists in the file, where nobody reads it, and gets new content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChangedPage {
+pub struct RewrittenPage {
     pub number: u32,
     pub bytes: Vec<u8>,
 }
@@ -104,6 +107,13 @@ impl NewPages {
         number
     }
 
+    /// Adds an empty page, to be rewritten; its number.
+    pub fn reserve(&mut self) -> u32 {
+        let number = self.take_number();
+        self.bytes.resize(self.bytes.len() + self.page_bytes, 0);
+        number
+    }
+
     /// Adds `overflow` as a chain of pages; the number of the first.
     pub fn push_overflow(&mut self, overflow: &[u8]) -> u32 {
         let mut first = 0;
@@ -135,11 +145,10 @@ impl NewPages {
 }
 
 impl TableBuilder {
-    /// A builder for the empty table whose root is `root_page`, in a file of `page_count` pages.
-    pub fn new(page_bytes: usize, root_page: u32, page_count: u32, lock_byte: u64) -> Self {
+    /// A builder for an empty table whose root is `root_page`, in a file whose pages go up to those of `new`.
+    pub fn new(page_bytes: usize, root_page: u32, new: NewPages) -> Self {
         TableBuilder {
             page_bytes,
-            root_page,
             leaf: Leaf {
                 page: vec![0; page_bytes],
                 cells: 0,
@@ -147,15 +156,11 @@ impl TableBuilder {
                 last_row_id: 0,
             },
             levels: Vec::new(),
-            new: NewPages::new(page_bytes, page_count, lock_byte),
-            changed: Vec::new(),
-            rows: 0,
+            new,
+            spare: Vec::new(),
+            retired: vec![root_page],
+            rewritten: Vec::new(),
         }
-    }
-
-    /// Rows appended so far.
-    pub fn rows(&self) -> u64 {
-        self.rows
     }
 
     /// The finished new pages.
@@ -183,7 +188,6 @@ impl TableBuilder {
             cell[head_bytes + local.len()..].copy_from_slice(&first.to_be_bytes());
         }
         self.leaf.last_row_id = row_id;
-        self.rows += 1;
     }
 
     /// Room for a cell in the leaf, or in the next one.
@@ -223,52 +227,52 @@ impl TableBuilder {
             return;
         }
         let keep = node.children.split_off(node.children.len() - 2);
-        let closed = Node {
-            children: std::mem::take(&mut node.children),
-            cell_bytes: 0,
-            number: node.number.take(),
-        };
-        node.cell_bytes = keep.iter().map(|&(_, key)| interior_cell_bytes(key)).sum();
-        node.children = keep;
-        let last = *closed
-            .children
-            .last()
-            .expect("a full node has far more than two children");
-        let page = interior_page(self.page_bytes, &closed.children[..closed.children.len() - 1], last.0);
-        let number = self.place(closed.number, page);
+        let closed = std::mem::replace(&mut node.children, keep);
+        node.cell_bytes = node.children.iter().map(|&(_, key)| interior_cell_bytes(key)).sum();
+        self.retired.extend(node.number.take());
+        let (last, cells) = closed.split_last().expect("a full node has far more than two children");
+        let page = interior_page(self.page_bytes, cells, last.0);
+        let number = self.place(page);
         self.add_child(level + 1, number, last.1);
     }
 
-    /// Puts a page where it was written before, or behind everything else.
-    fn place(&mut self, number: Option<u32>, bytes: Vec<u8>) -> u32 {
-        match number {
+    /// Puts a page where one is free, or after everything else.
+    fn place(&mut self, bytes: Vec<u8>) -> u32 {
+        match self.spare.pop() {
             Some(number) => {
-                self.changed.push(ChangedPage { number, bytes });
+                self.rewritten.push(RewrittenPage { number, bytes });
                 number
             }
             None => self.new.push(&bytes),
         }
     }
 
-    /// Completes the tree: the pages of earlier batches that change, the root among them. New pages are in
-    /// [`new_pages`](Self::new_pages).
-    pub fn finish_batch(&mut self) -> Vec<ChangedPage> {
-        if self.levels.is_empty() {
+    /// Completes the tree; the pages that were free and get new content: last of all the root, which goes to `root_page`. New pages are
+    /// in [`new_pages`](Self::new_pages).
+    pub fn finish_batch(&mut self, root_page: u32) -> Vec<RewrittenPage> {
+        let root = if self.levels.is_empty() {
             // All rows still fit the root, which is then a leaf itself and stays open.
             self.leaf.finish();
-            self.changed.push(ChangedPage {
-                number: self.root_page,
-                bytes: self.leaf.page.clone(),
-            });
-            return std::mem::take(&mut self.changed);
-        }
-        if self.leaf.cells > 0 {
-            self.close_leaf();
-        }
+            self.leaf.page.clone()
+        } else {
+            if self.leaf.cells > 0 {
+                self.close_leaf();
+            }
+            self.close_edge()
+        };
+        self.rewritten.push(RewrittenPage {
+            number: root_page,
+            bytes: root,
+        });
+        std::mem::take(&mut self.rewritten)
+    }
+
+    /// Places the right edge of the tree; the root's content.
+    fn close_edge(&mut self) -> Vec<u8> {
         let mut open_child = None;
-        for level in 0..self.levels.len() {
-            let is_top = level + 1 == self.levels.len();
-            let node = &self.levels[level];
+        let mut level = 0;
+        loop {
+            let node = &mut self.levels[level];
             let page = match open_child {
                 Some(child) => interior_page(self.page_bytes, &node.children, child),
                 None => {
@@ -276,18 +280,25 @@ impl TableBuilder {
                     interior_page(self.page_bytes, cells, last.0)
                 }
             };
-            if is_top {
-                self.changed.push(ChangedPage {
-                    number: self.root_page,
-                    bytes: page,
-                });
-            } else {
-                let number = self.place(node.number, page);
-                self.levels[level].number = Some(number);
-                open_child = Some(number);
+            self.retired.extend(node.number.take());
+            if level + 1 == self.levels.len() {
+                return page;
             }
+            let number = self.place(page);
+            self.levels[level].number = Some(number);
+            open_child = Some(number);
+            level += 1;
         }
-        std::mem::take(&mut self.changed)
+    }
+
+    /// The pages that are free once the batch is committed.
+    pub fn free_pages(&self) -> impl Iterator<Item = u32> + '_ {
+        self.spare.iter().chain(&self.retired).copied()
+    }
+
+    /// The batch is committed: what it retired may be used.
+    pub fn committed(&mut self) {
+        self.spare.append(&mut self.retired);
     }
 }
 

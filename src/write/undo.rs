@@ -13,7 +13,6 @@ use crate::error::Error;
 use crate::plan::TablePlan;
 use crate::report::rows;
 use crate::schema::identifier::{is_index_name, quote};
-use crate::schema::shape::TableShape;
 use crate::write::database::{Database, database_error};
 use crate::write::sql_text::may_mean;
 
@@ -25,8 +24,8 @@ pub struct Made<'a> {
     pub indexes: &'a [Vec<String>],
     /// What it committed.
     pub counts: &'a Counts,
-    /// The table as the load made it, where that is known.
-    pub shape: Option<&'a TableShape>,
+    /// Where the table begins, if that is known.
+    pub root_page: Option<i64>,
 }
 
 impl Made<'_> {
@@ -39,7 +38,7 @@ impl Made<'_> {
             return Ok(Vec::new());
         };
         let mut obstacles = self.obstacles_in_schema(database)?;
-        if self.shape.is_some_and(|shape| shape.root_page != info.root_page) {
+        if self.root_page.is_some_and(|root_page| root_page != info.root_page) {
             obstacles.push(
                 "it does not begin where the load made it: it is another table, or was moved by VACUUM".to_owned(),
             );

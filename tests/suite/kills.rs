@@ -21,8 +21,10 @@ const ELSEWHERE: &str = "restart: taken back";
 /// Points that only a load gets to whose guessed types are refuted.
 const REFUTED: [&str; 2] = ["guess: refuted", "guess: taken back"];
 /// Points of the direct path alone, and of the SQL path alone.
-const DIRECT: [&str; 4] = [
+const DIRECT: [&str; 6] = [
     "direct: pages written",
+    "direct: pages rewritten",
+    "publish: before the first page",
     "direct: before the commit",
     "index: pages written",
     "index: committed",
@@ -278,7 +280,7 @@ fn killed_everywhere(load: &Load) {
     let names: Vec<&str> = points.iter().map(String::as_str).filter(here).collect();
     let mut killed: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, &name) in names.iter().enumerate() {
-        let often = ["batch:", "direct:", "merge: before"]
+        let often = ["batch:", "direct:", "publish:", "merge: before"]
             .iter()
             .any(|stage| name.starts_with(stage));
         // The same point twice, if it can be late and early, then one that lies elsewhere.

@@ -23,6 +23,7 @@ mod inferred;
 mod invariance;
 mod kills;
 mod large_files;
+mod library;
 mod limits;
 mod line_ends;
 mod memory;

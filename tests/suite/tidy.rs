@@ -67,6 +67,7 @@ fn sources() -> BTreeMap<String, String> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeMap::new();
     collect(&root, &root, &mut found);
+    found.remove("build.rs").expect("what cargo runs first");
     assert!(found.len() > 20, "the sources were found");
     found
 }

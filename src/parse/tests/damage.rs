@@ -72,6 +72,16 @@ fn quotes_that_are_not_doubled_cost_the_lines_of_their_text() {
 }
 
 #[test]
+fn blank_lines_count_for_nothing_while_nobody_knows_how_many_fields_there_are() {
+    let text = format!("\"\na{}\n\"x", "\n".repeat(20));
+    assert_values_of(
+        &of_columns(0),
+        &format!("{text}\n"),
+        &[&[&format!("InvalidQuote in 1: {text}")]],
+    );
+}
+
+#[test]
 fn a_stray_quote_before_a_text_of_several_lines_makes_no_row_of_them() {
     for text in [
         "5,\"He said \"stop\", then left\nnothing here\na,b\nthe end\"",

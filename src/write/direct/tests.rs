@@ -243,14 +243,14 @@ fn a_batch_is_refused_when_another_connection_wrote_since_the_last_one() {
 
 #[test]
 fn the_page_at_the_lock_byte_is_stepped_over() {
-    let mut builder = TableBuilder::new(512, 2, 2, 512 * 20);
+    let mut builder = TableBuilder::new(512, 2, NewPages::new(512, 2, 512 * 20));
     for row_id in 1..2_000 {
         builder.append(
             row_id,
             &record(&[Value::Text("x".repeat(if row_id % 50 == 0 { 3_000 } else { 40 }))]),
         );
     }
-    let changed = builder.finish_batch();
+    let changed = builder.finish_batch(3);
     let (first, pages) = builder.new_pages().pending();
     let lock_page = &pages[(21 - first as usize) * 512..][..512];
     assert!(lock_page.iter().all(|&byte| byte == 0));

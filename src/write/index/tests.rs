@@ -4,7 +4,9 @@ use super::*;
 use crate::pipeline::WorkerPool;
 use crate::schema::ColumnType;
 use crate::write::direct::tests::{check, record};
+use crate::write::publish;
 use proptest::prelude::*;
+use rusqlite::Connection;
 use rusqlite::types::Value;
 use tempfile::TempDir;
 
@@ -71,8 +73,10 @@ impl Case<'_> {
         database.begin().unwrap();
         indexes.build_by_sql(&database, "t", true).unwrap();
         indexes.build_by_sql(&database, "t", false).unwrap();
-        indexes.build(&database, "T", &mut file, 1 << 20).unwrap();
-        database.commit().unwrap();
+        match indexes.build(&database, "T", &mut file, 1 << 20).unwrap() {
+            Some(publication) => publish::commit(&database, &publication).map(|_| ()).unwrap(),
+            None => database.commit().unwrap(),
+        }
         database.close().unwrap();
         drop(file);
         let after = Connection::open(&path).unwrap();
