@@ -2,9 +2,9 @@
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
+use rowmill::infer::{Facts, Reading, observe};
 use rowmill::parse::{Dialect, Records, Syntax, parse};
 use rowmill::rows::RowBlock;
-use rowmill::schema::infer::{Facts, observe};
 use rowmill::schema::{Column, ColumnType, KeyPlan, RowPlan};
 use rowmill::validate::validate;
 
@@ -105,7 +105,12 @@ fn infer_long_decimals(bencher: Bencher) {
         .counter(BytesCount::of_slice(&bytes))
         .bench_local(|| {
             let mut facts = Facts::new(&[false; 2], &[]);
-            observe(black_box(&bytes), &records, &[0, 1], &dialect, false, &mut facts);
+            let reading = Reading {
+                sources: &[0, 1],
+                dialect: &dialect,
+                empty_is_null: false,
+            };
+            observe(black_box(&bytes), &records, &reading, &mut facts);
             assert_eq!(facts.column_type(1), ColumnType::Real);
         });
 }
@@ -121,7 +126,12 @@ fn infer_every_column(bencher: Bencher) {
         .counter(BytesCount::of_slice(&bytes))
         .bench_local(|| {
             let mut facts = Facts::new(&[false; 8], &[0]);
-            observe(black_box(&bytes), &records, &sources, &dialect, false, &mut facts);
+            let reading = Reading {
+                sources: &sources,
+                dialect: &dialect,
+                empty_is_null: false,
+            };
+            observe(black_box(&bytes), &records, &reading, &mut facts);
             assert_eq!(facts.key_order().values, ROWS as u64);
         });
 }

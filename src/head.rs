@@ -111,41 +111,20 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     };
     let found = search.found(&window, index);
     found.check(&search, &path)?;
-    if !options.header {
-        let names = (1..=found.ends.len())
-            .map(|number| format!("column_{number}"))
-            .collect();
-        return Ok(Head {
-            dialect,
-            names,
-            notices: Vec::new(),
-            data_start_bytes: bom_bytes,
-            lines: 0,
-            blank_lines: 0,
-            content: search.content,
-        });
+    if options.header {
+        return search.header(&found, window.start_bytes, &path);
     }
-    let names = found.decode(&dialect).map_err(|column| {
-        Error::unusable(
-            &path,
-            format!("its header is not UTF-8 (column {column}); convert it with iconv first"),
-        )
-    })?;
-    let (names, notices) = identifier::unique_names(&names);
-    // The header ends with its line end, or with the input.
-    let after = &found.bytes[found.span.end as usize..];
-    let line_end_bytes = memchr::memchr(dialect.line_end, after).map_or(after.len(), |at| at + 1);
-    let header = &found.bytes[found.span.start as usize..found.span.end as usize + line_end_bytes];
+    let names = (1..=found.ends.len())
+        .map(|number| format!("column_{number}"))
+        .collect();
     Ok(Head {
         dialect,
         names,
-        notices,
-        data_start_bytes: window.start_bytes + u64::from(found.span.end) + line_end_bytes as u64,
-        lines: search.blank_lines + memchr::memchr_iter(dialect.line_end, header).count() as u64,
-        blank_lines: search.blank_lines,
-        content: search.content.then(ContentHash::of(
-            &found.bytes[..found.span.end as usize + line_end_bytes],
-        )),
+        notices: Vec::new(),
+        data_start_bytes: bom_bytes,
+        lines: 0,
+        blank_lines: 0,
+        content: search.content,
     })
 }
 
@@ -165,6 +144,32 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// The head whose names are the fields of the record that was `found` in a window that begins at `window_start_bytes`.
+    fn header(&self, found: &Found<'_>, window_start_bytes: u64, path: &Path) -> Result<Head, Error> {
+        let dialect = self.syntax.dialect;
+        let names = found.decode(&dialect).map_err(|column| {
+            Error::unusable(
+                path,
+                format!("its header is not UTF-8 (column {column}); convert it with iconv first"),
+            )
+        })?;
+        let (names, notices) = identifier::unique_names(&names);
+        // The header ends with its line end, or with the input.
+        let after = &found.bytes[found.span.end as usize..];
+        let line_end_bytes = memchr::memchr(dialect.line_end, after).map_or(after.len(), |at| at + 1);
+        let end = found.span.end as usize + line_end_bytes;
+        let header = &found.bytes[found.span.start as usize..end];
+        Ok(Head {
+            dialect,
+            names,
+            notices,
+            data_start_bytes: window_start_bytes + end as u64,
+            lines: self.blank_lines + memchr::memchr_iter(dialect.line_end, header).count() as u64,
+            blank_lines: self.blank_lines,
+            content: self.content.then(ContentHash::of(&found.bytes[..end])),
+        })
+    }
+
     /// A window that begins with the record or before it, and its index among [`records`](Self::records); `None` if there is none.
     fn first_record(
         &mut self,

@@ -20,6 +20,7 @@ pub mod error;
 pub mod escape;
 pub mod faults;
 pub mod head;
+pub mod infer;
 pub mod load;
 pub mod memory;
 pub mod observer;

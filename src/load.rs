@@ -26,11 +26,10 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use self::draft::PageDraft;
-use self::finish::LoadedRows;
 use self::sources::Sources;
 use self::start::Start;
 pub use self::undo::forget;
-use crate::dedup;
+use crate::dedup::{self, Dedup};
 use crate::error::Error;
 use crate::faults;
 use crate::head::Head;
@@ -99,8 +98,12 @@ pub fn load(
                 .validate()
                 .and(checked.refusal.map_or(Ok(()), Err))
                 .and_then(|()| {
-                    let watched =
-                        |observer: &dyn Observer| run(inputs, database, options, observer, &draft, &mut report);
+                    let task = Task {
+                        paths: inputs,
+                        database_path: database,
+                        options,
+                    };
+                    let watched = |observer: &dyn Observer| run(&task, observer, &draft, &mut report);
                     draft.watch(observer, watched)
                 });
             (Some(draft), result)
@@ -124,14 +127,19 @@ pub fn load(
     Ok(report)
 }
 
-fn run(
-    paths: &[PathBuf],
-    database_path: &Path,
-    options: &LoadOptions,
-    observer: &dyn Observer,
-    draft: &PageDraft,
-    report: &mut LoadReport,
-) -> Result<(), Error> {
+/// What is to be loaded where, and how.
+struct Task<'a> {
+    paths: &'a [PathBuf],
+    database_path: &'a Path,
+    options: &'a LoadOptions,
+}
+
+fn run(task: &Task<'_>, observer: &dyn Observer, draft: &PageDraft, report: &mut LoadReport) -> Result<(), Error> {
+    let &Task {
+        paths,
+        database_path,
+        options,
+    } = task;
     memory::check_threads(options.memory_bytes, options.threads)?;
     if paths.is_empty() {
         return Err(Error::usage("no input named"));
@@ -197,6 +205,18 @@ struct Load<'a> {
     made: OnceLock<()>,
 }
 
+/// A load that is planned: where it starts, and the memory it has.
+struct Planned<'a> {
+    start: &'a Start,
+    split: MemorySplit,
+}
+
+/// Rows on their way into the table.
+struct Rows<'d> {
+    writer: BatchWriter<'d>,
+    dedup: Dedup,
+}
+
 impl Load<'_> {
     /// Loads from `start` to the end. Where that relied on guessed types and a value refuted them, the side files, to be emptied
     /// when the rows are taken back.
@@ -223,19 +243,21 @@ impl Load<'_> {
         faults::point("load: table made");
         report.sqlite_version = Database::sqlite_version();
         let destination = self.open_destination(&database, &shape, start, report)?;
-        let mut dedup = self.open_dedup(plan, &split);
         let indexes = self.open_indexes(&destination.sink, plan, &wishes, &split);
-        let mut writer = BatchWriter::new(destination, side_files, indexes, settings);
-        if let Some(progress) = &start.progress {
-            writer.resume(progress);
-        }
-        let Some(end) = self.load_rows(sources, plan, &split, &mut dedup, &mut writer, report)? else {
-            return Ok(Some(writer.into_parts().side_files));
+        let planned = Planned { start, split };
+        let mut rows = Rows {
+            writer: BatchWriter::new(destination, side_files, indexes, settings),
+            dedup: self.open_dedup(plan, &split),
         };
-        report.filter = dedup.take_filter_report();
+        if let Some(progress) = &start.progress {
+            rows.writer.resume(progress);
+        }
+        let Some(end) = self.load_rows(sources, &planned, &mut rows, report)? else {
+            return Ok(Some(rows.writer.into_parts().side_files));
+        };
+        report.filter = rows.dedup.take_filter_report();
         faults::point("load: rows committed");
-        let loaded = LoadedRows { writer, dedup, end };
-        let (counts, end) = self.finish(&database, start, loaded, sources, &split, report)?;
+        let (counts, end) = self.finish(&planned, (rows, end), sources, report)?;
         faults::point("finish: before closing");
         database.close()?;
         let committed_before = start.progress.as_ref().map_or(0, |progress| progress.counts.records);

@@ -13,28 +13,29 @@
 //!   gate bounds how many are alive.
 //! - Shutdown: whoever fails or stops closes the gate; the reader then ends, the pool finishes what it has, the rest is dropped.
 
+mod reader;
 mod stitch;
 #[cfg(test)]
 mod tests;
 
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
-use rayon::{Scope, ThreadPool, ThreadPoolBuilder};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::chunk;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::memory::{Gate, Permit};
 use crate::parse::{Records, Syntax, parse_before};
 use crate::window::{Input, Window};
-use stitch::{Carry, Chunk};
+use reader::Reader;
+use stitch::Stitcher;
 
 /// Slots that may wait for the calling thread; the gate is what really bounds them, except for very small chunks.
 const MAX_SLOTS: usize = 4096;
@@ -324,14 +325,14 @@ pub fn scan<W: Work>(
             let (slots, queue) = sync_channel(MAX_SLOTS);
             let reader = std::thread::Builder::new().spawn_scoped(threads, move || {
                 let since = Instant::now();
-                if let Err(error) = scan.read(input, start_bytes, tasks, &slots) {
+                if let Err(error) = Reader::new(scan, start_bytes, tasks, &slots).read(input) {
                     // Nobody listening means that the scan is over anyhow.
                     let _ = slots.send(Slot::Failed(error));
                 }
                 add_time(&scan.times.read_ns, since);
             });
             let result = match &reader {
-                Ok(_) => scan.take(&queue, consume),
+                Ok(_) => Stitcher::new(scan, consume).take(&queue),
                 Err(error) => Err(no_thread(error)),
             };
             scan.flight.blocks.close();
@@ -384,170 +385,7 @@ pub struct ScanRequest<'s, W> {
     pub stopped: &'s (dyn Fn() -> bool + Sync),
 }
 
-impl<'s, W: Work> Scan<'s, W> {
-    /// The reader thread: maps windows, cuts chunks, starts their parsing.
-    fn read<'t>(
-        &'s self,
-        input: &mut Input,
-        start_bytes: u64,
-        tasks: &Scope<'t>,
-        slots: &SyncSender<Slot<W::Output>>,
-    ) -> Result<(), Error>
-    where
-        's: 't,
-        W::Output: 't,
-    {
-        let limit_bytes = usize::try_from(self.settings.syntax.max_record_bytes).unwrap_or(usize::MAX);
-        let mut next_bytes = start_bytes;
-        let mut want_bytes = self.settings.window_bytes;
-        // Whether the bytes at `next_bytes` continue a line of which the first pieces were handed out.
-        let mut within_line = false;
-        loop {
-            let window = input.window(next_bytes, want_bytes, self.stopped)?;
-            // Taken while the reader holds no other window, so that it waits only for those that others will let go of.
-            let Some(permit) = self.flight.windows.acquire(window.bytes().len()) else {
-                return Ok(());
-            };
-            let window = Arc::new(HeldWindow {
-                window,
-                _permit: permit,
-            });
-            if (self.stopped)() {
-                return Ok(());
-            }
-            let length = window.bytes().len();
-            let mut done = 0;
-            if within_line {
-                let line_end = memchr::memchr(self.settings.syntax.dialect.line_end, window.bytes());
-                done = line_end.map_or(length, |at| at + 1);
-                within_line = line_end.is_none() && (self.settings.may_grow || !window.at_end);
-                let piece = LinePiece {
-                    window: window.clone(),
-                    start: 0,
-                    end: done,
-                    first: false,
-                    last: !within_line,
-                };
-                if slots.send(Slot::LinePiece(piece)).is_err() {
-                    return Ok(());
-                }
-            }
-            while done < length && !within_line {
-                let Some(chunk_bytes) = self.cut(&window.bytes()[done..]) else {
-                    break;
-                };
-                // In an input that may grow an empty chunk follows as the last one.
-                let at_end = window.at_end && done + chunk_bytes == length && !self.settings.may_grow;
-                if !self.start(&window, done..done + chunk_bytes, at_end, tasks, slots) {
-                    return Ok(());
-                }
-                done += chunk_bytes;
-            }
-            if window.at_end {
-                if self.settings.may_grow && length - done > limit_bytes {
-                    // Too long for a record whatever follows, so it decides what was unfinished before it, as in smaller windows.
-                    let piece = LinePiece {
-                        window,
-                        start: done,
-                        end: length,
-                        first: true,
-                        last: false,
-                    };
-                    // Nobody listening means that the scan is over anyhow.
-                    let _ = slots.send(Slot::LinePiece(piece));
-                    return Ok(());
-                }
-                // Bytes without a line end decide nothing in an input that may grow.
-                let end = if self.settings.may_grow { done } else { length };
-                if done < end || length == 0 || (self.settings.may_grow && !within_line) {
-                    self.start(&window, done..end, true, tasks, slots);
-                }
-                return Ok(());
-            }
-            if done > 0 {
-                next_bytes += done as u64;
-                want_bytes = self.settings.window_bytes;
-            } else if length > limit_bytes {
-                let piece = LinePiece {
-                    window,
-                    start: 0,
-                    end: length,
-                    first: true,
-                    last: false,
-                };
-                if slots.send(Slot::LinePiece(piece)).is_err() {
-                    return Ok(());
-                }
-                next_bytes += length as u64;
-                want_bytes = self.settings.window_bytes;
-                within_line = true;
-            } else {
-                // Not one line end in the window: look further, as far as a record may reach.
-                want_bytes = want_bytes
-                    .saturating_mul(2)
-                    .min(limit_bytes.saturating_add(1))
-                    .max(want_bytes + 1);
-            }
-        }
-    }
-
-    /// Where the next chunk of `window` ends. A guess, which decides how much is parsed twice and nothing else.
-    fn cut(&self, window: &[u8]) -> Option<usize> {
-        let ScanSettings {
-            syntax, chunk_bytes, ..
-        } = self.settings;
-        let mut dialect = syntax.dialect;
-        if !self.quotes_matter.load(Ordering::Relaxed) {
-            dialect.quote = None;
-        }
-        chunk::cut(window, chunk_bytes, &dialect)
-    }
-
-    /// Puts a chunk into the queue and its parsing into the pool; `false` once the scan is over.
-    fn start<'t>(
-        &'s self,
-        window: &Arc<HeldWindow>,
-        range: std::ops::Range<usize>,
-        at_end: bool,
-        tasks: &Scope<'t>,
-        slots: &SyncSender<Slot<W::Output>>,
-    ) -> bool
-    where
-        's: 't,
-        W::Output: 't,
-    {
-        if (self.stopped)() {
-            return false;
-        }
-        let expansion = match self.flight.expansion.load(Ordering::Relaxed) {
-            0 => FIRST_EXPANSION * EXPANSION_UNIT,
-            seen => seen.max(EXPANSION_UNIT),
-        };
-        let estimate_bytes = (range.len() as u64 * expansion / EXPANSION_UNIT) as usize;
-        let Some(permit) = self.flight.blocks.acquire(estimate_bytes) else {
-            return false;
-        };
-        let (sender, result) = sync_channel(1);
-        let (start, end) = (range.start, range.end);
-        let slot = Slot::Chunk {
-            window: Arc::clone(window),
-            start,
-            end,
-            at_end,
-            result,
-        };
-        if slots.send(slot).is_err() {
-            return false;
-        }
-        let window = Arc::clone(window);
-        tasks.spawn(move |_| {
-            let finished = self.work_on(&window.bytes()[start..end], at_end && !self.settings.may_grow, permit);
-            // Nobody waits for the result of a scan that was stopped.
-            let _ = sender.send(finished);
-        });
-        true
-    }
-
+impl<W: Work> Scan<'_, W> {
     /// One chunk's task: parse as if a record began at its first byte, then the work.
     fn work_on(&self, span: &[u8], at_end: bool, mut permit: Permit) -> Finished<W::Output> {
         let since = Instant::now();
@@ -586,67 +424,5 @@ impl<'s, W: Work> Scan<'s, W> {
         let mut output = self.work.output();
         self.work.run(&span[..consumed], records, &mut output);
         (consumed, output)
-    }
-
-    /// The calling thread: takes results in input order and stitches records that chunk borders cut.
-    fn take(
-        &self,
-        queue: &Receiver<Slot<W::Output>>,
-        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
-    ) -> Result<bool, Error> {
-        let mut carry = Carry::default();
-        let mut records = Records::default();
-        let mut at_end = false;
-        loop {
-            let slot = match queue.recv_timeout(IDLE) {
-                Ok(slot) => slot,
-                Err(RecvTimeoutError::Timeout) => {
-                    carry.let_go();
-                    if consume(Scanned::Nothing)? == Flow::Stop {
-                        return Ok(false);
-                    }
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) if at_end && !self.settings.may_grow && !carry.is_empty() => {
-                    return Err(Error::internal("records at the end of the input were left undecided"));
-                }
-                Err(RecvTimeoutError::Disconnected) => return Ok(at_end),
-            };
-            let flow = match slot {
-                Slot::Failed(error) => return Err(error),
-                Slot::LinePiece(piece) => {
-                    let is_decided = piece.last || self.settings.may_grow;
-                    at_end = is_decided && piece.window.at_end && piece.end == piece.window.bytes().len();
-                    if piece.first && self.stitch_before(&piece, &mut carry, &mut records, consume)? == Flow::Stop {
-                        return Ok(false);
-                    }
-                    consume(Scanned::LinePiece(piece))?
-                }
-                Slot::Chunk {
-                    window,
-                    start,
-                    end,
-                    at_end: chunk_at_end,
-                    result,
-                } => {
-                    at_end = chunk_at_end;
-                    let since = Instant::now();
-                    let finished = result
-                        .recv()
-                        .map_err(|_| Error::internal("a chunk was dropped before it was parsed"))?;
-                    add_time(&self.times.wait_ns, since);
-                    let chunk = Chunk {
-                        window,
-                        start,
-                        end,
-                        finished,
-                    };
-                    self.take_chunk(chunk, at_end, &mut carry, &mut records, consume)?
-                }
-            };
-            if flow == Flow::Stop {
-                return Ok(false);
-            }
-        }
     }
 }

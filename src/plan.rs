@@ -2,18 +2,21 @@
 //!
 //! Pure: nothing is opened, created or changed here, so every problem is reported before anything is.
 
+mod existing;
+
 use serde::{Deserialize, Serialize};
 
+pub use self::existing::plan_existing_table;
 use crate::error::Error;
 use crate::escape::excerpt;
 use crate::head::Head;
+use crate::infer::{Facts, NoNumber};
 use crate::options::LoadOptions;
 use crate::schema::form::{Form, WhyNoNumber};
-use crate::schema::infer::{Facts, NoNumber};
 use crate::schema::key_order::KeyOrder;
 use crate::schema::shape::TableShape;
-use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TableType, TypeGuess};
-use crate::write::table_info::{TableColumn, TableInfo, row_id_alias};
+use crate::schema::table_info::TableInfo;
+use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TypeGuess};
 
 /// Characters of a value that a notice quotes.
 const NOTICE_CHARS: usize = 32;
@@ -274,57 +277,6 @@ fn types_by_name(names: &[String], options: &LoadOptions) -> Result<Vec<Option<C
     Ok(types)
 }
 
-/// A column of a table that exists, as `declared` by `--types`, if it is.
-///
-/// # Errors
-/// In words, why the column cannot hold what it is declared as.
-fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result<Column, String> {
-    use ColumnType::{Any, Boolean, Date, DateTime, Integer, Numeric, Real, Text, Time};
-    let affinity = column.column_type;
-    let fits = match (affinity, declared) {
-        (_, None) | (Any, _) | (Text, Some(Text | Date | Time | DateTime)) => true,
-        (Integer, Some(Integer | Boolean)) | (Real, Some(Real)) => true,
-        // As numbers or as texts that are none: only a text that looks like a number would be changed.
-        (Numeric, Some(other)) => other != Text,
-        _ => false,
-    };
-    let TableColumn {
-        name, declared_type, ..
-    } = column;
-    if !fits {
-        let asked = declared.map_or("", ColumnType::as_str);
-        return Err(format!(
-            "column \"{name}\" is declared {declared_type} and cannot hold --types {name}={asked}: SQLite would store other values; \
-             leave it out of --types, or make the column {}",
-            declared.map_or("TEXT", ColumnType::sql)
-        ));
-    }
-    Ok(Column {
-        name: name.clone(),
-        column_type: declared.unwrap_or(affinity),
-        not_null: column.not_null,
-        declared: declared.is_some(),
-        in_table: Some(TableType {
-            declared_type: declared_type.clone(),
-            affinity,
-        }),
-    })
-}
-
-/// What `--text` cannot hold for in a table that exists.
-fn text_notice(table: &str, columns: &[Column]) -> Option<String> {
-    let holds = |column: &&Column| column.declared || matches!(column.column_type, ColumnType::Text | ColumnType::Any);
-    let others: Vec<String> = columns
-        .iter()
-        .filter(|column| !holds(column))
-        .map(|column| format!("\"{}\"", column.name))
-        .collect();
-    (!others.is_empty()).then(|| {
-        let others = others.join(", ");
-        format!("table \"{table}\" exists, and --text does not hold for its columns {others}, which are not TEXT")
-    })
-}
-
 /// Why columns of numbers became TEXT, with the first value that is to blame and the flag that would load it.
 pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[std::path::PathBuf]) -> Vec<String> {
     let notice = |(index, column): (usize, &Column)| {
@@ -397,131 +349,6 @@ pub fn plan_new_table(
         guess: None,
         settled: None,
         notices: Vec::new(),
-    })
-}
-
-/// Plans a load into a table that exists. Columns are matched by name, or by position where the input has no header.
-///
-/// # Errors
-/// `Schema` with every mismatch, `Usage` when `--key` names no column.
-pub fn plan_existing_table(
-    info: &TableInfo,
-    heads: &[Head],
-    sources: Vec<Vec<u32>>,
-    facts: &Facts,
-    options: &LoadOptions,
-) -> Result<TablePlan, Error> {
-    let names = &heads[0].names;
-    let declared = types_by_name(names, options)?;
-    let mut problems = Vec::new();
-    let mut columns = Vec::new();
-    let mut table_indices = Vec::new();
-    // By position, as `.import` counts: what the table generates itself has none.
-    let positions: Vec<usize> = (0..info.columns.len())
-        .filter(|&index| !info.columns[index].generated)
-        .collect();
-    if !options.header && names.len() > positions.len() {
-        problems.push(format!(
-            "the input has {} columns, the table takes {}",
-            names.len(),
-            positions.len()
-        ));
-    }
-    for (field, name) in names.iter().enumerate() {
-        let found = if options.header {
-            info.columns
-                .iter()
-                .position(|column| column.name.eq_ignore_ascii_case(name))
-        } else {
-            positions.get(field).copied()
-        };
-        match found {
-            Some(index) if info.columns[index].generated => {
-                problems.push(format!(
-                    "column \"{name}\" is generated by the table and cannot be loaded"
-                ));
-            }
-            Some(index) => {
-                match declared_column(&info.columns[index], declared[field]) {
-                    Ok(column) => columns.push(column),
-                    Err(problem) => problems.push(problem),
-                }
-                table_indices.push(index);
-            }
-            None if !options.header => {}
-            None => problems.push(format!("the table has no column \"{name}\"")),
-        }
-    }
-    for (index, column) in info.columns.iter().enumerate() {
-        let needed = column.not_null && !column.has_default && !column.generated && info.row_id_column != Some(index);
-        if needed && !table_indices.contains(&index) {
-            problems.push(format!(
-                "column \"{}\" must not be NULL and the input does not have it",
-                column.name
-            ));
-        }
-    }
-    if info.has_triggers && info.may_have_conflict_clauses {
-        problems.push(
-            "it has triggers and an ON CONFLICT clause, which together can drop rows unseen; drop the triggers for the load".to_owned(),
-        );
-    }
-    if !problems.is_empty() {
-        let problems = problems.join("\n  ");
-        return Err(Error::schema(format!(
-            "table \"{}\" does not fit the input; nothing was loaded:\n  {problems}",
-            info.name
-        )));
-    }
-    let mut notices = Vec::new();
-    if options.all_text {
-        notices.extend(text_notice(&info.name, &columns));
-    }
-    let loaded_names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
-    let key_columns = key_columns(&loaded_names, &options.key, "--key")?;
-    let row_id_column = info
-        .row_id_column
-        .and_then(|index| table_indices.iter().position(|&other| other == index));
-    let key_is_row_id = row_id_column.is_some() && key_columns.iter().all(|&index| Some(index) == row_id_column);
-    let covered = key_columns.is_empty() || key_is_row_id || has_unique_index(info, &key_columns, &table_indices);
-    if !covered {
-        notices.push(format!(
-            "table \"{}\" has no unique index on the key {}: one is added to it",
-            info.name,
-            options.key.join(",")
-        ));
-    }
-    // The filter sees the input's text: where SQLite takes '1' and '1.0', or 'a' and 'A', for equal, only SQLite can judge.
-    let text_is_key = key_columns
-        .iter()
-        .all(|&index| info.columns[table_indices[index]].keeps_differences);
-    // Rows that may repeat a key are settled last. Where a row's fate depends on those before it, SQLite judges each in its turn; and so
-    // it does where its numbers for the rows can be seen.
-    let dedup = match row_id_column {
-        _ if !info.is_plain => DedupPlan::Database,
-        Some(_) if key_is_row_id && facts.key_order().ascends() => DedupPlan::Ascending { last: info.max_row_id },
-        _ if covered || !info.is_empty || info.row_id_column.is_some() => DedupPlan::Database,
-        _ if !text_is_key || row_id_alias(&info.columns).is_none() => DedupPlan::Database,
-        _ => DedupPlan::Filter,
-    };
-    Ok(TablePlan {
-        table: info.name.clone(),
-        create: false,
-        row_ids: match (info.without_rowid, row_id_column) {
-            (true, _) => RowIds::None,
-            (false, Some(_)) => RowIds::Key,
-            (false, None) if dedup == DedupPlan::Filter => RowIds::Ordinal { base: 0 },
-            (false, None) => RowIds::Given,
-        },
-        columns,
-        row_id_column,
-        build_key_index: !covered,
-        key_columns,
-        dedup,
-        sources,
-        guess: None,
-        settled: None,
-        notices,
     })
 }
 

@@ -7,9 +7,9 @@ use self::form::Form;
 pub mod cast;
 pub mod form;
 pub mod identifier;
-pub mod infer;
 pub mod key_order;
 pub mod shape;
+pub mod table_info;
 
 /// What a column accepts and how its values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

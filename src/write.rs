@@ -4,6 +4,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod consumed;
 pub mod database;
+mod describe;
 pub mod descriptor;
 pub mod destination;
 pub mod direct;
@@ -28,7 +29,6 @@ pub mod sort;
 pub mod sql;
 pub mod sql_text;
 mod statement;
-pub mod table_info;
 pub mod undo;
 
 use std::sync::Arc;

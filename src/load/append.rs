@@ -54,7 +54,6 @@ impl Load<'_> {
     pub(super) fn go_on_behind(
         &self,
         finished: Finished,
-        table: &str,
         seen: &Seen,
         sources: &mut Sources<'_>,
         report: &mut LoadReport,
@@ -62,7 +61,8 @@ impl Load<'_> {
         let Finished { mut identity, loaded } = finished;
         let Some(info) = &seen.info else {
             return Err(Error::schema(format!(
-                "table \"{table}\", which the loaded part of the input is in, is gone; start afresh with --restart"
+                "table \"{}\", which the loaded part of the input is in, is gone; start afresh with --restart",
+                seen.table
             )));
         };
         identity.plan.check_grown_table(info, identity.shape.as_ref())?;
@@ -165,8 +165,7 @@ impl Load<'_> {
         &self,
         database: &Database,
         start: &Start,
-        counts: &Counts,
-        errors: Committed,
+        (counts, errors): (&Counts, Committed),
         report: &LoadReport,
     ) -> Result<(), Error> {
         let Some(identity) = &start.identity else {

@@ -6,19 +6,16 @@
 use std::sync::Mutex;
 
 use super::rows::RowWork;
-use super::{Load, Sources};
+use super::{Load, Planned, Sources};
 use crate::checkpoint::Base;
 use crate::error::Error;
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanTimes, Scanned, scan};
-use crate::plan::TablePlan;
-use crate::report::MemorySplit;
 use crate::settle::EarlierKeys;
 
 /// Looks keys up in the loaded part of a load's input.
 pub(super) struct EarlierRecords<'a, 's> {
     pub(super) load: &'a Load<'a>,
-    pub(super) plan: &'a TablePlan,
-    pub(super) split: &'a MemorySplit,
+    pub(super) planned: &'a Planned<'a>,
     pub(super) sources: &'a mut Sources<'s>,
     pub(super) base: &'a Base,
     /// Greatest key of the table before the first load of the file: whatever is not above it was there already.
@@ -30,11 +27,11 @@ impl EarlierKeys for EarlierRecords<'_, '_> {
         let head = &self.sources.heads[0];
         let idle = Mutex::default();
         let work = RowWork {
-            plan: self.plan.row_plan(0, head.names.len(), self.load.options),
+            plan: self.planned.start.plan.row_plan(0, head.names.len(), self.load.options),
             dialect: head.dialect,
             idle: &idle,
         };
-        let settings = self.load.scan_settings(head, self.split);
+        let settings = self.load.scan_settings(head, &self.planned.split);
         let request = ScanRequest {
             settings,
             work: &work,

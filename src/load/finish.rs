@@ -3,7 +3,7 @@
 use super::earlier::EarlierRecords;
 use super::rows::RowsEnd;
 use super::start::Start;
-use super::{Load, Sources};
+use super::{Load, Planned, Rows, Sources};
 use crate::checkpoint::{Counts, Progress};
 use crate::content_hash::ContentHash;
 use crate::dedup::Dedup;
@@ -12,11 +12,11 @@ use crate::faults;
 use crate::memory;
 use crate::observer::Phase;
 use crate::plan::{self, DedupPlan, TablePlan};
-use crate::reject::{DeadLetters, DuplicateMerge};
-use crate::report::{LoadReport, MemorySplit};
+use crate::reject::{Committed, DeadLetters, DuplicateMerge};
+use crate::report::LoadReport;
 use crate::schema::identifier;
 use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
-use crate::write::batch::{BatchParts, BatchSettings, BatchWriter, SideFiles};
+use crate::write::batch::{BatchParts, BatchSettings, SideFiles};
 use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::destination::Sink;
@@ -29,21 +29,20 @@ use crate::write::sql::{SqlTarget, SqlWriter};
 
 /// What the rows left to finish.
 struct Rest<'a, 'd> {
+    database: &'d Database,
     /// Where the rows came from.
     rows: RowOrigins<'d>,
     target: SqlTarget<'d>,
     plan: &'a TablePlan,
-    dedup: &'a Dedup,
+    dedup: Dedup,
     side_files: SideFiles,
     indexes: TableIndexes<'d>,
     counts: Counts,
-    settings: BatchSettings,
-    content: ContentHash,
+    last: Last,
     /// The rows went in as finished pages, so none was refused.
     all_written: bool,
-    root_page: Option<u32>,
-    /// The records of the loads that this one goes on behind.
-    earlier: Option<Box<dyn EarlierKeys + 'a>>,
+    /// The database after the last page of the direct path, if indexes are to be published as pages, too.
+    state: Option<DatabaseState>,
 }
 
 /// An open transaction, and the file that finished pages go into.
@@ -52,25 +51,13 @@ struct IndexPages {
     file: PageFile,
 }
 
-/// The rows are in: what is left to finish.
-pub(super) struct LoadedRows<'d> {
-    pub(super) writer: BatchWriter<'d>,
-    pub(super) dedup: Dedup,
-    pub(super) end: RowsEnd,
-}
-
-impl Load<'_> {
-    /// Everything after the last row: key index, settlement, further indexes. A load that was stopped and can be resumed leaves all
-    /// that to the run that finishes it.
-    pub(super) fn finish(
-        &self,
-        database: &Database,
-        start: &Start,
-        LoadedRows { writer, dedup, end }: LoadedRows<'_>,
-        sources: &mut Sources<'_>,
-        split: &MemorySplit,
+impl<'d> Rest<'_, 'd> {
+    /// The rows are in and need no writer any more: closes the way that they took into the table.
+    fn of<'a>(
+        planned: &Planned<'a>,
+        Rows { writer, dedup }: Rows<'d>,
         report: &mut LoadReport,
-    ) -> Result<(Counts, RowsEnd), Error> {
+    ) -> Result<Rest<'a, 'd>, Error> {
         let BatchParts {
             destination,
             side_files,
@@ -79,55 +66,77 @@ impl Load<'_> {
             settings,
             content,
         } = writer.into_parts();
-        let root_page = destination.root_page();
-        let mut state = None;
+        let last = Last {
+            settings,
+            content,
+            root_page: destination.root_page(),
+            publication: None,
+        };
         let all_written = matches!(destination.sink, Sink::Direct(_));
         if !all_written && report.write_path == "direct" {
             report.write_path = "sql";
             report.write_path_reason = "another program wrote to the database during the load".to_owned();
         }
+        let mut state = None;
         if let Sink::Direct(mut writer) = destination.sink {
             if !indexes.is_empty() {
                 state = writer.state()?;
             }
             writer.close()?;
         }
-        if end != RowsEnd::Complete && settings.checkpoint.is_some() {
-            // Best effort: without that note the load counts as one that was killed.
-            let _ = self.note_end(database, &start.plan.table, side_files.letters.state().bytes);
-            return Ok((counts, end));
-        }
-        if side_files.spool.count() > 0 {
-            self.observer.phase(Phase::Settle, None);
-        }
-        let before = counts.clone();
-        let earlier = start.base().map(|base| EarlierRecords {
-            load: self,
-            plan: &start.plan,
-            split,
-            sources,
-            base,
-            existing: start.greatest_key_before(),
-        });
-        let rest = Rest {
+        Ok(Rest {
+            database: destination.database,
             rows: destination.origins,
             target: destination.target,
-            plan: &start.plan,
-            dedup: &dedup,
+            plan: &planned.start.plan,
+            dedup,
             side_files,
             indexes,
             counts,
-            settings,
-            content,
+            last,
             all_written,
-            root_page,
-            earlier: earlier.map(|earlier| Box::new(earlier) as _),
-        };
-        let pages = state.map(|state| self.open_pages(state)).transpose()?.flatten();
+            state,
+        })
+    }
+}
+
+impl Load<'_> {
+    /// Everything after the last row: key index, settlement, further indexes. A load that was stopped and can be resumed leaves all
+    /// that to the run that finishes it.
+    pub(super) fn finish(
+        &self,
+        planned: &Planned<'_>,
+        (rows, end): (Rows<'_>, RowsEnd),
+        sources: &mut Sources<'_>,
+        report: &mut LoadReport,
+    ) -> Result<(Counts, RowsEnd), Error> {
+        let start = planned.start;
+        let rest = Rest::of(planned, rows, report)?;
+        let database = rest.database;
+        if end != RowsEnd::Complete && rest.last.settings.checkpoint.is_some() {
+            // Best effort: without that note the load counts as one that was killed.
+            let _ = self.note_end(database, &start.plan.table, rest.side_files.letters.state().bytes);
+            return Ok((rest.counts, end));
+        }
+        if rest.side_files.spool.count() > 0 {
+            self.observer.phase(Phase::Settle, None);
+        }
+        let before = rest.counts.clone();
+        let pages = rest.state.map(|state| self.open_pages(state)).transpose()?.flatten();
         let stopped = || start.identity.is_some() && self.observer.stop_signal().is_some();
         let settled = match pages {
             Some(pages) => self.finish_directly(pages, rest, &stopped, report)?,
-            None => self.finish_by_sql(database, start, rest, &stopped, report)?,
+            None => {
+                let earlier = start.base().map(|base| EarlierRecords {
+                    load: self,
+                    planned,
+                    sources,
+                    base,
+                    existing: start.greatest_key_before(),
+                });
+                let earlier = earlier.map(|earlier| Box::new(earlier) as Box<dyn EarlierKeys>);
+                self.finish_by_sql(start, rest, (earlier, &stopped), report)?
+            }
         };
         let Some((counts, letters)) = settled else {
             return Ok((before, RowsEnd::Interrupted));
@@ -135,102 +144,62 @@ impl Load<'_> {
         if let Some(filter) = &mut report.filter {
             filter.false_alarms = counts.loaded - before.loaded;
         }
-        if self.options.append_only {
-            let errors = letters.state();
-            self.leave_behind(database, start, &counts, errors, report)?;
-        } else if !(self.options.keep_checkpoint || end == RowsEnd::Complete && self.is_over_limit(&counts)) {
-            // A load over its limit keeps the checkpoint: the same command with another limit must not load everything once more.
-            row_origins::forget(database, &start.plan.table)?;
-            faults::point("finish: before the checkpoint goes");
-            // Without the checkpoint the same command is another load: nothing that can fail may follow.
-            database.give_up_journal()?;
-            if self.options.once {
-                self.remember(database, &start.plan.table, report)?;
-            } else {
-                checkpoint::remove(database, &start.plan.table)?;
-            }
-            faults::point("finish: the checkpoint is gone");
-        } else {
-            let _ = self.note_end(database, &start.plan.table, letters.state().bytes);
-        }
+        self.leave(database, start, (&counts, end, letters.state()), report)?;
         Ok((counts, end))
+    }
+
+    /// Leaves in the database what the next load of it needs, of one that is done for the most part nothing.
+    fn leave(
+        &self,
+        database: &Database,
+        start: &Start,
+        (counts, end, errors): (&Counts, RowsEnd, Committed),
+        report: &mut LoadReport,
+    ) -> Result<(), Error> {
+        let table = &start.plan.table;
+        // A load over its limit keeps the checkpoint: the same command with another limit must not load everything once more.
+        let keeps = self.options.keep_checkpoint || end == RowsEnd::Complete && self.is_over_limit(counts);
+        if self.options.append_only {
+            return self.leave_behind(database, start, (counts, errors), report);
+        }
+        if keeps {
+            let _ = self.note_end(database, table, errors.bytes);
+            return Ok(());
+        }
+        row_origins::forget(database, table)?;
+        faults::point("finish: before the checkpoint goes");
+        // Without the checkpoint the same command is another load: nothing that can fail may follow.
+        database.give_up_journal()?;
+        if self.options.once {
+            self.remember(database, table, report)?;
+        } else {
+            checkpoint::remove(database, table)?;
+        }
+        faults::point("finish: the checkpoint is gone");
+        Ok(())
     }
 
     /// SQLite builds the key's index, judges the suspects by it and builds the other indexes. `None` when that was stopped.
     fn finish_by_sql(
         &self,
-        database: &Database,
         start: &Start,
         rest: Rest<'_, '_>,
-        stopped: &dyn Fn() -> bool,
+        judge: Judge<'_>,
         report: &mut LoadReport,
     ) -> Result<Option<(Counts, DeadLetters)>, Error> {
-        let Rest {
-            plan,
-            dedup,
-            side_files: SideFiles { mut letters, mut spool },
-            mut counts,
-            settings,
-            content,
-            all_written,
-            root_page,
-            earlier,
-            rows,
-            target,
-            ..
-        } = rest;
-        let last = Last {
-            settings: &settings,
-            content,
-            root_page,
-            publication: None,
-        };
+        let (database, plan) = (rest.database, rest.plan);
         if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
             report.time_stage("key index", || self.build_key_index(database, plan))?;
         }
-        if spool.count() > 0 {
-            let is_settled = report.time_stage("settle", || {
-                // One transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
-                database.begin()?;
-                let mut writer = SqlWriter::new(database, target)?;
-                let merge = if plan.dedup == DedupPlan::Database {
-                    let waiting = Waiting {
-                        writer: &mut writer,
-                        table: &plan.table,
-                        settings: &settings,
-                        rows,
-                        spool: &mut spool,
-                    };
-                    Some(waiting.settle(&mut letters, &mut counts)?)
-                } else {
-                    let settlement = Settlement {
-                        dedup,
-                        settings: &settings,
-                        all_written,
-                        earlier,
-                        rows,
-                        stopped,
-                    };
-                    let suspects = Suspects {
-                        letters: &mut letters,
-                        spool: &mut spool,
-                        duplicates: None,
-                        indexes: None,
-                    };
-                    settlement.settle(&mut writer, suspects, &mut counts)?
-                };
-                match merge {
-                    Some(merge) => commit_settled(database, merge, &last, &mut counts).map(|()| true),
-                    None => database.rollback().map(|()| false),
-                }
-            })?;
-            if !is_settled {
-                return Ok(None);
-            }
-            spool.remove()?;
+        let settled = if rest.side_files.spool.count() > 0 {
+            report.time_stage("settle", || settle_by_sql(rest, judge))?
+        } else {
+            Some((rest.counts, rest.side_files.letters))
+        };
+        if settled.is_some() {
+            report.time_stage("further indexes", || self.build_indexes(database, plan))?;
         }
-        report.time_stage("further indexes", || self.build_indexes(database, plan))?;
-        Ok(Some((counts, letters)))
+        Ok(settled)
     }
 
     /// Begins the transaction in which indexes go in as finished pages; `None` when others have written since the rows went in.
@@ -263,9 +232,7 @@ impl Load<'_> {
             side_files: SideFiles { mut letters, mut spool },
             mut indexes,
             mut counts,
-            settings,
-            content,
-            root_page,
+            mut last,
             rows,
             target,
             ..
@@ -280,8 +247,8 @@ impl Load<'_> {
                 let mut writer = SqlWriter::new(&database, target)?;
                 // Only a new load comes this way.
                 let settlement = Settlement {
-                    dedup,
-                    settings: &settings,
+                    dedup: &dedup,
+                    settings: &last.settings,
                     all_written: true,
                     earlier: None,
                     rows,
@@ -305,17 +272,11 @@ impl Load<'_> {
             None
         };
         self.observer.phase(Phase::Index, None);
-        let publication = report.time_stage("indexes", || {
+        last.publication = report.time_stage("indexes", || {
             indexes.build_by_sql(&database, &plan.table, false)?;
             indexes.build(&database, &plan.table, &mut file, memory_bytes)
         })?;
         faults::point("index: pages written");
-        let last = Last {
-            settings: &settings,
-            content,
-            root_page,
-            publication,
-        };
         merge.map_or_else(
             || last.commit(&database),
             |merge| commit_settled(&database, merge, &last, &mut counts),
@@ -391,15 +352,15 @@ fn column_names(plan: &TablePlan, columns: &[usize]) -> Vec<String> {
 }
 
 /// What the last transaction of a load needs besides its rows.
-struct Last<'a> {
-    settings: &'a BatchSettings,
+struct Last {
+    settings: BatchSettings,
     content: ContentHash,
     root_page: Option<u32>,
     /// Indexes that went in as finished pages.
     publication: Option<Publication>,
 }
 
-impl Last<'_> {
+impl Last {
     fn commit(&self, database: &Database) -> Result<(), Error> {
         match &self.publication {
             Some(publication) => publish::commit(database, publication).map(|_| ()),
@@ -408,11 +369,66 @@ impl Last<'_> {
     }
 }
 
+/// What the suspects are judged by besides the table: the records of the loads that this one goes on behind, and whether to stop.
+type Judge<'a> = (Option<Box<dyn EarlierKeys + 'a>>, &'a dyn Fn() -> bool);
+
+/// Has SQLite judge the suspects, in one transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
+/// `None` when it was stopped.
+fn settle_by_sql(rest: Rest<'_, '_>, (earlier, stopped): Judge<'_>) -> Result<Option<(Counts, DeadLetters)>, Error> {
+    let Rest {
+        database,
+        plan,
+        dedup,
+        side_files: SideFiles { mut letters, mut spool },
+        mut counts,
+        last,
+        all_written,
+        rows,
+        target,
+        ..
+    } = rest;
+    database.begin()?;
+    let mut writer = SqlWriter::new(database, target)?;
+    let merge = if plan.dedup == DedupPlan::Database {
+        let waiting = Waiting {
+            writer: &mut writer,
+            table: &plan.table,
+            settings: &last.settings,
+            rows,
+            spool: &mut spool,
+        };
+        Some(waiting.settle(&mut letters, &mut counts)?)
+    } else {
+        let settlement = Settlement {
+            dedup: &dedup,
+            settings: &last.settings,
+            all_written,
+            earlier,
+            rows,
+            stopped,
+        };
+        let suspects = Suspects {
+            letters: &mut letters,
+            spool: &mut spool,
+            duplicates: None,
+            indexes: None,
+        };
+        settlement.settle(&mut writer, suspects, &mut counts)?
+    };
+    let committed = merge.map(|merge| commit_settled(database, merge, &last, &mut counts));
+    if committed.transpose()?.is_none() {
+        database.rollback()?;
+        return Ok(None);
+    }
+    spool.remove()?;
+    Ok(Some((counts, letters)))
+}
+
 /// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place after.
 fn commit_settled(
     database: &Database,
     mut merge: DuplicateMerge<'_>,
-    last: &Last<'_>,
+    last: &Last,
     counts: &mut Counts,
 ) -> Result<(), Error> {
     counts.batches += 1;

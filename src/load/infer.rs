@@ -4,6 +4,7 @@
 use super::{Load, Sources};
 use crate::error::Error;
 use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
+use crate::infer::{Facts, Place, Reading, Span, observe};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
 use crate::options::Inference;
@@ -11,10 +12,9 @@ use crate::parse::{Dialect, Records, parse};
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
 use crate::plan;
 use crate::report::LoadReport;
-use crate::schema::infer::{Facts, Place, Span, observe};
+use crate::schema::table_info::TableInfo;
 use crate::validate::line_count;
 use crate::window::Input;
-use crate::write::table_info::TableInfo;
 
 /// A shorter input is read in a moment.
 const GUESS_FROM_BYTES: u64 = 64 << 20;
@@ -54,14 +54,12 @@ impl Work for FactsWork<'_> {
     fn run(&self, span: &[u8], records: &Records, output: &mut ChunkFacts) {
         output.records = records.records.len() as u64;
         output.lines = u64::from(line_count(span, records, &self.dialect));
-        observe(
-            span,
-            records,
-            self.sources,
-            &self.dialect,
-            self.empty_is_null,
-            &mut output.facts,
-        );
+        let reading = Reading {
+            sources: self.sources,
+            dialect: &self.dialect,
+            empty_is_null: self.empty_is_null,
+        };
+        observe(span, records, &reading, &mut output.facts);
     }
 
     fn memory_bytes(&self, _output: &ChunkFacts) -> usize {
@@ -134,7 +132,7 @@ impl Load<'_> {
         let chunk_bytes = FILE_HEAD_BYTES.min(self.options.chunk_bytes as usize);
         let sample = sources.inputs[0].window(sources.heads[0].data_start_bytes, chunk_bytes, &stopped)?;
         let chunk = sample.bytes();
-        let Some(facts) = self.facts_of_span(sources, 0, chunk, false, nothing) else {
+        let Some(facts) = self.facts_of_span(sources, 0, (chunk, false), nothing) else {
             return Ok(None);
         };
         match self.options.inference {
@@ -155,7 +153,7 @@ impl Load<'_> {
                 let line_end = sources.heads[file_index].dialect.line_end;
                 let first_line = memchr::memchr(line_end, window.bytes()).map_or(window.bytes().len(), |at| at + 1);
                 let span = &window.bytes()[first_line..];
-                let Some(found) = self.facts_of_span(sources, file_index, span, false, nothing) else {
+                let Some(found) = self.facts_of_span(sources, file_index, (span, false), nothing) else {
                     continue;
                 };
                 let mut both = facts.clone();
@@ -182,7 +180,7 @@ impl Load<'_> {
         let start_bytes = sources.heads[0].data_start_bytes;
         let sample = sources.inputs[0].window(start_bytes, FILE_HEAD_BYTES, &stopped)?;
         let is_whole = sample.at_end && !self.options.append_only;
-        let facts = self.facts_of_span(sources, 0, sample.bytes(), is_whole, nothing);
+        let facts = self.facts_of_span(sources, 0, (sample.bytes(), is_whole), nothing);
         Ok(facts.unwrap_or_else(|| nothing.clone()))
     }
 
@@ -212,27 +210,24 @@ impl Load<'_> {
         })
     }
 
-    /// What the records of a span of an input hold; `None` without any.
+    /// What the records of a span of an input hold, at its end perhaps; `None` without any.
     fn facts_of_span(
         &self,
         sources: &Sources<'_>,
         file_index: usize,
-        span: &[u8],
-        at_end: bool,
+        (span, at_end): (&[u8], bool),
         nothing: &Facts,
     ) -> Option<Facts> {
         let head = &sources.heads[file_index];
         let mut records = Records::default();
         let consumed = parse(span, at_end, &head.syntax(self.options), &mut records);
         let mut facts = nothing.clone();
-        observe(
-            &span[..consumed],
-            &records,
-            &sources.fields[file_index],
-            &head.dialect,
-            self.options.empty_is_null,
-            &mut facts,
-        );
+        let reading = Reading {
+            sources: &sources.fields[file_index],
+            dialect: &head.dialect,
+            empty_is_null: self.options.empty_is_null,
+        };
+        observe(&span[..consumed], &records, &reading, &mut facts);
         (!records.records.is_empty()).then_some(facts)
     }
 

@@ -12,6 +12,7 @@ use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, forget_rejects};
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::shape::TableShape;
+use crate::schema::table_info::TableInfo;
 use crate::window::Input;
 use crate::write::Origins;
 use crate::write::batch::{BatchSettings, SideFiles};
@@ -21,7 +22,6 @@ use crate::write::direct::DirectWriter;
 use crate::write::index::{IndexPlace, IndexWish, TableIndexes};
 use crate::write::lock::holders;
 use crate::write::sql::{SqlTarget, SqlWriter};
-use crate::write::table_info::TableInfo;
 use crate::write::{checkpoint, once, row_origins};
 
 /// The table as INSERT sees it.

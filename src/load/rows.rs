@@ -10,12 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::infer::ends_a_line;
-use super::{Load, Sources};
+use super::{Load, Planned, Rows, Sources};
 use crate::checkpoint::changed_since_begun;
 use crate::content_hash::ContentHash;
 use crate::dedup::{Candidates, Dedup};
 use crate::error::Error;
 use crate::faults;
+use crate::infer::{self, Facts};
 use crate::memory;
 use crate::observer::{Phase, Progress};
 use crate::parse::{Dialect, Records};
@@ -25,7 +26,6 @@ use crate::reject::BlockReject;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
 use crate::rows::RowBlock;
 use crate::schema::form::ColumnFacts;
-use crate::schema::infer::{self, Facts};
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
 use crate::validate::validate;
@@ -120,18 +120,17 @@ impl Load<'_> {
     pub(super) fn load_rows(
         &self,
         sources: &mut Sources<'_>,
-        plan: &TablePlan,
-        split: &MemorySplit,
-        dedup: &mut Dedup,
-        writer: &mut BatchWriter<'_>,
+        planned: &Planned<'_>,
+        Rows { writer, dedup }: &mut Rows<'_>,
         report: &mut LoadReport,
     ) -> Result<Option<RowsEnd>, Error> {
         self.observer.phase(Phase::Load, sources.total_bytes());
         let shared = Shared::default();
+        let plan = &planned.start.plan;
         let order = Order {
             load: self,
             plan,
-            split,
+            split: &planned.split,
             shared: &shared,
         };
         let paths = sources.paths;
@@ -167,33 +166,19 @@ impl Load<'_> {
         let committing = Instant::now();
         writer.commit()?;
         report.bytes = report.inputs.iter().map(|input| input.bytes).sum();
-        let ms = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64 / 1e6;
-        report.stages.extend([
-            StageTime {
-                stage: "read",
-                busy_ms: ms(&shared.times.read_ns),
-            },
-            StageTime {
-                stage: "parse and validate",
-                busy_ms: ms(&shared.times.work_ns),
-            },
-            StageTime {
-                stage: "dedup",
-                busy_ms: ms(&shared.dedup_ns),
-            },
-            StageTime {
-                stage: "write",
-                busy_ms: write_time.as_secs_f64() * 1e3,
-            },
-            StageTime {
-                stage: "last commit",
-                busy_ms: committing.elapsed().as_secs_f64() * 1e3,
-            },
-            StageTime {
-                stage: "all rows",
-                busy_ms: since.elapsed().as_secs_f64() * 1e3,
-            },
-        ]);
+        let busy = |counter: &AtomicU64| Duration::from_nanos(counter.load(Ordering::Relaxed));
+        let stages = [
+            ("read", busy(&shared.times.read_ns)),
+            ("parse and validate", busy(&shared.times.work_ns)),
+            ("dedup", busy(&shared.dedup_ns)),
+            ("write", write_time),
+            ("last commit", committing.elapsed()),
+            ("all rows", since.elapsed()),
+        ];
+        report.stages.extend(stages.map(|(stage, busy)| StageTime {
+            stage,
+            busy_ms: busy.as_secs_f64() * 1e3,
+        }));
         Ok(Some(match (limit_passed, totals.complete) {
             (true, _) => RowsEnd::ErrorLimit,
             (false, true) => RowsEnd::Complete,

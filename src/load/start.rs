@@ -16,9 +16,9 @@ use crate::report::LoadReport;
 use crate::schema::TypeGuess;
 use crate::schema::form::Form;
 use crate::schema::shape::TableShape;
+use crate::schema::table_info::TableInfo;
 use crate::write::batch::SideFiles;
 use crate::write::database::Database;
-use crate::write::table_info::TableInfo;
 use crate::write::{checkpoint, finished};
 
 /// How the names of all tables begin that rowmill keeps in a database.
@@ -96,6 +96,8 @@ pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, 
 /// What the database holds before the load.
 #[derive(Default)]
 pub(super) struct Seen {
+    /// The name of the table to load into.
+    pub(super) table: String,
     pub(super) info: Option<TableInfo>,
     /// There is a database, be it one without a table.
     is_database: bool,
@@ -172,9 +174,9 @@ impl Load<'_> {
             return self.resume(found, seen.info.as_ref(), sources, report).map(Some);
         }
         if let Some(finished) = seen.finished.take() {
-            return self.go_on_behind(finished, &table, &seen, sources, report);
+            return self.go_on_behind(finished, &seen, sources, report);
         }
-        let start = self.start_afresh(table, &seen, sources, may_guess, report)?;
+        let start = self.start_afresh(seen, sources, may_guess, report)?;
         if let Some(signal) = self.observer.stop_signal() {
             // Types inferred from a part of the input would be a plan for another load.
             report.interrupt(signal);
@@ -249,8 +251,7 @@ impl Load<'_> {
 
     fn start_afresh(
         &self,
-        table: String,
-        seen: &Seen,
+        seen: Seen,
         sources: &mut Sources<'_>,
         may_guess: bool,
         report: &mut LoadReport,
@@ -265,7 +266,7 @@ impl Load<'_> {
             Some(info) => {
                 plan::plan_existing_table(info, &sources.heads, sources.fields.clone(), &facts, self.options)?
             }
-            None => plan::plan_new_table(table, &sources.heads, sources.fields.clone(), &facts, self.options)?,
+            None => plan::plan_new_table(seen.table, &sources.heads, sources.fields.clone(), &facts, self.options)?,
         };
         if seen.info.is_none() {
             plan.guess = is_guess.then(|| TypeGuess { forms: facts.forms() });
@@ -303,7 +304,10 @@ impl Load<'_> {
     /// What the database holds already; `is_noted`: the load will keep a checkpoint.
     fn look_at_database(&self, table: &str, is_noted: bool) -> Result<Seen, Error> {
         let Some(database) = self.existing_database()? else {
-            return Ok(Seen::default());
+            return Ok(Seen {
+                table: table.to_owned(),
+                ..Seen::default()
+            });
         };
         let may_hold_checkpoint = is_noted || !checkpoint::is_foreign(&database)?;
         if may_hold_checkpoint {
@@ -316,6 +320,7 @@ impl Load<'_> {
             ));
         }
         Ok(Seen {
+            table: table.to_owned(),
             info,
             is_database: true,
             checkpoint: match may_hold_checkpoint {

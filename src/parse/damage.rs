@@ -40,6 +40,14 @@ fn are_many_records(good: u64, other: u64) -> bool {
     good + other >= MANY_LINES && other * 3 <= good
 }
 
+/// Where the reading of a record stands: before the byte at `at`, in `state`, after so many delimiters.
+#[derive(Clone, Copy)]
+struct Stand {
+    at: usize,
+    state: State,
+    delimiters: u32,
+}
+
 /// Where a physical line ends.
 enum LineEnd {
     /// Its line end, or the end of input, is here.
@@ -127,8 +135,12 @@ impl Input<'_> {
 
     /// Whether a quoted field is likely to go on behind the line that ends at `end`: the quotes from `start` on are odd in number, and
     /// there is not the right number of fields there, those quotes taken as text that nothing follows which may follow a closing one.
-    /// Behind `delimiters` it stands in `state` at `at`.
-    fn is_left_open(&self, start: usize, at: usize, mut state: State, end: usize, delimiters: u32) -> bool {
+    fn is_left_open(&self, start: usize, stand: Stand, end: usize) -> bool {
+        let Stand {
+            at,
+            mut state,
+            delimiters,
+        } = stand;
         looked_at(end - start);
         let Some(quote) = self.dialect.quote else { return false };
         if memchr::memchr_iter(quote, &self.span[start..end])
@@ -161,8 +173,12 @@ impl Input<'_> {
 
     /// Whether the line `start..end` begins, by itself, a damaged field that is likely to go on behind it.
     fn line_is_left_open(&self, start: usize, end: usize) -> bool {
-        self.is_left_open(start, start, State::FieldStart, end, 0)
-            && self.read_line(&self.span[start..self.trim_cr(start, end)]).is_broken
+        let stand = Stand {
+            at: start,
+            state: State::FieldStart,
+            delimiters: 0,
+        };
+        self.is_left_open(start, stand, end) && self.read_line(&self.span[start..self.trim_cr(start, end)]).is_broken
     }
 }
 
@@ -203,7 +219,12 @@ impl Walker<'_, '_> {
     fn end_of_damage(&self, start: usize, walk: &Walk, line_end: usize, limit: usize) -> Option<usize> {
         let (input, span) = (self.input, self.input.span);
         let is_later_line = walk.first_line_end.is_some();
-        let is_open = input.is_left_open(start, walk.at, State::Quoted, line_end, walk.delimiters)
+        let stand = Stand {
+            at: walk.at,
+            state: State::Quoted,
+            delimiters: walk.delimiters,
+        };
+        let is_open = input.is_left_open(start, stand, line_end)
             || (is_later_line && input.line_is_left_open(walk.last_line_end + 1, line_end));
         let wanted = &span[..span.len().min(limit.saturating_add(1))];
         let mut at = line_end + 1;

@@ -10,8 +10,10 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Instant;
 
-use super::{Block, BlockSource, Finished, Flow, HeldWindow, LinePiece, Scan, Scanned, Work};
+use super::{Block, BlockSource, Finished, Flow, HeldWindow, IDLE, LinePiece, Scan, Scanned, Slot, Work, add_time};
 use crate::error::Error;
 use crate::parse::Records;
 
@@ -19,11 +21,11 @@ use crate::parse::Records;
 const KEPT_BYTES: usize = 1 << 20;
 
 /// A chunk, and what was made of it as if a record began at its first byte.
-pub(super) struct Chunk<T> {
-    pub(super) window: Arc<HeldWindow>,
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) finished: Finished<T>,
+struct Chunk<T> {
+    window: Arc<HeldWindow>,
+    start: usize,
+    end: usize,
+    finished: Finished<T>,
 }
 
 impl<T> Chunk<T> {
@@ -52,7 +54,7 @@ impl<T> Chunk<T> {
 }
 
 /// The bytes from the first undecided record on to the end of the last chunk that came.
-pub(super) struct Carry<T> {
+struct Carry<T> {
     bytes: Vec<u8>,
     /// How many of `bytes` have been handed over meanwhile.
     done: usize,
@@ -81,12 +83,12 @@ impl<T> Default for Carry<T> {
 
 impl<T> Carry<T> {
     /// Whether nothing is undecided.
-    pub(super) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
     /// Lets go of all that others may be waiting for. The bytes stay.
-    pub(super) fn let_go(&mut self) {
+    fn let_go(&mut self) {
         self.ahead.clear();
         self.ahead_bytes = 0;
     }
@@ -148,25 +150,102 @@ impl<T> Carry<T> {
     }
 }
 
-impl<W: Work> Scan<'_, W> {
+/// The calling thread's part of a scan.
+pub(super) struct Stitcher<'s, 'c, W: Work> {
+    scan: &'s Scan<'s, W>,
+    carry: Carry<W::Output>,
+    records: Records,
+    consume: &'c mut Consume<'c, W::Output>,
+    /// What came last ends the input.
+    at_end: bool,
+}
+
+/// What is done with all that a scan finds.
+type Consume<'c, T> = dyn FnMut(Scanned<T>) -> Result<Flow, Error> + 'c;
+
+impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
+    pub(super) fn new(scan: &'s Scan<'s, W>, consume: &'c mut Consume<'c, W::Output>) -> Self {
+        Stitcher {
+            scan,
+            carry: Carry::default(),
+            records: Records::default(),
+            consume,
+            at_end: false,
+        }
+    }
+
+    /// Takes results in input order and stitches records that chunk borders cut; whether the end of the input was reached.
+    ///
+    /// # Errors
+    /// The first one of reading or of `consume`.
+    pub(super) fn take(&mut self, queue: &Receiver<Slot<W::Output>>) -> Result<bool, Error> {
+        loop {
+            let flow = match queue.recv_timeout(IDLE) {
+                Ok(slot) => self.take_slot(slot)?,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.carry.let_go();
+                    (self.consume)(Scanned::Nothing)?
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let is_undecided = self.at_end && !self.scan.settings.may_grow && !self.carry.is_empty();
+                    return match is_undecided {
+                        true => Err(Error::internal("records at the end of the input were left undecided")),
+                        false => Ok(self.at_end),
+                    };
+                }
+            };
+            if flow == Flow::Stop {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn take_slot(&mut self, slot: Slot<W::Output>) -> Result<Flow, Error> {
+        match slot {
+            Slot::Failed(error) => Err(error),
+            Slot::LinePiece(piece) => {
+                let is_decided = piece.last || self.scan.settings.may_grow;
+                self.at_end = is_decided && piece.window.at_end && piece.end == piece.window.bytes().len();
+                if piece.first && self.stitch_before(&piece)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+                (self.consume)(Scanned::LinePiece(piece))
+            }
+            Slot::Chunk {
+                window,
+                start,
+                end,
+                at_end,
+                result,
+            } => {
+                self.at_end = at_end;
+                let since = Instant::now();
+                let finished = result
+                    .recv()
+                    .map_err(|_| Error::internal("a chunk was dropped before it was parsed"))?;
+                add_time(&self.scan.times.wait_ns, since);
+                self.take_chunk(Chunk {
+                    window,
+                    start,
+                    end,
+                    finished,
+                })
+            }
+        }
+    }
+
     /// Hands over what `chunk`, the next of the input, decides.
-    pub(super) fn take_chunk(
-        &self,
-        chunk: Chunk<W::Output>,
-        at_end: bool,
-        carry: &mut Carry<W::Output>,
-        records: &mut Records,
-        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
-    ) -> Result<Flow, Error> {
-        if carry.bytes.is_empty() {
+    fn take_chunk(&mut self, chunk: Chunk<W::Output>) -> Result<Flow, Error> {
+        let carry = &mut self.carry;
+        if carry.is_empty() {
             carry.begin(&chunk);
-            return consume(Scanned::Block(chunk.into_block()));
+            return (self.consume)(Scanned::Block(chunk.into_block()));
         }
         // What is held back here must leave enough for others.
-        carry.push(chunk, self.settings.blocks_bytes / 2);
+        carry.push(chunk, self.scan.settings.blocks_bytes / 2);
         let end = carry.bytes.len();
-        if at_end || end >= carry.retry_bytes {
-            self.stitch(end, at_end && !self.settings.may_grow, carry, records, consume)
+        if self.at_end || end >= carry.retry_bytes {
+            self.stitch(end, self.at_end && !self.scan.settings.may_grow)
         } else {
             Ok(Flow::Continue)
         }
@@ -174,76 +253,76 @@ impl<W: Work> Scan<'_, W> {
 
     /// Decides what was unfinished before a line that is too long for any record to reach across: as many of its bytes as a record
     /// may have decide every record that began before it, and leave the line itself alone.
-    pub(super) fn stitch_before(
-        &self,
-        line: &LinePiece,
-        carry: &mut Carry<W::Output>,
-        records: &mut Records,
-        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
-    ) -> Result<Flow, Error> {
-        if carry.bytes.is_empty() {
+    fn stitch_before(&mut self, line: &LinePiece) -> Result<Flow, Error> {
+        if self.carry.is_empty() {
             return Ok(Flow::Continue);
         }
-        let end = carry.bytes.len();
-        let limit_bytes = usize::try_from(self.settings.syntax.max_record_bytes).unwrap_or(usize::MAX);
+        let end = self.carry.bytes.len();
+        let limit_bytes = usize::try_from(self.scan.settings.syntax.max_record_bytes).unwrap_or(usize::MAX);
         let ahead = &line.bytes()[..line.bytes().len().min(limit_bytes.saturating_add(1))];
-        carry.bytes.extend_from_slice(ahead);
-        let flow = self.stitch(end, false, carry, records, consume)?;
-        if flow == Flow::Continue && carry.bytes.len() != ahead.len() {
+        self.carry.bytes.extend_from_slice(ahead);
+        let flow = self.stitch(end, false)?;
+        if flow == Flow::Continue && self.carry.bytes.len() != ahead.len() {
             return Err(Error::internal(
                 "a record reached into a line that is longer than a record may be",
             ));
         }
-        carry.bytes.clear();
+        self.carry.bytes.clear();
         Ok(flow)
     }
 
     /// Hands over the undecided records that begin before `end`, as far as the bytes there are decide them.
-    fn stitch(
-        &self,
-        end: usize,
-        at_end: bool,
-        carry: &mut Carry<W::Output>,
-        records: &mut Records,
-        consume: &mut dyn FnMut(Scanned<W::Output>) -> Result<Flow, Error>,
-    ) -> Result<Flow, Error> {
-        while carry.done < end {
-            let (block, is_undecided) = match carry.next_chunk() {
+    fn stitch(&mut self, end: usize, at_end: bool) -> Result<Flow, Error> {
+        while self.carry.done < end {
+            let (block, is_undecided) = match self.carry.next_chunk() {
                 Some(chunk) => {
+                    let carry = &mut self.carry;
                     // With no byte behind it nothing but the end, which it need not have known, decides what it did not decide itself.
                     let is_last = carry.done + chunk.bytes().len() == carry.bytes.len();
                     carry.done += chunk.finished.consumed;
                     (chunk.into_block(), is_last && !at_end)
                 }
-                None => {
-                    let border = carry.ahead.front().map_or(end, |(at, _)| *at);
-                    let span = &carry.bytes[carry.done..];
-                    let (consumed, output) = self.parse_and_work(span, border - carry.done, at_end, records);
-                    if consumed == 0 {
+                None => match self.parse_undecided(end, at_end) {
+                    Some(found) => found,
+                    None => {
                         // Doubling keeps the total work linear however long the record turns out to be.
-                        carry.forget_done(2);
+                        self.carry.forget_done(2);
                         return Ok(Flow::Continue);
                     }
-                    // Without waiting: what would be waited for may come behind this.
-                    let permit = self.flight.blocks.take(consumed + self.work.memory_bytes(&output));
-                    let block = Block {
-                        source: BlockSource::Stitched(span[..consumed].to_vec()),
-                        start_bytes: carry.start_bytes + carry.done as u64,
-                        output,
-                        _permit: permit,
-                    };
-                    carry.done += consumed;
-                    (block, carry.done < border)
-                }
+                },
             };
-            if consume(Scanned::Block(block))? == Flow::Stop {
+            if (self.consume)(Scanned::Block(block))? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
             if is_undecided {
                 break;
             }
         }
-        carry.forget_done(1);
+        self.carry.forget_done(1);
         Ok(Flow::Continue)
+    }
+
+    /// Parses the undecided records that begin before `end` or the next chunk; `None` if the bytes decide none of them, else those that
+    /// they decide and whether some are left.
+    fn parse_undecided(&mut self, end: usize, at_end: bool) -> Option<(Block<W::Output>, bool)> {
+        let carry = &mut self.carry;
+        let border = carry.ahead.front().map_or(end, |(at, _)| *at);
+        let span = &carry.bytes[carry.done..];
+        let (consumed, output) = self
+            .scan
+            .parse_and_work(span, border - carry.done, at_end, &mut self.records);
+        if consumed == 0 {
+            return None;
+        }
+        // Without waiting: what would be waited for may come behind this.
+        let memory_bytes = consumed + self.scan.work.memory_bytes(&output);
+        let block = Block {
+            source: BlockSource::Stitched(span[..consumed].to_vec()),
+            start_bytes: carry.start_bytes + carry.done as u64,
+            output,
+            _permit: self.scan.flight.blocks.take(memory_bytes),
+        };
+        carry.done += consumed;
+        Some((block, carry.done < border))
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::cast::{self, CastError, Decimal, MAX_EXACT_INTEGER, is_shortest};
 
 /// What a value shows of its column's form; those that [`Form::why_text`] may have to name come first.
-pub(super) mod mark {
+pub(crate) mod mark {
     pub const POINT_ZERO: u32 = 1;
     pub const TRAILING_ZERO: u32 = 1 << 1;
     pub const DECIMAL: u32 = 1 << 2;
@@ -166,7 +166,7 @@ pub enum WhyNoNumber {
 
 impl WhyNoNumber {
     /// The marks of the values that are to blame.
-    pub(super) fn marks(self) -> u32 {
+    pub(crate) fn marks(self) -> u32 {
         match self {
             WhyNoNumber::Empty => EMPTY,
             WhyNoNumber::Key => DECIMAL | EXPONENT,
@@ -204,7 +204,7 @@ impl Form {
         }
     }
 
-    pub(super) fn marks(&self) -> u32 {
+    pub(crate) fn marks(&self) -> u32 {
         self.marks
     }
 
@@ -533,9 +533,9 @@ impl Form {
 pub struct ColumnFacts {
     pub form: Form,
     /// Declared: not looked at.
-    pub(super) skip: bool,
+    pub(crate) skip: bool,
     /// Where in the span each mark that can be named was first seen: start and end of the value. Of use while the span is there.
-    pub(super) first_at: [(u32, u32); mark::NAMED],
+    pub(crate) first_at: [(u32, u32); mark::NAMED],
 }
 
 impl ColumnFacts {

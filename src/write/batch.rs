@@ -5,57 +5,29 @@
 //! committed row is never without the rejects that came before it. Batch edges lie at multiples of `batch_rows` records: they
 //! depend on the input alone.
 
+mod incoming;
 mod stop;
 
 use std::path::PathBuf;
 
+use self::incoming::LineCursor;
+pub use self::incoming::{Incoming, Place};
 use crate::checkpoint::{Counts, Progress, changed_since_begun};
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::faults;
 use crate::options::ErrorLimit;
-use crate::pipeline::{Block, Flow, LinePiece};
+use crate::pipeline::{Flow, LinePiece};
 use crate::position::{ByteRange, Position};
 use crate::reject::{BlockReject, ColumnLabel, DeadLetter, DeadLetters, RejectReason, SuspectEntry, SuspectSpool};
-use crate::rows::{RowBlock, RowMeta};
+use crate::rows::RowMeta;
 use crate::schema::RowIds;
 use crate::window::InputWatch;
-use crate::write::consumed::{Consumed, Span};
+use crate::write::consumed::Consumed;
 use crate::write::destination::{Began, Destination, Sink};
 use crate::write::index::TableIndexes;
 use crate::write::redo::Redo;
 use crate::write::{Origins, RowOutcome};
-
-/// Where a block or a line stands.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    pub file_index: u32,
-    /// Physical line of the first byte, 1-based.
-    pub line: u64,
-    /// Number within the input of the first record, 1-based.
-    pub record: u64,
-    /// Number within the load of the first record, 1-based.
-    pub ordinal: u64,
-    /// All that the load read before it, and that with it.
-    pub before: ContentHash,
-    pub after: ContentHash,
-}
-
-impl Place {
-    fn span<'a>(&self, bytes: &'a [u8]) -> Span<'a> {
-        let (before, after) = (self.before, self.after);
-        Span { bytes, before, after }
-    }
-}
-
-/// A block on its way to the database.
-#[derive(Debug)]
-pub struct Incoming {
-    pub block: Block<RowBlock>,
-    pub place: Place,
-    /// Row indices that may repeat a key, ascending.
-    pub suspects: Vec<u32>,
-}
 
 /// What a [`BatchWriter`] needs to know about the load.
 #[derive(Debug)]
@@ -129,23 +101,6 @@ struct LongLine {
     length_bytes: u64,
     /// What was read before it.
     before: ContentHash,
-}
-
-/// Counts line ends up to a place that only moves forward.
-struct LineCursor<'a> {
-    bytes: &'a [u8],
-    line_end: u8,
-    at: usize,
-    line: u64,
-}
-
-impl LineCursor<'_> {
-    fn line_at(&mut self, offset: u32) -> u64 {
-        let offset = offset as usize;
-        self.line += memchr::memchr_iter(self.line_end, &self.bytes[self.at..offset]).count() as u64;
-        self.at = offset;
-        self.line
-    }
 }
 
 impl<'d> BatchWriter<'d> {
@@ -313,23 +268,15 @@ impl<'d> BatchWriter<'d> {
         let mut alone_until = start;
         let mut next = start;
         while next < end {
-            if let Some(group_rows) = group_rows.filter(|_| next >= alone_until) {
-                let group = next..next + group_rows;
-                let clear = suspects.first().map_or(end, |&suspect| end.min(suspect as usize));
-                if group.end <= clear {
-                    let pairs = group
-                        .clone()
-                        .map(|row_index| (row_id_of(row_index), rows.record(row_index)));
-                    if self.destination.sink.insert_group(pairs)? {
-                        // Ids that SQLite gave are not known here; nor are they asked for: a table of others is never taken back.
-                        for row_id in group.clone().map(row_id_of) {
-                            self.counts.add_row(row_id.unwrap_or(0));
-                        }
-                        next = group.end;
-                        continue;
-                    }
-                    alone_until = group.end;
+            let clear = suspects.first().map_or(end, |&suspect| end.min(suspect as usize));
+            let group_end = group_rows.map_or(usize::MAX, |group_rows| next + group_rows);
+            if next >= alone_until && group_end <= clear {
+                let group = (next..group_end).map(|row_index| (row_id_of(row_index), rows.record(row_index)));
+                if self.write_group(group)? {
+                    next = group_end;
+                    continue;
                 }
+                alone_until = group_end;
             }
             let row_index = next;
             next += 1;
@@ -355,22 +302,36 @@ impl<'d> BatchWriter<'d> {
                 Sink::Direct(writer) => {
                     // Finished pages refuse no row, and nothing takes one back.
                     let given = writer.append(row_id, record)?;
-                    self.counts.add_row(given);
-                    self.destination.origins.note(row_id, given, ordinal)?;
-                    self.indexes.push(given, record)?;
+                    self.inserted(&one, given)?;
                     continue;
                 }
             };
             if let RowOutcome::Inserted { row_id: given } = outcome {
-                self.counts.add_row(given);
-                self.destination.origins.note(row_id, given, ordinal)?;
-                self.indexes.push(given, record)?;
+                self.inserted(&one, given)?;
                 self.keep_for_redo(&one)?;
             } else if self.not_inserted(&one, outcome, lines)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// Puts several rows in at once, or none of them; which.
+    fn write_group<'r>(&mut self, group: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
+        if !self.destination.sink.insert_group(group.clone())? {
+            return Ok(false);
+        }
+        // Ids that SQLite gave are not known here; nor are they asked for: a table of others is never taken back.
+        group.for_each(|(row_id, _)| self.counts.add_row(row_id.unwrap_or(0)));
+        Ok(true)
+    }
+
+    /// Notes a row that went in under the id that it was `given`.
+    #[inline]
+    fn inserted(&mut self, one: &OneRow<'_>, given: i64) -> Result<(), Error> {
+        self.counts.add_row(given);
+        self.destination.origins.note(one.row_id, given, one.ordinal)?;
+        self.indexes.push(given, one.record)
     }
 
     /// Puts a row into the spool: what becomes of it is known only when all the others are in.

@@ -10,8 +10,8 @@ use crate::checkpoint::row_id_hash;
 use crate::error::{Error, ErrorKind};
 use crate::schema::Column;
 use crate::schema::identifier::{quote, quote_all};
+use crate::schema::table_info::{TableInfo, row_id_alias};
 use crate::write::lock::{busy_timeout, holders};
-use crate::write::table_info::{TableInfo, row_id_alias};
 
 /// What is wrong with a database that the user may not write to.
 pub(super) const CANNOT_BE_WRITTEN: &str =

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::faults;
 use crate::memory;
 use crate::schema::identifier::quote;
+use crate::schema::table_info::TableInfo;
 use crate::schema::{Column, ColumnType};
 use crate::write::database::{Database, database_error};
 use crate::write::file_object::{FileObject, change_counter, reserved_bytes};
@@ -22,7 +23,6 @@ use crate::write::page_file::PageFile;
 use crate::write::pages::{NewPages, TableBuilder};
 use crate::write::publish::{self, FreeList, FreePages, Publication};
 use crate::write::roots::{self, Kind, PlacedRoots};
-use crate::write::table_info::TableInfo;
 
 /// Appends rows to a table that was empty when it was opened, as long as nobody else writes to the database.
 #[derive(Debug)]

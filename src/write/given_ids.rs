@@ -2,9 +2,9 @@
 
 use crate::error::Error;
 use crate::schema::identifier::quote;
+use crate::schema::table_info::{TableInfo, row_id_alias};
 use crate::write::database::Database;
 use crate::write::statement::{Statement, database_failure};
-use crate::write::table_info::{TableInfo, row_id_alias};
 
 /// The row ids that AUTOINCREMENT gives: none twice, and so at some time none any more. Then SQLite says that the disk is full.
 #[derive(Debug)]

@@ -15,12 +15,12 @@ use rusqlite::{Connection, ffi};
 use crate::error::Error;
 use crate::schema::identifier::quote;
 use crate::schema::shape::TableShape;
+use crate::schema::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias};
 use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
 use crate::write::database::Database;
 use crate::write::given_ids::{GivenIds, no_more_ids};
 use crate::write::statement::{Failure, Statement, Value, database_failure, decode};
-use crate::write::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias};
 
 /// The table to insert into.
 #[derive(Debug, Clone, Copy)]
@@ -283,7 +283,7 @@ impl<'d> SqlWriter<'d> {
         let is_numbered = self.layout.row_id == RowIdPlace::First;
         let row_id = row_id.filter(|_| !(is_numbered && self.moved));
         self.layout.read(row_id, record, &mut self.values)?;
-        self.layout.bind(&mut self.insert, 1, row_id, record, &self.values);
+        self.layout.bind(&mut self.insert, 1, (row_id, record), &self.values);
         if let Some(savepoint) = &mut self.savepoint {
             if std::mem::take(&mut self.skipped) {
                 savepoint.close.run(self.database)?;
@@ -388,7 +388,7 @@ impl<'d> SqlWriter<'d> {
         let mut parameter = 1;
         for (row_id, record) in rows {
             layout.read(row_id, record, &mut self.values)?;
-            parameter = layout.bind(insert, parameter, row_id, record, &self.values);
+            parameter = layout.bind(insert, parameter, (row_id, record), &self.values);
         }
         match insert.step() {
             Ok(_) if is_numbered && Some(self.database.connection().last_insert_rowid()) != last_row_id => {
@@ -489,8 +489,7 @@ impl Layout {
         self,
         statement: &mut Statement<'_>,
         mut parameter: c_int,
-        row_id: Option<i64>,
-        record: &[u8],
+        (row_id, record): (Option<i64>, &[u8]),
         values: &[Value],
     ) -> c_int {
         if self.row_id == RowIdPlace::First {

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// Lines of a source file above which it is looked at twice.
 const MAX_LINES: usize = 700;
+/// Lines of a function, and parameters, `self` among them, above which it is told as steps.
+const MAX_FUNCTION_LINES: usize = 70;
+const MAX_PARAMETERS: usize = 5;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
 const ROOMS: [(&str, &[&str]); 11] = [
@@ -25,13 +28,12 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("simdutf8", &["validate.rs", "validate/", "head.rs"]),
 ];
 
-/// The library's rooms, lowest layer first: a room may use those of its own layer and below. A room within a room is named
-/// where its layer is another one.
+/// The library's rooms, lowest layer first: a room may use those of its own layer and below, but not one that uses it.
 const LAYERS: [&[&str]; 5] = [
     &["position", "content_hash", "database_file", "error", "escape", "faults"],
     &["options", "schema", "observer", "rows", "reject", "report"],
     &[
-        "schema/infer",
+        "infer",
         "memory",
         "window",
         "head",
@@ -117,6 +119,124 @@ fn every_outside_crate_stays_in_its_rooms() {
         }
     }
     assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
+/// For every room those that it uses, each with a place where it does.
+fn uses() -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut uses: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        if name == "lib.rs" || name.starts_with("bin/") || BINARY.contains(&name.as_str()) {
+            continue;
+        }
+        let room = name.trim_end_matches(".rs").split('/').next().unwrap();
+        for (number, line) in code(text) {
+            for (at, _) in line.match_indices("crate::") {
+                let used: String = line[at + "crate::".len()..]
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
+                if used != room && used.starts_with(|c: char| c.is_lowercase()) {
+                    let place = format!("src/{name}:{number}");
+                    uses.entry(room.to_owned()).or_default().entry(used).or_insert(place);
+                }
+            }
+        }
+    }
+    uses
+}
+
+#[test]
+fn no_rooms_use_each_other_in_a_circle() {
+    let uses = uses();
+    // What is left once every room is taken away that uses none of the others.
+    let mut left: Vec<&String> = uses.keys().collect();
+    loop {
+        let before = left.len();
+        let in_circle: Vec<&String> = left
+            .iter()
+            .copied()
+            .filter(|room| uses[*room].keys().any(|used| left.contains(&used)))
+            .collect();
+        left = in_circle;
+        if left.len() == before {
+            break;
+        }
+    }
+    let circle: Vec<String> = left
+        .iter()
+        .flat_map(|room| {
+            uses[*room]
+                .iter()
+                .filter(|(used, _)| left.contains(used))
+                .map(move |(used, place)| format!("{room} uses {used} at {place}"))
+        })
+        .collect();
+    assert!(circle.is_empty(), "{}", circle.join("\n"));
+}
+
+/// Lines and parameters of the function that begins with line `start` of a formatted source.
+fn size_of_function(lines: &[&str], start: usize) -> (usize, usize) {
+    let indent = lines[start].len() - lines[start].trim_start().len();
+    let end = format!("{}}}", " ".repeat(indent));
+    let length = lines[start..]
+        .iter()
+        .position(|line| *line == end)
+        .map_or(1, |at| at + 1);
+    let signature = lines[start..].join(" ");
+    let (mut depth, mut parameters, mut is_started) = (0, 0, false);
+    for character in signature[signature.find('(').unwrap()..].chars() {
+        match character {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            ',' if depth == 1 => is_started = false,
+            ':' if depth == 1 && !is_started => {
+                // One colon a parameter; those of paths follow it.
+                parameters += 1;
+                is_started = true;
+            }
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    let has_self = signature
+        .split(',')
+        .next()
+        .unwrap()
+        .split('(')
+        .nth(1)
+        .is_some_and(|first| first.trim_end_matches(')').trim().ends_with("self"));
+    (length, parameters + usize::from(has_self))
+}
+
+#[test]
+fn every_function_is_told_as_steps() {
+    let mut large = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in code(text) {
+            let words = [
+                "pub(crate) ",
+                "pub(super) ",
+                "pub ",
+                "const ",
+                "unsafe ",
+                "extern \"C\" ",
+            ];
+            let bare = words
+                .iter()
+                .fold(line.trim_start(), |line, word| line.strip_prefix(word).unwrap_or(line));
+            if !bare.starts_with("fn ") || line.ends_with(';') {
+                continue;
+            }
+            let (length, parameters) = size_of_function(&lines, number - 1);
+            if length > MAX_FUNCTION_LINES || parameters > MAX_PARAMETERS {
+                large.push(format!("src/{name}:{number}: {length} lines, {parameters} parameters"));
+            }
+        }
+    }
+    assert!(large.is_empty(), "{}", large.join("\n"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 use rowmill::parse::{Dialect, Records, Syntax, parse};
 use rowmill::schema::ColumnType;
 use rowmill::schema::cast;
-use rowmill::schema::infer::{Facts, observe};
+use rowmill::infer::{Facts, Reading, observe};
 use rowmill_fuzz::oracle::{Field, Grammar, Kind, Rules, kind_of_values};
 use rowmill_fuzz::{Characters, Text};
 
@@ -76,7 +76,12 @@ rowmill_fuzz::target!(|input: Input| {
         let span = &text[start..end];
         assert_eq!(parse(span, true, &syntax, &mut records), span.len());
         let mut later = new_facts();
-        observe(span, &records, &sources, &dialect, input.empty_is_null, &mut later);
+        let reading = Reading {
+            sources: &sources,
+            dialect: &dialect,
+            empty_is_null: input.empty_is_null,
+        };
+        observe(span, &records, &reading, &mut later);
         facts.merge(&later);
         start = end;
     }

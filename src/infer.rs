@@ -181,17 +181,22 @@ pub fn column_type(verdict: Verdict) -> ColumnType {
     }
 }
 
+/// How fields become values.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading<'a> {
+    /// For each column the field that it comes from.
+    pub sources: &'a [u32],
+    pub dialect: &'a Dialect,
+    pub empty_is_null: bool,
+}
+
 /// Adds the records of one span to `facts`. Records that validation would reject for their form do not vote.
-///
-/// `sources` is, for each column, the field it comes from.
-pub fn observe(
-    span: &[u8],
-    records: &Records,
-    sources: &[u32],
-    dialect: &Dialect,
-    empty_is_null: bool,
-    facts: &mut Facts,
-) {
+pub fn observe(span: &[u8], records: &Records, reading: &Reading<'_>, facts: &mut Facts) {
+    let Reading {
+        sources,
+        dialect,
+        empty_is_null,
+    } = *reading;
     let mut open: Vec<usize> = (0..sources.len()).filter(|&index| facts.is_open(index)).collect();
     let span_is_plain = is_plain_text(span);
     let mut first_field = 0usize;
@@ -241,7 +246,12 @@ mod tests {
         };
         parse(text.as_bytes(), true, &syntax, &mut records);
         let mut facts = Facts::new(&[false, false], &[0]);
-        observe(text.as_bytes(), &records, &[0, 1], &dialect, false, &mut facts);
+        let reading = Reading {
+            sources: &[0, 1],
+            dialect: &dialect,
+            empty_is_null: false,
+        };
+        observe(text.as_bytes(), &records, &reading, &mut facts);
         facts
     }
 
