@@ -106,6 +106,14 @@ impl Error {
         })
     }
 
+    /// The table that is loaded is not there any more.
+    pub(crate) fn table_gone(table: &str) -> Self {
+        Self::schema(format!(
+            "table \"{table}\" is gone: somebody dropped or renamed it during the load; put it back and run the same command again to \
+             go on, or give the load up with --forget"
+        ))
+    }
+
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal {
             message: message.into(),

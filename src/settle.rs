@@ -179,8 +179,8 @@ impl Settling<'_, '_, '_, '_> {
                 self.reject(ColumnLabel::Name(&columns), &RejectReason::DuplicateKey { first })
             }
             RowOutcome::RolledBack { message } => Err(Error::schema(format!(
-                "a trigger was added to the table during the load, and it undid all that was done ({message}); drop it, and run the \
-                 load again"
+                "a trigger was added to the table during the load, and it undid all that was done ({message}); drop it and run the \
+                 same command again to go on, or give the load up with --forget"
             ))),
             other => self.reject(ColumnLabel::None, &other.refusal()),
         }

@@ -396,8 +396,9 @@ fn settle_by_sql(rest: Rest<'_, '_>, (earlier, stopped): Judge<'_>) -> Result<Op
             settings: &last.settings,
             rows,
             spool: &mut spool,
+            stopped,
         };
-        Some(waiting.settle(&mut letters, &mut counts)?)
+        waiting.settle(&mut letters, &mut counts)?
     } else {
         let settlement = Settlement {
             dedup: &dedup,

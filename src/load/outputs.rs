@@ -235,7 +235,7 @@ impl Load<'_> {
             (WritePath::Sql, _, _) => Err("asked for with --write-path sql".to_owned()),
             (_, Some(obstacle), _) => Err(obstacle.clone()),
             (_, _, Some(obstacle)) => Err(obstacle.to_owned()),
-            _ => self.open_direct(plan)?,
+            _ => self.open_direct(&target)?,
         };
         match opened {
             // A table of which a part is loaded already is not what was asked about.
@@ -256,9 +256,9 @@ impl Load<'_> {
     }
 
     /// The direct path into the table, or what stands in its way.
-    fn open_direct(&self, plan: &TablePlan) -> Result<Result<DirectWriter, String>, Error> {
-        let writer = DirectWriter::open(self.database_path, &plan.table)?;
-        match writer.obstacle(&plan.table, &plan.columns)? {
+    fn open_direct(&self, target: &SqlTarget<'_>) -> Result<Result<DirectWriter, String>, Error> {
+        let writer = DirectWriter::open(self.database_path, target.table)?;
+        match writer.obstacle(target)? {
             Some(obstacle) => writer.close().map(|()| Err(obstacle)),
             None => Ok(Ok(writer)),
         }

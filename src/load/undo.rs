@@ -121,7 +121,14 @@ impl Load<'_> {
                         format!("; {suspects} of its records, whose keys were still to be compared, are not among them")
                     }
                 };
-                format!("{} is given up: {stay} in the table{waiting}", found.load())
+                let again = match &found.identity.base {
+                    Some(base) if !had_finished => format!(
+                        "; --append-only then goes on behind record {}, which was the last one of the load before it, and loads them again",
+                        base.loaded.counts.records
+                    ),
+                    _ => String::new(),
+                };
+                format!("{} is given up: {stay} in the table{waiting}{again}", found.load())
             }
             Ok(None) if had_finished => {
                 format!("how far files were loaded into table \"{table}\" is forgotten; its rows stay")

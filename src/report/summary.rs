@@ -164,6 +164,7 @@ impl Summary<'_> {
                 (false, true) => {
                     ", with a higher --max-errors; or mend the input and add --restart, which makes the table anew"
                 }
+                (false, false) if report.earlier.is_some() => ", with a higher --max-errors",
                 (false, false) => ", with a higher --max-errors, or once the input is mended from the last reject on",
             })?;
         }

@@ -5,7 +5,7 @@
 //!
 //! The largest set of rows that hold together is found from above: all go in, those that are then without what they refer to are
 //! left out, and so again until none is. Where SQLite cannot list them, because triggers do more than the row says or the table has no
-//! row ids, each row is tried alone, and again while that helps others.
+//! row ids, all go in or, if that does not hold, each row is tried alone, and again while that helps others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub struct Waiting<'a, 'd, 'w> {
     /// Where the rows came from that did not wait.
     pub rows: RowOrigins<'a>,
     pub spool: &'a mut SuspectSpool,
+    /// Whether to stop, where a later run can settle what is left.
+    pub stopped: &'a dyn Fn() -> bool,
 }
 
 /// What became of the waiting rows so far, by their place in the spool.
@@ -75,7 +77,7 @@ struct OnTrial {
 
 impl Waiting<'_, '_, '_> {
     /// Settles every waiting row within the open transaction of the writer. The merge is to be prepared before that is committed and
-    /// finished after.
+    /// finished after. `None` when it was stopped: then the transaction is to be rolled back.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
@@ -83,13 +85,16 @@ impl Waiting<'_, '_, '_> {
         mut self,
         letters: &'l mut DeadLetters,
         counts: &mut Counts,
-    ) -> Result<DuplicateMerge<'l>, Error> {
+    ) -> Result<Option<DuplicateMerge<'l>>, Error> {
         faults::point("settle: begun");
         let mut verdicts = Verdicts::default();
         if self.writer.traces().lists_orphans && self.spool.count() <= TOGETHER_ROWS {
             self.together(&mut verdicts)?;
-        } else {
+        } else if !self.all_at_once(&mut verdicts)? {
             self.one_by_one(&mut verdicts)?;
+        }
+        if (self.stopped)() {
+            return Ok(None);
         }
         let mut merge = letters.merge_duplicates();
         let orphan = RowOutcome::Waits.refusal();
@@ -117,7 +122,7 @@ impl Waiting<'_, '_, '_> {
             index += 1;
         }
         counts.suspects = 0;
-        Ok(merge)
+        Ok(Some(merge))
     }
 
     /// All that hold together.
@@ -146,11 +151,33 @@ impl Waiting<'_, '_, '_> {
             self.rows.rolled_back()?;
             // What was refused for the sake of a row that is left out now may go in.
             verdicts.refused.clear();
-            if left_out == 0 {
+            if left_out == 0 || (self.stopped)() {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// All of them, if none is refused and nothing is then left open; whether that is so.
+    fn all_at_once(&mut self, verdicts: &mut Verdicts) -> Result<bool, Error> {
+        // Where a row may undo the whole transaction there is no going back to before the others.
+        if self.writer.traces().rolled_back || self.spool.count() > TOGETHER_ROWS {
+            return Ok(false);
+        }
+        let database = self.writer.database();
+        database.savepoint()?;
+        let on_trial = self.try_all(&BitSet::default(), verdicts)?;
+        if on_trial.len() as u64 == self.spool.count() && !self.writer.is_open() {
+            database.release()?;
+            for one in &on_trial {
+                verdicts.landed.insert(one.index);
+            }
+            return Ok(true);
+        }
+        database.undo_savepoint()?;
+        self.rows.rolled_back()?;
+        verdicts.refused.clear();
+        Ok(false)
     }
 
     /// Each round goes through all the rows that are left, and frees at least one.
@@ -165,7 +192,7 @@ impl Waiting<'_, '_, '_> {
         let mut entries = self.spool.reader()?;
         let mut suspect = Suspect::default();
         let mut index = 0;
-        while entries.next_into(&mut suspect)? {
+        while !(self.stopped)() && entries.next_into(&mut suspect)? {
             if !out.contains(index) && verdicts.is_open(index) {
                 let wanted = wanted_row_id(self.settings, &suspect);
                 match self.writer.insert(wanted, &suspect.record)? {
@@ -193,7 +220,7 @@ impl Waiting<'_, '_, '_> {
             let mut entries = self.spool.reader()?;
             let mut suspect = Suspect::default();
             let mut index = 0;
-            while entries.next_into(&mut suspect)? {
+            while !(self.stopped)() && entries.next_into(&mut suspect)? {
                 if verdicts.is_open(index) {
                     let wanted = wanted_row_id(self.settings, &suspect);
                     match self.writer.insert(wanted, &suspect.record)? {

@@ -237,7 +237,11 @@ impl Database {
     }
 
     pub fn create_index(&self, name: &str, table: &str, columns: &[String], unique: bool) -> Result<(), Error> {
-        self.execute(&Self::index_sql(name, table, columns, unique))
+        let created = self.execute(&Self::index_sql(name, table, columns, unique));
+        match created {
+            Err(_) if self.describe_table(table)?.is_none() => Err(Error::table_gone(table)),
+            created => created,
+        }
     }
 
     /// A key that more than one row of the table has, in words; compared as a unique index would.

@@ -29,7 +29,7 @@ impl Database {
             .optional()
             .map_err(|e| self.fail(e))?;
         let Some((name, kind)): Option<(String, String)> = found else {
-            return Ok(None);
+            return self.refuse_index(table).map(|()| None);
         };
         let kind = match kind.as_str() {
             "table" => {
@@ -45,6 +45,21 @@ impl Database {
         Err(Error::schema(format!(
             "\"{name}\" is a {kind}; choose another table with --table"
         )))
+    }
+
+    /// # Errors
+    /// `Schema` where an index has the name, so that no table can.
+    fn refuse_index(&self, table: &str) -> Result<(), Error> {
+        let find = "SELECT tbl_name FROM sqlite_schema WHERE type = 'index' AND name = ?1 COLLATE NOCASE";
+        let found = self
+            .connection()
+            .query_row(find, [table], |row| row.get::<_, String>(0));
+        match found.optional().map_err(|e| self.fail(e))? {
+            Some(of) => Err(Error::schema(format!(
+                "\"{table}\" is an index of table \"{of}\"; choose another table with --table"
+            ))),
+            None => Ok(()),
+        }
     }
 
     /// Whether there is an index on exactly these columns; `unique`: one that allows no duplicates.
@@ -79,10 +94,15 @@ impl Database {
         if code.extended_code & 0xFF != ffi::SQLITE_ERROR {
             return self.fail(error);
         }
-        Error::schema(format!(
-            "table \"{table}\" cannot be loaded into: {message}; it needs what only another program has, perhaps: \
-             load into another table with --table and copy the rows with that program"
-        ))
+        let way = if message.starts_with("foreign key mismatch") {
+            "make a unique index on the columns that the foreign key refers to, or load into another table with --table"
+        } else if message.starts_with("no such table") {
+            "make the table that its foreign key, trigger or view refers to, or load into another one with --table"
+        } else {
+            "it needs what only another program has, perhaps: load into another table with --table and copy the rows with that \
+             program"
+        };
+        Error::schema(format!("table \"{table}\" cannot be loaded into: {message}; {way}"))
     }
 
     fn describe(&self, name: String) -> rusqlite::Result<TableInfo> {

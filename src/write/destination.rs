@@ -184,7 +184,7 @@ impl<'d> Destination<'d> {
     /// Whether the table's rows up to `last_row_id` are those that the load committed, under the same row ids.
     fn has_own_rows_only(&self, counts: &Counts, last_row_id: i64) -> Result<bool, Error> {
         let info = self.database.describe_table(self.target.table)?;
-        let info = info.ok_or_else(|| Error::internal("the table to load is gone"))?;
+        let info = info.ok_or_else(|| Error::table_gone(self.target.table))?;
         let (count, row_ids_hash) = self.database.row_ids(&info, last_row_id)?;
         Ok(count == counts.loaded && row_ids_hash == Some(counts.row_ids_hash))
     }

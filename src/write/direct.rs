@@ -14,15 +14,17 @@ use rusqlite::{Connection, OptionalExtension, ffi};
 use crate::error::Error;
 use crate::faults;
 use crate::memory;
+use crate::schema::ColumnType;
 use crate::schema::identifier::quote;
 use crate::schema::table_info::TableInfo;
-use crate::schema::{Column, ColumnType};
+use crate::write::checkpoint;
 use crate::write::database::{Database, database_error};
 use crate::write::file_object::{FileObject, change_counter, reserved_bytes};
 use crate::write::page_file::PageFile;
 use crate::write::pages::{NewPages, TableBuilder};
 use crate::write::publish::{self, FreeList, FreePages, Publication};
 use crate::write::roots::{self, Kind, PlacedRoots};
+use crate::write::sql::SqlTarget;
 
 /// Appends rows to a table that was empty when it was opened, as long as nobody else writes to the database.
 #[derive(Debug)]
@@ -66,10 +68,10 @@ impl DirectWriter {
         let database = Database::open(path, memory::DATABASE_BYTES)?;
         database.prepare_for_load()?;
         let connection = database.connection();
-        let read = || -> rusqlite::Result<(usize, u32, u32)> {
+        let read = || -> rusqlite::Result<(usize, Option<u32>, u32)> {
             connection.execute_batch("BEGIN")?;
             let root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
-            let first_root = connection.query_row(root, [table], |row| row.get(0))?;
+            let first_root = connection.query_row(root, [table], |row| row.get(0)).optional()?;
             // First: what others commit while the table is looked at is then noticed when the first batch begins.
             let counter = change_counter(&FileObject::of(connection)?.header()?);
             let page_bytes: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
@@ -77,6 +79,7 @@ impl DirectWriter {
             Ok((page_bytes as usize, first_root, counter))
         };
         let (page_bytes, first_root, change_counter) = read().map_err(|e| database_error(path, e))?;
+        let first_root = first_root.ok_or_else(|| Error::table_gone(table))?;
         Ok(DirectWriter {
             file: PageFile::open(path, page_bytes)?,
             database,
@@ -92,7 +95,7 @@ impl DirectWriter {
         })
     }
 
-    /// Why `table`, filled with `columns`, cannot take the direct path; `None` when it can. What others commit from now on is noticed
+    /// Why the table of `target`, filled with its columns, cannot take the direct path; `None` when it can. What others commit from now on is noticed
     /// when the first batch begins.
     ///
     /// SQLite itself is asked, about each property that it tells of and, for what it tells of no other way, about the steps that it
@@ -100,8 +103,8 @@ impl DirectWriter {
     ///
     /// # Errors
     /// `Database` when the schema cannot be read.
-    pub fn obstacle(&self, table: &str, columns: &[Column]) -> Result<Option<String>, Error> {
-        obstacle(&self.database, table, columns)
+    pub fn obstacle(&self, target: &SqlTarget<'_>) -> Result<Option<String>, Error> {
+        obstacle(&self.database, target)
     }
 
     /// Appends a row of a batch that was [begun](Self::begin); its row id. `row_id` must be greater than every one before it; without
@@ -298,14 +301,20 @@ const PLAIN_STEPS: [&str; 15] = [
     "Halt",
 ];
 
-fn obstacle(database: &Database, table: &str, columns: &[Column]) -> Result<Option<String>, Error> {
+fn obstacle(database: &Database, target: &SqlTarget<'_>) -> Result<Option<String>, Error> {
+    let &SqlTarget {
+        table, columns, shape, ..
+    } = target;
     let fail = |e| database_error(database.path(), e);
     if let Some(reason) = obstacle_in_file(database.connection()).map_err(fail)? {
         return Ok(Some(reason));
     }
-    let info = database
-        .describe_table(table)?
-        .ok_or_else(|| Error::internal("the table to load is gone"))?;
+    let Some(info) = database.describe_table(table)? else {
+        return Err(Error::table_gone(table));
+    };
+    if let Some(difference) = shape.and_then(|shape| shape.difference(&info.shape())) {
+        return Ok(Some(difference));
+    }
     if let Some(reason) = obstacle_in_table(database.connection(), &info).map_err(fail)? {
         return Ok(Some(reason));
     }
@@ -314,10 +323,10 @@ fn obstacle(database: &Database, table: &str, columns: &[Column]) -> Result<Opti
             .columns
             .iter()
             .zip(columns)
-            .all(|(theirs, ours)| theirs.name == ours.name);
+            .all(|(theirs, ours)| theirs.name == ours.name && theirs.not_null == ours.not_null);
     if !same {
         return Ok(Some(
-            "the input does not have the table's columns in their order".to_owned(),
+            "the input does not have the table's columns in their order, or the table was changed".to_owned(),
         ));
     }
     let other = info
@@ -341,6 +350,13 @@ fn obstacle_in_file(connection: &Connection) -> rusqlite::Result<Option<String>>
     let mode = text("PRAGMA journal_mode")?;
     if !["delete", "truncate", "persist"].contains(&mode.as_str()) {
         return Ok(Some(format!("the database's journal mode is {mode}")));
+    }
+    let on_checkpoints = "SELECT count(*) FROM sqlite_schema WHERE tbl_name = ?1 AND type <> 'table'";
+    if connection.query_row(on_checkpoints, [checkpoint::TABLE], |row| row.get::<_, bool>(0))? {
+        return Ok(Some(format!(
+            "others have an index or a trigger on {}",
+            checkpoint::TABLE
+        )));
     }
     if text("PRAGMA encoding")? != "UTF-8" {
         return Ok(Some("the database's text encoding is not UTF-8".to_owned()));

@@ -55,10 +55,19 @@ impl<'c> FileObject<'c> {
     /// Those of SQLite, for a file that is shorter, too.
     pub fn header(&self) -> rusqlite::Result<[u8; HEADER_BYTES]> {
         let mut header = [0; HEADER_BYTES];
-        let read = self.methods()?.xRead.ok_or_else(|| error(ffi::SQLITE_ERROR))?;
-        // SAFETY: called as SQLite calls it, on the file that it belongs to, with room for as many bytes as are asked for.
-        result(unsafe { read(self.as_ptr(), header.as_mut_ptr().cast(), HEADER_BYTES as i32, 0) })?;
+        self.read(&mut header, 0)?;
         Ok(header)
+    }
+
+    /// Fills `bytes` from the file, from `offset_bytes` on. In a transaction, as [`header`](Self::header).
+    ///
+    /// # Errors
+    /// Those of SQLite, for a file that ends before that, too.
+    pub fn read(&self, bytes: &mut [u8], offset_bytes: i64) -> rusqlite::Result<()> {
+        let read = self.methods()?.xRead.ok_or_else(|| error(ffi::SQLITE_ERROR))?;
+        let count = i32::try_from(bytes.len()).map_err(|_| error(ffi::SQLITE_ERROR))?;
+        // SAFETY: called as SQLite calls it, on the file that it belongs to, with room for as many bytes as are asked for.
+        result(unsafe { read(self.as_ptr(), bytes.as_mut_ptr().cast(), count, offset_bytes) })
     }
 
     /// Cuts the file to nothing: an empty database. In an exclusive transaction in which nothing was written.

@@ -64,6 +64,13 @@ impl PageFile {
         if bytes.is_empty() {
             return Ok(());
         }
+        if pages.are_too_many() {
+            let full = std::io::Error::new(
+                std::io::ErrorKind::StorageFull,
+                "the database has as many pages as there can be: VACUUM it, with a larger PRAGMA page_size",
+            );
+            return Err(Error::io("writing", &self.path, full));
+        }
         let offset_bytes = self.write(first_page, bytes)?;
         self.start_writeback(offset_bytes, bytes.len());
         pages.forget();

@@ -8,6 +8,9 @@
 //! Source: SQLite file format §1.6 (b-tree pages); SQLite adds two rules of its own: no page but an empty root has zero cells, and
 //! the page at the lock byte is never used.
 
+/// Greatest number of a page up to which pages are added: SQLite's own limit, less than what one call may add before somebody looks.
+/// Source: <https://sqlite.org/limits.html> (SQLITE_MAX_PAGE_COUNT).
+const MOST_PAGES: u32 = 0xFFFF_FFFE - (1 << 22);
 /// Bytes of a leaf page's and an interior page's header.
 const LEAF_HEADER_BYTES: usize = 8;
 const INTERIOR_HEADER_BYTES: usize = 12;
@@ -70,7 +73,8 @@ impl NewPages {
     /// Pages behind the `page_count` pages of a file.
     pub fn new(page_bytes: usize, page_count: u32, lock_byte: u64) -> Self {
         let lock_page = (lock_byte / page_bytes as u64) as u32 + 1;
-        let next_page = page_count + if page_count + 1 == lock_page { 2 } else { 1 };
+        let skips = page_count.checked_add(1) == Some(lock_page);
+        let next_page = page_count.saturating_add(if skips { 2 } else { 1 });
         NewPages {
             page_bytes,
             lock_page,
@@ -83,6 +87,11 @@ impl NewPages {
     /// Number of the last page in use.
     pub fn last_page(&self) -> u32 {
         self.next_page - 1
+    }
+
+    /// Whether a database cannot have as many pages.
+    pub fn are_too_many(&self) -> bool {
+        self.next_page > MOST_PAGES
     }
 
     /// Bytes that wait in memory.
@@ -139,7 +148,7 @@ impl NewPages {
             self.bytes.resize(self.bytes.len() + self.page_bytes, 0);
             self.next_page += 1;
         }
-        self.next_page += 1;
+        self.next_page = self.next_page.saturating_add(1);
         self.next_page - 1
     }
 }

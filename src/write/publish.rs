@@ -7,11 +7,13 @@
 //! on the disk before the journal is given up; and at its next transaction it sees that page 1 is not as it wrote it, and reads anew
 //! what it remembers of the file. So would any other program.
 //!
-//! Whatever SQLite did to the file that the pages were not made for (a page taken at the end, a change to our free pages) fails the commit.
+//! Whatever SQLite did to the file that the pages were not made for fails the commit: a page taken at the end, or a change to our free pages. The
+//! page that lists those is the first of the free list, so SQLite writes to it, or puts another before it, with whatever page it takes or frees.
 
 use std::cell::Cell;
 
 use rusqlite::{Connection, ffi};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::Error;
 use crate::faults;
@@ -45,12 +47,17 @@ pub struct FreePages {
     pub replaces: Option<FreeList>,
 }
 
-/// A list of free pages in the database.
+/// Our list of free pages, as a commit left it: the first in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreeList {
     trunk: u32,
+    /// Where the page that lists them lies, and the hash of what is in it.
+    trunk_offset_bytes: i64,
+    trunk_hash: u64,
     /// How many pages it has, itself included.
     pages: u32,
+    /// How many free pages there are with those of others.
+    all_pages: u32,
     /// The list of others that follows.
     next: u32,
 }
@@ -80,12 +87,22 @@ pub fn commit(database: &Database, publication: &Publication) -> Result<Publishe
         published
     };
     let published = run().map_err(|e| database.fail(e))?;
-    published.ok_or_else(|| Error::internal("a commit of finished pages did not write the database's first page"))
+    published.ok_or_else(|| {
+        Error::internal("finished pages could not be made part of the database: it is not as they were made for")
+    })
 }
 
 fn commit_with(connection: &Connection, publication: &Publication) -> rusqlite::Result<Option<Published>> {
     let file = FileObject::of(connection)?;
     let before = change_counter(&file.header()?);
+    if let Some(list) = publication.free.as_ref().and_then(|free| free.replaces) {
+        // A large transaction may have written it already.
+        let mut page = vec![0; publication.free.as_ref().map_or(0, |free| free.page_bytes)];
+        file.read(&mut page, list.trunk_offset_bytes)?;
+        if xxh3_64(&page) != list.trunk_hash {
+            return Ok(None);
+        }
+    }
     let own = file.methods()?;
     let hook = Hook {
         methods: ffi::sqlite3_io_methods {
@@ -151,6 +168,9 @@ unsafe extern "C" fn write(
     };
     // SAFETY: SQLite passes as many bytes as it says.
     let page = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), usize::try_from(count).unwrap_or(0)) };
+    if hook.is_our_list(offset) {
+        return ffi::SQLITE_IOERR_WRITE;
+    }
     let has_header = offset == 0 && page.len() > FREE_PAGES + 4;
     // Page 1 with the old number is the page as it was: SQLite takes the transaction back.
     if !has_header || number_at(page, 24) == hook.before {
@@ -177,6 +197,12 @@ unsafe extern "C" fn write(
 type Filled = (Vec<u8>, Published, Option<(i64, Vec<u8>)>);
 
 impl Hook<'_> {
+    /// Whether the page at `offset` is the one that lists our free pages in the last committed state.
+    fn is_our_list(&self, offset: i64) -> bool {
+        let replaced = self.publication.free.as_ref().and_then(|free| free.replaces);
+        replaced.is_some_and(|list| list.trunk_offset_bytes == offset)
+    }
+
     /// Page 1 with our fields; `None` if the database is not the one that the pages were made for.
     fn fill_in(&self, page: &[u8]) -> Option<Filled> {
         let Publication {
@@ -194,19 +220,26 @@ impl Hook<'_> {
         if let Some(free) = free {
             let (first, pages) = (number_at(&page, FIRST_TRUNK), number_at(&page, FREE_PAGES));
             let (next, others) = match free.replaces {
-                Some(ours) if ours.trunk == first => (ours.next, pages.checked_sub(ours.pages)?),
+                Some(ours) if (ours.trunk, ours.all_pages) == (first, pages) => {
+                    (ours.next, pages.checked_sub(ours.pages)?)
+                }
                 Some(_) => return None,
                 None => (first, pages),
             };
+            let listing = free.page(next);
+            let ours = 1 + free.leaves.len() as u32;
             let now = FreeList {
                 trunk: free.trunk,
-                pages: 1 + free.leaves.len() as u32,
+                trunk_offset_bytes: free.offset_bytes(),
+                trunk_hash: xxh3_64(&listing),
+                pages: ours,
+                all_pages: others.checked_add(ours)?,
                 next,
             };
             let mut set = |offset: usize, number: u32| page[offset..offset + 4].copy_from_slice(&number.to_be_bytes());
             set(FIRST_TRUNK, now.trunk);
-            set(FREE_PAGES, others + now.pages);
-            trunk = Some((free.offset_bytes(), free.page(next)));
+            set(FREE_PAGES, now.all_pages);
+            trunk = Some((now.trunk_offset_bytes, listing));
             list = Some(now);
         }
         let published = Published {

@@ -129,11 +129,9 @@ impl<'d> SqlWriter<'d> {
         } = target;
         // First: what others commit while the rest is read is then noticed when the first batch begins.
         let (data_version, schema_version) = (database.data_version()?, database.schema_version()?);
-        let info = database.describe_table(table)?.ok_or_else(|| {
-            Error::schema(format!(
-                "table \"{table}\" is gone: somebody dropped or renamed it during the load"
-            ))
-        })?;
+        let info = database
+            .describe_table(table)?
+            .ok_or_else(|| Error::table_gone(table))?;
         if let Some(difference) = shape.and_then(|shape| shape.difference(&info.shape())) {
             return Err(Error::schema(format!(
                 "somebody changed table \"{table}\" during the load: {difference}. What was committed is in it; put it back and run the \

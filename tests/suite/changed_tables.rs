@@ -106,6 +106,48 @@ fn rows_that_are_committed_while_a_load_begins_stay() {
     }
 }
 
+/// A table of the same name that came before the first page was written is not the one that was planned for.
+#[test]
+fn a_table_that_was_made_anew_while_a_load_begins_is_not_filled() {
+    for columns in [
+        "a INTEGER, b INTEGER NOT NULL",
+        "b TEXT, a INTEGER",
+        "a TEXT PRIMARY KEY, b INTEGER",
+    ] {
+        let csv = format!("a,b\n{}7,\n", numbers(1..6));
+        let scene = Scene::new(&csv, "CREATE TABLE keep(x)");
+        let anew = format!("BEGIN IMMEDIATE; DROP TABLE t; CREATE TABLE t({columns}); COMMIT");
+        let said = scene.load_while("--key a", "load: table made 1", &anew, 78);
+        says(&said, &["table"]);
+        assert_eq!(scene.rows("SELECT count(*) FROM t"), ["0"], "{columns}: {said}");
+    }
+    let scene = Scene::new("a\n1\n", "CREATE TABLE keep(x)");
+    let said = scene.load_while("", "load: table made 1", "DROP TABLE t", 78);
+    says(&said, &["table \"t\" is gone: somebody dropped or renamed it"]);
+}
+
+/// What others hang on the notes of loads takes and frees pages among the load's own.
+#[test]
+fn an_index_or_a_trigger_of_others_on_the_notes_of_loads_does_no_harm() {
+    for theirs in [
+        "CREATE INDEX theirs ON _rowmill_checkpoint(body)",
+        "CREATE TABLE log(x); INSERT INTO log SELECT zeroblob(9000) FROM sqlite_schema;
+         CREATE TRIGGER theirs AFTER UPDATE ON _rowmill_checkpoint BEGIN
+         DELETE FROM log WHERE rowid = (SELECT min(rowid) FROM log); INSERT INTO log VALUES (zeroblob(500)); END",
+    ] {
+        for point in ["load: table made 1", "batch: committed 2"] {
+            let csv = format!("a,b\n{}", numbers(1..5001));
+            let scene = Scene::new(&csv, "");
+            scene.load_while("--batch-rows 500", point, theirs, 0);
+            assert_eq!(
+                scene.rows("SELECT count(*), sum(a) FROM t"),
+                ["5000, 12502500"],
+                "{theirs}, {point}"
+            );
+        }
+    }
+}
+
 /// A trigger that was not there when the load began is heeded from the next batch on: nothing is in twice, lost or miscounted.
 #[test]
 fn a_trigger_that_comes_during_a_load_is_heeded() {

@@ -540,6 +540,53 @@ fn rows_may_refer_to_later_ones_under_a_deferred_foreign_key() {
     assert_eq!(count(&run.path("out.db"), "log"), 3);
 }
 
+/// SQLite cannot be asked which of them are open, but whether any is.
+#[test]
+fn rows_that_refer_to_each_other_go_in_together_whatever_the_table_is_like() {
+    let columns = "id TEXT PRIMARY KEY, mate TEXT REFERENCES t DEFERRABLE INITIALLY DEFERRED";
+    let log = "CREATE TABLE log (id); CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END";
+    for schema in [
+        format!("CREATE TABLE t ({columns}) WITHOUT ROWID"),
+        format!("CREATE TABLE t ({columns}); {log}"),
+    ] {
+        for batch_rows in ["200000", "1"] {
+            let run = Case::csv("id,mate\na,b\nb,a\nc,c\nd,e\ne,f\nf,d\ng,\n")
+                .args(["--batch-rows", batch_rows])
+                .existing(&schema)
+                .expect_rejects([])
+                .once();
+            assert_eq!(count(&run.path("out.db"), "t"), 7, "{schema}");
+            if schema.contains("log") {
+                assert_eq!(count(&run.path("out.db"), "log"), 7, "each row is logged once");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_table_cannot_have_the_name_of_an_index_or_a_foreign_key_to_nothing() {
+    for (schema, says) in [
+        (
+            "CREATE TABLE b (a); CREATE INDEX T ON b (a)",
+            "is an index of table \"b\"; choose another table",
+        ),
+        (
+            "CREATE TABLE t (v REFERENCES nowhere (a))",
+            "make the table that its foreign key",
+        ),
+        (
+            "CREATE TABLE p (a); CREATE TABLE t (v REFERENCES p (a))",
+            "make a unique index on the columns",
+        ),
+    ] {
+        let scene = Scene::new(schema, "v\n1\n");
+        let ended = scene.load(&[]);
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.code(), 78, "{said}");
+        assert!(said.contains(says), "{said}");
+    }
+}
+
 #[test]
 fn a_trigger_that_rolls_back_costs_its_row_alone() {
     let log = "CREATE TABLE log (a); CREATE TRIGGER l AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.a); END;";

@@ -138,6 +138,41 @@ fn a_list_of_free_pages_that_sqlite_changed_fails_the_commit() {
 }
 
 #[test]
+fn free_pages_of_ours_that_sqlite_took_or_freed_fail_the_commit() {
+    for meanwhile in [
+        "INSERT INTO other VALUES (zeroblob(1000))",
+        "DELETE FROM other WHERE rowid = 1",
+        "DELETE FROM other WHERE rowid = 1; INSERT INTO other VALUES (zeroblob(1000))",
+        // More than the cache holds: pages reach the file before the commit.
+        "PRAGMA cache_size = 10; DELETE FROM other; INSERT INTO other VALUES (zeroblob(100000))",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let others = "CREATE TABLE other(x); INSERT INTO other VALUES (zeroblob(1000)), (zeroblob(100000))";
+        let database = database(folder.path(), others);
+        let published = commit(&database, &fill(&database, 10)).unwrap();
+        let mut second = fill(&database, 1_000);
+        second.free.as_mut().unwrap().replaces = published.free;
+        database.connection().execute_batch(meanwhile).unwrap();
+        assert!(commit(&database, &second).is_err(), "{meanwhile}");
+        drop(database.connection().execute_batch("ROLLBACK"));
+        assert_eq!(seen(&database), (10, "ok".to_owned()), "{meanwhile}");
+    }
+}
+
+#[test]
+fn a_database_of_as_many_pages_as_there_can_be_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database(folder.path(), "");
+    let mut pages = NewPages::new(PAGE_BYTES, u32::MAX - 2, 1 << 30);
+    for _ in 0..4 {
+        pages.reserve();
+    }
+    let mut file = PageFile::open(database.path(), PAGE_BYTES).unwrap();
+    assert_eq!(file.append(&mut pages).unwrap_err().exit_code(), 74);
+    assert_eq!(seen(&database), (0, "ok".to_owned()));
+}
+
+#[test]
 fn a_longer_entry_of_the_schema_takes_pages_before_ours_are_numbered() {
     // The definition fills its page to the last byte, more or less: a wider number of the root moves entries to other pages.
     for length in 380..=460 {
