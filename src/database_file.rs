@@ -1,10 +1,13 @@
-//! How a SQLite database is known from outside, and what must not be done with it: to be opened and closed again.
+//! How a SQLite database, and any file that is not one of ours, is known from outside, and what must not be done with a database: to be opened
+//! and closed again.
 //!
 //! Closing any descriptor of a file drops every POSIX lock that the process has on it, and a program that loads may have connections to
 //! databases that it names by mistake.
 
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
 
 /// How a SQLite database begins. Source: SQLite file format §1.3.1.
 pub const START: &[u8] = b"SQLite format 3\0";
@@ -13,6 +16,9 @@ pub const START: &[u8] = b"SQLite format 3\0";
 const JOURNAL_START: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 /// How a write-ahead log begins, with checksums of either byte order. Source: SQLite file format §4.1.
 const WAL_STARTS: [[u8; 4]; 2] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0x83]];
+
+/// Bytes of a file that are looked at: the mark of a report is in its first lines.
+const MARK_BYTES: u64 = 4096;
 
 /// Whether a file that begins with `start` may be a rollback journal. Until a journal is synced, zeros stand where it is to begin: a
 /// killed program may have left it so.
@@ -37,6 +43,25 @@ pub fn unless_database(file: File) -> Option<File> {
         return None;
     }
     Some(file)
+}
+
+/// Whether there is a regular file that holds something and does not begin as `is_ours` knows it.
+pub(crate) fn is_foreign(path: &Path, is_ours: fn(&[u8]) -> bool) -> bool {
+    // Of links, folders and the like whoever opens them says what is wrong.
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
+        return false;
+    }
+    let opened = File::options()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    // What cannot be read, or is a database that must stay open, is not ours for all that is known.
+    let Some(file) = opened.ok().and_then(unless_database) else {
+        return true;
+    };
+    let mut start = Vec::new();
+    let read = file.take(MARK_BYTES).read_to_end(&mut start);
+    read.is_err() || !is_ours(&start)
 }
 
 #[cfg(test)]

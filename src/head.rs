@@ -314,6 +314,18 @@ impl Found<'_> {
         if search.damaged_bytes == 0 && memchr::memchr(0, bytes).is_some() {
             return Err(Error::unusable(path, BINARY));
         }
+        if search.options.header
+            && search.syntax.dialect.line_end == b'\n'
+            && let Some(at) = self.bare_cr(search.options.quote)
+        {
+            return Err(Error::unusable(
+                path,
+                format!(
+                    "its header, line {line}, has a carriage return within it (column {at}), and line feeds end its lines; take that carriage \
+                     return out or quote its field, or, if it is an old Mac file, turn every one into a line feed: tr '\\r' '\\n' < FILE"
+                ),
+            ));
+        }
         if self.ends.len() > MAX_COLUMNS {
             let message = format!(
                 "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}. Is --delimiter right?",
@@ -322,6 +334,19 @@ impl Found<'_> {
             return Err(Error::unusable(path, message));
         }
         Ok(())
+    }
+
+    /// The 1-based number of the first field with a carriage return in it that is not in quotes.
+    fn bare_cr(&self, quote: Option<u8>) -> Option<usize> {
+        let mut start = self.span.start as usize;
+        self.ends
+            .iter()
+            .position(|&end| {
+                let field = &self.bytes[start..end as usize];
+                start = end as usize + 1;
+                field.first().copied() != quote && field.contains(&b'\r')
+            })
+            .map(|index| index + 1)
     }
 
     /// The fields as text, quotes removed; the 1-based number of the first that is not UTF-8 otherwise.

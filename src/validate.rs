@@ -58,9 +58,15 @@ impl<'a> Field<'a> {
 pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialect, out: &mut RowBlock) {
     out.clear();
     out.line_count = line_count(span, records, dialect);
-    out.rows.reserve(records.records.len());
+    // A row of the right number of fields has a delimiter or line end for each; others, which a chunk that begins within quotes is full of,
+    // need no room.
+    let most_rows = records
+        .records
+        .len()
+        .min(span.len() / plan.field_count.max(1) as usize + 1);
+    out.rows.reserve(most_rows);
     // Text is copied, a number grows by no more than its digits, and each row has a header of a byte per column and one.
-    let expected_bytes = span.len() + records.records.len() * (plan.columns.len() + 1);
+    let expected_bytes = span.len() + most_rows * (plan.columns.len() + 1);
     let (mut buffer, mut serial_types) = (std::mem::take(&mut out.records), std::mem::take(&mut out.serial_types));
     let mut rows = Rows {
         span,

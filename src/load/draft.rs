@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,16 @@ pub(super) struct PageDraft {
 struct PageFile {
     file: File,
     path: PathBuf,
+    /// What it was when it was opened.
+    state: FileState,
+}
+
+/// Length and time of a file: whoever writes to it changes them.
+type FileState = (u64, i64, i64);
+
+fn state_of(file: &File) -> std::io::Result<FileState> {
+    let metadata = file.metadata()?;
+    Ok((metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
 #[derive(Default)]
@@ -52,6 +63,7 @@ impl PageDraft {
             let file = open_file(path, "--report-html")?;
             lock(&file, path, "--report-html")?;
             Ok(PageFile {
+                state: state_of(&file).map_err(|error| Error::io("opening", path, error))?,
                 file,
                 path: path.clone(),
             })
@@ -122,9 +134,13 @@ impl PageDraft {
     /// # Errors
     /// `Io` when the file cannot be written.
     pub(super) fn write(&self, report: &LoadReport, options: &LoadOptions) -> Result<(), Error> {
-        let Some(PageFile { file, path }) = &self.out else {
+        let Some(PageFile { file, path, state }) = &self.out else {
             return Ok(());
         };
+        if state_of(file).ok() != Some(*state) {
+            let message = "somebody has written to it during the load, and it is left as it is; name another file with --report-html";
+            return Err(Error::create(path, message));
+        }
         let preview = if report.columns.is_empty() || !report.database.exists() {
             Err("The load ended before it came to its table.".to_owned())
         } else {

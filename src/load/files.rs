@@ -5,13 +5,12 @@
 //! of all. The hard part: what a name leads to. Links are followed, also those that lead to nothing yet; a hard link is the file itself;
 //! `-` is whatever standard input was redirected from.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::database_file::{is_journal, is_wal, unless_database};
+use crate::database_file::{is_foreign, is_journal, is_wal};
 use crate::error::Error;
 use crate::options::LoadOptions;
 use crate::reject::{beside_with, folder_of, followed, same_file};
@@ -19,8 +18,6 @@ use crate::report::{is_json_report, is_own_stream, is_page, names_descriptor};
 
 /// What SQLite puts after a database's name for files of its own.
 const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
-/// Bytes of an older report that are looked at: its mark is in its first lines.
-const MARK_BYTES: u64 = 4096;
 
 /// A file of the load, in the order in which names are given: a later one gives way to an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,7 +200,7 @@ fn check_database(path: &Path) -> Result<(), Error> {
 
 /// Refuses a file of somebody in the place of one of SQLite's, which SQLite would take for its own and delete.
 fn check_journal(path: &Path, database: &Path) -> Result<(), Error> {
-    if fs::symlink_metadata(database).is_ok() {
+    if fs::metadata(database).is_ok() {
         // It is the database's own, torn by a power cut perhaps: SQLite knows what to do with that.
         return Ok(());
     }
@@ -244,23 +241,4 @@ fn check_stream(path: &Path) -> Result<(), Error> {
     }
     let message = "rowmill was not started with such a stream to write to; name another file with --report";
     Err(Error::create(path, message))
-}
-
-/// Whether there is a regular file that holds something and does not begin as `is_ours` knows it.
-fn is_foreign(path: &Path, is_ours: fn(&[u8]) -> bool) -> bool {
-    // Of links, folders and the like whoever opens them says what is wrong.
-    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
-        return false;
-    }
-    let opened = File::options()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path);
-    // What cannot be read, or is a database that must stay open, is not ours for all that is known.
-    let Some(file) = opened.ok().and_then(unless_database) else {
-        return true;
-    };
-    let mut start = Vec::new();
-    let read = file.take(MARK_BYTES).read_to_end(&mut start);
-    read.is_err() || !is_ours(&start)
 }

@@ -17,6 +17,8 @@ use super::{Block, BlockSource, Finished, Flow, HeldWindow, IDLE, LinePiece, Sca
 use crate::error::Error;
 use crate::parse::Records;
 
+/// Bytes of undecided records that are parsed at a time: few beside what a load may hold, many beside what is looked at again for each piece.
+const PIECE_BYTES: usize = 256 << 10;
 /// Capacity for undecided bytes that is kept when there are none.
 const KEPT_BYTES: usize = 1 << 20;
 
@@ -306,7 +308,9 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
     /// they decide and whether some are left.
     fn parse_undecided(&mut self, end: usize, at_end: bool) -> Option<(Block<W::Output>, bool)> {
         let carry = &mut self.carry;
+        // In pieces, as what is made of short lines takes many times their bytes.
         let border = carry.ahead.front().map_or(end, |(at, _)| *at);
+        let border = border.min(carry.done + PIECE_BYTES.max(self.scan.settings.chunk_bytes));
         let span = &carry.bytes[carry.done..];
         let (consumed, output) = self
             .scan

@@ -178,8 +178,10 @@ const fn expected_range(column_type: ColumnType) -> &'static str {
         ColumnType::Integer => "expected an integer from -9223372036854775808 to 9223372036854775807",
         ColumnType::Real => "expected a number that a 64-bit float can hold",
         ColumnType::Date => "expected a day that exists",
-        ColumnType::Time => "expected a time of day from 00:00 to 23:59:59 (zone: at most 14 hours)",
-        ColumnType::DateTime => "expected a day that exists and a time from 00:00 to 23:59:59 (zone: at most 14 hours)",
+        ColumnType::Time => "expected a time of day from 00:00 to 23:59:59 (zone: at most 14:59)",
+        ColumnType::DateTime => {
+            "expected a day that exists and a time from 00:00 to 23:59:59 (zone: at most 14:59), which as UTC, to the nearest thousandth of a second, is within the years 0000 to 9999"
+        }
         ColumnType::Boolean | ColumnType::Text | ColumnType::Any | ColumnType::Numeric => {
             "expected a value within the column's range"
         }

@@ -57,10 +57,20 @@ pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
         // A device such as /dev/null or a terminal can be read and written at once.
         (Ok(a), Ok(b)) => !a.file_type().is_char_device() && (a.dev(), a.ino()) == (b.dev(), b.ino()),
         (Err(_), Err(_)) => match (place_of(a), place_of(b)) {
-            (Some(a), Some(b)) => a == b || (a.0 == b.0 && differ_in_case(&a.1, &b.1) && folds_case(&a.0)),
+            (Some(a), Some(b)) => {
+                same_folder(&a.0, &b.0) && (a.1 == b.1 || (differ_in_case(&a.1, &b.1) && folds_case(&a.0)))
+            }
             _ => false,
         },
         _ => false,
+    }
+}
+
+/// Whether both are one folder, which may be mounted at several places.
+fn same_folder(a: &Path, b: &Path) -> bool {
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => a == b,
     }
 }
 
@@ -167,7 +177,8 @@ pub(super) fn side_file(errors: &Path, token: &str, kind: &str) -> PathBuf {
 /// Removes `path`; there need not be such a file.
 pub(super) fn remove_if_there(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("removing", path, error)),
+        // In a folder that cannot be written to, even what is not there cannot be removed.
+        Err(error) if fs::symlink_metadata(path).is_ok() => Err(Error::io("removing", path, error)),
         _ => Ok(()),
     }
 }

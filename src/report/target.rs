@@ -11,6 +11,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::is_json_report;
+use crate::database_file::is_foreign;
 use crate::error::Error;
 use crate::observer::Observer;
 use crate::reject::{folder_of, sync_folder};
@@ -107,6 +109,10 @@ pub(super) fn write(path: &Path, observer: &dyn Observer, put: Put<'_>) -> Resul
 
 fn replace(path: &Path, put: Put<'_>, refuse: &dyn Fn(&str) -> Error) -> Result<(), Error> {
     let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if is_foreign(&target, is_json_report) {
+        let why = "a file has come there during the load which is no report of rowmill, and it is left as it is";
+        return Err(refuse(why));
+    }
     // What any program's new file gets: the umask takes away what the user does not want.
     let mut builder = tempfile::Builder::new();
     let created = builder

@@ -85,3 +85,21 @@ fn a_stray_quote_does_not_make_line_feeds_in_quotes_speak_against_an_old_mac_fil
         Case::csv(bytes).expect_exit(65).expect_said("carriage return").check();
     }
 }
+
+/// Nobody means a column whose name has a line end in it.
+#[test]
+fn a_header_with_a_bare_carriage_return_in_a_file_of_line_feeds_is_refused() {
+    for text in [
+        "\n\n\na,b\r1,2\r3,4\r",
+        "\r\na,b\r1,2\r",
+        "\nid\r1\r2\r",
+        "\na,b\r1,2\r3,4\n",
+        "\r\n\"a\",b\r1,2\r",
+        "\u{feff}\na,b\r1,2\r",
+        "\n\ra,b\n1,2\n",
+    ] {
+        Case::csv(text).expect_exit(65).expect_said("carriage return").check();
+    }
+    // In quotes it is a part of the name.
+    has_rows(b"\nid,\"a\rb\"\n1,2\n", &[], 1);
+}

@@ -218,3 +218,27 @@ fn more_threads_than_memory_allows_are_refused_with_what_would_do() {
     // The same size has the same form wherever it is said.
     assert!(said.contains("memory 64MiB: ") && said.contains(" of 64MiB"), "{said}");
 }
+
+/// A chunk that begins within quotes is read as if it did not, and its lines are no rows then.
+#[test]
+fn a_quoted_field_of_short_lines_among_many_columns_keeps_the_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    let names: Vec<String> = (0..1000).map(|number| format!("c{number}")).collect();
+    let text = "a\n".repeat(3_750_000);
+    let csv = format!("{}\n\"{text}\"{}\n", names.join(","), ",".repeat(999));
+    fs::write(folder.path().join("in.csv"), csv).unwrap();
+    let report = load(folder.path(), &["in.csv".to_owned()], 128, &["--text"]);
+    assert_eq!((&report["exit_code"], &report["loaded"]), (&0.into(), &1.into()));
+}
+
+/// A stray quote that nothing closes leaves all lines undecided that a record may have.
+#[test]
+fn short_lines_after_a_stray_quote_keep_the_promise() {
+    for (line, lines) in [("1\n", 4_500_000), ("\n", 9_000_000)] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("in.csv"), format!("id\n\"1\n{}", line.repeat(lines))).unwrap();
+        let report = load(folder.path(), &["in.csv".to_owned()], 128, &[]);
+        assert_eq!((&report["exit_code"], &report["rejected"]), (&2.into(), &1.into()));
+        assert_eq!(report["loaded"], lines, "{line:?}");
+    }
+}

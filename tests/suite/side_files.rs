@@ -631,6 +631,37 @@ fn a_file_of_somebody_in_the_place_of_a_journal_is_left_alone() {
     }
 }
 
+#[test]
+fn a_file_of_somebody_beside_what_a_link_leads_to_is_left_alone() {
+    for ending in ["-journal", "-wal"] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "in.csv", "a,b\n1,2\n");
+        let name = format!("real.db{ending}");
+        write(folder, &name, "my notes\n");
+        std::os::unix::fs::symlink("real.db", folder.join("x.db")).unwrap();
+        let ended = load(folder, &["in.csv", "x.db"]);
+        assert_eq!(ended.code(), 73, "{}", said(&ended));
+        assert_eq!(read(folder, &name), "my notes\n");
+    }
+}
+
+#[test]
+fn a_file_that_comes_to_the_place_of_a_report_during_the_load_is_left_alone() {
+    let text: String = (0..100).map(|id| format!("{id},x\n")).collect();
+    for (flag, name) in [("--report", "r.json"), ("--report-html", "r.html")] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "in.csv", &format!("id,v\n{text}"));
+        let running = stopped_load(folder, &["in.csv", "x.db", "--batch-rows", "10", flag, name]);
+        write(folder, name, "precious");
+        running.signal(libc::SIGCONT);
+        let ended = running.wait();
+        assert_eq!(ended.code(), 73, "{flag}: {}", said(&ended));
+        assert_eq!(read(folder, name), "precious", "{flag}");
+    }
+}
+
 /// A journal that a killed load left is SQLite's, synced or not.
 #[test]
 fn a_journal_that_a_killed_load_left_is_gone_on_with() {

@@ -5,6 +5,9 @@
 use super::decimal::{decimal, split};
 use super::{CastError, integer};
 
+/// Smaller numbers SQLite writes with an exponent. Source: `%!.15g` in sqlite3.c.
+const LEAST_PLAIN: f64 = 1e-4;
+
 /// What becomes of a text in a column of NUMERIC affinity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Numeric {
@@ -16,7 +19,7 @@ pub enum Numeric {
 }
 
 /// What SQLite stores for `text` where the text can be told again from it: an integer in canonical form, a plain decimal that does not
-/// end in a zero, or a text that is no number.
+/// end in a zero and is not written with an exponent, or a text that is no number.
 ///
 /// # Errors
 /// `Range` for a number beyond 64 bits, `Type` for one that is written as SQLite would not write it again.
@@ -29,6 +32,7 @@ pub fn numeric(text: &[u8]) -> Result<Numeric, CastError> {
     if let Ok(decimal) = decimal(text)
         && decimal.has_point()
         && !text.ends_with(b"0")
+        && decimal.value.abs() >= LEAST_PLAIN
         && decimal.is_lossless(text)
     {
         return Ok(Numeric::Real(decimal.value));
