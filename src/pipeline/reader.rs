@@ -25,6 +25,10 @@ pub(super) struct Reader<'r, 's, 't, W: Work> {
     want_bytes: usize,
     /// Whether the bytes there continue a line of which the first pieces were handed out.
     within_line: bool,
+    /// What was read of a stream cannot be read again: it is handed out though the scan was asked to stop.
+    is_stream: bool,
+    /// It was, so that the last line may be cut.
+    is_stopping: bool,
 }
 
 impl<'r, 's: 't, 't, W: Work> Reader<'r, 's, 't, W>
@@ -44,6 +48,8 @@ where
             next_bytes: start_bytes,
             want_bytes: scan.settings.window_bytes,
             within_line: false,
+            is_stream: false,
+            is_stopping: false,
         }
     }
 
@@ -52,6 +58,7 @@ where
     /// # Errors
     /// As [`Input::window`].
     pub(super) fn read(mut self, input: &mut Input) -> Result<(), Error> {
+        self.is_stream = input.length_bytes().is_none();
         loop {
             let window = input.window(self.next_bytes, self.want_bytes, self.scan.stopped)?;
             // Taken while the reader holds no other window, so that it waits only for those that others will let go of.
@@ -70,10 +77,11 @@ where
 
     /// Hands out what `window` decides and settles what the next one is to be.
     fn hand_out(&mut self, window: &Arc<HeldWindow>) -> Flow {
-        if (self.scan.stopped)() {
+        self.is_stopping = (self.scan.stopped)();
+        if self.is_stopping && !self.is_stream {
             return Flow::Stop;
         }
-        let Some(done) = self.cut_up(window) else {
+        let Some(done) = self.cut_up(window).filter(|_| !self.is_stopping) else {
             return Flow::Stop;
         };
         if window.at_end {
@@ -96,7 +104,7 @@ where
                 break;
             };
             // In an input that may grow an empty chunk follows as the last one.
-            let at_end = window.at_end && done + chunk_bytes == length && !may_grow;
+            let at_end = window.at_end && done + chunk_bytes == length && !may_grow && !self.is_stopping;
             if !self.start(window, done..done + chunk_bytes, at_end) {
                 return None;
             }
@@ -193,7 +201,7 @@ where
     /// Puts a chunk into the queue and its parsing into the pool; `false` once the scan is over.
     fn start(&self, window: &Arc<HeldWindow>, range: Range<usize>, at_end: bool) -> bool {
         let scan = self.scan;
-        if (scan.stopped)() {
+        if (scan.stopped)() && !self.is_stream {
             return false;
         }
         let expansion = match scan.flight.expansion.load(Ordering::Relaxed) {

@@ -150,7 +150,12 @@ impl Summary<'_> {
         }
         if !report.resumable {
             return match (at_limit, report.loaded) {
-                (_, 0) => f.write_str("\n  to go on    run the same command again; nothing was committed"),
+                (_, 0) if report.inputs.iter().all(|input| input.mapped) => {
+                    f.write_str("\n  to go on    run the same command again; nothing was committed")
+                }
+                (_, 0) => {
+                    f.write_str("\n  to go on    load it again: a stream cannot be resumed; nothing was committed")
+                }
                 _ => write!(
                     f,
                     "\n  to go on    load it again: a stream cannot be resumed; its {rows} so far {stay}"

@@ -286,6 +286,8 @@ struct Plain<'s> {
     insert: String,
     refused: BTreeSet<u64>,
     waiting: Vec<u64>,
+    /// The next record stops the load if it is refused, and comes again: nothing that it does stays.
+    may_stop: bool,
 }
 
 impl<'s> Plain<'s> {
@@ -313,6 +315,7 @@ impl<'s> Plain<'s> {
             connection,
             refused: BTreeSet::new(),
             waiting: Vec::new(),
+            may_stop: false,
         })
     }
 
@@ -351,6 +354,10 @@ impl<'s> Plain<'s> {
         }
         self.connection.execute_batch("BEGIN").unwrap();
         let refused = match self.put(record) {
+            Ok(false) if self.may_stop => {
+                self.connection.execute_batch("ROLLBACK").unwrap();
+                true
+            }
             Ok(is_in) => match self.connection.execute_batch("COMMIT") {
                 Ok(()) => !is_in,
                 Err(_) => {
@@ -372,10 +379,27 @@ impl<'s> Plain<'s> {
         refused
     }
 
+    /// All rows that waited, if none is refused; whether that is so.
+    fn all_at_once(&self, rest: &[u64]) -> bool {
+        if self.scene.schema.contains("ROLLBACK") {
+            return false;
+        }
+        self.connection.execute_batch("BEGIN").unwrap();
+        let are_in = rest.iter().all(|&record| matches!(self.put(record), Ok(true)));
+        let is_done = are_in && self.connection.execute_batch("COMMIT").is_ok();
+        if !is_done {
+            self.connection.execute_batch("ROLLBACK").unwrap();
+        }
+        is_done
+    }
+
     /// Rows that waited: all that hold together.
     fn settle(&mut self) {
         let mut rest = std::mem::take(&mut self.waiting);
         if self.scene.schema.contains("TRIGGER") || self.scene.schema.contains("WITHOUT ROWID") {
+            if self.all_at_once(&rest) {
+                return;
+            }
             // One after another, as long as that helps.
             loop {
                 let before = rest.len();
@@ -430,12 +454,13 @@ impl<'s> Plain<'s> {
             let landed = record as usize - 1 > self.refused.len() + self.waiting.len();
             let is_first = self.refused.is_empty() && !stopped;
             // A load that has put in nothing leaves nothing to go on from.
+            self.may_stop = is_first && landed && self.scene.meanwhile.is_some();
             if self.load(record)
-                && is_first
-                && landed
+                && self.may_stop
                 && let Some(meanwhile) = &self.scene.meanwhile
             {
                 stopped = true;
+                self.may_stop = false;
                 run_each(&self.connection, meanwhile);
                 // The record that stopped the load is the first to be judged when it goes on.
                 self.refused.remove(&record);

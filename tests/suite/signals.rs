@@ -100,6 +100,42 @@ fn a_stream_that_is_slow_is_stopped_between_its_bytes() {
     }
 }
 
+/// Nobody can read it again.
+#[test]
+fn what_was_read_of_a_stream_that_is_stopped_is_committed() {
+    const ROWS: usize = 200_000;
+    const PIPE_BYTES: usize = 64 << 10;
+    let folder = tempfile::tempdir().unwrap();
+    let (written, wait_for_it) = std::sync::mpsc::channel();
+    let (ended, wait_for_end) = std::sync::mpsc::channel::<()>();
+    let feed = Feed::start(folder.path().join("in.csv"), move |fifo| {
+        let rows: String = (0..ROWS).map(|id| format!("{id:06},x\n")).collect();
+        fifo.write_all(format!("id,v\n{rows}cut").as_bytes()).unwrap();
+        written.send(()).unwrap();
+        let _ = wait_for_end.recv();
+    });
+    let args = [
+        "load",
+        "in.csv",
+        "out.db",
+        "--table",
+        "t",
+        "--report",
+        "report.json",
+        "--text",
+    ];
+    let running = Running::start(rowmill(folder.path(), &args.map(Into::into)));
+    wait_for_it.recv().unwrap();
+    running.signal(libc::SIGINT);
+    let stopped = running.wait();
+    drop(ended);
+    drop(feed);
+    let report = was_interrupted(folder.path(), &stopped, libc::SIGINT);
+    // What the pipe held had not been read.
+    let loaded = report["loaded"].as_u64().unwrap() as usize;
+    assert!(loaded <= ROWS && loaded > ROWS - PIPE_BYTES / 9, "{loaded} rows");
+}
+
 #[test]
 fn a_stream_that_has_given_little_is_stopped_too() {
     let folder = tempfile::tempdir().unwrap();
