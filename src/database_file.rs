@@ -1,5 +1,5 @@
-//! How a SQLite database, and any file that is not one of ours, is known from outside, and what must not be done with a database: to be opened
-//! and closed again.
+//! How a SQLite database, and any file that is not one of ours, is known from outside, and what must not be done with a database: to be
+//! opened and closed again.
 //!
 //! Closing any descriptor of a file drops every POSIX lock that the process has on it, and a program that loads may have connections to
 //! databases that it names by mistake.

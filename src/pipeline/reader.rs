@@ -1,7 +1,7 @@
 //! The reader thread: maps windows, cuts them into chunks, puts those into the queue and their parsing into the pool.
 //!
-//! A line that no window as large as a record may be holds goes out in pieces, unparsed. In an input that may grow, bytes without a line end
-//! decide nothing.
+//! A line that no window as large as a record may be holds goes out in pieces, unparsed. In an input that may grow, bytes without a
+//! line end decide nothing.
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -17,7 +17,8 @@ use super::{Block, BlockSource, Finished, Flow, HeldWindow, IDLE, LinePiece, Sca
 use crate::error::Error;
 use crate::parse::Records;
 
-/// Bytes of undecided records that are parsed at a time: few beside what a load may hold, many beside what is looked at again for each piece.
+/// Bytes of undecided records that are parsed at a time: few beside what a load may hold, many beside what is looked at again for each
+/// piece.
 const PIECE_BYTES: usize = 256 << 10;
 /// Capacity for undecided bytes that is kept when there are none.
 const KEPT_BYTES: usize = 1 << 20;

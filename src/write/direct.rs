@@ -1,9 +1,9 @@
 //! The direct path: finished pages into the file, inside SQLite's own transaction.
 //!
 //! Pages are written past the end of the file, and over pages of ours that the last commit left free, where no reader looks and no
-//! journal is needed. Each batch makes the table's tree complete, with a root of its own; what makes it part of the database, the root's number in the
-//! schema and the fields of page 1, goes through SQLite's pager at commit, so the rollback journal covers it: after a crash at
-//! any moment the file is what the last commit left, plus bytes that nothing refers to.
+//! journal is needed. Each batch makes the table's tree complete, with a root of its own; what makes it part of the database, the
+//! root's number in the schema and the fields of page 1, goes through SQLite's pager at commit, so the rollback journal covers it:
+//! after a crash at any moment the file is what the last commit left, plus bytes that nothing refers to.
 //!
 //! Traps: this connection must never read a row of the table, and no statement in a batch's transaction may take or free a page.
 
@@ -95,8 +95,8 @@ impl DirectWriter {
         })
     }
 
-    /// Why the table of `target`, filled with its columns, cannot take the direct path; `None` when it can. What others commit from now on is noticed
-    /// when the first batch begins.
+    /// Why the table of `target`, filled with its columns, cannot take the direct path; `None` when it can. What others commit from now
+    /// on is noticed when the first batch begins.
     ///
     /// SQLite itself is asked, about each property that it tells of and, for what it tells of no other way, about the steps that it
     /// would take for an INSERT: one that is not known to be harmless is an obstacle.

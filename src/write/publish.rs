@@ -2,13 +2,14 @@
 //!
 //! New pages lie past the end of the file, and rewritten ones are such as the last commit counts as free: nobody reads either. SQLite
 //! knows of neither, so the page count and the list of free pages that it writes on page 1 are not those that they need. For the length
-//! of one COMMIT its file object is given another method to write with, which puts ours in their place. All the rest is SQLite's own: its journal
-//! holds page 1 as it was, so that a rollback, also one after a crash, undoes it; its sync at commit is of the same file, so that the pages are
-//! on the disk before the journal is given up; and at its next transaction it sees that page 1 is not as it wrote it, and reads anew
-//! what it remembers of the file. So would any other program.
+//! of one COMMIT its file object is given another method to write with, which puts ours in their place. All the rest is SQLite's own:
+//! its journal holds page 1 as it was, so that a rollback, also one after a crash, undoes it; its sync at commit is of the same file,
+//! so that the pages are on the disk before the journal is given up; and at its next transaction it sees that page 1 is not as it wrote
+//! it, and reads anew what it remembers of the file. So would any other program.
 //!
-//! Whatever SQLite did to the file that the pages were not made for fails the commit: a page taken at the end, or a change to our free pages. The
-//! page that lists those is the first of the free list, so SQLite writes to it, or puts another before it, with whatever page it takes or frees.
+//! Whatever SQLite did to the file that the pages were not made for fails the commit: a page taken at the end, or a change to our free
+//! pages. The page that lists those is the first of the free list, so SQLite writes to it, or puts another before it, with whatever
+//! page it takes or frees.
 
 use std::cell::Cell;
 
@@ -113,6 +114,7 @@ fn commit_with(connection: &Connection, publication: &Publication) -> rusqlite::
         publication,
         before,
         published: Cell::new(None),
+        is_refused: Cell::new(false),
     };
     let _hooked = Hooked::new(&file, &hook);
     connection.execute_batch("COMMIT")?;
@@ -129,6 +131,8 @@ struct Hook<'a> {
     /// The change counter before the commit.
     before: u32,
     published: Cell<Option<Published>>,
+    /// The commit has failed: what SQLite writes from then on takes it back.
+    is_refused: Cell<bool>,
 }
 
 /// A file object that has a hook's methods; has its own again when this is dropped.
@@ -168,16 +172,19 @@ unsafe extern "C" fn write(
     };
     // SAFETY: SQLite passes as many bytes as it says.
     let page = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), usize::try_from(count).unwrap_or(0)) };
-    if hook.is_our_list(offset) {
-        return ffi::SQLITE_IOERR_WRITE;
-    }
     let has_header = offset == 0 && page.len() > FREE_PAGES + 4;
-    // Page 1 with the old number is the page as it was: SQLite takes the transaction back.
-    if !has_header || number_at(page, 24) == hook.before {
+    let is_plain = match has_header {
+        // With the old number it is the page as it was: SQLite takes the transaction back.
+        true => number_at(page, 24) == hook.before,
+        false => !hook.is_our_list(offset),
+    };
+    if is_plain || hook.is_refused.get() {
         // SAFETY: passed on as SQLite passed it.
         return unsafe { own_write(file, bytes, count, offset) };
     }
-    let Some((page, published, trunk)) = hook.fill_in(page) else {
+    let filled = if has_header { hook.fill_in(page) } else { None };
+    let Some((page, published, trunk)) = filled else {
+        hook.is_refused.set(true);
         return ffi::SQLITE_IOERR_WRITE;
     };
     if let Some((trunk_offset, trunk)) = trunk {

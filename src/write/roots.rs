@@ -1,7 +1,7 @@
 //! Root pages, changed by hand: where a table or an index begins, as the schema says.
 //!
-//! A change in place takes no page, so that the numbers of pages that follow are known. One that makes an entry longer may take or free some; so the
-//! first change of a load comes before any page of it has a number.
+//! A change in place takes no page, so that the numbers of pages that follow are known. One that makes an entry longer may take or free
+//! some; so the first change of a load comes before any page of it has a number.
 //!
 //! The connection must not read its schema anew between such a change and the commit that [publishes](crate::write::publish) the pages: to
 //! it they lie outside the database.

@@ -243,34 +243,14 @@ fn every_function_is_told_as_steps() {
 fn imports_point_one_way() {
     let layer_of = |room: &str| LAYERS.iter().position(|layer| layer.contains(&room));
     let mut strays = Vec::new();
-    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
-        if name == "lib.rs" || name.starts_with("bin/") {
-            continue;
-        }
-        let path = name.trim_end_matches(".rs");
-        let room = if layer_of(path).is_some() {
-            path
-        } else {
-            path.split('/').next().unwrap()
-        };
-        if BINARY.contains(&name.as_str()) {
-            continue;
-        }
-        let Some(layer) = layer_of(room) else {
-            strays.push(format!("src/{name}: the room {room} has no layer; give it one here"));
+    for (room, used) in uses() {
+        let Some(layer) = layer_of(&room) else {
+            strays.push(format!("the room {room} has no layer; give it one here"));
             continue;
         };
-        for (number, line) in code(text) {
-            for (at, _) in line.match_indices("crate::") {
-                let used: String = line[at + "crate::".len()..]
-                    .chars()
-                    .take_while(|c| c.is_alphanumeric() || *c == '_')
-                    .collect();
-                if layer_of(&used).is_some_and(|used_layer| used_layer > layer) {
-                    strays.push(format!(
-                        "src/{name}:{number}: {room} uses {used}, which stands above it"
-                    ));
-                }
+        for (used, place) in used {
+            if layer_of(&used).is_some_and(|used_layer| used_layer > layer) {
+                strays.push(format!("{place}: {room} uses {used}, which stands above it"));
             }
         }
     }
