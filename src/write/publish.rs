@@ -66,7 +66,7 @@ pub struct FreeList {
 /// What became of a publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
-    /// See [`change_counter`].
+    /// The number that every commit counts up, as this one left it.
     pub change_counter: u32,
     pub free: Option<FreeList>,
 }
