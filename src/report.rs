@@ -472,7 +472,7 @@ mod tests {
     fn the_json_replaces_the_file_in_one_step_with_ordinary_permissions() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.json");
-        fs::write(&path, "old").unwrap();
+        fs::write(&path, "{\"rowmill\": \"0.0.0\"}").unwrap();
         let plain_mode = path.metadata().unwrap().mode();
         let mut report = sample();
         report.database = PathBuf::from(std::ffi::OsString::from_vec(b"a\xff.db".to_vec()));
@@ -484,6 +484,9 @@ mod tests {
         assert_eq!(json["records"], 5_000_000);
         assert_eq!(path.metadata().unwrap().mode(), plain_mode);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        fs::write(folder.path().join("notes"), "of somebody").unwrap();
+        let refused = sample().write_json(&folder.path().join("notes"), &()).unwrap_err();
+        assert!(refused.to_string().contains("left as it is"), "{refused}");
         assert!(is_json_report(&fs::read(&path).unwrap()));
         for other in ["", "old", "{}", "{\"outcome\": 1}", "[{\"rowmill\": 1}]"] {
             assert!(!is_json_report(other.as_bytes()), "{other}");
