@@ -68,8 +68,8 @@ impl Work for FactsWork<'_> {
 }
 
 /// Whether the last piece of a line has its line end.
-pub(super) fn ends_a_line(piece: &[u8]) -> bool {
-    memchr::memrchr(b'\n', piece).is_some() || piece.ends_with(b"\r")
+pub(super) fn ends_a_line(piece: &[u8], line_end: u8) -> bool {
+    piece.ends_with(&[line_end])
 }
 
 /// Where the records of an input begin.
@@ -309,7 +309,9 @@ impl Load<'_> {
         scan(&self.pool, input, head.data_start_bytes, scan_request, &mut |scanned| {
             match scanned {
                 Scanned::Nothing => {}
-                Scanned::LinePiece(piece) => place.line += u64::from(piece.last && ends_a_line(piece.bytes())),
+                Scanned::LinePiece(piece) => {
+                    place.line += u64::from(piece.last && ends_a_line(piece.bytes(), head.dialect.line_end))
+                }
                 Scanned::Block(block) => {
                     take(&FoundFacts {
                         end_bytes: block.start_bytes + block.bytes().len() as u64,

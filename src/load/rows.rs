@@ -407,7 +407,7 @@ impl OneInput<'_> {
                 place.after = self.consume(ContentHash::of(piece.bytes()));
                 if piece.last {
                     end_bytes = Some(piece.start_bytes() + bytes as u64);
-                    self.advance(u64::from(ends_a_line(piece.bytes())), 1);
+                    self.advance(u64::from(ends_a_line(piece.bytes(), self.line_end)), 1);
                 }
                 let flow = match self.pass_on()? {
                     Flow::Continue => self.send(Job::LinePiece { piece, place }),

@@ -507,7 +507,10 @@ impl<'d> BatchWriter<'d> {
         }
         let mut bytes = piece.bytes();
         if piece.last {
-            bytes = bytes.strip_suffix(&[line_end]).unwrap_or(bytes);
+            // Else the input ends here, an old Mac file perhaps with a line feed that is part of no line.
+            let own = bytes.strip_suffix(&[line_end]);
+            let final_line_feed = bytes.strip_suffix(b"\n").filter(|_| line_end == b'\r');
+            bytes = own.or(final_line_feed).unwrap_or(bytes);
         }
         let trimmed = if line_end == b'\n' { trailing_crs(bytes) } else { 0 };
         let body = &bytes[..bytes.len() - trimmed];

@@ -103,3 +103,20 @@ fn a_header_with_a_bare_carriage_return_in_a_file_of_line_feeds_is_refused() {
     // In quotes it is a part of the name.
     has_rows(b"\nid,\"a\rb\"\n1,2\n", &[], 1);
 }
+
+/// However it is cut into pieces.
+#[test]
+fn a_line_feed_at_the_end_of_an_old_mac_file_is_no_part_of_a_line_that_is_too_long() {
+    let run = Case::csv("1,x\r\raaa00.0\n")
+        .args(["--no-header", "--max-record-bytes", "3"])
+        .expect_rejects([(3, "record_too_large")])
+        .check_at(&[
+            PLAIN,
+            PIPED,
+            Setting {
+                window: Some(1),
+                ..PLAIN
+            },
+        ]);
+    assert_eq!(run.unwrap().rejects()[0].raw, b"aaa00.0");
+}
