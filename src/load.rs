@@ -250,7 +250,7 @@ impl Load<'_> {
             dedup: self.open_dedup(plan, &split),
         };
         if let Some(progress) = &start.progress {
-            rows.writer.resume(progress);
+            rows.writer.resume(progress)?;
         }
         let Some(end) = self.load_rows(sources, &planned, &mut rows, report)? else {
             return Ok(Some(rows.writer.into_parts().side_files));

@@ -125,6 +125,16 @@ pub enum RowIds {
     None,
 }
 
+impl RowIds {
+    /// The id that a row is to have, where that is not left to SQLite; `row_id`: what was noted of it.
+    pub fn wanted(self, row_id: i64) -> Option<i64> {
+        match self {
+            RowIds::Given | RowIds::None => None,
+            RowIds::Key | RowIds::Ordinal { .. } => Some(row_id),
+        }
+    }
+}
+
 /// Types taken from the first records of an input, to be verified by every value that follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeGuess {

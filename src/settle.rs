@@ -7,6 +7,8 @@
 
 mod waiting;
 
+use std::collections::BTreeMap;
+
 pub use self::waiting::Waiting;
 use crate::checkpoint::Counts;
 use crate::dedup::{Ascending, Dedup};
@@ -87,6 +89,9 @@ impl Settlement<'_> {
             merge: letters.merge_duplicates(),
             entries: spool.reader()?,
             suspect: Suspect::default(),
+            suspects_read: 0,
+            undoing: BTreeMap::new(),
+            before: counts.clone(),
             origins: KeyOrigins {
                 dedup: self.dedup,
                 settings: self.settings,
@@ -127,6 +132,11 @@ struct Settling<'a, 'l, 'd, 'p> {
     merge: DuplicateMerge<'l>,
     entries: SuspectReader<'a>,
     suspect: Suspect,
+    suspects_read: u64,
+    /// Suspects that a trigger answered by undoing the whole transaction, by their place, with its message.
+    undoing: BTreeMap<u64, Box<str>>,
+    /// What was counted before the first suspect.
+    before: Counts,
     origins: KeyOrigins<'a, 'd>,
     indexes: Option<&'a mut TableIndexes<'p>>,
     counts: &'a mut Counts,
@@ -138,6 +148,7 @@ impl Settling<'_, '_, '_, '_> {
     /// Comes to the next suspect, if there is one and nobody wants the load to stop.
     fn next(&mut self) -> Result<bool, Error> {
         self.is_stopped = self.is_stopped || (self.stopped)();
+        self.suspects_read += 1;
         Ok(!self.is_stopped && self.entries.next_into(&mut self.suspect)?)
     }
 
@@ -165,6 +176,10 @@ impl Settling<'_, '_, '_, '_> {
         {
             return self.reject_duplicate(first);
         }
+        if let Some(message) = self.undoing.get(&self.suspects_read) {
+            let message = message.clone();
+            return self.reject(ColumnLabel::None, &RejectReason::ConstraintFailed { message });
+        }
         match self.writer.insert(Some(self.suspect.row_id), &self.suspect.record)? {
             RowOutcome::Inserted { row_id } => {
                 self.counts.add_row(row_id);
@@ -178,12 +193,25 @@ impl Settling<'_, '_, '_, '_> {
                 let first = self.origins.first_record(row_id, &self.entries)?;
                 self.reject(ColumnLabel::Name(&columns), &RejectReason::DuplicateKey { first })
             }
-            RowOutcome::RolledBack { message } => Err(Error::schema(format!(
-                "a trigger was added to the table during the load, and it undid all that was done ({message}); drop it and run the \
-                 same command again to go on, or give the load up with --forget"
-            ))),
+            RowOutcome::RolledBack { message } => self.start_over(message),
             other => self.reject(ColumnLabel::None, &other.refusal()),
         }
+    }
+
+    /// Begins again with the first suspect, without the one that a trigger of others, added during the load, answered by undoing all.
+    fn start_over(&mut self, message: Box<str>) -> Result<(), Error> {
+        if self.indexes.is_some() {
+            return Err(Error::internal(
+                "a trigger undid a transaction that only an unchanged database has",
+            ));
+        }
+        self.undoing.insert(self.suspects_read, message);
+        self.suspects_read = 0;
+        self.entries.rewind();
+        self.merge.start_over()?;
+        *self.counts = self.before.clone();
+        self.origins.rolled_back()?;
+        self.writer.begin().map(|_| ())
     }
 
     fn reject_duplicate(&mut self, first: FirstRecord) -> Result<(), Error> {
@@ -230,6 +258,11 @@ struct KeyOrigins<'a, 'd> {
 }
 
 impl KeyOrigins<'_, '_> {
+    fn rolled_back(&mut self) -> Result<(), Error> {
+        self.survivors.rolled_back()?;
+        self.rows.rolled_back()
+    }
+
     fn inserted(&mut self, suspect: &Suspect, row_id: i64) -> Result<(), Error> {
         let ordinal = self.settings.origins.ordinal(&suspect.position);
         match self.settings.row_ids {

@@ -79,6 +79,19 @@ impl DuplicateMerge<'_> {
         Ok(merged)
     }
 
+    /// Forgets the duplicates that were put there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the file that was begun cannot be removed.
+    pub fn start_over(&mut self) -> Result<(), Error> {
+        if let Some(merged) = self.merged.take() {
+            output::remove_if_there(merged.path())?;
+        }
+        self.copied_bytes = 0;
+        self.read = RunningHash::default();
+        Ok(())
+    }
+
     /// Completes the merged file under its temporary name, durably; what the dead-letter file is to be.
     ///
     /// # Errors

@@ -160,6 +160,7 @@ impl SuspectSpool {
             .map(|out| BufReader::with_capacity(BUFFER_BYTES, ReadFrom { out, offset: 0 }));
         Ok(SuspectReader {
             source,
+            count: self.count,
             left: self.count,
             path: &self.path,
             seal: Some(Seal {
@@ -224,6 +225,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
 #[derive(Debug)]
 pub struct SuspectReader<'a> {
     source: Option<BufReader<ReadFrom<'a>>>,
+    count: u64,
     left: u64,
     path: &'a Path,
     /// `None` for a reader that only looks ahead.
@@ -264,6 +266,18 @@ impl SuspectReader<'_> {
         Ok(true)
     }
 
+    /// Goes back to the first suspect.
+    pub fn rewind(&mut self) {
+        if let Some(source) = &mut self.source {
+            let ReadFrom { out, .. } = *source.get_ref();
+            *source = BufReader::with_capacity(BUFFER_BYTES, ReadFrom { out, offset: 0 });
+        }
+        self.left = self.count;
+        if let Some(seal) = &mut self.seal {
+            seal.read = RunningHash::default();
+        }
+    }
+
     /// A second reader that goes on where this one is, to look ahead with.
     pub fn ahead(&self) -> Self {
         let source = self.source.as_ref().map(|source| {
@@ -273,6 +287,7 @@ impl SuspectReader<'_> {
         });
         SuspectReader {
             source,
+            count: self.count,
             left: self.left,
             path: self.path,
             seal: None,

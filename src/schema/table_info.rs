@@ -21,6 +21,8 @@ pub struct TableInfo {
     pub without_rowid: bool,
     /// UNIQUE and PRIMARY KEY indexes over whole columns and all rows, but not the row id.
     pub unique_keys: Vec<UniqueKey>,
+    /// Every unique index but the row id's, also over expressions or some rows only.
+    pub unique_indexes: Vec<UniqueIndex>,
     pub has_triggers: bool,
     /// Any index, also one over expressions or some rows only.
     pub has_indexes: bool,
@@ -49,8 +51,6 @@ pub struct Traces {
     pub rolled_back: bool,
     /// What its triggers do.
     pub triggered: bool,
-    /// Rows that refer to what is not there can be listed, and nothing else happens when a row goes in.
-    pub lists_orphans: bool,
 }
 
 /// A column of a table that exists.
@@ -74,6 +74,13 @@ pub struct TableColumn {
 pub struct UniqueKey {
     /// Indices in [`TableInfo::columns`].
     pub columns: Vec<usize>,
+}
+
+/// A unique index, as far as columns are concerned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueIndex {
+    /// Indices in [`TableInfo::columns`] with the collation that each is compared by; expressions are left out.
+    pub columns: Vec<(usize, String)>,
 }
 
 impl TableInfo {

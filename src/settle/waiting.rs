@@ -3,9 +3,9 @@
 //! Comes in: the spool of such rows, in input order, after every other row is in the table. Goes out: those whose references hold once
 //! all of them that can be are in, circles included, go into the table, the others into the dead-letter file, each in its place.
 //!
-//! The largest set of rows that hold together is found from above: all go in, those that are then without what they refer to are
-//! left out, and so again until none is. Where SQLite cannot list them, because triggers do more than the row says or the table has no
-//! row ids, all go in or, if that does not hold, each row is tried alone, and again while that helps others.
+//! The largest set of rows that hold together is found from above: all go in, in their order, those that are then without what they
+//! refer to are left out, and so again until none is. Where a row may undo the whole transaction, or what triggers did elsewhere is open,
+//! each row is tried alone, and again while that helps others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,6 @@ use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::faults;
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, RejectReason, Suspect, SuspectSpool};
-use crate::schema::RowIds;
 use crate::write::RowOutcome;
 use crate::write::batch::BatchSettings;
 use crate::write::row_origins::RowOrigins;
@@ -88,9 +87,7 @@ impl Waiting<'_, '_, '_> {
     ) -> Result<Option<DuplicateMerge<'l>>, Error> {
         faults::point("settle: begun");
         let mut verdicts = Verdicts::default();
-        if self.writer.traces().lists_orphans && self.spool.count() <= TOGETHER_ROWS {
-            self.together(&mut verdicts)?;
-        } else if !self.all_at_once(&mut verdicts)? {
+        if !self.together(&mut verdicts)? {
             self.one_by_one(&mut verdicts)?;
         }
         if (self.stopped)() {
@@ -125,59 +122,73 @@ impl Waiting<'_, '_, '_> {
         Ok(Some(merge))
     }
 
-    /// All that hold together.
-    fn together(&mut self, verdicts: &mut Verdicts) -> Result<(), Error> {
+    /// All that hold together; whether they could be told.
+    fn together(&mut self, verdicts: &mut Verdicts) -> Result<bool, Error> {
+        // Where a row may undo the whole transaction there is no going back to before the others.
+        let may_roll_back = self.writer.traces().rolled_back;
+        let Some(orphans) = self.writer.orphans().filter(|_| !may_roll_back) else {
+            return Ok(false);
+        };
+        // What such rows of others refer to may come only now: SQLite then counts open keys wrongly where several rows go in at once.
+        if self.spool.count() > TOGETHER_ROWS || orphans.has_any()? {
+            return Ok(false);
+        }
         let mut out = BitSet::default();
         for _ in 0..self.most_rounds() {
             let database = self.writer.database();
             database.savepoint()?;
-            let mut on_trial = self.try_all(&out, verdicts)?;
-            if !self.writer.is_open() {
+            let on_trial = self.try_all(&out, verdicts)?;
+            let left_out = self.leave_out(&on_trial, &mut out, verdicts.refused.is_empty())?;
+            if (self.stopped)() {
+                return Ok(true);
+            }
+            if left_out == 0 && !self.writer.is_open() {
                 database.release()?;
                 for one in &on_trial {
                     verdicts.landed.insert(one.index);
                 }
-                return Ok(());
-            }
-            on_trial.sort_unstable_by_key(|one| one.row_id);
-            let mut left_out = 0;
-            for row_id in database.orphans(self.table)? {
-                if let Ok(place) = on_trial.binary_search_by_key(&row_id, |one| one.row_id) {
-                    out.insert(on_trial[place].index);
-                    left_out += 1;
-                }
+                return Ok(true);
             }
             database.undo_savepoint()?;
             self.rows.rolled_back()?;
             // What was refused for the sake of a row that is left out now may go in.
             verdicts.refused.clear();
-            if left_out == 0 || (self.stopped)() {
-                return Ok(());
+            if left_out == 0 {
+                break;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// All of them, if none is refused and nothing is then left open; whether that is so.
-    fn all_at_once(&mut self, verdicts: &mut Verdicts) -> Result<bool, Error> {
-        // Where a row may undo the whole transaction there is no going back to before the others.
-        if self.writer.traces().rolled_back || self.spool.count() > TOGETHER_ROWS {
-            return Ok(false);
-        }
-        let database = self.writer.database();
-        database.savepoint()?;
-        let on_trial = self.try_all(&BitSet::default(), verdicts)?;
-        if on_trial.len() as u64 == self.spool.count() && !self.writer.is_open() {
-            database.release()?;
-            for one in &on_trial {
-                verdicts.landed.insert(one.index);
+    /// Finds the rows on trial that are without what they refer to; how many. `all_in`: the table refused none, so that what refers to
+    /// those is out, too, and is found at once.
+    fn leave_out(&mut self, on_trial: &[OnTrial], out: &mut BitSet, all_in: bool) -> Result<u64, Error> {
+        let follows = all_in && !self.writer.traces().triggered;
+        let orphans = self.writer.orphans().ok_or_else(|| Error::internal("no foreign key"))?;
+        let mut left_out = 0;
+        loop {
+            let before = left_out;
+            let mut entries = self.spool.reader()?;
+            let mut suspect = Suspect::default();
+            let mut next = on_trial.iter().peekable();
+            let mut index = 0;
+            while !(self.stopped)() && entries.next_into(&mut suspect)? {
+                if let Some(one) = next.next_if(|one| one.index == index)
+                    && !out.contains(index)
+                    && orphans.has(one.row_id, &suspect.record)?
+                {
+                    out.insert(index);
+                    left_out += 1;
+                    if follows && !orphans.delete(one.row_id, &suspect.record)? {
+                        return Ok(left_out);
+                    }
+                }
+                index += 1;
             }
-            return Ok(true);
+            if !follows || left_out == before {
+                return Ok(left_out);
+            }
         }
-        database.undo_savepoint()?;
-        self.rows.rolled_back()?;
-        verdicts.refused.clear();
-        Ok(false)
     }
 
     /// Each round goes through all the rows that are left, and frees at least one.
@@ -194,7 +205,7 @@ impl Waiting<'_, '_, '_> {
         let mut index = 0;
         while !(self.stopped)() && entries.next_into(&mut suspect)? {
             if !out.contains(index) && verdicts.is_open(index) {
-                let wanted = wanted_row_id(self.settings, &suspect);
+                let wanted = self.settings.row_ids.wanted(suspect.row_id);
                 match self.writer.insert(wanted, &suspect.record)? {
                     RowOutcome::Inserted { row_id } => {
                         let ordinal = self.settings.origins.ordinal(&suspect.position);
@@ -209,6 +220,7 @@ impl Waiting<'_, '_, '_> {
             }
             index += 1;
         }
+        self.writer.keep_ignored()?;
         self.writer.let_open(false);
         Ok(on_trial)
     }
@@ -216,13 +228,13 @@ impl Waiting<'_, '_, '_> {
     /// Each row that can go in, given those that went in before it.
     fn one_by_one(&mut self, verdicts: &mut Verdicts) -> Result<(), Error> {
         for _ in 0..self.most_rounds() {
-            let mut helped = false;
+            let (mut helped, mut is_undone) = (false, false);
             let mut entries = self.spool.reader()?;
             let mut suspect = Suspect::default();
             let mut index = 0;
-            while !(self.stopped)() && entries.next_into(&mut suspect)? {
+            while !is_undone && !(self.stopped)() && entries.next_into(&mut suspect)? {
                 if verdicts.is_open(index) {
-                    let wanted = wanted_row_id(self.settings, &suspect);
+                    let wanted = self.settings.row_ids.wanted(suspect.row_id);
                     match self.writer.insert(wanted, &suspect.record)? {
                         RowOutcome::Waits => {}
                         RowOutcome::Inserted { row_id } => {
@@ -233,11 +245,12 @@ impl Waiting<'_, '_, '_> {
                         }
                         outcome => {
                             if let RowOutcome::RolledBack { .. } = outcome {
-                                // All are out again, and this one stays out.
+                                // All are out again, and this one stays out: the others go in anew, in their order.
                                 self.rows.rolled_back()?;
                                 self.writer.begin()?;
                                 verdicts.landed = BitSet::default();
                                 helped = true;
+                                is_undone = true;
                             }
                             let verdict = verdict(outcome, &mut self.rows, self.settings)?;
                             verdicts.refused.insert(index, verdict);
@@ -251,14 +264,6 @@ impl Waiting<'_, '_, '_> {
             }
         }
         Ok(())
-    }
-}
-
-/// The id that the row is to have, where that is not left to SQLite.
-fn wanted_row_id(settings: &BatchSettings, suspect: &Suspect) -> Option<i64> {
-    match settings.row_ids {
-        RowIds::Given | RowIds::None => None,
-        RowIds::Key | RowIds::Ordinal { .. } => Some(suspect.row_id),
     }
 }
 

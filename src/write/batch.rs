@@ -19,7 +19,9 @@ use crate::faults;
 use crate::options::ErrorLimit;
 use crate::pipeline::{Flow, LinePiece};
 use crate::position::{ByteRange, Position};
-use crate::reject::{BlockReject, ColumnLabel, DeadLetter, DeadLetters, RejectReason, SuspectEntry, SuspectSpool};
+use crate::reject::{
+    BlockReject, ColumnLabel, DeadLetter, DeadLetters, RejectReason, Suspect, SuspectEntry, SuspectSpool,
+};
 use crate::rows::RowMeta;
 use crate::schema::RowIds;
 use crate::window::InputWatch;
@@ -131,13 +133,25 @@ impl<'d> BatchWriter<'d> {
     }
 
     /// Goes on where an earlier run of the same load got to: its records are skipped.
-    pub fn resume(&mut self, progress: &Progress) {
+    ///
+    /// # Errors
+    /// `SideFileChanged` when the spool is not what it was, `Database`, `Io`.
+    pub fn resume(&mut self, progress: &Progress) -> Result<(), Error> {
         let counts = progress.counts.clone();
         self.skip_records = counts.records;
         self.batch_records = counts.records % self.settings.batch_rows;
         self.counts = counts;
         self.consumed.expect(progress.content);
         self.destination.resume(progress.root_page);
+        if self.destination.may_wait() {
+            let mut waiting = self.spool.reader()?;
+            let mut suspect = Suspect::default();
+            while waiting.next_into(&mut suspect)? {
+                let row_id = self.settings.row_ids.wanted(suspect.row_id);
+                self.destination.hold(row_id, &suspect.record)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether the place that an earlier run got to has yet to be reached.
@@ -298,7 +312,7 @@ impl<'d> BatchWriter<'d> {
                 continue;
             }
             let outcome = match &mut self.destination.sink {
-                Sink::Sql(writer) => writer.insert(row_id, record)?,
+                Sink::Sql(_) => self.destination.insert(row_id, record)?,
                 Sink::Direct(writer) => {
                     // Finished pages refuse no row, and nothing takes one back.
                     let given = writer.append(row_id, record)?;
@@ -370,6 +384,7 @@ impl<'d> BatchWriter<'d> {
     ) -> Result<Flow, Error> {
         if outcome == RowOutcome::Waits {
             self.destination.origins.note_keys();
+            self.destination.hold(one.row_id, one.record)?;
             self.set_aside(one, lines)?;
             return Ok(Flow::Continue);
         }

@@ -272,17 +272,6 @@ impl Database {
         format!("CREATE {unique}INDEX {name} ON {table}({columns})")
     }
 
-    /// Row ids of the rows of `table` that refer to rows that are not there.
-    pub fn orphans(&self, table: &str) -> Result<Vec<i64>, Error> {
-        let run = || -> rusqlite::Result<Vec<i64>> {
-            let mut statement = self
-                .connection
-                .prepare("SELECT rowid FROM pragma_foreign_key_check(?1)")?;
-            statement.query_map([table], |row| row.get(0))?.collect()
-        };
-        run().map_err(|e| self.fail(e))
-    }
-
     /// Names of everything in the schema.
     pub fn index_names(&self) -> Result<Vec<String>, Error> {
         let run = || -> rusqlite::Result<Vec<String>> {

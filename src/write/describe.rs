@@ -8,7 +8,9 @@ use rusqlite::{OptionalExtension, ffi};
 use crate::error::Error;
 use crate::schema::ColumnType;
 use crate::schema::identifier::quote;
-use crate::schema::table_info::{BINARY, NEAR_LAST_ID, TableColumn, TableInfo, Traces, UniqueKey, row_id_alias};
+use crate::schema::table_info::{
+    BINARY, NEAR_LAST_ID, TableColumn, TableInfo, Traces, UniqueIndex, UniqueKey, row_id_alias,
+};
 use crate::write::database::Database;
 use crate::write::sql_text::has_conflict_clause;
 
@@ -148,7 +150,6 @@ impl Database {
             // SQLite rolls back, too, when a trigger fills a table whose row ids are used up.
             rolled_back: has_triggers && (words.roll_back || self.table_with_row_ids_from(NEAR_LAST_ID)?.is_some()),
             triggered: has_triggers,
-            lists_orphans: !has_triggers && !without_rowid,
         };
         let looks_at_others =
             has_triggers || has_foreign_keys || words.check || indexes.iter().any(|index| index.unique);
@@ -156,6 +157,7 @@ impl Database {
             is_plain: !looks_at_others && !without_rowid && !columns.iter().any(|column| column.generated),
             traces,
             unique_keys: unique_keys(&columns, &indexes),
+            unique_indexes: unique_indexes(&columns, &indexes),
             name,
             columns,
             row_id_column,
@@ -333,5 +335,18 @@ fn unique_keys(columns: &[TableColumn], indexes: &[IndexInfo]) -> Vec<UniqueKey>
     of_whole_rows
         .filter_map(|index| index.columns.iter().map(place).collect::<Option<Vec<_>>>())
         .map(|columns| UniqueKey { columns })
+        .collect()
+}
+
+fn unique_indexes(columns: &[TableColumn], indexes: &[IndexInfo]) -> Vec<UniqueIndex> {
+    let part = |(name, collation): &(String, String)| {
+        let index = columns.iter().position(|column| column.name == *name)?;
+        Some((index, collation.clone()))
+    };
+    let unique = indexes.iter().filter(|index| index.unique);
+    unique
+        .map(|index| UniqueIndex {
+            columns: index.columns.iter().filter_map(part).collect(),
+        })
         .collect()
 }

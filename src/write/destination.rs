@@ -8,9 +8,11 @@ use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
+use crate::write::RowOutcome;
 use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::direct::DirectWriter;
+use crate::write::held::HeldKeys;
 use crate::write::row_origins::{AmongOthers, RowOrigins};
 use crate::write::sql::{SqlTarget, SqlWriter};
 
@@ -87,6 +89,8 @@ pub struct Destination<'d> {
     pub database: &'d Database,
     pub target: SqlTarget<'d>,
     pub origins: RowOrigins<'d>,
+    /// Unique values of rows that wait, once one does.
+    held: Option<HeldKeys>,
     is_counted: bool,
     /// Where the direct path, in this run or an earlier one, made the table begin.
     root_page: Option<u32>,
@@ -108,6 +112,7 @@ impl<'d> Destination<'d> {
             sink,
             database,
             target,
+            held: None,
             is_counted: false,
             root_page: None,
             origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
@@ -125,6 +130,47 @@ impl<'d> Destination<'d> {
     /// Goes on in a table that an earlier run made begin at `root_page`.
     pub fn resume(&mut self, root_page: Option<u32>) {
         self.root_page = root_page;
+    }
+
+    /// Inserts a row, or has it wait for one that waits and shares a unique value with it.
+    ///
+    /// # Errors
+    /// As [`SqlWriter::insert`].
+    #[inline]
+    pub(super) fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        let Sink::Sql(writer) = &mut self.sink else {
+            return Err(Error::internal("a row was to be inserted among finished pages"));
+        };
+        if let Some(held) = &mut self.held
+            && held.shares(self.database, row_id, record)?
+        {
+            return Ok(RowOutcome::Waits);
+        }
+        writer.insert(row_id, record)
+    }
+
+    /// Notes a row that waits, here or since an earlier run.
+    ///
+    /// # Errors
+    /// `Database`, `Io` when the disk is full.
+    pub(super) fn hold(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<(), Error> {
+        let held = match &mut self.held {
+            Some(held) => held,
+            none => {
+                let info = self.database.describe_table(self.target.table)?;
+                let info = info.ok_or_else(|| Error::table_gone(self.target.table))?;
+                if let Sink::Sql(writer) = &mut self.sink {
+                    writer.wait_for_others();
+                }
+                none.insert(HeldKeys::new(self.database, &info, &self.target)?)
+            }
+        };
+        held.hold(self.database, row_id, record)
+    }
+
+    /// Whether rows of this table may wait for what they refer to.
+    pub(super) fn may_wait(&self) -> bool {
+        matches!(&self.sink, Sink::Sql(writer) if writer.traces().deferred)
     }
 
     /// Builds the key's index now, not after the rows: the filter does not know the keys that others bring.
@@ -199,7 +245,11 @@ impl<'d> Destination<'d> {
             Sink::Direct(_) => false,
         };
         if is_outdated {
-            self.sink = Sink::Sql(Box::new(SqlWriter::new(self.database, self.target)?));
+            let mut writer = SqlWriter::new(self.database, self.target)?;
+            if self.held.is_some() {
+                writer.wait_for_others();
+            }
+            self.sink = Sink::Sql(Box::new(writer));
         }
         Ok(is_outdated)
     }

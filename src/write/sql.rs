@@ -20,6 +20,7 @@ use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
 use crate::write::database::Database;
 use crate::write::given_ids::{GivenIds, no_more_ids};
+use crate::write::orphans::Orphans;
 use crate::write::statement::{Failure, Statement, Value, database_failure, decode};
 
 /// The table to insert into.
@@ -50,6 +51,10 @@ pub struct SqlWriter<'d> {
     savepoint: Option<Savepoint<'d>>,
     /// Whether a row that leaves a foreign key open is taken back.
     refuses_open: bool,
+    /// Tells whose foreign keys are open.
+    orphans: Option<Orphans<'d>>,
+    /// A row that refers to what is not there may refer to one that waits.
+    others_wait: bool,
     traces: Traces,
     /// Others have taken a row id that was to be ours: from then on SQLite gives them.
     moved: bool,
@@ -160,6 +165,10 @@ impl<'d> SqlWriter<'d> {
             RowIdPlace::Nowhere => GivenIds::new(database, &info)?,
             _ => None,
         };
+        let orphans = match info.traces.deferred {
+            true => Orphans::new(database, &info, &target)?,
+            false => None,
+        };
         let savepoint = info.traces.half_done.then(|| Savepoint::new(database)).transpose()?;
         Ok(SqlWriter {
             database,
@@ -170,6 +179,8 @@ impl<'d> SqlWriter<'d> {
             given_ids,
             savepoint,
             refuses_open: info.traces.deferred,
+            orphans,
+            others_wait: false,
             traces: info.traces,
             moved: false,
             data_version,
@@ -209,6 +220,17 @@ impl<'d> SqlWriter<'d> {
         }
     }
 
+    /// Keeps what triggers did for the last row, which they left out.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn keep_ignored(&mut self) -> Result<(), Error> {
+        match &mut self.savepoint {
+            Some(savepoint) if std::mem::take(&mut self.skipped) => savepoint.close.run(self.database),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a row may repeat what another one has.
     pub fn has_keys(&self) -> bool {
         !self.keys.is_empty()
@@ -228,6 +250,16 @@ impl<'d> SqlWriter<'d> {
             ffi::sqlite3_db_status(handle, ffi::SQLITE_DBSTATUS_DEFERRED_FKS, &mut open, &mut unused, 0);
         }
         open != 0
+    }
+
+    /// What tells whose foreign keys are open, where they may be.
+    pub fn orphans(&mut self) -> Option<&mut Orphans<'d>> {
+        self.orphans.as_mut()
+    }
+
+    /// From now on a row waits, too, that a foreign key refuses at once: it may refer to one that waits.
+    pub fn wait_for_others(&mut self) {
+        self.others_wait = true;
     }
 
     pub fn connection(&self) -> &'d Connection {
@@ -282,10 +314,8 @@ impl<'d> SqlWriter<'d> {
         let row_id = row_id.filter(|_| !(is_numbered && self.moved));
         self.layout.read(row_id, record, &mut self.values)?;
         self.layout.bind(&mut self.insert, 1, (row_id, record), &self.values);
+        self.keep_ignored()?;
         if let Some(savepoint) = &mut self.savepoint {
-            if std::mem::take(&mut self.skipped) {
-                savepoint.close.run(self.database)?;
-            }
             savepoint.open.run(self.database)?;
         }
         let mut stepped = self.insert.step();
@@ -295,7 +325,7 @@ impl<'d> SqlWriter<'d> {
             stepped = self.insert.step();
         }
         match stepped {
-            Ok(_) => self.inserted(),
+            Ok(_) => self.inserted(record),
             Err(failure) if failure.is_of_the_row() => self.refused(failure, record),
             Err(failure) => match self.used_up_by_trigger(&failure)? {
                 Some(table) => {
@@ -318,10 +348,17 @@ impl<'d> SqlWriter<'d> {
         found.map_err(|e| self.database.fail(e))
     }
 
-    fn inserted(&mut self) -> Result<RowOutcome, Error> {
+    fn inserted(&mut self, record: &[u8]) -> Result<RowOutcome, Error> {
         let ignored = self.may_skip && self.connection().changes() == 0;
         let row_id = self.connection().last_insert_rowid();
-        let waits = self.refuses_open && self.is_open();
+        let mut waits = self.refuses_open && self.is_open();
+        if let Some(orphans) = self
+            .orphans
+            .as_mut()
+            .filter(|_| self.refuses_open && !waits && !ignored)
+        {
+            waits = orphans.has(row_id, record)?;
+        }
         self.skipped = ignored && !waits;
         if let Some(savepoint) = self.savepoint.as_mut().filter(|_| !self.skipped) {
             if waits {
@@ -410,6 +447,9 @@ impl<'d> SqlWriter<'d> {
         if let Some(savepoint) = &mut self.savepoint {
             savepoint.undo.run(self.database)?;
             savepoint.close.run(self.database)?;
+        }
+        if self.others_wait && failure.code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY {
+            return Ok(RowOutcome::Waits);
         }
         if failure.code & 0xFF == ffi::SQLITE_ERROR {
             // SQLite prepares a statement anew when another connection has changed the schema: then it fails for every row.

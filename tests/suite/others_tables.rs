@@ -711,6 +711,37 @@ fn a_trigger_that_others_add_to_a_new_table_costs_its_row_alone() {
     scene.is_sound();
 }
 
+/// Rows that may repeat a key go in last, and the trigger takes along those of them that went in before.
+#[test]
+fn a_trigger_that_rolls_back_where_suspects_are_settled_costs_its_row_alone() {
+    let ascending: String = (1..=200).map(|n| format!("{},a\n", 10 * n)).collect();
+    let scene = Scene::new(
+        "CREATE TABLE theirs (x)",
+        &format!("id,v\n{ascending}15,new\n25,bad\n35,new\n15,again\n45,bad\n55,new\nx,y,z\n40,again\n"),
+    );
+    let ended = scene.load_while(
+        &["--batch-rows", "20", "--key", "id"],
+        "CREATE TRIGGER g BEFORE INSERT ON t WHEN NEW.v = 'bad' BEGIN SELECT RAISE(ROLLBACK, 'no bad ones'); END",
+    );
+    assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(scene.rows("SELECT count(*) FROM t WHERE v = 'a'"), ["200"]);
+    assert_eq!(
+        scene.rows("SELECT * FROM t WHERE v <> 'a' ORDER BY id"),
+        ["15, 'new'", "35, 'new'", "55, 'new'"]
+    );
+    assert_eq!(
+        scene.rejects(),
+        [
+            "203 constraint_failed ",
+            "205 duplicate_key id 201",
+            "206 constraint_failed ",
+            "208 too_many_columns ",
+            "209 duplicate_key id 4"
+        ]
+    );
+    scene.is_sound();
+}
+
 #[test]
 fn others_may_insert_into_a_new_table_on_the_sql_path_too() {
     let scene = Scene::new("CREATE TABLE theirs (x)", "k,v\nb,1\na,2\nx,3\nc,4\nb,5\nq,6\nc,7\n");
@@ -821,6 +852,82 @@ fn a_row_out_of_order_is_there_for_those_that_refer_to_it() {
         .existing("CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t)")
         .expect_row_list((1..=60).map(row).collect())
         .once();
+}
+
+/// A row that waits keeps its place: a later one with the same unique value does not go before it.
+#[test]
+fn the_first_row_wins_though_it_waits() {
+    let parent = "parent INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED";
+    let log = "CREATE TABLE log (id); CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END";
+    for schema in [
+        format!("CREATE TABLE t (id INTEGER PRIMARY KEY, {parent}, v TEXT UNIQUE COLLATE NOCASE)"),
+        format!("CREATE TABLE t (id INTEGER PRIMARY KEY, {parent}, v TEXT UNIQUE COLLATE NOCASE) WITHOUT ROWID"),
+        format!(
+            "CREATE TABLE t (id INTEGER UNIQUE, {parent}, v TEXT COLLATE NOCASE); CREATE UNIQUE INDEX i ON t (lower(v))"
+        ),
+        format!("CREATE TABLE t (id INTEGER UNIQUE, {parent}, v TEXT); CREATE UNIQUE INDEX i ON t (v COLLATE NOCASE)"),
+        format!("CREATE TABLE t (id INTEGER UNIQUE, {parent}, v TEXT UNIQUE COLLATE NOCASE); {log}"),
+    ] {
+        for batch_rows in ["200000", "1"] {
+            // The first waits for the last and comes before the second; the fourth waits in vain, and the fifth has its place.
+            let scene = Scene::new(&schema, "id,parent,v\n1,9,x\n2,,X\n3,2,c\n4,99,d\n5,,D\n9,,e\n");
+            assert_eq!(scene.load(&["--batch-rows", batch_rows]).code(), 2, "{schema}");
+            assert_eq!(
+                scene.rows("SELECT id, parent, v FROM t ORDER BY id"),
+                ["1, 9, 'x'", "5, NULL, 'D'", "9, NULL, 'e'"],
+                "{schema}"
+            );
+            let lines: Vec<String> = scene.rejects().iter().map(|reject| reject[..1].to_owned()).collect();
+            assert_eq!(lines, ["3", "4", "5"], "{schema}: {:?}", scene.rejects());
+            scene.is_sound();
+        }
+    }
+}
+
+/// A row of others without what it refers to, which the load brings, hides no row of the load that is without.
+#[test]
+fn an_old_orphan_hides_no_new_one() {
+    for end in ["", " WITHOUT ROWID"] {
+        let scene = Scene::new(
+            &format!(
+                "PRAGMA foreign_keys = OFF;
+                 CREATE TABLE t (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED){end};
+                 INSERT INTO t VALUES (1, 7), (2, 8)"
+            ),
+            "id,parent\n7,99\n8,98\n10,11\n11,\n",
+        );
+        assert_eq!(scene.load(&[]).code(), 2);
+        assert_eq!(scene.rows("SELECT id FROM t ORDER BY id"), ["1", "2", "10", "11"]);
+        assert_eq!(scene.rejects(), ["2 constraint_failed ", "3 constraint_failed "]);
+    }
+}
+
+/// A circle goes in though another waiting row is refused, and a long chain of rows that hang on nothing is told at once.
+#[test]
+fn waiting_rows_that_hold_together_go_in_whatever_becomes_of_the_others() {
+    let columns = "id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED";
+    let log = "CREATE TABLE log (id); CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END";
+    for schema in [
+        format!("CREATE TABLE t ({columns})"),
+        format!("CREATE TABLE t ({columns}) WITHOUT ROWID"),
+        format!("CREATE TABLE t ({columns}); {log}"),
+    ] {
+        let links = if schema.contains("log") { 40 } else { 20_000 };
+        // Each hangs on the one before it, and the first on nothing.
+        let chain: String = (1..=links).map(|n| format!("{},{}\n", 1000 + n, 999 + n)).collect();
+        let scene = Scene::new(&schema, &format!("id,parent\n1,2\n2,1\n3,99\n4,3\n{chain}5,6\n6,5\n"));
+        assert_eq!(scene.load(&[]).code(), 2, "{schema}");
+        assert_eq!(
+            scene.rows("SELECT id FROM t ORDER BY id"),
+            ["1", "2", "5", "6"],
+            "{schema}"
+        );
+        assert_eq!(scene.rejects().len(), links + 2);
+        if schema.contains("log") {
+            assert_eq!(scene.rows("SELECT count(*) FROM log"), ["4"]);
+        }
+        scene.is_sound();
+    }
 }
 
 #[test]

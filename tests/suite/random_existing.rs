@@ -131,11 +131,21 @@ impl Scene {
         ]);
         schema += index;
         let has_rows = r.one_in(2);
-        let rows = if has_rows {
+        let mut rows = if has_rows {
             Self::rows(r, id, brings_id)
         } else {
             String::new()
         };
+        if has_rows && p.contains("REFERENCES") && r.one_in(4) {
+            // A row that refers to what is not there, perhaps until the load brings it.
+            let id = if brings_id { ("id, ", "70, ") } else { ("", "") };
+            rows += &format!(
+                "PRAGMA foreign_keys = OFF; INSERT OR IGNORE INTO t ({}k, u, p) VALUES ({}'z', 80, {}); PRAGMA foreign_keys = ON; ",
+                id.0,
+                id.1,
+                r.of(&["5", "6", "7"])
+            );
+        }
         let mut columns = if brings_id {
             vec!["id", "k", "u", "p"]
         } else {
@@ -233,6 +243,21 @@ impl Scene {
             .collect()
     }
 
+    /// What the fields of a record stand for.
+    fn values(&self, record: u64) -> Vec<rusqlite::types::Value> {
+        use rusqlite::types::Value;
+        let typed = |(name, field): (&&str, &String)| match (*name, field.as_str()) {
+            (_, "") => Value::Null,
+            ("k", text) => Value::Text(text.to_owned()),
+            (_, number) => Value::Integer(number.parse().unwrap()),
+        };
+        self.columns
+            .iter()
+            .zip(&self.records[record as usize - 1])
+            .map(typed)
+            .collect()
+    }
+
     fn csv(&self) -> String {
         let mut text = self.columns.join(",") + "\n";
         for record in &self.records {
@@ -321,13 +346,7 @@ impl<'s> Plain<'s> {
 
     /// Inserts within an open transaction; whether the row is in, and whether what its statement did stays.
     fn put(&self, record: u64) -> rusqlite::Result<bool> {
-        let fields = &self.scene.records[record as usize - 1];
-        let typed = |(name, field): (&&str, &String)| match (*name, field.as_str()) {
-            (_, "") => rusqlite::types::Value::Null,
-            ("k", text) => rusqlite::types::Value::Text(text.to_owned()),
-            (_, number) => rusqlite::types::Value::Integer(number.parse().unwrap()),
-        };
-        let values = self.scene.columns.iter().zip(fields).map(typed);
+        let values = self.scene.values(record);
         let changed = self
             .connection
             .execute(&self.insert, rusqlite::params_from_iter(values))?;
@@ -352,11 +371,26 @@ impl<'s> Plain<'s> {
             self.refused.insert(record);
             return true;
         }
+        if self.shares(record) {
+            self.waiting.push(record);
+            return false;
+        }
+        self.judge(record)
+    }
+
+    /// Loads a good record by itself; whether it was refused.
+    fn judge(&mut self, record: u64) -> bool {
         self.connection.execute_batch("BEGIN").unwrap();
+        let defers = self.scene.schema.contains("DEFERRED");
         let refused = match self.put(record) {
             Ok(false) if self.may_stop => {
                 self.connection.execute_batch("ROLLBACK").unwrap();
                 true
+            }
+            Ok(true) if defers && self.is_orphan(self.connection.last_insert_rowid(), record) => {
+                self.connection.execute_batch("ROLLBACK").unwrap();
+                self.waiting.push(record);
+                return false;
             }
             Ok(is_in) => match self.connection.execute_batch("COMMIT") {
                 Ok(()) => !is_in,
@@ -379,71 +413,115 @@ impl<'s> Plain<'s> {
         refused
     }
 
-    /// All rows that waited, if none is refused; whether that is so.
-    fn all_at_once(&self, rest: &[u64]) -> bool {
-        if self.scene.schema.contains("ROLLBACK") {
-            return false;
+    /// Whether the row of a record, the last that went in or one with an id of its own, refers to what is not there.
+    fn is_orphan(&self, row_id: i64, record: u64) -> bool {
+        if !self.scene.schema.contains("WITHOUT ROWID") {
+            let find = "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check('t') WHERE rowid = ?1)";
+            return self.connection.query_row(find, [row_id], |row| row.get(0)).unwrap();
         }
-        self.connection.execute_batch("BEGIN").unwrap();
-        let are_in = rest.iter().all(|&record| matches!(self.put(record), Ok(true)));
-        let is_done = are_in && self.connection.execute_batch("COMMIT").is_ok();
-        if !is_done {
-            self.connection.execute_batch("ROLLBACK").unwrap();
+        let parent = match self.scene.schema.contains("REFERENCES t (u)") {
+            true => "u FROM t",
+            false => "id FROM p",
+        };
+        let place = self.scene.columns.iter().position(|column| *column == "id").unwrap();
+        let id = &self.scene.records[record as usize - 1][place];
+        let find = format!(
+            "SELECT EXISTS (SELECT 1 FROM t WHERE id = {id} AND p IS NOT NULL AND p NOT IN (SELECT {parent} WHERE true))"
+        );
+        let find = find.replace(
+            " WHERE true",
+            if parent.starts_with('u') {
+                " WHERE u IS NOT NULL"
+            } else {
+                ""
+            },
+        );
+        self.connection.query_row(&find, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Whether a record has a unique value of one that waits: both cannot be in one table.
+    fn shares(&self, record: u64) -> bool {
+        self.waiting.iter().any(|&first| {
+            let scratch = Connection::open_in_memory().unwrap();
+            let schema = self
+                .scene
+                .schema
+                .replace(" WHERE u > 4", "")
+                .replace(" CHECK (u % 5 <> 3)", "");
+            let end = schema.find("CREATE TRIGGER").unwrap_or(schema.len());
+            scratch.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+            scratch.execute_batch(&schema[..end]).unwrap();
+            if let Some(index) = schema[end..].find("CREATE UNIQUE INDEX i") {
+                scratch.execute_batch(&schema[end + index..]).unwrap();
+            }
+            if !self.scene.key.is_empty() {
+                let index = format!("CREATE UNIQUE INDEX own_key ON t ({})", self.scene.key.join(","));
+                scratch.execute_batch(&index).unwrap();
+            }
+            let put = |record: u64| {
+                let values = self.scene.values(record);
+                scratch.execute(&self.insert, rusqlite::params_from_iter(values))
+            };
+            put(first).unwrap();
+            let refused = |error: rusqlite::Error| error.to_string().contains("UNIQUE constraint");
+            put(record).is_err_and(refused)
+        })
+    }
+
+    /// One after another, as long as that helps.
+    fn settle_one_by_one(&mut self, mut rest: Vec<u64>) {
+        loop {
+            let before = rest.len();
+            for record in std::mem::take(&mut rest) {
+                self.judge(record);
+            }
+            rest = std::mem::take(&mut self.waiting);
+            if rest.len() == before {
+                break;
+            }
         }
-        is_done
+        self.refused.extend(rest);
     }
 
     /// Rows that waited: all that hold together.
     fn settle(&mut self) {
         let mut rest = std::mem::take(&mut self.waiting);
-        if self.scene.schema.contains("TRIGGER") || self.scene.schema.contains("WITHOUT ROWID") {
-            if self.all_at_once(&rest) {
-                return;
-            }
-            // One after another, as long as that helps.
-            loop {
-                let before = rest.len();
-                for record in std::mem::take(&mut rest) {
-                    self.load(record);
-                }
-                rest = std::mem::take(&mut self.waiting);
-                if rest.len() == before {
-                    break;
-                }
-            }
-            self.refused.extend(rest);
-            return;
+        let others = "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check('t'))";
+        let others: bool = self.connection.query_row(others, [], |row| row.get(0)).unwrap();
+        // SQLite counts wrongly where rows of others refer to what these bring.
+        if self.scene.schema.contains("ROLLBACK") || others {
+            return self.settle_one_by_one(rest);
         }
         loop {
             self.connection.execute_batch("BEGIN").unwrap();
             let mut row_ids = Vec::new();
             let mut out = Vec::new();
             for &record in &rest {
-                match self.put(record) {
-                    Ok(_) => row_ids.push((self.connection.last_insert_rowid(), record)),
-                    Err(_) => out.push(record),
+                // A row that fails may be half done.
+                self.connection.execute_batch("SAVEPOINT a_row").unwrap();
+                let put = self.put(record);
+                if put.is_err() {
+                    self.connection.execute_batch("ROLLBACK TO a_row").unwrap();
+                }
+                self.connection.execute_batch("RELEASE a_row").unwrap();
+                match put {
+                    Ok(true) => row_ids.push((self.connection.last_insert_rowid(), record)),
+                    _ => out.push(record),
                 }
             }
-            if self.connection.execute_batch("COMMIT").is_ok() {
+            let orphans = row_ids
+                .iter()
+                .filter(|&&(row_id, record)| self.is_orphan(row_id, record));
+            let orphans: Vec<u64> = orphans.map(|(_, record)| *record).collect();
+            if orphans.is_empty() {
+                self.connection.execute_batch("COMMIT").unwrap();
                 self.refused.extend(out);
                 return;
             }
-            let mut check = self
-                .connection
-                .prepare("SELECT rowid FROM pragma_foreign_key_check('t')")
-                .unwrap();
-            let orphans: BTreeSet<i64> = check
-                .query_map([], |row| row.get(0))
-                .unwrap()
-                .map(Result::unwrap)
-                .collect();
-            drop(check);
             self.connection.execute_batch("ROLLBACK").unwrap();
             // What was refused is judged anew without those.
-            let left_out = row_ids.iter().filter(|(row_id, _)| orphans.contains(row_id));
-            let left_out: Vec<u64> = left_out.map(|(_, record)| *record).collect();
-            rest.retain(|record| !left_out.contains(record));
-            self.refused.extend(left_out);
+            rest.retain(|record| !orphans.contains(record));
+            self.refused.extend(orphans);
         }
     }
 
