@@ -36,6 +36,7 @@ fn target(columns: &[Column]) -> SqlTarget<'_> {
         key_columns: &[],
         row_ids: RowIds::Ordinal { base: 0 },
         shape: None,
+        mark: None,
     }
 }
 

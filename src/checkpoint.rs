@@ -21,7 +21,7 @@ use crate::options::LoadOptions;
 use crate::plan::TablePlan;
 use crate::reject::{Committed, Left, RejectCode, random_token};
 use crate::report::{agreeing, rows};
-use crate::schema::shape::TableShape;
+use crate::schema::shape::{Mark, TableShape};
 
 /// Bytes hashed at either end of an input.
 const END_BYTES: usize = 64 << 10;
@@ -166,6 +166,9 @@ pub struct Progress {
     /// Where the table begins, if not where the load [found or made it](Identity::shape).
     #[serde(default)]
     pub root_page: Option<u32>,
+    /// What the table is known by.
+    #[serde(default)]
+    pub mark: Option<Mark>,
 }
 
 impl Progress {

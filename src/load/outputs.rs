@@ -33,6 +33,7 @@ fn sql_target<'p>(plan: &'p TablePlan, shape: &'p TableShape) -> SqlTarget<'p> {
         row_id_column: plan.row_id_column,
         key_columns: &plan.key_columns,
         row_ids: plan.row_ids,
+        mark: None,
     }
 }
 
@@ -211,7 +212,11 @@ impl Load<'_> {
         report: &mut LoadReport,
     ) -> Result<Destination<'d>, Error> {
         let plan = &start.plan;
-        let target = sql_target(plan, shape);
+        let mark = start.progress.as_ref().and_then(|progress| progress.mark);
+        let target = SqlTarget {
+            mark,
+            ..sql_target(plan, shape)
+        };
         let sink = self.choose_sink(database, target, start, report)?;
         let mut destination = Destination::new(sink, database, target, start.identity.is_some())?;
         if let Some(progress) = &start.progress {

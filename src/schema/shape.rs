@@ -24,6 +24,18 @@ pub struct ColumnShape {
     pub generated: bool,
 }
 
+/// What a table is known by in which a load has committed rows: one that does not have them after the schema changed may be another one of
+/// that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The greatest row id; `None` where rows have none.
+    pub row_id: Option<i64>,
+    /// How many rows the load has committed.
+    pub rows: u64,
+    /// SQLite's number for the schema then.
+    pub schema_version: i64,
+}
+
 impl TableShape {
     /// In words, why values would become others in `now` than in this table; `None` when they would not. Columns that `now` has besides
     /// do not matter.

@@ -113,6 +113,12 @@ impl TableColumn {
     }
 }
 
+/// The name under which the row ids of a table can be reached, a column's perhaps; `None` where it has none, or all names are taken.
+pub fn row_id_name(info: &TableInfo) -> Option<&str> {
+    let own = info.row_id_column.map(|index| info.columns[index].name.as_str());
+    own.or(row_id_alias(&info.columns)).filter(|_| !info.without_rowid)
+}
+
 /// The name under which a table's row id can be reached: one that is not the name of a column.
 pub fn row_id_alias(columns: &[TableColumn]) -> Option<&'static str> {
     let taken = |alias: &&str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(alias));

@@ -8,6 +8,7 @@ use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
+use crate::schema::shape::Mark;
 use crate::write::RowOutcome;
 use crate::write::checkpoint;
 use crate::write::database::Database;
@@ -64,6 +65,14 @@ impl Sink<'_> {
                 false => Began::Not,
             },
         })
+    }
+
+    /// What the table will be known by once the open transaction is committed, with `rows` of the load.
+    pub(super) fn mark(&mut self, rows: u64) -> Result<Option<Mark>, Error> {
+        match self {
+            Sink::Sql(writer) => writer.mark(rows),
+            Sink::Direct(writer) => writer.mark(rows),
+        }
     }
 
     /// `progress`: with the name of the table that is loaded.

@@ -16,6 +16,7 @@ use crate::faults;
 use crate::memory;
 use crate::schema::ColumnType;
 use crate::schema::identifier::quote;
+use crate::schema::shape::Mark;
 use crate::schema::table_info::TableInfo;
 use crate::write::checkpoint;
 use crate::write::database::{Database, database_error};
@@ -182,6 +183,20 @@ impl DirectWriter {
             free: None,
         };
         Ok((edition, new))
+    }
+
+    /// What the table will be known by once the open batch is committed, with `rows` of the load.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn mark(&self, rows: u64) -> Result<Option<Mark>, Error> {
+        // The commit counts the number up.
+        let schema_version = i64::from((self.database.schema_version()? as i32).wrapping_add(1));
+        Ok(self.last_row_id.map(|row_id| Mark {
+            row_id: Some(row_id),
+            rows,
+            schema_version,
+        }))
     }
 
     /// Where the table begins, or will once the open batch is committed.

@@ -9,7 +9,7 @@ use std::ffi::c_int;
 
 use crate::error::Error;
 use crate::schema::identifier::quote;
-use crate::schema::table_info::{TableInfo, row_id_alias};
+use crate::schema::table_info::{TableInfo, row_id_name};
 use crate::write::database::Database;
 use crate::write::sql::SqlTarget;
 use crate::write::statement::{Statement, Value, database_failure, decode};
@@ -50,11 +50,10 @@ impl<'d> Orphans<'d> {
             let tests: Vec<String> = names.iter().map(|name| format!("c.{} = ?", quote(name))).collect();
             (tests.join(" AND "), Some(places))
         } else {
-            let own = info.row_id_column.map(|index| info.columns[index].name.as_str());
-            let Some(alias) = own.or(row_id_alias(&info.columns)) else {
+            let Some(name) = row_id_name(info) else {
                 return Ok(None);
             };
-            (format!("c.{} = ?", quote(alias)), None)
+            (format!("c.{} = ?", quote(name)), None)
         };
         if foreign_keys.is_empty() {
             return Ok(None);

@@ -7,15 +7,18 @@
 //! Where a table cannot tell the rows of one statement from those of several, a whole group goes in with one statement, and one by one
 //! when it is refused.
 
+mod groups;
+
 use std::ffi::c_int;
 use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
+use self::groups::{Groups, insert_sql};
 use crate::error::Error;
 use crate::schema::identifier::quote;
-use crate::schema::shape::TableShape;
-use crate::schema::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias};
+use crate::schema::shape::{Mark, TableShape};
+use crate::schema::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias, row_id_name};
 use crate::schema::{Column, RowIds};
 use crate::write::RowOutcome;
 use crate::write::database::Database;
@@ -36,6 +39,8 @@ pub struct SqlTarget<'a> {
     pub row_ids: RowIds,
     /// The table that the plan was made for, where it may have been changed since.
     pub shape: Option<&'a TableShape>,
+    /// What it is known by, once this load has committed rows to it.
+    pub mark: Option<Mark>,
 }
 
 /// Inserts rows into one table.
@@ -65,30 +70,14 @@ pub struct SqlWriter<'d> {
     may_skip: bool,
     /// The last row was, and what its triggers did can still be taken back.
     skipped: bool,
+    /// The table's last row.
+    last: Statement<'d>,
+    has_row_ids: bool,
     /// The load's key first, then the table's own.
     keys: Vec<KeySearch<'d>>,
     layout: Layout,
     /// Values of the row at hand; reused.
     values: Vec<Value>,
-}
-
-/// Most rows of one INSERT: more are no faster, and a group that is refused goes in twice.
-const GROUP_ROWS: usize = 64;
-/// Most values of one INSERT: 64 rows of 8 columns and a row id. Wider rows gain little, and a refused group costs more.
-const GROUP_VALUES: usize = 576;
-
-/// The INSERTs of several rows.
-#[derive(Debug)]
-struct Groups<'d> {
-    rows: usize,
-    with_ids: Group<'d>,
-    /// Leaves the row ids to SQLite, which then appends and need not search the table for each.
-    appending: Option<Group<'d>>,
-    /// Greatest row id of the table, as of this transaction; a group lies above it. Others would touch pages all over the table, which
-    /// SQLite copies first to be able to undo the statement.
-    last_row_id: Option<i64>,
-    /// Finds it; `None` where SQLite numbers the rows.
-    greatest: Option<Statement<'d>>,
 }
 
 /// A savepoint around each row.
@@ -97,14 +86,6 @@ struct Savepoint<'d> {
     open: Statement<'d>,
     undo: Statement<'d>,
     close: Statement<'d>,
-}
-
-/// One INSERT of several rows, prepared when the first group is full: a small load never needs it.
-#[derive(Debug)]
-struct Group<'d> {
-    sql: String,
-    layout: Layout,
-    insert: Option<Statement<'d>>,
 }
 
 /// Finds the row that has a row's key.
@@ -125,24 +106,12 @@ impl<'d> SqlWriter<'d> {
     /// `Schema` when the table is gone, or values would become others in it than was planned; `Database`.
     pub fn new(database: &'d Database, target: SqlTarget<'_>) -> Result<Self, Error> {
         let SqlTarget {
-            table,
             columns,
             row_id_column,
             row_ids,
-            shape,
             ..
         } = target;
-        // First: what others commit while the rest is read is then noticed when the first batch begins.
-        let (data_version, schema_version) = (database.data_version()?, database.schema_version()?);
-        let info = database
-            .describe_table(table)?
-            .ok_or_else(|| Error::table_gone(table))?;
-        if let Some(difference) = shape.and_then(|shape| shape.difference(&info.shape())) {
-            return Err(Error::schema(format!(
-                "somebody changed table \"{table}\" during the load: {difference}. What was committed is in it; put it back and run the \
-                 same command again to go on, or give the load up with --forget"
-            )));
-        }
+        let (info, versions) = describe(database, &target)?;
         let binds_row_id = matches!(row_ids, RowIds::Ordinal { .. });
         let alias = row_id_alias(&info.columns);
         let mut names: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
@@ -183,14 +152,31 @@ impl<'d> SqlWriter<'d> {
             others_wait: false,
             traces: info.traces,
             moved: false,
-            data_version,
-            schema_version,
+            data_version: versions.data,
+            schema_version: versions.schema,
             may_skip: info.has_triggers,
             skipped: false,
+            last: find_last(database, &info)?,
+            has_row_ids: row_id_name(&info).is_some(),
             keys: KeySearch::all(database, &info, &target)?,
             layout,
             values: Vec::with_capacity(columns.len()),
         })
+    }
+
+    /// What the table will be known by once the open transaction is committed, with `rows` of the load.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn mark(&mut self, rows: u64) -> Result<Option<Mark>, Error> {
+        let schema_version = self.database.schema_version()?;
+        let last = self.last.step();
+        let last = last.map_err(|failure| database_failure(self.database, failure))?;
+        Ok(last.map(|row_id| Mark {
+            row_id: self.has_row_ids.then_some(row_id),
+            rows,
+            schema_version,
+        }))
     }
 
     /// What a refused row may leave behind.
@@ -593,73 +579,49 @@ impl<'d> Savepoint<'d> {
     }
 }
 
-impl<'d> Groups<'d> {
-    /// `None` where rows of one statement are not as those of several: foreign keys are looked at when a statement ends, triggers see
-    /// the rows that came before. With an index every row touches a page of its own, which SQLite copies first to be able to undo the
-    /// statement: slower than row by row.
-    fn new(database: &'d Database, info: &TableInfo, names: &[String], layout: Layout) -> Result<Option<Self>, Error> {
-        let alone = info.has_triggers || info.has_foreign_keys || info.has_indexes;
-        let most_values = GROUP_VALUES.min(parameter_limit(database));
-        let rows = GROUP_ROWS.min(most_values / names.len().max(1));
-        if alone || info.without_rowid || rows < 2 {
-            return Ok(None);
-        }
-        // AUTOINCREMENT chooses row ids in a way of its own.
-        let left_out = match layout.row_id {
-            RowIdPlace::First => Some((0, RowIdPlace::Nowhere)),
-            RowIdPlace::Column(index) => Some((index, RowIdPlace::LeftOut(index))),
-            RowIdPlace::Nowhere | RowIdPlace::LeftOut(_) => None,
-        };
-        let left_out = left_out.filter(|_| names.len() > 1 && !info.may_autoincrement);
-        let group = |names: &[String], row_id| Group {
-            sql: insert_sql(info, names, rows),
-            layout: Layout { row_id },
-            insert: None,
-        };
-        let appending = left_out.map(|(place, row_id)| {
-            let mut names = names.to_vec();
-            names.remove(place);
-            group(&names, row_id)
-        });
-        // A row, so that the table's not having any is told from its greatest being 0.
-        let greatest = |alias| {
-            let table = quote(&info.name);
-            Statement::new(
-                database,
-                &format!("SELECT {alias} FROM {table} ORDER BY {alias} DESC LIMIT 1"),
-            )
-        };
-        let alias = row_id_alias(&info.columns).filter(|_| layout.row_id != RowIdPlace::Nowhere);
-        Ok(Some(Groups {
-            rows,
-            with_ids: group(names, layout.row_id),
-            appending,
-            last_row_id: info.max_row_id,
-            greatest: alias.map(greatest).transpose()?,
-        }))
-    }
+/// SQLite's numbers for the state that others left the database in, and for the schema.
+struct Versions {
+    data: i64,
+    schema: i64,
 }
 
-/// Most parameters of one statement.
-fn parameter_limit(database: &Database) -> usize {
-    // SAFETY: the connection is open; a limit of -1 reads it and changes nothing.
-    let limit = unsafe {
-        let handle = database.connection().handle();
-        ffi::sqlite3_limit(handle, ffi::SQLITE_LIMIT_VARIABLE_NUMBER, -1)
+/// The table as it is now, if it is the one that the load was planned for.
+fn describe(database: &Database, target: &SqlTarget<'_>) -> Result<(TableInfo, Versions), Error> {
+    let table = target.table;
+    // First: what others commit while the rest is read is then noticed when the first batch begins.
+    let versions = Versions {
+        data: database.data_version()?,
+        schema: database.schema_version()?,
     };
-    usize::try_from(limit).unwrap_or(0)
+    let info = database
+        .describe_table(table)?
+        .ok_or_else(|| Error::table_gone(table))?;
+    if let Some(difference) = target.shape.and_then(|shape| shape.difference(&info.shape())) {
+        return Err(Error::schema(format!(
+            "somebody changed table \"{table}\" during the load: {difference}. What was committed is in it; put it back and run the \
+             same command again to go on, or give the load up with --forget"
+        )));
+    }
+    if let Some(mark) = target.mark.filter(|mark| mark.schema_version != versions.schema)
+        && !database.has_mark(&info, mark)?
+    {
+        return Err(Error::schema(format!(
+            "table \"{table}\" is not the one that this load put rows into, or they were taken out: the schema was changed, and the \
+             last row that was committed is gone. Put the table back, under another name perhaps, and run the same command again to \
+             go on, or give the load up with --forget"
+        )));
+    }
+    Ok((info, versions))
 }
 
-/// The INSERT of `row_count` rows into the columns `names`.
-///
-/// OR ABORT overrules the table's ON CONFLICT clauses, which would drop or replace rows unseen. It would overrule those within triggers
-/// too, which are none of our business.
-fn insert_sql(info: &TableInfo, names: &[String], row_count: usize) -> String {
-    let row = format!("({})", vec!["?"; names.len()].join(","));
-    let rows = vec![row; row_count].join(",");
-    let or_abort = if info.has_triggers { "" } else { "OR ABORT " };
-    let (table, names) = (quote(&info.name), names.join(","));
-    format!("INSERT {or_abort}INTO {table}({names}) VALUES {rows}")
+/// Finds the row with the greatest row id, or any where they have none.
+fn find_last<'d>(database: &'d Database, info: &TableInfo) -> Result<Statement<'d>, Error> {
+    let table = quote(&info.name);
+    let find = match row_id_name(info) {
+        Some(name) => format!("SELECT {0} FROM main.{table} ORDER BY {0} DESC LIMIT 1", quote(name)),
+        None => format!("SELECT 0 FROM main.{table} LIMIT 1"),
+    };
+    Statement::new(database, &find)
 }
 
 #[cfg(test)]
@@ -681,6 +643,7 @@ mod tests {
         let target = SqlTarget {
             table: "t",
             shape: None,
+            mark: None,
             columns: &[column],
             row_id_column: None,
             key_columns: &[],

@@ -212,9 +212,12 @@ fn a_column_that_became_another_ends_the_load_before_a_value_is_changed() {
             &["compared by BINARY and is by NOCASE"],
         );
         // A column more does not matter.
-        scene.write("DROP TABLE t; CREATE TABLE t (zip VARCHAR(9), id INT, more TEXT DEFAULT 'x')");
+        scene.write("DROP TABLE t; CREATE TABLE t (zip VARCHAR(9), id INT, more TEXT DEFAULT 'x'); INSERT INTO t VALUES ('01234', 1, 'y')");
         scene.load("--max-errors 9", 2);
-        assert_eq!(scene.rows("SELECT * FROM t"), ["'05678', 3, 'x'", "'1e3', 4, 'x'"]);
+        assert_eq!(
+            scene.rows("SELECT * FROM t"),
+            ["'01234', 1, 'y'", "'05678', 3, 'x'", "'1e3', 4, 'x'"]
+        );
     }
 }
 
@@ -251,6 +254,78 @@ fn a_table_that_is_changed_during_a_load_ends_it_with_a_way_on() {
             let said = scene.load("--batch-rows 500", 78);
             says(&said, &["cannot go on", "--forget"]);
             scene.load("--batch-rows 500 --forget", 0);
+        }
+    }
+}
+
+/// Its columns are the same; what was committed is not in it.
+#[test]
+fn a_table_that_took_the_place_of_the_loads_is_not_filled() {
+    let csv = format!("a,b\n{}", numbers(1..3001));
+    for (schema, args) in [
+        ("CREATE TABLE t (a INT, b TEXT)", ""),
+        ("CREATE TABLE t (a INT UNIQUE, b TEXT)", ""),
+        ("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)", ""),
+        ("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) WITHOUT ROWID", ""),
+        ("", ""),
+        ("", "--key a"),
+        ("", "--write-path sql"),
+    ] {
+        let definition = match schema {
+            "" if args == "--key a" => "CREATE TABLE t (a INTEGER PRIMARY KEY, b INTEGER)",
+            "" => "CREATE TABLE t (a INTEGER, b INTEGER)",
+            schema => schema,
+        };
+        for before in ["ALTER TABLE t RENAME TO old", "DROP TABLE t"] {
+            let change = format!("{before}; {definition}; INSERT INTO t VALUES (-1, 'theirs')");
+            let scene = Scene::new(&csv, schema);
+            let args = format!("--batch-rows 500 {args}");
+            let said = scene.load_while(&args, "batch: committed 2", &change, 78);
+            says(
+                &said,
+                &[
+                    "is not the one that this load put rows into",
+                    "Put the table back",
+                    "--forget",
+                ],
+            );
+            says(&scene.load(&args, 78), &["is not the one"]);
+            assert_eq!(scene.rows("SELECT a, b FROM t").len(), 1, "{schema}");
+            if before.contains("RENAME") {
+                // The way on.
+                scene.write("DROP TABLE t; ALTER TABLE old RENAME TO t");
+                scene.load(&args, 0);
+                assert_eq!(scene.rows("SELECT count(DISTINCT a), sum(a) FROM t"), ["3000, 4501500"]);
+            } else {
+                scene.load(&format!("{args} --forget"), 0);
+            }
+            assert_eq!(scene.rows("PRAGMA integrity_check"), ["'ok'"]);
+        }
+    }
+}
+
+/// The table is the same, though it begins elsewhere, has fewer rows or another make.
+#[test]
+fn a_load_goes_on_in_a_table_that_others_work_on() {
+    let csv = format!("a,b\n{}", numbers(1..3001));
+    for schema in [
+        "CREATE TABLE t (a INT, b TEXT)",
+        "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT) WITHOUT ROWID",
+        "",
+    ] {
+        for (change, rows) in [
+            ("CREATE TABLE fill (x); DROP TABLE fill; VACUUM", "3000"),
+            ("DELETE FROM t WHERE a <= 1000", "2000"),
+            ("DELETE FROM t WHERE a = 500; CREATE INDEX i ON t (b); VACUUM", "2999"),
+            (
+                "CREATE TABLE fresh AS SELECT * FROM t; DELETE FROM t; CREATE TABLE u (x); INSERT INTO t SELECT * FROM fresh; DROP TABLE fresh",
+                "3000",
+            ),
+        ] {
+            let scene = Scene::new(&csv, schema);
+            scene.load_while("--batch-rows 500", "batch: committed 2", change, 0);
+            assert_eq!(scene.rows("SELECT count(*) FROM t"), [rows], "{schema} {change}");
+            assert_eq!(scene.rows("PRAGMA integrity_check"), ["'ok'"]);
         }
     }
 }
