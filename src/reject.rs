@@ -3,6 +3,7 @@
 mod append_file;
 mod claim;
 mod dead_letters;
+mod foreign_lines;
 mod merge;
 mod message;
 mod output;

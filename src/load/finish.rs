@@ -111,9 +111,10 @@ impl Load<'_> {
         report: &mut LoadReport,
     ) -> Result<(Counts, RowsEnd), Error> {
         let start = planned.start;
-        let rest = Rest::of(planned, rows, report)?;
+        let mut rest = Rest::of(planned, rows, report)?;
         let database = rest.database;
         if end != RowsEnd::Complete && rest.last.settings.checkpoint.is_some() {
+            self.tell_notes(&mut rest.side_files.letters);
             // Best effort: without that note the load counts as one that was killed.
             let _ = self.note_end(database, &start.plan.table, rest.side_files.letters.state().bytes);
             return Ok((rest.counts, end));
@@ -138,9 +139,10 @@ impl Load<'_> {
                 self.finish_by_sql(start, rest, (earlier, &stopped), report)?
             }
         };
-        let Some((counts, letters)) = settled else {
+        let Some((counts, mut letters)) = settled else {
             return Ok((before, RowsEnd::Interrupted));
         };
+        self.tell_notes(&mut letters);
         if let Some(filter) = &mut report.filter {
             filter.false_alarms = counts.loaded - before.loaded;
         }

@@ -73,10 +73,15 @@ impl Load<'_> {
             }
         };
         let mut letters = letters.map_err(name_holders)?.guarded(self.options.safe_errors);
+        self.tell_notes(&mut letters);
+        Ok(SideFiles { letters, spool })
+    }
+
+    /// Says what became of files that were in the way of the dead letters, and of what others wrote among them.
+    pub(super) fn tell_notes(&self, letters: &mut DeadLetters) {
         for note in letters.take_notes() {
             self.observer.notice(&note);
         }
-        Ok(SideFiles { letters, spool })
     }
 
     /// Removes what a load that is taken back has left, as far as that is its own; `keep_bytes`: see [`forget_rejects`].
@@ -96,7 +101,7 @@ impl Load<'_> {
         };
         discard_merge(path, token)?;
         SuspectSpool::beside(&place, true).forget()?;
-        forget_rejects(path, left, keep_bytes).map_err(name_holders)
+        forget_rejects(&place, left, keep_bytes).map_err(name_holders)
     }
 
     pub(super) fn open_database(

@@ -1,7 +1,7 @@
 //! A file that only grows: buffered, counted, synced when asked.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::error::Error;
 use crate::reject::claim::Committed;
 use crate::reject::dead_letters::HEADER;
+use crate::reject::foreign_lines;
 use crate::reject::output::{self, BUFFER_BYTES};
 
 /// XXH3-64 over bytes that come piece by piece.
@@ -44,6 +45,17 @@ pub(super) struct AppendFile {
     hasher: RunningHash,
     /// Whether something was written since the last sync.
     dirty: bool,
+    /// Where what others append is kept, if anywhere.
+    others: Option<Others>,
+}
+
+/// What others wrote to a file that a load writes.
+#[derive(Debug, Default)]
+struct Others {
+    /// Names that no file may be given.
+    taken: Vec<PathBuf>,
+    /// Files that it is kept in.
+    kept: Vec<PathBuf>,
 }
 
 impl std::fmt::Debug for AppendFile {
@@ -70,7 +82,58 @@ impl AppendFile {
             written_bytes: 0,
             hasher: RunningHash::default(),
             dirty: true,
+            others: None,
         }
+    }
+
+    /// From now on what others append is kept beside, in a file that is none of `taken`.
+    pub(super) fn keep_others(&mut self, taken: &[PathBuf]) {
+        self.others = Some(Others {
+            taken: taken.to_vec(),
+            kept: Vec::new(),
+        });
+    }
+
+    /// Another file has taken its name, and its place.
+    pub(super) fn be_replaced_by(&mut self, mut other: AppendFile) {
+        other.others = self.others.take();
+        *self = other;
+    }
+
+    /// Files in which others' lines were kept since the last call.
+    pub(super) fn take_kept(&mut self) -> Vec<PathBuf> {
+        self.others
+            .as_mut()
+            .map(|others| std::mem::take(&mut others.kept))
+            .unwrap_or_default()
+    }
+
+    /// Keeps beside what others have appended, and cuts it off.
+    pub(super) fn set_others_aside(&mut self) -> Result<(), Error> {
+        let Some(mut others) = self.others.take() else {
+            return Ok(());
+        };
+        if !self.is_whole()? {
+            others.kept.push(foreign_lines::keep(self, &others.taken)?);
+            self.cut()?;
+        }
+        self.others = Some(others);
+        Ok(())
+    }
+
+    /// Reads at `offset`, to the end of the file at most; how many bytes.
+    pub(super) fn read_at(&self, piece: &mut [u8], offset: u64) -> Result<usize, Error> {
+        loop {
+            match self.file.read_at(piece, offset) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read.map_err(|error| Error::io("reading back", &self.path, error)),
+            }
+        }
+    }
+
+    /// Bytes handed to the system so far.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
     }
 
     /// Goes on in `file` after what is committed of it. Gives `file` back when that is not there, or not what it was.
@@ -184,6 +247,7 @@ impl AppendFile {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.set_others_aside()?;
         self.file
             .write_all(bytes)
             .map_err(|error| Error::io("writing", &self.path, error))?;

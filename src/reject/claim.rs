@@ -16,6 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::error::Error;
 use crate::reject::append_file::AppendFile;
 use crate::reject::dead_letters::HEADER;
+use crate::reject::foreign_lines;
 use crate::reject::output::{self, same_file};
 use crate::reject::place::{Unplaced, move_new};
 
@@ -176,7 +177,7 @@ pub(super) fn create(place: &Place, own_mark: u64) -> Result<(AppendFile, Option
         let before = open_held(path)?;
         if let Some(file) = &before {
             let is_own = own_mark != 0 && mark_of(file) == own_mark;
-            if refuse_foreign(file, path)? && !is_own {
+            if refuse_foreign(file, path)? && !(is_own && holds_own_alone(file, place)?) {
                 kept = Some(keep_beside(place)?);
             } else if let Err(error) = fs::remove_file(path) {
                 if !is_forbidden(&error) {
@@ -191,6 +192,15 @@ pub(super) fn create(place: &Place, own_mark: u64) -> Result<(AppendFile, Option
         }
     }
     Err(Error::output_busy(path, "--errors", ""))
+}
+
+/// Whether every line after the first is one that the load may have written.
+fn holds_own_alone(file: &File, place: &Place) -> Result<bool, Error> {
+    let copy = file
+        .try_clone()
+        .map_err(|error| Error::io("reading", place.path, error))?;
+    let out = AppendFile::new(copy, place.path);
+    foreign_lines::may_be_own(&out, HEADER.len() as u64 + 1, place.inputs)
 }
 
 /// A file without rejects of others in a folder in which no name can be made or removed.
@@ -251,7 +261,7 @@ pub(super) fn reopen(place: &Place, left: Left) -> Result<(AppendFile, Vec<Strin
         let stranger = match found.transpose()? {
             Some(Ok(mut out)) => {
                 let is_whole = out.is_whole()?;
-                if is_whole || (is_own(&out, left)? && !has_other_names(out.file())) {
+                if is_whole || (is_own(&out, left, place.inputs)? && !has_other_names(out.file())) {
                     out.cut()?;
                     return Ok((out, notes));
                 }
@@ -293,10 +303,15 @@ pub(super) fn reopen(place: &Place, left: Left) -> Result<(AppendFile, Vec<Strin
 }
 
 /// Whether all that is in the file was written by the load that has committed its beginning.
-fn is_own(out: &AppendFile, left: Left) -> Result<bool, Error> {
+fn is_own(out: &AppendFile, left: Left, inputs: &[PathBuf]) -> Result<bool, Error> {
     let length_bytes = out.file_bytes()?;
+    if out.is_whole()? {
+        return Ok(true);
+    }
     let may_be_own = left.end_bytes.is_none_or(|end_bytes| length_bytes <= end_bytes);
-    Ok(out.is_whole()? || (may_be_own && is_same(out.file(), left.committed)))
+    Ok(may_be_own
+        && is_same(out.file(), left.committed)
+        && foreign_lines::may_be_own(out, left.committed.bytes, inputs)?)
 }
 
 /// Whether it is the very file in which that was committed.
@@ -374,11 +389,12 @@ pub(super) fn take_up_settled(
 ///
 /// # Errors
 /// [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) and [`ErrorKind::Io`](crate::ErrorKind::Io).
-pub fn forget_rejects(path: &Path, left: Left, keep_bytes: u64) -> Result<(), Error> {
+pub fn forget_rejects(place: &Place, left: Left, keep_bytes: u64) -> Result<(), Error> {
+    let path = place.path;
     let Some(file) = open_held(path)? else { return Ok(()) };
     match AppendFile::over(file, path, left.committed)? {
         Ok(out)
-            if is_own(&out, left)?
+            if is_own(&out, left, place.inputs)?
                 && !has_other_names(out.file())
                 && matches!(content_of(out.file(), path)?, Content::Rejects) =>
         {
@@ -439,7 +455,7 @@ fn find_kept(path: &Path, committed: Committed) -> Result<Option<PathBuf>, Error
 }
 
 /// `errors.csv` with the number before its ending.
-fn numbered(path: &Path, number: u64) -> PathBuf {
+pub(super) fn numbered(path: &Path, number: u64) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(format!(".{number}"));
     if let Some(ending) = path.extension() {

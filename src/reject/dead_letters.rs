@@ -109,7 +109,8 @@ impl DeadLetters {
         Ok(Self::on(out, place, notes))
     }
 
-    fn on(out: AppendFile, place: &Place, notes: Vec<String>) -> Self {
+    fn on(mut out: AppendFile, place: &Place, notes: Vec<String>) -> Self {
+        out.keep_others(place.taken);
         DeadLetters {
             mark: claim::mark_of(out.file()),
             out,
@@ -121,9 +122,18 @@ impl DeadLetters {
         }
     }
 
-    /// What became of files that were in the way, in words.
+    /// What became of files that were in the way, and of what others wrote to this one, in words.
     pub fn take_notes(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.notes)
+        let path = self.out.path().to_owned();
+        let kept = self.out.take_kept().into_iter();
+        let notes = kept.map(|kept| {
+            format!(
+                "somebody else wrote to {} while this load did; that is kept in {}",
+                path.display(),
+                kept.display()
+            )
+        });
+        std::mem::take(&mut self.notes).into_iter().chain(notes).collect()
     }
 
     /// Takes every line out again. A file that somebody keeps under another name, too, is left as it is: [`create`](Self::create) then
@@ -135,6 +145,7 @@ impl DeadLetters {
         if claim::has_other_names(self.out.file()) {
             return self.out.flush();
         }
+        self.out.set_others_aside()?;
         self.out.clear()?;
         self.out.put_header()
     }
@@ -163,7 +174,7 @@ impl DeadLetters {
     /// Another file has taken the place of this one.
     pub(super) fn replace(&mut self, out: AppendFile) {
         self.mark = claim::mark_of(out.file());
-        self.out = out;
+        self.out.be_replaced_by(out);
     }
 
     /// Where the file is.

@@ -134,6 +134,7 @@ impl DuplicateMerge<'_> {
             return Ok(());
         };
         let path = self.letters.path().to_owned();
+        self.letters.out.set_others_aside()?;
         fs::rename(merged.path(), &path).map_err(|error| Error::io("replacing", &path, error))?;
         faults::point("merge: renamed");
         merged.set_path(&path);

@@ -256,6 +256,87 @@ fn notes_in_the_errors_file_of_a_load_that_was_stopped_are_kept() {
     }
 }
 
+/// While a load writes the file, and after it was killed, whatever it does next.
+#[test]
+fn notes_in_the_errors_file_of_a_load_that_runs_or_was_killed_are_kept() {
+    let text = many(3000) + "5,again\n17,again\n";
+    let args = [
+        "in.csv",
+        "x.db",
+        "--key",
+        "id",
+        "--batch-rows",
+        "500",
+        "--write-path",
+        "sql",
+    ];
+    let note = "# checked by Ann\n";
+    let found_in = |folder: &Path, note: &str| {
+        let holds = |name: &String| name.starts_with("errors.") && read(folder, name).contains(note);
+        names(folder).iter().filter(|name| holds(name)).count()
+    };
+    // While it runs: after the second batch, and when only duplicates have yet to come to their places.
+    for point in [
+        "batch: committed 2",
+        "batch: committed 6",
+        "settle: before the commit 1",
+        "settle: committed 1",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "in.csv", &text);
+        let all: Vec<OsString> = ["load"].iter().chain(&args).map(OsString::from).collect();
+        let mut command = rowmill(folder, &all);
+        command.env("ROWMILL_SIGNAL_AT", format!("{point} {}", libc::SIGSTOP));
+        let running = Running::start(command);
+        running.wait_for_stop();
+        append(folder, "errors.csv", note);
+        running.signal(libc::SIGCONT);
+        let ended = running.wait();
+        assert_eq!(ended.code(), 2, "{point}: {}", said(&ended));
+        assert_eq!(rejects(folder, "errors.csv"), 32, "{point}");
+        assert_eq!(found_in(folder, note), 1, "{point}");
+        assert!(
+            said(&ended).contains("kept in errors.1.csv"),
+            "{point}: {}",
+            said(&ended)
+        );
+    }
+    // After a kill with lines that are not committed, and before the first commit.
+    for (point, next) in [
+        ("batch: before the commit 3", &[][..]),
+        ("batch: before the commit 3", &["--restart"]),
+        ("batch: before the commit 3", &["--forget"]),
+        ("batch: before the commit 1", &[]),
+        ("batch: before the commit 1", &["--restart"]),
+        ("batch: before the commit 1", &["--forget"]),
+    ] {
+        for note in [note, ""] {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path();
+            write(folder, "in.csv", &text);
+            let all: Vec<OsString> = ["load"].iter().chain(&args).map(OsString::from).collect();
+            let mut command = rowmill(folder, &all);
+            command.env("ROWMILL_SIGNAL_AT", format!("{point} {}", libc::SIGKILL));
+            assert_eq!(Running::start(command).wait().code(), 137, "{point}");
+            append(folder, "errors.csv", note);
+            let ended = load(folder, &[&args, next].concat());
+            if next.contains(&"--forget") {
+                assert_eq!(ended.code(), 0, "{}", said(&ended));
+            } else {
+                assert_eq!(ended.code(), 2, "{}", said(&ended));
+                assert_eq!(rejects(folder, "errors.csv"), 32, "{point}");
+            }
+            if note.is_empty() {
+                let kept = names(folder).iter().filter(|name| name.starts_with("errors.")).count();
+                assert!(kept <= 1, "{point} {next:?}: {:?}", names(folder));
+            } else {
+                assert_eq!(found_in(folder, note), 1, "{point} {next:?}: {:?}", names(folder));
+            }
+        }
+    }
+}
+
 #[test]
 fn an_errors_file_that_somebody_keeps_under_another_name_is_never_cut() {
     let folder = tempfile::tempdir().unwrap();
