@@ -19,7 +19,7 @@ mod stitch;
 mod tests;
 
 use std::ops::{Deref, Range};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -47,6 +47,13 @@ const FIRST_EXPANSION: u64 = 16;
 const HASH_WINDOW_BYTES: u64 = 2 << 20;
 /// Bytes hashed by one task.
 const HASH_PIECE_BYTES: usize = 256 << 10;
+/// Memory that a line takes while its chunk is parsed and worked on, if it is a record: its place, a field, a row. Measured, rounded up.
+const LINE_BYTES: usize = 64;
+/// Memory for all chunks that are worked on at a time, and the most for one.
+const TASKS_BYTES: usize = 64 << 20;
+const MOST_TASK_BYTES: usize = 4 << 20;
+/// Least that a chunk is made smaller to where lines are short.
+const LEAST_CHUNK_BYTES: usize = 4 << 10;
 /// Unit in which the expansion is kept as an integer.
 const EXPANSION_UNIT: u64 = 256;
 
@@ -126,6 +133,8 @@ pub struct Flight {
     windows: Arc<Gate>,
     /// Largest memory per input byte seen so far, in units of 1/[`EXPANSION_UNIT`]; 0: none yet.
     expansion: AtomicU64,
+    /// Bytes of a chunk whose lines are as short as the shortest so far.
+    chunk_bytes: AtomicUsize,
 }
 
 impl Flight {
@@ -134,6 +143,7 @@ impl Flight {
             blocks: Gate::new(settings.blocks_bytes),
             windows: Gate::new(settings.windows_bytes),
             expansion: AtomicU64::new(0),
+            chunk_bytes: AtomicUsize::new(settings.chunk_bytes),
         }
     }
 }
@@ -282,6 +292,8 @@ struct Scan<'s, W: Work> {
     /// A record with a line end in it has been met, or one that its chunk did not decide: from then on quotes are counted to guess
     /// where records end. That takes a pass over the bytes, which most inputs need not.
     quotes_matter: AtomicBool,
+    /// Memory for one chunk that is worked on.
+    task_bytes: usize,
     idle_records: Mutex<Vec<Records>>,
     stopped: &'s (dyn Fn() -> bool + Sync),
 }
@@ -316,6 +328,7 @@ pub fn scan<W: Work>(
         flight,
         times,
         quotes_matter: AtomicBool::new(false),
+        task_bytes: (TASKS_BYTES / pool.current_num_threads().max(1)).min(MOST_TASK_BYTES),
         idle_records: Mutex::default(),
         stopped,
     };
@@ -389,6 +402,17 @@ impl<W: Work> Scan<'_, W> {
     /// One chunk's task: parse as if a record began at its first byte, then the work.
     fn work_on(&self, span: &[u8], at_end: bool, mut permit: Permit) -> Finished<W::Output> {
         let since = Instant::now();
+        if self.is_crowded(span) {
+            let mut output = self.work.output();
+            // One that is used again is not empty.
+            self.work.run(&[], &Records::default(), &mut output);
+            permit.resize(self.work.memory_bytes(&output).max(span.len()));
+            return Finished {
+                consumed: 0,
+                output,
+                permit,
+            };
+        }
         let mut records = self
             .idle_records
             .lock()
@@ -406,9 +430,8 @@ impl<W: Work> Scan<'_, W> {
         let memory_bytes = self.work.memory_bytes(&output);
         permit.resize(memory_bytes.max(span.len()));
         // A short last chunk says nothing about the others: what an output holds at least would count for too much.
-        if span.len() >= self.settings.chunk_bytes / 2 {
-            let expansion = memory_bytes as u64 * EXPANSION_UNIT / span.len().max(1) as u64;
-            self.flight.expansion.fetch_max(expansion.max(1), Ordering::Relaxed);
+        if span.len() >= self.chunk_bytes() / 2 {
+            self.note_expansion(memory_bytes, span.len());
         }
         add_time(&self.times.work_ns, since);
         Finished {
@@ -416,6 +439,34 @@ impl<W: Work> Scan<'_, W> {
             output,
             permit,
         }
+    }
+
+    /// Bytes of a chunk.
+    fn chunk_bytes(&self) -> usize {
+        self.settings
+            .chunk_bytes
+            .min(self.flight.chunk_bytes.load(Ordering::Relaxed))
+    }
+
+    fn note_expansion(&self, memory_bytes: usize, span_bytes: usize) {
+        let expansion = memory_bytes as u64 * EXPANSION_UNIT / span_bytes.max(1) as u64;
+        self.flight.expansion.fetch_max(expansion.max(1), Ordering::Relaxed);
+    }
+
+    /// Whether a chunk has so many lines that what would be made of it takes too much memory beside that of other threads. Those that
+    /// follow are made smaller; this one is left to the calling thread, which takes it up in pieces.
+    fn is_crowded(&self, span: &[u8]) -> bool {
+        let lines = memchr::memchr_iter(self.settings.syntax.dialect.line_end, span).count();
+        let memory_bytes = lines * LINE_BYTES;
+        if memory_bytes <= self.task_bytes || span.len() <= LEAST_CHUNK_BYTES {
+            return false;
+        }
+        let chunk_bytes = (span.len() as u64 * self.task_bytes as u64 / memory_bytes as u64) as usize;
+        // Some room: lines are not equally short everywhere.
+        let chunk_bytes = (chunk_bytes / 2).max(LEAST_CHUNK_BYTES);
+        self.flight.chunk_bytes.fetch_min(chunk_bytes, Ordering::Relaxed);
+        self.note_expansion(memory_bytes, span.len());
+        true
     }
 
     /// Parses the records of `span` that start before `border`, does the work on them, and returns where the next one starts.

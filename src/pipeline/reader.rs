@@ -188,14 +188,11 @@ where
 
     /// Where the next chunk of `window` ends. A guess, which decides how much is parsed twice and nothing else.
     fn cut(&self, window: &[u8]) -> Option<usize> {
-        let ScanSettings {
-            syntax, chunk_bytes, ..
-        } = self.scan.settings;
-        let mut dialect = syntax.dialect;
+        let mut dialect = self.scan.settings.syntax.dialect;
         if !self.scan.quotes_matter.load(Ordering::Relaxed) {
             dialect.quote = None;
         }
-        chunk::cut(window, chunk_bytes, &dialect)
+        chunk::cut(window, self.scan.chunk_bytes(), &dialect)
     }
 
     /// Puts a chunk into the queue and its parsing into the pool; `false` once the scan is over.

@@ -242,7 +242,12 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         let carry = &mut self.carry;
         if carry.is_empty() {
             carry.begin(&chunk);
-            return (self.consume)(Scanned::Block(chunk.into_block()));
+            let is_left = self.at_end && !carry.is_empty();
+            let flow = (self.consume)(Scanned::Block(chunk.into_block()))?;
+            if is_left && flow == Flow::Continue {
+                return self.stitch(self.carry.bytes.len(), !self.scan.settings.may_grow);
+            }
+            return Ok(flow);
         }
         // What is held back here must leave enough for others.
         carry.push(chunk, self.scan.settings.blocks_bytes / 2);
@@ -311,7 +316,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         let carry = &mut self.carry;
         // In pieces, as what is made of short lines takes many times their bytes.
         let border = carry.ahead.front().map_or(end, |(at, _)| *at);
-        let border = border.min(carry.done + PIECE_BYTES.max(self.scan.settings.chunk_bytes));
+        let border = border.min(carry.done + PIECE_BYTES.max(self.scan.chunk_bytes()));
         let span = &carry.bytes[carry.done..];
         let (consumed, output) = self
             .scan

@@ -2,7 +2,7 @@
 //! The cases here run at every combination; those of the other files at settings in which every pair of values occurs.
 
 use super::data::{Recipe, people};
-use super::harness::{Case, all_settings};
+use super::harness::{Case, PLAIN, Setting, all_settings};
 
 /// A test for each case, at every combination of settings.
 macro_rules! invariant {
@@ -109,5 +109,42 @@ fn batch_edges_change_nothing() {
     });
     for run in &runs[1..] {
         runs[0].must_equal(run);
+    }
+}
+
+/// Chunks of very short lines are left to the calling thread, which takes them up in pieces; chunks that follow are smaller.
+#[test]
+fn lines_so_short_that_a_chunk_holds_too_many_are_read_the_same() {
+    let text = "some longer text\n".repeat(40_000);
+    let blank = "\n".repeat(500_000);
+    let short = "\"\n\"\n1\n\"2\"\n3\"4\n".repeat(20_000);
+    let settings = [
+        Setting {
+            threads: 1,
+            chunk: Some(20_000),
+            write_path: "sql",
+            ..PLAIN
+        },
+        Setting {
+            threads: 3,
+            chunk: Some(1 << 20),
+            ..PLAIN
+        },
+        Setting { threads: 200, ..PLAIN },
+        Setting {
+            threads: 200,
+            chunk: Some(1 << 20),
+            piped: true,
+            ..PLAIN
+        },
+    ];
+    for csv in [
+        format!("a\n{text}{blank}{text}{short}{blank}"),
+        // Within quotes, with a stray one, and at the very end.
+        format!("a\n{text}\"{blank}\"\n{short}\"{blank}{short}"),
+        format!("a\n{blank}x,y\n\"{text}\"{blank}"),
+        format!("a,b\n1,2\n{blank}3,4\n5,\"{blank}\"\n{blank}6,\"7\n{blank}"),
+    ] {
+        Case::csv(csv).args(["--text"]).any_rejects().check_at(&settings);
     }
 }
