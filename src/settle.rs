@@ -5,6 +5,7 @@
 //! way no good row is lost to a false alarm of the filter and no duplicate gets in. Duplicates take their place among the rejects, as
 //! if they had been found when they were read.
 
+mod on_trial;
 mod waiting;
 
 use std::collections::BTreeMap;

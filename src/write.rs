@@ -11,7 +11,7 @@ pub mod direct;
 mod file_object;
 pub mod finished;
 mod given_ids;
-mod held;
+pub mod held;
 pub mod index;
 pub mod index_key;
 pub mod index_pages;

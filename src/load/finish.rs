@@ -389,12 +389,16 @@ fn settle_by_sql(rest: Rest<'_, '_>, (earlier, stopped): Judge<'_>) -> Result<Op
         target,
         ..
     } = rest;
-    database.begin()?;
+    let is_guarded = plan.dedup != DedupPlan::Database || !begin_unguarded(database, &plan.table)?;
+    if is_guarded {
+        database.begin()?;
+    }
     let mut writer = SqlWriter::new(database, target)?;
     let merge = if plan.dedup == DedupPlan::Database {
         let waiting = Waiting {
             writer: &mut writer,
-            table: &plan.table,
+            target,
+            is_guarded,
             settings: &last.settings,
             rows,
             spool: &mut spool,
@@ -423,8 +427,31 @@ fn settle_by_sql(rest: Rest<'_, '_>, (earlier, stopped): Judge<'_>) -> Result<Op
         database.rollback()?;
         return Ok(None);
     }
+    database.look_at_foreign_keys(true)?;
     spool.remove()?;
     Ok(Some((counts, letters)))
+}
+
+/// Begins a transaction in which SQLite does not look at foreign keys, where each row can be asked about its own; whether it is begun. SQLite
+/// goes through the whole table for each row that others may refer to, while one is open and the column that refers has no index.
+fn begin_unguarded(database: &Database, table: &str) -> Result<bool, Error> {
+    let tells_all = || {
+        database
+            .describe_table(table)
+            .map(|info| info.is_some_and(|info| info.has_one_foreign_key_alone()))
+    };
+    if !tells_all()? {
+        return Ok(false);
+    }
+    database.look_at_foreign_keys(false)?;
+    database.begin()?;
+    if tells_all()? {
+        return Ok(true);
+    }
+    // Somebody changed the table meanwhile.
+    database.rollback()?;
+    database.look_at_foreign_keys(true)?;
+    Ok(false)
 }
 
 /// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place after.

@@ -113,6 +113,10 @@ impl AppendFile {
         let Some(mut others) = self.others.take() else {
             return Ok(());
         };
+        if self.file_bytes()? < self.written_bytes {
+            // Emptied, as by a rotation of logs: what was in it is gone.
+            return Err(output::changed_meanwhile(&self.path));
+        }
         if !self.is_whole()? {
             others.kept.push(foreign_lines::keep(self, &others.taken)?);
             self.cut()?;
@@ -248,9 +252,11 @@ impl AppendFile {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.set_others_aside()?;
-        self.file
-            .write_all(bytes)
-            .map_err(|error| Error::io("writing", &self.path, error))?;
+        if let Err(error) = self.file.write_all(bytes) {
+            // A part of them may be in the file: what follows is not known to be of others any more.
+            self.others = None;
+            return Err(Error::io("writing", &self.path, error));
+        }
         self.written_bytes += bytes.len() as u64;
         self.dirty = true;
         Ok(())

@@ -25,6 +25,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// Times that the file may be another one as soon as it is opened, before that is an error.
 const TRIES: u32 = 100;
+/// The first line of every dead-letter file, its line end included.
+const HEADER_BYTES: u64 = HEADER.len() as u64 + 1;
 /// What a spreadsheet puts before a file that it has saved.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -200,7 +202,7 @@ fn holds_own_alone(file: &File, place: &Place) -> Result<bool, Error> {
         .try_clone()
         .map_err(|error| Error::io("reading", place.path, error))?;
     let out = AppendFile::new(copy, place.path);
-    foreign_lines::may_be_own(&out, HEADER.len() as u64 + 1, place.inputs)
+    foreign_lines::may_be_own(&out, HEADER_BYTES, place.inputs)
 }
 
 /// A file without rejects of others in a folder in which no name can be made or removed.
@@ -311,7 +313,7 @@ fn is_own(out: &AppendFile, left: Left, inputs: &[PathBuf]) -> Result<bool, Erro
     let may_be_own = left.end_bytes.is_none_or(|end_bytes| length_bytes <= end_bytes);
     Ok(may_be_own
         && is_same(out.file(), left.committed)
-        && foreign_lines::may_be_own(out, left.committed.bytes, inputs)?)
+        && foreign_lines::may_be_own(out, left.committed.bytes.max(HEADER_BYTES), inputs)?)
 }
 
 /// Whether it is the very file in which that was committed.

@@ -162,12 +162,31 @@ impl SuspectSpool {
             source,
             count: self.count,
             left: self.count,
+            offset: 0,
             path: &self.path,
             seal: Some(Seal {
                 read: RunningHash::default(),
                 written: self.state().hash,
             }),
         })
+    }
+
+    /// Reads the row of the suspect at `offset`, as a SQLite record, into `record`. Whether it is what was written is not known.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be read.
+    pub fn record_at(&self, offset: u64, record: &mut Vec<u8>) -> Result<(), Error> {
+        let Some(out) = &self.out else {
+            return Err(Error::internal("a suspect was looked for where none is"));
+        };
+        let mut source = ReadFrom { out, offset };
+        let mut read = || -> io::Result<()> {
+            let mut head = [0; ENTRY_HEAD_BYTES];
+            source.read_exact(&mut head)?;
+            let mut lengths = &head[ENTRY_HEAD_BYTES - 8..];
+            read_bytes(&mut source, u32::from_le_bytes(take(&mut lengths)), record)
+        };
+        read().map_err(|error| Error::io("reading back", &self.path, error))
     }
 
     /// Deletes the file, if there is one.
@@ -227,6 +246,8 @@ pub struct SuspectReader<'a> {
     source: Option<BufReader<ReadFrom<'a>>>,
     count: u64,
     left: u64,
+    /// Offset in the file of the next suspect.
+    offset: u64,
     path: &'a Path,
     /// `None` for a reader that only looks ahead.
     seal: Option<Seal>,
@@ -263,7 +284,13 @@ impl SuspectReader<'_> {
             ErrorKind::UnexpectedEof => output::changed_meanwhile(self.path),
             _ => Error::io("reading back", self.path, error),
         })?;
+        self.offset += (ENTRY_HEAD_BYTES + suspect.record.len() + suspect.raw.len()) as u64;
         Ok(true)
+    }
+
+    /// Offset in the file of the next suspect, for [`SuspectSpool::record_at`].
+    pub fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// Goes back to the first suspect.
@@ -273,6 +300,7 @@ impl SuspectReader<'_> {
             *source = BufReader::with_capacity(BUFFER_BYTES, ReadFrom { out, offset: 0 });
         }
         self.left = self.count;
+        self.offset = 0;
         if let Some(seal) = &mut self.seal {
             seal.read = RunningHash::default();
         }
@@ -289,6 +317,7 @@ impl SuspectReader<'_> {
             source,
             count: self.count,
             left: self.left,
+            offset: self.offset,
             path: self.path,
             seal: None,
         }

@@ -24,16 +24,15 @@ pub struct ColumnShape {
     pub generated: bool,
 }
 
-/// What a table is known by in which a load has committed rows: one that does not have them after the schema changed may be another one of
-/// that name.
+/// What a table is known by in which a load has committed rows: one that begins elsewhere and does not have them is another one of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The greatest row id; `None` where rows have none.
     pub row_id: Option<i64>,
     /// How many rows the load has committed.
     pub rows: u64,
-    /// SQLite's number for the schema then.
-    pub schema_version: i64,
+    /// Where the table begins.
+    pub root_page: i64,
 }
 
 impl TableShape {

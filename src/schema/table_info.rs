@@ -26,7 +26,7 @@ pub struct TableInfo {
     pub has_triggers: bool,
     /// Any index, also one over expressions or some rows only.
     pub has_indexes: bool,
-    pub has_foreign_keys: bool,
+    pub foreign_keys: i64,
     /// A constraint says ON CONFLICT.
     pub may_have_conflict_clauses: bool,
     /// Row ids are chosen as AUTOINCREMENT does.
@@ -84,6 +84,11 @@ pub struct UniqueIndex {
 }
 
 impl TableInfo {
+    /// Whether a row brings nothing else into play than one foreign key of its table: if rows wait, it is a deferred one.
+    pub fn has_one_foreign_key_alone(&self) -> bool {
+        self.foreign_keys == 1 && self.traces.deferred && !self.has_triggers && row_id_name(self).is_some()
+    }
+
     /// What a plan relies on.
     pub fn shape(&self) -> TableShape {
         let column = |column: &TableColumn| ColumnShape {

@@ -10,24 +10,26 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::on_trial::{OnTrial, OneOnTrial};
 use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::faults;
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, RejectReason, Suspect, SuspectSpool};
 use crate::write::RowOutcome;
 use crate::write::batch::BatchSettings;
+use crate::write::held::HeldKeys;
 use crate::write::row_origins::RowOrigins;
-use crate::write::sql::SqlWriter;
+use crate::write::sql::{SqlTarget, SqlWriter};
 
-/// Most rows whose references are looked at together: 24 MiB.
-const TOGETHER_ROWS: u64 = 1 << 20;
-/// Most rows that are tried in all rounds together: a minute or two. What a chain of references brings after that is refused.
+/// Most rows that are tried in all rounds together: a minute or two.
 const MOST_TRIES: u64 = 1 << 26;
 
 /// What settling waiting rows works with.
 pub struct Waiting<'a, 'd, 'w> {
     pub writer: &'w mut SqlWriter<'d>,
-    pub table: &'a str,
+    pub target: SqlTarget<'a>,
+    /// SQLite looks at foreign keys, too.
+    pub is_guarded: bool,
     pub settings: &'a BatchSettings,
     /// Where the rows came from that did not wait.
     pub rows: RowOrigins<'a>,
@@ -68,10 +70,12 @@ impl BitSet {
     }
 }
 
-/// A waiting row that went in, on trial.
-struct OnTrial {
-    row_id: i64,
-    index: u64,
+/// Rows that are tried together.
+struct Trial {
+    /// Those that are left out for good.
+    out: BitSet,
+    rows: OnTrial,
+    refused: HeldKeys,
 }
 
 impl Waiting<'_, '_, '_> {
@@ -125,27 +129,36 @@ impl Waiting<'_, '_, '_> {
     /// All that hold together; whether they could be told.
     fn together(&mut self, verdicts: &mut Verdicts) -> Result<bool, Error> {
         // Where a row may undo the whole transaction there is no going back to before the others.
-        let may_roll_back = self.writer.traces().rolled_back;
-        let Some(orphans) = self.writer.orphans().filter(|_| !may_roll_back) else {
-            return Ok(false);
-        };
-        // What such rows of others refer to may come only now: SQLite then counts open keys wrongly where several rows go in at once.
-        if self.spool.count() > TOGETHER_ROWS || orphans.has_any()? {
+        if self.writer.traces().rolled_back {
             return Ok(false);
         }
-        let mut out = BitSet::default();
+        // What rows of others refer to may come only now: SQLite then counts open keys wrongly where several rows go in at once.
+        if let Some(orphans) = self.writer.orphans().filter(|_| self.is_guarded)
+            && orphans.has_any()?
+        {
+            return Ok(false);
+        }
+        let database = self.writer.database();
+        let info = database.describe_table(self.target.table)?;
+        let info = info.ok_or_else(|| Error::table_gone(self.target.table))?;
+        let mut trial = Trial {
+            out: BitSet::default(),
+            rows: OnTrial::new(database.path())?,
+            refused: HeldKeys::new(database, &info, &self.target)?,
+        };
         for _ in 0..self.most_rounds() {
-            let database = self.writer.database();
             database.savepoint()?;
-            let on_trial = self.try_all(&out, verdicts)?;
-            let left_out = self.leave_out(&on_trial, &mut out, verdicts.refused.is_empty())?;
+            self.try_all(&mut trial, verdicts)?;
+            let left_out = self.leave_out(&mut trial)?;
             if (self.stopped)() {
                 return Ok(true);
             }
             if left_out == 0 && !self.writer.is_open() {
                 database.release()?;
-                for one in &on_trial {
-                    verdicts.landed.insert(one.index);
+                for index in 0..self.spool.count() {
+                    if trial.rows.get(index)?.is_some() {
+                        verdicts.landed.insert(index);
+                    }
                 }
                 return Ok(true);
             }
@@ -160,35 +173,50 @@ impl Waiting<'_, '_, '_> {
         Ok(false)
     }
 
-    /// Finds the rows on trial that are without what they refer to; how many. `all_in`: the table refused none, so that what refers to
-    /// those is out, too, and is found at once.
-    fn leave_out(&mut self, on_trial: &[OnTrial], out: &mut BitSet, all_in: bool) -> Result<u64, Error> {
-        let follows = all_in && !self.writer.traces().triggered;
-        let orphans = self.writer.orphans().ok_or_else(|| Error::internal("no foreign key"))?;
-        let mut left_out = 0;
-        loop {
+    /// Leaves out the rows on trial that are without what they refer to; how many. One that refers to a row that was refused is not among
+    /// them, as that may go in without those, unless there are no others. What refers to those that are left out is left out at once.
+    fn leave_out(&mut self, trial: &mut Trial) -> Result<u64, Error> {
+        let database = self.writer.database();
+        let follows = !self.writer.traces().triggered;
+        let Some(orphans) = self.writer.orphans() else {
+            return Ok(0);
+        };
+        let (mut left_out, mut first_hanging) = (0, None);
+        let mut record = Vec::new();
+        // Chains of references run either way.
+        for forwards in [true, false].into_iter().cycle() {
             let before = left_out;
-            let mut entries = self.spool.reader()?;
-            let mut suspect = Suspect::default();
-            let mut next = on_trial.iter().peekable();
-            let mut index = 0;
-            while !(self.stopped)() && entries.next_into(&mut suspect)? {
-                if let Some(one) = next.next_if(|one| one.index == index)
-                    && !out.contains(index)
-                    && orphans.has(one.row_id, &suspect.record)?
-                {
-                    out.insert(index);
-                    left_out += 1;
-                    if follows && !orphans.delete(one.row_id, &suspect.record)? {
-                        return Ok(left_out);
-                    }
+            for step in 0..self.spool.count() {
+                let index = if forwards { step } else { self.spool.count() - 1 - step };
+                if (self.stopped)() {
+                    return Ok(left_out);
                 }
-                index += 1;
+                let Some(one) = trial.rows.get(index)?.filter(|_| !trial.out.contains(index)) else {
+                    continue;
+                };
+                self.spool.record_at(one.offset, &mut record)?;
+                if !orphans.has(one.row_id, &record)? {
+                    continue;
+                }
+                if trial.refused.is_referred_to(database, Some(one.row_id), &record)? {
+                    first_hanging.get_or_insert(index);
+                    continue;
+                }
+                trial.out.insert(index);
+                left_out += 1;
+                if follows && !orphans.delete(one.row_id, &record)? {
+                    return Ok(left_out);
+                }
             }
             if !follows || left_out == before {
-                return Ok(left_out);
+                break;
             }
         }
+        if let (0, Some(index)) = (left_out, first_hanging) {
+            trial.out.insert(index);
+            left_out = 1;
+        }
+        Ok(left_out)
     }
 
     /// Each round goes through all the rows that are left, and frees at least one.
@@ -196,33 +224,39 @@ impl Waiting<'_, '_, '_> {
         MOST_TRIES / self.spool.count().max(1) + 64
     }
 
-    /// Puts in every row but those that are `out`, whether or not what it refers to is there.
-    fn try_all(&mut self, out: &BitSet, verdicts: &mut Verdicts) -> Result<Vec<OnTrial>, Error> {
+    /// Puts in every row but those that are out, whether or not what it refers to is there.
+    fn try_all(&mut self, trial: &mut Trial, verdicts: &mut Verdicts) -> Result<(), Error> {
+        let database = self.writer.database();
         self.writer.let_open(true);
-        let mut on_trial = Vec::new();
+        trial.rows.clear()?;
+        trial.refused.clear(database)?;
         let mut entries = self.spool.reader()?;
         let mut suspect = Suspect::default();
-        let mut index = 0;
+        let (mut index, mut offset) = (0, 0);
         while !(self.stopped)() && entries.next_into(&mut suspect)? {
-            if !out.contains(index) && verdicts.is_open(index) {
+            let mut went_in = None;
+            if !trial.out.contains(index) && verdicts.is_open(index) {
                 let wanted = self.settings.row_ids.wanted(suspect.row_id);
                 match self.writer.insert(wanted, &suspect.record)? {
                     RowOutcome::Inserted { row_id } => {
                         let ordinal = self.settings.origins.ordinal(&suspect.position);
                         self.rows.note(None, row_id, ordinal)?;
-                        on_trial.push(OnTrial { row_id, index });
+                        went_in = Some(OneOnTrial { row_id, offset });
                     }
                     outcome => {
+                        trial.refused.hold(database, wanted, &suspect.record)?;
                         let verdict = verdict(outcome, &mut self.rows, self.settings)?;
                         verdicts.refused.insert(index, verdict);
                     }
                 }
             }
+            trial.rows.push(went_in)?;
             index += 1;
+            offset = entries.offset();
         }
         self.writer.keep_ignored()?;
         self.writer.let_open(false);
-        Ok(on_trial)
+        trial.rows.flush()
     }
 
     /// Each row that can go in, given those that went in before it.
@@ -259,11 +293,16 @@ impl Waiting<'_, '_, '_> {
                 }
                 index += 1;
             }
-            if !helped {
-                break;
+            if !helped || (self.stopped)() {
+                return Ok(());
             }
         }
-        Ok(())
+        Err(Error::schema(format!(
+            "{} rows wait for one another in table \"{}\", too many to be tried one by one, as a trigger that may roll back, or old rows \
+             that refer to what is not there, ask for; drop that trigger or mend those rows, and run the same command again to go on",
+            self.spool.count(),
+            self.target.table
+        )))
     }
 }
 

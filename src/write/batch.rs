@@ -633,6 +633,7 @@ impl<'d> BatchWriter<'d> {
             self.spool.sync()?;
             faults::point("batch: before the commit");
             self.counts.batches += 1;
+            self.destination.origins.save()?;
             let mark = self.destination.sink.mark(self.counts.loaded)?;
             let progress = Progress {
                 root_page: self.destination.root_page(),
@@ -640,7 +641,6 @@ impl<'d> BatchWriter<'d> {
                 ..self.stop.take().unwrap_or_else(|| self.progress())
             };
             let checkpoint = self.settings.checkpoint.as_deref().map(|table| (table, &progress));
-            self.destination.origins.save()?;
             let path = &self.settings.database_path;
             self.destination.sink.commit(checkpoint, path)?;
             self.destination.target.mark = mark;

@@ -202,6 +202,15 @@ impl Database {
         read.map_err(|e| self.fail(e))
     }
 
+    /// Whether SQLite looks at foreign keys; outside of a transaction.
+    pub fn look_at_foreign_keys(&self, on: bool) -> Result<(), Error> {
+        self.execute(if on {
+            "PRAGMA foreign_keys = ON"
+        } else {
+            "PRAGMA foreign_keys = OFF"
+        })
+    }
+
     /// Marks where to go back to within a transaction.
     pub fn savepoint(&self) -> Result<(), Error> {
         self.execute("SAVEPOINT several_rows")

@@ -140,7 +140,9 @@ impl Database {
         let has_triggers = asked(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE)",
         )?;
-        let has_foreign_keys = asked("SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_list(?1))")?;
+        let foreign_keys = "SELECT count(DISTINCT id) FROM pragma_foreign_key_list(?1)";
+        let foreign_keys: i64 = self.connection().query_row(foreign_keys, [&name], |row| row.get(0))?;
+        let has_foreign_keys = foreign_keys > 0;
         let words = self.words(&name)?;
         // Each of these words stands in the schema wherever the thing is: a word too many costs time, none is missed.
         let deferred = (has_triggers || has_foreign_keys) && words.defer;
@@ -165,7 +167,7 @@ impl Database {
             without_rowid,
             has_triggers,
             has_indexes: !indexes.is_empty(),
-            has_foreign_keys,
+            foreign_keys,
             may_have_conflict_clauses: words.conflict_clause,
             may_autoincrement,
             is_empty,

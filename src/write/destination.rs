@@ -71,7 +71,7 @@ impl Sink<'_> {
     pub(super) fn mark(&mut self, rows: u64) -> Result<Option<Mark>, Error> {
         match self {
             Sink::Sql(writer) => writer.mark(rows),
-            Sink::Direct(writer) => writer.mark(rows),
+            Sink::Direct(writer) => Ok(writer.mark(rows)),
         }
     }
 
@@ -141,7 +141,7 @@ impl<'d> Destination<'d> {
         self.root_page = root_page;
     }
 
-    /// Inserts a row, or has it wait for one that waits and shares a unique value with it.
+    /// Inserts a row, or has it wait for one that waits, with which it shares a unique value or to which it refers.
     ///
     /// # Errors
     /// As [`SqlWriter::insert`].
@@ -155,7 +155,14 @@ impl<'d> Destination<'d> {
         {
             return Ok(RowOutcome::Waits);
         }
-        writer.insert(row_id, record)
+        let outcome = writer.insert(row_id, record)?;
+        match (&outcome, &mut self.held) {
+            (RowOutcome::Refused { .. }, Some(held)) if writer.refused_foreign_key() => {
+                let waits = held.is_referred_to(self.database, row_id, record)?;
+                Ok(if waits { RowOutcome::Waits } else { outcome })
+            }
+            _ => Ok(outcome),
+        }
     }
 
     /// Notes a row that waits, here or since an earlier run.
@@ -168,9 +175,6 @@ impl<'d> Destination<'d> {
             none => {
                 let info = self.database.describe_table(self.target.table)?;
                 let info = info.ok_or_else(|| Error::table_gone(self.target.table))?;
-                if let Sink::Sql(writer) = &mut self.sink {
-                    writer.wait_for_others();
-                }
                 none.insert(HeldKeys::new(self.database, &info, &self.target)?)
             }
         };
@@ -254,11 +258,7 @@ impl<'d> Destination<'d> {
             Sink::Direct(_) => false,
         };
         if is_outdated {
-            let mut writer = SqlWriter::new(self.database, self.target)?;
-            if self.held.is_some() {
-                writer.wait_for_others();
-            }
-            self.sink = Sink::Sql(Box::new(writer));
+            self.sink = Sink::Sql(Box::new(SqlWriter::new(self.database, self.target)?));
         }
         Ok(is_outdated)
     }

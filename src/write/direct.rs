@@ -186,17 +186,12 @@ impl DirectWriter {
     }
 
     /// What the table will be known by once the open batch is committed, with `rows` of the load.
-    ///
-    /// # Errors
-    /// `Database`.
-    pub fn mark(&self, rows: u64) -> Result<Option<Mark>, Error> {
-        // The commit counts the number up.
-        let schema_version = i64::from((self.database.schema_version()? as i32).wrapping_add(1));
-        Ok(self.last_row_id.map(|row_id| Mark {
+    pub fn mark(&self, rows: u64) -> Option<Mark> {
+        self.last_row_id.map(|row_id| Mark {
             row_id: Some(row_id),
             rows,
-            schema_version,
-        }))
+            root_page: i64::from(self.root_page()),
+        })
     }
 
     /// Where the table begins, or will once the open batch is committed.
@@ -403,7 +398,7 @@ fn obstacle_in_table(connection: &Connection, info: &TableInfo) -> rusqlite::Res
     let named = [
         (info.without_rowid, "the table is WITHOUT ROWID"),
         (is_strict, "the table is STRICT"),
-        (info.has_foreign_keys, "the table has foreign keys"),
+        ((info.foreign_keys > 0), "the table has foreign keys"),
         (info.may_autoincrement, "the table's row ids are AUTOINCREMENT"),
         (
             info.columns.iter().any(|column| column.generated),

@@ -28,9 +28,9 @@ pub struct Orphans<'d> {
 }
 
 /// A foreign key: the table that it refers to, and its columns here and there.
-struct ForeignKey {
-    parent: String,
-    columns: Vec<(String, String)>,
+pub struct ForeignKey {
+    pub(super) parent: String,
+    pub(super) columns: Vec<(String, String)>,
 }
 
 impl<'d> Orphans<'d> {
@@ -148,7 +148,8 @@ impl ForeignKey {
     }
 }
 
-fn foreign_keys(database: &Database, table: &str) -> rusqlite::Result<Vec<ForeignKey>> {
+/// The foreign keys of `table`.
+pub(super) fn foreign_keys(database: &Database, table: &str) -> rusqlite::Result<Vec<ForeignKey>> {
     let connection = database.connection();
     let mut list = connection
         .prepare("SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1) ORDER BY id, seq")?;

@@ -58,8 +58,8 @@ pub struct SqlWriter<'d> {
     refuses_open: bool,
     /// Tells whose foreign keys are open.
     orphans: Option<Orphans<'d>>,
-    /// A row that refers to what is not there may refer to one that waits.
-    others_wait: bool,
+    /// The last row was refused for a foreign key that is looked at at once.
+    refused_foreign_key: bool,
     traces: Traces,
     /// Others have taken a row id that was to be ours: from then on SQLite gives them.
     moved: bool,
@@ -70,8 +70,9 @@ pub struct SqlWriter<'d> {
     may_skip: bool,
     /// The last row was, and what its triggers did can still be taken back.
     skipped: bool,
-    /// The table's last row.
+    /// The table's last row, and where the table begins.
     last: Statement<'d>,
+    root_page: i64,
     has_row_ids: bool,
     /// The load's key first, then the table's own.
     keys: Vec<KeySearch<'d>>,
@@ -149,7 +150,7 @@ impl<'d> SqlWriter<'d> {
             savepoint,
             refuses_open: info.traces.deferred,
             orphans,
-            others_wait: false,
+            refused_foreign_key: false,
             traces: info.traces,
             moved: false,
             data_version: versions.data,
@@ -157,6 +158,7 @@ impl<'d> SqlWriter<'d> {
             may_skip: info.has_triggers,
             skipped: false,
             last: find_last(database, &info)?,
+            root_page: info.root_page,
             has_row_ids: row_id_name(&info).is_some(),
             keys: KeySearch::all(database, &info, &target)?,
             layout,
@@ -169,13 +171,12 @@ impl<'d> SqlWriter<'d> {
     /// # Errors
     /// `Database`.
     pub fn mark(&mut self, rows: u64) -> Result<Option<Mark>, Error> {
-        let schema_version = self.database.schema_version()?;
         let last = self.last.step();
         let last = last.map_err(|failure| database_failure(self.database, failure))?;
         Ok(last.map(|row_id| Mark {
             row_id: self.has_row_ids.then_some(row_id),
             rows,
-            schema_version,
+            root_page: self.root_page,
         }))
     }
 
@@ -243,9 +244,9 @@ impl<'d> SqlWriter<'d> {
         self.orphans.as_mut()
     }
 
-    /// From now on a row waits, too, that a foreign key refuses at once: it may refer to one that waits.
-    pub fn wait_for_others(&mut self) {
-        self.others_wait = true;
+    /// Whether it was a foreign key for which the last row was refused.
+    pub fn refused_foreign_key(&self) -> bool {
+        self.refused_foreign_key
     }
 
     pub fn connection(&self) -> &'d Connection {
@@ -300,6 +301,7 @@ impl<'d> SqlWriter<'d> {
         let row_id = row_id.filter(|_| !(is_numbered && self.moved));
         self.layout.read(row_id, record, &mut self.values)?;
         self.layout.bind(&mut self.insert, 1, (row_id, record), &self.values);
+        self.refused_foreign_key = false;
         self.keep_ignored()?;
         if let Some(savepoint) = &mut self.savepoint {
             savepoint.open.run(self.database)?;
@@ -434,9 +436,7 @@ impl<'d> SqlWriter<'d> {
             savepoint.undo.run(self.database)?;
             savepoint.close.run(self.database)?;
         }
-        if self.others_wait && failure.code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY {
-            return Ok(RowOutcome::Waits);
-        }
+        self.refused_foreign_key = failure.code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
         if failure.code & 0xFF == ffi::SQLITE_ERROR {
             // SQLite prepares a statement anew when another connection has changed the schema: then it fails for every row.
             Statement::new(self.database, &self.insert_sql)?;
@@ -602,7 +602,7 @@ fn describe(database: &Database, target: &SqlTarget<'_>) -> Result<(TableInfo, V
              same command again to go on, or give the load up with --forget"
         )));
     }
-    if let Some(mark) = target.mark.filter(|mark| mark.schema_version != versions.schema)
+    if let Some(mark) = target.mark.filter(|mark| mark.root_page != info.root_page)
         && !database.has_mark(&info, mark)?
     {
         return Err(Error::schema(format!(

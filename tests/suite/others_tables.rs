@@ -884,6 +884,60 @@ fn the_first_row_wins_though_it_waits() {
     }
 }
 
+/// A row that refers to one that was refused for the sake of an orphan goes in with it.
+#[test]
+fn a_row_whose_parent_had_to_give_way_to_an_orphan_goes_in() {
+    let parent = "p INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED";
+    let log = "CREATE TABLE log (id); CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END";
+    for schema in [
+        format!("CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, {parent})"),
+        format!("CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, {parent}) WITHOUT ROWID"),
+        format!("CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT UNIQUE, {parent}); {log}"),
+    ] {
+        let scene = Scene::new(&schema, "id,u,p\n1,u,99\n2,u,\n3,v,2\n4,w,5\n6,x,98\n5,x,\n");
+        assert_eq!(scene.load(&[]).code(), 2, "{schema}");
+        assert_eq!(
+            scene.rows("SELECT id FROM t ORDER BY id"),
+            ["2", "3", "4", "5"],
+            "{schema}"
+        );
+        assert_eq!(
+            scene.rejects(),
+            ["2 constraint_failed ", "6 constraint_failed "],
+            "{schema}"
+        );
+        scene.is_sound();
+    }
+}
+
+/// What another foreign key refuses at once is refused, whether or not some row waits.
+#[test]
+fn a_foreign_key_that_is_not_deferred_is_looked_at_in_the_order_of_the_file() {
+    let scene = Scene::new(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, d INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED, i INTEGER REFERENCES t)",
+        "id,d,i\n1,4,\n2,,3\n3,,\n4,,\n5,,1\n",
+    );
+    assert_eq!(scene.load(&[]).code(), 2);
+    assert_eq!(scene.rows("SELECT id FROM t ORDER BY id"), ["1", "3", "4", "5"]);
+    assert_eq!(scene.rejects(), ["3 constraint_failed "]);
+    scene.is_sound();
+}
+
+/// Whose row ids have no name, or whose key is filled by a default.
+#[test]
+fn rows_that_cannot_be_asked_about_go_in_together_if_all_hold() {
+    let rowids =
+        "CREATE TABLE t (rowid TEXT UNIQUE, oid TEXT REFERENCES t (rowid) DEFERRABLE INITIALLY DEFERRED, _rowid_ TEXT)";
+    let scene = Scene::new(rowids, "rowid,oid,_rowid_\na,b,1\nb,a,2\nc,c,3\n");
+    assert_eq!(scene.load(&[]).code(), 0);
+    let defaults =
+        "CREATE TABLE t (k TEXT NOT NULL, d TEXT NOT NULL DEFAULT 'x', r TEXT, rd TEXT DEFAULT 'x', PRIMARY KEY (k, d),
+                    FOREIGN KEY (r, rd) REFERENCES t (k, d) DEFERRABLE INITIALLY DEFERRED) WITHOUT ROWID";
+    let scene = Scene::new(defaults, "k,r\na,b\nb,a\nc,c\n");
+    assert_eq!(scene.load(&[]).code(), 0);
+    assert_eq!(scene.rows("SELECT count(*) FROM t"), ["3"]);
+}
+
 /// A row of others without what it refers to, which the load brings, hides no row of the load that is without.
 #[test]
 fn an_old_orphan_hides_no_new_one() {
@@ -913,8 +967,13 @@ fn waiting_rows_that_hold_together_go_in_whatever_becomes_of_the_others() {
         format!("CREATE TABLE t ({columns}); {log}"),
     ] {
         let links = if schema.contains("log") { 40 } else { 20_000 };
-        // Each hangs on the one before it, and the first on nothing.
-        let chain: String = (1..=links).map(|n| format!("{},{}\n", 1000 + n, 999 + n)).collect();
+        // Each hangs on the one before it, or after it, and the first, or the last, on nothing.
+        let (half, rest) = (links / 2, 100_000);
+        let chain: String = (1..=half).map(|n| format!("{},{}\n", 1000 + n, 999 + n)).collect();
+        let chain = chain
+            + &(1..=half)
+                .map(|n| format!("{},{}\n", rest + n, rest + n + 1))
+                .collect::<String>();
         let scene = Scene::new(&schema, &format!("id,parent\n1,2\n2,1\n3,99\n4,3\n{chain}5,6\n6,5\n"));
         assert_eq!(scene.load(&[]).code(), 2, "{schema}");
         assert_eq!(

@@ -439,6 +439,16 @@ impl<'s> Plain<'s> {
         self.connection.query_row(&find, [], |row| row.get(0)).unwrap()
     }
 
+    /// Whether a record refers to another one.
+    fn refers(&self, record: u64, other: u64) -> bool {
+        let field = |record: u64, name: &str| {
+            let place = self.scene.columns.iter().position(|column| *column == name);
+            place.map_or("", |place| self.scene.records[record as usize - 1][place].as_str())
+        };
+        let refers = field(record, "p");
+        self.scene.schema.contains("REFERENCES t (u)") && !refers.is_empty() && refers == field(other, "u")
+    }
+
     /// Whether a record has a unique value of one that waits: both cannot be in one table.
     fn shares(&self, record: u64) -> bool {
         self.waiting.iter().any(|&first| {
@@ -489,8 +499,12 @@ impl<'s> Plain<'s> {
         let others = "SELECT EXISTS (SELECT 1 FROM pragma_foreign_key_check('t'))";
         let others: bool = self.connection.query_row(others, [], |row| row.get(0)).unwrap();
         // SQLite counts wrongly where rows of others refer to what these bring.
-        if self.scene.schema.contains("ROLLBACK") || others {
+        let is_alone = !self.scene.schema.contains("TRIGGER") && !self.scene.schema.contains("WITHOUT ROWID");
+        if self.scene.schema.contains("ROLLBACK") || (others && !is_alone) {
             return self.settle_one_by_one(rest);
+        }
+        if is_alone {
+            self.connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
         }
         loop {
             self.connection.execute_batch("BEGIN").unwrap();
@@ -512,12 +526,17 @@ impl<'s> Plain<'s> {
             let orphans = row_ids
                 .iter()
                 .filter(|&&(row_id, record)| self.is_orphan(row_id, record));
-            let orphans: Vec<u64> = orphans.map(|(_, record)| *record).collect();
+            let mut orphans: Vec<u64> = orphans.map(|(_, record)| *record).collect();
             if orphans.is_empty() {
                 self.connection.execute_batch("COMMIT").unwrap();
+                self.connection.execute_batch("PRAGMA foreign_keys = ON").unwrap();
                 self.refused.extend(out);
                 return;
             }
+            // One that refers to a refused row may have it once others are out.
+            let hangs = |record: &u64| out.iter().any(|&refused| self.refers(*record, refused));
+            let (hanging, lost): (Vec<u64>, Vec<u64>) = orphans.iter().partition(|record| hangs(record));
+            orphans = if lost.is_empty() { vec![hanging[0]] } else { lost };
             self.connection.execute_batch("ROLLBACK").unwrap();
             // What was refused is judged anew without those.
             rest.retain(|record| !orphans.contains(record));

@@ -46,7 +46,7 @@ impl<'d> Groups<'d> {
         names: &[String],
         layout: Layout,
     ) -> Result<Option<Self>, Error> {
-        let alone = info.has_triggers || info.has_foreign_keys || info.has_indexes;
+        let alone = info.has_triggers || (info.foreign_keys > 0) || info.has_indexes;
         let most_values = GROUP_VALUES.min(parameter_limit(database));
         let rows = GROUP_ROWS.min(most_values / names.len().max(1));
         if alone || info.without_rowid || rows < 2 {
