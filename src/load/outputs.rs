@@ -85,17 +85,13 @@ impl Load<'_> {
     }
 
     /// Removes what a load that is taken back has left, as far as that is its own; `keep_bytes`: see [`forget_rejects`].
-    pub(super) fn forget_side_files(
-        &self,
-        paths: &[PathBuf],
-        token: &str,
-        left: Left,
-        keep_bytes: u64,
-    ) -> Result<(), Error> {
-        let path = self.options.errors.as_path();
+    pub(super) fn forget_side_files(&self, identity: &Identity, left: Left, keep_bytes: u64) -> Result<(), Error> {
+        let (path, token) = (self.options.errors.as_path(), identity.token.as_str());
+        // As its lines name them.
+        let inputs: Vec<PathBuf> = identity.inputs.iter().map(|input| PathBuf::from(&input.path)).collect();
         let place = Place {
             path,
-            inputs: paths,
+            inputs: &inputs,
             taken: &[],
             token,
         };

@@ -153,7 +153,7 @@ impl Load<'_> {
             check_errors_file(&self.options.errors).map_err(name_holders)?;
         }
         if let Some(found) = &seen.checkpoint
-            && self.forget_empty(found, sources.paths)?
+            && self.forget_empty(found)?
         {
             seen = self.look_at_database(&table, is_noted)?;
         }
@@ -167,7 +167,7 @@ impl Load<'_> {
         {
             self.restart(identity, counts, root_page)?;
             // After the rows: what is left here by a kill is only kept beside.
-            self.forget_side_files(sources.paths, &identity.token, left, 0)?;
+            self.forget_side_files(identity, left, 0)?;
             seen = self.look_at_database(&table, is_noted)?;
         }
         if let Some(found) = seen.checkpoint {

@@ -81,7 +81,7 @@ impl Load<'_> {
             && found.is_without_rows()
         {
             database.close()?;
-            if self.forget_empty(found, &[])? {
+            if self.forget_empty(found)? {
                 self.observer.notice(&format!(
                     "{} is given up: what it had made in the database is gone again",
                     found.load()
@@ -253,15 +253,15 @@ impl Load<'_> {
     }
 
     /// Forgets a load of which nothing is in the table, with what it made and what it has left beside; whether it could.
-    pub(super) fn forget_empty(&self, found: &Checkpoint, paths: &[PathBuf]) -> Result<bool, Error> {
+    pub(super) fn forget_empty(&self, found: &Checkpoint) -> Result<bool, Error> {
         // Nothing stands in the way of that, and once the checkpoint is gone nobody knows whose dead letters those are.
         let is_behind_another = found.is_without_rows() && found.identity.base.is_some();
         if is_behind_another {
-            self.forget_its_side_files(found, paths)?;
+            self.forget_its_side_files(found)?;
         }
         let is_forgotten = self.forget_if_empty(found)?;
         if is_forgotten && !is_behind_another {
-            self.forget_its_side_files(found, paths)?;
+            self.forget_its_side_files(found)?;
         }
         Ok(is_forgotten)
     }
@@ -296,13 +296,13 @@ impl Load<'_> {
     }
 
     /// Removes what a load of which nothing is in the table has left beside; what those before it left stays.
-    fn forget_its_side_files(&self, found: &Checkpoint, paths: &[PathBuf]) -> Result<(), Error> {
+    fn forget_its_side_files(&self, found: &Checkpoint) -> Result<(), Error> {
         let progress = &found.progress;
         let left = Left {
             committed: progress.errors(),
             end_bytes: progress.errors_end_bytes,
         };
-        self.forget_side_files(paths, &found.identity.token, left, found.earlier_errors_bytes())
+        self.forget_side_files(&found.identity, left, found.earlier_errors_bytes())
     }
 
     /// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, as the disk is full
@@ -330,7 +330,7 @@ impl Load<'_> {
             Ok(Some(found)) => {
                 if failed && found.is_without_rows() {
                     // First: once the checkpoint is gone, nobody knows the names. After a stop at the limit its rejects tell why.
-                    let _ = self.forget_its_side_files(&found, &[]);
+                    let _ = self.forget_its_side_files(&found);
                 }
                 self.forget_if_empty(&found).unwrap_or(false)
             }
