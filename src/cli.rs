@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
-use rowmill::options::{ErrorLimit, Inference, LoadOptions, WritePath};
-use rowmill::schema::ColumnType;
+use rowmill::internal::LoadOptions;
+use rowmill::{ColumnType, ErrorLimit, Inference, WritePath};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 7] = [
@@ -178,7 +178,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Speed and memory")]
     threads: usize,
     /// Records per transaction
-    #[arg(long, value_name = "N", default_value_t = rowmill::options::DEFAULT_BATCH_ROWS, help_heading = "Speed and memory")]
+    #[arg(long, value_name = "N", default_value_t = rowmill::internal::options::DEFAULT_BATCH_ROWS, help_heading = "Speed and memory")]
     batch_rows: u64,
     /// Where undeclared column types come from: auto, whole (a pass over every value) or guess (verified while loading)
     #[arg(

@@ -1,45 +1,65 @@
-//! rowmill loads huge local CSV files into SQLite in one shot: every good row exactly once, every bad row into a dead-letter file with
-//! its place and reason, within a promise on memory.
-//!
-//! The way of the bytes, which is also the order in which to read the modules: [`window`] maps the input a span at a time, [`head`]
-//! looks at its beginning, [`chunk`] cuts spans, [`parse`] finds records and fields, [`validate`] makes rows of them (with
-//! [`schema`]), [`dedup`] marks those that may repeat a key, [`mod@write`] puts rows into the database and rejects ([`reject`]) into their
-//! file, [`settle`] decides the marked ones. [`pipeline`] is the only one that knows about threads, [`load()`] puts it all together.
-//!
-//! # Caveats
-//! - `1,"abc` ⏎ `2,x",3` ⏎ is one record: a stray opening quote that a later quote before a delimiter closes is a valid field.
-//! - `01234`, `+5`, `1e3`, `3.14159265358979323846` are inferred as text: a number would not give them back.
-//! - A key with a NULL in it is a duplicate of nothing.
+//! rowmill (draft)
+mod builder;
+mod cancel;
+mod checkpoint;
+mod chunk;
+mod content_hash;
+mod database_file;
+mod dedup;
+mod error;
+mod escape;
+mod faults;
+mod head;
+mod infer;
+mod load;
+mod memory;
+mod observer;
+mod option_name;
+mod options;
+mod parse;
+mod pipeline;
+mod plan;
+mod position;
+mod reject;
+mod report;
+mod rows;
+mod schema;
+mod settle;
+mod validate;
+mod window;
+mod write;
 
-pub mod checkpoint;
-pub mod chunk;
-pub mod content_hash;
-pub mod database_file;
-pub mod dedup;
-pub mod error;
-pub mod escape;
-pub mod faults;
-pub mod head;
-pub mod infer;
-pub mod load;
-pub mod memory;
-pub mod observer;
-pub mod options;
-pub mod parse;
-pub mod pipeline;
-pub mod plan;
-pub mod position;
-pub mod reject;
-pub mod report;
-pub mod rows;
-pub mod schema;
-pub mod settle;
-pub mod validate;
-pub mod window;
-pub mod write;
-
+pub use builder::Load;
+pub use cancel::CancelToken;
+pub use content_hash::ContentHash;
 pub use error::{Error, ErrorKind};
-pub use load::{forget, load};
+pub use memory::return_freed_memory;
 pub use observer::{Observer, Phase, Progress};
-pub use options::LoadOptions;
-pub use report::LoadReport;
+pub use option_name::OptionName;
+pub use options::{ErrorLimit, Inference, WritePath};
+pub use reject::RejectCode;
+pub use report::{
+    ColumnReport, EarlierReport, FilterReport, InputReport, LoadReport, MemorySplit, Outcome, SkippedInput, StageTime,
+    Summary,
+};
+pub use schema::ColumnType;
+
+/// The rooms of the library, for its own binary, tests, benches and fuzz targets. Nothing here is promised to stay.
+#[doc(hidden)]
+pub mod internal {
+    pub use crate::cancel::Cancelled;
+    pub use crate::load::{forget, load};
+    pub use crate::option_name::speak_of_flags;
+    pub use crate::options::LoadOptions;
+
+    macro_rules! rooms {
+        ($($room:ident)*) => {
+            $(pub mod $room {
+                pub use crate::$room::*;
+            })*
+        };
+    }
+    rooms! {
+        chunk dedup escape faults head infer options parse pipeline position reject report rows schema validate window write
+    }
+}

@@ -38,13 +38,13 @@ fn run() -> u8 {
     explain_unreadable_input();
     report_file_size_limit();
     #[cfg(feature = "faults")]
-    rowmill::faults::arm_from_environment();
+    rowmill::internal::faults::arm_from_environment();
     let terminal = Terminal::new(job.verbosity, StopSignal::install());
-    rowmill::memory::return_freed_memory();
+    rowmill::return_freed_memory();
     let loaded = if job.forget {
-        rowmill::forget(&job.inputs, &job.database, &job.options, &terminal).map(|()| None)
+        rowmill::internal::forget(&job.inputs, &job.database, &job.options, &terminal).map(|()| None)
     } else {
-        rowmill::load(&job.inputs, &job.database, &job.options, &terminal).map(Some)
+        rowmill::internal::load(&job.inputs, &job.database, &job.options, &terminal).map(Some)
     };
     terminal.finish();
     match loaded {

@@ -1,5 +1,7 @@
 //! How progress leaves the library, and how a request to stop enters it.
 
+use crate::cancel::Cancelled;
+
 /// What a load is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -48,8 +50,10 @@ pub trait Observer: Sync {
     fn notice(&self, _message: &str) {}
     /// Detail for those who asked for it, such as how the memory budget is split. One line, not escaped.
     fn detail(&self, _message: &str) {}
-    /// Asked between batches of work: the number of the signal that asks the load to drain, commit and return, if any.
-    fn stop_signal(&self) -> Option<i32> {
+    /// Asked between two pieces of work: who asks the load to drain, commit and return, if anybody does. What a
+    /// [`CancelToken`](crate::CancelToken) says reaches the load's steps in this way.
+    #[doc(hidden)]
+    fn cancelled(&self) -> Option<Cancelled> {
         None
     }
 }

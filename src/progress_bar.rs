@@ -9,8 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rowmill::escape::escaped;
-use rowmill::report::{bytes, grouped};
+use rowmill::internal::Cancelled;
+use rowmill::internal::escape::escaped;
+use rowmill::internal::report::{bytes, grouped};
 use rowmill::{LoadReport, Observer, Phase, Progress};
 
 use crate::cli::Verbosity;
@@ -159,12 +160,12 @@ impl Observer for Terminal {
         }
     }
 
-    fn stop_signal(&self) -> Option<i32> {
+    fn cancelled(&self) -> Option<Cancelled> {
         let signal = self.stop.received()?;
         if !self.stop_said.swap(true, Ordering::Relaxed) {
             self.notice("stopping: what was read is being committed; a second signal exits at once");
         }
-        Some(signal)
+        Some(Cancelled::BySignal(signal))
     }
 }
 
@@ -316,12 +317,12 @@ mod tests {
     #[test]
     fn a_request_to_stop_reaches_the_load() {
         assert_eq!(
-            Terminal::new(Verbosity::Quiet, StopSignal::holding(0)).stop_signal(),
+            Terminal::new(Verbosity::Quiet, StopSignal::holding(0)).cancelled(),
             None
         );
         assert_eq!(
-            Terminal::new(Verbosity::Quiet, StopSignal::holding(15)).stop_signal(),
-            Some(15)
+            Terminal::new(Verbosity::Quiet, StopSignal::holding(15)).cancelled(),
+            Some(Cancelled::BySignal(15))
         );
     }
 }

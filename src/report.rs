@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::cancel::Cancelled;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::escape::escaped;
@@ -296,10 +297,14 @@ impl LoadReport {
         self.all_read = true;
     }
 
-    /// The load drained and stopped because of `signal`.
-    pub fn interrupt(&mut self, signal: i32) {
+    /// The load drained and stopped, as it was asked to.
+    pub(crate) fn interrupt(&mut self, by: Cancelled) {
         self.outcome = Outcome::Interrupted;
-        self.signal = Some(signal);
+        self.signal = match by {
+            Cancelled::BySignal(signal) => Some(signal),
+            Cancelled::ByProgram => None,
+        };
+        let signal = self.signal.unwrap_or(libc::SIGINT);
         self.exit_code = u8::try_from(signal).map_or(EXIT_INTERNAL, |signal| EXIT_SIGNAL_BASE.saturating_add(signal));
     }
 
@@ -435,7 +440,7 @@ mod tests {
         report.stop_at_error_limit();
         assert_eq!((report.outcome, report.exit_code), (Outcome::ErrorLimit, 3));
         for (signal, exit_code) in [(2, 130), (15, 143), (1, 129)] {
-            report.interrupt(signal);
+            report.interrupt(Cancelled::BySignal(signal));
             assert_eq!(
                 (report.outcome, report.exit_code, report.signal),
                 (Outcome::Interrupted, exit_code, Some(signal))

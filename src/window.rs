@@ -1,6 +1,6 @@
 //! Input bytes, a bounded span at a time: mapped where the input is a regular file, read into buffers where it is not.
 //!
-//! Comes in: a path. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next record may start,
+//! Comes in: a path, or a reader of the program's. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next record may start,
 //! so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean.
 //! The first bytes of a stream can be looked at before they are read: they go into a file without a name, which is read again first.
 //! A window is unmapped (or its buffer given back to the next one) when its last user drops it; how many are alive is the caller's affair.
@@ -9,6 +9,7 @@
 mod tests;
 
 use std::cmp::Ordering;
+use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
@@ -116,11 +117,63 @@ enum Kind {
         last: Option<Arc<Window>>,
         ended: bool,
         idle: Arc<IdleBuffers>,
+        /// What the program gave to read from; `None`: the file.
+        reader: Option<SharedReader>,
         /// The bytes that were looked at first.
         record: Option<StreamRecord>,
         /// Windows are taken from the record, anywhere in it, and it grows as far as they reach.
         recording: bool,
     },
+}
+
+impl Kind {
+    /// A stream of which nothing was read.
+    fn stream(reader: Option<SharedReader>) -> Kind {
+        Kind::Streamed {
+            last: None,
+            ended: false,
+            idle: Arc::default(),
+            reader,
+            record: None,
+            recording: false,
+        }
+    }
+}
+
+/// A reader of the program's.
+#[derive(Clone)]
+struct SharedReader(Arc<Mutex<dyn Read + Send>>);
+
+impl fmt::Debug for SharedReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SharedReader")
+    }
+}
+
+/// Where a stream's bytes come from.
+enum StreamSource {
+    File(Arc<File>),
+    Reader(SharedReader),
+}
+
+impl StreamSource {
+    /// Bytes read into `piece`, 0 at the end; `None` when told to stop while there are none. A reader that keeps waiting cannot be
+    /// stopped: it is asked for before and after it is read from.
+    fn read(&self, piece: &mut [u8], stopped: &dyn Fn() -> bool) -> Option<std::io::Result<usize>> {
+        match self {
+            StreamSource::File(file) => wait_readable(file, stopped).then(|| (&**file).read(piece)),
+            StreamSource::Reader(_) if stopped() => None,
+            StreamSource::Reader(SharedReader(reader)) => {
+                let read = reader.lock().unwrap_or_else(PoisonError::into_inner).read(piece);
+                Some(read.and_then(|read_bytes| match read_bytes > piece.len() {
+                    true => Err(std::io::Error::other(
+                        "the reader says that it gave more than it was asked for",
+                    )),
+                    false => Ok(read_bytes),
+                }))
+            }
+        }
+    }
 }
 
 /// The first bytes of a stream.
@@ -250,13 +303,7 @@ impl Input {
             if metadata.file_type().is_block_device() {
                 return Err(Error::unusable(path, "it is a block device; copy it into a file first"));
             }
-            Kind::Streamed {
-                last: None,
-                ended: false,
-                idle: Arc::default(),
-                record: None,
-                recording: false,
-            }
+            Kind::stream(None)
         };
         Ok(Input {
             path: path.to_owned(),
@@ -265,6 +312,17 @@ impl Input {
             kind,
             may_grow: false,
         })
+    }
+
+    /// The stream that `reader` gives, under the name `path`.
+    pub fn from_reader(path: &Path, reader: Box<dyn Read + Send>) -> Input {
+        Input {
+            path: path.to_owned(),
+            file: None,
+            rests: false,
+            kind: Kind::stream(Some(SharedReader(Arc::new(Mutex::new(reader))))),
+            may_grow: false,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -350,7 +408,7 @@ impl Input {
     /// # Errors
     /// `Io` when the stream cannot be read or its record cannot be written.
     pub fn recorded(&mut self, bytes: u64, stopped: &dyn Fn() -> bool) -> Result<(Input, bool), Error> {
-        let source = self.opened()?;
+        let source = self.source()?;
         let Kind::Streamed {
             ended,
             record: Some(record),
@@ -364,11 +422,11 @@ impl Input {
         let mut piece = Vec::new();
         while record.length_bytes < bytes && !*ended {
             piece.resize((bytes - record.length_bytes).min(RECORD_PIECE_BYTES) as usize, 0);
-            if !wait_readable(&source, stopped) {
+            let Some(read) = source.read(&mut piece, stopped) else {
                 *ended = true;
                 break;
-            }
-            match (&*source).read(&mut piece) {
+            };
+            match read {
                 Ok(0) => *ended = true,
                 Ok(read_bytes) => {
                     let written = record.file.write_all_at(&piece[..read_bytes], record.length_bytes);
@@ -425,6 +483,15 @@ impl Input {
         }
         self.file = Some(Arc::clone(&file));
         Ok(file)
+    }
+
+    fn source(&mut self) -> Result<StreamSource, Error> {
+        match &self.kind {
+            Kind::Streamed {
+                reader: Some(reader), ..
+            } => Ok(StreamSource::Reader(reader.clone())),
+            _ => self.opened().map(StreamSource::File),
+        }
     }
 
     fn changed(&self, message: String) -> Error {
@@ -513,7 +580,7 @@ impl Input {
     }
 
     fn read(&mut self, start_bytes: u64, want_bytes: usize, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
-        let source = self.opened()?;
+        let source = self.source()?;
         let Kind::Streamed {
             last,
             ended,
@@ -543,11 +610,11 @@ impl Input {
             filled += piece_bytes;
         }
         while filled < want_bytes && !*ended {
-            if !wait_readable(&source, stopped) {
+            let Some(read) = source.read(&mut memory[filled..want_bytes], stopped) else {
                 *ended = true;
                 break;
-            }
-            match (&*source).read(&mut memory[filled..want_bytes]) {
+            };
+            match read {
                 Ok(0) => *ended = true,
                 Ok(read_bytes) => filled += read_bytes,
                 Err(e) if e.kind() == IoErrorKind::Interrupted => {}

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use super::account::{count, earlier, report_table};
 use super::start::{Seen, Start, table_name};
-use super::{Load, Sources};
+use super::{Run, Sources};
 use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded, Progress};
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
@@ -22,7 +22,7 @@ use crate::window::Input;
 use crate::write::database::Database;
 use crate::write::{checkpoint, finished};
 
-impl Load<'_> {
+impl Run<'_> {
     /// Refuses a file that is not the loaded one, grown, before a look at what it holds now: a log that was truncated is empty.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ impl Load<'_> {
         content: ContentHash,
         message: &str,
     ) -> Result<(), Error> {
-        let stopped = || self.observer.stop_signal().is_some();
+        let stopped = || self.observer.cancelled().is_some();
         match hash_range(&self.pool, input, range, &stopped)? {
             Some(found) if found != content => Err(Error::new(ErrorKind::InputChanged {
                 path: input.path().to_owned(),

@@ -11,6 +11,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::cancel::Cancelled;
 use crate::error::Error;
 use crate::observer::{Observer, Phase, Progress};
 use crate::options::LoadOptions;
@@ -200,7 +201,7 @@ impl Observer for Watching<'_> {
         self.observer.detail(message);
     }
 
-    fn stop_signal(&self) -> Option<i32> {
-        self.observer.stop_signal()
+    fn cancelled(&self) -> Option<Cancelled> {
+        self.observer.cancelled()
     }
 }

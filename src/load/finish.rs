@@ -3,7 +3,7 @@
 use super::earlier::EarlierRecords;
 use super::rows::RowsEnd;
 use super::start::Start;
-use super::{Load, Planned, Rows, Sources};
+use super::{Planned, Rows, Run, Sources};
 use crate::checkpoint::{Counts, Progress};
 use crate::content_hash::ContentHash;
 use crate::dedup::Dedup;
@@ -100,7 +100,7 @@ impl<'d> Rest<'_, 'd> {
     }
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// Everything after the last row: key index, settlement, further indexes. A load that was stopped and can be resumed leaves all
     /// that to the run that finishes it.
     pub(super) fn finish(
@@ -124,7 +124,7 @@ impl Load<'_> {
         }
         let before = rest.counts.clone();
         let pages = rest.state.map(|state| self.open_pages(state)).transpose()?.flatten();
-        let stopped = || start.identity.is_some() && self.observer.stop_signal().is_some();
+        let stopped = || start.identity.is_some() && self.observer.cancelled().is_some();
         let settled = match pages {
             Some(pages) => self.finish_directly(pages, rest, &stopped, report)?,
             None => {

@@ -1,7 +1,7 @@
 //! What the columns hold, before anything is written: from every value of every file in a pass of its own, from the head of a stream, or
 //! a guess that loading verifies.
 
-use super::{Load, Sources};
+use super::{Run, Sources};
 use crate::error::Error;
 use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
 use crate::infer::{Facts, Place, Reading, Span, observe};
@@ -80,7 +80,7 @@ fn first_place(sources: &Sources<'_>, file_index: usize) -> Place {
     }
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// What the columns hold, and whether that is a guess, which `may_guess` allows. Only the head is looked at when every type is known
     /// already: then all there is to learn is whether the keys ascend.
     pub(super) fn infer(
@@ -128,7 +128,7 @@ impl Load<'_> {
             return Ok(None);
         };
         let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let chunk_bytes = FILE_HEAD_BYTES.min(self.options.chunk_bytes as usize);
         let sample = sources.inputs[0].window(sources.heads[0].data_start_bytes, chunk_bytes, &stopped)?;
         let chunk = sample.bytes();
@@ -176,7 +176,7 @@ impl Load<'_> {
     /// much is looked at of a stream as of a file.
     fn facts_of_start(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {
         let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let start_bytes = sources.heads[0].data_start_bytes;
         let sample = sources.inputs[0].window(start_bytes, FILE_HEAD_BYTES, &stopped)?;
         let is_whole = sample.at_end && !self.options.append_only;
@@ -194,7 +194,7 @@ impl Load<'_> {
     ) -> Result<(), Error> {
         let place = first_place(sources, file_index);
         let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let start_bytes = sources.heads[file_index].data_start_bytes;
         let input = &mut sources.inputs[file_index];
         let (mut record, is_whole) = input.recorded(start_bytes + STREAM_HEAD_BYTES as u64, &stopped)?;
@@ -293,7 +293,7 @@ impl Load<'_> {
             empty_is_null: self.options.empty_is_null,
         };
         let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let times = ScanTimes::default();
         let settings = ScanSettings {
             may_grow: request.may_grow,

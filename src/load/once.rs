@@ -1,9 +1,11 @@
 //! `--once`: inputs whose content went into the table already are left out, and what goes in is remembered.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::Load;
+use super::Run;
 use super::start::table_name;
+use crate::cancel::Cancelled;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::pipeline::hash_range;
@@ -12,7 +14,7 @@ use crate::window::Input;
 use crate::write::database::Database;
 use crate::write::once::{self, LoadedInput, Remembered};
 
-impl Load<'_> {
+impl Run<'_> {
     /// Those of `paths` that are to be loaded: all of them without `--once`. The others are noted in `report`. `None`: there is nothing to
     /// do, and `report` says why.
     ///
@@ -43,7 +45,7 @@ impl Load<'_> {
                 continue;
             }
             let Some(content) = self.content_of(path)? else {
-                report.interrupt(self.observer.stop_signal().unwrap_or(libc::SIGINT));
+                report.interrupt(self.observer.cancelled().unwrap_or(Cancelled::ByProgram));
                 report.identity_holds = true;
                 return Ok(None);
             };
@@ -106,7 +108,7 @@ impl Load<'_> {
     /// The hash of the whole file; `None` when a signal came first.
     fn content_of(&self, path: &Path) -> Result<Option<ContentHash>, Error> {
         let mut input = Input::open(path)?;
-        let stopped = || self.observer.stop_signal().is_some();
+        let stopped = || self.observer.cancelled().is_some();
         let range = 0..input.length_bytes().unwrap_or(0);
         let content = hash_range(&self.pool, &mut input, range, &stopped)?;
         input.check_unchanged()?;
@@ -129,11 +131,15 @@ impl Load<'_> {
 fn refuse_stream(path: &Path) -> Result<(), Error> {
     let is_stream = path.as_os_str() == "-" || path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir());
     if is_stream {
-        return Err(Error::usage(format!(
-            "--once needs files, and {} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
-             file first, or leave --once out",
-            path.display()
-        )));
+        return Err(needs_files(&path.display()));
     }
     Ok(())
+}
+
+/// Why `--once` does not go with the stream `name`.
+pub(super) fn needs_files(name: &dyn Display) -> Error {
+    Error::usage(format!(
+        "--once needs files, and {name} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
+         file first, or leave --once out"
+    ))
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::start::Start;
-use super::{Load, Sources, files};
+use super::{Run, Sources, files};
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
@@ -37,7 +37,7 @@ fn sql_target<'p>(plan: &'p TablePlan, shape: &'p TableShape) -> SqlTarget<'p> {
     }
 }
 
-impl Load<'_> {
+impl Run<'_> {
     pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
         let errors = self.options.errors.as_path();
         let taken = files::taken(paths, self.database_path, self.options);

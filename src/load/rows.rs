@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::infer::ends_a_line;
-use super::{Load, Planned, Rows, Sources};
+use super::{Planned, Rows, Run, Sources};
 use crate::checkpoint::changed_since_begun;
 use crate::content_hash::ContentHash;
 use crate::dedup::{Candidates, Dedup};
@@ -114,7 +114,7 @@ struct Totals {
     refuted: Option<String>,
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// Loads the rows of all inputs and commits them. `None` when types or the order of the keys are not as they were guessed: the rows
     /// must be taken back.
     pub(super) fn load_rows(
@@ -246,7 +246,7 @@ impl Load<'_> {
 
 /// The order thread.
 struct Order<'a> {
-    load: &'a Load<'a>,
+    load: &'a Run<'a>,
     plan: &'a TablePlan,
     split: &'a MemorySplit,
     shared: &'a Shared,
@@ -359,7 +359,7 @@ impl OneInput<'_> {
             idle: &shared.idle,
         };
         let observer = load.observer;
-        let stopped = || shared.ended.load(Ordering::Relaxed) || observer.stop_signal().is_some();
+        let stopped = || shared.ended.load(Ordering::Relaxed) || observer.cancelled().is_some();
         let request = ScanRequest {
             settings: load.scan_settings(head, split),
             work: &work,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::account::earlier;
 use super::outputs::name_holders;
-use super::{Load, Sources};
+use super::{Run, Sources};
 use crate::checkpoint::{Again, Base, Checkpoint, Counts, Finished, Identity, Progress};
 use crate::error::Error;
 use crate::faults;
@@ -135,7 +135,7 @@ impl Seen {
     }
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// Plans a new load, takes up an unfinished one, or goes on behind a finished one; `None`: there is nothing to do.
     /// `may_guess`: types may be guessed, to be verified by loading.
     pub(super) fn start(
@@ -177,9 +177,9 @@ impl Load<'_> {
             return self.go_on_behind(finished, &seen, sources, report);
         }
         let start = self.start_afresh(seen, sources, may_guess, report)?;
-        if let Some(signal) = self.observer.stop_signal() {
+        if let Some(by) = self.observer.cancelled() {
             // Types inferred from a part of the input would be a plan for another load.
-            report.interrupt(signal);
+            report.interrupt(by);
             report.identity_holds = true;
             return Ok(None);
         }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::Load;
+use super::Run;
 use super::start::{Start, table_name};
 use crate::checkpoint::{Checkpoint, Counts, Identity};
 use crate::error::{Error, ErrorKind};
@@ -43,7 +43,7 @@ pub fn forget(
         let path = database_path.to_owned();
         return Err(Error::new(ErrorKind::InputMissing { path, source }));
     }
-    let load = Load {
+    let load = Run {
         database_path,
         options,
         observer,
@@ -70,7 +70,7 @@ fn index_columns(identity: &Identity) -> Vec<Vec<String>> {
     columns.collect()
 }
 
-impl Load<'_> {
+impl Run<'_> {
     fn forget(&self, table: &str) -> Result<(), Error> {
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         let found = match checkpoint::read(&database, table) {

@@ -14,7 +14,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
-use super::summary::{SIGNAL_NAMES, duration};
+use super::summary::{duration, stopped_by};
 use super::{GENERATOR, LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
 use crate::options::LoadOptions;
 use crate::reject::RejectSample;
@@ -94,11 +94,7 @@ fn verdict(report: &LoadReport) -> Verdict {
         Outcome::Complete if report.rejected + report.duplicates == 0 => ("complete".to_owned(), "good"),
         Outcome::Complete => ("complete, with rejects".to_owned(), "warn"),
         Outcome::ErrorLimit => ("stopped at the error limit".to_owned(), "bad"),
-        Outcome::Interrupted => {
-            let known = SIGNAL_NAMES.iter().find(|(signal, _)| report.signal == Some(*signal));
-            let signal = known.map_or("a signal", |(_, name)| name);
-            (format!("interrupted by {signal}"), "wait")
-        }
+        Outcome::Interrupted => (format!("interrupted by {}", stopped_by(report)), "wait"),
         Outcome::Failed => ("failed".to_owned(), "bad"),
     };
     Verdict { words, class }
@@ -131,7 +127,7 @@ fn header(parts: &PageParts<'_>) -> Markup {
             }
             @if report.outcome == Outcome::Interrupted {
                 p.note {
-                    "What was read before the signal is committed; the rest of the input was not loaded."
+                    "What was read until then is committed; the rest of the input was not loaded."
                     @if resumable { " The same command goes on where it stopped." }
                 }
             }

@@ -7,7 +7,16 @@ use crate::escape::escaped;
 use crate::reject::RejectCode;
 
 /// Signal numbers that have a name here; the same on every Unix.
-pub(super) const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")];
+const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")];
+
+/// Who stopped a load.
+pub(super) fn stopped_by(report: &LoadReport) -> &'static str {
+    let Some(signal) = report.signal else {
+        return "the program";
+    };
+    let known = SIGNAL_NAMES.iter().find(|(number, _)| *number == signal);
+    known.map_or("a signal", |(_, name)| name)
+}
 
 /// A load in a few short lines; made by [`LoadReport::summary`]. Ends without a line end.
 #[derive(Debug, Clone, Copy)]
@@ -92,9 +101,8 @@ impl Summary<'_> {
                 f.write_str("\n  STOPPED     at the error limit; the rest of the input was not loaded")?
             }
             Outcome::Interrupted => {
-                let known = SIGNAL_NAMES.iter().find(|(signal, _)| report.signal == Some(*signal));
-                let name = known.map_or("a signal", |(_, name)| name);
-                write!(f, "\n  STOPPED     by {name}; the rest of the input was not loaded")?;
+                let by = stopped_by(report);
+                write!(f, "\n  STOPPED     by {by}; the rest of the input was not loaded")?;
             }
             Outcome::Failed => {
                 let error = report.error.as_deref().unwrap_or("no reason was given");
@@ -337,7 +345,7 @@ loaded 4,850,000 rows into table people of people.db
     #[test]
     fn a_stopped_load_and_counts_that_do_not_add_up_are_said_loudly() {
         let mut report = sample();
-        report.interrupt(2);
+        report.interrupt(crate::cancel::Cancelled::BySignal(2));
         assert!(report.summary(false).to_string().contains("\n  STOPPED     by SIGINT"));
         report.stop_at_error_limit();
         assert!(

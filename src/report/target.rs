@@ -150,7 +150,7 @@ impl<'a> Fifo<'a> {
                     return Err(Error::create(path, format!("{error}; name another file with --report")));
                 }
             }
-            if observer.stop_signal().is_some() {
+            if observer.cancelled().is_some() {
                 return Err(Error::io("writing", path, stopped()));
             }
             if !is_said && since.elapsed() >= SILENCE {
@@ -176,7 +176,7 @@ impl Write for Fifo<'_> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return written,
             }
-            if self.observer.stop_signal().is_some() {
+            if self.observer.cancelled().is_some() {
                 return Err(stopped());
             }
             std::thread::sleep(PAUSE);

@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use rowmill::{LoadOptions, load};
+use rowmill::internal::{LoadOptions, load};
 
 use super::calls::{Call, Event, Fault, How, Watch};
 use super::data::big;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rowmill::options::WritePath;
-use rowmill::{Error, LoadOptions, LoadReport, load};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{Error, LoadReport, WritePath};
 use rusqlite::OptionalExtension;
 use tempfile::TempDir;
 

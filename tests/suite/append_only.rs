@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rowmill::options::WritePath;
-use rowmill::{LoadOptions, LoadReport, load};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{LoadReport, WritePath};
 use serde_json::Value;
 use tempfile::TempDir;
 

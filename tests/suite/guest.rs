@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rowmill::{LoadOptions, LoadReport};
+use rowmill::LoadReport;
+use rowmill::internal::LoadOptions;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -56,7 +57,7 @@ impl Host {
             threads: 2,
             ..options
         };
-        rowmill::load(&[self.path(input)], &self.path("x.db"), &options, &())
+        rowmill::internal::load(&[self.path(input)], &self.path("x.db"), &options, &())
     }
 
     /// Another process runs `sql`; what SQLite says against it.
@@ -155,7 +156,10 @@ fn another_database_of_the_program_is_neither_read_nor_written_and_stays_locked(
         errors: host.path("errors.csv"),
         ..LoadOptions::default()
     };
-    failed(rowmill::load(&[host.path("x.db")], &target, &options, &()), 65);
+    failed(
+        rowmill::internal::load(&[host.path("x.db")], &target, &options, &()),
+        65,
+    );
     host.other_is_kept_out("as an input");
     // To read the file here would do what must not be done: it would be closed again.
     for (errors, page) in [("x.db", None), ("errors.csv", Some("x.db"))] {
@@ -164,7 +168,10 @@ fn another_database_of_the_program_is_neither_read_nor_written_and_stays_locked(
             report_html: page.map(|name| host.path(name)),
             ..LoadOptions::default()
         };
-        failed(rowmill::load(&[host.path("in.csv")], &target, &options, &()), 73);
+        failed(
+            rowmill::internal::load(&[host.path("in.csv")], &target, &options, &()),
+            73,
+        );
         host.other_is_kept_out("as an output");
     }
     host.run("INSERT INTO note VALUES ('mine'); COMMIT");
@@ -242,7 +249,8 @@ fn loads_of_one_program_into_one_database_come_one_after_another() {
                     threads: 1,
                     ..LoadOptions::default()
                 };
-                let report = rowmill::load(&[folder.join("in.csv")], &folder.join("x.db"), &options, &()).unwrap();
+                let report =
+                    rowmill::internal::load(&[folder.join("in.csv")], &folder.join("x.db"), &options, &()).unwrap();
                 assert_eq!(report.loaded, 3);
             });
         }

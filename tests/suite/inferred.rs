@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 
 use proptest::prelude::*;
-use rowmill::options::Inference;
-use rowmill::{LoadOptions, load};
+use rowmill::Inference;
+use rowmill::internal::{LoadOptions, load};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 

@@ -10,7 +10,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PROGRAM: &str = r#"
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = rowmill::LoadOptions { key: vec!["id".to_owned()], ..rowmill::LoadOptions::default() };
-    let report = rowmill::load(&["in.csv".into()], "out.db".as_ref(), &options, &())?;
+    let report = rowmill::internal::load(&["in.csv".into()], "out.db".as_ref(), &options, &())?;
     println!("{} rows, {} path", report.loaded, report.write_path);
     Ok(())
 }

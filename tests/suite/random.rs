@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rowmill::options::WritePath;
-use rowmill::{LoadOptions, LoadReport, load};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{LoadReport, WritePath};
 
 use super::database::{self, text_literal};
 use super::harness::{Reject, read_rejects};

@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rowmill::options::{ErrorLimit, WritePath};
-use rowmill::{LoadOptions, load};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{ErrorLimit, WritePath};
 use rusqlite::Connection;
 
 use super::database;

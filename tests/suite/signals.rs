@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use rowmill::report::Outcome;
-use rowmill::{LoadOptions, LoadReport, Observer, load};
+use rowmill::internal::{Cancelled, LoadOptions, load};
+use rowmill::{LoadReport, Observer, Outcome};
 use serde_json::Value;
 
 use super::data::{Content, Recipe, people, people_file};
@@ -308,9 +308,9 @@ struct StopsAt {
 }
 
 impl Observer for StopsAt {
-    fn stop_signal(&self) -> Option<i32> {
+    fn cancelled(&self) -> Option<Cancelled> {
         let look = self.looks.fetch_add(1, Ordering::Relaxed);
-        (look >= self.look).then_some(libc::SIGINT)
+        (look >= self.look).then_some(Cancelled::BySignal(libc::SIGINT))
     }
 }
 

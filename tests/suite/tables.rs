@@ -17,9 +17,8 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rowmill::options::WritePath;
-use rowmill::schema::ColumnType;
-use rowmill::{LoadOptions, LoadReport, load};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{ColumnType, LoadReport, WritePath};
 use rusqlite::Connection;
 use tempfile::TempDir;
 

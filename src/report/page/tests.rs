@@ -168,7 +168,7 @@ fn pending_rows_and_counts_that_do_not_add_up_are_said() {
 #[test]
 fn every_way_to_end_is_named() {
     let mut parts = Parts::new();
-    parts.report.interrupt(15);
+    parts.report.interrupt(crate::cancel::Cancelled::BySignal(15));
     assert!(parts.page().contains("interrupted by SIGTERM") && parts.page().contains("exit code 143"));
     assert!(!parts.page().contains("The same command goes on"), "a stream cannot");
     parts.report.inputs[0].mapped = true;

@@ -6,11 +6,11 @@
 use std::io::Write;
 
 use arbitrary::Arbitrary;
-use rowmill::LoadOptions;
-use rowmill::head::line_ends::{LineEnds, Look, line_ends};
-use rowmill::head::read_head;
-use rowmill::parse::{Dialect, Records, Syntax, parse_before};
-use rowmill::window;
+use rowmill::internal::LoadOptions;
+use rowmill::internal::head::line_ends::{LineEnds, Look, line_ends};
+use rowmill::internal::head::read_head;
+use rowmill::internal::parse::{Dialect, Records, Syntax, parse_before};
+use rowmill::internal::window;
 use rowmill_fuzz::Characters;
 use rowmill_fuzz::oracle::{Grammar, Rules, line_end};
 

@@ -10,9 +10,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arbitrary::Arbitrary;
-use rowmill::options::{Inference, WritePath};
-use rowmill::report::Outcome;
-use rowmill::{Error, LoadOptions, LoadReport, Observer, Phase, Progress, load};
+use rowmill::internal::{Cancelled, LoadOptions, load};
+use rowmill::{Error, Inference, LoadReport, Observer, Outcome, Phase, Progress, WritePath};
 use rowmill_fuzz::Text;
 use rowmill_fuzz::database::{Dump, dump, integrity, open};
 
@@ -288,8 +287,8 @@ impl Observer for Watch {
         self.event();
     }
 
-    fn stop_signal(&self) -> Option<i32> {
+    fn cancelled(&self) -> Option<Cancelled> {
         let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        (self.signal_from > 0 && look >= self.signal_from).then_some(SIGTERM)
+        (self.signal_from > 0 && look >= self.signal_from).then_some(Cancelled::BySignal(SIGTERM))
     }
 }

@@ -9,9 +9,8 @@ use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::process::Command;
 
-use rowmill::options::WritePath;
-use rowmill::schema::ColumnType;
-use rowmill::{LoadOptions, load};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{ColumnType, WritePath};
 use rusqlite::ffi;
 
 use super::cell::Cell;

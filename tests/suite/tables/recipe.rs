@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use rowmill::LoadOptions;
-use rowmill::options::{DEFAULT_MEMORY_BYTES, Inference};
-use rowmill::schema::ColumnType;
+use rowmill::internal::LoadOptions;
+use rowmill::internal::options::DEFAULT_MEMORY_BYTES;
+use rowmill::{ColumnType, Inference};
 
 use super::cell::{Cell, record_bytes};
 use super::setup;
