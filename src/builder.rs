@@ -8,7 +8,7 @@ use crate::cancel::{CancelToken, Cancelled};
 use crate::error::Error;
 use crate::load::{self, Inputs};
 use crate::observer::{Observer, Phase, Progress};
-use crate::option_name::OptionName;
+use crate::option_name::ERRORS;
 use crate::options::{ErrorLimit, Inference, LoadOptions, WritePath};
 use crate::report::LoadReport;
 use crate::schema::ColumnType;
@@ -322,8 +322,7 @@ impl<'a> Load<'a> {
     pub fn run(self) -> Result<LoadReport, Error> {
         if !self.has_errors_file {
             return Err(Error::usage(format!(
-                "rejected records need a place: name a file for them with {}",
-                OptionName::Errors
+                "rejected records need a place: name a file for them with {ERRORS}"
             )));
         }
         let database = self.database()?;

@@ -466,6 +466,19 @@ mod tests {
     }
 
     #[test]
+    fn messages_name_flags_that_there_are() {
+        let command = Args::command();
+        let load = command.find_subcommand("load").unwrap();
+        let flags: Vec<String> = load
+            .get_opts()
+            .filter_map(|flag| Some(format!("--{}", flag.get_long()?)))
+            .collect();
+        for option in rowmill::internal::option_name::ALL {
+            assert!(flags.iter().any(|flag| flag == option.flag()), "{}", option.flag());
+        }
+    }
+
+    #[test]
     fn without_flags_the_options_are_the_librarys_defaults() {
         let job = job("people.csv people.db").unwrap();
         assert_eq!(job.inputs, [PathBuf::from("people.csv")]);

@@ -1,6 +1,8 @@
 //! Fatal trouble: what went wrong, where, and what to do. A bad record is not an error but data (see [`crate::reject`]).
 
 use std::fmt;
+
+use crate::option_name::{FORGET, MEMORY_BYTES, OptionName};
 use std::path::{Path, PathBuf};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -32,10 +34,10 @@ pub enum ErrorKind {
     #[error("cannot create {}: {message}", .path.display())]
     OutputCreate { path: PathBuf, message: String },
     /// An output that another load writes. `holders`: who that is, as far as it is known.
-    #[error("cannot write {}: another load is writing it{holders}; wait for that to end, or name another file with {flag}", .path.display())]
+    #[error("cannot write {}: another load is writing it{holders}; wait for that to end, or name another file with {option}", .path.display())]
     OutputBusy {
         path: PathBuf,
-        flag: &'static str,
+        option: OptionName,
         holders: String,
     },
     /// A file of the load's own that is not what the load wrote to it.
@@ -69,24 +71,22 @@ pub enum ErrorKind {
     Internal { message: String },
 }
 
-fn hint_for(error: &std::io::Error) -> &'static str {
-    match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE) => return "; allow more open files (ulimit -n) and run the load again",
-        Some(libc::EFBIG) => {
-            return "; files may not grow as large as that (ulimit -f, or the file system): allow more and run the load again";
+fn hint_for(error: &std::io::Error) -> String {
+    let hint = match (error.raw_os_error(), error.kind()) {
+        (Some(libc::ENOMEM), _) => {
+            return format!("; lower {MEMORY_BYTES}, or allow more address space (ulimit -v), and run the load again");
         }
-        Some(libc::ENOMEM) => {
-            return "; lower --memory, or allow more address space (ulimit -v), and run the load again";
+        (Some(libc::EMFILE | libc::ENFILE), _) => "; allow more open files (ulimit -n) and run the load again",
+        (Some(libc::EFBIG), _) => {
+            "; files may not grow as large as that (ulimit -f, or the file system): allow more and run the load again"
         }
-        _ => {}
-    }
-    match error.kind() {
-        std::io::ErrorKind::StorageFull => "; free some space and run the load again",
-        std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+        (_, std::io::ErrorKind::StorageFull) => "; free some space and run the load again",
+        (_, std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied) => {
             "; choose a folder that can be written to"
         }
         _ => "",
-    }
+    };
+    hint.to_owned()
 }
 
 impl Error {
@@ -110,7 +110,7 @@ impl Error {
     pub(crate) fn table_gone(table: &str) -> Self {
         Self::schema(format!(
             "table \"{table}\" is gone: somebody dropped or renamed it during the load; put it back and run the same command again to \
-             go on, or give the load up with --forget"
+             go on, or give the load up with {FORGET}"
         ))
     }
 
@@ -142,10 +142,10 @@ impl Error {
         })
     }
 
-    pub(crate) fn output_busy(path: &Path, flag: &'static str, holders: impl Into<String>) -> Self {
+    pub(crate) fn output_busy(path: &Path, option: OptionName, holders: impl Into<String>) -> Self {
         Self::new(ErrorKind::OutputBusy {
             path: path.to_owned(),
-            flag,
+            option,
             holders: holders.into(),
         })
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::content_hash::ContentHash;
 use crate::database_file;
 use crate::error::Error;
+use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE};
 use crate::options::LoadOptions;
 use crate::parse::{Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
 use crate::report::size;
@@ -26,14 +27,23 @@ const MAX_DAMAGED_BYTES: u64 = 16 << 20;
 /// Most columns of a SQLite table in its default build, which other programs must be able to read.
 pub const MAX_COLUMNS: usize = 2000;
 
-/// Why a file that is still to grow cannot be loaded yet.
-const NO_WHOLE_LINE: &str = "it does not hold one whole line yet: with --append-only a line counts once its line feed is there; \
-                             run the same command again when it is";
 const BINARY: &str = "its first line has NUL bytes: it is a binary file or in UTF-16 without a byte order mark";
 
+/// Why a file that is still to grow cannot be loaded yet.
+fn no_whole_line() -> String {
+    format!(
+        "it does not hold one whole line yet: with {APPEND_ONLY} a line counts once its line feed is there; run the same command \
+         again when it is"
+    )
+}
+
 /// Why an old Mac file that is still to grow cannot be loaded.
-const OLD_MAC_GROWS: &str = "its lines end with carriage returns, as in old Mac files, and with --append-only a line counts once its line \
-                             feed is there; load it without --append-only, or turn every one into a line feed: tr '\\r' '\\n' < FILE";
+fn old_mac_grows() -> String {
+    format!(
+        "its lines end with carriage returns, as in old Mac files, and with {APPEND_ONLY} a line counts once its line feed is there; load \
+         it without {APPEND_ONLY}, or turn every one into a line feed: tr '\\r' '\\n' < FILE"
+    )
+}
 
 /// What an input begins with.
 #[derive(Debug)]
@@ -89,7 +99,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         let written = first.bytes();
         let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
         let is_old_mac = line_ends(&look(&written[..before], None, true, options)) == Some(LineEnds::Cr);
-        let message = if is_old_mac { OLD_MAC_GROWS } else { NO_WHOLE_LINE };
+        let message = if is_old_mac { old_mac_grows() } else { no_whole_line() };
         return Err(Error::unusable(&path, message));
     }
     drop(first);
@@ -256,21 +266,18 @@ impl Search<'_> {
     /// Why there is no such record.
     fn nothing_found(&self, bom_bytes: u64) -> String {
         if self.options.append_only {
-            return NO_WHOLE_LINE.to_owned();
+            return no_whole_line();
         }
         let is_empty = self.at_bytes == bom_bytes && self.records.records.is_empty();
-        let what = match (is_empty, self.damaged_bytes) {
-            (true, _) => "it is empty: not even a header",
-            (_, 0) => "it holds nothing but blank lines: not even a header",
-            (_, 0..=MAX_DAMAGED_BYTES) => {
-                "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?"
-            }
-            _ => {
-                "none of the records in its first 16 MiB is well-formed, so its columns cannot be counted; are --quote and \
-                 --delimiter right?"
-            }
+        let of_records = match (is_empty, self.damaged_bytes) {
+            (true, _) => return "it is empty: not even a header".to_owned(),
+            (_, 0) => return "it holds nothing but blank lines: not even a header".to_owned(),
+            (_, 0..=MAX_DAMAGED_BYTES) => "of its records",
+            _ => "of the records in its first 16 MiB",
         };
-        what.to_owned()
+        format!(
+            "none {of_records} is well-formed, so its columns cannot be counted; are {QUOTE} and {DELIMITER} right?"
+        )
     }
 
     /// Why a first line that does not end is no header.
@@ -281,8 +288,8 @@ impl Search<'_> {
 
 fn too_long_line(line: u64, options: &LoadOptions) -> String {
     format!(
-        "its first record, line {line}, has more bytes than --max-record-bytes allows ({}): is it a CSV file, and are --delimiter and \
-         --quote right? If they are, allow longer records with --max-record-bytes",
+        "its first record, line {line}, has more bytes than {MAX_RECORD_BYTES} allows ({}): is it a CSV file, and are {DELIMITER} and \
+         {QUOTE} right? If they are, allow longer records with {MAX_RECORD_BYTES}",
         size(options.max_record_bytes)
     )
 }
@@ -328,7 +335,7 @@ impl Found<'_> {
         }
         if self.ends.len() > MAX_COLUMNS {
             let message = format!(
-                "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}. Is --delimiter right?",
+                "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}. Is {DELIMITER} right?",
                 self.ends.len()
             );
             return Err(Error::unusable(path, message));

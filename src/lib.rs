@@ -49,7 +49,6 @@ pub use schema::ColumnType;
 pub mod internal {
     pub use crate::cancel::Cancelled;
     pub use crate::load::{forget, load};
-    pub use crate::option_name::speak_of_flags;
     pub use crate::options::LoadOptions;
 
     macro_rules! rooms {
@@ -60,6 +59,6 @@ pub mod internal {
         };
     }
     rooms! {
-        chunk dedup escape faults head infer options parse pipeline position reject report rows schema validate window write
+        chunk dedup escape faults head infer option_name options parse pipeline position reject report rows schema validate window write
     }
 }

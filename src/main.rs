@@ -11,6 +11,7 @@ use std::sync::Once;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use rowmill::internal::option_name::speak_of_flags;
 
 use crate::allocator::SayingSystem;
 use crate::cli::Args;
@@ -35,6 +36,7 @@ fn run() -> u8 {
         Ok(job) => job,
         Err(stop) => return show_clap(&stop),
     };
+    speak_of_flags();
     explain_unreadable_input();
     report_file_size_limit();
     #[cfg(feature = "faults")]

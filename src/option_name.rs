@@ -11,74 +11,101 @@ pub fn speak_of_flags() {
     SPEAKS_OF_FLAGS.store(true, Ordering::Relaxed);
 }
 
-/// Defines [`OptionName`]: for each option its name, the method that sets it and its flag.
+fn speaks_of_flags() -> bool {
+    SPEAKS_OF_FLAGS.load(Ordering::Relaxed)
+}
+
+/// An option of a load. It is written as a message calls it: the name of its method in backticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionName {
+    method: &'static str,
+    flag: &'static str,
+}
+
+impl OptionName {
+    /// The name of the [`Load`](crate::Load)'s method, without backticks: `max_errors`.
+    pub const fn as_str(self) -> &'static str {
+        self.method
+    }
+
+    /// The bare name by which whoever asks for options knows it.
+    pub(crate) fn spoken(self) -> &'static str {
+        if speaks_of_flags() { self.flag } else { self.method }
+    }
+
+    /// The flag, which is also the option's name in what a load notes in its database: `--max-errors`.
+    #[doc(hidden)]
+    pub const fn flag(self) -> &'static str {
+        self.flag
+    }
+}
+
+/// Defines the options that messages name: a constant for each, from its method and its flag, and the list of them.
 macro_rules! options {
     ($($name:ident $method:literal $flag:literal)*) => {
-        /// An option of a load. It is written as a message calls it: the name of its method in backticks.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub enum OptionName {
-            $(#[doc = concat!("[`", $method, "`](crate::Load::", $method, ")")] $name,)*
-        }
+        $(pub const $name: OptionName = OptionName { method: $method, flag: $flag };)*
 
-        impl OptionName {
-            /// Every option that a message may name.
-            #[doc(hidden)]
-            pub const ALL: &[OptionName] = &[$(OptionName::$name,)*];
-
-            /// The name of the method, without backticks: `max_errors`.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(OptionName::$name => $method,)*
-                }
-            }
-
-            /// The flag, which is also the option's name in what a load notes in its database: `--max-errors`.
-            #[doc(hidden)]
-            pub const fn flag(self) -> &'static str {
-                match self {
-                    $(OptionName::$name => $flag,)*
-                }
-            }
-        }
+        /// Every option that a message may name.
+        pub const ALL: &[OptionName] = &[$($name),*];
     };
 }
 
 options! {
-    AppendOnly "append_only" "--append-only"
-    BatchRows "batch_rows" "--batch-rows"
-    ChunkBytes "chunk_bytes" "--chunk-bytes"
-    ColumnType "column_type" "--types"
-    Delimiter "delimiter" "--delimiter"
-    EmptyAsNull "empty_as_null" "--empty-as-null"
-    Errors "errors" "--errors"
-    Forget "forget" "--forget"
-    Index "index" "--index"
-    KeepCheckpoint "keep_checkpoint" "--keep-checkpoint"
-    Key "key" "--key"
-    MaxErrors "max_errors" "--max-errors"
-    MaxRecordBytes "max_record_bytes" "--max-record-bytes"
-    MemoryBytes "memory_bytes" "--memory"
-    NoHeader "no_header" "--no-header"
-    Once "once" "--once"
-    Quote "quote" "--quote"
-    Report "report" "--report"
-    ReportHtml "report_html" "--report-html"
-    Restart "restart" "--restart"
-    SafeErrors "safe_errors" "--safe-errors"
-    Table "table" "--table"
-    Text "text" "--text"
-    Threads "threads" "--threads"
-    WindowBytes "window_bytes" "--window-bytes"
-    WritePath "write_path" "--write-path"
+    APPEND_ONLY "append_only" "--append-only"
+    BATCH_ROWS "batch_rows" "--batch-rows"
+    CHUNK_BYTES "chunk_bytes" "--chunk-bytes"
+    COLUMN_TYPE "column_type" "--types"
+    DELIMITER "delimiter" "--delimiter"
+    EMPTY_AS_NULL "empty_as_null" "--empty-as-null"
+    ERRORS "errors" "--errors"
+    FORGET "forget" "--forget"
+    INDEX "index" "--index"
+    INFERENCE "inference" "--infer"
+    KEEP_CHECKPOINT "keep_checkpoint" "--keep-checkpoint"
+    KEY "key" "--key"
+    MAX_ERRORS "max_errors" "--max-errors"
+    MAX_RECORD_BYTES "max_record_bytes" "--max-record-bytes"
+    MEMORY_BYTES "memory_bytes" "--memory"
+    NO_HEADER "no_header" "--no-header"
+    ONCE "once" "--once"
+    QUOTE "quote" "--quote"
+    REPORT "report" "--report"
+    REPORT_HTML "report_html" "--report-html"
+    RESTART "restart" "--restart"
+    SAFE_ERRORS "safe_errors" "--safe-errors"
+    TABLE "table" "--table"
+    TEXT "text" "--text"
+    THREADS "threads" "--threads"
+    WINDOW_BYTES "window_bytes" "--window-bytes"
+    WRITE_PATH "write_path" "--write-path"
 }
 
 impl fmt::Display for OptionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if SPEAKS_OF_FLAGS.load(Ordering::Relaxed) {
-            f.write_str(self.flag())
+        if speaks_of_flags() {
+            f.write_str(self.flag)
         } else {
-            write!(f, "`{}`", self.as_str())
+            write!(f, "`{}`", self.method)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_has_its_method() {
+        let builder = include_str!("builder.rs");
+        for option in ALL {
+            let method = option.as_str();
+            let is_there = |after: &str| builder.contains(&format!("pub fn {method}{after}"));
+            assert!(is_there("(") || is_there("<"), "{method}");
+        }
+    }
+
+    #[test]
+    fn messages_of_the_library_speak_of_methods() {
+        assert_eq!(MAX_ERRORS.to_string(), "`max_errors`");
     }
 }

@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use crate::error::Error;
+use crate::option_name::{
+    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, DELIMITER, KEEP_CHECKPOINT, MAX_ERRORS, ONCE, QUOTE, REPORT,
+    REPORT_HTML, THREADS, WINDOW_BYTES,
+};
 use crate::schema::ColumnType;
 
 /// Default promise on peak memory (VmHWM), mapped pages included. Below 256 MB (decimal), so that either reading holds.
@@ -158,30 +162,30 @@ impl LoadOptions {
     pub fn validate(&self) -> Result<(), Error> {
         let line_end = |c: u8| c == b'\n' || c == b'\r';
         if line_end(self.delimiter) || self.delimiter == 0 || !self.delimiter.is_ascii() {
-            return Err(Error::usage(
-                "--delimiter must be one ASCII character other than a line end or NUL",
-            ));
+            return Err(Error::usage(format!(
+                "{DELIMITER} must be one ASCII character other than a line end or NUL"
+            )));
         }
         if self.report_html.is_some() && cfg!(not(feature = "html")) {
-            return Err(Error::usage(
-                "--report-html needs rowmill built with its feature `html`; use --report, or build it so",
-            ));
+            return Err(Error::usage(format!(
+                "{REPORT_HTML} needs rowmill built with its feature `html`; use {REPORT}, or build it so"
+            )));
         }
         if let Some(quote) = self.quote {
             if line_end(quote) || quote == 0 || !quote.is_ascii() {
-                return Err(Error::usage(
-                    "--quote must be one ASCII character other than a line end or NUL",
-                ));
+                return Err(Error::usage(format!(
+                    "{QUOTE} must be one ASCII character other than a line end or NUL"
+                )));
             }
             if quote == self.delimiter {
-                return Err(Error::usage("--delimiter and --quote are the same character"));
+                return Err(Error::usage(format!("{DELIMITER} and {QUOTE} are the same character")));
             }
         }
         for (name, value) in [
-            ("--batch-rows", self.batch_rows),
-            ("--window-bytes", self.window_bytes),
-            ("--chunk-bytes", self.chunk_bytes),
-            ("--max-record-bytes", self.max_record_bytes),
+            (BATCH_ROWS, self.batch_rows),
+            (WINDOW_BYTES, self.window_bytes),
+            (CHUNK_BYTES, self.chunk_bytes),
+            (option_name::MAX_RECORD_BYTES, self.max_record_bytes),
         ] {
             if value == 0 {
                 return Err(Error::usage(format!("{name} must be at least 1")));
@@ -189,28 +193,28 @@ impl LoadOptions {
         }
         if self.threads > MAX_THREADS {
             return Err(Error::usage(format!(
-                "--threads {} is more than {MAX_THREADS}, the most there can be; 0 is one per core",
+                "{THREADS} {} is more than {MAX_THREADS}, the most there can be; 0 is one per core",
                 self.threads
             )));
         }
         if self.append_only && self.keep_checkpoint {
-            return Err(Error::usage(
-                "--append-only keeps what it needs in the database; leave --keep-checkpoint out",
-            ));
+            return Err(Error::usage(format!(
+                "{APPEND_ONLY} keeps what it needs in the database; leave {KEEP_CHECKPOINT} out"
+            )));
         }
         if self.append_only && self.once {
-            return Err(Error::usage(
-                "--append-only loads what is new of a file that changes, --once files that never change: leave one of them out",
-            ));
+            return Err(Error::usage(format!(
+                "{APPEND_ONLY} loads what is new of a file that changes, {ONCE} files that never change: leave one of them out"
+            )));
         }
         if self.once && self.keep_checkpoint {
-            return Err(Error::usage(
-                "--once remembers a load when it ends, and --keep-checkpoint leaves its end out; leave one of them out",
-            ));
+            return Err(Error::usage(format!(
+                "{ONCE} remembers a load when it ends, and {KEEP_CHECKPOINT} leaves its end out; leave one of them out"
+            )));
         }
         for (name, value, most) in [
-            ("--max-record-bytes", self.max_record_bytes, MAX_RECORD_BYTES),
-            ("--chunk-bytes", self.chunk_bytes, MAX_CHUNK_BYTES),
+            (option_name::MAX_RECORD_BYTES, self.max_record_bytes, MAX_RECORD_BYTES),
+            (CHUNK_BYTES, self.chunk_bytes, MAX_CHUNK_BYTES),
         ] {
             if value > most {
                 return Err(Error::usage(format!("{name} must be at most {} MiB", most >> 20)));
@@ -219,7 +223,9 @@ impl LoadOptions {
         if let Some(ErrorLimit::Percent(percent)) = self.max_errors
             && !(0.0..=100.0).contains(&percent)
         {
-            return Err(Error::usage("--max-errors takes a percentage between 0% and 100%"));
+            return Err(Error::usage(format!(
+                "{MAX_ERRORS} takes a percentage between 0% and 100%"
+            )));
         }
         Ok(())
     }

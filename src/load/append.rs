@@ -15,6 +15,7 @@ use super::{Run, Sources};
 use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded, Progress};
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
+use crate::option_name::RESTART;
 use crate::pipeline::hash_range;
 use crate::reject::Committed;
 use crate::report::LoadReport;
@@ -61,7 +62,7 @@ impl Run<'_> {
         let Finished { mut identity, loaded } = finished;
         let Some(info) = &seen.info else {
             return Err(Error::schema(format!(
-                "table \"{}\", which the loaded part of the input is in, is gone; start afresh with --restart",
+                "table \"{}\", which the loaded part of the input is in, is gone; start afresh with {RESTART}",
                 seen.table
             )));
         };
@@ -113,10 +114,11 @@ impl Run<'_> {
     /// # Errors
     /// `InputChanged` when it is not.
     pub(super) fn check_loaded(&self, loaded: &Loaded, sources: &mut Sources<'_>) -> Result<(), Error> {
-        let message =
-            "since it was loaded, its loaded part was edited: it did not only grow; start afresh with --restart";
+        let message = format!(
+            "since it was loaded, its loaded part was edited: it did not only grow; start afresh with {RESTART}"
+        );
         let range = 0..loaded.offset_bytes;
-        self.check_content(&mut sources.inputs[0], range, loaded.content, message)
+        self.check_content(&mut sources.inputs[0], range, loaded.content, &message)
     }
 
     /// Checks that the bytes of `range` are still `content`.

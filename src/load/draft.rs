@@ -14,6 +14,7 @@ use std::time::Instant;
 use crate::cancel::Cancelled;
 use crate::error::Error;
 use crate::observer::{Observer, Phase, Progress};
+use crate::option_name::REPORT_HTML;
 use crate::options::LoadOptions;
 use crate::reject::{RejectSamples, lock, open_file};
 use crate::report::{FIRST_INTERVAL, LoadReport, PageParts, Timeline, page, rss_bytes};
@@ -61,8 +62,8 @@ impl PageDraft {
     /// `OutputCreate` when it cannot be created, `OutputBusy` when another load has it open.
     pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Error> {
         let open = |path: &PathBuf| -> Result<PageFile, Error> {
-            let file = open_file(path, "--report-html")?;
-            lock(&file, path, "--report-html")?;
+            let file = open_file(path, REPORT_HTML)?;
+            lock(&file, path, REPORT_HTML)?;
             Ok(PageFile {
                 state: state_of(&file).map_err(|error| Error::io("opening", path, error))?,
                 file,
@@ -139,7 +140,9 @@ impl PageDraft {
             return Ok(());
         };
         if state_of(file).ok() != Some(*state) {
-            let message = "somebody has written to it during the load, and it is left as it is; name another file with --report-html";
+            let message = format!(
+                "somebody has written to it during the load, and it is left as it is; name another file with {REPORT_HTML}"
+            );
             return Err(Error::create(path, message));
         }
         let preview = if report.columns.is_empty() || !report.database.exists() {

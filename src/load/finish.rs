@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::faults;
 use crate::memory;
 use crate::observer::Phase;
+use crate::option_name::{INDEX, KEY};
 use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{Committed, DeadLetters, DuplicateMerge};
 use crate::report::LoadReport;
@@ -328,7 +329,7 @@ impl Run<'_> {
         };
         Err(Error::schema(format!(
             "table \"{}\" has rows that repeat the key {}, for example {example}; nothing was loaded: make them unique, or name \
-             another --key",
+             another {KEY}",
             plan.table,
             names.join(",")
         )))
@@ -464,5 +465,5 @@ fn commit_settled(
 /// The columns that one `--index` names.
 pub(super) fn index_columns(plan: &TablePlan, index: &[String]) -> Result<Vec<usize>, Error> {
     let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
-    plan::key_columns(&names, index, "--index")
+    plan::key_columns(&names, index, INDEX)
 }

@@ -7,6 +7,7 @@ use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
 use crate::infer::{Facts, Place, Reading, Span, observe};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
+use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
 use crate::options::Inference;
 use crate::parse::{Dialect, Records, parse};
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
@@ -98,7 +99,7 @@ impl Run<'_> {
                 .map(Option::is_some)
                 .collect(),
         };
-        let key = plan::key_columns(names, &self.options.key, "--key")?;
+        let key = plan::key_columns(names, &self.options.key, KEY)?;
         let nothing = Facts::new(&declared, &key);
         if declared.iter().all(|&declared| declared) {
             // Without a single key there is nothing to learn, and a stream need not be waited for.
@@ -242,7 +243,7 @@ impl Run<'_> {
                 let path = sources.paths[file_index].display();
                 observer.notice(&format!(
                     "{path} is a stream: column types are inferred from its first 16 MiB; values that do not fit later are rejected \
-                     (declare them with --types, or --text, to be sure)"
+                     (declare them with {COLUMN_TYPE}, or {TEXT}, to be sure)"
                 ));
                 continue;
             }

@@ -8,6 +8,7 @@ use super::start::table_name;
 use crate::cancel::Cancelled;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
+use crate::option_name::ONCE;
 use crate::pipeline::hash_range;
 use crate::report::{LoadReport, SkippedInput};
 use crate::window::Input;
@@ -97,7 +98,7 @@ impl Run<'_> {
         let says_rows = |remembered: &Remembered| remembered.input.records > 0;
         if info.is_empty && remembered.iter().any(says_rows) {
             self.observer.notice(&format!(
-                "table \"{table}\" has no rows: what was loaded into it with --once is gone, and no longer remembered"
+                "table \"{table}\" has no rows: what was loaded into it with {ONCE} is gone, and no longer remembered"
             ));
             // They are forgotten in the transaction that the load begins with.
             remembered.retain(|remembered| !says_rows(remembered));
@@ -139,7 +140,7 @@ fn refuse_stream(path: &Path) -> Result<(), Error> {
 /// Why `--once` does not go with the stream `name`.
 pub(super) fn needs_files(name: &dyn Display) -> Error {
     Error::usage(format!(
-        "--once needs files, and {name} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
-         file first, or leave --once out"
+        "{ONCE} needs files, and {name} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
+         file first, or leave {ONCE} out"
     ))
 }

@@ -7,6 +7,7 @@ use super::{Run, Sources, files};
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
+use crate::option_name::WRITE_PATH;
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, forget_rejects};
@@ -242,7 +243,7 @@ impl Run<'_> {
     ) -> Result<Sink<'d>, Error> {
         let plan = &start.plan;
         let opened = match (self.options.write_path, &start.obstacle, plan.append_obstacle()) {
-            (WritePath::Sql, _, _) => Err("asked for with --write-path sql".to_owned()),
+            (WritePath::Sql, _, _) => Err(format!("asked for with {WRITE_PATH} sql")),
             (_, Some(obstacle), _) => Err(obstacle.clone()),
             (_, _, Some(obstacle)) => Err(obstacle.to_owned()),
             _ => self.open_direct(&target)?,
@@ -250,7 +251,7 @@ impl Run<'_> {
         match opened {
             // A table of which a part is loaded already is not what was asked about.
             Err(reason) if self.options.write_path == WritePath::Direct && start.obstacle.is_none() => {
-                Err(Error::usage(format!("--write-path direct is not possible: {reason}")))
+                Err(Error::usage(format!("{WRITE_PATH} direct is not possible: {reason}")))
             }
             Err(reason) => {
                 report.write_path = "sql";
@@ -341,7 +342,7 @@ impl Run<'_> {
 /// `error` with who writes the file that it is about, if that is what it says.
 pub(super) fn name_holders(error: Error) -> Error {
     match error.kind() {
-        ErrorKind::OutputBusy { path, flag, .. } => Error::output_busy(path, flag, holders(path)),
+        ErrorKind::OutputBusy { path, option, .. } => Error::output_busy(path, *option, holders(path)),
         _ => error,
     }
 }

@@ -19,6 +19,7 @@ use crate::faults;
 use crate::infer::{self, Facts};
 use crate::memory;
 use crate::observer::{Phase, Progress};
+use crate::option_name::RESTART;
 use crate::parse::{Dialect, Records};
 use crate::pipeline::{Flight, Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
 use crate::plan::{self, TablePlan};
@@ -387,9 +388,10 @@ impl OneInput<'_> {
             input.check_unchanged()?;
             if input.was_written_to()? {
                 let range = start_bytes..start_bytes + self.whole.bytes;
-                let message = "what was read of it was written over, and rows of both versions may be committed; start afresh \
-                               with --restart";
-                load.check_content(input, range, self.whole, message)?;
+                let message = format!(
+                    "what was read of it was written over, and rows of both versions may be committed; start afresh with {RESTART}"
+                );
+                load.check_content(input, range, self.whole, &message)?;
             }
         }
         input.rest();

@@ -11,6 +11,7 @@ use crate::dedup;
 use crate::error::{Error, ErrorKind};
 use crate::head::{FILE_HEAD_BYTES, Head, read_head};
 use crate::observer::Observer;
+use crate::option_name::APPEND_ONLY;
 use crate::plan;
 use crate::report::InputReport;
 use crate::window::{FileIdentity, Input};
@@ -196,15 +197,15 @@ fn check_growing(inputs: &[Input]) -> Result<(), Error> {
     match inputs {
         [input] if input.length_bytes().is_some() => Ok(()),
         [input] => Err(needs_file(&input.path().display())),
-        _ => Err(Error::usage(
-            "--append-only takes one input; load each file that grows into a table of its own",
-        )),
+        _ => Err(Error::usage(format!(
+            "{APPEND_ONLY} takes one input; load each file that grows into a table of its own"
+        ))),
     }
 }
 
 /// Why `--append-only` does not go with the stream `name`.
 pub(super) fn needs_file(name: &dyn Display) -> Error {
     Error::usage(format!(
-        "--append-only needs a file, and {name} is a stream: what it gave once cannot be told from what is new"
+        "{APPEND_ONLY} needs a file, and {name} is a stream: what it gave once cannot be told from what is new"
     ))
 }

@@ -9,6 +9,7 @@ use crate::checkpoint::{Again, Base, Checkpoint, Counts, Finished, Identity, Pro
 use crate::error::Error;
 use crate::faults;
 use crate::memory;
+use crate::option_name::{INFERENCE, RESTART, TABLE};
 use crate::options::LoadOptions;
 use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{Left, check_errors_file};
@@ -89,7 +90,7 @@ pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, 
         _ => return Ok(name),
     };
     Err(Error::usage(format!(
-        "a table cannot be named \"{name}\"{why}; name another one with --table"
+        "a table cannot be named \"{name}\"{why}; name another one with {TABLE}"
     )))
 }
 
@@ -350,7 +351,7 @@ impl Run<'_> {
         if !obstacles.is_empty() {
             return Err(Error::schema(format!(
                 "table \"{}\" was to be made anew, with other column types, but others use it by now: {}; take away what stands in \
-                 the way and start afresh with --restart --infer whole",
+                 the way and start afresh with {RESTART} {INFERENCE} whole",
                 identity.plan.table,
                 obstacles.join("; ")
             )));

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::faults;
 use crate::memory;
 use crate::observer::Observer;
+use crate::option_name::{APPEND_ONLY, ERRORS, FORGET, RESTART, TABLE};
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
 use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, random_token};
@@ -36,7 +37,9 @@ pub fn forget(
 ) -> Result<(), Error> {
     let first = inputs.first().map_or(Path::new(""), PathBuf::as_path);
     if options.table.is_none() && inputs.is_empty() {
-        return Err(Error::usage("--forget needs to know which table: name it with --table"));
+        return Err(Error::usage(format!(
+            "{FORGET} needs to know which table: name it with {TABLE}"
+        )));
     }
     let table = table_name(options, first)?;
     if let Err(source) = std::fs::metadata(database_path) {
@@ -123,7 +126,7 @@ impl Run<'_> {
                 };
                 let again = match &found.identity.base {
                     Some(base) if !had_finished => format!(
-                        "; --append-only then goes on behind record {}, which was the last one of the load before it, and loads them again",
+                        "; {APPEND_ONLY} then goes on behind record {}, which was the last one of the load before it, and loads them again",
                         base.loaded.counts.records
                     ),
                     _ => String::new(),
@@ -147,7 +150,7 @@ impl Run<'_> {
     /// The dead-letter file gets what is committed for it; what only a load that goes on needs is removed.
     fn put_side_files_in_order(&self, found: &Checkpoint) -> Result<(), Error> {
         let errors = &self.options.errors;
-        let is_its = found.identity.option("--errors") == Some(&errors.to_string_lossy());
+        let is_its = found.identity.option(ERRORS) == Some(&errors.to_string_lossy());
         if !is_its {
             return Ok(());
         }
@@ -178,8 +181,8 @@ impl Run<'_> {
             let obstacles = self.drop_created(identity, counts, root_page)?;
             if !obstacles.is_empty() {
                 return Err(Error::schema(format!(
-                    "--restart cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
-                     nothing was changed. Take away what stands in the way, or give that load up with --forget, which leaves every \
+                    "{RESTART} cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
+                     nothing was changed. Take away what stands in the way, or give that load up with {FORGET}, which leaves every \
                      row, and load into another table",
                     obstacles.join("; ")
                 )));

@@ -4,6 +4,7 @@ use super::{DedupPlan, TablePlan, has_unique_index, key_columns, types_by_name};
 use crate::error::Error;
 use crate::head::Head;
 use crate::infer::Facts;
+use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
 use crate::options::LoadOptions;
 use crate::schema::table_info::{TableColumn, TableInfo, row_id_alias};
 use crate::schema::{Column, ColumnType, RowIds, TableType};
@@ -161,7 +162,7 @@ impl<'a> Fields<'a> {
     fn key(&self, options: &LoadOptions) -> Result<Key, Error> {
         let info = self.info;
         let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
-        let columns = key_columns(&names, &options.key, "--key")?;
+        let columns = key_columns(&names, &options.key, KEY)?;
         let row_id_column = info
             .row_id_column
             .and_then(|index| self.table_indices.iter().position(|&other| other == index));
@@ -214,8 +215,8 @@ fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result
     if !fits {
         let asked = declared.map_or("", ColumnType::as_str);
         return Err(format!(
-            "column \"{name}\" is declared {declared_type} and cannot hold --types {name}={asked}: SQLite would store other values; \
-             leave it out of --types, or make the column {}",
+            "column \"{name}\" is declared {declared_type} and cannot hold {COLUMN_TYPE} {name}={asked}: SQLite would store other values; \
+             leave it out of {COLUMN_TYPE}, or make the column {}",
             declared.map_or("TEXT", ColumnType::sql)
         ));
     }
@@ -241,6 +242,6 @@ fn text_notice(table: &str, columns: &[Column]) -> Option<String> {
         .collect();
     (!others.is_empty()).then(|| {
         let others = others.join(", ");
-        format!("table \"{table}\" exists, and --text does not hold for its columns {others}, which are not TEXT")
+        format!("table \"{table}\" exists, and {TEXT} does not hold for its columns {others}, which are not TEXT")
     })
 }

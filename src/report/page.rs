@@ -16,6 +16,7 @@ use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
 use super::summary::{duration, stopped_by};
 use super::{GENERATOR, LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
+use crate::option_name::MAX_ERRORS;
 use crate::options::LoadOptions;
 use crate::reject::RejectSample;
 
@@ -121,7 +122,7 @@ fn header(parts: &PageParts<'_>) -> Markup {
             }
             @if report.outcome == Outcome::ErrorLimit {
                 p.error {
-                    "More records were rejected than --max-errors allows; "
+                    "More records were rejected than " (MAX_ERRORS.to_string()) " allows; "
                     @if report.all_read { "the whole input is loaded." } @else { "the rest of the input was not loaded. What was read before is committed." }
                 }
             }

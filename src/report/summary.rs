@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{LoadReport, MemorySplit, Outcome};
 use crate::escape::escaped;
+use crate::option_name::{FORGET, MAX_ERRORS, RESTART};
 use crate::reject::RejectCode;
 
 /// Signal numbers that have a name here; the same on every Unix.
@@ -88,13 +89,13 @@ impl Summary<'_> {
             Outcome::Complete => {}
             Outcome::ErrorLimit if report.all_read => {
                 let then = if report.inputs.iter().all(|input| input.mapped) {
-                    "the same command with a higher --max-errors accepts that, and loads nothing twice"
+                    format!("the same command with a higher {MAX_ERRORS} accepts that, and loads nothing twice")
                 } else {
-                    "do not load it again"
+                    "do not load it again".to_owned()
                 };
                 write!(
                     f,
-                    "\n  OVER LIMIT  more was rejected than --max-errors allows; the whole input is loaded: {then}"
+                    "\n  OVER LIMIT  more was rejected than {MAX_ERRORS} allows; the whole input is loaded: {then}"
                 )?;
             }
             Outcome::ErrorLimit => {
@@ -172,23 +173,22 @@ impl Summary<'_> {
         }
         f.write_str("\n  to go on    run the same command again")?;
         if at_limit {
-            f.write_str(match (report.all_read, report.created_table) {
-                (true, _) => ", with a higher --max-errors: nothing is loaded twice",
-                (false, true) => {
-                    ", with a higher --max-errors; or mend the input and add --restart, which makes the table anew"
-                }
-                (false, false) if report.earlier.is_some() => ", with a higher --max-errors",
-                (false, false) => ", with a higher --max-errors, or once the input is mended from the last reject on",
-            })?;
+            write!(f, ", with a higher {MAX_ERRORS}")?;
+            match (report.all_read, report.created_table) {
+                (true, _) => f.write_str(": nothing is loaded twice")?,
+                (false, true) => write!(f, "; or mend the input and add {RESTART}, which makes the table anew")?,
+                (false, false) if report.earlier.is_some() => {}
+                (false, false) => f.write_str(", or once the input is mended from the last reject on")?,
+            }
         }
         if at_limit && !report.created_table {
             let are = agreeing(report.loaded, "is", "are");
             write!(
                 f,
-                "\n  or afresh   add --restart: its {rows} {stay}, and {are} there twice if no key tells"
+                "\n  or afresh   add {RESTART}: its {rows} {stay}, and {are} there twice if no key tells"
             )?;
         }
-        write!(f, "\n  to give up  add --forget: its {rows} {stay}")
+        write!(f, "\n  to give up  add {FORGET}: its {rows} {stay}")
     }
 
     fn details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -373,8 +373,8 @@ loaded 4,850,000 rows into table people of people.db
         let text = report.summary(false).to_string();
         for words in [
             "loaded 1 row into table people",
-            "add --restart: its 1 row stays, and is there twice if no key tells",
-            "add --forget: its 1 row stays",
+            "add `restart`: its 1 row stays, and is there twice if no key tells",
+            "add `forget`: its 1 row stays",
         ] {
             assert!(text.contains(words), "{text}");
         }

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
+use crate::option_name::FORGET;
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
 use crate::schema::shape::Mark;
@@ -208,7 +209,7 @@ impl<'d> Destination<'d> {
         };
         Err(Error::schema(format!(
             "others put rows into table \"{table}\" that repeat the key {}, for example {example}; take them away and run the same \
-             command again to go on, or give the load up with --forget",
+             command again to go on, or give the load up with {FORGET}",
             names.join(",")
         )))
     }

@@ -298,6 +298,6 @@ fn options_that_are_not_the_defaults_stand_out() {
     let mut parts = Parts::new();
     parts.options.memory_bytes = 100_000_000;
     let page = parts.page();
-    assert!(page.contains("<tr><td><code>--memory</code></td><td>100.0 MB</td></tr>"));
-    assert!(page.contains("<td class=\"default\"><code>--table</code></td>"));
+    assert!(page.contains("<tr><td><code>memory_bytes</code></td><td>100.0 MB</td></tr>"));
+    assert!(page.contains("<td class=\"default\"><code>table</code></td>"));
 }
