@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::option_name::{FORGET, MEMORY_BYTES, OptionName};
+use crate::option_name::{FORGET, MEMORY_BYTES, OptionName, SAME_LOAD};
 use std::path::{Path, PathBuf};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -109,7 +109,7 @@ impl Error {
     /// The table that is loaded is not there any more.
     pub(crate) fn table_gone(table: &str) -> Self {
         Self::schema(format!(
-            "table \"{table}\" is gone: somebody dropped or renamed it during the load; put it back and run the same command again to \
+            "table \"{table}\" is gone: somebody dropped or renamed it during the load; put it back and run the {SAME_LOAD} again to \
              go on, or give the load up with {FORGET}"
         ))
     }

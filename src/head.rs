@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::content_hash::ContentHash;
 use crate::database_file;
 use crate::error::Error;
-use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE};
+use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD, Wording};
 use crate::options::LoadOptions;
 use crate::parse::{Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
 use crate::report::size;
@@ -32,7 +32,7 @@ const BINARY: &str = "its first line has NUL bytes: it is a binary file or in UT
 /// Why a file that is still to grow cannot be loaded yet.
 fn no_whole_line() -> String {
     format!(
-        "it does not hold one whole line yet: with {APPEND_ONLY} a line counts once its line feed is there; run the same command \
+        "it does not hold one whole line yet: with {APPEND_ONLY} a line counts once its line feed is there; run the {SAME_LOAD} \
          again when it is"
     )
 }
@@ -429,6 +429,15 @@ fn look<'a>(bytes: &'a [u8], next: Option<u8>, is_widest: bool, options: &LoadOp
     }
 }
 
+const GZIP: Wording = Wording {
+    on_command_line: "it is compressed with gzip; pipe it in: zcat FILE | rowmill load - DB",
+    in_program: "it is compressed with gzip; decompress it, or load what a reader that does so gives",
+};
+const ZSTD: Wording = Wording {
+    on_command_line: "it is compressed with zstd; pipe it in: zstdcat FILE | rowmill load - DB",
+    in_program: "it is compressed with zstd; decompress it, or load what a reader that does so gives",
+};
+
 /// Says what a file is that is no CSV in UTF-8, and what to do about it.
 fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
     let known: [(&[u8], &str); 10] = [
@@ -448,19 +457,13 @@ fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
             b"\xFE\xFF",
             "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
         ),
-        (
-            b"\x1F\x8B",
-            "it is compressed with gzip; pipe it in: zcat FILE | rowmill load - DB",
-        ),
-        (
-            b"\x28\xB5\x2F\xFD",
-            "it is compressed with zstd; pipe it in: zstdcat FILE | rowmill load - DB",
-        ),
+        (b"\x1F\x8B", GZIP.as_str()),
+        (b"\x28\xB5\x2F\xFD", ZSTD.as_str()),
         (
             b"PK\x03\x04",
             "it is a zip archive or a spreadsheet; extract or export it as CSV first",
         ),
-        (database_file::START, IS_DATABASE),
+        (database_file::START, IS_DATABASE.as_str()),
         (b"PAR1", "it is a Parquet file, not CSV"),
         (b"%PDF-", "it is a PDF document, not CSV"),
     ];

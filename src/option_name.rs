@@ -90,6 +90,34 @@ impl fmt::Display for OptionName {
     }
 }
 
+/// Words that depend on how the load was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wording {
+    pub on_command_line: &'static str,
+    pub in_program: &'static str,
+}
+
+/// What is to be done again where a load is to go on.
+pub const SAME_LOAD: Wording = Wording {
+    on_command_line: "same command",
+    in_program: "same load",
+};
+
+impl Wording {
+    pub fn as_str(self) -> &'static str {
+        match speaks_of_flags() {
+            true => self.on_command_line,
+            false => self.in_program,
+        }
+    }
+}
+
+impl fmt::Display for Wording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

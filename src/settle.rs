@@ -14,7 +14,6 @@ use crate::checkpoint::Counts;
 use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
 use crate::faults;
-use crate::option_name::FORGET;
 use crate::reject::{
     ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, FirstRecord, RejectReason, Suspect, SuspectReader,
     SuspectSpool,

@@ -21,9 +21,13 @@ use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
 use crate::database_file::unless_database;
 use crate::error::{Error, ErrorKind};
+use crate::option_name::Wording;
 
 /// Why a database is no input.
-pub const IS_DATABASE: &str = "it is a SQLite database; the inputs come first, the database last";
+pub const IS_DATABASE: Wording = Wording {
+    on_command_line: "it is a SQLite database; the inputs come first, the database last",
+    in_program: "it is a SQLite database, and no input",
+};
 /// Longest wait for a stream's next bytes before the stop request is looked at again.
 const POLL_INTERVAL_MS: i32 = 100;
 /// Most bytes of a stream that are put on record at a time.
@@ -289,7 +293,7 @@ impl Input {
             ));
         }
         let file = if metadata.is_file() {
-            unless_database(file).ok_or_else(|| Error::unusable(path, IS_DATABASE))?
+            unless_database(file).ok_or_else(|| Error::unusable(path, IS_DATABASE.to_string()))?
         } else {
             file
         };

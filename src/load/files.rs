@@ -12,13 +12,19 @@ use std::path::{Path, PathBuf};
 
 use crate::database_file::{is_foreign, is_journal, is_wal};
 use crate::error::Error;
-use crate::option_name::{ERRORS, OptionName, REPORT, REPORT_HTML};
+use crate::option_name::{ERRORS, OptionName, REPORT, REPORT_HTML, Wording};
 use crate::options::LoadOptions;
 use crate::reject::{beside_with, folder_of, followed, same_file};
 use crate::report::{is_json_report, is_own_stream, is_page, names_descriptor};
 
 /// What SQLite puts after a database's name for files of its own.
 const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// Why an input is not the database.
+const INPUT_AS_DATABASE: Wording = Wording {
+    on_command_line: "it is an input; the last name on the command line is the database",
+    in_program: "it is an input; name another file as the database",
+};
 
 /// A file of the load, in the order in which names are given: a later one gives way to an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,10 +144,7 @@ fn may_not_meet(earlier: Role, later: &Claim) -> bool {
 fn refuse(earlier: &Claim, later: &Claim) -> Error {
     let (path, shown) = (later.path.as_path(), earlier.shown.as_str());
     match (earlier.role, later.role) {
-        (Role::Input, Role::Database) => Error::create(
-            path,
-            "it is an input; the last name on the command line is the database",
-        ),
+        (Role::Input, Role::Database) => Error::create(path, INPUT_AS_DATABASE),
         (Role::Input, Role::Journal) => Error::create(
             path,
             "it is an input, and SQLite keeps a file of that name beside the database; name another database",

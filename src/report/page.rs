@@ -16,7 +16,7 @@ use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
 use super::summary::{duration, stopped_by};
 use super::{GENERATOR, LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
-use crate::option_name::MAX_ERRORS;
+use crate::option_name::{MAX_ERRORS, SAME_LOAD};
 use crate::options::LoadOptions;
 use crate::reject::RejectSample;
 
@@ -129,7 +129,7 @@ fn header(parts: &PageParts<'_>) -> Markup {
             @if report.outcome == Outcome::Interrupted {
                 p.note {
                     "What was read until then is committed; the rest of the input was not loaded."
-                    @if resumable { " The same command goes on where it stopped." }
+                    @if resumable { " The " (SAME_LOAD.to_string()) " goes on where it stopped." }
                 }
             }
             @for notice in parts.notices {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{LoadReport, MemorySplit, Outcome};
 use crate::escape::escaped;
-use crate::option_name::{FORGET, MAX_ERRORS, RESTART};
+use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
 use crate::reject::RejectCode;
 
 /// Signal numbers that have a name here; the same on every Unix.
@@ -89,7 +89,7 @@ impl Summary<'_> {
             Outcome::Complete => {}
             Outcome::ErrorLimit if report.all_read => {
                 let then = if report.inputs.iter().all(|input| input.mapped) {
-                    format!("the same command with a higher {MAX_ERRORS} accepts that, and loads nothing twice")
+                    format!("the {SAME_LOAD} with a higher {MAX_ERRORS} accepts that, and loads nothing twice")
                 } else {
                     "do not load it again".to_owned()
                 };
@@ -160,7 +160,7 @@ impl Summary<'_> {
         if !report.resumable {
             return match (at_limit, report.loaded) {
                 (_, 0) if report.inputs.iter().all(|input| input.mapped) => {
-                    f.write_str("\n  to go on    run the same command again; nothing was committed")
+                    write!(f, "\n  to go on    run the {SAME_LOAD} again; nothing was committed")
                 }
                 (_, 0) => {
                     f.write_str("\n  to go on    load it again: a stream cannot be resumed; nothing was committed")
@@ -171,7 +171,7 @@ impl Summary<'_> {
                 ),
             };
         }
-        f.write_str("\n  to go on    run the same command again")?;
+        write!(f, "\n  to go on    run the {SAME_LOAD} again")?;
         if at_limit {
             write!(f, ", with a higher {MAX_ERRORS}")?;
             match (report.all_read, report.created_table) {

@@ -16,7 +16,7 @@ use rusqlite::{Connection, ffi};
 
 use self::groups::{Groups, insert_sql};
 use crate::error::Error;
-use crate::option_name::FORGET;
+use crate::option_name::{FORGET, SAME_LOAD};
 use crate::schema::identifier::quote;
 use crate::schema::shape::{Mark, TableShape};
 use crate::schema::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias, row_id_name};

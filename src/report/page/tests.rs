@@ -170,9 +170,9 @@ fn every_way_to_end_is_named() {
     let mut parts = Parts::new();
     parts.report.interrupt(crate::cancel::Cancelled::BySignal(15));
     assert!(parts.page().contains("interrupted by SIGTERM") && parts.page().contains("exit code 143"));
-    assert!(!parts.page().contains("The same command goes on"), "a stream cannot");
+    assert!(!parts.page().contains("The same load goes on"), "a stream cannot");
     parts.report.inputs[0].mapped = true;
-    assert!(parts.page().contains("The same command goes on"));
+    assert!(parts.page().contains("The same load goes on"));
     parts.report.stop_at_error_limit();
     assert!(parts.page().contains("stopped at the error limit"));
     parts.report.fail(&crate::error::Error::usage("the disk <is> full"));
