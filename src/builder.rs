@@ -99,7 +99,7 @@ impl<'a> Load<'a> {
     /// The table, which is made if it does not exist. Default: the name of the first input without its extension, `stdin` for
     /// standard input and devices.
     pub fn table(mut self, name: impl Into<String>) -> Self {
-        self.options.table = Some(name.into());
+        self.options.target.table = Some(name.into());
         self
     }
 
@@ -110,34 +110,34 @@ impl<'a> Load<'a> {
     /// is left alone and the load is refused. While a load runs there are more files beside it, which are gone when it ends, and
     /// which a load that was stopped or killed needs to go on.
     pub fn errors(mut self, path: impl AsRef<Path>) -> Self {
-        self.options.errors = path.as_ref().to_owned();
+        self.options.target.errors = path.as_ref().to_owned();
         self.has_errors_file = true;
         self
     }
 
     /// Puts a `'` before fields of the dead-letter file that a spreadsheet would run as a formula. Default: false.
     pub fn safe_errors(mut self, on: bool) -> Self {
-        self.options.safe_errors = on;
+        self.options.target.safe_errors = on;
         self
     }
 
     /// A file for the report as JSON, written even when the load fails. Default: none. An older report is replaced, any other file is
     /// left alone and the load is refused.
     pub fn report(mut self, path: impl AsRef<Path>) -> Self {
-        self.options.report = Some(path.as_ref().to_owned());
+        self.options.target.report = Some(path.as_ref().to_owned());
         self
     }
 
     /// A file for the report as a page for people, as [`report`](Self::report). Without the feature `html` a load that asks for one is
     /// refused.
     pub fn report_html(mut self, path: impl AsRef<Path>) -> Self {
-        self.options.report_html = Some(path.as_ref().to_owned());
+        self.options.target.report_html = Some(path.as_ref().to_owned());
         self
     }
 
     /// How rows get into the database; a matter of speed. Default: [`WritePath::Auto`].
     pub fn write_path(mut self, path: WritePath) -> Self {
-        self.options.write_path = path;
+        self.options.target.write_path = path;
         self
     }
 }
@@ -146,26 +146,26 @@ impl<'a> Load<'a> {
 impl Load<'_> {
     /// What separates fields: an ASCII character other than a line end. Default: `,`.
     pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.options.delimiter = delimiter;
+        self.options.dialect.delimiter = delimiter;
         self
     }
 
     /// What quotes fields: an ASCII character other than a line end and the delimiter, or `None` where quotes are plain text.
     /// Default: `"`.
     pub fn quote(mut self, quote: Option<u8>) -> Self {
-        self.options.quote = quote;
+        self.options.dialect.quote = quote;
         self
     }
 
     /// The first record is data, and columns are named `column_1`, `column_2` and so on. Default: false.
     pub fn no_header(mut self, on: bool) -> Self {
-        self.options.header = !on;
+        self.options.dialect.header = !on;
         self
     }
 
     /// Quoted empty fields are NULL, as unquoted ones are. Default: false.
     pub fn empty_as_null(mut self, on: bool) -> Self {
-        self.options.empty_is_null = on;
+        self.options.dialect.empty_is_null = on;
         self
     }
 }
@@ -175,32 +175,35 @@ impl Load<'_> {
     /// The columns that together make a row unique: the first one wins, the others are rejected as duplicates. Default: none, or those
     /// of the table's primary key if the table exists.
     pub fn key<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
-        self.options.key = columns.into_iter().map(Into::into).collect();
+        self.options.contract.key = columns.into_iter().map(Into::into).collect();
         self
     }
 
     /// The type of a column of a new table; a value that does not fit is rejected. May be called for each column. Types that nobody
     /// declares are [inferred](Self::inference).
     pub fn column_type(mut self, column: impl Into<String>, column_type: ColumnType) -> Self {
-        self.options.types.push((column.into(), column_type));
+        self.options.contract.types.push((column.into(), column_type));
         self
     }
 
     /// Columns whose type nobody declares are text. Default: false.
     pub fn text(mut self, on: bool) -> Self {
-        self.options.all_text = on;
+        self.options.contract.all_text = on;
         self
     }
 
     /// How types that nobody declares are found; a matter of speed. Default: [`Inference::Auto`].
     pub fn inference(mut self, inference: Inference) -> Self {
-        self.options.inference = inference;
+        self.options.contract.inference = inference;
         self
     }
 
     /// An index on these columns, built when the rows are in. May be called for each index.
     pub fn index<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
-        self.options.indexes.push(columns.into_iter().map(Into::into).collect());
+        self.options
+            .target
+            .indexes
+            .push(columns.into_iter().map(Into::into).collect());
         self
     }
 }
@@ -210,27 +213,27 @@ impl Load<'_> {
     /// Starts afresh where an unfinished load would go on. A table that the unfinished load made is made anew, if nobody else has put
     /// anything into it; from others no row is taken. Default: false.
     pub fn restart(mut self, on: bool) -> Self {
-        self.options.restart = on;
+        self.options.repeat.restart = on;
         self
     }
 
     /// Leaves the note of how far the load got in the database when it is done. Default: false.
     pub fn keep_checkpoint(mut self, on: bool) -> Self {
-        self.options.keep_checkpoint = on;
+        self.options.repeat.keep_checkpoint = on;
         self
     }
 
     /// The input is a file that grows: only what was appended since the last load of it is loaded, up to its last whole record.
     /// Default: false.
     pub fn append_only(mut self, on: bool) -> Self {
-        self.options.append_only = on;
+        self.options.repeat.append_only = on;
         self
     }
 
     /// Leaves out files whose content went into the table before, with this option, under whatever name; what goes in now is remembered in
     /// the database. Default: false.
     pub fn once(mut self, on: bool) -> Self {
-        self.options.once = on;
+        self.options.repeat.once = on;
         self
     }
 }
@@ -239,13 +242,13 @@ impl Load<'_> {
 impl Load<'_> {
     /// When to stop because too many records were rejected, duplicates among them. Default: never.
     pub fn max_errors(mut self, limit: ErrorLimit) -> Self {
-        self.options.max_errors = Some(limit);
+        self.options.limits.max_errors = Some(limit);
         self
     }
 
     /// Longest record, in bytes, from 1 to 512 MiB; longer ones are rejected. Default: 8 MiB.
     pub fn max_record_bytes(mut self, bytes: u64) -> Self {
-        self.options.max_record_bytes = bytes;
+        self.options.limits.max_record_bytes = bytes;
         self
     }
 }
@@ -256,31 +259,31 @@ impl Load<'_> {
     ///
     /// It holds to the last megabytes only after [`return_freed_memory`](crate::return_freed_memory).
     pub fn memory_bytes(mut self, bytes: u64) -> Self {
-        self.options.memory_bytes = bytes;
+        self.options.resources.memory_bytes = bytes;
         self
     }
 
     /// Worker threads, at most 1,024; 0: one per core. Default: 0.
     pub fn threads(mut self, threads: usize) -> Self {
-        self.options.threads = threads;
+        self.options.resources.threads = threads;
         self
     }
 
     /// Records per transaction, at least 1. Default: 200,000.
     pub fn batch_rows(mut self, rows: u64) -> Self {
-        self.options.batch_rows = rows;
+        self.options.resources.batch_rows = rows;
         self
     }
 
     /// Bytes of an input that are mapped at a time, at least 1. Default: 16 MiB.
     pub fn window_bytes(mut self, bytes: u64) -> Self {
-        self.options.window_bytes = bytes;
+        self.options.resources.window_bytes = bytes;
         self
     }
 
     /// Bytes of an input that one task parses, from 1 to 256 MiB. Default: 256 KiB.
     pub fn chunk_bytes(mut self, bytes: u64) -> Self {
-        self.options.chunk_bytes = bytes;
+        self.options.resources.chunk_bytes = bytes;
         self
     }
 }

@@ -434,7 +434,11 @@ impl Identity {
     ) -> Result<Identity, Error> {
         let fingerprint = |(path, &length_bytes): (&PathBuf, &u64)| {
             // A file may grow before it is read; only where that is foreseen does the rest not count.
-            let length_bytes = if options.append_only { length_bytes } else { u64::MAX };
+            let length_bytes = if options.repeat.append_only {
+                length_bytes
+            } else {
+                u64::MAX
+            };
             Fingerprint::of_start(path, length_bytes)
         };
         Ok(Identity {
@@ -451,7 +455,7 @@ impl Identity {
             plan: plan.clone(),
             base: None,
             token: random_token(),
-            indexes: options.indexes.clone(),
+            indexes: options.target.indexes.clone(),
             shape: None,
             made_database: false,
         })
@@ -490,12 +494,12 @@ impl Identity {
         options: &LoadOptions,
     ) -> Result<Option<(&'p Path, String)>, Error> {
         for (then, path) in self.inputs.iter().zip(inputs) {
-            let now = if options.append_only {
+            let now = if options.repeat.append_only {
                 Fingerprint::of_start(path, then.length_bytes)?
             } else {
                 Fingerprint::of(path)?
             };
-            if let Some(what) = then.difference(&now, options.append_only) {
+            if let Some(what) = then.difference(&now, options.repeat.append_only) {
                 return Ok(Some((path, what)));
             }
         }
@@ -550,35 +554,39 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         byte => format!("'{}'", char::from(byte)),
     };
     let types = options
+        .contract
         .types
         .iter()
         .map(|(name, column_type)| (name.as_str(), format!("={}", column_type.as_str())));
     [
         (
             KEY,
-            listed(options.key.iter().map(|name| (name.as_str(), String::new()))),
+            listed(options.contract.key.iter().map(|name| (name.as_str(), String::new()))),
         ),
         (
             INDEX,
-            match options.indexes.len() {
+            match options.target.indexes.len() {
                 0 => "none".to_owned(),
                 _ => {
                     let one = |columns: &Vec<String>| listed(columns.iter().map(|name| (name.as_str(), String::new())));
-                    options.indexes.iter().map(one).collect::<Vec<_>>().join(" and ")
+                    options.target.indexes.iter().map(one).collect::<Vec<_>>().join(" and ")
                 }
             },
         ),
-        (ERRORS, options.errors.to_string_lossy().into_owned()),
-        (SAFE_ERRORS, switch(options.safe_errors)),
-        (BATCH_ROWS, options.batch_rows.to_string()),
-        (DELIMITER, character(options.delimiter)),
-        (QUOTE, options.quote.map_or_else(|| "none".to_owned(), character)),
-        (NO_HEADER, switch(!options.header)),
-        (TEXT, switch(options.all_text)),
+        (ERRORS, options.target.errors.to_string_lossy().into_owned()),
+        (SAFE_ERRORS, switch(options.target.safe_errors)),
+        (BATCH_ROWS, options.resources.batch_rows.to_string()),
+        (DELIMITER, character(options.dialect.delimiter)),
+        (
+            QUOTE,
+            options.dialect.quote.map_or_else(|| "none".to_owned(), character),
+        ),
+        (NO_HEADER, switch(!options.dialect.header)),
+        (TEXT, switch(options.contract.all_text)),
         (COLUMN_TYPE, listed(types)),
-        (EMPTY_AS_NULL, switch(options.empty_is_null)),
-        (MAX_RECORD_BYTES, options.max_record_bytes.to_string()),
-        (APPEND_ONLY, switch(options.append_only)),
+        (EMPTY_AS_NULL, switch(options.dialect.empty_is_null)),
+        (MAX_RECORD_BYTES, options.limits.max_record_bytes.to_string()),
+        (APPEND_ONLY, switch(options.repeat.append_only)),
     ]
     .to_vec()
 }

@@ -68,7 +68,7 @@ impl Head {
         Syntax {
             dialect: self.dialect,
             columns: self.names.len() as u32,
-            max_record_bytes: options.max_record_bytes,
+            max_record_bytes: options.limits.max_record_bytes,
         }
     }
 }
@@ -90,11 +90,11 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     };
     let content = ContentHash::of(&first.bytes()[..bom_bytes as usize]);
     let dialect = Dialect {
-        delimiter: options.delimiter,
-        quote: options.quote,
+        delimiter: options.dialect.delimiter,
+        quote: options.dialect.quote,
         line_end: line_end(input, &mut first, options, stopped)?,
     };
-    if options.append_only && dialect.line_end != b'\n' {
+    if options.repeat.append_only && dialect.line_end != b'\n' {
         // A CR that is the last byte may be half of a line end.
         let written = first.bytes();
         let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
@@ -107,7 +107,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         syntax: Syntax {
             dialect,
             columns: 0,
-            max_record_bytes: options.max_record_bytes,
+            max_record_bytes: options.limits.max_record_bytes,
         },
         options,
         records: Records::default(),
@@ -121,7 +121,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     };
     let found = search.found(&window, index);
     found.check(&search, &path)?;
-    if options.header {
+    if options.dialect.header {
         return search.header(&found, window.start_bytes, &path);
     }
     let names = (1..=found.ends.len())
@@ -187,13 +187,13 @@ impl Search<'_> {
         stopped: &dyn Fn() -> bool,
     ) -> Result<Option<(Arc<Window>, usize)>, Error> {
         // A span of this many bytes decides every record whose line is not too long.
-        let most_bytes = usize::try_from(self.options.max_record_bytes)
+        let most_bytes = usize::try_from(self.options.limits.max_record_bytes)
             .unwrap_or(usize::MAX)
             .saturating_add(64);
         let mut want_bytes = SEARCH_BYTES;
         loop {
             let window = input.window(self.at_bytes, want_bytes, stopped)?;
-            let decides = window.at_end && !self.options.append_only;
+            let decides = window.at_end && !self.options.repeat.append_only;
             let consumed = parse(window.bytes(), decides, &self.syntax, &mut self.records);
             if let Some(index) = self.first_of_span() {
                 return Ok(Some((window, index)));
@@ -203,13 +203,13 @@ impl Search<'_> {
             }
             if consumed > 0 {
                 self.at_bytes += consumed as u64;
-                if self.options.header {
+                if self.options.dialect.header {
                     self.content = self.content.then(ContentHash::of(&window.bytes()[..consumed]));
                 }
                 want_bytes = SEARCH_BYTES;
-            } else if self.options.header && memchr::memchr(0, window.bytes()).is_some() {
+            } else if self.options.dialect.header && memchr::memchr(0, window.bytes()).is_some() {
                 return Err(Error::unusable(input.path(), BINARY));
-            } else if window.bytes().len() >= most_bytes && self.options.header {
+            } else if window.bytes().len() >= most_bytes && self.options.dialect.header {
                 return Err(Error::unusable(input.path(), self.too_long()));
             } else if window.bytes().len() >= most_bytes {
                 self.pass_line(input, stopped)?;
@@ -243,7 +243,7 @@ impl Search<'_> {
         for (index, record) in self.records.records.iter().enumerate() {
             if record.end == record.start && record.fault == 0 {
                 self.blank_lines += 1;
-            } else if self.options.header || record.fault == 0 {
+            } else if self.options.dialect.header || record.fault == 0 {
                 return Some(index);
             } else {
                 self.damaged_bytes += u64::from(record.end - record.start);
@@ -265,7 +265,7 @@ impl Search<'_> {
 
     /// Why there is no such record.
     fn nothing_found(&self, bom_bytes: u64) -> String {
-        if self.options.append_only {
+        if self.options.repeat.append_only {
             return no_whole_line();
         }
         let is_empty = self.at_bytes == bom_bytes && self.records.records.is_empty();
@@ -290,7 +290,7 @@ fn too_long_line(line: u64, options: &LoadOptions) -> String {
     format!(
         "its first record, line {line}, has more bytes than {MAX_RECORD_BYTES} allows ({}): is it a CSV file, and are {DELIMITER} and \
          {QUOTE} right? If they are, allow longer records with {MAX_RECORD_BYTES}",
-        size(options.max_record_bytes)
+        size(options.limits.max_record_bytes)
     )
 }
 
@@ -321,9 +321,9 @@ impl Found<'_> {
         if search.damaged_bytes == 0 && memchr::memchr(0, bytes).is_some() {
             return Err(Error::unusable(path, BINARY));
         }
-        if search.options.header
+        if search.options.dialect.header
             && search.syntax.dialect.line_end == b'\n'
-            && let Some(at) = self.bare_cr(search.options.quote)
+            && let Some(at) = self.bare_cr(search.options.dialect.quote)
         {
             return Err(Error::unusable(
                 path,
@@ -384,7 +384,7 @@ fn line_end(
     options: &LoadOptions,
     stopped: &dyn Fn() -> bool,
 ) -> Result<u8, Error> {
-    let limit_bytes = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
+    let limit_bytes = usize::try_from(options.limits.max_record_bytes).unwrap_or(usize::MAX);
     let mut look_bytes = LOOK_BYTES;
     loop {
         // With the byte behind the border: a stream does not tell before that whether it ends there.
@@ -424,8 +424,8 @@ fn look<'a>(bytes: &'a [u8], next: Option<u8>, is_widest: bool, options: &LoadOp
         bytes: bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
         next,
         is_widest,
-        delimiter: options.delimiter,
-        quote: options.quote,
+        delimiter: options.dialect.delimiter,
+        quote: options.dialect.quote,
     }
 }
 

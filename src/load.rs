@@ -78,7 +78,7 @@ pub fn load_inputs(
     let mut report = LoadReport::new(database_path, &inputs.names, options);
     // Before anything is opened: an input that is the database must not even be closed again, which would drop the locks on it.
     let checked = files::check(&inputs.paths(), database_path, options);
-    let page = options.report_html.as_ref().filter(|_| checked.page);
+    let page = options.target.report_html.as_ref().filter(|_| checked.page);
     let (draft, result) = match PageDraft::open(page) {
         Ok(draft) => {
             let result = options
@@ -103,7 +103,7 @@ pub fn load_inputs(
     report.measure(started.elapsed());
     let page_written = draft.map_or(Ok(()), |draft| draft.write(&report, options));
     // A file that was refused is not written by the report of the refusal.
-    let json = options.report.as_ref().filter(|_| checked.report);
+    let json = options.target.report.as_ref().filter(|_| checked.report);
     let written = json.map_or(Ok(()), |path| report.write_json(path, observer));
     // What went wrong in the load comes first, and after a load that is complete the same command would be another one.
     result?;
@@ -127,14 +127,14 @@ fn run(task: Task<'_>, observer: &dyn Observer, draft: &PageDraft, report: &mut 
         database_path,
         options,
     } = task;
-    memory::check_threads(options.memory_bytes, options.threads)?;
+    memory::check_threads(options.resources.memory_bytes, options.resources.threads)?;
     inputs.check(options)?;
     let Inputs { names, readers } = inputs;
     let load = Run {
         database_path,
         options,
         observer,
-        pool: WorkerPool::new(options.threads)?,
+        pool: WorkerPool::new(options.resources.threads)?,
         lock: OnceLock::new(),
         token: random_token(),
         made: OnceLock::new(),
@@ -274,23 +274,23 @@ impl Run<'_> {
             0
         };
         memory::split(MemoryWish {
-            budget_bytes: self.options.memory_bytes,
-            window_bytes: self.options.window_bytes,
+            budget_bytes: self.options.resources.memory_bytes,
+            window_bytes: self.options.resources.window_bytes,
             filter_bytes: if keys > 0 { dedup::filter_bytes(keys) } else { 0 },
             indexes: wishes.len() as u64,
-            record_bytes: self.options.max_record_bytes,
+            record_bytes: self.options.limits.max_record_bytes,
         })
     }
 
     fn scan_settings(&self, head: &Head, split: &MemorySplit) -> ScanSettings {
-        let window_bytes = memory::window_bytes(split, self.options.window_bytes);
+        let window_bytes = memory::window_bytes(split, self.options.resources.window_bytes);
         ScanSettings {
             syntax: head.syntax(self.options),
             window_bytes,
-            chunk_bytes: (self.options.chunk_bytes as usize).min(window_bytes),
+            chunk_bytes: (self.options.resources.chunk_bytes as usize).min(window_bytes),
             blocks_bytes: split.blocks_bytes as usize,
             windows_bytes: memory::waiting_windows_bytes(window_bytes),
-            may_grow: self.options.append_only,
+            may_grow: self.options.repeat.append_only,
         }
     }
 }

@@ -165,8 +165,8 @@ impl TablePlan {
             sources: self.sources[file_index].clone(),
             field_count: field_count as u32,
             key,
-            empty_is_null: options.empty_is_null,
-            max_record_bytes: options.max_record_bytes,
+            empty_is_null: options.dialect.empty_is_null,
+            max_record_bytes: options.limits.max_record_bytes,
             guess: self.guess.clone(),
             settled: self.settled.clone(),
         }
@@ -260,7 +260,7 @@ pub fn key_columns(names: &[String], key: &[String], option: OptionName) -> Resu
 /// `Usage` when `--types` names a column that is not there.
 pub fn declared_types(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
     let mut types = types_by_name(names, options)?;
-    if options.all_text {
+    if options.contract.all_text {
         for column_type in &mut types {
             *column_type = column_type.or(Some(ColumnType::Text));
         }
@@ -271,7 +271,7 @@ pub fn declared_types(names: &[String], options: &LoadOptions) -> Result<Vec<Opt
 /// The type that `--types` names for each column.
 fn types_by_name(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
     let mut types = vec![None; names.len()];
-    for (name, column_type) in &options.types {
+    for (name, column_type) in &options.contract.types {
         let index = key_columns(names, std::slice::from_ref(name), COLUMN_TYPE)?;
         types[index[0]] = Some(*column_type);
     }
@@ -313,7 +313,7 @@ pub fn plan_new_table(
 ) -> Result<TablePlan, Error> {
     let names = &heads[0].names;
     let declared = declared_types(names, options)?;
-    let key_columns = key_columns(names, &options.key, KEY)?;
+    let key_columns = key_columns(names, &options.contract.key, KEY)?;
     let column = |(index, name): (usize, &String)| Column {
         declared: declared[index].is_some(),
         ..Column::new(name, declared[index].unwrap_or_else(|| facts.column_type(index)))

@@ -22,7 +22,7 @@ impl Run<'_> {
 
     /// Whether more was rejected, when all was read, than the load may have.
     pub(super) fn is_over_limit(&self, counts: &Counts) -> bool {
-        let limit = self.options.max_errors;
+        let limit = self.options.limits.max_errors;
         limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), counts.records))
     }
 

@@ -30,7 +30,7 @@ impl Run<'_> {
     /// `InputChanged` or `Usage` when input or options are not what they were.
     pub(super) fn check_grown(&self, paths: &[PathBuf]) -> Result<(), Error> {
         let is_file = paths.len() == 1 && paths[0].is_file();
-        if !self.options.append_only || self.options.restart || !is_file {
+        if !self.options.repeat.append_only || self.options.repeat.restart || !is_file {
             return Ok(());
         }
         let table = table_name(self.options, &paths[0])?;

@@ -123,9 +123,21 @@ fn claims(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<Cla
             ..claim(Role::Messages, path.into())
         });
     }
-    claims.push(claim(Role::Errors, options.errors.clone()));
-    claims.extend(options.report.iter().map(|path| claim(Role::Report, path.clone())));
-    claims.extend(options.report_html.iter().map(|path| claim(Role::Page, path.clone())));
+    claims.push(claim(Role::Errors, options.target.errors.clone()));
+    claims.extend(
+        options
+            .target
+            .report
+            .iter()
+            .map(|path| claim(Role::Report, path.clone())),
+    );
+    claims.extend(
+        options
+            .target
+            .report_html
+            .iter()
+            .map(|path| claim(Role::Page, path.clone())),
+    );
     claims
 }
 

@@ -161,8 +161,8 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         let table = &start.plan.table;
         // A load over its limit keeps the checkpoint: the same command with another limit must not load everything once more.
-        let keeps = self.options.keep_checkpoint || end == RowsEnd::Complete && self.is_over_limit(counts);
-        if self.options.append_only {
+        let keeps = self.options.repeat.keep_checkpoint || end == RowsEnd::Complete && self.is_over_limit(counts);
+        if self.options.repeat.append_only {
             return self.leave_behind(database, start, (counts, errors), report);
         }
         if keeps {
@@ -173,7 +173,7 @@ impl Run<'_> {
         faults::point("finish: before the checkpoint goes");
         // Without the checkpoint the same command is another load: nothing that can fail may follow.
         database.give_up_journal()?;
-        if self.options.once {
+        if self.options.repeat.once {
             self.remember(database, table, report)?;
         } else {
             checkpoint::remove(database, table)?;
@@ -299,7 +299,7 @@ impl Run<'_> {
                 unique: true,
             });
         }
-        for index in &self.options.indexes {
+        for index in &self.options.target.indexes {
             let columns = index_columns(plan, index)?;
             if !wishes.iter().any(|wish| wish.columns == columns) {
                 wishes.push(IndexWish { columns, unique: false });
@@ -310,7 +310,7 @@ impl Run<'_> {
 
     /// The indexes that `--index` asks for.
     fn build_indexes(&self, database: &Database, plan: &TablePlan) -> Result<(), Error> {
-        for index in &self.options.indexes {
+        for index in &self.options.target.indexes {
             self.build_index(database, plan, &index_columns(plan, index)?, false)?;
         }
         Ok(())

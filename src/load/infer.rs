@@ -99,7 +99,7 @@ impl Run<'_> {
                 .map(Option::is_some)
                 .collect(),
         };
-        let key = plan::key_columns(names, &self.options.key, KEY)?;
+        let key = plan::key_columns(names, &self.options.contract.key, KEY)?;
         let nothing = Facts::new(&declared, &key);
         if declared.iter().all(|&declared| declared) {
             // Without a single key there is nothing to learn, and a stream need not be waited for.
@@ -125,18 +125,18 @@ impl Run<'_> {
     /// A wrong guess costs time and nothing else, so it is made where a pass over every value would take long, and not where pieces from
     /// all over the inputs speak against it. A piece may begin within a quoted field, so it can call a guess off but not mend it.
     fn guess(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Option<Facts>, Error> {
-        let (Some(total_bytes), false) = (sources.total_bytes(), self.options.append_only) else {
+        let (Some(total_bytes), false) = (sources.total_bytes(), self.options.repeat.append_only) else {
             return Ok(None);
         };
         let observer = self.observer;
         let stopped = || observer.cancelled().is_some();
-        let chunk_bytes = FILE_HEAD_BYTES.min(self.options.chunk_bytes as usize);
+        let chunk_bytes = FILE_HEAD_BYTES.min(self.options.resources.chunk_bytes as usize);
         let sample = sources.inputs[0].window(sources.heads[0].data_start_bytes, chunk_bytes, &stopped)?;
         let chunk = sample.bytes();
         let Some(facts) = self.facts_of_span(sources, 0, (chunk, false), nothing) else {
             return Ok(None);
         };
-        match self.options.inference {
+        match self.options.contract.inference {
             Inference::Whole => return Ok(None),
             Inference::Guess => return Ok(Some(facts)),
             Inference::Auto if total_bytes < GUESS_FROM_BYTES => return Ok(None),
@@ -180,7 +180,7 @@ impl Run<'_> {
         let stopped = || observer.cancelled().is_some();
         let start_bytes = sources.heads[0].data_start_bytes;
         let sample = sources.inputs[0].window(start_bytes, FILE_HEAD_BYTES, &stopped)?;
-        let is_whole = sample.at_end && !self.options.append_only;
+        let is_whole = sample.at_end && !self.options.repeat.append_only;
         let facts = self.facts_of_span(sources, 0, (sample.bytes(), is_whole), nothing);
         Ok(facts.unwrap_or_else(|| nothing.clone()))
     }
@@ -226,7 +226,7 @@ impl Run<'_> {
         let reading = Reading {
             sources: &sources.fields[file_index],
             dialect: &head.dialect,
-            empty_is_null: self.options.empty_is_null,
+            empty_is_null: self.options.dialect.empty_is_null,
         };
         observe(&span[..consumed], &records, &reading, &mut facts);
         (!records.records.is_empty()).then_some(facts)
@@ -251,7 +251,7 @@ impl Run<'_> {
                 head: &sources.heads[file_index],
                 fields: &sources.fields[file_index],
                 place: first_place(sources, file_index),
-                may_grow: self.options.append_only,
+                may_grow: self.options.repeat.append_only,
                 nothing,
             };
             let before_bytes = done.bytes;
@@ -281,17 +281,17 @@ impl Run<'_> {
         let head = request.head;
         let mut place = request.place;
         let split = memory::split(MemoryWish {
-            budget_bytes: self.options.memory_bytes,
-            window_bytes: self.options.window_bytes,
+            budget_bytes: self.options.resources.memory_bytes,
+            window_bytes: self.options.resources.window_bytes,
             filter_bytes: 0,
             indexes: 0,
-            record_bytes: self.options.max_record_bytes,
+            record_bytes: self.options.limits.max_record_bytes,
         })?;
         let work = FactsWork {
             nothing: request.nothing,
             sources: request.fields,
             dialect: head.dialect,
-            empty_is_null: self.options.empty_is_null,
+            empty_is_null: self.options.dialect.empty_is_null,
         };
         let observer = self.observer;
         let stopped = || observer.cancelled().is_some();

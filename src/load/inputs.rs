@@ -50,10 +50,10 @@ impl Inputs {
             return Ok(());
         };
         let name = self.names[first].display();
-        if options.once {
+        if options.repeat.once {
             return Err(once::needs_files(&name));
         }
-        if options.append_only {
+        if options.repeat.append_only {
             return Err(needs_file(&name));
         }
         Ok(())

@@ -28,7 +28,7 @@ impl Run<'_> {
         paths: &[PathBuf],
         report: &mut LoadReport,
     ) -> Result<Option<Vec<PathBuf>>, Error> {
-        if !self.options.once {
+        if !self.options.repeat.once {
             return Ok(Some(paths.to_vec()));
         }
         for path in paths {
@@ -90,7 +90,7 @@ impl Run<'_> {
         let is_any = once::exists(&database)?;
         let Some(info) = database
             .describe_table(table)?
-            .filter(|_| is_any && !self.options.restart)
+            .filter(|_| is_any && !self.options.repeat.restart)
         else {
             return Ok(Vec::new());
         };

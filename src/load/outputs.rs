@@ -40,7 +40,7 @@ fn sql_target<'p>(plan: &'p TablePlan, shape: &'p TableShape) -> SqlTarget<'p> {
 
 impl Run<'_> {
     pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
-        let errors = self.options.errors.as_path();
+        let errors = self.options.target.errors.as_path();
         let taken = files::taken(paths, self.database_path, self.options);
         let place = Place {
             path: errors,
@@ -73,7 +73,7 @@ impl Run<'_> {
                 (DeadLetters::create(&place, own_mark), spool)
             }
         };
-        let mut letters = letters.map_err(name_holders)?.guarded(self.options.safe_errors);
+        let mut letters = letters.map_err(name_holders)?.guarded(self.options.target.safe_errors);
         self.tell_notes(&mut letters);
         Ok(SideFiles { letters, spool })
     }
@@ -93,7 +93,7 @@ impl Run<'_> {
         left: Left,
         keep_bytes: u64,
     ) -> Result<(), Error> {
-        let path = self.options.errors.as_path();
+        let path = self.options.target.errors.as_path();
         let place = Place {
             path,
             inputs: paths,
@@ -242,7 +242,7 @@ impl Run<'_> {
         report: &mut LoadReport,
     ) -> Result<Sink<'d>, Error> {
         let plan = &start.plan;
-        let opened = match (self.options.write_path, &start.obstacle, plan.append_obstacle()) {
+        let opened = match (self.options.target.write_path, &start.obstacle, plan.append_obstacle()) {
             (WritePath::Sql, _, _) => Err(format!("asked for with {WRITE_PATH} sql")),
             (_, Some(obstacle), _) => Err(obstacle.clone()),
             (_, _, Some(obstacle)) => Err(obstacle.to_owned()),
@@ -250,7 +250,7 @@ impl Run<'_> {
         };
         match opened {
             // A table of which a part is loaded already is not what was asked about.
-            Err(reason) if self.options.write_path == WritePath::Direct && start.obstacle.is_none() => {
+            Err(reason) if self.options.target.write_path == WritePath::Direct && start.obstacle.is_none() => {
                 Err(Error::usage(format!("{WRITE_PATH} direct is not possible: {reason}")))
             }
             Err(reason) => {
@@ -326,9 +326,9 @@ impl Run<'_> {
             field_names: sources.heads.iter().map(|head| head.names.clone()).collect(),
             key_names: key_names.join(","),
             row_ids: plan.row_ids,
-            batch_rows: self.options.batch_rows,
-            max_errors: self.options.max_errors,
-            max_record_bytes: self.options.max_record_bytes,
+            batch_rows: self.options.resources.batch_rows,
+            max_errors: self.options.limits.max_errors,
+            max_record_bytes: self.options.limits.max_record_bytes,
             line_ends: sources.heads.iter().map(|head| head.dialect.line_end).collect(),
             origins: Origins::default(),
             database_path: self.database_path.to_owned(),

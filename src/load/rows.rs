@@ -198,7 +198,7 @@ impl Run<'_> {
         let mut inputs_bytes = 0;
         let mut done_bytes = 0;
         let mut shown = Instant::now();
-        let reuse_bytes = REUSE_FACTOR * self.options.chunk_bytes as usize;
+        let reuse_bytes = REUSE_FACTOR * self.options.resources.chunk_bytes as usize;
         self.show(0, writer);
         while let Ok(job) = queue.recv() {
             let since = Instant::now();
@@ -369,7 +369,7 @@ impl OneInput<'_> {
             stopped: &stopped,
         };
         let start_bytes = sources.start_bytes(file_index);
-        if !self.report.mapped || load.options.append_only {
+        if !self.report.mapped || load.options.repeat.append_only {
             self.report.bytes = start_bytes;
         }
         let start = sources.content_before(file_index);
@@ -450,7 +450,7 @@ impl OneInput<'_> {
         }
         if !self.report.mapped {
             self.report.bytes += bytes as u64;
-        } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.load.options.append_only) {
+        } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.load.options.repeat.append_only) {
             self.report.bytes = end_bytes;
         }
         Ok(flow)

@@ -57,7 +57,7 @@ impl<'a> Sources<'a> {
             }
             inputs.push(input);
         }
-        if options.append_only {
+        if options.repeat.append_only {
             check_growing(&inputs)?;
             inputs.iter_mut().for_each(Input::let_grow);
         }

@@ -82,7 +82,7 @@ pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, 
         Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
         _ => "stdin".to_owned(),
     };
-    let name = options.table.clone().unwrap_or_else(stem);
+    let name = options.target.table.clone().unwrap_or_else(stem);
     let lower = name.to_ascii_lowercase();
     let why = match lower.as_str() {
         _ if lower.starts_with(OWN_NAMES) => format!(": names that begin with {OWN_NAMES} are rowmill's own"),
@@ -149,16 +149,16 @@ impl Run<'_> {
         // Only files can be gone on with: for a stream nothing is noted.
         let is_noted = sources.total_bytes().is_some();
         let mut seen = self.look_at_database(&table, is_noted)?;
-        if self.options.restart || seen.begun_load().is_none() {
+        if self.options.repeat.restart || seen.begun_load().is_none() {
             // Before types are inferred, or rows taken back, for nothing.
-            check_errors_file(&self.options.errors).map_err(name_holders)?;
+            check_errors_file(&self.options.target.errors).map_err(name_holders)?;
         }
         if let Some(found) = &seen.checkpoint
             && self.forget_empty(found, sources.paths)?
         {
             seen = self.look_at_database(&table, is_noted)?;
         }
-        if self.options.restart
+        if self.options.repeat.restart
             && let Some(Begun {
                 identity,
                 counts,
@@ -217,7 +217,7 @@ impl Run<'_> {
         let Checkpoint { identity, progress } = found;
         let (shape, makes_database) = (identity.shape.clone(), identity.made_database);
         let mut plan = identity.plan.clone();
-        if self.options.append_only {
+        if self.options.repeat.append_only {
             // What has come since is for the next load: this one was planned without it.
             sources.end_after(&identity);
         }
@@ -274,7 +274,7 @@ impl Run<'_> {
             if !is_guess {
                 plan.notices = plan::text_notices(&plan.columns, &facts, sources.paths);
             }
-            if lengths_bytes.is_none() || self.options.append_only {
+            if lengths_bytes.is_none() || self.options.repeat.append_only {
                 // Values will come that nothing was inferred from.
                 plan.settled = Some(facts.forms().iter().map(Form::settled).collect());
             }
@@ -329,7 +329,7 @@ impl Run<'_> {
                 false => None,
             },
             // Without the flag a load is a new one, whatever became of those before it.
-            finished: match self.options.append_only {
+            finished: match self.options.repeat.append_only {
                 true => finished::read(&database, table)?,
                 false => None,
             },

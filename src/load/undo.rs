@@ -36,7 +36,7 @@ pub fn forget(
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let first = inputs.first().map_or(Path::new(""), PathBuf::as_path);
-    if options.table.is_none() && inputs.is_empty() {
+    if options.target.table.is_none() && inputs.is_empty() {
         return Err(Error::usage(format!(
             "{FORGET} needs to know which table: name it with {TABLE}"
         )));
@@ -107,7 +107,7 @@ impl Run<'_> {
         checkpoint::remove(&database, table)?;
         row_origins::forget(&database, table)?;
         let mut had_finished = false;
-        if self.options.append_only {
+        if self.options.repeat.append_only {
             had_finished = !matches!(finished::read(&database, table), Ok(None));
             finished::remove(&database, table)?;
         }
@@ -149,7 +149,7 @@ impl Run<'_> {
 
     /// The dead-letter file gets what is committed for it; what only a load that goes on needs is removed.
     fn put_side_files_in_order(&self, found: &Checkpoint) -> Result<(), Error> {
-        let errors = &self.options.errors;
+        let errors = &self.options.target.errors;
         let is_its = found.identity.option(ERRORS) == Some(&errors.to_string_lossy());
         if !is_its {
             return Ok(());

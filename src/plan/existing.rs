@@ -23,14 +23,14 @@ pub fn plan_existing_table(
     let fields = Fields::matched(info, &heads[0].names, options)?;
     let key = fields.key(options)?;
     let mut notices = Vec::new();
-    if options.all_text {
+    if options.contract.all_text {
         notices.extend(text_notice(&info.name, &fields.columns));
     }
     if !key.is_covered {
         notices.push(format!(
             "table \"{}\" has no unique index on the key {}: one is added to it",
             info.name,
-            options.key.join(",")
+            options.contract.key.join(",")
         ));
     }
     let dedup = fields.dedup(&key, facts);
@@ -109,7 +109,7 @@ impl<'a> Fields<'a> {
         let mut problems = Vec::new();
         // By position, as `.import` counts: what the table generates itself has none.
         let positions: Vec<usize> = (0..columns.len()).filter(|&index| !columns[index].generated).collect();
-        if !options.header && names.len() > positions.len() {
+        if !options.dialect.header && names.len() > positions.len() {
             problems.push(format!(
                 "the input has {} columns, the table takes {}",
                 names.len(),
@@ -117,7 +117,7 @@ impl<'a> Fields<'a> {
             ));
         }
         for (field, name) in names.iter().enumerate() {
-            let found = if options.header {
+            let found = if options.dialect.header {
                 columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
             } else {
                 positions.get(field).copied()
@@ -135,7 +135,7 @@ impl<'a> Fields<'a> {
                     }
                     self.table_indices.push(index);
                 }
-                None if !options.header => {}
+                None if !options.dialect.header => {}
                 None => problems.push(format!("the table has no column \"{name}\"")),
             }
         }
@@ -162,7 +162,7 @@ impl<'a> Fields<'a> {
     fn key(&self, options: &LoadOptions) -> Result<Key, Error> {
         let info = self.info;
         let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
-        let columns = key_columns(&names, &options.key, KEY)?;
+        let columns = key_columns(&names, &options.contract.key, KEY)?;
         let row_id_column = info
             .row_id_column
             .and_then(|index| self.table_indices.iter().position(|&other| other == index));

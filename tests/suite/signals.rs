@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use rowmill::internal::options::{ResourceOptions, TargetOptions};
 use rowmill::internal::{Cancelled, LoadOptions, load};
 use rowmill::{LoadReport, Observer, Outcome};
 use serde_json::Value;
@@ -317,11 +318,17 @@ impl Observer for StopsAt {
 /// Loads `in.csv` of `folder` in small pieces until the given look for a signal.
 fn load_until(folder: &Path, look: u32) -> LoadReport {
     let options = LoadOptions {
-        errors: folder.join("errors.csv"),
-        batch_rows: 5,
-        chunk_bytes: 8,
-        window_bytes: 64,
-        threads: 1,
+        target: TargetOptions {
+            errors: folder.join("errors.csv"),
+            ..TargetOptions::default()
+        },
+        resources: ResourceOptions {
+            batch_rows: 5,
+            chunk_bytes: 8,
+            window_bytes: 64,
+            threads: 1,
+            ..ResourceOptions::default()
+        },
         ..LoadOptions::default()
     };
     let looks = AtomicU32::new(0);

@@ -370,23 +370,28 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         lists => lists.iter().map(|names| list(names)).collect::<Vec<_>>().join("; "),
     };
     let types: Vec<String> = options
+        .contract
         .types
         .iter()
         .map(|(column, column_type)| format!("{}={}", name(column), column_type.as_str()))
         .collect();
     let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
     let character = |byte: u8| shown(&[byte], 1);
-    let threads = match options.threads {
+    let threads = match options.resources.threads {
         0 => "one per core".to_owned(),
         threads => threads.to_string(),
     };
     vec![
         (
             TABLE,
-            options.table.as_deref().map_or("the input's name".to_owned(), name),
+            options
+                .target
+                .table
+                .as_deref()
+                .map_or("the input's name".to_owned(), name),
         ),
-        (KEY, list(&options.key)),
-        (INDEX, list_of_lists(&options.indexes)),
+        (KEY, list(&options.contract.key)),
+        (INDEX, list_of_lists(&options.target.indexes)),
         (
             COLUMN_TYPE,
             if types.is_empty() {
@@ -395,36 +400,36 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
                 types.join(", ")
             },
         ),
-        (TEXT, yes(options.all_text)),
-        (EMPTY_AS_NULL, yes(options.empty_is_null)),
-        (DELIMITER, character(options.delimiter)),
-        (QUOTE, options.quote.map_or("none".to_owned(), character)),
-        (NO_HEADER, yes(!options.header)),
-        (MAX_RECORD_BYTES, bytes(options.max_record_bytes).to_string()),
+        (TEXT, yes(options.contract.all_text)),
+        (EMPTY_AS_NULL, yes(options.dialect.empty_is_null)),
+        (DELIMITER, character(options.dialect.delimiter)),
+        (QUOTE, options.dialect.quote.map_or("none".to_owned(), character)),
+        (NO_HEADER, yes(!options.dialect.header)),
+        (MAX_RECORD_BYTES, bytes(options.limits.max_record_bytes).to_string()),
         (
             MAX_ERRORS,
-            match options.max_errors {
+            match options.limits.max_errors {
                 None => "never".to_owned(),
                 Some(ErrorLimit::Count(limit)) => grouped(limit).to_string(),
                 Some(ErrorLimit::Percent(limit)) => format!("{limit} %"),
             },
         ),
-        (ERRORS, path(&options.errors)),
-        (RESTART, yes(options.restart)),
-        (KEEP_CHECKPOINT, yes(options.keep_checkpoint)),
-        (MEMORY_BYTES, bytes(options.memory_bytes).to_string()),
+        (ERRORS, path(&options.target.errors)),
+        (RESTART, yes(options.repeat.restart)),
+        (KEEP_CHECKPOINT, yes(options.repeat.keep_checkpoint)),
+        (MEMORY_BYTES, bytes(options.resources.memory_bytes).to_string()),
         (THREADS, threads),
-        (BATCH_ROWS, grouped(options.batch_rows).to_string()),
+        (BATCH_ROWS, grouped(options.resources.batch_rows).to_string()),
         (
             WRITE_PATH,
-            match options.write_path {
+            match options.target.write_path {
                 WritePath::Auto => "auto",
                 WritePath::Sql => "sql",
                 WritePath::Direct => "direct",
             }
             .to_owned(),
         ),
-        (WINDOW_BYTES, bytes(options.window_bytes).to_string()),
-        (CHUNK_BYTES, bytes(options.chunk_bytes).to_string()),
+        (WINDOW_BYTES, bytes(options.resources.window_bytes).to_string()),
+        (CHUNK_BYTES, bytes(options.resources.chunk_bytes).to_string()),
     ]
 }
