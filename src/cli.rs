@@ -277,13 +277,29 @@ impl LoadArgs {
             }
         };
         let mut types: Types = Vec::new();
-        for (name, column_type) in self.types.into_iter().flatten() {
+        for (name, column_type) in self.types.drain(..).flatten() {
             if types.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
                 return Err(usage(format!("--types declares column '{name}' twice")));
             }
             types.push((name, column_type));
         }
-        let options = LoadOptions {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        };
+        Ok(Job {
+            inputs: std::mem::take(&mut self.paths),
+            database,
+            forget: self.forget,
+            verbosity,
+            options: self.into_options(types),
+        })
+    }
+
+    /// The options that these flags ask for, with the types that were declared.
+    fn into_options(self, types: Types) -> LoadOptions {
+        LoadOptions {
             target: TargetOptions {
                 table: self.table,
                 indexes: self.index,
@@ -330,19 +346,7 @@ impl LoadArgs {
                 append_only: self.append_only,
                 once: self.once,
             },
-        };
-        let verbosity = match (self.quiet, self.verbose) {
-            (true, _) => Verbosity::Quiet,
-            (false, true) => Verbosity::Verbose,
-            (false, false) => Verbosity::Normal,
-        };
-        Ok(Job {
-            inputs: self.paths,
-            database,
-            options,
-            forget: self.forget,
-            verbosity,
-        })
+        }
     }
 }
 

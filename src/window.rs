@@ -5,11 +5,11 @@
 //! The first bytes of a stream can be looked at before they are read: they go into a file without a name, which is read again first.
 //! A window is unmapped (or its buffer given back to the next one) when its last user drops it; how many are alive is the caller's affair.
 
+mod stream_source;
 #[cfg(test)]
 mod tests;
 
 use std::cmp::Ordering;
-use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
+use self::stream_source::{SharedReader, StreamSource};
 use crate::database_file::unless_database;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::Wording;
@@ -140,42 +141,6 @@ impl Kind {
             reader,
             record: None,
             recording: false,
-        }
-    }
-}
-
-/// A reader of the program's.
-#[derive(Clone)]
-struct SharedReader(Arc<Mutex<dyn Read + Send>>);
-
-impl fmt::Debug for SharedReader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SharedReader")
-    }
-}
-
-/// Where a stream's bytes come from.
-enum StreamSource {
-    File(Arc<File>),
-    Reader(SharedReader),
-}
-
-impl StreamSource {
-    /// Bytes read into `piece`, 0 at the end; `None` when told to stop while there are none. A reader that keeps waiting cannot be
-    /// stopped: it is asked for before and after it is read from.
-    fn read(&self, piece: &mut [u8], stopped: &dyn Fn() -> bool) -> Option<std::io::Result<usize>> {
-        match self {
-            StreamSource::File(file) => wait_readable(file, stopped).then(|| (&**file).read(piece)),
-            StreamSource::Reader(_) if stopped() => None,
-            StreamSource::Reader(SharedReader(reader)) => {
-                let read = reader.lock().unwrap_or_else(PoisonError::into_inner).read(piece);
-                Some(read.and_then(|read_bytes| match read_bytes > piece.len() {
-                    true => Err(std::io::Error::other(
-                        "the reader says that it gave more than it was asked for",
-                    )),
-                    false => Ok(read_bytes),
-                }))
-            }
         }
     }
 }
@@ -324,7 +289,7 @@ impl Input {
             path: path.to_owned(),
             file: None,
             rests: false,
-            kind: Kind::stream(Some(SharedReader(Arc::new(Mutex::new(reader))))),
+            kind: Kind::stream(Some(SharedReader::new(reader))),
             may_grow: false,
         }
     }

@@ -29,8 +29,17 @@ const ROOMS: [(&str, &[&str]); 11] = [
 ];
 
 /// The library's rooms, lowest layer first: a room may use those of its own layer and below, but not one that uses it.
-const LAYERS: [&[&str]; 5] = [
-    &["position", "content_hash", "database_file", "error", "escape", "faults"],
+const LAYERS: [&[&str]; 6] = [
+    &[
+        "position",
+        "cancel",
+        "content_hash",
+        "database_file",
+        "error",
+        "escape",
+        "faults",
+        "option_name",
+    ],
     &["options", "schema", "observer", "rows", "reject", "report"],
     &[
         "infer",
@@ -48,6 +57,7 @@ const LAYERS: [&[&str]; 5] = [
     ],
     &["settle"],
     &["load"],
+    &["builder"],
 ];
 
 /// The rooms of the binary: they see the library from outside.

@@ -361,6 +361,14 @@ fn facts(report: &LoadReport) -> Markup {
 
 /// Every option as it would be typed. The page shows those muted that are the defaults.
 fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
+    let LoadOptions {
+        dialect,
+        contract,
+        target,
+        repeat,
+        limits,
+        resources,
+    } = options;
     let list = |names: &[String]| match names {
         [] => "none".to_owned(),
         names => names.iter().map(|one| name(one)).collect::<Vec<_>>().join(", "),
@@ -369,29 +377,24 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         [] => "none".to_owned(),
         lists => lists.iter().map(|names| list(names)).collect::<Vec<_>>().join("; "),
     };
-    let types: Vec<String> = options
-        .contract
+    let types: Vec<String> = contract
         .types
         .iter()
         .map(|(column, column_type)| format!("{}={}", name(column), column_type.as_str()))
         .collect();
     let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
     let character = |byte: u8| shown(&[byte], 1);
-    let threads = match options.resources.threads {
+    let threads = match resources.threads {
         0 => "one per core".to_owned(),
         threads => threads.to_string(),
     };
     vec![
         (
             TABLE,
-            options
-                .target
-                .table
-                .as_deref()
-                .map_or("the input's name".to_owned(), name),
+            target.table.as_deref().map_or("the input's name".to_owned(), name),
         ),
-        (KEY, list(&options.contract.key)),
-        (INDEX, list_of_lists(&options.target.indexes)),
+        (KEY, list(&contract.key)),
+        (INDEX, list_of_lists(&target.indexes)),
         (
             COLUMN_TYPE,
             if types.is_empty() {
@@ -400,36 +403,36 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
                 types.join(", ")
             },
         ),
-        (TEXT, yes(options.contract.all_text)),
-        (EMPTY_AS_NULL, yes(options.dialect.empty_is_null)),
-        (DELIMITER, character(options.dialect.delimiter)),
-        (QUOTE, options.dialect.quote.map_or("none".to_owned(), character)),
-        (NO_HEADER, yes(!options.dialect.header)),
-        (MAX_RECORD_BYTES, bytes(options.limits.max_record_bytes).to_string()),
+        (TEXT, yes(contract.all_text)),
+        (EMPTY_AS_NULL, yes(dialect.empty_is_null)),
+        (DELIMITER, character(dialect.delimiter)),
+        (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
+        (NO_HEADER, yes(!dialect.header)),
+        (MAX_RECORD_BYTES, bytes(limits.max_record_bytes).to_string()),
         (
             MAX_ERRORS,
-            match options.limits.max_errors {
+            match limits.max_errors {
                 None => "never".to_owned(),
                 Some(ErrorLimit::Count(limit)) => grouped(limit).to_string(),
                 Some(ErrorLimit::Percent(limit)) => format!("{limit} %"),
             },
         ),
-        (ERRORS, path(&options.target.errors)),
-        (RESTART, yes(options.repeat.restart)),
-        (KEEP_CHECKPOINT, yes(options.repeat.keep_checkpoint)),
-        (MEMORY_BYTES, bytes(options.resources.memory_bytes).to_string()),
+        (ERRORS, path(&target.errors)),
+        (RESTART, yes(repeat.restart)),
+        (KEEP_CHECKPOINT, yes(repeat.keep_checkpoint)),
+        (MEMORY_BYTES, bytes(resources.memory_bytes).to_string()),
         (THREADS, threads),
-        (BATCH_ROWS, grouped(options.resources.batch_rows).to_string()),
+        (BATCH_ROWS, grouped(resources.batch_rows).to_string()),
         (
             WRITE_PATH,
-            match options.target.write_path {
+            match target.write_path {
                 WritePath::Auto => "auto",
                 WritePath::Sql => "sql",
                 WritePath::Direct => "direct",
             }
             .to_owned(),
         ),
-        (WINDOW_BYTES, bytes(options.resources.window_bytes).to_string()),
-        (CHUNK_BYTES, bytes(options.resources.chunk_bytes).to_string()),
+        (WINDOW_BYTES, bytes(resources.window_bytes).to_string()),
+        (CHUNK_BYTES, bytes(resources.chunk_bytes).to_string()),
     ]
 }
