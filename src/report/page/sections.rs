@@ -409,30 +409,30 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
         (NO_HEADER, yes(!dialect.header)),
         (MAX_RECORD_BYTES, bytes(limits.max_record_bytes).to_string()),
-        (
-            MAX_ERRORS,
-            match limits.max_errors {
-                None => "never".to_owned(),
-                Some(ErrorLimit::Count(limit)) => grouped(limit).to_string(),
-                Some(ErrorLimit::Percent(limit)) => format!("{limit} %"),
-            },
-        ),
+        (MAX_ERRORS, limits.max_errors.map_or("never".to_owned(), error_limit)),
         (ERRORS, path(&target.errors)),
         (RESTART, yes(repeat.restart)),
         (KEEP_CHECKPOINT, yes(repeat.keep_checkpoint)),
         (MEMORY_BYTES, bytes(resources.memory_bytes).to_string()),
         (THREADS, threads),
         (BATCH_ROWS, grouped(resources.batch_rows).to_string()),
-        (
-            WRITE_PATH,
-            match target.write_path {
-                WritePath::Auto => "auto",
-                WritePath::Sql => "sql",
-                WritePath::Direct => "direct",
-            }
-            .to_owned(),
-        ),
+        (WRITE_PATH, write_path(target.write_path).to_owned()),
         (WINDOW_BYTES, bytes(resources.window_bytes).to_string()),
         (CHUNK_BYTES, bytes(resources.chunk_bytes).to_string()),
     ]
+}
+
+fn error_limit(limit: ErrorLimit) -> String {
+    match limit {
+        ErrorLimit::Count(limit) => grouped(limit).to_string(),
+        ErrorLimit::Percent(limit) => format!("{limit} %"),
+    }
+}
+
+fn write_path(path: WritePath) -> &'static str {
+    match path {
+        WritePath::Auto => "auto",
+        WritePath::Sql => "sql",
+        WritePath::Direct => "direct",
+    }
 }
