@@ -19,6 +19,7 @@ const BYTE_POWERS: [u64; 64] = byte_powers();
 /// How many bytes, and their hash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentHash {
+    /// How many bytes.
     pub bytes: u64,
     crc64: u64,
 }

@@ -1,4 +1,5 @@
 //! rowmill (draft)
+#![warn(missing_docs)]
 mod builder;
 mod cancel;
 mod checkpoint;

@@ -28,6 +28,7 @@ pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
 
 /// When to stop because too many records were rejected.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum ErrorLimit {
     /// More than this many rejects.
     Count(u64),
@@ -47,6 +48,7 @@ impl ErrorLimit {
 
 /// How rows get into the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum WritePath {
     /// The direct path where the table allows it, else SQL.
     #[default]
@@ -59,6 +61,7 @@ pub enum WritePath {
 
 /// Where the types of a new table's columns come from when they are not declared. The outcome is the same: types that fit every value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Inference {
     /// A guess for a large file that goes into a new database, else every value.
     #[default]
@@ -73,17 +76,24 @@ pub enum Inference {
 /// The options of a load, in groups. [`LoadOptions::default`] is what the command line does without flags.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
+    /// How the inputs are written.
     pub dialect: DialectOptions,
+    /// What a good row is.
     pub contract: ContractOptions,
+    /// Where rows, rejects and reports go.
     pub target: TargetOptions,
+    /// What becomes of loads before and after this one.
     pub repeat: RepeatOptions,
+    /// What is too much.
     pub limits: LimitOptions,
+    /// What may be used of the machine.
     pub resources: ResourceOptions,
 }
 
 /// How the inputs are written.
 #[derive(Debug, Clone)]
 pub struct DialectOptions {
+    /// What separates fields.
     pub delimiter: u8,
     /// `None`: quotes are plain text.
     pub quote: Option<u8>,
@@ -113,6 +123,7 @@ pub struct TargetOptions {
     pub table: Option<String>,
     /// Lists of columns to index after the rows are in.
     pub indexes: Vec<Vec<String>>,
+    /// How rows get into the database.
     pub write_path: WritePath,
     /// The dead-letter file.
     pub errors: PathBuf,
@@ -140,6 +151,7 @@ pub struct RepeatOptions {
 /// What is too much.
 #[derive(Debug, Clone)]
 pub struct LimitOptions {
+    /// When to stop because of rejects; `None`: never.
     pub max_errors: Option<ErrorLimit>,
     /// Longest record.
     pub max_record_bytes: u64,
@@ -154,7 +166,9 @@ pub struct ResourceOptions {
     pub memory_bytes: u64,
     /// Records per transaction.
     pub batch_rows: u64,
+    /// Input mapped at a time.
     pub window_bytes: u64,
+    /// Input parsed by one task.
     pub chunk_bytes: u64,
 }
 

@@ -33,19 +33,33 @@ use crate::schema::ColumnType;
 
 /// Why a record was not loaded: the `code` column of the dead-letter file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum RejectCode {
+    /// It has fewer fields than there are columns.
     MissingColumns,
+    /// It has more fields than there are columns.
     TooManyColumns,
+    /// A quoted field begins on this line and is not closed in time.
     UnterminatedQuote,
+    /// Text follows a closing quote.
     InvalidQuote,
+    /// It is longer than [`max_record_bytes`](crate::Load::max_record_bytes).
     RecordTooLarge,
+    /// It is no UTF-8.
     InvalidUtf8,
+    /// It has a NUL byte.
     NulByte,
+    /// A value is not of its column's type.
     TypeError,
+    /// A value is of its column's type, but too large or no day that exists.
     OutOfRange,
+    /// A value is missing where the column does not accept NULL.
     NullViolation,
+    /// A value breaks a rule.
     RuleFailed,
+    /// Its key came before, in the table or in the inputs.
     DuplicateKey,
+    /// The database refuses the row.
     ConstraintFailed,
 }
 

@@ -13,6 +13,7 @@ pub mod table_info;
 
 /// What a column accepts and how its values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum ColumnType {
     /// Any text.
     Text,
@@ -36,7 +37,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// The name used in `--types`, messages and reports.
+    /// Its name in messages and reports, and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             ColumnType::Text => "text",
