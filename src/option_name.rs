@@ -29,6 +29,7 @@ impl OptionName {
     }
 
     /// The bare name by which whoever asks for options knows it.
+    #[cfg(feature = "html")]
     pub(crate) fn spoken(self) -> &'static str {
         if speaks_of_flags() { self.flag } else { self.method }
     }
@@ -43,7 +44,7 @@ impl OptionName {
 /// Defines the options that messages name: a constant for each, from its method and its flag, and the list of them.
 macro_rules! options {
     ($($name:ident $method:literal $flag:literal)*) => {
-        $(pub const $name: OptionName = OptionName { method: $method, flag: $flag };)*
+        $(#[allow(missing_docs)] pub const $name: OptionName = OptionName { method: $method, flag: $flag };)*
 
         /// Every option that a message may name.
         pub const ALL: &[OptionName] = &[$($name),*];
@@ -93,7 +94,9 @@ impl fmt::Display for OptionName {
 /// Words that depend on how the load was asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Wording {
+    /// For whoever gives flags.
     pub on_command_line: &'static str,
+    /// For whoever calls methods.
     pub in_program: &'static str,
 }
 
@@ -104,6 +107,7 @@ pub const SAME_LOAD: Wording = Wording {
 };
 
 impl Wording {
+    /// The words for this process.
     pub fn as_str(self) -> &'static str {
         match speaks_of_flags() {
             true => self.on_command_line,

