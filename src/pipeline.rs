@@ -353,7 +353,7 @@ pub fn scan<W: Work>(
             scan.flight.windows.close();
             drop(queue);
             // A scope waits for what a thread runs, not for the thread.
-            if let Ok(Err(panic)) = reader.map(|reader| reader.join()) {
+            if let Ok(Err(panic)) = reader.map(std::thread::ScopedJoinHandle::join) {
                 std::panic::resume_unwind(panic);
             }
             result

@@ -109,7 +109,7 @@ impl PageDraft {
             let result = load(&watching);
             drop(ended);
             // A page without that curve is still a page: no thread is no reason to fail.
-            let _ = sampler.map(|sampler| sampler.join());
+            let _ = sampler.map(std::thread::ScopedJoinHandle::join);
             result
         });
         self.note_memory();

@@ -311,7 +311,7 @@ impl Run<'_> {
             match scanned {
                 Scanned::Nothing => {}
                 Scanned::LinePiece(piece) => {
-                    place.line += u64::from(piece.last && ends_a_line(piece.bytes(), head.dialect.line_end))
+                    place.line += u64::from(piece.last && ends_a_line(piece.bytes(), head.dialect.line_end));
                 }
                 Scanned::Block(block) => {
                     take(&FoundFacts {

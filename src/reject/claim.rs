@@ -190,7 +190,7 @@ pub(super) fn create(place: &Place, own_mark: u64) -> Result<(AppendFile, Option
             }
         }
         // What was there stays locked until the new file is in its place.
-        if let Some(out) = put_in_place(place, before.as_ref(), |out| out.put_header())? {
+        if let Some(out) = put_in_place(place, before.as_ref(), super::append_file::AppendFile::put_header)? {
             return Ok((out, kept));
         }
     }

@@ -99,7 +99,7 @@ impl Summary<'_> {
                 )?;
             }
             Outcome::ErrorLimit => {
-                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not loaded")?
+                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not loaded")?;
             }
             Outcome::Interrupted => {
                 let by = stopped_by(report);

@@ -84,7 +84,7 @@ fn strike(scene: &Scene, golden: &Outcome, fault: Fault, tally: &mut Tally) -> b
                 tally.wrong.push(format!("{what}: a sync that failed was passed over"));
             }
             let same = catch_unwind(AssertUnwindSafe(|| {
-                scene.equals(golden, &scene.outcome(Some(report)), &|| what.clone())
+                scene.equals(golden, &scene.outcome(Some(report)), &|| what.clone());
             }));
             if same.is_err() {
                 tally.wrong.push(format!("{what}: success, but not everything is in"));

@@ -602,7 +602,7 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
     if !report.identity_holds || report.pending > 0 {
         return Err(format!("the counts do not add up: {report:?}"));
     }
-    let rejects = read_rejects(&fs::read(&errors).unwrap()).map_err(|error| error.to_string())?;
+    let rejects = read_rejects(&fs::read(&errors).unwrap()).map_err(|error| error.clone())?;
     let refused: BTreeSet<u64> = rejects.iter().map(|reject| reject.record).collect();
     if refused.len() != rejects.len() || report.rejected + report.duplicates != refused.len() as u64 {
         return Err(format!("{} rejects of {} records", rejects.len(), refused.len()));
