@@ -395,7 +395,6 @@ fn settle_by_sql(rest: Rest<'_, '_>, (earlier, stopped): Judge<'_>) -> Result<Op
     let merge = if plan.dedup == DedupPlan::Database {
         let waiting = Waiting {
             writer: &mut writer,
-            table: &plan.table,
             settings: &last.settings,
             rows,
             spool: &mut spool,

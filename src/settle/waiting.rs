@@ -27,7 +27,6 @@ const MOST_TRIES: u64 = 1 << 26;
 /// What settling waiting rows works with.
 pub struct Waiting<'a, 'd, 'w> {
     pub writer: &'w mut SqlWriter<'d>,
-    pub table: &'a str,
     pub settings: &'a BatchSettings,
     /// Where the rows came from that did not wait.
     pub rows: RowOrigins<'a>,
