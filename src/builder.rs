@@ -105,8 +105,8 @@ impl<'a> Load<'a> {
 
     /// The dead-letter file, a CSV file with a line for each record that is not loaded: where it stands, why, and its bytes.
     ///
-    /// There is no default, and no load without one: what is rejected must have a place. It is made with the first reject. Rejects
-    /// that another load left in a file of that name are kept beside it under the next free number (`errors.1.csv`); any other file
+    /// There is no default, and no load without one: what is rejected must have a place. It is made when the load begins. Rejects that
+    /// another load left in a file of that name are kept beside it under the next free number (`errors.1.csv`); any other file
     /// is left alone and the load is refused. While a load runs there are more files beside it, which are gone when it ends, and
     /// which a load that was stopped or killed needs to go on.
     pub fn errors(mut self, path: impl AsRef<Path>) -> Self {
@@ -323,11 +323,6 @@ impl<'a> Load<'a> {
     /// # Panics
     /// Not by itself; a panic of the observer or of a reader comes out here.
     pub fn run(self) -> Result<LoadReport, Error> {
-        if !self.has_errors_file {
-            return Err(Error::usage(format!(
-                "rejected records need a place: name a file for them with {ERRORS}"
-            )));
-        }
         let database = self.database()?;
         let watched = Watched::of(&self);
         load::load_inputs(self.inputs, &database, &self.options, &watched)
@@ -336,11 +331,11 @@ impl<'a> Load<'a> {
     /// Gives up the unfinished load into the table that [`run`](Self::run) would load into: only the note of how far it got is removed, and
     /// every row that it committed stays. The inputs are not looked at and, where [`table`](Self::table) is named, need not be.
     ///
-    /// The observer is told what was given up. That there was nothing to give up is no error. With [`errors`](Self::errors) as that
-    /// load had it, its dead-letter file is put in order, too.
+    /// The observer is told what was given up. That there was nothing to give up is no error. The dead-letter file stays, with the
+    /// rejects of what was committed, and the files that the load kept beside it are removed.
     ///
     /// # Errors
-    /// [`Usage`](crate::ErrorKind::Usage) when no table is named, [`InputMissing`](crate::ErrorKind::InputMissing) when there is no such
+    /// [`Usage`](crate::ErrorKind::Usage) when no table, database or dead-letter file is named, [`InputMissing`](crate::ErrorKind::InputMissing) when there is no such
     /// database, [`DatabaseBusy`](crate::ErrorKind::DatabaseBusy) while a load is under way, and
     /// [`Database`](crate::ErrorKind::Database).
     pub fn forget(self) -> Result<(), Error> {
@@ -348,7 +343,13 @@ impl<'a> Load<'a> {
         load::forget(self.inputs.names(), &database, &self.options, &Watched::of(&self))
     }
 
+    /// The database, if every file is named that a load cannot do without.
     fn database(&self) -> Result<PathBuf, Error> {
+        if !self.has_errors_file {
+            return Err(Error::usage(format!(
+                "rejected records need a place: name a file for them with {ERRORS}"
+            )));
+        }
         let missing = || Error::usage("no database named: name its file with `into`");
         self.database.clone().ok_or_else(missing)
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// [`Outcome::Interrupted`](crate::Outcome::Interrupted). Run again, it goes on where it stopped. Clones are one token: what one of
 /// them is told, all of them know, and it cannot be taken back.
 ///
-/// A signal handler may set the flag that a token is made [from](#impl-From<Arc<AtomicBool>>-for-CancelToken).
+/// A token can be made from a flag, which a signal handler may set: `CancelToken::from(Arc::clone(&flag))`.
 ///
 /// ```
 /// use rowmill::CancelToken;

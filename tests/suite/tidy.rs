@@ -309,6 +309,26 @@ fn the_library_never_prints_and_never_exits() {
     assert!(strays.is_empty(), "{}", strays.join("\n"));
 }
 
+/// Messages say `{MAX_ERRORS}`, which becomes a flag on the command line only.
+#[test]
+fn the_library_names_no_flag() {
+    let mut strays = Vec::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        if BINARY.contains(&name.as_str()) || name.starts_with("bin/") || name == "option_name.rs" {
+            continue;
+        }
+        for (number, line) in code(text) {
+            let names_flag = line
+                .match_indices("--")
+                .any(|(at, _)| line[at + 2..].starts_with(|character: char| character.is_ascii_lowercase()));
+            if names_flag {
+                strays.push(format!("src/{name}:{number}: {}", line.trim()));
+            }
+        }
+    }
+    assert!(strays.is_empty(), "{}", strays.join("\n"));
+}
+
 #[test]
 fn no_source_file_is_too_long() {
     let long: Vec<_> = sources()
