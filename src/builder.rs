@@ -63,8 +63,8 @@ impl<'a> Load<'a> {
     /// otherwise, the table call it.
     ///
     /// The outcome is that of a file with the same bytes and the same name, but a reader cannot be read twice: types are inferred from
-    /// its first megabytes and hold for the rest, and a load that was stopped cannot be resumed. Reading begins with [`run`](Self::run), on
-    /// threads of the load. A reader that waits for its next bytes keeps the load waiting, also one that is cancelled.
+    /// its first 16 MiB, later values that do not fit are rejected, and a load that was stopped cannot be resumed. It is read on threads
+    /// of the load, from [`run`](Self::run) on. A reader that waits for its next bytes keeps the load waiting, even one that is cancelled.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -90,7 +90,8 @@ impl<'a> Load<'a> {
         self
     }
 
-    /// The database file; it is made if it does not exist. Its folder must exist: the load keeps there, too, what does not fit into memory.
+    /// The database file; it is made if it does not exist. Its folder must exist. What does not fit into memory goes there, too, into files
+    /// without a name.
     pub fn into(mut self, database: impl AsRef<Path>) -> Self {
         self.database = Some(database.as_ref().to_owned());
         self

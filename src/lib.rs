@@ -101,7 +101,8 @@
 //!
 //! # What it does to its host
 //! The library writes the database, the files that it is asked for and, while it runs, files beside them that are its own. It prints
-//! nothing, sets no signal handler and changes nothing of the process; its threads end with the load.
+//! nothing, sets no signal handler and changes nothing of the process. Its threads end with the load; of a database it keeps
+//! [one descriptor](Load::run).
 //!
 //! An input that another program cuts short while it is mapped makes the kernel raise SIGBUS. What is committed is safe, but a program
 //! that must live on gives the file as a [reader](Load::from_reader).
