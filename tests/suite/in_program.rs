@@ -40,6 +40,8 @@ impl Read for Drops {
     }
 }
 
+type Failure = fn(&mut [u8]) -> io::Result<usize>;
+
 /// Gives `text`, then does something else than to end.
 struct ThenOther<F> {
     text: Drops,
@@ -82,8 +84,8 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// `load` into the database of this folder, in pieces of `bytes`.
-    fn into_here<'a>(&self, load: Load<'a>, bytes: u64) -> Load<'a> {
+    /// Aims `load` at this folder, in pieces of `bytes`.
+    fn aim<'a>(&self, load: Load<'a>, bytes: u64) -> Load<'a> {
         load.into(self.at("out.db"))
             .errors(self.at("errors.csv"))
             .table("t")
@@ -117,7 +119,7 @@ fn a_reader_gets_the_verdicts_of_a_file_with_its_name() {
     let of_file = Place::new();
     let name = of_file.at("in.csv");
     fs::write(&name, MIXED).unwrap();
-    let report = of_file.into_here(Load::new([&name]), 1 << 20).run().unwrap();
+    let report = of_file.aim(Load::new([&name]), 1 << 20).run().unwrap();
     assert_eq!(
         (report.outcome, report.loaded, report.records),
         (Outcome::Complete, 4, 9)
@@ -127,7 +129,7 @@ fn a_reader_gets_the_verdicts_of_a_file_with_its_name() {
         for piece_bytes in [1, 7, 1 << 20] {
             let here = Place::new();
             let load = Load::from_reader(&name, Drops::of(MIXED, most_bytes));
-            let report = here.into_here(load, piece_bytes).run().unwrap();
+            let report = here.aim(load, piece_bytes).run().unwrap();
             assert_eq!(
                 here.result(&report),
                 expected,
@@ -166,7 +168,7 @@ fn files_and_readers_are_loaded_in_the_order_in_which_they_are_named() {
 
 #[test]
 fn a_reader_that_fails_ends_the_load_and_says_why() {
-    let failures: [fn(&mut [u8]) -> io::Result<usize>; 2] = [
+    let failures: [Failure; 2] = [
         |_| Err(io::Error::other("the line went dead")),
         |piece| Ok(piece.len() + 1),
     ];
@@ -177,7 +179,7 @@ fn a_reader_that_fails_ends_the_load_and_says_why() {
         let here = Place::new();
         let text = Drops::of("id,day,text\n1,2026-01-02,a\n", 10);
         let reader = ThenOther { text, other: failure };
-        let error = here.into_here(Load::from_reader("feed", reader), 8).run().unwrap_err();
+        let error = here.aim(Load::from_reader("feed", reader), 8).run().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Io { path, .. } if path == Path::new("feed")));
         assert!(error.to_string().contains(words), "{error}");
     }
@@ -189,7 +191,7 @@ fn a_token_stops_a_load_and_the_same_load_goes_on() {
     let lines: String = (1..=3000).map(|number| format!("{number},2026-01-02,x\n")).collect();
     fs::write(here.at("in.csv"), format!("id,day,text\n{lines}")).unwrap();
     let token = CancelToken::new();
-    let load = || here.into_here(Load::new([here.at("in.csv")]), 16).text(true);
+    let load = || here.aim(Load::new([here.at("in.csv")]), 16).text(true);
     let watch = StopsWhenItLoads(token.clone());
     let stopped = load().observer(&watch).cancel_token(&token).run().unwrap();
     assert_eq!(
@@ -225,7 +227,7 @@ fn a_reader_that_is_cancelled_gives_what_it_gave() {
             Ok(9)
         },
     };
-    let load = here.into_here(Load::from_reader("feed", reader), 16);
+    let load = here.aim(Load::from_reader("feed", reader), 16);
     let report = load.cancel_token(&token).run().unwrap();
     assert_eq!(report.outcome, Outcome::Interrupted);
     assert!(report.identity_holds && report.loaded <= 50 && !report.resumable);
@@ -239,7 +241,7 @@ fn an_unfinished_load_can_be_given_up() {
         "id,day,text\n1,2026-01-02,a\nx,2026-01-02,b\n2,2026-01-02,c\n",
     )
     .unwrap();
-    let load = || here.into_here(Load::new([here.at("in.csv")]), 1 << 20).batch_rows(1);
+    let load = || here.aim(Load::new([here.at("in.csv")]), 1 << 20).batch_rows(1);
     let report = load().max_errors(ErrorLimit::Count(0)).run().unwrap();
     assert_eq!((report.outcome, report.loaded), (Outcome::ErrorLimit, 1));
     load().forget().unwrap();
@@ -252,7 +254,7 @@ fn an_unfinished_load_can_be_given_up() {
 fn only_what_was_asked_for_is_written() {
     let here = Place::new();
     fs::write(here.at("in.csv"), MIXED).unwrap();
-    here.into_here(Load::new([here.at("in.csv")]), 64).run().unwrap();
+    here.aim(Load::new([here.at("in.csv")]), 64).run().unwrap();
     assert_eq!(here.names(), ["errors.csv", "in.csv", "out.db"]);
     let nothing = Place::new();
     let load = || Load::from_reader("in", Drops::of(MIXED, 64));
@@ -271,7 +273,7 @@ fn options_that_do_not_go_together_are_refused_by_the_names_of_their_methods() {
     let here = Place::new();
     fs::write(here.at("in.csv"), MIXED).unwrap();
     let refused = |options: fn(Load<'static>) -> Load<'static>, words: &[&str]| {
-        let load = options(here.into_here(Load::new([here.at("in.csv")]), 64));
+        let load = options(here.aim(Load::new([here.at("in.csv")]), 64));
         let error = load.run().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Usage { .. }), "{error}");
         let said = error.to_string();
@@ -309,7 +311,7 @@ fn options_that_do_not_go_together_are_refused_by_the_names_of_their_methods() {
 fn rejects_name_the_methods_that_would_load_them() {
     let here = Place::new();
     let reader = Drops::of("id,day,text\n1,2026-01-02,too long a record for the limit\n", 64);
-    let load = here.into_here(Load::from_reader("in", reader), 64).max_record_bytes(32);
+    let load = here.aim(Load::from_reader("in", reader), 64).max_record_bytes(32);
     assert_eq!(load.run().unwrap().by_code, [(RejectCode::RecordTooLarge, 1)]);
     let errors = fs::read_to_string(here.at("errors.csv")).unwrap();
     assert!(errors.contains("`max_record_bytes` raises the limit"), "{errors}");
