@@ -2,8 +2,8 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use rowmill::dedup::{Candidates, Dedup, Filter};
-use rowmill::rows::RowBlock;
+use rowmill::internal::dedup::{Candidates, Dedup, Filter};
+use rowmill::internal::rows::RowBlock;
 use xxhash_rust::xxh3::xxh3_128;
 
 const BLOCK_ROWS: u64 = 40_000;

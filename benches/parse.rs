@@ -2,8 +2,8 @@
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use rowmill::chunk::cut;
-use rowmill::parse::{Dialect, Records, Syntax, parse};
+use rowmill::internal::chunk::cut;
+use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
 
 /// Large enough for a steady state, small enough for the caches that a chunk is parsed in.
 const CHUNK_BYTES: usize = 1 << 20;

@@ -2,11 +2,12 @@
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
-use rowmill::infer::{Facts, Reading, observe};
-use rowmill::parse::{Dialect, Records, Syntax, parse};
-use rowmill::rows::RowBlock;
-use rowmill::schema::{Column, ColumnType, KeyPlan, RowPlan};
-use rowmill::validate::validate;
+use rowmill::ColumnType;
+use rowmill::internal::infer::{Facts, Reading, observe};
+use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
+use rowmill::internal::rows::RowBlock;
+use rowmill::internal::schema::{Column, KeyPlan, RowPlan};
+use rowmill::internal::validate::validate;
 
 const ROWS: usize = 2_200;
 

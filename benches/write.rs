@@ -2,11 +2,12 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use rowmill::schema::{Column, ColumnType, RowIds};
-use rowmill::write::RowOutcome;
-use rowmill::write::database::Database;
-use rowmill::write::direct::DirectWriter;
-use rowmill::write::sql::{SqlTarget, SqlWriter};
+use rowmill::ColumnType;
+use rowmill::internal::schema::{Column, RowIds};
+use rowmill::internal::write::RowOutcome;
+use rowmill::internal::write::database::Database;
+use rowmill::internal::write::direct::DirectWriter;
+use rowmill::internal::write::sql::{SqlTarget, SqlWriter};
 
 /// A multiple of the rows of a group.
 const ROWS: i64 = 204_800;

@@ -17,6 +17,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
+use crate::option_name::{
+    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, DELIMITER, EMPTY_AS_NULL, ERRORS, FORGET, INDEX, KEY, MAX_RECORD_BYTES,
+    NO_HEADER, OptionName, QUOTE, RESTART, SAFE_ERRORS, TABLE, TEXT,
+};
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
 use crate::reject::{Committed, Left, RejectCode, random_token};
@@ -237,7 +241,7 @@ impl Checkpoint {
     pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<Again, Error> {
         let (identity, load, ways) = (&self.identity, self.load(), self.ways());
         // Versions that knew one load at a time kept the table's name among the options.
-        if identity.version != env!("CARGO_PKG_VERSION") || identity.option("--table").is_some() {
+        if identity.version != env!("CARGO_PKG_VERSION") || identity.option(TABLE).is_some() {
             return Err(Error::usage(format!(
                 "{load} was begun by another version of rowmill ({}); finish it with that, or {ways}",
                 identity.version
@@ -312,11 +316,11 @@ impl Checkpoint {
         let loaded = rows(self.progress.counts.loaded);
         if self.identity.plan.create {
             format!(
-                "start afresh with --restart, which makes the table anew, or give it up with --forget, which leaves its {loaded}"
+                "start afresh with {RESTART}, which makes the table anew, or give it up with {FORGET}, which leaves its {loaded}"
             )
         } else {
             format!(
-                "start afresh with --restart or give it up with --forget; either leaves its {loaded} in the table, and rows that are \
+                "start afresh with {RESTART} or give it up with {FORGET}; either leaves its {loaded} in the table, and rows that are \
                  loaded again are there twice unless a key tells"
             )
         }
@@ -413,7 +417,7 @@ pub fn changed_since_begun(read: &[PathBuf]) -> Error {
     };
     Error::new(ErrorKind::InputChanged {
         path: read.last().cloned().unwrap_or_default(),
-        message: format!("{since}; start afresh with --restart or give the load up with --forget"),
+        message: format!("{since}; start afresh with {RESTART} or give the load up with {FORGET}"),
     })
 }
 
@@ -430,7 +434,11 @@ impl Identity {
     ) -> Result<Identity, Error> {
         let fingerprint = |(path, &length_bytes): (&PathBuf, &u64)| {
             // A file may grow before it is read; only where that is foreseen does the rest not count.
-            let length_bytes = if options.append_only { length_bytes } else { u64::MAX };
+            let length_bytes = if options.repeat.append_only {
+                length_bytes
+            } else {
+                u64::MAX
+            };
             Fingerprint::of_start(path, length_bytes)
         };
         Ok(Identity {
@@ -440,11 +448,14 @@ impl Identity {
                 .zip(lengths_bytes)
                 .map(fingerprint)
                 .collect::<Result<_, _>>()?,
-            options: outcome_options(options),
+            options: outcome_options(options)
+                .into_iter()
+                .map(|(option, value)| (option.flag().to_owned(), value))
+                .collect(),
             plan: plan.clone(),
             base: None,
             token: random_token(),
-            indexes: options.indexes.clone(),
+            indexes: options.target.indexes.clone(),
             shape: None,
             made_database: false,
         })
@@ -469,7 +480,7 @@ impl Identity {
     fn differing_options(&self, options: &LoadOptions) -> Option<String> {
         let now = outcome_options(options);
         let differing = now.iter().filter_map(|(name, now)| {
-            let then = self.option(name).unwrap_or("unknown");
+            let then = self.option(*name).unwrap_or("unknown");
             (then != now).then(|| format!("{name} was {then} and is {now}"))
         });
         let differing: Vec<String> = differing.collect();
@@ -483,12 +494,12 @@ impl Identity {
         options: &LoadOptions,
     ) -> Result<Option<(&'p Path, String)>, Error> {
         for (then, path) in self.inputs.iter().zip(inputs) {
-            let now = if options.append_only {
+            let now = if options.repeat.append_only {
                 Fingerprint::of_start(path, then.length_bytes)?
             } else {
                 Fingerprint::of(path)?
             };
-            if let Some(what) = then.difference(&now, options.append_only) {
+            if let Some(what) = then.difference(&now, options.repeat.append_only) {
                 return Ok(Some((path, what)));
             }
         }
@@ -496,8 +507,8 @@ impl Identity {
     }
 
     /// An option as it was when the load began, as text.
-    pub fn option(&self, name: &str) -> Option<&str> {
-        let found = self.options.iter().find(|(option, _)| option == name);
+    pub fn option(&self, name: OptionName) -> Option<&str> {
+        let found = self.options.iter().find(|(option, _)| option == name.flag());
         found.map(|(_, value)| value.as_str())
     }
 }
@@ -521,13 +532,13 @@ impl Finished {
     pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<(), Error> {
         if let Some(differing) = self.identity.differing_options(options) {
             return Err(Error::usage(format!(
-                "the load that this one is to go on behind had other options: {differing}. Use the same, or start afresh with --restart"
+                "the load that this one is to go on behind had other options: {differing}. Use the same, or start afresh with {RESTART}"
             )));
         }
         match self.identity.changed_input(inputs, options)? {
             None => Ok(()),
             Some((path, what)) => Err(other_input(format!(
-                "input {} changed since it was loaded: {what}; start afresh with --restart",
+                "input {} changed since it was loaded: {what}; start afresh with {RESTART}",
                 path.display()
             ))),
         }
@@ -536,44 +547,47 @@ impl Finished {
 
 /// The options that decide what a load's outcome is; not those that only decide how fast it comes. The table's name is that which the
 /// checkpoint is kept under.
-pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(String, String)> {
+pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)> {
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
     let character = |byte: u8| match byte {
         b'\t' => "tab".to_owned(),
         byte => format!("'{}'", char::from(byte)),
     };
     let types = options
+        .contract
         .types
         .iter()
         .map(|(name, column_type)| (name.as_str(), format!("={}", column_type.as_str())));
     [
         (
-            "--key",
-            listed(options.key.iter().map(|name| (name.as_str(), String::new()))),
+            KEY,
+            listed(options.contract.key.iter().map(|name| (name.as_str(), String::new()))),
         ),
         (
-            "--index",
-            match options.indexes.len() {
+            INDEX,
+            match options.target.indexes.len() {
                 0 => "none".to_owned(),
                 _ => {
                     let one = |columns: &Vec<String>| listed(columns.iter().map(|name| (name.as_str(), String::new())));
-                    options.indexes.iter().map(one).collect::<Vec<_>>().join(" and ")
+                    options.target.indexes.iter().map(one).collect::<Vec<_>>().join(" and ")
                 }
             },
         ),
-        ("--errors", options.errors.to_string_lossy().into_owned()),
-        ("--safe-errors", switch(options.safe_errors)),
-        ("--batch-rows", options.batch_rows.to_string()),
-        ("--delimiter", character(options.delimiter)),
-        ("--quote", options.quote.map_or_else(|| "none".to_owned(), character)),
-        ("--no-header", switch(!options.header)),
-        ("--text", switch(options.all_text)),
-        ("--types", listed(types)),
-        ("--empty-as-null", switch(options.empty_is_null)),
-        ("--max-record-bytes", options.max_record_bytes.to_string()),
-        ("--append-only", switch(options.append_only)),
+        (ERRORS, options.target.errors.to_string_lossy().into_owned()),
+        (SAFE_ERRORS, switch(options.target.safe_errors)),
+        (BATCH_ROWS, options.resources.batch_rows.to_string()),
+        (DELIMITER, character(options.dialect.delimiter)),
+        (
+            QUOTE,
+            options.dialect.quote.map_or_else(|| "none".to_owned(), character),
+        ),
+        (NO_HEADER, switch(!options.dialect.header)),
+        (TEXT, switch(options.contract.all_text)),
+        (COLUMN_TYPE, listed(types)),
+        (EMPTY_AS_NULL, switch(options.dialect.empty_is_null)),
+        (MAX_RECORD_BYTES, options.limits.max_record_bytes.to_string()),
+        (APPEND_ONLY, switch(options.repeat.append_only)),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
     .to_vec()
 }
 

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
-use rowmill::options::{ErrorLimit, Inference, LoadOptions, WritePath};
-use rowmill::schema::ColumnType;
+use rowmill::internal::LoadOptions;
+use rowmill::internal::options::{
+    ContractOptions, DialectOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions,
+};
+use rowmill::{ColumnType, ErrorLimit, Inference, WritePath};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 7] = [
@@ -178,7 +181,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Speed and memory")]
     threads: usize,
     /// Records per transaction
-    #[arg(long, value_name = "N", default_value_t = rowmill::options::DEFAULT_BATCH_ROWS, help_heading = "Speed and memory")]
+    #[arg(long, value_name = "N", default_value_t = rowmill::internal::options::DEFAULT_BATCH_ROWS, help_heading = "Speed and memory")]
     batch_rows: u64,
     /// Where undeclared column types come from: auto, whole (a pass over every value) or guess (verified while loading)
     #[arg(
@@ -274,60 +277,76 @@ impl LoadArgs {
             }
         };
         let mut types: Types = Vec::new();
-        for (name, column_type) in self.types.into_iter().flatten() {
+        for (name, column_type) in self.types.drain(..).flatten() {
             if types.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
                 return Err(usage(format!("--types declares column '{name}' twice")));
             }
             types.push((name, column_type));
         }
-        let options = LoadOptions {
-            table: self.table,
-            key: self.key.unwrap_or_default(),
-            indexes: self.index,
-            errors: self.errors,
-            report: self.report,
-            report_html: self.report_html,
-            safe_errors: self.safe_errors,
-            threads: self.threads,
-            memory_bytes: self.memory,
-            batch_rows: self.batch_rows,
-            delimiter: self.delimiter,
-            quote: self.quote,
-            header: !self.no_header,
-            all_text: self.text,
-            types,
-            inference: match self.infer {
-                InferArg::Auto => Inference::Auto,
-                InferArg::Whole => Inference::Whole,
-                InferArg::Guess => Inference::Guess,
-            },
-            empty_is_null: self.empty_as_null,
-            max_errors: self.max_errors,
-            max_record_bytes: self.max_record_bytes,
-            window_bytes: self.window_bytes,
-            chunk_bytes: self.chunk_bytes,
-            write_path: match self.write_path {
-                WritePathArg::Auto => WritePath::Auto,
-                WritePathArg::Sql => WritePath::Sql,
-                WritePathArg::Direct => WritePath::Direct,
-            },
-            restart: self.restart,
-            keep_checkpoint: self.keep_checkpoint,
-            append_only: self.append_only,
-            once: self.once,
-        };
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
         Ok(Job {
-            inputs: self.paths,
+            inputs: std::mem::take(&mut self.paths),
             database,
-            options,
             forget: self.forget,
             verbosity,
+            options: self.into_options(types),
         })
+    }
+
+    /// The options that these flags ask for, with the types that were declared.
+    fn into_options(self, types: Types) -> LoadOptions {
+        LoadOptions {
+            target: TargetOptions {
+                table: self.table,
+                indexes: self.index,
+                errors: self.errors,
+                report: self.report,
+                report_html: self.report_html,
+                safe_errors: self.safe_errors,
+                write_path: match self.write_path {
+                    WritePathArg::Auto => WritePath::Auto,
+                    WritePathArg::Sql => WritePath::Sql,
+                    WritePathArg::Direct => WritePath::Direct,
+                },
+            },
+            contract: ContractOptions {
+                key: self.key.unwrap_or_default(),
+                all_text: self.text,
+                types,
+                inference: match self.infer {
+                    InferArg::Auto => Inference::Auto,
+                    InferArg::Whole => Inference::Whole,
+                    InferArg::Guess => Inference::Guess,
+                },
+            },
+            resources: ResourceOptions {
+                threads: self.threads,
+                memory_bytes: self.memory,
+                batch_rows: self.batch_rows,
+                window_bytes: self.window_bytes,
+                chunk_bytes: self.chunk_bytes,
+            },
+            dialect: DialectOptions {
+                delimiter: self.delimiter,
+                quote: self.quote,
+                header: !self.no_header,
+                empty_is_null: self.empty_as_null,
+            },
+            limits: LimitOptions {
+                max_errors: self.max_errors,
+                max_record_bytes: self.max_record_bytes,
+            },
+            repeat: RepeatOptions {
+                restart: self.restart,
+                keep_checkpoint: self.keep_checkpoint,
+                append_only: self.append_only,
+                once: self.once,
+            },
+        }
     }
 }
 
@@ -466,6 +485,19 @@ mod tests {
     }
 
     #[test]
+    fn messages_name_flags_that_there_are() {
+        let command = Args::command();
+        let load = command.find_subcommand("load").unwrap();
+        let flags: Vec<String> = load
+            .get_opts()
+            .filter_map(|flag| Some(format!("--{}", flag.get_long()?)))
+            .collect();
+        for option in rowmill::internal::option_name::ALL {
+            assert!(flags.iter().any(|flag| flag == option.flag()), "{}", option.flag());
+        }
+    }
+
+    #[test]
     fn without_flags_the_options_are_the_librarys_defaults() {
         let job = job("people.csv people.db").unwrap();
         assert_eq!(job.inputs, [PathBuf::from("people.csv")]);
@@ -485,36 +517,48 @@ mod tests {
         let Job { inputs, options, .. } = options.unwrap();
         assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
         let expected = LoadOptions {
-            table: Some("t".to_owned()),
-            key: vec!["a".to_owned(), "b".to_owned()],
-            indexes: vec![vec!["c".to_owned(), "d".to_owned()], vec!["e".to_owned()]],
-            errors: "e.csv".into(),
-            report: Some("r.json".into()),
-            report_html: Some("r.html".into()),
-            safe_errors: true,
-            threads: 3,
-            memory_bytes: 1 << 30,
-            batch_rows: 7,
-            delimiter: b'\t',
-            quote: None,
-            header: false,
-            all_text: true,
-            types: vec![
-                ("a".to_owned(), ColumnType::Integer),
-                ("b".to_owned(), ColumnType::Real),
-                ("c".to_owned(), ColumnType::Date),
-            ],
-            inference: Inference::Guess,
-            empty_is_null: true,
-            max_errors: Some(ErrorLimit::Percent(5.0)),
-            max_record_bytes: 1024,
-            window_bytes: 1,
-            chunk_bytes: 2,
-            write_path: WritePath::Sql,
-            restart: true,
-            keep_checkpoint: true,
-            append_only: true,
-            once: true,
+            target: TargetOptions {
+                table: Some("t".to_owned()),
+                indexes: vec![vec!["c".to_owned(), "d".to_owned()], vec!["e".to_owned()]],
+                errors: "e.csv".into(),
+                report: Some("r.json".into()),
+                report_html: Some("r.html".into()),
+                safe_errors: true,
+                write_path: WritePath::Sql,
+            },
+            contract: ContractOptions {
+                key: vec!["a".to_owned(), "b".to_owned()],
+                all_text: true,
+                types: vec![
+                    ("a".to_owned(), ColumnType::Integer),
+                    ("b".to_owned(), ColumnType::Real),
+                    ("c".to_owned(), ColumnType::Date),
+                ],
+                inference: Inference::Guess,
+            },
+            resources: ResourceOptions {
+                threads: 3,
+                memory_bytes: 1 << 30,
+                batch_rows: 7,
+                window_bytes: 1,
+                chunk_bytes: 2,
+            },
+            dialect: DialectOptions {
+                delimiter: b'\t',
+                quote: None,
+                header: false,
+                empty_is_null: true,
+            },
+            limits: LimitOptions {
+                max_errors: Some(ErrorLimit::Percent(5.0)),
+                max_record_bytes: 1024,
+            },
+            repeat: RepeatOptions {
+                restart: true,
+                keep_checkpoint: true,
+                append_only: true,
+                once: true,
+            },
         };
         assert_eq!(format!("{options:?}"), format!("{expected:?}"));
     }

@@ -19,6 +19,7 @@ const BYTE_POWERS: [u64; 64] = byte_powers();
 /// How many bytes, and their hash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentHash {
+    /// How many bytes.
     pub bytes: u64,
     crc64: u64,
 }
@@ -33,14 +34,14 @@ impl ContentHash {
     }
 
     /// A hash that was [written](fmt::Display), if `text` is one.
-    pub fn parse(bytes: u64, text: &str) -> Option<ContentHash> {
+    pub(crate) fn parse(bytes: u64, text: &str) -> Option<ContentHash> {
         let crc64 = u64::from_str_radix(text, 16).ok()?;
         Some(ContentHash { bytes, crc64 })
     }
 
     /// The hash of these bytes and, right after them, `next`'s. Takes about a microsecond.
     #[must_use]
-    pub fn then(self, next: ContentHash) -> ContentHash {
+    pub(crate) fn then(self, next: ContentHash) -> ContentHash {
         ContentHash {
             bytes: self.bytes + next.bytes,
             crc64: times(self.crc64, shift(next.bytes)) ^ next.crc64,

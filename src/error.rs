@@ -3,9 +3,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::option_name::{FORGET, MEMORY_BYTES, OptionName, SAME_LOAD};
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// An error that ends a load. Its [`Display`](fmt::Display) says what happened, where and what to do.
+/// An error that ends a load. Its [`Display`](fmt::Display) says what happened, where and what to do; it is not escaped.
 #[derive(Debug)]
 pub struct Error(Box<ErrorKind>);
 
@@ -15,78 +17,132 @@ pub struct Error(Box<ErrorKind>);
 pub enum ErrorKind {
     /// Options that contradict each other or name nothing that exists.
     #[error("{message}")]
-    Usage { message: String },
+    Usage {
+        /// What is wrong, and what to do.
+        message: String,
+    },
     /// An input that does not exist or cannot be opened.
     #[error("cannot open input {}: {source}; check the path and its permissions", .path.display())]
-    InputMissing { path: PathBuf, source: std::io::Error },
+    InputMissing {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// An input that is not a CSV file that can be loaded.
     #[error("cannot load {}: {message}", .path.display())]
-    InputUnusable { path: PathBuf, message: String },
+    InputUnusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// An input that changed while it was read.
     #[error("input {} changed while it was being loaded: {message}; what was committed is safe, run the load again", .path.display())]
-    InputChanged { path: PathBuf, message: String },
+    InputChanged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// An input that is not the one which the load to go on with had.
     #[error("{message}")]
-    OtherInput { message: String },
+    OtherInput {
+        /// What is wrong, and what to do.
+        message: String,
+    },
     /// An output that cannot be created.
     #[error("cannot create {}: {message}", .path.display())]
-    OutputCreate { path: PathBuf, message: String },
-    /// An output that another load writes. `holders`: who that is, as far as it is known.
-    #[error("cannot write {}: another load is writing it{holders}; wait for that to end, or name another file with {flag}", .path.display())]
-    OutputBusy {
+    OutputCreate {
+        /// The file.
         path: PathBuf,
-        flag: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// An output that another load writes.
+    #[error("cannot write {}: another load is writing it{holders}; wait for that to end, or name another file with {option}", .path.display())]
+    OutputBusy {
+        /// The file.
+        path: PathBuf,
+        /// The option that names another file.
+        option: OptionName,
+        /// Who writes it, as far as it is known; begins with a blank or is empty.
         holders: String,
     },
     /// A file of the load's own that is not what the load wrote to it.
     #[error("{}: {message}", .path.display())]
-    SideFileChanged { path: PathBuf, message: String },
+    SideFileChanged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// Reading or writing failed midway.
     #[error("{action} {} failed: {source}{}", .path.display(), hint_for(.source))]
     Io {
+        /// What was being done, such as `writing`.
         action: &'static str,
+        /// The file.
         path: PathBuf,
+        /// What the system said.
         source: std::io::Error,
     },
     /// Every row is in, but the report could not be written.
     #[error("the load is complete and need not be run again, but its report is missing: {reason}")]
-    ReportMissing { reason: String, exit_code: u8 },
+    ReportMissing {
+        /// Why not.
+        reason: String,
+        /// That of the error which kept it from being written.
+        exit_code: u8,
+    },
     /// SQLite could not read or write the database.
     #[error("database {}: {message}", .path.display())]
     Database {
+        /// The file.
         path: PathBuf,
+        /// What is wrong with it.
         message: String,
+        /// What SQLite said.
         source: Option<Source>,
     },
     /// Another process holds the database.
     #[error("database {} is locked by another process: {message}; wait for it or close it, then run the load again", .path.display())]
-    DatabaseBusy { path: PathBuf, message: String },
+    DatabaseBusy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The file is not a SQLite database, or the table does not fit the input. Every problem found is listed.
     #[error("{message}")]
-    Schema { message: String },
+    Schema {
+        /// What is wrong, and what to do.
+        message: String,
+    },
     /// A defect in rowmill.
     #[error("internal error: {message}; this is a defect in rowmill, please report it")]
-    Internal { message: String },
+    Internal {
+        /// What does not add up.
+        message: String,
+    },
 }
 
-fn hint_for(error: &std::io::Error) -> &'static str {
-    match error.raw_os_error() {
-        Some(libc::EMFILE | libc::ENFILE) => return "; allow more open files (ulimit -n) and run the load again",
-        Some(libc::EFBIG) => {
-            return "; files may not grow as large as that (ulimit -f, or the file system): allow more and run the load again";
+fn hint_for(error: &std::io::Error) -> String {
+    let hint = match (error.raw_os_error(), error.kind()) {
+        (Some(libc::ENOMEM), _) => {
+            return format!("; lower {MEMORY_BYTES}, or allow more address space (ulimit -v), and run the load again");
         }
-        Some(libc::ENOMEM) => {
-            return "; lower --memory, or allow more address space (ulimit -v), and run the load again";
+        (Some(libc::EMFILE | libc::ENFILE), _) => "; allow more open files (ulimit -n) and run the load again",
+        (Some(libc::EFBIG), _) => {
+            "; files may not grow as large as that (ulimit -f, or the file system): allow more and run the load again"
         }
-        _ => {}
-    }
-    match error.kind() {
-        std::io::ErrorKind::StorageFull => "; free some space and run the load again",
-        std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied => {
+        (_, std::io::ErrorKind::StorageFull) => "; free some space and run the load again",
+        (_, std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied) => {
             "; choose a folder that can be written to"
         }
         _ => "",
-    }
+    };
+    hint.to_owned()
 }
 
 impl Error {
@@ -109,8 +165,8 @@ impl Error {
     /// The table that is loaded is not there any more.
     pub(crate) fn table_gone(table: &str) -> Self {
         Self::schema(format!(
-            "table \"{table}\" is gone: somebody dropped or renamed it during the load; put it back and run the same command again to \
-             go on, or give the load up with --forget"
+            "table \"{table}\" is gone: somebody dropped or renamed it during the load; put it back and run the {SAME_LOAD} again to \
+             go on, or give the load up with {FORGET}"
         ))
     }
 
@@ -142,10 +198,10 @@ impl Error {
         })
     }
 
-    pub(crate) fn output_busy(path: &Path, flag: &'static str, holders: impl Into<String>) -> Self {
+    pub(crate) fn output_busy(path: &Path, option: OptionName, holders: impl Into<String>) -> Self {
         Self::new(ErrorKind::OutputBusy {
             path: path.to_owned(),
-            flag,
+            option,
             holders: holders.into(),
         })
     }

@@ -11,8 +11,8 @@ use std::fmt::{self, Write};
 /// `\u{hex}`, bytes that are not UTF-8 become `\xhh`.
 ///
 /// ```
-/// assert_eq!(rowmill::escape::escaped("café\u{1b}[2J").to_string(), "café\\u{1b}[2J");
-/// assert_eq!(rowmill::escape::escaped(b"caf\xe9").to_string(), "caf\\xe9");
+/// assert_eq!(rowmill::internal::escape::escaped("café\u{1b}[2J").to_string(), "café\\u{1b}[2J");
+/// assert_eq!(rowmill::internal::escape::escaped(b"caf\xe9").to_string(), "caf\\xe9");
 /// ```
 pub fn escaped<T: AsRef<[u8]> + ?Sized>(text: &T) -> Escaped<'_> {
     Escaped {

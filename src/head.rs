@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::content_hash::ContentHash;
 use crate::database_file;
 use crate::error::Error;
+use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD, Wording};
 use crate::options::LoadOptions;
 use crate::parse::{Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
 use crate::report::size;
@@ -26,14 +27,23 @@ const MAX_DAMAGED_BYTES: u64 = 16 << 20;
 /// Most columns of a SQLite table in its default build, which other programs must be able to read.
 pub const MAX_COLUMNS: usize = 2000;
 
-/// Why a file that is still to grow cannot be loaded yet.
-const NO_WHOLE_LINE: &str = "it does not hold one whole line yet: with --append-only a line counts once its line feed is there; \
-                             run the same command again when it is";
 const BINARY: &str = "its first line has NUL bytes: it is a binary file or in UTF-16 without a byte order mark";
 
+/// Why a file that is still to grow cannot be loaded yet.
+fn no_whole_line() -> String {
+    format!(
+        "it does not hold one whole line yet: with {APPEND_ONLY} a line counts once its line feed is there; run the {SAME_LOAD} \
+         again when it is"
+    )
+}
+
 /// Why an old Mac file that is still to grow cannot be loaded.
-const OLD_MAC_GROWS: &str = "its lines end with carriage returns, as in old Mac files, and with --append-only a line counts once its line \
-                             feed is there; load it without --append-only, or turn every one into a line feed: tr '\\r' '\\n' < FILE";
+fn old_mac_grows() -> String {
+    format!(
+        "its lines end with carriage returns, as in old Mac files, and with {APPEND_ONLY} a line counts once its line feed is there; load \
+         it without {APPEND_ONLY}, or turn every one into a line feed: tr '\\r' '\\n' < FILE"
+    )
+}
 
 /// What an input begins with.
 #[derive(Debug)]
@@ -58,7 +68,7 @@ impl Head {
         Syntax {
             dialect: self.dialect,
             columns: self.names.len() as u32,
-            max_record_bytes: options.max_record_bytes,
+            max_record_bytes: options.limits.max_record_bytes,
         }
     }
 }
@@ -80,16 +90,16 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     };
     let content = ContentHash::of(&first.bytes()[..bom_bytes as usize]);
     let dialect = Dialect {
-        delimiter: options.delimiter,
-        quote: options.quote,
+        delimiter: options.dialect.delimiter,
+        quote: options.dialect.quote,
         line_end: line_end(input, &mut first, options, stopped)?,
     };
-    if options.append_only && dialect.line_end != b'\n' {
+    if options.repeat.append_only && dialect.line_end != b'\n' {
         // A CR that is the last byte may be half of a line end.
         let written = first.bytes();
         let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
         let is_old_mac = line_ends(&look(&written[..before], None, true, options)) == Some(LineEnds::Cr);
-        let message = if is_old_mac { OLD_MAC_GROWS } else { NO_WHOLE_LINE };
+        let message = if is_old_mac { old_mac_grows() } else { no_whole_line() };
         return Err(Error::unusable(&path, message));
     }
     drop(first);
@@ -97,7 +107,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         syntax: Syntax {
             dialect,
             columns: 0,
-            max_record_bytes: options.max_record_bytes,
+            max_record_bytes: options.limits.max_record_bytes,
         },
         options,
         records: Records::default(),
@@ -111,7 +121,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     };
     let found = search.found(&window, index);
     found.check(&search, &path)?;
-    if options.header {
+    if options.dialect.header {
         return search.header(&found, window.start_bytes, &path);
     }
     let names = (1..=found.ends.len())
@@ -177,13 +187,13 @@ impl Search<'_> {
         stopped: &dyn Fn() -> bool,
     ) -> Result<Option<(Arc<Window>, usize)>, Error> {
         // A span of this many bytes decides every record whose line is not too long.
-        let most_bytes = usize::try_from(self.options.max_record_bytes)
+        let most_bytes = usize::try_from(self.options.limits.max_record_bytes)
             .unwrap_or(usize::MAX)
             .saturating_add(64);
         let mut want_bytes = SEARCH_BYTES;
         loop {
             let window = input.window(self.at_bytes, want_bytes, stopped)?;
-            let decides = window.at_end && !self.options.append_only;
+            let decides = window.at_end && !self.options.repeat.append_only;
             let consumed = parse(window.bytes(), decides, &self.syntax, &mut self.records);
             if let Some(index) = self.first_of_span() {
                 return Ok(Some((window, index)));
@@ -193,13 +203,13 @@ impl Search<'_> {
             }
             if consumed > 0 {
                 self.at_bytes += consumed as u64;
-                if self.options.header {
+                if self.options.dialect.header {
                     self.content = self.content.then(ContentHash::of(&window.bytes()[..consumed]));
                 }
                 want_bytes = SEARCH_BYTES;
-            } else if self.options.header && memchr::memchr(0, window.bytes()).is_some() {
+            } else if self.options.dialect.header && memchr::memchr(0, window.bytes()).is_some() {
                 return Err(Error::unusable(input.path(), BINARY));
-            } else if window.bytes().len() >= most_bytes && self.options.header {
+            } else if window.bytes().len() >= most_bytes && self.options.dialect.header {
                 return Err(Error::unusable(input.path(), self.too_long()));
             } else if window.bytes().len() >= most_bytes {
                 self.pass_line(input, stopped)?;
@@ -233,7 +243,7 @@ impl Search<'_> {
         for (index, record) in self.records.records.iter().enumerate() {
             if record.end == record.start && record.fault == 0 {
                 self.blank_lines += 1;
-            } else if self.options.header || record.fault == 0 {
+            } else if self.options.dialect.header || record.fault == 0 {
                 return Some(index);
             } else {
                 self.damaged_bytes += u64::from(record.end - record.start);
@@ -255,22 +265,19 @@ impl Search<'_> {
 
     /// Why there is no such record.
     fn nothing_found(&self, bom_bytes: u64) -> String {
-        if self.options.append_only {
-            return NO_WHOLE_LINE.to_owned();
+        if self.options.repeat.append_only {
+            return no_whole_line();
         }
         let is_empty = self.at_bytes == bom_bytes && self.records.records.is_empty();
-        let what = match (is_empty, self.damaged_bytes) {
-            (true, _) => "it is empty: not even a header",
-            (_, 0) => "it holds nothing but blank lines: not even a header",
-            (_, 0..=MAX_DAMAGED_BYTES) => {
-                "none of its records is well-formed, so its columns cannot be counted; are --quote and --delimiter right?"
-            }
-            _ => {
-                "none of the records in its first 16 MiB is well-formed, so its columns cannot be counted; are --quote and \
-                 --delimiter right?"
-            }
+        let of_records = match (is_empty, self.damaged_bytes) {
+            (true, _) => return "it is empty: not even a header".to_owned(),
+            (_, 0) => return "it holds nothing but blank lines: not even a header".to_owned(),
+            (_, 0..=MAX_DAMAGED_BYTES) => "of its records",
+            _ => "of the records in its first 16 MiB",
         };
-        what.to_owned()
+        format!(
+            "none {of_records} is well-formed, so its columns cannot be counted; are {QUOTE} and {DELIMITER} right?"
+        )
     }
 
     /// Why a first line that does not end is no header.
@@ -281,9 +288,9 @@ impl Search<'_> {
 
 fn too_long_line(line: u64, options: &LoadOptions) -> String {
     format!(
-        "its first record, line {line}, has more bytes than --max-record-bytes allows ({}): is it a CSV file, and are --delimiter and \
-         --quote right? If they are, allow longer records with --max-record-bytes",
-        size(options.max_record_bytes)
+        "its first record, line {line}, has more bytes than {MAX_RECORD_BYTES} allows ({}): is it a CSV file, and are {DELIMITER} and \
+         {QUOTE} right? If they are, allow longer records with {MAX_RECORD_BYTES}",
+        size(options.limits.max_record_bytes)
     )
 }
 
@@ -314,9 +321,9 @@ impl Found<'_> {
         if search.damaged_bytes == 0 && memchr::memchr(0, bytes).is_some() {
             return Err(Error::unusable(path, BINARY));
         }
-        if search.options.header
+        if search.options.dialect.header
             && search.syntax.dialect.line_end == b'\n'
-            && let Some(at) = self.bare_cr(search.options.quote)
+            && let Some(at) = self.bare_cr(search.options.dialect.quote)
         {
             return Err(Error::unusable(
                 path,
@@ -328,7 +335,7 @@ impl Found<'_> {
         }
         if self.ends.len() > MAX_COLUMNS {
             let message = format!(
-                "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}. Is --delimiter right?",
+                "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}. Is {DELIMITER} right?",
                 self.ends.len()
             );
             return Err(Error::unusable(path, message));
@@ -377,7 +384,7 @@ fn line_end(
     options: &LoadOptions,
     stopped: &dyn Fn() -> bool,
 ) -> Result<u8, Error> {
-    let limit_bytes = usize::try_from(options.max_record_bytes).unwrap_or(usize::MAX);
+    let limit_bytes = usize::try_from(options.limits.max_record_bytes).unwrap_or(usize::MAX);
     let mut look_bytes = LOOK_BYTES;
     loop {
         // With the byte behind the border: a stream does not tell before that whether it ends there.
@@ -417,10 +424,19 @@ fn look<'a>(bytes: &'a [u8], next: Option<u8>, is_widest: bool, options: &LoadOp
         bytes: bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
         next,
         is_widest,
-        delimiter: options.delimiter,
-        quote: options.quote,
+        delimiter: options.dialect.delimiter,
+        quote: options.dialect.quote,
     }
 }
+
+const GZIP: Wording = Wording {
+    on_command_line: "it is compressed with gzip; pipe it in: zcat FILE | rowmill load - DB",
+    in_program: "it is compressed with gzip; decompress it, or load what a reader that does so gives",
+};
+const ZSTD: Wording = Wording {
+    on_command_line: "it is compressed with zstd; pipe it in: zstdcat FILE | rowmill load - DB",
+    in_program: "it is compressed with zstd; decompress it, or load what a reader that does so gives",
+};
 
 /// Says what a file is that is no CSV in UTF-8, and what to do about it.
 fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
@@ -441,19 +457,13 @@ fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
             b"\xFE\xFF",
             "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
         ),
-        (
-            b"\x1F\x8B",
-            "it is compressed with gzip; pipe it in: zcat FILE | rowmill load - DB",
-        ),
-        (
-            b"\x28\xB5\x2F\xFD",
-            "it is compressed with zstd; pipe it in: zstdcat FILE | rowmill load - DB",
-        ),
+        (b"\x1F\x8B", GZIP.as_str()),
+        (b"\x28\xB5\x2F\xFD", ZSTD.as_str()),
         (
             b"PK\x03\x04",
             "it is a zip archive or a spreadsheet; extract or export it as CSV first",
         ),
-        (database_file::START, IS_DATABASE),
+        (database_file::START, IS_DATABASE.as_str()),
         (b"PAR1", "it is a Parquet file, not CSV"),
         (b"%PDF-", "it is a PDF document, not CSV"),
     ];

@@ -14,6 +14,7 @@ mod earlier;
 mod files;
 mod finish;
 mod infer;
+mod inputs;
 mod once;
 mod outputs;
 mod rows;
@@ -26,6 +27,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use self::draft::PageDraft;
+pub use self::inputs::Inputs;
 use self::sources::Sources;
 use self::start::Start;
 pub use self::undo::forget;
@@ -46,52 +48,37 @@ use crate::write::database::Database;
 use crate::write::index::IndexWish;
 use crate::write::lock::LoadLock;
 
-/// Loads `inputs`, one after another, into one table of `database`.
-///
-/// A good row lands exactly once; a bad one goes to [`LoadOptions::errors`] with its place and reason and never stops the load.
-/// `-` among the inputs is standard input. The report counts everything; the same report is written to [`LoadOptions::report`]
-/// and, as a page for people, to [`LoadOptions::report_html`], also when the load fails.
+/// Loads `inputs`, one after another, into one table of `database`; `-` among them is standard input.
 ///
 /// # Errors
-/// [`Error`] when the load could not be started or finished. Batches committed before it stay. Rejected records, an error limit
-/// that was reached and a stop signal are no errors: see [`LoadReport::outcome`].
-///
-/// # The database of a running program
-/// The program may have connections of its own to `database`, also in the midst of a transaction: their locks stay as they are, and a
-/// load that they are in the way of ends with `DatabaseBusy`. For that, one descriptor of each database file that was loaded into is kept
-/// open for the life of the process, or until the file has no name any more. The program must have the same copy of SQLite: two copies
-/// in one process do not know of one another's locks. (rusqlite with `bundled` is the one that rowmill uses.)
-///
-/// # Memory
-/// The promise on memory is for a process that does nothing else, and holds to the last megabytes only after a call of
-/// [`return_freed_memory`](memory::return_freed_memory), which is for the program to make: it concerns the whole process.
-///
-/// ```
-/// use rowmill::{LoadOptions, load};
-///
-/// let folder = tempfile::tempdir()?;
-/// let input = folder.path().join("people.csv");
-/// std::fs::write(&input, "id,name\n1,Ada\n2,Grace\n2,Grace again\n3\n")?;
-/// let options = LoadOptions {
-///     key: vec!["id".to_owned()],
-///     errors: folder.path().join("errors.csv"),
-///     ..LoadOptions::default()
-/// };
-/// let report = load(&[input], &folder.path().join("people.db"), &options, &())?;
-/// assert_eq!((report.records, report.loaded, report.rejected, report.duplicates), (4, 2, 1, 1));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// As [`Load::run`](crate::Load::run).
 pub fn load(
     inputs: &[PathBuf],
     database: &Path,
     options: &LoadOptions,
     observer: &dyn Observer,
 ) -> Result<LoadReport, Error> {
+    load_inputs(inputs.into(), database, options, observer)
+}
+
+/// Loads `inputs`, one after another, into one table of `database_path`.
+///
+/// A good row lands exactly once; a bad one goes to the dead-letter file with its place and reason and never stops the load. The report
+/// counts everything; it is also written where the options say, even when the load fails.
+///
+/// # Errors
+/// As [`Load::run`](crate::Load::run).
+pub fn load_inputs(
+    inputs: Inputs,
+    database_path: &Path,
+    options: &LoadOptions,
+    observer: &dyn Observer,
+) -> Result<LoadReport, Error> {
     let started = Instant::now();
-    let mut report = LoadReport::new(database, inputs, options);
+    let mut report = LoadReport::new(database_path, &inputs.names, options);
     // Before anything is opened: an input that is the database must not even be closed again, which would drop the locks on it.
-    let checked = files::check(inputs, database, options);
-    let page = options.report_html.as_ref().filter(|_| checked.page);
+    let checked = files::check(&inputs.paths(), database_path, options);
+    let page = options.target.report_html.as_ref().filter(|_| checked.page);
     let (draft, result) = match PageDraft::open(page) {
         Ok(draft) => {
             let result = options
@@ -99,11 +86,11 @@ pub fn load(
                 .and(checked.refusal.map_or(Ok(()), Err))
                 .and_then(|()| {
                     let task = Task {
-                        paths: inputs,
-                        database_path: database,
+                        inputs,
+                        database_path,
                         options,
                     };
-                    let watched = |observer: &dyn Observer| run(&task, observer, &draft, &mut report);
+                    let watched = |observer: &dyn Observer| run(task, observer, &draft, &mut report);
                     draft.watch(observer, watched)
                 });
             (Some(draft), result)
@@ -116,7 +103,7 @@ pub fn load(
     report.measure(started.elapsed());
     let page_written = draft.map_or(Ok(()), |draft| draft.write(&report, options));
     // A file that was refused is not written by the report of the refusal.
-    let json = options.report.as_ref().filter(|_| checked.report);
+    let json = options.target.report.as_ref().filter(|_| checked.report);
     let written = json.map_or(Ok(()), |path| report.write_json(path, observer));
     // What went wrong in the load comes first, and after a load that is complete the same command would be another one.
     result?;
@@ -129,42 +116,41 @@ pub fn load(
 
 /// What is to be loaded where, and how.
 struct Task<'a> {
-    paths: &'a [PathBuf],
+    inputs: Inputs,
     database_path: &'a Path,
     options: &'a LoadOptions,
 }
 
-fn run(task: &Task<'_>, observer: &dyn Observer, draft: &PageDraft, report: &mut LoadReport) -> Result<(), Error> {
-    let &Task {
-        paths,
+fn run(task: Task<'_>, observer: &dyn Observer, draft: &PageDraft, report: &mut LoadReport) -> Result<(), Error> {
+    let Task {
+        inputs,
         database_path,
         options,
     } = task;
-    memory::check_threads(options.memory_bytes, options.threads)?;
-    if paths.is_empty() {
-        return Err(Error::usage("no input named"));
-    }
-    let load = Load {
+    memory::check_threads(options.resources.memory_bytes, options.resources.threads)?;
+    inputs.check(options)?;
+    let Inputs { names, readers } = inputs;
+    let load = Run {
         database_path,
         options,
         observer,
-        pool: WorkerPool::new(options.threads)?,
+        pool: WorkerPool::new(options.resources.threads)?,
         lock: OnceLock::new(),
         token: random_token(),
         made: OnceLock::new(),
     };
     load.lock_database()?;
     report.threads = load.pool.current_num_threads();
-    load.check_grown(paths)?;
-    let Some(kept) = load.not_loaded_yet(paths, report)? else {
+    load.check_grown(&names)?;
+    let Some(kept) = load.not_loaded_yet(&names, report)? else {
         return Ok(());
     };
-    let opened = Sources::open(&kept, &paths[0], &load);
+    let opened = Sources::open(&kept, readers, &names[0], &load);
     if opened.is_err()
-        && let Some(signal) = observer.stop_signal()
+        && let Some(by) = observer.cancelled()
     {
         // A stream from which nothing has come yet looks empty to whoever stops waiting for it.
-        report.interrupt(signal);
+        report.interrupt(by);
         report.identity_holds = true;
         return Ok(());
     }
@@ -192,7 +178,7 @@ fn run(task: &Task<'_>, observer: &dyn Observer, draft: &PageDraft, report: &mut
 }
 
 /// What every step of a load needs.
-struct Load<'a> {
+struct Run<'a> {
     database_path: &'a Path,
     options: &'a LoadOptions,
     observer: &'a dyn Observer,
@@ -217,7 +203,7 @@ struct Rows<'d> {
     dedup: Dedup,
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// Loads from `start` to the end. Where that relied on guessed types and a value refuted them, the side files, to be emptied
     /// when the rows are taken back.
     fn load_from(
@@ -271,7 +257,7 @@ impl Load<'_> {
         if self.lock.get().is_some() {
             return Ok(false);
         }
-        let stopped = || self.observer.stop_signal().is_some();
+        let stopped = || self.observer.cancelled().is_some();
         let lock = LoadLock::take(self.database_path, &stopped)?;
         Ok(lock.is_some_and(|lock| self.lock.set(lock).is_ok()))
     }
@@ -288,23 +274,23 @@ impl Load<'_> {
             0
         };
         memory::split(MemoryWish {
-            budget_bytes: self.options.memory_bytes,
-            window_bytes: self.options.window_bytes,
+            budget_bytes: self.options.resources.memory_bytes,
+            window_bytes: self.options.resources.window_bytes,
             filter_bytes: if keys > 0 { dedup::filter_bytes(keys) } else { 0 },
             indexes: wishes.len() as u64,
-            record_bytes: self.options.max_record_bytes,
+            record_bytes: self.options.limits.max_record_bytes,
         })
     }
 
     fn scan_settings(&self, head: &Head, split: &MemorySplit) -> ScanSettings {
-        let window_bytes = memory::window_bytes(split, self.options.window_bytes);
+        let window_bytes = memory::window_bytes(split, self.options.resources.window_bytes);
         ScanSettings {
             syntax: head.syntax(self.options),
             window_bytes,
-            chunk_bytes: (self.options.chunk_bytes as usize).min(window_bytes),
+            chunk_bytes: (self.options.resources.chunk_bytes as usize).min(window_bytes),
             blocks_bytes: split.blocks_bytes as usize,
             windows_bytes: memory::waiting_windows_bytes(window_bytes),
-            may_grow: self.options.append_only,
+            may_grow: self.options.repeat.append_only,
         }
     }
 }

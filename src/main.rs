@@ -11,6 +11,7 @@ use std::sync::Once;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use rowmill::internal::option_name::speak_of_flags;
 
 use crate::allocator::SayingSystem;
 use crate::cli::Args;
@@ -35,16 +36,17 @@ fn run() -> u8 {
         Ok(job) => job,
         Err(stop) => return show_clap(&stop),
     };
+    speak_of_flags();
     explain_unreadable_input();
     report_file_size_limit();
     #[cfg(feature = "faults")]
-    rowmill::faults::arm_from_environment();
+    rowmill::internal::faults::arm_from_environment();
     let terminal = Terminal::new(job.verbosity, StopSignal::install());
-    rowmill::memory::return_freed_memory();
+    rowmill::return_freed_memory();
     let loaded = if job.forget {
-        rowmill::forget(&job.inputs, &job.database, &job.options, &terminal).map(|()| None)
+        rowmill::internal::forget(&job.inputs, &job.database, &job.options, &terminal).map(|()| None)
     } else {
-        rowmill::load(&job.inputs, &job.database, &job.options, &terminal).map(Some)
+        rowmill::internal::load(&job.inputs, &job.database, &job.options, &terminal).map(Some)
     };
     terminal.finish();
     match loaded {

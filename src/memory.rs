@@ -3,6 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::Error;
+use crate::option_name::{MAX_RECORD_BYTES, MEMORY_BYTES, THREADS};
 use crate::options::DEFAULT_MAX_RECORD_BYTES;
 use crate::report::{MemorySplit, size};
 
@@ -55,7 +56,7 @@ pub fn check_threads(budget_bytes: u64, threads: usize) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::usage(format!(
-        "--memory {} is too small for --threads {threads}: at least {} are needed, or fewer threads",
+        "{MEMORY_BYTES} {} is too small for {THREADS} {threads}: at least {} are needed, or fewer threads",
         size(budget_bytes),
         size(needed_bytes.next_multiple_of(1 << 20))
     )))
@@ -72,10 +73,10 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     let Some(mut rest) = wish.budget_bytes.checked_sub(needed_bytes) else {
         let why = match record_bytes {
             0 => String::new(),
-            _ => format!(" for --max-record-bytes {}", size(wish.record_bytes)),
+            _ => format!(" for {MAX_RECORD_BYTES} {}", size(wish.record_bytes)),
         };
         return Err(Error::usage(format!(
-            "--memory {} is too small{why}: at least {} are needed",
+            "{MEMORY_BYTES} {} is too small{why}: at least {} are needed",
             size(wish.budget_bytes),
             size(needed_bytes.next_multiple_of(1 << 20))
         )));

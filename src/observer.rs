@@ -1,7 +1,10 @@
 //! How progress leaves the library, and how a request to stop enters it.
 
+use crate::cancel::Cancelled;
+
 /// What a load is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Phase {
     /// Reading every value to find the column types.
     Infer,
@@ -27,9 +30,11 @@ impl Phase {
 
 /// Counters of a running phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Input bytes done in this phase.
     pub bytes: u64,
+    /// Records done in this phase.
     pub records: u64,
     /// Rejects so far; duplicates that are settled later are not among them yet.
     pub rejected: u64,
@@ -37,8 +42,7 @@ pub struct Progress {
 
 /// Watches a load. Every method has a default that does nothing, so `&()` is an observer.
 ///
-/// Methods are called on the thread that called [`load`](fn@crate::load) or on its writer thread, a few hundred times a second at
-/// most.
+/// Methods are called on threads of the load, a few hundred times a second at most, and the load waits for them to return.
 pub trait Observer: Sync {
     /// A phase begins; `total_bytes` is the input size if it is known.
     fn phase(&self, _phase: Phase, _total_bytes: Option<u64>) {}
@@ -48,8 +52,10 @@ pub trait Observer: Sync {
     fn notice(&self, _message: &str) {}
     /// Detail for those who asked for it, such as how the memory budget is split. One line, not escaped.
     fn detail(&self, _message: &str) {}
-    /// Asked between batches of work: the number of the signal that asks the load to drain, commit and return, if any.
-    fn stop_signal(&self) -> Option<i32> {
+    /// Asked between two pieces of work: who asks the load to drain, commit and return, if anybody does. What a
+    /// [`CancelToken`](crate::CancelToken) says reaches the load's steps in this way.
+    #[doc(hidden)]
+    fn cancelled(&self) -> Option<Cancelled> {
         None
     }
 }

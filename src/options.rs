@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use crate::error::Error;
+use crate::option_name::{
+    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, KEEP_CHECKPOINT, MAX_ERRORS, ONCE, OptionName,
+    QUOTE, REPORT, REPORT_HTML, THREADS, WINDOW_BYTES,
+};
 use crate::schema::ColumnType;
 
 /// Default promise on peak memory (VmHWM), mapped pages included. Below 256 MB (decimal), so that either reading holds.
@@ -24,6 +28,7 @@ pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
 
 /// When to stop because too many records were rejected.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum ErrorLimit {
     /// More than this many rejects.
     Count(u64),
@@ -43,6 +48,7 @@ impl ErrorLimit {
 
 /// How rows get into the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum WritePath {
     /// The direct path where the table allows it, else SQL.
     #[default]
@@ -55,6 +61,7 @@ pub enum WritePath {
 
 /// Where the types of a new table's columns come from when they are not declared. The outcome is the same: types that fit every value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Inference {
     /// A guess for a large file that goes into a new database, else every value.
     #[default]
@@ -66,47 +73,71 @@ pub enum Inference {
     Guess,
 }
 
-/// The options of a load. [`LoadOptions::default`] is what the command line does without flags.
-#[derive(Debug, Clone)]
+/// The options of a load, in groups. [`LoadOptions::default`] is what the command line does without flags.
+#[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// Table to load into; default: the stem of the first input's name (`stdin` for a pipe).
-    pub table: Option<String>,
-    /// Columns that make a row unique; empty: no key.
-    pub key: Vec<String>,
-    /// Lists of columns to index after the rows are in.
-    pub indexes: Vec<Vec<String>>,
-    /// The dead-letter file.
-    pub errors: PathBuf,
-    /// Where to write the JSON report, on every way out.
-    pub report: Option<PathBuf>,
-    /// Where to write the same as a page for people, on every way out.
-    pub report_html: Option<PathBuf>,
-    /// Put a `'` before fields of the dead-letter file that a spreadsheet would take for a formula.
-    pub safe_errors: bool,
-    /// Worker threads; 0: one per core.
-    pub threads: usize,
-    /// Promise on peak memory in bytes.
-    pub memory_bytes: u64,
-    /// Records per transaction.
-    pub batch_rows: u64,
+    /// How the inputs are written.
+    pub dialect: DialectOptions,
+    /// What a good row is.
+    pub contract: ContractOptions,
+    /// Where rows, rejects and reports go.
+    pub target: TargetOptions,
+    /// What becomes of loads before and after this one.
+    pub repeat: RepeatOptions,
+    /// What is too much.
+    pub limits: LimitOptions,
+    /// What may be used of the machine.
+    pub resources: ResourceOptions,
+}
+
+/// How the inputs are written.
+#[derive(Debug, Clone)]
+pub struct DialectOptions {
+    /// What separates fields.
     pub delimiter: u8,
     /// `None`: quotes are plain text.
     pub quote: Option<u8>,
     /// Whether the first record names the columns.
     pub header: bool,
-    /// Every column TEXT unless `types` says otherwise.
-    pub all_text: bool,
-    /// Declared column types by name.
-    pub types: Vec<(String, ColumnType)>,
-    /// Where the other columns' types come from.
-    pub inference: Inference,
     /// Quoted empty fields are NULL too.
     pub empty_is_null: bool,
-    pub max_errors: Option<ErrorLimit>,
-    pub max_record_bytes: u64,
-    pub window_bytes: u64,
-    pub chunk_bytes: u64,
+}
+
+/// What a good row is.
+#[derive(Debug, Clone, Default)]
+pub struct ContractOptions {
+    /// Columns that make a row unique; empty: no key.
+    pub key: Vec<String>,
+    /// Declared column types by name.
+    pub types: Vec<(String, ColumnType)>,
+    /// Every column TEXT unless `types` says otherwise.
+    pub all_text: bool,
+    /// Where the other columns' types come from.
+    pub inference: Inference,
+}
+
+/// Where rows, rejects and reports go.
+#[derive(Debug, Clone)]
+pub struct TargetOptions {
+    /// Table to load into; default: the stem of the first input's name (`stdin` for a pipe).
+    pub table: Option<String>,
+    /// Lists of columns to index after the rows are in.
+    pub indexes: Vec<Vec<String>>,
+    /// How rows get into the database.
     pub write_path: WritePath,
+    /// The dead-letter file.
+    pub errors: PathBuf,
+    /// Put a `'` before fields of the dead-letter file that a spreadsheet would take for a formula.
+    pub safe_errors: bool,
+    /// Where to write the JSON report, on every way out.
+    pub report: Option<PathBuf>,
+    /// Where to write the same as a page for people, on every way out.
+    pub report_html: Option<PathBuf>,
+}
+
+/// What a load makes of those before it, and keeps for those after it.
+#[derive(Debug, Clone, Default)]
+pub struct RepeatOptions {
     /// Forget an unfinished load of the same table and start afresh.
     pub restart: bool,
     /// Leave the checkpoint in the database when the load is done.
@@ -117,35 +148,72 @@ pub struct LoadOptions {
     pub once: bool,
 }
 
-impl Default for LoadOptions {
+/// What is too much.
+#[derive(Debug, Clone)]
+pub struct LimitOptions {
+    /// When to stop because of rejects; `None`: never.
+    pub max_errors: Option<ErrorLimit>,
+    /// Longest record.
+    pub max_record_bytes: u64,
+}
+
+/// What a load may use of the machine, and in what pieces.
+#[derive(Debug, Clone)]
+pub struct ResourceOptions {
+    /// Worker threads; 0: one per core.
+    pub threads: usize,
+    /// Promise on peak memory in bytes.
+    pub memory_bytes: u64,
+    /// Records per transaction.
+    pub batch_rows: u64,
+    /// Input mapped at a time.
+    pub window_bytes: u64,
+    /// Input parsed by one task.
+    pub chunk_bytes: u64,
+}
+
+impl Default for DialectOptions {
     fn default() -> Self {
-        LoadOptions {
-            table: None,
-            key: Vec::new(),
-            indexes: Vec::new(),
-            errors: PathBuf::from("errors.csv"),
-            report: None,
-            report_html: None,
-            safe_errors: false,
-            threads: 0,
-            memory_bytes: DEFAULT_MEMORY_BYTES,
-            batch_rows: DEFAULT_BATCH_ROWS,
+        DialectOptions {
             delimiter: b',',
             quote: Some(b'"'),
             header: true,
-            all_text: false,
-            types: Vec::new(),
-            inference: Inference::Auto,
             empty_is_null: false,
+        }
+    }
+}
+
+impl Default for TargetOptions {
+    fn default() -> Self {
+        TargetOptions {
+            table: None,
+            indexes: Vec::new(),
+            write_path: WritePath::Auto,
+            errors: PathBuf::from("errors.csv"),
+            safe_errors: false,
+            report: None,
+            report_html: None,
+        }
+    }
+}
+
+impl Default for LimitOptions {
+    fn default() -> Self {
+        LimitOptions {
             max_errors: None,
             max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
+        }
+    }
+}
+
+impl Default for ResourceOptions {
+    fn default() -> Self {
+        ResourceOptions {
+            threads: 0,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            batch_rows: DEFAULT_BATCH_ROWS,
             window_bytes: DEFAULT_WINDOW_BYTES,
             chunk_bytes: DEFAULT_CHUNK_BYTES,
-            write_path: WritePath::Auto,
-            restart: false,
-            keep_checkpoint: false,
-            append_only: false,
-            once: false,
         }
     }
 }
@@ -156,71 +224,120 @@ impl LoadOptions {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the option and what it takes.
     pub fn validate(&self) -> Result<(), Error> {
-        let line_end = |c: u8| c == b'\n' || c == b'\r';
-        if line_end(self.delimiter) || self.delimiter == 0 || !self.delimiter.is_ascii() {
-            return Err(Error::usage(
-                "--delimiter must be one ASCII character other than a line end or NUL",
-            ));
+        self.dialect.validate()?;
+        self.contract.validate()?;
+        self.target.validate()?;
+        self.repeat.validate()?;
+        self.limits.validate()?;
+        self.resources.validate()
+    }
+}
+
+impl DialectOptions {
+    fn validate(&self) -> Result<(), Error> {
+        let is_usable = |c: u8| c.is_ascii() && !matches!(c, 0 | b'\n' | b'\r');
+        let of_one_character = |option| {
+            Error::usage(format!(
+                "{option} must be one ASCII character other than a line end or NUL"
+            ))
+        };
+        if !is_usable(self.delimiter) {
+            return Err(of_one_character(DELIMITER));
         }
-        if self.report_html.is_some() && cfg!(not(feature = "html")) {
-            return Err(Error::usage(
-                "--report-html needs rowmill built with its feature `html`; use --report, or build it so",
-            ));
-        }
-        if let Some(quote) = self.quote {
-            if line_end(quote) || quote == 0 || !quote.is_ascii() {
-                return Err(Error::usage(
-                    "--quote must be one ASCII character other than a line end or NUL",
-                ));
+        match self.quote {
+            Some(quote) if !is_usable(quote) => Err(of_one_character(QUOTE)),
+            Some(quote) if quote == self.delimiter => {
+                Err(Error::usage(format!("{DELIMITER} and {QUOTE} are the same character")))
             }
-            if quote == self.delimiter {
-                return Err(Error::usage("--delimiter and --quote are the same character"));
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ContractOptions {
+    fn validate(&self) -> Result<(), Error> {
+        for (index, (name, column_type)) in self.types.iter().enumerate() {
+            let is_declared = self.types[..index]
+                .iter()
+                .any(|(earlier, _)| earlier.eq_ignore_ascii_case(name));
+            if is_declared {
+                return Err(Error::usage(format!("{COLUMN_TYPE} declares column '{name}' twice")));
+            }
+            if matches!(column_type, ColumnType::Any | ColumnType::Numeric) {
+                return Err(Error::usage(format!(
+                    "{COLUMN_TYPE} declares column '{name}' of a type that only tables that exist have"
+                )));
             }
         }
-        for (name, value) in [
-            ("--batch-rows", self.batch_rows),
-            ("--window-bytes", self.window_bytes),
-            ("--chunk-bytes", self.chunk_bytes),
-            ("--max-record-bytes", self.max_record_bytes),
-        ] {
-            if value == 0 {
-                return Err(Error::usage(format!("{name} must be at least 1")));
-            }
+        Ok(())
+    }
+}
+
+impl TargetOptions {
+    fn validate(&self) -> Result<(), Error> {
+        match &self.report_html {
+            Some(_) if cfg!(not(feature = "html")) => Err(Error::usage(format!(
+                "{REPORT_HTML} needs rowmill built with its feature `html`; use {REPORT}, or build it so"
+            ))),
+            _ => Ok(()),
         }
+    }
+}
+
+impl RepeatOptions {
+    fn validate(&self) -> Result<(), Error> {
+        let message = match (self.append_only, self.once, self.keep_checkpoint) {
+            (true, _, true) => {
+                format!("{APPEND_ONLY} keeps what it needs in the database; leave {KEEP_CHECKPOINT} out")
+            }
+            (true, true, _) => format!(
+                "{APPEND_ONLY} loads what is new of a file that changes, {ONCE} files that never change: leave one of them out"
+            ),
+            (_, true, true) => format!(
+                "{ONCE} remembers a load when it ends, and {KEEP_CHECKPOINT} leaves its end out; leave one of them out"
+            ),
+            _ => return Ok(()),
+        };
+        Err(Error::usage(message))
+    }
+}
+
+impl LimitOptions {
+    fn validate(&self) -> Result<(), Error> {
+        check_range(
+            option_name::MAX_RECORD_BYTES,
+            self.max_record_bytes,
+            Some(MAX_RECORD_BYTES),
+        )?;
+        match self.max_errors {
+            Some(ErrorLimit::Percent(percent)) if !(0.0..=100.0).contains(&percent) => Err(Error::usage(format!(
+                "{MAX_ERRORS} takes a percentage between 0% and 100%"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ResourceOptions {
+    fn validate(&self) -> Result<(), Error> {
+        check_range(BATCH_ROWS, self.batch_rows, None)?;
+        check_range(WINDOW_BYTES, self.window_bytes, None)?;
+        check_range(CHUNK_BYTES, self.chunk_bytes, Some(MAX_CHUNK_BYTES))?;
         if self.threads > MAX_THREADS {
             return Err(Error::usage(format!(
-                "--threads {} is more than {MAX_THREADS}, the most there can be; 0 is one per core",
+                "{THREADS} {} is more than {MAX_THREADS}, the most there can be; 0 is one per core",
                 self.threads
             )));
         }
-        if self.append_only && self.keep_checkpoint {
-            return Err(Error::usage(
-                "--append-only keeps what it needs in the database; leave --keep-checkpoint out",
-            ));
-        }
-        if self.append_only && self.once {
-            return Err(Error::usage(
-                "--append-only loads what is new of a file that changes, --once files that never change: leave one of them out",
-            ));
-        }
-        if self.once && self.keep_checkpoint {
-            return Err(Error::usage(
-                "--once remembers a load when it ends, and --keep-checkpoint leaves its end out; leave one of them out",
-            ));
-        }
-        for (name, value, most) in [
-            ("--max-record-bytes", self.max_record_bytes, MAX_RECORD_BYTES),
-            ("--chunk-bytes", self.chunk_bytes, MAX_CHUNK_BYTES),
-        ] {
-            if value > most {
-                return Err(Error::usage(format!("{name} must be at most {} MiB", most >> 20)));
-            }
-        }
-        if let Some(ErrorLimit::Percent(percent)) = self.max_errors
-            && !(0.0..=100.0).contains(&percent)
-        {
-            return Err(Error::usage("--max-errors takes a percentage between 0% and 100%"));
-        }
         Ok(())
+    }
+}
+
+/// Checks that `value` is at least 1 and, where there is a limit, at most `most_bytes`.
+fn check_range(option: OptionName, value: u64, most_bytes: Option<u64>) -> Result<(), Error> {
+    match most_bytes {
+        _ if value == 0 => Err(Error::usage(format!("{option} must be at least 1"))),
+        Some(most) if value > most => Err(Error::usage(format!("{option} must be at most {} MiB", most >> 20))),
+        _ => Ok(()),
     }
 }

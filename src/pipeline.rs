@@ -32,6 +32,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::memory::{Gate, Permit};
+use crate::option_name::THREADS;
 use crate::parse::{Records, Syntax, parse_before};
 use crate::window::{Input, Window};
 use reader::Reader;
@@ -110,7 +111,7 @@ impl Drop for JoinedThreads {
 /// The error for a system that refuses a thread.
 pub fn no_thread(reason: &dyn std::fmt::Display) -> Error {
     Error::usage(format!(
-        "cannot start the threads of the load: {reason}; try a smaller --threads, or allow more processes (ulimit -u) or address \
+        "cannot start the threads of the load: {reason}; try a smaller {THREADS}, or allow more processes (ulimit -u) or address \
          space (ulimit -v)"
     ))
 }
@@ -352,7 +353,7 @@ pub fn scan<W: Work>(
             scan.flight.windows.close();
             drop(queue);
             // A scope waits for what a thread runs, not for the thread.
-            if let Ok(Err(panic)) = reader.map(|reader| reader.join()) {
+            if let Ok(Err(panic)) = reader.map(std::thread::ScopedJoinHandle::join) {
                 std::panic::resume_unwind(panic);
             }
             result

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::escape::excerpt;
 use crate::head::Head;
 use crate::infer::{Facts, NoNumber};
+use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, KEY, OptionName, RESTART};
 use crate::options::LoadOptions;
 use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::key_order::KeyOrder;
@@ -130,7 +131,7 @@ impl TablePlan {
         }
         Err(Error::schema(format!(
             "table \"{}\" is not as the last load of this file left it; nothing was loaded:\n  {}\nput it back, or start afresh with \
-             --restart",
+             {RESTART}",
             info.name,
             problems.join("\n  ")
         )))
@@ -164,8 +165,8 @@ impl TablePlan {
             sources: self.sources[file_index].clone(),
             field_count: field_count as u32,
             key,
-            empty_is_null: options.empty_is_null,
-            max_record_bytes: options.max_record_bytes,
+            empty_is_null: options.dialect.empty_is_null,
+            max_record_bytes: options.limits.max_record_bytes,
             guess: self.guess.clone(),
             settled: self.settled.clone(),
         }
@@ -235,7 +236,7 @@ fn find(names: &[String], name: &str) -> Option<usize> {
 ///
 /// # Errors
 /// `Usage` naming the columns there are.
-pub fn key_columns(names: &[String], key: &[String], option: &str) -> Result<Vec<usize>, Error> {
+pub fn key_columns(names: &[String], key: &[String], option: OptionName) -> Result<Vec<usize>, Error> {
     let mut columns = Vec::new();
     for name in key {
         let Some(index) = find(names, name) else {
@@ -259,7 +260,7 @@ pub fn key_columns(names: &[String], key: &[String], option: &str) -> Result<Vec
 /// `Usage` when `--types` names a column that is not there.
 pub fn declared_types(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
     let mut types = types_by_name(names, options)?;
-    if options.all_text {
+    if options.contract.all_text {
         for column_type in &mut types {
             *column_type = column_type.or(Some(ColumnType::Text));
         }
@@ -270,29 +271,29 @@ pub fn declared_types(names: &[String], options: &LoadOptions) -> Result<Vec<Opt
 /// The type that `--types` names for each column.
 fn types_by_name(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
     let mut types = vec![None; names.len()];
-    for (name, column_type) in &options.types {
-        let index = key_columns(names, std::slice::from_ref(name), "--types")?;
+    for (name, column_type) in &options.contract.types {
+        let index = key_columns(names, std::slice::from_ref(name), COLUMN_TYPE)?;
         types[index[0]] = Some(*column_type);
     }
     Ok(types)
 }
 
-/// Why columns of numbers became TEXT, with the first value that is to blame and the flag that would load it.
+/// Why columns of numbers became TEXT, with the first value that is to blame and the option that would load it.
 pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[std::path::PathBuf]) -> Vec<String> {
     let notice = |(index, column): (usize, &Column)| {
         let NoNumber { why, value, place } = facts.no_number(index).filter(|_| !column.declared)?;
         let Column { name, .. } = column;
         let place = format!("{}, line {}", paths[place.file_index].display(), place.line);
         let value = excerpt(value, NOTICE_CHARS);
-        let flag = match why {
-            WhyNoNumber::Empty => "--empty-as-null loads it as NULL and the others as numbers".to_owned(),
+        let way = match why {
+            WhyNoNumber::Empty => format!("{EMPTY_AS_NULL} loads it as NULL and the others as numbers"),
             WhyNoNumber::HugeInteger | WhyNoNumber::LargeInteger | WhyNoNumber::LostDigits => {
-                format!("--types {name}=real loads it rounded")
+                format!("{COLUMN_TYPE} {name}=real loads it rounded")
             }
-            _ => format!("--types {name}=real loads it as a number"),
+            _ => format!("{COLUMN_TYPE} {name}=real loads it as a number"),
         };
         Some(format!(
-            "column \"{name}\" is TEXT: '{value}' ({place}) {}; {flag}",
+            "column \"{name}\" is TEXT: '{value}' ({place}) {}; {way}",
             why.words()
         ))
     };
@@ -312,7 +313,7 @@ pub fn plan_new_table(
 ) -> Result<TablePlan, Error> {
     let names = &heads[0].names;
     let declared = declared_types(names, options)?;
-    let key_columns = key_columns(names, &options.key, "--key")?;
+    let key_columns = key_columns(names, &options.contract.key, KEY)?;
     let column = |(index, name): (usize, &String)| Column {
         declared: declared[index].is_some(),
         ..Column::new(name, declared[index].unwrap_or_else(|| facts.column_type(index)))

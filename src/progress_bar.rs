@@ -9,8 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use rowmill::escape::escaped;
-use rowmill::report::{bytes, grouped};
+use rowmill::internal::Cancelled;
+use rowmill::internal::escape::escaped;
+use rowmill::internal::report::{bytes, grouped};
 use rowmill::{LoadReport, Observer, Phase, Progress};
 
 use crate::cli::Verbosity;
@@ -159,12 +160,12 @@ impl Observer for Terminal {
         }
     }
 
-    fn stop_signal(&self) -> Option<i32> {
+    fn cancelled(&self) -> Option<Cancelled> {
         let signal = self.stop.received()?;
         if !self.stop_said.swap(true, Ordering::Relaxed) {
             self.notice("stopping: what was read is being committed; a second signal exits at once");
         }
-        Some(signal)
+        Some(Cancelled::BySignal(signal))
     }
 }
 
@@ -258,11 +259,7 @@ mod tests {
 
     #[test]
     fn a_known_total_shows_place_rate_time_left_and_counters() {
-        let progress = Progress {
-            bytes: 500_000_000,
-            records: 2_345_678,
-            rejected: 1_200,
-        };
+        let progress = counted(500_000_000, 2_345_678, 1_200);
         let text = shown(Some(2_000_000_000), progress, Duration::from_secs(2));
         assert_eq!(
             text,
@@ -278,11 +275,7 @@ mod tests {
 
     #[test]
     fn a_stream_shows_counters_and_rate() {
-        let progress = Progress {
-            bytes: 1_500_000,
-            records: 10,
-            rejected: 0,
-        };
+        let progress = counted(1_500_000, 10, 0);
         let text = shown(None, progress, Duration::from_secs(1));
         assert_eq!(text, "1.5 MB  2 MB/s  0:01\n       10 rows  10 rows/s  0 rejected");
     }
@@ -298,11 +291,16 @@ mod tests {
             shown(Some(10), Progress::default(), Duration::ZERO),
             "  0%  0 B of 10 B  0 MB/s"
         );
-        let past_the_end = Progress {
-            bytes: 20,
-            ..Progress::default()
-        };
+        let past_the_end = counted(20, 0, 0);
         assert!(shown(Some(10), past_the_end, Duration::from_secs(1)).starts_with("100%  10 B of 10 B"));
+    }
+
+    fn counted(bytes: u64, records: u64, rejected: u64) -> Progress {
+        let mut progress = Progress::default();
+        progress.bytes = bytes;
+        progress.records = records;
+        progress.rejected = rejected;
+        progress
     }
 
     #[test]
@@ -316,12 +314,12 @@ mod tests {
     #[test]
     fn a_request_to_stop_reaches_the_load() {
         assert_eq!(
-            Terminal::new(Verbosity::Quiet, StopSignal::holding(0)).stop_signal(),
+            Terminal::new(Verbosity::Quiet, StopSignal::holding(0)).cancelled(),
             None
         );
         assert_eq!(
-            Terminal::new(Verbosity::Quiet, StopSignal::holding(15)).stop_signal(),
-            Some(15)
+            Terminal::new(Verbosity::Quiet, StopSignal::holding(15)).cancelled(),
+            Some(Cancelled::BySignal(15))
         );
     }
 }

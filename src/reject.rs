@@ -1,14 +1,18 @@
 //! Records that are not loaded, and the dead-letter file that keeps them.
 
 mod append_file;
+#[allow(missing_docs)]
 mod claim;
+#[allow(missing_docs)]
 mod dead_letters;
 mod foreign_lines;
 mod merge;
 mod message;
 mod output;
 mod place;
+#[allow(missing_docs)]
 mod samples;
+#[allow(missing_docs)]
 mod suspects;
 #[cfg(test)]
 mod tests;
@@ -33,19 +37,33 @@ use crate::schema::ColumnType;
 
 /// Why a record was not loaded: the `code` column of the dead-letter file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum RejectCode {
+    /// It has fewer fields than there are columns.
     MissingColumns,
+    /// It has more fields than there are columns.
     TooManyColumns,
+    /// A quoted field begins on this line and is not closed in time.
     UnterminatedQuote,
+    /// Text follows a closing quote.
     InvalidQuote,
+    /// It is longer than [`max_record_bytes`](crate::Load::max_record_bytes).
     RecordTooLarge,
+    /// It is no UTF-8.
     InvalidUtf8,
+    /// It has a NUL byte.
     NulByte,
+    /// A value is not of its column's type.
     TypeError,
+    /// A value is of its column's type, but too large or no day that exists.
     OutOfRange,
+    /// A value is missing where the column does not accept NULL.
     NullViolation,
+    /// A value breaks a rule.
     RuleFailed,
+    /// Its key came before, in the table or in the inputs.
     DuplicateKey,
+    /// The database refuses the row.
     ConstraintFailed,
 }
 
@@ -99,6 +117,7 @@ impl fmt::Display for RejectCode {
 }
 
 /// A reject's code with what its message needs. Formatted only when it is written.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RejectReason {
     MissingColumns {
@@ -139,6 +158,7 @@ pub enum RejectReason {
 }
 
 /// The record that a duplicate key came first in.
+#[allow(missing_docs)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirstRecord {
     /// A record of this load: its number within input `file_index`.
@@ -162,5 +182,6 @@ pub struct BlockReject {
     pub column: u32,
     /// The raw bytes of the field at fault; empty when no single field is.
     pub value: ByteRange,
+    /// Why it is one.
     pub reason: RejectReason,
 }

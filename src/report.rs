@@ -1,10 +1,13 @@
 //! What a load did: counts that must add up, times, sizes, and why it took the path it took.
 
 #[cfg(feature = "html")]
+#[allow(missing_docs)]
 mod page;
+#[allow(missing_docs)]
 mod preview;
 mod summary;
 mod target;
+#[allow(missing_docs)]
 mod timeline;
 
 use std::fs;
@@ -13,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::cancel::Cancelled;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::escape::escaped;
@@ -39,12 +43,13 @@ const EXIT_INTERNAL: u8 = 70;
 /// How a load ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// Every record was read and accounted for.
     Complete,
-    /// Stopped because more records were rejected than `--max-errors` allows. What was read is committed.
+    /// Stopped because more records were rejected than [`max_errors`](crate::Load::max_errors) allows. What was read is committed.
     ErrorLimit,
-    /// Stopped by a signal after draining what was in flight. What was read is committed.
+    /// Stopped, as it was asked to, after draining what was in flight. What was read is committed.
     Interrupted,
     /// Stopped by an error.
     Failed,
@@ -52,7 +57,9 @@ pub enum Outcome {
 
 /// Wall time of one stage. Stages overlap, so they add up to more than the load.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct StageTime {
+    /// The name of the stage.
     pub stage: &'static str,
     /// Time in which the stage's thread, or the sum over its threads, was working.
     pub busy_ms: f64,
@@ -60,12 +67,19 @@ pub struct StageTime {
 
 /// How the memory promise was split at start, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct MemorySplit {
+    /// The whole: [`memory_bytes`](crate::Load::memory_bytes).
     pub budget_bytes: u64,
+    /// For the filter that knows which keys are new.
     pub filter_bytes: u64,
+    /// For mapped or buffered input.
     pub windows_bytes: u64,
+    /// For parsed rows on their way to the database.
     pub blocks_bytes: u64,
+    /// For the keys of indexes while they are sorted.
     pub indexes_bytes: u64,
+    /// For SQLite's page cache.
     pub database_bytes: u64,
     /// Code, stacks, allocator and everything that is not counted one by one.
     pub reserve_bytes: u64,
@@ -73,10 +87,15 @@ pub struct MemorySplit {
 
 /// What the Bloom filter did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct FilterReport {
+    /// Keys for which it was made.
     pub capacity_keys: u64,
+    /// Parts that it has.
     pub shards: u32,
+    /// Share of new keys that it takes for known ones once it is full, from 0 to 1.
     pub error_ratio: f64,
+    /// Keys that it was told.
     pub inserted_keys: u64,
     /// Rows whose key the filter could not rule out.
     pub suspects: u64,
@@ -86,15 +105,20 @@ pub struct FilterReport {
 
 /// One input of the load.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct InputReport {
+    /// Its name, as it was given.
     #[serde(serialize_with = "serialize_path")]
     pub path: PathBuf,
+    /// Its size, or of a stream what was read.
     pub bytes: u64,
     /// Whether it was mapped (`false`: streamed).
     pub mapped: bool,
+    /// Records read.
     pub records: u64,
     /// Physical lines, the header included.
     pub lines: u64,
+    /// Lines without a byte, which are no records.
     pub blank_lines: u64,
     /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. Of an
     /// append-only load that is all that was read so far.
@@ -104,9 +128,12 @@ pub struct InputReport {
 
 /// An input that was not loaded, as its content was loaded before.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct SkippedInput {
+    /// Its name, as it was given.
     #[serde(serialize_with = "serialize_path")]
     pub path: PathBuf,
+    /// What it holds.
     #[serde(flatten, serialize_with = "serialize_content")]
     pub content: ContentHash,
     /// When, and under which name.
@@ -128,8 +155,11 @@ fn serialize_content<S: serde::Serializer>(content: &ContentHash, serializer: S)
 
 /// What was done before an append-only load went on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct EarlierReport {
+    /// Records read.
     pub records: u64,
+    /// Rows that went into the table.
     pub loaded: u64,
     /// Rejects of every code, duplicates too.
     pub rejected: u64,
@@ -137,41 +167,53 @@ pub struct EarlierReport {
 
 /// A column as it was loaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct ColumnReport {
+    /// Its name in the table.
     pub name: String,
+    /// The name of its [type](crate::ColumnType), such as `integer`.
     #[serde(rename = "type")]
     pub column_type: &'static str,
 }
 
-/// Everything a load can say about itself. Written as JSON by `--report`.
+/// Everything a load can say about itself. [`report`](crate::Load::report) writes it as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct LoadReport {
     /// Version of rowmill. It comes first: by it a file is known for a report that may be replaced.
     pub rowmill: &'static str,
+    /// How the load ended.
     pub outcome: Outcome,
+    /// Exit code of a program that does nothing but this load: 0 when every record was loaded, 2 with rejects, 3 at the error limit,
+    /// 128 and the signal when one stopped it (130 without one), else that of the [error](crate::Error::exit_code).
     pub exit_code: u8,
     /// Whether every record was read and every good row is in the table. So it may be at the error limit, too.
     pub all_read: bool,
-    /// The signal that interrupted the load.
+    /// The signal for which the program stopped the load, if it said so.
     pub signal: Option<i32>,
-    /// What went wrong, when `outcome` is `failed`.
+    /// What went wrong, when the outcome is [`Failed`](Outcome::Failed).
     pub error: Option<String>,
+    /// The database file.
     #[serde(serialize_with = "serialize_path")]
     pub database: PathBuf,
     /// Empty until the table's name is known.
     pub table: String,
+    /// The dead-letter file.
     #[serde(serialize_with = "serialize_path")]
     pub errors_file: PathBuf,
+    /// The inputs, in order.
     pub inputs: Vec<InputReport>,
-    /// Inputs that `--once` left out.
+    /// Inputs that [`once`](crate::Load::once) left out.
     pub skipped: Vec<SkippedInput>,
     /// What earlier loads of the same file had done, in an append-only load: part of the counts here.
     pub earlier: Option<EarlierReport>,
     /// Records read: `loaded + rejected + duplicates`.
     pub records: u64,
+    /// Rows that went into the table.
     pub loaded: u64,
     /// Rejects other than duplicates.
     pub rejected: u64,
+    /// Records whose key came before, in the table or in the inputs.
     pub duplicates: u64,
     /// Rows read but not settled yet, in a load that was stopped and can be resumed.
     pub pending: u64,
@@ -180,34 +222,49 @@ pub struct LoadReport {
     /// Rejects by code, in the order of the README's table; codes that did not occur are left out.
     #[serde(serialize_with = "serialize_codes")]
     pub by_code: Vec<(RejectCode, u64)>,
+    /// Bytes read.
     pub bytes: u64,
-    /// Whether the database has a note of how far this load got, from which the same command goes on.
+    /// Whether the database has a note of how far this load got, from which the same load goes on.
     pub resumable: bool,
     /// Whether this load, or the one that it goes on with, made the table.
     pub created_table: bool,
+    /// Wall time of the load, in milliseconds.
     pub elapsed_ms: f64,
+    /// Rows loaded by this run, by its wall time.
     pub rows_per_second: f64,
+    /// What the stages took.
     pub stages: Vec<StageTime>,
     /// Peak resident set (VmHWM) in bytes; 0 where the system does not tell.
     pub peak_rss_bytes: u64,
+    /// How the memory was split.
     pub memory: MemorySplit,
+    /// What the filter did, if there was one.
     pub filter: Option<FilterReport>,
     /// `sql` or `direct`; `undecided` in a load that failed before it came to that.
     pub write_path: &'static str,
+    /// Why it was that path.
     pub write_path_reason: String,
+    /// Transactions that were committed.
     pub batches: u64,
+    /// Records per transaction, at most.
     pub batch_rows: u64,
+    /// Worker threads.
     pub threads: usize,
+    /// What separates fields.
     pub delimiter: char,
+    /// What quotes fields.
     pub quote: Option<char>,
+    /// The columns that were loaded, in the order of the table.
     pub columns: Vec<ColumnReport>,
+    /// The columns of the key; empty without one.
     pub key: Vec<String>,
+    /// Version of SQLite; empty where it did not come to that.
     pub sqlite_version: String,
 }
 
 impl LoadReport {
     /// The report of a load that has done nothing yet: failed, until it says otherwise.
-    pub fn new(database: &Path, inputs: &[PathBuf], options: &LoadOptions) -> Self {
+    pub(crate) fn new(database: &Path, inputs: &[PathBuf], options: &LoadOptions) -> Self {
         let inputs = inputs
             .iter()
             .map(|path| InputReport {
@@ -223,8 +280,8 @@ impl LoadReport {
             signal: None,
             error: None,
             database: database.to_owned(),
-            table: options.table.clone().unwrap_or_default(),
-            errors_file: options.errors.clone(),
+            table: options.target.table.clone().unwrap_or_default(),
+            errors_file: options.target.errors.clone(),
             inputs,
             skipped: Vec::new(),
             earlier: None,
@@ -243,25 +300,25 @@ impl LoadReport {
             stages: Vec::new(),
             peak_rss_bytes: 0,
             memory: MemorySplit {
-                budget_bytes: options.memory_bytes,
+                budget_bytes: options.resources.memory_bytes,
                 ..MemorySplit::default()
             },
             filter: None,
             write_path: "undecided",
             write_path_reason: String::new(),
             batches: 0,
-            batch_rows: options.batch_rows,
-            threads: options.threads,
-            delimiter: char::from(options.delimiter),
-            quote: options.quote.map(char::from),
+            batch_rows: options.resources.batch_rows,
+            threads: options.resources.threads,
+            delimiter: char::from(options.dialect.delimiter),
+            quote: options.dialect.quote.map(char::from),
             columns: Vec::new(),
-            key: options.key.clone(),
+            key: options.contract.key.clone(),
             sqlite_version: String::new(),
         }
     }
 
     /// Runs `work` and notes how long it took.
-    pub fn time_stage<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn time_stage<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
         let since = Instant::now();
         let result = work();
         self.stages.push(StageTime {
@@ -272,7 +329,7 @@ impl LoadReport {
     }
 
     /// Every record was read. Called once the counts are final: they decide the exit code, which speaks of this load alone.
-    pub fn complete(&mut self) {
+    pub(crate) fn complete(&mut self) {
         self.outcome = Outcome::Complete;
         self.all_read = true;
         let earlier = self.earlier.as_ref().map_or(0, |earlier| earlier.rejected);
@@ -284,34 +341,38 @@ impl LoadReport {
     }
 
     /// More records were rejected than `--max-errors` allows.
-    pub fn stop_at_error_limit(&mut self) {
+    pub(crate) fn stop_at_error_limit(&mut self) {
         self.outcome = Outcome::ErrorLimit;
         self.all_read = false;
         self.exit_code = EXIT_ERROR_LIMIT;
     }
 
     /// Everything was read and loaded, and then more records turned out to be rejected than `--max-errors` allows.
-    pub fn end_over_error_limit(&mut self) {
+    pub(crate) fn end_over_error_limit(&mut self) {
         self.stop_at_error_limit();
         self.all_read = true;
     }
 
-    /// The load drained and stopped because of `signal`.
-    pub fn interrupt(&mut self, signal: i32) {
+    /// The load drained and stopped, as it was asked to.
+    pub(crate) fn interrupt(&mut self, by: Cancelled) {
         self.outcome = Outcome::Interrupted;
-        self.signal = Some(signal);
+        self.signal = match by {
+            Cancelled::BySignal(signal) => Some(signal),
+            Cancelled::ByProgram => None,
+        };
+        let signal = self.signal.unwrap_or(libc::SIGINT);
         self.exit_code = u8::try_from(signal).map_or(EXIT_INTERNAL, |signal| EXIT_SIGNAL_BASE.saturating_add(signal));
     }
 
     /// The load ended in `error`.
-    pub fn fail(&mut self, error: &Error) {
+    pub(crate) fn fail(&mut self, error: &Error) {
         self.outcome = Outcome::Failed;
         self.exit_code = error.exit_code();
         self.error = Some(error.to_string());
     }
 
     /// Sets the wall time, and the rate and the peak memory with it.
-    pub fn measure(&mut self, elapsed: Duration) {
+    pub(crate) fn measure(&mut self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
         self.elapsed_ms = seconds * 1e3;
         self.rows_per_second = if seconds > 0.0 {
@@ -323,7 +384,7 @@ impl LoadReport {
     }
 
     /// Adds to the count of one code, keeping [`by_code`](Self::by_code) in the order of [`RejectCode::ALL`].
-    pub fn add_code(&mut self, code: RejectCode, count: u64) {
+    pub(crate) fn add_code(&mut self, code: RejectCode, count: u64) {
         match self.by_code.binary_search_by_key(&code, |(code, _)| *code) {
             Ok(index) => self.by_code[index].1 += count,
             Err(index) if count > 0 => self.by_code.insert(index, (code, count)),
@@ -342,7 +403,7 @@ impl LoadReport {
     /// # Errors
     /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created,
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be written.
-    pub fn write_json(&self, path: &Path, observer: &dyn Observer) -> Result<(), Error> {
+    pub(crate) fn write_json(&self, path: &Path, observer: &dyn Observer) -> Result<(), Error> {
         target::write(path, observer, &|out| {
             serde_json::to_writer_pretty(&mut *out, self)?;
             out.write_all(b"\n")
@@ -435,7 +496,7 @@ mod tests {
         report.stop_at_error_limit();
         assert_eq!((report.outcome, report.exit_code), (Outcome::ErrorLimit, 3));
         for (signal, exit_code) in [(2, 130), (15, 143), (1, 129)] {
-            report.interrupt(signal);
+            report.interrupt(Cancelled::BySignal(signal));
             assert_eq!(
                 (report.outcome, report.exit_code, report.signal),
                 (Outcome::Interrupted, exit_code, Some(signal))

@@ -4,15 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use self::form::Form;
 
+#[allow(missing_docs)]
 pub mod cast;
+#[allow(missing_docs)]
 pub mod form;
 pub mod identifier;
+#[allow(missing_docs)]
 pub mod key_order;
+#[allow(missing_docs)]
 pub mod shape;
+#[allow(missing_docs)]
 pub mod table_info;
 
 /// What a column accepts and how its values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum ColumnType {
     /// Any text.
     Text,
@@ -36,7 +42,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// The name used in `--types`, messages and reports.
+    /// Its name in messages and reports, and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             ColumnType::Text => "text",
@@ -66,7 +72,9 @@ impl ColumnType {
 /// A column of the table as the load fills it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
+    /// Its name in the table.
     pub name: String,
+    /// What it accepts.
     pub column_type: ColumnType,
     /// Whether NULL is refused (`null_violation`).
     pub not_null: bool,
@@ -116,7 +124,10 @@ pub enum KeyPlan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowIds {
     /// `base` plus the record's number in the load: in a table that the load made, or in one in which nobody can see them.
-    Ordinal { base: i64 },
+    Ordinal {
+        /// That of the record before the first.
+        base: i64,
+    },
     /// The key itself.
     Key,
     /// SQLite gives it: the table belongs to others, and what they insert meanwhile is not in the way.
@@ -151,6 +162,7 @@ pub struct RowPlan {
     pub sources: Vec<u32>,
     /// Fields that every record of this input must have.
     pub field_count: u32,
+    /// How its key is taken.
     pub key: KeyPlan,
     /// Whether a quoted empty field is NULL like an unquoted one.
     pub empty_is_null: bool,

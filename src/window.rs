@@ -1,10 +1,11 @@
 //! Input bytes, a bounded span at a time: mapped where the input is a regular file, read into buffers where it is not.
 //!
-//! Comes in: a path. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next record may start,
+//! Comes in: a path, or a reader of the program's. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next record may start,
 //! so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean.
 //! The first bytes of a stream can be looked at before they are read: they go into a file without a name, which is read again first.
 //! A window is unmapped (or its buffer given back to the next one) when its last user drops it; how many are alive is the caller's affair.
 
+mod stream_source;
 #[cfg(test)]
 mod tests;
 
@@ -18,11 +19,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 
+use self::stream_source::{SharedReader, StreamSource};
 use crate::database_file::unless_database;
 use crate::error::{Error, ErrorKind};
+use crate::option_name::Wording;
 
 /// Why a database is no input.
-pub const IS_DATABASE: &str = "it is a SQLite database; the inputs come first, the database last";
+pub const IS_DATABASE: Wording = Wording {
+    on_command_line: "it is a SQLite database; the inputs come first, the database last",
+    in_program: "it is a SQLite database, and no input",
+};
 /// Longest wait for a stream's next bytes before the stop request is looked at again.
 const POLL_INTERVAL_MS: i32 = 100;
 /// Most bytes of a stream that are put on record at a time.
@@ -116,11 +122,27 @@ enum Kind {
         last: Option<Arc<Window>>,
         ended: bool,
         idle: Arc<IdleBuffers>,
+        /// What the program gave to read from; `None`: the file.
+        reader: Option<SharedReader>,
         /// The bytes that were looked at first.
         record: Option<StreamRecord>,
         /// Windows are taken from the record, anywhere in it, and it grows as far as they reach.
         recording: bool,
     },
+}
+
+impl Kind {
+    /// A stream of which nothing was read.
+    fn stream(reader: Option<SharedReader>) -> Kind {
+        Kind::Streamed {
+            last: None,
+            ended: false,
+            idle: Arc::default(),
+            reader,
+            record: None,
+            recording: false,
+        }
+    }
 }
 
 /// The first bytes of a stream.
@@ -236,7 +258,7 @@ impl Input {
             ));
         }
         let file = if metadata.is_file() {
-            unless_database(file).ok_or_else(|| Error::unusable(path, IS_DATABASE))?
+            unless_database(file).ok_or_else(|| Error::unusable(path, IS_DATABASE.to_string()))?
         } else {
             file
         };
@@ -250,13 +272,7 @@ impl Input {
             if metadata.file_type().is_block_device() {
                 return Err(Error::unusable(path, "it is a block device; copy it into a file first"));
             }
-            Kind::Streamed {
-                last: None,
-                ended: false,
-                idle: Arc::default(),
-                record: None,
-                recording: false,
-            }
+            Kind::stream(None)
         };
         Ok(Input {
             path: path.to_owned(),
@@ -265,6 +281,17 @@ impl Input {
             kind,
             may_grow: false,
         })
+    }
+
+    /// The stream that `reader` gives, under the name `path`.
+    pub fn from_reader(path: &Path, reader: Box<dyn Read + Send>) -> Input {
+        Input {
+            path: path.to_owned(),
+            file: None,
+            rests: false,
+            kind: Kind::stream(Some(SharedReader::new(reader))),
+            may_grow: false,
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -350,7 +377,7 @@ impl Input {
     /// # Errors
     /// `Io` when the stream cannot be read or its record cannot be written.
     pub fn recorded(&mut self, bytes: u64, stopped: &dyn Fn() -> bool) -> Result<(Input, bool), Error> {
-        let source = self.opened()?;
+        let source = self.source()?;
         let Kind::Streamed {
             ended,
             record: Some(record),
@@ -364,11 +391,11 @@ impl Input {
         let mut piece = Vec::new();
         while record.length_bytes < bytes && !*ended {
             piece.resize((bytes - record.length_bytes).min(RECORD_PIECE_BYTES) as usize, 0);
-            if !wait_readable(&source, stopped) {
+            let Some(read) = source.read(&mut piece, stopped) else {
                 *ended = true;
                 break;
-            }
-            match (&*source).read(&mut piece) {
+            };
+            match read {
                 Ok(0) => *ended = true,
                 Ok(read_bytes) => {
                     let written = record.file.write_all_at(&piece[..read_bytes], record.length_bytes);
@@ -425,6 +452,15 @@ impl Input {
         }
         self.file = Some(Arc::clone(&file));
         Ok(file)
+    }
+
+    fn source(&mut self) -> Result<StreamSource, Error> {
+        match &self.kind {
+            Kind::Streamed {
+                reader: Some(reader), ..
+            } => Ok(StreamSource::Reader(reader.clone())),
+            _ => self.opened().map(StreamSource::File),
+        }
     }
 
     fn changed(&self, message: String) -> Error {
@@ -513,7 +549,7 @@ impl Input {
     }
 
     fn read(&mut self, start_bytes: u64, want_bytes: usize, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
-        let source = self.opened()?;
+        let source = self.source()?;
         let Kind::Streamed {
             last,
             ended,
@@ -543,11 +579,11 @@ impl Input {
             filled += piece_bytes;
         }
         while filled < want_bytes && !*ended {
-            if !wait_readable(&source, stopped) {
+            let Some(read) = source.read(&mut memory[filled..want_bytes], stopped) else {
                 *ended = true;
                 break;
-            }
-            match (&*source).read(&mut memory[filled..want_bytes]) {
+            };
+            match read {
                 Ok(0) => *ended = true,
                 Ok(read_bytes) => filled += read_bytes,
                 Err(e) if e.kind() == IoErrorKind::Interrupted => {}

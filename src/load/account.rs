@@ -1,14 +1,15 @@
 //! What a load says of itself: the table, and the counts, which must add up.
 
-use super::Load;
+use super::Run;
 use super::rows::RowsEnd;
+use crate::cancel::Cancelled;
 use crate::checkpoint::{Counts, Loaded};
 use crate::plan::TablePlan;
 use crate::reject::RejectCode;
 use crate::report::{ColumnReport, EarlierReport, LoadReport, MemorySplit};
 use crate::schema::Column;
 
-impl Load<'_> {
+impl Run<'_> {
     /// Says what is about to be done.
     pub(super) fn report_plan(&self, plan: &TablePlan, split: &MemorySplit, report: &mut LoadReport) {
         for notice in &plan.notices {
@@ -21,7 +22,7 @@ impl Load<'_> {
 
     /// Whether more was rejected, when all was read, than the load may have.
     pub(super) fn is_over_limit(&self, counts: &Counts) -> bool {
-        let limit = self.options.max_errors;
+        let limit = self.options.limits.max_errors;
         limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), counts.records))
     }
 
@@ -38,7 +39,7 @@ impl Load<'_> {
         count(counts, report);
         match end {
             RowsEnd::ErrorLimit => report.stop_at_error_limit(),
-            RowsEnd::Interrupted => report.interrupt(self.observer.stop_signal().unwrap_or(libc::SIGINT)),
+            RowsEnd::Interrupted => report.interrupt(self.observer.cancelled().unwrap_or(Cancelled::ByProgram)),
             RowsEnd::Complete if self.is_over_limit(counts) => report.end_over_error_limit(),
             RowsEnd::Complete => report.complete(),
         }

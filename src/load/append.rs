@@ -11,10 +11,11 @@ use std::path::PathBuf;
 
 use super::account::{count, earlier, report_table};
 use super::start::{Seen, Start, table_name};
-use super::{Load, Sources};
+use super::{Run, Sources};
 use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded, Progress};
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
+use crate::option_name::RESTART;
 use crate::pipeline::hash_range;
 use crate::reject::Committed;
 use crate::report::LoadReport;
@@ -22,14 +23,14 @@ use crate::window::Input;
 use crate::write::database::Database;
 use crate::write::{checkpoint, finished};
 
-impl Load<'_> {
+impl Run<'_> {
     /// Refuses a file that is not the loaded one, grown, before a look at what it holds now: a log that was truncated is empty.
     ///
     /// # Errors
     /// `InputChanged` or `Usage` when input or options are not what they were.
     pub(super) fn check_grown(&self, paths: &[PathBuf]) -> Result<(), Error> {
         let is_file = paths.len() == 1 && paths[0].is_file();
-        if !self.options.append_only || self.options.restart || !is_file {
+        if !self.options.repeat.append_only || self.options.repeat.restart || !is_file {
             return Ok(());
         }
         let table = table_name(self.options, &paths[0])?;
@@ -61,7 +62,7 @@ impl Load<'_> {
         let Finished { mut identity, loaded } = finished;
         let Some(info) = &seen.info else {
             return Err(Error::schema(format!(
-                "table \"{}\", which the loaded part of the input is in, is gone; start afresh with --restart",
+                "table \"{}\", which the loaded part of the input is in, is gone; start afresh with {RESTART}",
                 seen.table
             )));
         };
@@ -113,10 +114,11 @@ impl Load<'_> {
     /// # Errors
     /// `InputChanged` when it is not.
     pub(super) fn check_loaded(&self, loaded: &Loaded, sources: &mut Sources<'_>) -> Result<(), Error> {
-        let message =
-            "since it was loaded, its loaded part was edited: it did not only grow; start afresh with --restart";
+        let message = format!(
+            "since it was loaded, its loaded part was edited: it did not only grow; start afresh with {RESTART}"
+        );
         let range = 0..loaded.offset_bytes;
-        self.check_content(&mut sources.inputs[0], range, loaded.content, message)
+        self.check_content(&mut sources.inputs[0], range, loaded.content, &message)
     }
 
     /// Checks that the bytes of `range` are still `content`.
@@ -130,7 +132,7 @@ impl Load<'_> {
         content: ContentHash,
         message: &str,
     ) -> Result<(), Error> {
-        let stopped = || self.observer.stop_signal().is_some();
+        let stopped = || self.observer.cancelled().is_some();
         match hash_range(&self.pool, input, range, &stopped)? {
             Some(found) if found != content => Err(Error::new(ErrorKind::InputChanged {
                 path: input.path().to_owned(),

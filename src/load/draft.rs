@@ -11,8 +11,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::cancel::Cancelled;
 use crate::error::Error;
 use crate::observer::{Observer, Phase, Progress};
+use crate::option_name::REPORT_HTML;
 use crate::options::LoadOptions;
 use crate::reject::{RejectSamples, lock, open_file};
 use crate::report::{FIRST_INTERVAL, LoadReport, PageParts, Timeline, page, rss_bytes};
@@ -60,8 +62,8 @@ impl PageDraft {
     /// `OutputCreate` when it cannot be created, `OutputBusy` when another load has it open.
     pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Error> {
         let open = |path: &PathBuf| -> Result<PageFile, Error> {
-            let file = open_file(path, "--report-html")?;
-            lock(&file, path, "--report-html")?;
+            let file = open_file(path, REPORT_HTML)?;
+            lock(&file, path, REPORT_HTML)?;
             Ok(PageFile {
                 state: state_of(&file).map_err(|error| Error::io("opening", path, error))?,
                 file,
@@ -107,7 +109,7 @@ impl PageDraft {
             let result = load(&watching);
             drop(ended);
             // A page without that curve is still a page: no thread is no reason to fail.
-            let _ = sampler.map(|sampler| sampler.join());
+            let _ = sampler.map(std::thread::ScopedJoinHandle::join);
             result
         });
         self.note_memory();
@@ -138,7 +140,9 @@ impl PageDraft {
             return Ok(());
         };
         if state_of(file).ok() != Some(*state) {
-            let message = "somebody has written to it during the load, and it is left as it is; name another file with --report-html";
+            let message = format!(
+                "somebody has written to it during the load, and it is left as it is; name another file with {REPORT_HTML}"
+            );
             return Err(Error::create(path, message));
         }
         let preview = if report.columns.is_empty() || !report.database.exists() {
@@ -200,7 +204,7 @@ impl Observer for Watching<'_> {
         self.observer.detail(message);
     }
 
-    fn stop_signal(&self) -> Option<i32> {
-        self.observer.stop_signal()
+    fn cancelled(&self) -> Option<Cancelled> {
+        self.observer.cancelled()
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::Mutex;
 
 use super::rows::RowWork;
-use super::{Load, Planned, Sources};
+use super::{Planned, Run, Sources};
 use crate::checkpoint::Base;
 use crate::error::Error;
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanTimes, Scanned, scan};
@@ -14,7 +14,7 @@ use crate::settle::EarlierKeys;
 
 /// Looks keys up in the loaded part of a load's input.
 pub(super) struct EarlierRecords<'a, 's> {
-    pub(super) load: &'a Load<'a>,
+    pub(super) load: &'a Run<'a>,
     pub(super) planned: &'a Planned<'a>,
     pub(super) sources: &'a mut Sources<'s>,
     pub(super) base: &'a Base,

@@ -12,12 +12,19 @@ use std::path::{Path, PathBuf};
 
 use crate::database_file::{is_foreign, is_journal, is_wal};
 use crate::error::Error;
+use crate::option_name::{ERRORS, OptionName, REPORT, REPORT_HTML, Wording};
 use crate::options::LoadOptions;
 use crate::reject::{beside_with, folder_of, followed, same_file};
 use crate::report::{is_json_report, is_own_stream, is_page, names_descriptor};
 
 /// What SQLite puts after a database's name for files of its own.
 const SQLITE_ENDINGS: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// Why an input is not the database.
+const INPUT_AS_DATABASE: Wording = Wording {
+    on_command_line: "it is an input; the last name on the command line is the database",
+    in_program: "it is an input; name another file as the database",
+};
 
 /// A file of the load, in the order in which names are given: a later one gives way to an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,9 +123,21 @@ fn claims(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<Cla
             ..claim(Role::Messages, path.into())
         });
     }
-    claims.push(claim(Role::Errors, options.errors.clone()));
-    claims.extend(options.report.iter().map(|path| claim(Role::Report, path.clone())));
-    claims.extend(options.report_html.iter().map(|path| claim(Role::Page, path.clone())));
+    claims.push(claim(Role::Errors, options.target.errors.clone()));
+    claims.extend(
+        options
+            .target
+            .report
+            .iter()
+            .map(|path| claim(Role::Report, path.clone())),
+    );
+    claims.extend(
+        options
+            .target
+            .report_html
+            .iter()
+            .map(|path| claim(Role::Page, path.clone())),
+    );
     claims
 }
 
@@ -137,10 +156,7 @@ fn may_not_meet(earlier: Role, later: &Claim) -> bool {
 fn refuse(earlier: &Claim, later: &Claim) -> Error {
     let (path, shown) = (later.path.as_path(), earlier.shown.as_str());
     match (earlier.role, later.role) {
-        (Role::Input, Role::Database) => Error::create(
-            path,
-            "it is an input; the last name on the command line is the database",
-        ),
+        (Role::Input, Role::Database) => Error::create(path, INPUT_AS_DATABASE),
         (Role::Input, Role::Journal) => Error::create(
             path,
             "it is an input, and SQLite keeps a file of that name beside the database; name another database",
@@ -149,23 +165,26 @@ fn refuse(earlier: &Claim, later: &Claim) -> Error {
             &earlier.path,
             format!("it is the database, and {} was redirected to it", later.shown),
         ),
-        (Role::Input, Role::Errors) => {
-            Error::create(path, "it is an input of this load; name another file with --errors")
+        (Role::Input, Role::Errors) => Error::create(
+            path,
+            format!("it is an input of this load; name another file with {ERRORS}"),
+        ),
+        (Role::Database, Role::Errors) => {
+            Error::create(path, format!("it is the database; name another file with {ERRORS}"))
         }
-        (Role::Database, Role::Errors) => Error::create(path, "it is the database; name another file with --errors"),
         (Role::Journal, Role::Errors) => Error::create(
             path,
-            "SQLite keeps a file of that name beside the database; name another file with --errors",
+            format!("SQLite keeps a file of that name beside the database; name another file with {ERRORS}"),
         ),
         (_, role) => {
-            let flag = match role {
-                Role::Report => "--report",
-                Role::Page => "--report-html",
-                _ => "--errors",
+            let option = match role {
+                Role::Report => REPORT,
+                Role::Page => REPORT_HTML,
+                _ => ERRORS,
             };
             Error::create(
                 path,
-                format!("it is the same file as {shown}; name another one with {flag}"),
+                format!("it is the same file as {shown}; name another one with {option}"),
             )
         }
     }
@@ -176,8 +195,8 @@ fn check_alone(claim: &Claim, database: &Path) -> Result<(), Error> {
     match claim.role {
         Role::Database => check_database(database),
         Role::Journal => check_journal(&claim.path, database),
-        Role::Report => check_older(claim, is_json_report, "--report", "report"),
-        Role::Page => check_older(claim, is_page, "--report-html", "page"),
+        Role::Report => check_older(claim, is_json_report, REPORT, "report"),
+        Role::Page => check_older(claim, is_page, REPORT_HTML, "page"),
         Role::Input | Role::Messages | Role::Errors => Ok(()),
     }
 }
@@ -221,7 +240,7 @@ fn check_journal(path: &Path, database: &Path) -> Result<(), Error> {
 }
 
 /// Refuses to write a report over a file that is none.
-fn check_older(claim: &Claim, is_ours: fn(&[u8]) -> bool, flag: &str, what: &str) -> Result<(), Error> {
+fn check_older(claim: &Claim, is_ours: fn(&[u8]) -> bool, option: OptionName, what: &str) -> Result<(), Error> {
     if claim.role == Role::Report && names_descriptor(&claim.path) {
         return check_stream(&claim.path);
     }
@@ -229,7 +248,7 @@ fn check_older(claim: &Claim, is_ours: fn(&[u8]) -> bool, flag: &str, what: &str
         return Ok(());
     }
     let message = format!(
-        "there is a file of that name which is no {what} of rowmill, and it is left as it is; name another with {flag}"
+        "there is a file of that name which is no {what} of rowmill, and it is left as it is; name another with {option}"
     );
     Err(Error::create(&claim.path, message))
 }
@@ -239,6 +258,6 @@ fn check_stream(path: &Path) -> Result<(), Error> {
     if is_own_stream(path) {
         return Ok(());
     }
-    let message = "rowmill was not started with such a stream to write to; name another file with --report";
+    let message = format!("rowmill was not started with such a stream to write to; name another file with {REPORT}");
     Err(Error::create(path, message))
 }

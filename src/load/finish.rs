@@ -3,7 +3,7 @@
 use super::earlier::EarlierRecords;
 use super::rows::RowsEnd;
 use super::start::Start;
-use super::{Load, Planned, Rows, Sources};
+use super::{Planned, Rows, Run, Sources};
 use crate::checkpoint::{Counts, Progress};
 use crate::content_hash::ContentHash;
 use crate::dedup::Dedup;
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::faults;
 use crate::memory;
 use crate::observer::Phase;
+use crate::option_name::{INDEX, KEY};
 use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{Committed, DeadLetters, DuplicateMerge};
 use crate::report::LoadReport;
@@ -100,7 +101,7 @@ impl<'d> Rest<'_, 'd> {
     }
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// Everything after the last row: key index, settlement, further indexes. A load that was stopped and can be resumed leaves all
     /// that to the run that finishes it.
     pub(super) fn finish(
@@ -124,7 +125,7 @@ impl Load<'_> {
         }
         let before = rest.counts.clone();
         let pages = rest.state.map(|state| self.open_pages(state)).transpose()?.flatten();
-        let stopped = || start.identity.is_some() && self.observer.stop_signal().is_some();
+        let stopped = || start.identity.is_some() && self.observer.cancelled().is_some();
         let settled = match pages {
             Some(pages) => self.finish_directly(pages, rest, &stopped, report)?,
             None => {
@@ -160,8 +161,8 @@ impl Load<'_> {
     ) -> Result<(), Error> {
         let table = &start.plan.table;
         // A load over its limit keeps the checkpoint: the same command with another limit must not load everything once more.
-        let keeps = self.options.keep_checkpoint || end == RowsEnd::Complete && self.is_over_limit(counts);
-        if self.options.append_only {
+        let keeps = self.options.repeat.keep_checkpoint || end == RowsEnd::Complete && self.is_over_limit(counts);
+        if self.options.repeat.append_only {
             return self.leave_behind(database, start, (counts, errors), report);
         }
         if keeps {
@@ -172,7 +173,7 @@ impl Load<'_> {
         faults::point("finish: before the checkpoint goes");
         // Without the checkpoint the same command is another load: nothing that can fail may follow.
         database.give_up_journal()?;
-        if self.options.once {
+        if self.options.repeat.once {
             self.remember(database, table, report)?;
         } else {
             checkpoint::remove(database, table)?;
@@ -298,7 +299,7 @@ impl Load<'_> {
                 unique: true,
             });
         }
-        for index in &self.options.indexes {
+        for index in &self.options.target.indexes {
             let columns = index_columns(plan, index)?;
             if !wishes.iter().any(|wish| wish.columns == columns) {
                 wishes.push(IndexWish { columns, unique: false });
@@ -309,7 +310,7 @@ impl Load<'_> {
 
     /// The indexes that `--index` asks for.
     fn build_indexes(&self, database: &Database, plan: &TablePlan) -> Result<(), Error> {
-        for index in &self.options.indexes {
+        for index in &self.options.target.indexes {
             self.build_index(database, plan, &index_columns(plan, index)?, false)?;
         }
         Ok(())
@@ -328,7 +329,7 @@ impl Load<'_> {
         };
         Err(Error::schema(format!(
             "table \"{}\" has rows that repeat the key {}, for example {example}; nothing was loaded: make them unique, or name \
-             another --key",
+             another {KEY}",
             plan.table,
             names.join(",")
         )))
@@ -491,5 +492,5 @@ fn commit_settled(
 /// The columns that one `--index` names.
 pub(super) fn index_columns(plan: &TablePlan, index: &[String]) -> Result<Vec<usize>, Error> {
     let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
-    plan::key_columns(&names, index, "--index")
+    plan::key_columns(&names, index, INDEX)
 }

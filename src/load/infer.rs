@@ -1,12 +1,13 @@
 //! What the columns hold, before anything is written: from every value of every file in a pass of its own, from the head of a stream, or
 //! a guess that loading verifies.
 
-use super::{Load, Sources};
+use super::{Run, Sources};
 use crate::error::Error;
 use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
 use crate::infer::{Facts, Place, Reading, Span, observe};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
+use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
 use crate::options::Inference;
 use crate::parse::{Dialect, Records, parse};
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
@@ -80,7 +81,7 @@ fn first_place(sources: &Sources<'_>, file_index: usize) -> Place {
     }
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// What the columns hold, and whether that is a guess, which `may_guess` allows. Only the head is looked at when every type is known
     /// already: then all there is to learn is whether the keys ascend.
     pub(super) fn infer(
@@ -98,7 +99,7 @@ impl Load<'_> {
                 .map(Option::is_some)
                 .collect(),
         };
-        let key = plan::key_columns(names, &self.options.key, "--key")?;
+        let key = plan::key_columns(names, &self.options.contract.key, KEY)?;
         let nothing = Facts::new(&declared, &key);
         if declared.iter().all(|&declared| declared) {
             // Without a single key there is nothing to learn, and a stream need not be waited for.
@@ -124,18 +125,18 @@ impl Load<'_> {
     /// A wrong guess costs time and nothing else, so it is made where a pass over every value would take long, and not where pieces from
     /// all over the inputs speak against it. A piece may begin within a quoted field, so it can call a guess off but not mend it.
     fn guess(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Option<Facts>, Error> {
-        let (Some(total_bytes), false) = (sources.total_bytes(), self.options.append_only) else {
+        let (Some(total_bytes), false) = (sources.total_bytes(), self.options.repeat.append_only) else {
             return Ok(None);
         };
         let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
-        let chunk_bytes = FILE_HEAD_BYTES.min(self.options.chunk_bytes as usize);
+        let stopped = || observer.cancelled().is_some();
+        let chunk_bytes = FILE_HEAD_BYTES.min(self.options.resources.chunk_bytes as usize);
         let sample = sources.inputs[0].window(sources.heads[0].data_start_bytes, chunk_bytes, &stopped)?;
         let chunk = sample.bytes();
         let Some(facts) = self.facts_of_span(sources, 0, (chunk, false), nothing) else {
             return Ok(None);
         };
-        match self.options.inference {
+        match self.options.contract.inference {
             Inference::Whole => return Ok(None),
             Inference::Guess => return Ok(Some(facts)),
             Inference::Auto if total_bytes < GUESS_FROM_BYTES => return Ok(None),
@@ -176,10 +177,10 @@ impl Load<'_> {
     /// much is looked at of a stream as of a file.
     fn facts_of_start(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {
         let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let start_bytes = sources.heads[0].data_start_bytes;
         let sample = sources.inputs[0].window(start_bytes, FILE_HEAD_BYTES, &stopped)?;
-        let is_whole = sample.at_end && !self.options.append_only;
+        let is_whole = sample.at_end && !self.options.repeat.append_only;
         let facts = self.facts_of_span(sources, 0, (sample.bytes(), is_whole), nothing);
         Ok(facts.unwrap_or_else(|| nothing.clone()))
     }
@@ -194,7 +195,7 @@ impl Load<'_> {
     ) -> Result<(), Error> {
         let place = first_place(sources, file_index);
         let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let start_bytes = sources.heads[file_index].data_start_bytes;
         let input = &mut sources.inputs[file_index];
         let (mut record, is_whole) = input.recorded(start_bytes + STREAM_HEAD_BYTES as u64, &stopped)?;
@@ -225,7 +226,7 @@ impl Load<'_> {
         let reading = Reading {
             sources: &sources.fields[file_index],
             dialect: &head.dialect,
-            empty_is_null: self.options.empty_is_null,
+            empty_is_null: self.options.dialect.empty_is_null,
         };
         observe(&span[..consumed], &records, &reading, &mut facts);
         (!records.records.is_empty()).then_some(facts)
@@ -242,7 +243,7 @@ impl Load<'_> {
                 let path = sources.paths[file_index].display();
                 observer.notice(&format!(
                     "{path} is a stream: column types are inferred from its first 16 MiB; values that do not fit later are rejected \
-                     (declare them with --types, or --text, to be sure)"
+                     (declare them with {COLUMN_TYPE}, or {TEXT}, to be sure)"
                 ));
                 continue;
             }
@@ -250,7 +251,7 @@ impl Load<'_> {
                 head: &sources.heads[file_index],
                 fields: &sources.fields[file_index],
                 place: first_place(sources, file_index),
-                may_grow: self.options.append_only,
+                may_grow: self.options.repeat.append_only,
                 nothing,
             };
             let before_bytes = done.bytes;
@@ -280,20 +281,20 @@ impl Load<'_> {
         let head = request.head;
         let mut place = request.place;
         let split = memory::split(MemoryWish {
-            budget_bytes: self.options.memory_bytes,
-            window_bytes: self.options.window_bytes,
+            budget_bytes: self.options.resources.memory_bytes,
+            window_bytes: self.options.resources.window_bytes,
             filter_bytes: 0,
             indexes: 0,
-            record_bytes: self.options.max_record_bytes,
+            record_bytes: self.options.limits.max_record_bytes,
         })?;
         let work = FactsWork {
             nothing: request.nothing,
             sources: request.fields,
             dialect: head.dialect,
-            empty_is_null: self.options.empty_is_null,
+            empty_is_null: self.options.dialect.empty_is_null,
         };
         let observer = self.observer;
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let times = ScanTimes::default();
         let settings = ScanSettings {
             may_grow: request.may_grow,
@@ -310,7 +311,7 @@ impl Load<'_> {
             match scanned {
                 Scanned::Nothing => {}
                 Scanned::LinePiece(piece) => {
-                    place.line += u64::from(piece.last && ends_a_line(piece.bytes(), head.dialect.line_end))
+                    place.line += u64::from(piece.last && ends_a_line(piece.bytes(), head.dialect.line_end));
                 }
                 Scanned::Block(block) => {
                     take(&FoundFacts {

@@ -1,18 +1,21 @@
 //! `--once`: inputs whose content went into the table already are left out, and what goes in is remembered.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::Load;
+use super::Run;
 use super::start::table_name;
+use crate::cancel::Cancelled;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
+use crate::option_name::ONCE;
 use crate::pipeline::hash_range;
 use crate::report::{LoadReport, SkippedInput};
 use crate::window::Input;
 use crate::write::database::Database;
 use crate::write::once::{self, LoadedInput, Remembered};
 
-impl Load<'_> {
+impl Run<'_> {
     /// Those of `paths` that are to be loaded: all of them without `--once`. The others are noted in `report`. `None`: there is nothing to
     /// do, and `report` says why.
     ///
@@ -25,7 +28,7 @@ impl Load<'_> {
         paths: &[PathBuf],
         report: &mut LoadReport,
     ) -> Result<Option<Vec<PathBuf>>, Error> {
-        if !self.options.once {
+        if !self.options.repeat.once {
             return Ok(Some(paths.to_vec()));
         }
         for path in paths {
@@ -43,7 +46,7 @@ impl Load<'_> {
                 continue;
             }
             let Some(content) = self.content_of(path)? else {
-                report.interrupt(self.observer.stop_signal().unwrap_or(libc::SIGINT));
+                report.interrupt(self.observer.cancelled().unwrap_or(Cancelled::ByProgram));
                 report.identity_holds = true;
                 return Ok(None);
             };
@@ -87,7 +90,7 @@ impl Load<'_> {
         let is_any = once::exists(&database)?;
         let Some(info) = database
             .describe_table(table)?
-            .filter(|_| is_any && !self.options.restart)
+            .filter(|_| is_any && !self.options.repeat.restart)
         else {
             return Ok(Vec::new());
         };
@@ -95,7 +98,7 @@ impl Load<'_> {
         let says_rows = |remembered: &Remembered| remembered.input.records > 0;
         if info.is_empty && remembered.iter().any(says_rows) {
             self.observer.notice(&format!(
-                "table \"{table}\" has no rows: what was loaded into it with --once is gone, and no longer remembered"
+                "table \"{table}\" has no rows: what was loaded into it with {ONCE} is gone, and no longer remembered"
             ));
             // They are forgotten in the transaction that the load begins with.
             remembered.retain(|remembered| !says_rows(remembered));
@@ -106,7 +109,7 @@ impl Load<'_> {
     /// The hash of the whole file; `None` when a signal came first.
     fn content_of(&self, path: &Path) -> Result<Option<ContentHash>, Error> {
         let mut input = Input::open(path)?;
-        let stopped = || self.observer.stop_signal().is_some();
+        let stopped = || self.observer.cancelled().is_some();
         let range = 0..input.length_bytes().unwrap_or(0);
         let content = hash_range(&self.pool, &mut input, range, &stopped)?;
         input.check_unchanged()?;
@@ -129,11 +132,15 @@ impl Load<'_> {
 fn refuse_stream(path: &Path) -> Result<(), Error> {
     let is_stream = path.as_os_str() == "-" || path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir());
     if is_stream {
-        return Err(Error::usage(format!(
-            "--once needs files, and {} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
-             file first, or leave --once out",
-            path.display()
-        )));
+        return Err(needs_files(&path.display()));
     }
     Ok(())
+}
+
+/// Why `--once` does not go with the stream `name`.
+pub(super) fn needs_files(name: &dyn Display) -> Error {
+    Error::usage(format!(
+        "{ONCE} needs files, and {name} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
+         file first, or leave {ONCE} out"
+    ))
 }

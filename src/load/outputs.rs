@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::start::Start;
-use super::{Load, Sources, files};
+use super::{Run, Sources, files};
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
+use crate::option_name::WRITE_PATH;
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, forget_rejects};
@@ -37,9 +38,9 @@ fn sql_target<'p>(plan: &'p TablePlan, shape: &'p TableShape) -> SqlTarget<'p> {
     }
 }
 
-impl Load<'_> {
+impl Run<'_> {
     pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
-        let errors = self.options.errors.as_path();
+        let errors = self.options.target.errors.as_path();
         let taken = files::taken(paths, self.database_path, self.options);
         let place = Place {
             path: errors,
@@ -72,7 +73,7 @@ impl Load<'_> {
                 (DeadLetters::create(&place, own_mark), spool)
             }
         };
-        let mut letters = letters.map_err(name_holders)?.guarded(self.options.safe_errors);
+        let mut letters = letters.map_err(name_holders)?.guarded(self.options.target.safe_errors);
         self.tell_notes(&mut letters);
         Ok(SideFiles { letters, spool })
     }
@@ -86,7 +87,7 @@ impl Load<'_> {
 
     /// Removes what a load that is taken back has left, as far as that is its own; `keep_bytes`: see [`forget_rejects`].
     pub(super) fn forget_side_files(&self, identity: &Identity, left: Left, keep_bytes: u64) -> Result<(), Error> {
-        let (path, token) = (self.options.errors.as_path(), identity.token.as_str());
+        let (path, token) = (self.options.target.errors.as_path(), identity.token.as_str());
         // As its lines name them.
         let inputs: Vec<PathBuf> = identity.inputs.iter().map(|input| PathBuf::from(&input.path)).collect();
         let place = Place {
@@ -237,16 +238,16 @@ impl Load<'_> {
         report: &mut LoadReport,
     ) -> Result<Sink<'d>, Error> {
         let plan = &start.plan;
-        let opened = match (self.options.write_path, &start.obstacle, plan.append_obstacle()) {
-            (WritePath::Sql, _, _) => Err("asked for with --write-path sql".to_owned()),
+        let opened = match (self.options.target.write_path, &start.obstacle, plan.append_obstacle()) {
+            (WritePath::Sql, _, _) => Err(format!("asked for with {WRITE_PATH} sql")),
             (_, Some(obstacle), _) => Err(obstacle.clone()),
             (_, _, Some(obstacle)) => Err(obstacle.to_owned()),
             _ => self.open_direct(&target)?,
         };
         match opened {
             // A table of which a part is loaded already is not what was asked about.
-            Err(reason) if self.options.write_path == WritePath::Direct && start.obstacle.is_none() => {
-                Err(Error::usage(format!("--write-path direct is not possible: {reason}")))
+            Err(reason) if self.options.target.write_path == WritePath::Direct && start.obstacle.is_none() => {
+                Err(Error::usage(format!("{WRITE_PATH} direct is not possible: {reason}")))
             }
             Err(reason) => {
                 report.write_path = "sql";
@@ -321,9 +322,9 @@ impl Load<'_> {
             field_names: sources.heads.iter().map(|head| head.names.clone()).collect(),
             key_names: key_names.join(","),
             row_ids: plan.row_ids,
-            batch_rows: self.options.batch_rows,
-            max_errors: self.options.max_errors,
-            max_record_bytes: self.options.max_record_bytes,
+            batch_rows: self.options.resources.batch_rows,
+            max_errors: self.options.limits.max_errors,
+            max_record_bytes: self.options.limits.max_record_bytes,
             line_ends: sources.heads.iter().map(|head| head.dialect.line_end).collect(),
             origins: Origins::default(),
             database_path: self.database_path.to_owned(),
@@ -337,7 +338,7 @@ impl Load<'_> {
 /// `error` with who writes the file that it is about, if that is what it says.
 pub(super) fn name_holders(error: Error) -> Error {
     match error.kind() {
-        ErrorKind::OutputBusy { path, flag, .. } => Error::output_busy(path, flag, holders(path)),
+        ErrorKind::OutputBusy { path, option, .. } => Error::output_busy(path, *option, holders(path)),
         _ => error,
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::infer::ends_a_line;
-use super::{Load, Planned, Rows, Sources};
+use super::{Planned, Rows, Run, Sources};
 use crate::checkpoint::changed_since_begun;
 use crate::content_hash::ContentHash;
 use crate::dedup::{Candidates, Dedup};
@@ -19,6 +19,7 @@ use crate::faults;
 use crate::infer::{self, Facts};
 use crate::memory;
 use crate::observer::{Phase, Progress};
+use crate::option_name::RESTART;
 use crate::parse::{Dialect, Records};
 use crate::pipeline::{Flight, Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
 use crate::plan::{self, TablePlan};
@@ -114,7 +115,7 @@ struct Totals {
     refuted: Option<String>,
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// Loads the rows of all inputs and commits them. `None` when types or the order of the keys are not as they were guessed: the rows
     /// must be taken back.
     pub(super) fn load_rows(
@@ -197,7 +198,7 @@ impl Load<'_> {
         let mut inputs_bytes = 0;
         let mut done_bytes = 0;
         let mut shown = Instant::now();
-        let reuse_bytes = REUSE_FACTOR * self.options.chunk_bytes as usize;
+        let reuse_bytes = REUSE_FACTOR * self.options.resources.chunk_bytes as usize;
         self.show(0, writer);
         while let Ok(job) = queue.recv() {
             let since = Instant::now();
@@ -246,7 +247,7 @@ impl Load<'_> {
 
 /// The order thread.
 struct Order<'a> {
-    load: &'a Load<'a>,
+    load: &'a Run<'a>,
     plan: &'a TablePlan,
     split: &'a MemorySplit,
     shared: &'a Shared,
@@ -359,7 +360,7 @@ impl OneInput<'_> {
             idle: &shared.idle,
         };
         let observer = load.observer;
-        let stopped = || shared.ended.load(Ordering::Relaxed) || observer.stop_signal().is_some();
+        let stopped = || shared.ended.load(Ordering::Relaxed) || observer.cancelled().is_some();
         let request = ScanRequest {
             settings: load.scan_settings(head, split),
             work: &work,
@@ -368,7 +369,7 @@ impl OneInput<'_> {
             stopped: &stopped,
         };
         let start_bytes = sources.start_bytes(file_index);
-        if !self.report.mapped || load.options.append_only {
+        if !self.report.mapped || load.options.repeat.append_only {
             self.report.bytes = start_bytes;
         }
         let start = sources.content_before(file_index);
@@ -387,9 +388,10 @@ impl OneInput<'_> {
             input.check_unchanged()?;
             if input.was_written_to()? {
                 let range = start_bytes..start_bytes + self.whole.bytes;
-                let message = "what was read of it was written over, and rows of both versions may be committed; start afresh \
-                               with --restart";
-                load.check_content(input, range, self.whole, message)?;
+                let message = format!(
+                    "what was read of it was written over, and rows of both versions may be committed; start afresh with {RESTART}"
+                );
+                load.check_content(input, range, self.whole, &message)?;
             }
         }
         input.rest();
@@ -448,7 +450,7 @@ impl OneInput<'_> {
         }
         if !self.report.mapped {
             self.report.bytes += bytes as u64;
-        } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.load.options.append_only) {
+        } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.load.options.repeat.append_only) {
             self.report.bytes = end_bytes;
         }
         Ok(flow)

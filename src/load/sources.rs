@@ -1,14 +1,17 @@
 //! The inputs, opened: what each begins with, how their columns match, how much there is to read.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::Load;
+use super::Run;
+use super::inputs::Readers;
 use crate::checkpoint::{Identity, Loaded};
 use crate::content_hash::ContentHash;
 use crate::dedup;
 use crate::error::{Error, ErrorKind};
 use crate::head::{FILE_HEAD_BYTES, Head, read_head};
 use crate::observer::Observer;
+use crate::option_name::APPEND_ONLY;
 use crate::plan;
 use crate::report::InputReport;
 use crate::window::{FileIdentity, Input};
@@ -34,22 +37,31 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn open(paths: &'a [PathBuf], first_named: &'a Path, load: &Load<'_>) -> Result<Self, Error> {
-        let Load { options, observer, .. } = *load;
+    /// Opens the inputs `paths`; `readers`: those of them that the program reads itself, by their place.
+    pub(super) fn open(
+        paths: &'a [PathBuf],
+        mut readers: Readers,
+        first_named: &'a Path,
+        load: &Run<'_>,
+    ) -> Result<Self, Error> {
+        let Run { options, observer, .. } = *load;
         let mut inputs = Vec::with_capacity(paths.len());
-        for path in paths {
-            let mut input = Input::open(path)?;
+        for (index, path) in paths.iter().enumerate() {
+            let mut input = match readers.remove(&index) {
+                Some(reader) => Input::from_reader(path, reader),
+                None => Input::open(path)?,
+            };
             if paths.len() > MAX_OPEN_FILES {
                 input.let_rest();
                 input.rest();
             }
             inputs.push(input);
         }
-        if options.append_only {
+        if options.repeat.append_only {
             check_growing(&inputs)?;
             inputs.iter_mut().for_each(Input::let_grow);
         }
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let mut heads = Vec::with_capacity(paths.len());
         for input in &mut inputs {
             input.record_in(load.folder())?;
@@ -87,7 +99,7 @@ impl<'a> Sources<'a> {
 
     /// Whether a line ends behind `offset_bytes` of the first input.
     pub(super) fn has_line_behind(&mut self, mut offset_bytes: u64, observer: &dyn Observer) -> Result<bool, Error> {
-        let stopped = || observer.stop_signal().is_some();
+        let stopped = || observer.cancelled().is_some();
         let line_end = self.heads[0].dialect.line_end;
         while !stopped() {
             let window = self.inputs[0].window(offset_bytes, LOOK_BYTES, &stopped)?;
@@ -184,12 +196,16 @@ fn estimate_keys(inputs: &mut [Input], first: &Head, stopped: &dyn Fn() -> bool)
 fn check_growing(inputs: &[Input]) -> Result<(), Error> {
     match inputs {
         [input] if input.length_bytes().is_some() => Ok(()),
-        [input] => Err(Error::usage(format!(
-            "--append-only needs a file, and {} is a stream: what it gave once cannot be told from what is new",
-            input.path().display()
+        [input] => Err(needs_file(&input.path().display())),
+        _ => Err(Error::usage(format!(
+            "{APPEND_ONLY} takes one input; load each file that grows into a table of its own"
         ))),
-        _ => Err(Error::usage(
-            "--append-only takes one input; load each file that grows into a table of its own",
-        )),
     }
+}
+
+/// Why `--append-only` does not go with the stream `name`.
+pub(super) fn needs_file(name: &dyn Display) -> Error {
+    Error::usage(format!(
+        "{APPEND_ONLY} needs a file, and {name} is a stream: what it gave once cannot be told from what is new"
+    ))
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::account::earlier;
 use super::outputs::name_holders;
-use super::{Load, Sources};
+use super::{Run, Sources};
 use crate::checkpoint::{Again, Base, Checkpoint, Counts, Finished, Identity, Progress};
 use crate::error::Error;
 use crate::faults;
 use crate::memory;
+use crate::option_name::{INFERENCE, RESTART, TABLE};
 use crate::options::LoadOptions;
 use crate::plan::{self, DedupPlan, TablePlan};
 use crate::reject::{Left, check_errors_file};
@@ -81,7 +82,7 @@ pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, 
         Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
         _ => "stdin".to_owned(),
     };
-    let name = options.table.clone().unwrap_or_else(stem);
+    let name = options.target.table.clone().unwrap_or_else(stem);
     let lower = name.to_ascii_lowercase();
     let why = match lower.as_str() {
         _ if lower.starts_with(OWN_NAMES) => format!(": names that begin with {OWN_NAMES} are rowmill's own"),
@@ -89,7 +90,7 @@ pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, 
         _ => return Ok(name),
     };
     Err(Error::usage(format!(
-        "a table cannot be named \"{name}\"{why}; name another one with --table"
+        "a table cannot be named \"{name}\"{why}; name another one with {TABLE}"
     )))
 }
 
@@ -135,7 +136,7 @@ impl Seen {
     }
 }
 
-impl Load<'_> {
+impl Run<'_> {
     /// Plans a new load, takes up an unfinished one, or goes on behind a finished one; `None`: there is nothing to do.
     /// `may_guess`: types may be guessed, to be verified by loading.
     pub(super) fn start(
@@ -148,16 +149,16 @@ impl Load<'_> {
         // Only files can be gone on with: for a stream nothing is noted.
         let is_noted = sources.total_bytes().is_some();
         let mut seen = self.look_at_database(&table, is_noted)?;
-        if self.options.restart || seen.begun_load().is_none() {
+        if self.options.repeat.restart || seen.begun_load().is_none() {
             // Before types are inferred, or rows taken back, for nothing.
-            check_errors_file(&self.options.errors).map_err(name_holders)?;
+            check_errors_file(&self.options.target.errors).map_err(name_holders)?;
         }
         if let Some(found) = &seen.checkpoint
             && self.forget_empty(found)?
         {
             seen = self.look_at_database(&table, is_noted)?;
         }
-        if self.options.restart
+        if self.options.repeat.restart
             && let Some(Begun {
                 identity,
                 counts,
@@ -177,9 +178,9 @@ impl Load<'_> {
             return self.go_on_behind(finished, &seen, sources, report);
         }
         let start = self.start_afresh(seen, sources, may_guess, report)?;
-        if let Some(signal) = self.observer.stop_signal() {
+        if let Some(by) = self.observer.cancelled() {
             // Types inferred from a part of the input would be a plan for another load.
-            report.interrupt(signal);
+            report.interrupt(by);
             report.identity_holds = true;
             return Ok(None);
         }
@@ -216,7 +217,7 @@ impl Load<'_> {
         let Checkpoint { identity, progress } = found;
         let (shape, makes_database) = (identity.shape.clone(), identity.made_database);
         let mut plan = identity.plan.clone();
-        if self.options.append_only {
+        if self.options.repeat.append_only {
             // What has come since is for the next load: this one was planned without it.
             sources.end_after(&identity);
         }
@@ -273,7 +274,7 @@ impl Load<'_> {
             if !is_guess {
                 plan.notices = plan::text_notices(&plan.columns, &facts, sources.paths);
             }
-            if lengths_bytes.is_none() || self.options.append_only {
+            if lengths_bytes.is_none() || self.options.repeat.append_only {
                 // Values will come that nothing was inferred from.
                 plan.settled = Some(facts.forms().iter().map(Form::settled).collect());
             }
@@ -328,7 +329,7 @@ impl Load<'_> {
                 false => None,
             },
             // Without the flag a load is a new one, whatever became of those before it.
-            finished: match self.options.append_only {
+            finished: match self.options.repeat.append_only {
                 true => finished::read(&database, table)?,
                 false => None,
             },
@@ -350,7 +351,7 @@ impl Load<'_> {
         if !obstacles.is_empty() {
             return Err(Error::schema(format!(
                 "table \"{}\" was to be made anew, with other column types, but others use it by now: {}; take away what stands in \
-                 the way and start afresh with --restart --infer whole",
+                 the way and start afresh with {RESTART} {INFERENCE} whole",
                 identity.plan.table,
                 obstacles.join("; ")
             )));

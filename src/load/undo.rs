@@ -5,13 +5,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::Load;
+use super::Run;
 use super::start::{Start, table_name};
 use crate::checkpoint::{Checkpoint, Counts, Identity};
 use crate::error::{Error, ErrorKind};
 use crate::faults;
 use crate::memory;
 use crate::observer::Observer;
+use crate::option_name::{APPEND_ONLY, ERRORS, FORGET, RESTART, TABLE};
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
 use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, random_token};
@@ -35,15 +36,17 @@ pub fn forget(
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     let first = inputs.first().map_or(Path::new(""), PathBuf::as_path);
-    if options.table.is_none() && inputs.is_empty() {
-        return Err(Error::usage("--forget needs to know which table: name it with --table"));
+    if options.target.table.is_none() && inputs.is_empty() {
+        return Err(Error::usage(format!(
+            "{FORGET} needs to know which table: name it with {TABLE}"
+        )));
     }
     let table = table_name(options, first)?;
     if let Err(source) = std::fs::metadata(database_path) {
         let path = database_path.to_owned();
         return Err(Error::new(ErrorKind::InputMissing { path, source }));
     }
-    let load = Load {
+    let load = Run {
         database_path,
         options,
         observer,
@@ -70,7 +73,7 @@ fn index_columns(identity: &Identity) -> Vec<Vec<String>> {
     columns.collect()
 }
 
-impl Load<'_> {
+impl Run<'_> {
     fn forget(&self, table: &str) -> Result<(), Error> {
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         let found = match checkpoint::read(&database, table) {
@@ -104,7 +107,7 @@ impl Load<'_> {
         checkpoint::remove(&database, table)?;
         row_origins::forget(&database, table)?;
         let mut had_finished = false;
-        if self.options.append_only {
+        if self.options.repeat.append_only {
             had_finished = !matches!(finished::read(&database, table), Ok(None));
             finished::remove(&database, table)?;
         }
@@ -123,7 +126,7 @@ impl Load<'_> {
                 };
                 let again = match &found.identity.base {
                     Some(base) if !had_finished => format!(
-                        "; --append-only then goes on behind record {}, which was the last one of the load before it, and loads them again",
+                        "; {APPEND_ONLY} then goes on behind record {}, which was the last one of the load before it, and loads them again",
                         base.loaded.counts.records
                     ),
                     _ => String::new(),
@@ -146,8 +149,8 @@ impl Load<'_> {
 
     /// The dead-letter file gets what is committed for it; what only a load that goes on needs is removed.
     fn put_side_files_in_order(&self, found: &Checkpoint) -> Result<(), Error> {
-        let errors = &self.options.errors;
-        let is_its = found.identity.option("--errors") == Some(&errors.to_string_lossy());
+        let errors = &self.options.target.errors;
+        let is_its = found.identity.option(ERRORS) == Some(&errors.to_string_lossy());
         if !is_its {
             return Ok(());
         }
@@ -178,8 +181,8 @@ impl Load<'_> {
             let obstacles = self.drop_created(identity, counts, root_page)?;
             if !obstacles.is_empty() {
                 return Err(Error::schema(format!(
-                    "--restart cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
-                     nothing was changed. Take away what stands in the way, or give that load up with --forget, which leaves every \
+                    "{RESTART} cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
+                     nothing was changed. Take away what stands in the way, or give that load up with {FORGET}, which leaves every \
                      row, and load into another table",
                     obstacles.join("; ")
                 )));

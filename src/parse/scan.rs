@@ -259,7 +259,7 @@ fn push_offsets(mut mask: u64, base: u32, offsets: &mut Vec<u32>) {
                 offsets
                     .as_mut_ptr()
                     .add(length + written + slot)
-                    .write(base + mask.trailing_zeros())
+                    .write(base + mask.trailing_zeros());
             };
             mask &= mask.wrapping_sub(1);
         }

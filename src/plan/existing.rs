@@ -4,6 +4,7 @@ use super::{DedupPlan, TablePlan, has_unique_index, key_columns, types_by_name};
 use crate::error::Error;
 use crate::head::Head;
 use crate::infer::Facts;
+use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
 use crate::options::LoadOptions;
 use crate::schema::table_info::{TableColumn, TableInfo, row_id_alias};
 use crate::schema::{Column, ColumnType, RowIds, TableType};
@@ -22,14 +23,14 @@ pub fn plan_existing_table(
     let fields = Fields::matched(info, &heads[0].names, options)?;
     let key = fields.key(options)?;
     let mut notices = Vec::new();
-    if options.all_text {
+    if options.contract.all_text {
         notices.extend(text_notice(&info.name, &fields.columns));
     }
     if !key.is_covered {
         notices.push(format!(
             "table \"{}\" has no unique index on the key {}: one is added to it",
             info.name,
-            options.key.join(",")
+            options.contract.key.join(",")
         ));
     }
     let dedup = fields.dedup(&key, facts);
@@ -108,7 +109,7 @@ impl<'a> Fields<'a> {
         let mut problems = Vec::new();
         // By position, as `.import` counts: what the table generates itself has none.
         let positions: Vec<usize> = (0..columns.len()).filter(|&index| !columns[index].generated).collect();
-        if !options.header && names.len() > positions.len() {
+        if !options.dialect.header && names.len() > positions.len() {
             problems.push(format!(
                 "the input has {} columns, the table takes {}",
                 names.len(),
@@ -116,7 +117,7 @@ impl<'a> Fields<'a> {
             ));
         }
         for (field, name) in names.iter().enumerate() {
-            let found = if options.header {
+            let found = if options.dialect.header {
                 columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
             } else {
                 positions.get(field).copied()
@@ -134,7 +135,7 @@ impl<'a> Fields<'a> {
                     }
                     self.table_indices.push(index);
                 }
-                None if !options.header => {}
+                None if !options.dialect.header => {}
                 None => problems.push(format!("the table has no column \"{name}\"")),
             }
         }
@@ -161,7 +162,7 @@ impl<'a> Fields<'a> {
     fn key(&self, options: &LoadOptions) -> Result<Key, Error> {
         let info = self.info;
         let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
-        let columns = key_columns(&names, &options.key, "--key")?;
+        let columns = key_columns(&names, &options.contract.key, KEY)?;
         let row_id_column = info
             .row_id_column
             .and_then(|index| self.table_indices.iter().position(|&other| other == index));
@@ -214,8 +215,8 @@ fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result
     if !fits {
         let asked = declared.map_or("", ColumnType::as_str);
         return Err(format!(
-            "column \"{name}\" is declared {declared_type} and cannot hold --types {name}={asked}: SQLite would store other values; \
-             leave it out of --types, or make the column {}",
+            "column \"{name}\" is declared {declared_type} and cannot hold {COLUMN_TYPE} {name}={asked}: SQLite would store other values; \
+             leave it out of {COLUMN_TYPE}, or make the column {}",
             declared.map_or("TEXT", ColumnType::sql)
         ));
     }
@@ -241,6 +242,6 @@ fn text_notice(table: &str, columns: &[Column]) -> Option<String> {
         .collect();
     (!others.is_empty()).then(|| {
         let others = others.join(", ");
-        format!("table \"{table}\" exists, and --text does not hold for its columns {others}, which are not TEXT")
+        format!("table \"{table}\" exists, and {TEXT} does not hold for its columns {others}, which are not TEXT")
     })
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Error;
+use crate::option_name::OptionName;
 use crate::reject::claim::Committed;
 use crate::reject::dead_letters::HEADER;
 use crate::reject::foreign_lines;
@@ -69,8 +70,8 @@ impl std::fmt::Debug for AppendFile {
 
 impl AppendFile {
     /// Creates `path`, where no file is.
-    pub(super) fn create_new(path: &Path, flag: &str) -> Result<Self, Error> {
-        Ok(Self::new(output::create_new(path, flag)?, path))
+    pub(super) fn create_new(path: &Path, option: OptionName) -> Result<Self, Error> {
+        Ok(Self::new(output::create_new(path, option)?, path))
     }
 
     /// Appends to `file`, which is empty; `path` is for messages.

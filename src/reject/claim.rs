@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::Error;
+use crate::option_name::{ERRORS, OptionName};
 use crate::reject::append_file::AppendFile;
 use crate::reject::dead_letters::HEADER;
 use crate::reject::foreign_lines;
@@ -97,12 +98,12 @@ pub(super) fn leads_to(path: &Path, file: &File) -> bool {
 }
 
 /// Keeps other loads from writing to `file` until it is closed. Readers are not kept out, nor are file systems without locks.
-pub(crate) fn lock(file: &File, path: &Path, flag: &'static str) -> Result<(), Error> {
+pub(crate) fn lock(file: &File, path: &Path, option: OptionName) -> Result<(), Error> {
     let since = Instant::now();
     loop {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) if since.elapsed() < LOCK_TIMEOUT => std::thread::sleep(LOCK_PAUSE),
-            Err(TryLockError::WouldBlock) => return Err(Error::output_busy(path, flag, "")),
+            Err(TryLockError::WouldBlock) => return Err(Error::output_busy(path, option, "")),
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
         }
     }
@@ -123,16 +124,16 @@ pub fn check_errors_file(path: &Path) -> Result<(), Error> {
 /// The file at `path`, locked; `None` when there is none.
 fn open_held(path: &Path) -> Result<Option<File>, Error> {
     for _ in 0..TRIES {
-        let Some(file) = output::open_existing(path, "--errors")? else {
+        let Some(file) = output::open_existing(path, ERRORS)? else {
             return Ok(None);
         };
-        lock(&file, path, "--errors")?;
+        lock(&file, path, ERRORS)?;
         // Whoever had the lock may have put another file in its place.
         if leads_to(path, &file) {
             return Ok(Some(file));
         }
     }
-    Err(Error::output_busy(path, "--errors", ""))
+    Err(Error::output_busy(path, ERRORS, ""))
 }
 
 fn content_of(file: &File, path: &Path) -> Result<Content, Error> {
@@ -165,7 +166,9 @@ fn refuse_foreign(file: &File, path: &Path) -> Result<bool, Error> {
         Content::Rejects => Ok(true),
         Content::Foreign => Err(Error::create(
             path,
-            "there is a file of that name which is no errors file of rowmill, and it is left as it is; name another with --errors",
+            format!(
+                "there is a file of that name which is no errors file of rowmill, and it is left as it is; name another with {ERRORS}"
+            ),
         )),
     }
 }
@@ -189,11 +192,11 @@ pub(super) fn create(place: &Place, own_mark: u64) -> Result<(AppendFile, Option
             }
         }
         // What was there stays locked until the new file is in its place.
-        if let Some(out) = put_in_place(place, before.as_ref(), |out| out.put_header())? {
+        if let Some(out) = put_in_place(place, before.as_ref(), super::append_file::AppendFile::put_header)? {
             return Ok((out, kept));
         }
     }
-    Err(Error::output_busy(path, "--errors", ""))
+    Err(Error::output_busy(path, ERRORS, ""))
 }
 
 /// Whether every line after the first is one that the load may have written.
@@ -211,7 +214,9 @@ fn begin_in_place(file: Option<File>, path: &Path) -> Result<AppendFile, Error> 
     if has_other_names(&file) && matches!(content_of(&file, path)?, Content::Rejects) {
         return Err(Error::create(
             path,
-            "it holds rejects, is kept under another name too, and cannot be replaced; name another with --errors",
+            format!(
+                "it holds rejects, is kept under another name too, and cannot be replaced; name another with {ERRORS}"
+            ),
         ));
     }
     file.set_len(0).map_err(|error| Error::io("cutting", path, error))?;
@@ -229,7 +234,7 @@ fn put_in_place(
     fill: impl FnOnce(&mut AppendFile) -> Result<(), Error>,
 ) -> Result<Option<AppendFile>, Error> {
     let path = place.path;
-    let (file, new) = Unplaced::create(path).map_err(|error| output::refusal(path, "--errors", error))?;
+    let (file, new) = Unplaced::create(path).map_err(|error| output::refusal(path, ERRORS, error))?;
     if let Some(permissions) = before
         .and_then(|file| file.metadata().ok())
         .map(|found| found.permissions())
@@ -237,14 +242,14 @@ fn put_in_place(
         // Best effort: some file systems have none.
         let _ = file.set_permissions(permissions);
     }
-    lock(&file, path, "--errors")?;
+    lock(&file, path, ERRORS)?;
     let mut out = AppendFile::new(file, path);
     fill(&mut out)?;
     out.sync()?;
     match new.place(out.file(), path) {
         Ok(()) => Ok(Some(out)),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(None),
-        Err(error) if is_forbidden(&error) => Err(output::refusal(path, "--errors", error)),
+        Err(error) if is_forbidden(&error) => Err(output::refusal(path, ERRORS, error)),
         Err(error) => Err(Error::io("creating", path, error)),
     }
 }
@@ -301,7 +306,7 @@ pub(super) fn reopen(place: &Place, left: Left) -> Result<(AppendFile, Vec<Strin
             path.display()
         ));
     }
-    Err(Error::output_busy(path, "--errors", ""))
+    Err(Error::output_busy(path, ERRORS, ""))
 }
 
 /// Whether all that is in the file was written by the load that has committed its beginning.
@@ -352,14 +357,14 @@ pub(super) fn take_up_settled(
     after: Committed,
 ) -> Result<(AppendFile, Vec<String>), Error> {
     let path = place.path;
-    let complete = match output::open_existing(merged, "--errors")? {
+    let complete = match output::open_existing(merged, ERRORS)? {
         Some(file) => AppendFile::over(file, merged, after)?.ok(),
         None => None,
     };
     let Some(mut complete) = complete else {
         return reopen(place, Left::whole(after));
     };
-    lock(complete.file(), merged, "--errors")?;
+    lock(complete.file(), merged, ERRORS)?;
     let mut notes = Vec::new();
     // It stays locked until the other has its name.
     let held = open_held(path)?
@@ -423,7 +428,7 @@ fn keep_beside(place: &Place) -> Result<PathBuf, Error> {
                 return Err(Error::create(
                     path,
                     format!(
-                        "it holds the rejects of another load, which cannot be kept as {}: {error}; name another with --errors",
+                        "it holds the rejects of another load, which cannot be kept as {}: {error}; name another with {ERRORS}",
                         to.display()
                     ),
                 ));
@@ -447,7 +452,7 @@ fn find_kept(path: &Path, committed: Committed) -> Result<Option<PathBuf>, Error
             Ok(_) => continue,
             Err(_) => break,
         }
-        if let Ok(Some(file)) = output::open_existing(&kept, "--errors")
+        if let Ok(Some(file)) = output::open_existing(&kept, ERRORS)
             && AppendFile::over(file, &kept, committed)?.is_ok()
         {
             return Ok(Some(kept));

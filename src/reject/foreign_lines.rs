@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::option_name::ERRORS;
 use crate::reject::append_file::AppendFile;
 use crate::reject::claim::numbered;
 use crate::reject::output::{self, BUFFER_BYTES, same_file};
@@ -86,7 +87,7 @@ pub(super) fn keep(out: &AppendFile, taken: &[PathBuf]) -> Result<PathBuf, Error
         if fs::symlink_metadata(&path).is_ok() || taken.iter().any(|taken| same_file(taken, &path)) {
             continue;
         }
-        let mut kept = AppendFile::create_new(&path, "--errors")?;
+        let mut kept = AppendFile::create_new(&path, ERRORS)?;
         kept.put_header()?;
         kept.copy_from(out, out.written_bytes(), out.file_bytes()?)?;
         kept.sync()?;

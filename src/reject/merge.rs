@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::faults;
+use crate::option_name::ERRORS;
 use crate::reject::append_file::{AppendFile, RunningHash};
 use crate::reject::claim::{self, Committed};
 use crate::reject::dead_letters::{DeadLetter, DeadLetters};
@@ -69,8 +70,8 @@ impl DuplicateMerge<'_> {
         let errors = &mut self.letters.out;
         errors.flush()?;
         let path = output::side_file(errors.path(), &self.letters.token, "merging");
-        let merged = AppendFile::create_new(&path, "--errors")?;
-        claim::lock(merged.file(), &path, "--errors")?;
+        let merged = AppendFile::create_new(&path, ERRORS)?;
+        claim::lock(merged.file(), &path, ERRORS)?;
         let same_permissions = errors
             .file()
             .metadata()

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::escape::excerpt;
+use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, MAX_RECORD_BYTES};
 use crate::reject::{FirstRecord, RejectCode, RejectReason};
 use crate::schema::ColumnType;
 
@@ -70,7 +71,7 @@ impl fmt::Display for Message<'_> {
                  written twice)",
             ),
             RejectReason::RecordTooLarge { limit_bytes } => {
-                write!(f, "expected at most {limit_bytes} bytes; --max-record-bytes raises the limit")
+                write!(f, "expected at most {limit_bytes} bytes; {MAX_RECORD_BYTES} raises the limit")
             }
             RejectReason::InvalidUtf8 => self.invalid_utf8(f),
             RejectReason::NulByte => f.write_str("expected text, found a NUL byte (0x00)"),
@@ -86,7 +87,7 @@ impl fmt::Display for Message<'_> {
             RejectReason::OtherForm => {
                 f.write_str("expected a number written like those that made the column REAL")?;
                 self.found(f)?;
-                f.write_str("; declare the column with --types")
+                write!(f, "; declare the column with {COLUMN_TYPE}")
             }
             RejectReason::NullViolation => f.write_str("expected a value; the column does not accept NULL"),
             RejectReason::DuplicateKey { first: FirstRecord::Existing } => {
@@ -114,7 +115,7 @@ impl Message<'_> {
         match self.value {
             [] => f.write_str(", found an empty field"),
             [b'"', b'"'] | [b'\'', b'\''] => {
-                f.write_str(", found an empty quoted field; --empty-as-null loads it as NULL")
+                write!(f, ", found an empty quoted field; {EMPTY_AS_NULL} loads it as NULL")
             }
             value => {
                 write!(f, ", found '{}'", excerpt(value, EXCERPT_CHARS))?;
@@ -141,7 +142,7 @@ impl Message<'_> {
             false => "integers or floats, from which this text could not be told again",
         })?;
         self.found(f)?;
-        f.write_str("; declare the column TEXT, or say with --types what it holds")
+        write!(f, "; declare the column TEXT, or say with {COLUMN_TYPE} what it holds")
     }
 
     fn invalid_utf8(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

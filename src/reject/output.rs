@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::database_file::unless_database;
 use crate::error::Error;
+use crate::option_name::{OptionName, RESTART};
 
 /// Bytes that are gathered before they are handed to the system.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
@@ -94,17 +95,17 @@ fn folds_case(folder: &Path) -> bool {
 /// Opens or creates `path` and leaves what is in it. A link is never followed and nothing but a regular file is ever opened.
 ///
 /// # Errors
-/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `flag`.
+/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `option`.
 #[cfg(any(feature = "html", test))]
-pub(crate) fn open_file(path: &Path, flag: &str) -> Result<File, Error> {
-    open_with(path, flag, OpenOptions::new().create(true))
+pub(crate) fn open_file(path: &Path, option: OptionName) -> Result<File, Error> {
+    open_with(path, option, OpenOptions::new().create(true))
 }
 
 /// Opens `path` as [`open_file`] does; `None` when there is nothing.
-pub(super) fn open_existing(path: &Path, flag: &str) -> Result<Option<File>, Error> {
+pub(super) fn open_existing(path: &Path, option: OptionName) -> Result<Option<File>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        _ => open_with(path, flag, &mut OpenOptions::new()).map(Some),
+        _ => open_with(path, option, &mut OpenOptions::new()).map(Some),
     }
 }
 
@@ -112,32 +113,32 @@ pub(super) fn open_existing(path: &Path, flag: &str) -> Result<Option<File>, Err
 ///
 /// # Errors
 /// As [`open_file`].
-pub(super) fn create_new(path: &Path, flag: &str) -> Result<File, Error> {
-    open_with(path, flag, OpenOptions::new().create_new(true))
+pub(super) fn create_new(path: &Path, option: OptionName) -> Result<File, Error> {
+    open_with(path, option, OpenOptions::new().create_new(true))
 }
 
-fn open_with(path: &Path, flag: &str, options: &mut OpenOptions) -> Result<File, Error> {
+fn open_with(path: &Path, option: OptionName, options: &mut OpenOptions) -> Result<File, Error> {
     let opened = options
         .read(true)
         .write(true)
         // O_NONBLOCK keeps a FIFO from blocking the open.
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path);
-    let file = opened.map_err(|error| refusal(path, flag, error))?;
-    let metadata = file.metadata().map_err(|error| refusal(path, flag, error))?;
+    let file = opened.map_err(|error| refusal(path, option, error))?;
+    let metadata = file.metadata().map_err(|error| refusal(path, option, error))?;
     if !metadata.is_file() {
-        let message = format!("it is not a regular file; name another file with {flag}");
+        let message = format!("it is not a regular file; name another file with {option}");
         return Err(Error::create(path, message));
     }
     unless_database(file).ok_or_else(|| {
-        let message = format!("it is a SQLite database; name another file with {flag}");
+        let message = format!("it is a SQLite database; name another file with {option}");
         Error::create(path, message)
     })
 }
 
 /// Why an output could not be created or opened, in words.
-pub(super) fn refusal(path: &Path, flag: &str, error: io::Error) -> Error {
-    let refuse = |why: &str| Error::create(path, format!("{why}; name another file with {flag}"));
+pub(super) fn refusal(path: &Path, option: OptionName, error: io::Error) -> Error {
+    let refuse = |why: &str| Error::create(path, format!("{why}; name another file with {option}"));
     match error.raw_os_error() {
         Some(libc::ELOOP) => refuse("it is a symbolic link, which is not followed"),
         Some(libc::EISDIR) => refuse("it is a folder"),
@@ -153,15 +154,17 @@ pub(super) fn refusal(path: &Path, flag: &str, error: io::Error) -> Error {
 
 /// The error for a file of an unfinished load that is not what that load left.
 pub(super) fn tampered(path: &Path) -> Error {
-    let message = "it is not what the earlier run left; put it back, or start afresh with --restart";
-    Error::side_file_changed(path, message)
+    let message = format!("it is not what the earlier run left; put it back, or start afresh with {RESTART}");
+    Error::side_file_changed(path, &message)
 }
 
 /// The error for a file that is not what this load wrote to it.
 pub(super) fn changed_meanwhile(path: &Path) -> Error {
-    let message = "it was changed, moved or removed by somebody else while the load wrote it; what was committed is safe, put it \
-                   back and run the load again, or start afresh with --restart";
-    Error::side_file_changed(path, message)
+    let message = format!(
+        "it was changed, moved or removed by somebody else while the load wrote it; what was committed is safe, put it back and run \
+         the load again, or start afresh with {RESTART}"
+    );
+    Error::side_file_changed(path, &message)
 }
 
 /// Bytes of the errors file's name that its side files repeat: names have at most 255.
@@ -202,6 +205,7 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::option_name::ERRORS;
     use std::os::unix::fs::symlink;
 
     fn message(result: Result<impl Sized, Error>) -> String {
@@ -245,15 +249,15 @@ mod tests {
         fs::write(at("target"), "precious").unwrap();
         symlink(at("target"), at("link")).unwrap();
         fs::create_dir(at("folder")).unwrap();
-        assert!(message(open_file(&at("link"), "--errors")).contains("symbolic link"));
-        assert!(message(open_existing(&at("link"), "--errors")).contains("symbolic link"));
-        assert!(message(create_new(&at("target"), "--errors")).contains("exists"));
-        assert!(message(open_file(&at("folder"), "--errors")).contains("it is a folder"));
-        assert!(message(open_file(&at("none/e.csv"), "--errors")).contains("folder does not exist"));
-        assert!(message(open_file(&at("target/e.csv"), "--errors")).contains("not a folder"));
-        assert!(message(open_file(Path::new("/dev/null"), "--errors")).contains("not a regular file"));
-        assert!(message(open_file(&at("link"), "--errors")).contains("name another file with --errors"));
-        assert!(open_existing(&at("none"), "--errors").unwrap().is_none());
+        assert!(message(open_file(&at("link"), ERRORS)).contains("symbolic link"));
+        assert!(message(open_existing(&at("link"), ERRORS)).contains("symbolic link"));
+        assert!(message(create_new(&at("target"), ERRORS)).contains("exists"));
+        assert!(message(open_file(&at("folder"), ERRORS)).contains("it is a folder"));
+        assert!(message(open_file(&at("none/e.csv"), ERRORS)).contains("folder does not exist"));
+        assert!(message(open_file(&at("target/e.csv"), ERRORS)).contains("not a folder"));
+        assert!(message(open_file(Path::new("/dev/null"), ERRORS)).contains("not a regular file"));
+        assert!(message(open_file(&at("link"), ERRORS)).contains("name another file with `errors`"));
+        assert!(open_existing(&at("none"), ERRORS).unwrap().is_none());
         assert_eq!(fs::read(at("target")).unwrap(), b"precious");
     }
 

@@ -10,6 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::option_name::ERRORS;
 use crate::position::Position;
 use crate::reject::append_file::{AppendFile, RunningHash};
 use crate::reject::claim::{Committed, Place};
@@ -76,7 +77,7 @@ impl SuspectSpool {
             spool.forget()?;
             return Ok(spool);
         }
-        let file = output::open_existing(&spool.path, "--errors")?;
+        let file = output::open_existing(&spool.path, ERRORS)?;
         let out = match file {
             Some(file) => AppendFile::over(file, &spool.path, committed)?.ok(),
             None => None,
@@ -118,7 +119,7 @@ impl SuspectSpool {
     /// when the file cannot be written.
     pub fn append(&mut self, suspect: &SuspectEntry) -> Result<(), Error> {
         if self.out.is_none() {
-            self.out = Some(AppendFile::create_new(&self.path, "--errors")?);
+            self.out = Some(AppendFile::create_new(&self.path, ERRORS)?);
             if !self.named {
                 output::remove_if_there(&self.path)?;
             }
@@ -542,7 +543,7 @@ mod tests {
             assert_eq!(error.exit_code(), 74, "{error}");
             let again = SuspectSpool::reopen(&place(&folder.path().join("errors.csv")), 3, state).unwrap_err();
             assert_eq!(again.exit_code(), 74, "{again}");
-            assert!(again.to_string().contains("--restart"), "{again}");
+            assert!(again.to_string().contains("`restart`"), "{again}");
         }
     }
 

@@ -14,8 +14,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
-use super::summary::{SIGNAL_NAMES, duration};
+use super::summary::{duration, stopped_by};
 use super::{GENERATOR, LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
+use crate::option_name::{MAX_ERRORS, SAME_LOAD};
 use crate::options::LoadOptions;
 use crate::reject::RejectSample;
 
@@ -94,11 +95,7 @@ fn verdict(report: &LoadReport) -> Verdict {
         Outcome::Complete if report.rejected + report.duplicates == 0 => ("complete".to_owned(), "good"),
         Outcome::Complete => ("complete, with rejects".to_owned(), "warn"),
         Outcome::ErrorLimit => ("stopped at the error limit".to_owned(), "bad"),
-        Outcome::Interrupted => {
-            let known = SIGNAL_NAMES.iter().find(|(signal, _)| report.signal == Some(*signal));
-            let signal = known.map_or("a signal", |(_, name)| name);
-            (format!("interrupted by {signal}"), "wait")
-        }
+        Outcome::Interrupted => (format!("interrupted by {}", stopped_by(report)), "wait"),
         Outcome::Failed => ("failed".to_owned(), "bad"),
     };
     Verdict { words, class }
@@ -125,14 +122,14 @@ fn header(parts: &PageParts<'_>) -> Markup {
             }
             @if report.outcome == Outcome::ErrorLimit {
                 p.error {
-                    "More records were rejected than --max-errors allows; "
+                    "More records were rejected than " (MAX_ERRORS.to_string()) " allows; "
                     @if report.all_read { "the whole input is loaded." } @else { "the rest of the input was not loaded. What was read before is committed." }
                 }
             }
             @if report.outcome == Outcome::Interrupted {
                 p.note {
-                    "What was read before the signal is committed; the rest of the input was not loaded."
-                    @if resumable { " The same command goes on where it stopped." }
+                    "What was read until then is committed; the rest of the input was not loaded."
+                    @if resumable { " The " (SAME_LOAD.to_string()) " goes on where it stopped." }
                 }
             }
             @for notice in parts.notices {

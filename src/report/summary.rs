@@ -4,10 +4,20 @@ use std::fmt;
 
 use super::{LoadReport, MemorySplit, Outcome};
 use crate::escape::escaped;
+use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
 use crate::reject::RejectCode;
 
 /// Signal numbers that have a name here; the same on every Unix.
-pub(super) const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")];
+const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")];
+
+/// Who stopped a load.
+pub(super) fn stopped_by(report: &LoadReport) -> &'static str {
+    let Some(signal) = report.signal else {
+        return "the program";
+    };
+    let known = SIGNAL_NAMES.iter().find(|(number, _)| *number == signal);
+    known.map_or("a signal", |(_, name)| name)
+}
 
 /// A load in a few short lines; made by [`LoadReport::summary`]. Ends without a line end.
 #[derive(Debug, Clone, Copy)]
@@ -79,22 +89,21 @@ impl Summary<'_> {
             Outcome::Complete => {}
             Outcome::ErrorLimit if report.all_read => {
                 let then = if report.inputs.iter().all(|input| input.mapped) {
-                    "the same command with a higher --max-errors accepts that, and loads nothing twice"
+                    format!("the {SAME_LOAD} with a higher {MAX_ERRORS} accepts that, and loads nothing twice")
                 } else {
-                    "do not load it again"
+                    "do not load it again".to_owned()
                 };
                 write!(
                     f,
-                    "\n  OVER LIMIT  more was rejected than --max-errors allows; the whole input is loaded: {then}"
+                    "\n  OVER LIMIT  more was rejected than {MAX_ERRORS} allows; the whole input is loaded: {then}"
                 )?;
             }
             Outcome::ErrorLimit => {
-                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not loaded")?
+                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not loaded")?;
             }
             Outcome::Interrupted => {
-                let known = SIGNAL_NAMES.iter().find(|(signal, _)| report.signal == Some(*signal));
-                let name = known.map_or("a signal", |(_, name)| name);
-                write!(f, "\n  STOPPED     by {name}; the rest of the input was not loaded")?;
+                let by = stopped_by(report);
+                write!(f, "\n  STOPPED     by {by}; the rest of the input was not loaded")?;
             }
             Outcome::Failed => {
                 let error = report.error.as_deref().unwrap_or("no reason was given");
@@ -151,7 +160,7 @@ impl Summary<'_> {
         if !report.resumable {
             return match (at_limit, report.loaded) {
                 (_, 0) if report.inputs.iter().all(|input| input.mapped) => {
-                    f.write_str("\n  to go on    run the same command again; nothing was committed")
+                    write!(f, "\n  to go on    run the {SAME_LOAD} again; nothing was committed")
                 }
                 (_, 0) => {
                     f.write_str("\n  to go on    load it again: a stream cannot be resumed; nothing was committed")
@@ -162,25 +171,24 @@ impl Summary<'_> {
                 ),
             };
         }
-        f.write_str("\n  to go on    run the same command again")?;
+        write!(f, "\n  to go on    run the {SAME_LOAD} again")?;
         if at_limit {
-            f.write_str(match (report.all_read, report.created_table) {
-                (true, _) => ", with a higher --max-errors: nothing is loaded twice",
-                (false, true) => {
-                    ", with a higher --max-errors; or mend the input and add --restart, which makes the table anew"
-                }
-                (false, false) if report.earlier.is_some() => ", with a higher --max-errors",
-                (false, false) => ", with a higher --max-errors, or once the input is mended from the last reject on",
-            })?;
+            write!(f, ", with a higher {MAX_ERRORS}")?;
+            match (report.all_read, report.created_table) {
+                (true, _) => f.write_str(": nothing is loaded twice")?,
+                (false, true) => write!(f, "; or mend the input and add {RESTART}, which makes the table anew")?,
+                (false, false) if report.earlier.is_some() => {}
+                (false, false) => f.write_str(", or once the input is mended from the last reject on")?,
+            }
         }
         if at_limit && !report.created_table {
             let are = agreeing(report.loaded, "is", "are");
             write!(
                 f,
-                "\n  or afresh   add --restart: its {rows} {stay}, and {are} there twice if no key tells"
+                "\n  or afresh   add {RESTART}: its {rows} {stay}, and {are} there twice if no key tells"
             )?;
         }
-        write!(f, "\n  to give up  add --forget: its {rows} {stay}")
+        write!(f, "\n  to give up  add {FORGET}: its {rows} {stay}")
     }
 
     fn details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -337,7 +345,7 @@ loaded 4,850,000 rows into table people of people.db
     #[test]
     fn a_stopped_load_and_counts_that_do_not_add_up_are_said_loudly() {
         let mut report = sample();
-        report.interrupt(2);
+        report.interrupt(crate::cancel::Cancelled::BySignal(2));
         assert!(report.summary(false).to_string().contains("\n  STOPPED     by SIGINT"));
         report.stop_at_error_limit();
         assert!(
@@ -365,8 +373,8 @@ loaded 4,850,000 rows into table people of people.db
         let text = report.summary(false).to_string();
         for words in [
             "loaded 1 row into table people",
-            "add --restart: its 1 row stays, and is there twice if no key tells",
-            "add --forget: its 1 row stays",
+            "add `restart`: its 1 row stays, and is there twice if no key tells",
+            "add `forget`: its 1 row stays",
         ] {
             assert!(text.contains(words), "{text}");
         }

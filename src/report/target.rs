@@ -15,6 +15,7 @@ use super::is_json_report;
 use crate::database_file::is_foreign;
 use crate::error::Error;
 use crate::observer::Observer;
+use crate::option_name::REPORT;
 use crate::reject::{folder_of, sync_folder};
 
 /// Between two looks at a FIFO that nobody reads, and at whether to stop waiting for that.
@@ -86,7 +87,7 @@ pub(super) fn write(path: &Path, observer: &dyn Observer, put: Put<'_>) -> Resul
             .and_then(|stream| put_into(&stream, put))
             .map_err(failed);
     }
-    let refuse = |why: &str| Error::create(path, format!("{why}; name another file with --report"));
+    let refuse = |why: &str| Error::create(path, format!("{why}; name another file with {REPORT}"));
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => return Err(refuse("it is a folder")),
         Ok(metadata) if metadata.file_type().is_fifo() => {
@@ -147,10 +148,10 @@ impl<'a> Fifo<'a> {
                 Ok(file) => return Ok(Fifo { file, observer }),
                 Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {}
                 Err(error) => {
-                    return Err(Error::create(path, format!("{error}; name another file with --report")));
+                    return Err(Error::create(path, format!("{error}; name another file with {REPORT}")));
                 }
             }
-            if observer.stop_signal().is_some() {
+            if observer.cancelled().is_some() {
                 return Err(Error::io("writing", path, stopped()));
             }
             if !is_said && since.elapsed() >= SILENCE {
@@ -176,7 +177,7 @@ impl Write for Fifo<'_> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 written => return written,
             }
-            if self.observer.stop_signal().is_some() {
+            if self.observer.cancelled().is_some() {
                 return Err(stopped());
             }
             std::thread::sleep(PAUSE);

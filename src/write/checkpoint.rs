@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::error::Error;
+use crate::option_name::FORGET;
 use crate::write::database::{Database, database_error};
 use crate::write::own_table;
 
@@ -112,7 +113,7 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Checkpoint>, Erro
         let path = database.path().display();
         Error::schema(format!(
             "{path} holds a note of an unfinished load into table \"{table}\" that cannot be used ({reason}); give that load up with \
-             --forget, which leaves its rows, or name another table or database"
+             {FORGET}, which leaves its rows, or name another table or database"
         ))
     };
     let open = |row: &[u8]| {

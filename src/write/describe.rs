@@ -6,6 +6,7 @@
 use rusqlite::{OptionalExtension, ffi};
 
 use crate::error::Error;
+use crate::option_name::TABLE;
 use crate::schema::ColumnType;
 use crate::schema::identifier::quote;
 use crate::schema::table_info::{
@@ -45,7 +46,7 @@ impl Database {
             _ => "table that a virtual table keeps its data in",
         };
         Err(Error::schema(format!(
-            "\"{name}\" is a {kind}; choose another table with --table"
+            "\"{name}\" is a {kind}; choose another table with {TABLE}"
         )))
     }
 
@@ -58,7 +59,7 @@ impl Database {
             .query_row(find, [table], |row| row.get::<_, String>(0));
         match found.optional().map_err(|e| self.fail(e))? {
             Some(of) => Err(Error::schema(format!(
-                "\"{table}\" is an index of table \"{of}\"; choose another table with --table"
+                "\"{table}\" is an index of table \"{of}\"; choose another table with {TABLE}"
             ))),
             None => Ok(()),
         }
@@ -96,15 +97,25 @@ impl Database {
         if code.extended_code & 0xFF != ffi::SQLITE_ERROR {
             return self.fail(error);
         }
-        let way = if message.starts_with("foreign key mismatch") {
-            "make a unique index on the columns that the foreign key refers to, or load into another table with --table"
+        let (way, then) = if message.starts_with("foreign key mismatch") {
+            (
+                "make a unique index on the columns that the foreign key refers to, or load into another table",
+                "",
+            )
         } else if message.starts_with("no such table") {
-            "make the table that its foreign key, trigger or view refers to, or load into another one with --table"
+            (
+                "make the table that its foreign key, trigger or view refers to, or load into another one",
+                "",
+            )
         } else {
-            "it needs what only another program has, perhaps: load into another table with --table and copy the rows with that \
-             program"
+            (
+                "it needs what only another program has, perhaps: load into another table",
+                " and copy the rows with that program",
+            )
         };
-        Error::schema(format!("table \"{table}\" cannot be loaded into: {message}; {way}"))
+        Error::schema(format!(
+            "table \"{table}\" cannot be loaded into: {message}; {way} with {TABLE}{then}"
+        ))
     }
 
     fn describe(&self, name: String) -> rusqlite::Result<TableInfo> {

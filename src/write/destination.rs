@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::checkpoint::{Counts, Progress};
 use crate::error::Error;
+use crate::option_name::{FORGET, SAME_LOAD};
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
 use crate::schema::shape::Mark;
@@ -211,8 +212,8 @@ impl<'d> Destination<'d> {
             return Err(error);
         };
         Err(Error::schema(format!(
-            "others put rows into table \"{table}\" that repeat the key {}, for example {example}; take them away and run the same \
-             command again to go on, or give the load up with --forget",
+            "others put rows into table \"{table}\" that repeat the key {}, for example {example}; take them away and run the \
+             {SAME_LOAD} again to go on, or give the load up with {FORGET}",
             names.join(",")
         )))
     }

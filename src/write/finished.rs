@@ -4,6 +4,7 @@ use rusqlite::OptionalExtension;
 
 use crate::checkpoint::Finished;
 use crate::error::Error;
+use crate::option_name::TABLE as TABLE_OPTION;
 use crate::write::checkpoint::{self, encode, sealed, unsealed};
 use crate::write::database::{Database, database_error};
 use crate::write::own_table::{self, Found};
@@ -43,7 +44,7 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error>
         let path = database.path().display();
         Error::schema(format!(
             "{path} says in its table \"{TABLE}\" how far a file was loaded into table \"{table}\", but what it says cannot be used \
-             ({reason}); put that row back as it was, or delete it and load the whole file into another table with --table"
+             ({reason}); put that row back as it was, or delete it and load the whole file into another table with {TABLE_OPTION}"
         ))
     };
     let body = connection.query_row(&select, [table], |row| row.get::<_, Option<Vec<u8>>>(0));

@@ -4,6 +4,7 @@ use rusqlite::{Row, params};
 
 use crate::content_hash::ContentHash;
 use crate::error::Error;
+use crate::option_name::ONCE;
 use crate::write::checkpoint;
 use crate::write::database::{Database, database_error};
 use crate::write::own_table::{self, Found};
@@ -106,7 +107,7 @@ pub fn read(database: &Database, table: &str) -> Result<Vec<Remembered>, Error> 
     run().map_err(|e| {
         let path = database.path().display();
         Error::schema(format!(
-            "the table \"{TABLE}\" of {path}, in which --once keeps what was loaded, cannot be read ({e}); load without --once"
+            "the table \"{TABLE}\" of {path}, in which {ONCE} keeps what was loaded, cannot be read ({e}); load without {ONCE}"
         ))
     })
 }

@@ -16,6 +16,7 @@ use rusqlite::{Connection, ffi};
 
 use self::groups::{Groups, insert_sql};
 use crate::error::Error;
+use crate::option_name::{FORGET, SAME_LOAD};
 use crate::schema::identifier::quote;
 use crate::schema::shape::{Mark, TableShape};
 use crate::schema::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias, row_id_name};
@@ -599,7 +600,7 @@ fn describe(database: &Database, target: &SqlTarget<'_>) -> Result<(TableInfo, V
     if let Some(difference) = target.shape.and_then(|shape| shape.difference(&info.shape())) {
         return Err(Error::schema(format!(
             "somebody changed table \"{table}\" during the load: {difference}. What was committed is in it; put it back and run the \
-             same command again to go on, or give the load up with --forget"
+             {SAME_LOAD} again to go on, or give the load up with {FORGET}"
         )));
     }
     if let Some(mark) = target.mark.filter(|mark| mark.root_page != info.root_page)
@@ -607,8 +608,8 @@ fn describe(database: &Database, target: &SqlTarget<'_>) -> Result<(TableInfo, V
     {
         return Err(Error::schema(format!(
             "table \"{table}\" is not the one that this load put rows into, or they were taken out: the schema was changed, and the \
-             last row that was committed is gone. Put the table back, under another name perhaps, and run the same command again to \
-             go on, or give the load up with --forget"
+             last row that was committed is gone. Put the table back, under another name perhaps, and run the {SAME_LOAD} again to \
+             go on, or give the load up with {FORGET}"
         )));
     }
     Ok((info, versions))

@@ -10,7 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use rowmill::{LoadOptions, load};
+use rowmill::internal::options::{ResourceOptions, TargetOptions};
+use rowmill::internal::{LoadOptions, load};
 
 use super::calls::{Call, Event, Fault, How, Watch};
 use super::data::big;
@@ -83,7 +84,7 @@ fn strike(scene: &Scene, golden: &Outcome, fault: Fault, tally: &mut Tally) -> b
                 tally.wrong.push(format!("{what}: a sync that failed was passed over"));
             }
             let same = catch_unwind(AssertUnwindSafe(|| {
-                scene.equals(golden, &scene.outcome(Some(report)), &|| what.clone())
+                scene.equals(golden, &scene.outcome(Some(report)), &|| what.clone());
             }));
             if same.is_err() {
                 tally.wrong.push(format!("{what}: success, but not everything is in"));
@@ -172,11 +173,17 @@ fn any_read_of_a_stream_may_fail() {
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
     let database = folder.path().join("out.db");
     let options = LoadOptions {
-        table: Some("t".to_owned()),
-        errors: folder.path().join("errors.csv"),
-        batch_rows: 500,
-        window_bytes: 16 << 10,
-        chunk_bytes: 4 << 10,
+        target: TargetOptions {
+            table: Some("t".to_owned()),
+            errors: folder.path().join("errors.csv"),
+            ..TargetOptions::default()
+        },
+        resources: ResourceOptions {
+            batch_rows: 500,
+            window_bytes: 16 << 10,
+            chunk_bytes: 4 << 10,
+            ..ResourceOptions::default()
+        },
         ..LoadOptions::default()
     };
     let mut failures = 0;

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rowmill::options::WritePath;
-use rowmill::{Error, LoadOptions, LoadReport, load};
+use rowmill::internal::options::{ContractOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{Error, LoadReport, WritePath};
 use rusqlite::OptionalExtension;
 use tempfile::TempDir;
 
@@ -165,12 +166,21 @@ impl Scene {
             Shape::Sql | Shape::SqlExisting => WritePath::Sql,
         };
         LoadOptions {
-            table: Some("t".to_owned()),
-            key: vec!["id".to_owned()],
-            errors: self.errors(),
-            threads: 1,
-            batch_rows: (self.recipe.records / 5).max(1),
-            write_path,
+            target: TargetOptions {
+                table: Some("t".to_owned()),
+                errors: self.errors(),
+                write_path,
+                ..TargetOptions::default()
+            },
+            contract: ContractOptions {
+                key: vec!["id".to_owned()],
+                ..ContractOptions::default()
+            },
+            resources: ResourceOptions {
+                threads: 1,
+                batch_rows: (self.recipe.records / 5).max(1),
+                ..ResourceOptions::default()
+            },
             ..LoadOptions::default()
         }
     }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use rowmill::options::WritePath;
-use rowmill::{LoadOptions, LoadReport, load};
+use rowmill::internal::options::{ContractOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{LoadReport, WritePath};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -505,17 +506,32 @@ fn a_load_of_what_was_appended_goes_on_after_a_kill_or_a_signal() {
 
 fn options(folder: &Path, name: &str, cut: &Cut, key: &[&str], max_record_bytes: u64) -> LoadOptions {
     LoadOptions {
-        table: Some("t".to_owned()),
-        key: key.iter().map(|&name| name.to_owned()).collect(),
-        all_text: true,
-        append_only: true,
-        errors: folder.join(name).with_extension("errors"),
-        max_record_bytes,
-        threads: cut.threads,
-        window_bytes: cut.window_bytes,
-        chunk_bytes: cut.chunk_bytes,
-        batch_rows: cut.batch_rows,
-        write_path: cut.write_path,
+        target: TargetOptions {
+            table: Some("t".to_owned()),
+            errors: folder.join(name).with_extension("errors"),
+            write_path: cut.write_path,
+            ..TargetOptions::default()
+        },
+        contract: ContractOptions {
+            key: key.iter().map(|&name| name.to_owned()).collect(),
+            all_text: true,
+            ..ContractOptions::default()
+        },
+        repeat: RepeatOptions {
+            append_only: true,
+            ..RepeatOptions::default()
+        },
+        limits: LimitOptions {
+            max_record_bytes,
+            ..LimitOptions::default()
+        },
+        resources: ResourceOptions {
+            threads: cut.threads,
+            window_bytes: cut.window_bytes,
+            chunk_bytes: cut.chunk_bytes,
+            batch_rows: cut.batch_rows,
+            ..ResourceOptions::default()
+        },
         ..LoadOptions::default()
     }
 }
@@ -595,11 +611,17 @@ proptest! {
             last = Some(load(&input, &folder.join("steps.db"), &steps, &()).unwrap());
         }
         let once = options(folder, "once", &other_cut, key, limit);
-        let once = LoadOptions { batch_rows: 1000, ..once };
+        let once = LoadOptions {
+            resources: ResourceOptions { batch_rows: 1000, ..once.resources },
+            ..once
+        };
         let report = load(&input, &folder.join("once.db"), &once, &()).unwrap();
         prop_assert_eq!(outcome(folder, "steps", &last.unwrap()), outcome(folder, "once", &report));
         if report.inputs[0].bytes == bytes.len() as u64 {
-            let plain = LoadOptions { append_only: false, ..options(folder, "plain", &other_cut, key, limit) };
+            let plain = LoadOptions {
+                repeat: RepeatOptions::default(),
+                ..options(folder, "plain", &other_cut, key, limit)
+            };
             let plain_report = load(&input, &folder.join("plain.db"), &plain, &()).unwrap();
             prop_assert_eq!(outcome(folder, "plain", &plain_report), outcome(folder, "once", &report));
         }

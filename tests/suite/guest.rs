@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rowmill::{LoadOptions, LoadReport};
+use rowmill::LoadReport;
+use rowmill::internal::LoadOptions;
+use rowmill::internal::options::{RepeatOptions, ResourceOptions, TargetOptions};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -51,12 +53,18 @@ impl Host {
 
     fn load(&self, input: &str, options: LoadOptions) -> Result<LoadReport, rowmill::Error> {
         let options = LoadOptions {
-            errors: self.path("errors.csv"),
-            table: Some("t".to_owned()),
-            threads: 2,
+            target: TargetOptions {
+                errors: self.path("errors.csv"),
+                table: Some("t".to_owned()),
+                ..options.target
+            },
+            resources: ResourceOptions {
+                threads: 2,
+                ..options.resources
+            },
             ..options
         };
-        rowmill::load(&[self.path(input)], &self.path("x.db"), &options, &())
+        rowmill::internal::load(&[self.path(input)], &self.path("x.db"), &options, &())
     }
 
     /// Another process runs `sql`; what SQLite says against it.
@@ -132,7 +140,10 @@ fn a_load_that_fails_leaves_the_locks_of_its_program_alone() {
     host.run("BEGIN IMMEDIATE; INSERT INTO note VALUES ('mine')");
     host.other_is_kept_out("before any load");
     let growing = || LoadOptions {
-        append_only: true,
+        repeat: RepeatOptions {
+            append_only: true,
+            ..RepeatOptions::default()
+        },
         ..LoadOptions::default()
     };
     for (input, exit_code) in [("none.csv", 66), ("x.db", 73), ("x.csv", 73), ("x.db-journal", 73)] {
@@ -152,19 +163,31 @@ fn another_database_of_the_program_is_neither_read_nor_written_and_stays_locked(
     host.run("BEGIN IMMEDIATE");
     let target = host.path("target.db");
     let options = LoadOptions {
-        errors: host.path("errors.csv"),
+        target: TargetOptions {
+            errors: host.path("errors.csv"),
+            ..TargetOptions::default()
+        },
         ..LoadOptions::default()
     };
-    failed(rowmill::load(&[host.path("x.db")], &target, &options, &()), 65);
+    failed(
+        rowmill::internal::load(&[host.path("x.db")], &target, &options, &()),
+        65,
+    );
     host.other_is_kept_out("as an input");
     // To read the file here would do what must not be done: it would be closed again.
     for (errors, page) in [("x.db", None), ("errors.csv", Some("x.db"))] {
         let options = LoadOptions {
-            errors: host.path(errors),
-            report_html: page.map(|name| host.path(name)),
+            target: TargetOptions {
+                errors: host.path(errors),
+                report_html: page.map(|name| host.path(name)),
+                ..TargetOptions::default()
+            },
             ..LoadOptions::default()
         };
-        failed(rowmill::load(&[host.path("in.csv")], &target, &options, &()), 73);
+        failed(
+            rowmill::internal::load(&[host.path("in.csv")], &target, &options, &()),
+            73,
+        );
         host.other_is_kept_out("as an output");
     }
     host.run("INSERT INTO note VALUES ('mine'); COMMIT");
@@ -188,7 +211,10 @@ fn a_load_that_its_program_is_in_the_way_of_is_refused_and_leaves_its_locks_alon
 fn a_load_that_succeeds_leaves_the_locks_of_its_program_alone() {
     let host = Host::new("delete");
     let growing = || LoadOptions {
-        append_only: true,
+        repeat: RepeatOptions {
+            append_only: true,
+            ..RepeatOptions::default()
+        },
         ..LoadOptions::default()
     };
     assert_eq!(host.load("in.csv", growing()).unwrap().loaded, 3);
@@ -236,13 +262,20 @@ fn loads_of_one_program_into_one_database_come_one_after_another() {
         for number in 0..4 {
             threads.spawn(move || {
                 let options = LoadOptions {
-                    errors: folder.join(format!("errors{number}.csv")),
-                    table: Some(format!("t{number}")),
-                    batch_rows: 1,
-                    threads: 1,
+                    target: TargetOptions {
+                        errors: folder.join(format!("errors{number}.csv")),
+                        table: Some(format!("t{number}")),
+                        ..TargetOptions::default()
+                    },
+                    resources: ResourceOptions {
+                        batch_rows: 1,
+                        threads: 1,
+                        ..ResourceOptions::default()
+                    },
                     ..LoadOptions::default()
                 };
-                let report = rowmill::load(&[folder.join("in.csv")], &folder.join("x.db"), &options, &()).unwrap();
+                let report =
+                    rowmill::internal::load(&[folder.join("in.csv")], &folder.join("x.db"), &options, &()).unwrap();
                 assert_eq!(report.loaded, 3);
             });
         }

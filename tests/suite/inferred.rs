@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 
 use proptest::prelude::*;
-use rowmill::options::Inference;
-use rowmill::{LoadOptions, load};
+use rowmill::Inference;
+use rowmill::internal::options::{ContractOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::{LoadOptions, load};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -118,13 +119,22 @@ fn stored(connection: &Connection, column: usize) -> Vec<Value> {
 
 fn options(cut: &Cut, inference: Inference) -> LoadOptions {
     LoadOptions {
-        table: Some("t".to_owned()),
-        threads: cut.threads,
-        window_bytes: cut.window_bytes,
-        chunk_bytes: cut.chunk_bytes,
-        batch_rows: cut.batch_rows,
-        write_path: cut.write_path,
-        inference,
+        target: TargetOptions {
+            table: Some("t".to_owned()),
+            write_path: cut.write_path,
+            ..TargetOptions::default()
+        },
+        resources: ResourceOptions {
+            threads: cut.threads,
+            window_bytes: cut.window_bytes,
+            chunk_bytes: cut.chunk_bytes,
+            batch_rows: cut.batch_rows,
+            ..ResourceOptions::default()
+        },
+        contract: ContractOptions {
+            inference,
+            ..ContractOptions::default()
+        },
         ..LoadOptions::default()
     }
 }
@@ -151,7 +161,13 @@ proptest! {
         }
         fs::write(&input, csv).unwrap();
         let inference = if guessed { Inference::Guess } else { Inference::Whole };
-        let options = LoadOptions { errors: folder.path().join("errors.csv"), ..options(&cut, inference) };
+        let options = LoadOptions {
+            target: TargetOptions {
+                errors: folder.path().join("errors.csv"),
+                ..options(&cut, inference).target
+            },
+            ..options(&cut, inference)
+        };
         let report = load(&[input], &database, &options, &()).unwrap();
         prop_assert_eq!((report.records, report.loaded, report.rejected), (60, 60, 0));
         let connection = Connection::open(database).unwrap();

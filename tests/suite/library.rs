@@ -6,15 +6,58 @@ use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A program that depends on rowmill and loads `in.csv` beside it.
+/// A program that depends on rowmill and loads `in.csv` beside it, then what a reader gives, with all that it may ask for.
 const PROGRAM: &str = r#"
+use rowmill::{CancelToken, ColumnType, Error, ErrorLimit, Inference, Load, LoadReport, Observer, Outcome, Phase, WritePath};
+
+struct Said(std::sync::Mutex<Vec<&'static str>>);
+
+impl Observer for Said {
+    fn phase(&self, phase: Phase, _: Option<u64>) {
+        self.0.lock().unwrap().push(phase.as_str());
+    }
+}
+
+fn load_file(said: &Said, token: &CancelToken) -> Result<LoadReport, Error> {
+    Load::new(["in.csv"])
+        .into("out.db")
+        .errors("errors.csv")
+        .key(["id"])
+        .observer(said)
+        .cancel_token(token)
+        .run()
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = rowmill::LoadOptions { key: vec!["id".to_owned()], ..rowmill::LoadOptions::default() };
-    let report = rowmill::load(&["in.csv".into()], "out.db".as_ref(), &options, &())?;
-    println!("{} rows, {} path", report.loaded, report.write_path);
+    let (said, token) = (Said(Default::default()), CancelToken::new());
+    let report = load_file(&said, &token)?;
+    println!("{} rows, {} path, {:?}", report.loaded, report.write_path, said.0.lock().unwrap());
+
+    let more = Load::from_reader("more.csv", std::io::Cursor::new("name,id\nAlan,3\nAda,1\n"))
+        .into(std::path::Path::new("out.db"))
+        .errors(String::from("more errors.csv"))
+        .table("in")
+        .column_type("name", ColumnType::Text)
+        .inference(Inference::Whole)
+        .max_errors(ErrorLimit::Count(1))
+        .write_path(WritePath::Sql)
+        .threads(1);
+    // A load can be made here and run there.
+    let report = std::thread::spawn(move || more.key(["id"]).run()).join().unwrap()?;
+    assert_eq!(report.outcome, Outcome::Complete);
+    println!("{} more, {} known", report.loaded, report.duplicates);
+
+    token.cancel();
+    assert_eq!(load_file(&said, &token)?.outcome, Outcome::Interrupted);
+    let error = Load::new(["none.csv"]).into("out.db").errors("errors.csv").run().unwrap_err();
+    println!("{error}");
     Ok(())
 }
 "#;
+
+/// What it says.
+const SAID: &str = "2 rows, direct path, [\"infer\", \"load\"]\n1 more, 1 known\ncannot open input none.csv: No such file or \
+                    directory (os error 2); check the path and its permissions\n";
 
 /// Where the tests were built: the crates that this program needs are there already.
 fn target_folder() -> PathBuf {
@@ -36,13 +79,13 @@ fn cargo(folder: &Path, args: &[&str]) -> String {
     String::from_utf8(ended.stdout).unwrap()
 }
 
-/// A program in a folder of its own; `features`: what it asks of rowmill besides the library.
+/// A program in a folder of its own; `features`: how it asks for rowmill.
 fn program(features: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     // Settings as those of the tests, so that SQLite is not compiled once more.
     let manifest = format!(
         "[package]\nname = \"host\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
-         [dependencies]\nrowmill = {{ path = {ROOT:?}, default-features = false, features = [{features}] }}\n\n\
+         [dependencies]\nrowmill = {{ path = {ROOT:?}, {features} }}\n\n\
          [profile.dev.package.\"*\"]\nopt-level = 2\n\n[profile.dev.package.rowmill]\nopt-level = 0\n"
     );
     fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
@@ -55,17 +98,23 @@ fn program(features: &str) -> tempfile::TempDir {
 
 #[test]
 fn a_program_that_uses_the_library_alone_builds_nothing_of_the_terminal_and_loads_on_the_direct_path() {
-    let folder = program("");
-    assert_eq!(cargo(folder.path(), &["run", "--quiet"]), "2 rows, direct path\n");
+    let folder = program("default-features = false");
+    assert_eq!(cargo(folder.path(), &["run", "--quiet"]), SAID);
     let built = cargo(folder.path(), &["tree", "--edges", "normal", "--prefix", "none"]);
     for outside in ["clap", "indicatif", "signal-hook", "maud"] {
         assert!(!built.contains(outside), "{outside} in\n{built}");
     }
     let built = cargo(
-        program("\"html\"").path(),
+        program("default-features = false, features = [\"html\"]").path(),
         &["tree", "--edges", "normal", "--prefix", "none"],
     );
     assert!(built.contains("maud") && !built.contains("clap"), "{built}");
+}
+
+#[test]
+fn a_program_that_takes_the_library_as_it_comes_loads_in_the_same_way() {
+    let folder = program("default-features = true");
+    assert_eq!(cargo(folder.path(), &["run", "--quiet"]), SAID);
 }
 
 #[test]

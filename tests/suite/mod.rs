@@ -19,6 +19,7 @@ mod existing_table;
 mod full_disk;
 mod guess;
 mod guest;
+mod in_program;
 mod inferred;
 mod invariance;
 mod kills;

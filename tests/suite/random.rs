@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rowmill::options::WritePath;
-use rowmill::{LoadOptions, LoadReport, load};
+use rowmill::internal::options::{ContractOptions, DialectOptions, LimitOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{LoadReport, WritePath};
 
 use super::database::{self, text_literal};
 use super::harness::{Reject, read_rejects};
@@ -19,8 +20,11 @@ fn load_bytes(folder: &Path, bytes: &[u8], options: LoadOptions) -> Result<(Load
     let _ = fs::remove_file(&database);
     let errors = folder.join("errors.csv");
     let options = LoadOptions {
-        errors: errors.clone(),
-        table: Some("t".to_owned()),
+        target: TargetOptions {
+            errors: errors.clone(),
+            table: Some("t".to_owned()),
+            ..options.target
+        },
         ..options
     };
     let report = load(&[input], &database, &options, &())?;
@@ -142,17 +146,32 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
     });
     bytes.extend(body);
     let options = LoadOptions {
-        key: key_names(rules, header),
-        quote: rules.quote,
-        header: rules.header,
-        all_text: rules.all_text,
-        empty_is_null: rules.empty_is_null,
-        max_record_bytes: rules.max_record_bytes as u64,
-        threads: cut.threads,
-        window_bytes: cut.window_bytes,
-        chunk_bytes: cut.chunk_bytes,
-        batch_rows: cut.batch_rows,
-        write_path: cut.write_path,
+        contract: ContractOptions {
+            key: key_names(rules, header),
+            all_text: rules.all_text,
+            ..ContractOptions::default()
+        },
+        dialect: DialectOptions {
+            quote: rules.quote,
+            header: rules.header,
+            empty_is_null: rules.empty_is_null,
+            ..DialectOptions::default()
+        },
+        limits: LimitOptions {
+            max_record_bytes: rules.max_record_bytes as u64,
+            ..LimitOptions::default()
+        },
+        resources: ResourceOptions {
+            threads: cut.threads,
+            window_bytes: cut.window_bytes,
+            chunk_bytes: cut.chunk_bytes,
+            batch_rows: cut.batch_rows,
+            ..ResourceOptions::default()
+        },
+        target: TargetOptions {
+            write_path: cut.write_path,
+            ..TargetOptions::default()
+        },
         ..LoadOptions::default()
     };
     let shown = bytes.escape_ascii().to_string();
@@ -228,11 +247,20 @@ proptest! {
         let bytes = writer.into_inner().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let options = LoadOptions {
-            all_text: true,
-            threads: cut.threads,
-            window_bytes: cut.window_bytes,
-            chunk_bytes: cut.chunk_bytes,
-            write_path: cut.write_path,
+            contract: ContractOptions {
+                all_text: true,
+                ..ContractOptions::default()
+            },
+            resources: ResourceOptions {
+                threads: cut.threads,
+                window_bytes: cut.window_bytes,
+                chunk_bytes: cut.chunk_bytes,
+                ..ResourceOptions::default()
+            },
+            target: TargetOptions {
+                write_path: cut.write_path,
+                ..TargetOptions::default()
+            },
             ..LoadOptions::default()
         };
         let (report, rejects) = load_bytes(folder.path(), &bytes, options).unwrap();

@@ -9,8 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rowmill::options::{ErrorLimit, WritePath};
-use rowmill::{LoadOptions, load};
+use rowmill::internal::options::{ContractOptions, LimitOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{ErrorLimit, WritePath};
 use rusqlite::Connection;
 
 use super::database;
@@ -177,11 +178,17 @@ impl Scene {
             meanwhile,
             hides_row_ids,
             options: LoadOptions {
-                threads: 1 + r.below(3) as usize,
-                window_bytes: r.of(&[7, 64, 1 << 20]),
-                chunk_bytes: r.of(&[1, 20, 1 << 20]),
-                batch_rows: r.of(&[1, 2, 5, 200_000]),
-                write_path: r.of(&[WritePath::Auto, WritePath::Auto, WritePath::Sql]),
+                resources: ResourceOptions {
+                    threads: 1 + r.below(3) as usize,
+                    window_bytes: r.of(&[7, 64, 1 << 20]),
+                    chunk_bytes: r.of(&[1, 20, 1 << 20]),
+                    batch_rows: r.of(&[1, 2, 5, 200_000]),
+                    ..ResourceOptions::default()
+                },
+                target: TargetOptions {
+                    write_path: r.of(&[WritePath::Auto, WritePath::Auto, WritePath::Sql]),
+                    ..TargetOptions::default()
+                },
                 ..LoadOptions::default()
             },
         }
@@ -583,10 +590,19 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
     run_each(&connection, &scene.rows);
     drop(connection);
     let mut options = LoadOptions {
-        table: Some("t".to_owned()),
-        key: scene.key.iter().map(|&name| name.to_owned()).collect(),
-        errors: errors.clone(),
-        max_errors: is_stopped.then_some(ErrorLimit::Count(0)),
+        target: TargetOptions {
+            table: Some("t".to_owned()),
+            errors: errors.clone(),
+            ..scene.options.clone().target
+        },
+        contract: ContractOptions {
+            key: scene.key.iter().map(|&name| name.to_owned()).collect(),
+            ..scene.options.clone().contract
+        },
+        limits: LimitOptions {
+            max_errors: is_stopped.then_some(ErrorLimit::Count(0)),
+            ..scene.options.clone().limits
+        },
         ..scene.options.clone()
     };
     let inputs: Vec<PathBuf> = vec![input];
@@ -599,13 +615,13 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
         connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
         run_each(&connection, meanwhile);
         drop(connection);
-        options.max_errors = None;
+        options.limits.max_errors = None;
         report = load(&inputs, &path, &options, &()).map_err(|error| format!("resumed: {error}"))?;
     }
     if !report.identity_holds || report.pending > 0 {
         return Err(format!("the counts do not add up: {report:?}"));
     }
-    let rejects = read_rejects(&fs::read(&errors).unwrap()).map_err(|error| error.to_string())?;
+    let rejects = read_rejects(&fs::read(&errors).unwrap()).map_err(|error| error.clone())?;
     let refused: BTreeSet<u64> = rejects.iter().map(|reject| reject.record).collect();
     if refused.len() != rejects.len() || report.rejected + report.duplicates != refused.len() as u64 {
         return Err(format!("{} rejects of {} records", rejects.len(), refused.len()));

@@ -663,7 +663,7 @@ fn a_report_is_no_stream_for_lying_below_dev_or_proc() {
             assert_eq!(names(&folder), ["in.csv", "mine"]);
         }
     }
-    for place in shared.iter().map(|shared| shared.path()).chain([folder.as_path()]) {
+    for place in shared.iter().map(tempfile::TempDir::path).chain([folder.as_path()]) {
         assert_eq!(read(place, "mine"), "precious");
     }
 }

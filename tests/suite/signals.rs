@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use rowmill::report::Outcome;
-use rowmill::{LoadOptions, LoadReport, Observer, load};
+use rowmill::internal::options::{ResourceOptions, TargetOptions};
+use rowmill::internal::{Cancelled, LoadOptions, load};
+use rowmill::{LoadReport, Observer, Outcome};
 use serde_json::Value;
 
 use super::data::{Content, Recipe, people, people_file};
@@ -308,20 +309,26 @@ struct StopsAt {
 }
 
 impl Observer for StopsAt {
-    fn stop_signal(&self) -> Option<i32> {
+    fn cancelled(&self) -> Option<Cancelled> {
         let look = self.looks.fetch_add(1, Ordering::Relaxed);
-        (look >= self.look).then_some(libc::SIGINT)
+        (look >= self.look).then_some(Cancelled::BySignal(libc::SIGINT))
     }
 }
 
 /// Loads `in.csv` of `folder` in small pieces until the given look for a signal.
 fn load_until(folder: &Path, look: u32) -> LoadReport {
     let options = LoadOptions {
-        errors: folder.join("errors.csv"),
-        batch_rows: 5,
-        chunk_bytes: 8,
-        window_bytes: 64,
-        threads: 1,
+        target: TargetOptions {
+            errors: folder.join("errors.csv"),
+            ..TargetOptions::default()
+        },
+        resources: ResourceOptions {
+            batch_rows: 5,
+            chunk_bytes: 8,
+            window_bytes: 64,
+            threads: 1,
+            ..ResourceOptions::default()
+        },
         ..LoadOptions::default()
     };
     let looks = AtomicU32::new(0);

@@ -17,9 +17,9 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rowmill::options::WritePath;
-use rowmill::schema::ColumnType;
-use rowmill::{LoadOptions, LoadReport, load};
+use rowmill::internal::options::{ContractOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{ColumnType, LoadReport, WritePath};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -62,8 +62,8 @@ fn load_table(recipe: &Recipe, folder: &Path, database: &Path, write_path: Write
         connection.close().unwrap();
     }
     let mut options = recipe.options.clone();
-    options.write_path = write_path;
-    options.errors = database.with_extension("errors");
+    options.target.write_path = write_path;
+    options.target.errors = database.with_extension("errors");
     let report =
         load(&[folder.join("in.csv")], database, &options, &()).map_err(|error| format!("{write_path:?}: {error}"))?;
     if !report.identity_holds {
@@ -275,9 +275,9 @@ fn run_seed(seed: u64, shell: bool) -> Result<Reached, String> {
             recipe.shape,
             recipe.page_bytes,
             recipe.records.len(),
-            recipe.options.key,
-            recipe.options.indexes,
-            recipe.options.batch_rows,
+            recipe.options.contract.key,
+            recipe.options.target.indexes,
+            recipe.options.resources.batch_rows,
             recipe.create_table(recipe.row_id_column),
             recipe.setup,
             kept.display(),
@@ -377,13 +377,22 @@ fn many_long_keys_in_no_order_are_the_same_in_little_memory() {
         records: (1..=rows).map(|number| Some(record(number))).collect(),
         infer: false,
         options: LoadOptions {
-            table: Some("t".to_owned()),
-            key: vec!["key".to_owned()],
-            indexes: vec![vec!["group".to_owned(), "key".to_owned()], vec!["number".to_owned()]],
-            all_text: true,
-            types: vec![("number".to_owned(), ColumnType::Integer)],
-            memory_bytes: SMALL_MEMORY_BYTES,
-            batch_rows: 25_000,
+            target: TargetOptions {
+                table: Some("t".to_owned()),
+                indexes: vec![vec!["group".to_owned(), "key".to_owned()], vec!["number".to_owned()]],
+                ..TargetOptions::default()
+            },
+            contract: ContractOptions {
+                key: vec!["key".to_owned()],
+                all_text: true,
+                types: vec![("number".to_owned(), ColumnType::Integer)],
+                ..ContractOptions::default()
+            },
+            resources: ResourceOptions {
+                memory_bytes: SMALL_MEMORY_BYTES,
+                batch_rows: 25_000,
+                ..ResourceOptions::default()
+            },
             ..LoadOptions::default()
         },
     };

@@ -1,6 +1,6 @@
 //! Which records are malformed or duplicates, and how a good record is malformed.
 
-use rowmill::reject::RejectCode;
+use rowmill::RejectCode;
 
 use crate::shapes::Layout;
 

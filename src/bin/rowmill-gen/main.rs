@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use rowmill::reject::RejectCode;
+use rowmill::RejectCode;
 use serde_json::{Value, json};
 
 use faults::{Class, Damage, Schedule};

@@ -4,6 +4,11 @@ use maud::{Markup, html};
 
 use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
+use crate::option_name::{
+    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY_AS_NULL, ERRORS, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS,
+    MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, OptionName, QUOTE, RESTART, TABLE, TEXT, THREADS, WINDOW_BYTES,
+    WRITE_PATH,
+};
 use crate::options::{ErrorLimit, LoadOptions, WritePath};
 use crate::reject::{RejectCode, RejectSample};
 use crate::report::summary::duration;
@@ -260,9 +265,9 @@ pub(super) fn load(parts: &PageParts<'_>) -> Markup {
                 table { (facts(report)) }
                 table {
                     @let defaults = option_rows(&LoadOptions::default());
-                    @for ((flag, value), (_, default)) in option_rows(parts.options).into_iter().zip(defaults) {
+                    @for ((option, value), (_, default)) in option_rows(parts.options).into_iter().zip(defaults) {
                         @let class = (value == default).then_some("default");
-                        tr { td class=[class] { code { (flag) } } td class=[class] { (value) } }
+                        tr { td class=[class] { code { (option.spoken()) } } td class=[class] { (value) } }
                     }
                 }
             }
@@ -355,7 +360,15 @@ fn facts(report: &LoadReport) -> Markup {
 }
 
 /// Every option as it would be typed. The page shows those muted that are the defaults.
-fn option_rows(options: &LoadOptions) -> Vec<(&'static str, String)> {
+fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
+    let LoadOptions {
+        dialect,
+        contract,
+        target,
+        repeat,
+        limits,
+        resources,
+    } = options;
     let list = |names: &[String]| match names {
         [] => "none".to_owned(),
         names => names.iter().map(|one| name(one)).collect::<Vec<_>>().join(", "),
@@ -364,62 +377,62 @@ fn option_rows(options: &LoadOptions) -> Vec<(&'static str, String)> {
         [] => "none".to_owned(),
         lists => lists.iter().map(|names| list(names)).collect::<Vec<_>>().join("; "),
     };
-    let types: Vec<String> = options
+    let types: Vec<String> = contract
         .types
         .iter()
         .map(|(column, column_type)| format!("{}={}", name(column), column_type.as_str()))
         .collect();
     let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
     let character = |byte: u8| shown(&[byte], 1);
-    let threads = match options.threads {
+    let threads = match resources.threads {
         0 => "one per core".to_owned(),
         threads => threads.to_string(),
     };
     vec![
         (
-            "--table",
-            options.table.as_deref().map_or("the input's name".to_owned(), name),
+            TABLE,
+            target.table.as_deref().map_or("the input's name".to_owned(), name),
         ),
-        ("--key", list(&options.key)),
-        ("--index", list_of_lists(&options.indexes)),
+        (KEY, list(&contract.key)),
+        (INDEX, list_of_lists(&target.indexes)),
         (
-            "--types",
+            COLUMN_TYPE,
             if types.is_empty() {
                 "inferred".to_owned()
             } else {
                 types.join(", ")
             },
         ),
-        ("--text", yes(options.all_text)),
-        ("--empty-as-null", yes(options.empty_is_null)),
-        ("--delimiter", character(options.delimiter)),
-        ("--quote", options.quote.map_or("none".to_owned(), character)),
-        ("--no-header", yes(!options.header)),
-        ("--max-record-bytes", bytes(options.max_record_bytes).to_string()),
-        (
-            "--max-errors",
-            match options.max_errors {
-                None => "never".to_owned(),
-                Some(ErrorLimit::Count(limit)) => grouped(limit).to_string(),
-                Some(ErrorLimit::Percent(limit)) => format!("{limit} %"),
-            },
-        ),
-        ("--errors", path(&options.errors)),
-        ("--restart", yes(options.restart)),
-        ("--keep-checkpoint", yes(options.keep_checkpoint)),
-        ("--memory", bytes(options.memory_bytes).to_string()),
-        ("--threads", threads),
-        ("--batch-rows", grouped(options.batch_rows).to_string()),
-        (
-            "--write-path",
-            match options.write_path {
-                WritePath::Auto => "auto",
-                WritePath::Sql => "sql",
-                WritePath::Direct => "direct",
-            }
-            .to_owned(),
-        ),
-        ("--window-bytes", bytes(options.window_bytes).to_string()),
-        ("--chunk-bytes", bytes(options.chunk_bytes).to_string()),
+        (TEXT, yes(contract.all_text)),
+        (EMPTY_AS_NULL, yes(dialect.empty_is_null)),
+        (DELIMITER, character(dialect.delimiter)),
+        (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
+        (NO_HEADER, yes(!dialect.header)),
+        (MAX_RECORD_BYTES, bytes(limits.max_record_bytes).to_string()),
+        (MAX_ERRORS, limits.max_errors.map_or("never".to_owned(), error_limit)),
+        (ERRORS, path(&target.errors)),
+        (RESTART, yes(repeat.restart)),
+        (KEEP_CHECKPOINT, yes(repeat.keep_checkpoint)),
+        (MEMORY_BYTES, bytes(resources.memory_bytes).to_string()),
+        (THREADS, threads),
+        (BATCH_ROWS, grouped(resources.batch_rows).to_string()),
+        (WRITE_PATH, write_path(target.write_path).to_owned()),
+        (WINDOW_BYTES, bytes(resources.window_bytes).to_string()),
+        (CHUNK_BYTES, bytes(resources.chunk_bytes).to_string()),
     ]
+}
+
+fn error_limit(limit: ErrorLimit) -> String {
+    match limit {
+        ErrorLimit::Count(limit) => grouped(limit).to_string(),
+        ErrorLimit::Percent(limit) => format!("{limit} %"),
+    }
+}
+
+fn write_path(path: WritePath) -> &'static str {
+    match path {
+        WritePath::Auto => "auto",
+        WritePath::Sql => "sql",
+        WritePath::Direct => "direct",
+    }
 }

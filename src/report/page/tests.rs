@@ -168,11 +168,11 @@ fn pending_rows_and_counts_that_do_not_add_up_are_said() {
 #[test]
 fn every_way_to_end_is_named() {
     let mut parts = Parts::new();
-    parts.report.interrupt(15);
+    parts.report.interrupt(crate::cancel::Cancelled::BySignal(15));
     assert!(parts.page().contains("interrupted by SIGTERM") && parts.page().contains("exit code 143"));
-    assert!(!parts.page().contains("The same command goes on"), "a stream cannot");
+    assert!(!parts.page().contains("The same load goes on"), "a stream cannot");
     parts.report.inputs[0].mapped = true;
-    assert!(parts.page().contains("The same command goes on"));
+    assert!(parts.page().contains("The same load goes on"));
     parts.report.stop_at_error_limit();
     assert!(parts.page().contains("stopped at the error limit"));
     parts.report.fail(&crate::error::Error::usage("the disk <is> full"));
@@ -226,9 +226,9 @@ fn nothing_in_the_data_becomes_markup() {
         report.error = Some(text.to_owned());
         report.delimiter = '<';
         report.quote = Some('"');
-        parts.options.table = Some(text.to_owned());
-        parts.options.key = vec![text.to_owned()];
-        parts.options.types = vec![(text.to_owned(), crate::schema::ColumnType::Text)];
+        parts.options.target.table = Some(text.to_owned());
+        parts.options.contract.key = vec![text.to_owned()];
+        parts.options.contract.types = vec![(text.to_owned(), crate::schema::ColumnType::Text)];
         parts.notices = vec![text.to_owned()];
         let mut sample = reject(RejectCode::TypeError, text.as_bytes());
         text.clone_into(&mut sample.column);
@@ -296,8 +296,8 @@ fn wide_tables_and_many_inputs_are_cut_with_a_word() {
 #[test]
 fn options_that_are_not_the_defaults_stand_out() {
     let mut parts = Parts::new();
-    parts.options.memory_bytes = 100_000_000;
+    parts.options.resources.memory_bytes = 100_000_000;
     let page = parts.page();
-    assert!(page.contains("<tr><td><code>--memory</code></td><td>100.0 MB</td></tr>"));
-    assert!(page.contains("<td class=\"default\"><code>--table</code></td>"));
+    assert!(page.contains("<tr><td><code>memory_bytes</code></td><td>100.0 MB</td></tr>"));
+    assert!(page.contains("<td class=\"default\"><code>table</code></td>"));
 }

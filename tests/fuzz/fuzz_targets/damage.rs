@@ -4,7 +4,7 @@
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use arbitrary::Arbitrary;
-use rowmill::parse::{Dialect, Records, Syntax, parse_before};
+use rowmill::internal::parse::{Dialect, Records, Syntax, parse_before};
 use rowmill_fuzz::oracle::{Grammar, Rules};
 use rowmill_fuzz::records::{must_be_fields, must_be_named};
 

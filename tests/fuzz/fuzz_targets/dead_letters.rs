@@ -5,9 +5,9 @@
 use std::path::PathBuf;
 
 use arbitrary::Arbitrary;
-use rowmill::position::Position;
-use rowmill::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, Left, Place, RejectReason};
-use rowmill::schema::ColumnType;
+use rowmill::ColumnType;
+use rowmill::internal::position::Position;
+use rowmill::internal::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, Left, Place, RejectReason};
 use rowmill_fuzz::Text;
 use rowmill_fuzz::dead_letters::{Reject, read_rejects};
 

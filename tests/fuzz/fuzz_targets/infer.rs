@@ -3,10 +3,10 @@
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use arbitrary::Arbitrary;
-use rowmill::infer::{Facts, Reading, observe};
-use rowmill::parse::{Dialect, Records, Syntax, parse};
-use rowmill::schema::ColumnType;
-use rowmill::schema::cast;
+use rowmill::ColumnType;
+use rowmill::internal::infer::{Facts, Reading, observe};
+use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
+use rowmill::internal::schema::cast;
 use rowmill_fuzz::oracle::{Field, Grammar, Kind, Rules, kind_of_values};
 use rowmill_fuzz::{Characters, Text};
 

@@ -6,11 +6,12 @@
 use std::io::Write;
 
 use arbitrary::Arbitrary;
-use rowmill::LoadOptions;
-use rowmill::head::line_ends::{LineEnds, Look, line_ends};
-use rowmill::head::read_head;
-use rowmill::parse::{Dialect, Records, Syntax, parse_before};
-use rowmill::window;
+use rowmill::internal::LoadOptions;
+use rowmill::internal::head::line_ends::{LineEnds, Look, line_ends};
+use rowmill::internal::head::read_head;
+use rowmill::internal::options::DialectOptions;
+use rowmill::internal::parse::{Dialect, Records, Syntax, parse_before};
+use rowmill::internal::window;
 use rowmill_fuzz::Characters;
 use rowmill_fuzz::oracle::{Grammar, Rules, line_end};
 
@@ -101,8 +102,11 @@ fn head_must_say(text: &[u8], input: &Input, expected: Option<u8>) {
     }
     file.write_all(text).expect("room for 400 bytes");
     let options = LoadOptions {
-        delimiter: input.characters.delimiter,
-        quote: input.characters.quote,
+        dialect: DialectOptions {
+            delimiter: input.characters.delimiter,
+            quote: input.characters.quote,
+            ..DialectOptions::default()
+        },
         ..LoadOptions::default()
     };
     let mut source = window::Input::open(file.path()).expect("what was made just now");

@@ -5,9 +5,10 @@
 use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
-use rowmill::schema::{Column, ColumnType};
-use rowmill::write::database::Database;
-use rowmill::write::direct::DirectWriter;
+use rowmill::ColumnType;
+use rowmill::internal::schema::Column;
+use rowmill::internal::write::database::Database;
+use rowmill::internal::write::direct::DirectWriter;
 use rowmill_fuzz::database::{dump, integrity};
 use rusqlite::types::Value;
 

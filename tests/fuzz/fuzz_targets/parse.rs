@@ -3,8 +3,8 @@
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
 use arbitrary::Arbitrary;
-use rowmill::chunk::cut;
-use rowmill::parse::{Dialect, Records, Syntax, parse_before};
+use rowmill::internal::chunk::cut;
+use rowmill::internal::parse::{Dialect, Records, Syntax, parse_before};
 use rowmill_fuzz::oracle::{Grammar, Rules};
 use rowmill_fuzz::records::{must_be_fields, must_be_named};
 use rowmill_fuzz::{Characters, Text};

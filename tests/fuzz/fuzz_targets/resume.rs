@@ -10,9 +10,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use arbitrary::Arbitrary;
-use rowmill::options::{Inference, WritePath};
-use rowmill::report::Outcome;
-use rowmill::{Error, LoadOptions, LoadReport, Observer, Phase, Progress, load};
+use rowmill::internal::options::{ContractOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::{Cancelled, LoadOptions, load};
+use rowmill::{Error, Inference, LoadReport, Observer, Outcome, Phase, Progress, WritePath};
 use rowmill_fuzz::Text;
 use rowmill_fuzz::database::{Dump, dump, integrity, open};
 
@@ -119,7 +119,10 @@ fn undisturbed(folder: &Path, input: &Input) -> Option<Result> {
     fs::create_dir(&here).expect("a folder");
     prepare(&here, input);
     let options = LoadOptions {
-        inference: Inference::Whole,
+        contract: ContractOptions {
+            inference: Inference::Whole,
+            ..options(&here, input).contract
+        },
         ..options(&here, input)
     };
     let report = load(&[folder.join("in.csv")], &here.join("out.db"), &options, &()).ok()?;
@@ -152,18 +155,27 @@ fn must_be(place: &Place, report: &LoadReport, expected: &Result) {
 
 fn options(folder: &Path, input: &Input) -> LoadOptions {
     LoadOptions {
-        table: Some("t".to_owned()),
-        key: input.key.then(|| "a".to_owned()).into_iter().collect(),
-        errors: folder.join("errors.csv"),
-        threads: if input.two_threads { 2 } else { 1 },
-        batch_rows: u64::from(input.batch_rows) + 1,
-        chunk_bytes: u64::from(input.chunk_bytes) + 1,
-        window_bytes: (u64::from(input.window_bytes) + 1) * 16,
-        write_path: if input.sql { WritePath::Sql } else { WritePath::Auto },
-        inference: if input.guess {
-            Inference::Guess
-        } else {
-            Inference::Whole
+        target: TargetOptions {
+            table: Some("t".to_owned()),
+            errors: folder.join("errors.csv"),
+            write_path: if input.sql { WritePath::Sql } else { WritePath::Auto },
+            ..TargetOptions::default()
+        },
+        contract: ContractOptions {
+            key: input.key.then(|| "a".to_owned()).into_iter().collect(),
+            inference: if input.guess {
+                Inference::Guess
+            } else {
+                Inference::Whole
+            },
+            ..ContractOptions::default()
+        },
+        resources: ResourceOptions {
+            threads: if input.two_threads { 2 } else { 1 },
+            batch_rows: u64::from(input.batch_rows) + 1,
+            chunk_bytes: u64::from(input.chunk_bytes) + 1,
+            window_bytes: (u64::from(input.window_bytes) + 1) * 16,
+            ..ResourceOptions::default()
         },
         ..LoadOptions::default()
     }
@@ -288,8 +300,8 @@ impl Observer for Watch {
         self.event();
     }
 
-    fn stop_signal(&self) -> Option<i32> {
+    fn cancelled(&self) -> Option<Cancelled> {
         let look = self.looks.fetch_add(1, Ordering::Relaxed) + 1;
-        (self.signal_from > 0 && look >= self.signal_from).then_some(SIGTERM)
+        (self.signal_from > 0 && look >= self.signal_from).then_some(Cancelled::BySignal(SIGTERM))
     }
 }

@@ -9,9 +9,11 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
-use rowmill::parse::{Dialect, FaultKind, Records, Syntax, parse};
-use rowmill::pipeline::{Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, WorkerPool, scan};
-use rowmill::window;
+use rowmill::internal::parse::{Dialect, FaultKind, Records, Syntax, parse};
+use rowmill::internal::pipeline::{
+    Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, WorkerPool, scan,
+};
+use rowmill::internal::window;
 use rowmill_fuzz::{Characters, Text};
 
 #[derive(Debug, Arbitrary)]
@@ -150,7 +152,7 @@ rowmill_fuzz::target!(|input: Input| {
 
 fn found(span: &[u8], records: &Records) -> Vec<Found> {
     let mut first_field = 0;
-    let found = |record: &rowmill::parse::RecordSpan| {
+    let found = |record: &rowmill::internal::parse::RecordSpan| {
         let fields = record.fields_end - first_field;
         first_field = record.fields_end;
         let fault = (record.fault as usize)

@@ -1,6 +1,6 @@
 //! A parsed record beside the one of the slow grammar.
 
-use rowmill::parse::FaultKind;
+use rowmill::internal::parse::FaultKind;
 
 use crate::oracle::{Field, Record};
 

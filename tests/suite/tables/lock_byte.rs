@@ -9,9 +9,9 @@ use std::hash::{Hash, Hasher};
 use std::path::Path;
 use std::process::Command;
 
-use rowmill::options::WritePath;
-use rowmill::schema::ColumnType;
-use rowmill::{LoadOptions, load};
+use rowmill::internal::options::{ContractOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::{LoadOptions, load};
+use rowmill::{ColumnType, WritePath};
 use rusqlite::ffi;
 
 use super::cell::Cell;
@@ -82,13 +82,22 @@ fn every_kind_of_page(page_bytes: usize, batch_rows: u64) -> Recipe {
         records: (0..rows).map(|number| Some(record(number))).collect(),
         infer: false,
         options: LoadOptions {
-            table: Some("t".to_owned()),
-            key: vec!["key".to_owned()],
-            indexes: vec![vec!["number".to_owned(), "key".to_owned()]],
-            all_text: true,
-            types: vec![("number".to_owned(), ColumnType::Integer)],
-            threads: 1,
-            batch_rows,
+            target: TargetOptions {
+                table: Some("t".to_owned()),
+                indexes: vec![vec!["number".to_owned(), "key".to_owned()]],
+                ..TargetOptions::default()
+            },
+            contract: ContractOptions {
+                key: vec!["key".to_owned()],
+                all_text: true,
+                types: vec![("number".to_owned(), ColumnType::Integer)],
+                ..ContractOptions::default()
+            },
+            resources: ResourceOptions {
+                threads: 1,
+                batch_rows,
+                ..ResourceOptions::default()
+            },
             ..LoadOptions::default()
         },
     }
@@ -217,11 +226,17 @@ fn a_database_of_more_than_a_gibibyte_is_the_same_on_both_write_paths() {
     for write_path in [WritePath::Direct, WritePath::Sql] {
         let database = folder.path().join("out.db");
         let options = LoadOptions {
-            table: Some("t".to_owned()),
-            key: vec!["id".to_owned()],
-            indexes: vec![vec!["name".to_owned()]],
-            errors: folder.path().join("errors.csv"),
-            write_path,
+            target: TargetOptions {
+                table: Some("t".to_owned()),
+                indexes: vec![vec!["name".to_owned()]],
+                errors: folder.path().join("errors.csv"),
+                write_path,
+                ..TargetOptions::default()
+            },
+            contract: ContractOptions {
+                key: vec!["id".to_owned()],
+                ..ContractOptions::default()
+            },
             ..LoadOptions::default()
         };
         let report = load(std::slice::from_ref(&input), &database, &options, &()).unwrap();

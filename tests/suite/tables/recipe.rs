@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use rowmill::LoadOptions;
-use rowmill::options::{DEFAULT_MEMORY_BYTES, Inference};
-use rowmill::schema::ColumnType;
+use rowmill::internal::LoadOptions;
+use rowmill::internal::options::DEFAULT_MEMORY_BYTES;
+use rowmill::internal::options::{ContractOptions, ResourceOptions, TargetOptions};
+use rowmill::{ColumnType, Inference};
 
 use super::cell::{Cell, record_bytes};
 use super::setup;
@@ -209,32 +210,39 @@ impl Recipe {
         let typed = |column: &Column| (column.name.clone(), column.kind.column_type());
         let few_batches = self.records.len().div_ceil(40).max(1);
         LoadOptions {
-            table: Some("t".to_owned()),
-            key: self.key.iter().map(name).collect(),
-            indexes: self
-                .indexes
-                .iter()
-                .map(|index| index.iter().map(name).collect())
-                .collect(),
-            threads: 1 + dice.below(3),
-            memory_bytes: dice.pick(&[SMALL_MEMORY_BYTES, DEFAULT_MEMORY_BYTES]),
-            batch_rows: dice.pick(&[few_batches, few_batches + 17, 1000, 200_000]) as u64,
-            window_bytes: if small {
-                dice.pick(&[1000, 16 << 20])
-            } else {
-                dice.pick(&[64 << 10, 16 << 20])
+            target: TargetOptions {
+                table: Some("t".to_owned()),
+                indexes: self
+                    .indexes
+                    .iter()
+                    .map(|index| index.iter().map(name).collect())
+                    .collect(),
+                ..TargetOptions::default()
             },
-            chunk_bytes: if small {
-                dice.pick(&[7, 512, 256 << 10])
-            } else {
-                dice.pick(&[16 << 10, 256 << 10])
+            contract: ContractOptions {
+                key: self.key.iter().map(name).collect(),
+                all_text,
+                inference: dice.pick(&[Inference::Guess, Inference::Whole]),
+                types: if self.table_exists || self.infer || all_text {
+                    Vec::new()
+                } else {
+                    self.columns.iter().map(typed).collect()
+                },
             },
-            all_text,
-            inference: dice.pick(&[Inference::Guess, Inference::Whole]),
-            types: if self.table_exists || self.infer || all_text {
-                Vec::new()
-            } else {
-                self.columns.iter().map(typed).collect()
+            resources: ResourceOptions {
+                threads: 1 + dice.below(3),
+                memory_bytes: dice.pick(&[SMALL_MEMORY_BYTES, DEFAULT_MEMORY_BYTES]),
+                batch_rows: dice.pick(&[few_batches, few_batches + 17, 1000, 200_000]) as u64,
+                window_bytes: if small {
+                    dice.pick(&[1000, 16 << 20])
+                } else {
+                    dice.pick(&[64 << 10, 16 << 20])
+                },
+                chunk_bytes: if small {
+                    dice.pick(&[7, 512, 256 << 10])
+                } else {
+                    dice.pick(&[16 << 10, 256 << 10])
+                },
             },
             ..LoadOptions::default()
         }

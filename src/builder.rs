@@ -1,0 +1,405 @@
+//! A load as a program asks for it: inputs, database and options, one after another, then [`Load::run`].
+
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::cancel::{CancelToken, Cancelled};
+use crate::error::Error;
+use crate::load::{self, Inputs};
+use crate::observer::{Observer, Phase, Progress};
+use crate::option_name::ERRORS;
+use crate::options::{ErrorLimit, Inference, LoadOptions, WritePath};
+use crate::report::LoadReport;
+use crate::schema::ColumnType;
+
+/// A load of one or more CSV inputs into one table of a SQLite database.
+///
+/// Named are the inputs ([`new`](Self::new), [`from_reader`](Self::from_reader)), the database ([`into`](Self::into)) and the
+/// dead-letter file ([`errors`](Self::errors)); everything else has a default. Nothing is looked at before [`run`](Self::run).
+///
+/// ```no_run
+/// use rowmill::{ColumnType, ErrorLimit, Load};
+///
+/// let report = Load::new(["january.csv", "february.csv"])
+///     .into("year.db")
+///     .errors("errors.csv")
+///     .table("sales")
+///     .key(["shop", "date"])
+///     .column_type("date", ColumnType::Date)
+///     .max_errors(ErrorLimit::Percent(1.0))
+///     .run()?;
+/// println!("{}", report.summary(false));
+/// # Ok::<(), rowmill::Error>(())
+/// ```
+#[must_use = "nothing is loaded before `run` is called"]
+pub struct Load<'a> {
+    inputs: Inputs,
+    database: Option<PathBuf>,
+    has_errors_file: bool,
+    options: LoadOptions,
+    observer: &'a dyn Observer,
+    token: CancelToken,
+}
+
+/// What is loaded, and into what.
+impl<'a> Load<'a> {
+    /// A load of the files `paths`, one after another, as if they were one. Their headers must have the same names, in any order.
+    ///
+    /// A FIFO or a device is read as a stream. `-` is standard input.
+    pub fn new<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Self {
+        let load = Load {
+            inputs: Inputs::default(),
+            database: None,
+            has_errors_file: false,
+            options: LoadOptions::default(),
+            observer: &(),
+            token: CancelToken::new(),
+        };
+        paths.into_iter().fold(load, Load::input)
+    }
+
+    /// A load of what `reader` gives, up to its end. `name` is what reports, rejects and, unless [`table`](Self::table) says
+    /// otherwise, the table call it.
+    ///
+    /// The outcome is that of a file with the same bytes and the same name, but a reader cannot be read twice: types are inferred from
+    /// its first 16 MiB, later values that do not fit are rejected, and a load that was stopped cannot be resumed. It is read on threads
+    /// of the load, from [`run`](Self::run) on. A reader that waits for its next bytes keeps the load waiting, even one that is cancelled.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("people.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new("id,name\n1,Ada\n2,Grace\n");
+    /// let report = rowmill::Load::from_reader("people", reader).into(database).errors(errors).run()?;
+    /// assert_eq!((report.table.as_str(), report.loaded), ("people", 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_reader(name: impl AsRef<Path>, reader: impl Read + Send + 'static) -> Self {
+        Load::new::<&Path>([]).reader(name, reader)
+    }
+
+    /// One more file, after the inputs so far.
+    pub fn input(mut self, path: impl AsRef<Path>) -> Self {
+        self.inputs.add_path(path.as_ref().to_owned());
+        self
+    }
+
+    /// One more reader, after the inputs so far, as [`from_reader`](Self::from_reader).
+    pub fn reader(mut self, name: impl AsRef<Path>, reader: impl Read + Send + 'static) -> Self {
+        self.inputs.add_reader(name.as_ref().to_owned(), Box::new(reader));
+        self
+    }
+
+    /// The database file; it is made if it does not exist. Its folder must exist. What does not fit into memory goes there, too, into files
+    /// without a name.
+    pub fn into(mut self, database: impl AsRef<Path>) -> Self {
+        self.database = Some(database.as_ref().to_owned());
+        self
+    }
+
+    /// The table, which is made if it does not exist. Default: the name of the first input without its extension, `stdin` for
+    /// standard input and devices.
+    pub fn table(mut self, name: impl Into<String>) -> Self {
+        self.options.target.table = Some(name.into());
+        self
+    }
+
+    /// The dead-letter file, a CSV file with a line for each record that is not loaded: where it stands, why, and its bytes.
+    ///
+    /// There is no default, and no load without one: what is rejected must have a place. It is made when the load begins. Rejects that
+    /// another load left in a file of that name are kept beside it under the next free number (`errors.1.csv`); any other file
+    /// is left alone and the load is refused. While a load runs there are more files beside it, which are gone when it ends, and
+    /// which a load that was stopped or killed needs to go on.
+    pub fn errors(mut self, path: impl AsRef<Path>) -> Self {
+        self.options.target.errors = path.as_ref().to_owned();
+        self.has_errors_file = true;
+        self
+    }
+
+    /// Puts a `'` before fields of the dead-letter file that a spreadsheet would run as a formula. Default: false.
+    pub fn safe_errors(mut self, on: bool) -> Self {
+        self.options.target.safe_errors = on;
+        self
+    }
+
+    /// A file for the report as JSON, written even when the load fails. Default: none. An older report is replaced, any other file is
+    /// left alone and the load is refused.
+    pub fn report(mut self, path: impl AsRef<Path>) -> Self {
+        self.options.target.report = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// A file for the report as a page for people, as [`report`](Self::report). Without the feature `html` a load that asks for one is
+    /// refused.
+    pub fn report_html(mut self, path: impl AsRef<Path>) -> Self {
+        self.options.target.report_html = Some(path.as_ref().to_owned());
+        self
+    }
+
+    /// How rows get into the database; a matter of speed. Default: [`WritePath::Auto`].
+    pub fn write_path(mut self, path: WritePath) -> Self {
+        self.options.target.write_path = path;
+        self
+    }
+}
+
+/// The dialect: how the inputs are written.
+impl Load<'_> {
+    /// What separates fields: an ASCII character other than a line end. Default: `,`.
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.options.dialect.delimiter = delimiter;
+        self
+    }
+
+    /// What quotes fields: an ASCII character other than a line end and the delimiter, or `None` where quotes are plain text.
+    /// Default: `"`.
+    pub fn quote(mut self, quote: Option<u8>) -> Self {
+        self.options.dialect.quote = quote;
+        self
+    }
+
+    /// The first record is data, and columns are named `column_1`, `column_2` and so on. Default: false.
+    pub fn no_header(mut self, on: bool) -> Self {
+        self.options.dialect.header = !on;
+        self
+    }
+
+    /// Quoted empty fields are NULL, as unquoted ones are. Default: false.
+    pub fn empty_as_null(mut self, on: bool) -> Self {
+        self.options.dialect.empty_is_null = on;
+        self
+    }
+}
+
+/// The contract: what a good row is.
+impl Load<'_> {
+    /// The columns that together make a row unique: the first one wins, the others are rejected as duplicates. Default: none, or those
+    /// of the table's primary key if the table exists.
+    pub fn key<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.options.contract.key = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The type of a column of a new table; a value that does not fit is rejected. May be called for each column. Types that nobody
+    /// declares are [inferred](Self::inference).
+    pub fn column_type(mut self, column: impl Into<String>, column_type: ColumnType) -> Self {
+        self.options.contract.types.push((column.into(), column_type));
+        self
+    }
+
+    /// Columns whose type nobody declares are text. Default: false.
+    pub fn text(mut self, on: bool) -> Self {
+        self.options.contract.all_text = on;
+        self
+    }
+
+    /// How types that nobody declares are found; a matter of speed. Default: [`Inference::Auto`].
+    pub fn inference(mut self, inference: Inference) -> Self {
+        self.options.contract.inference = inference;
+        self
+    }
+
+    /// An index on these columns, built when the rows are in. May be called for each index.
+    pub fn index<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.options
+            .target
+            .indexes
+            .push(columns.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+/// Loading again: a load that was stopped or killed goes on where it stopped when it is run again with the same inputs and options.
+impl Load<'_> {
+    /// Starts afresh where an unfinished load would go on. A table that the unfinished load made is made anew, if nobody else has put
+    /// anything into it; from others no row is taken. Default: false.
+    pub fn restart(mut self, on: bool) -> Self {
+        self.options.repeat.restart = on;
+        self
+    }
+
+    /// Leaves the note of how far the load got in the database when it is done. Default: false.
+    pub fn keep_checkpoint(mut self, on: bool) -> Self {
+        self.options.repeat.keep_checkpoint = on;
+        self
+    }
+
+    /// The input is a file that grows: only what was appended since the last load of it is loaded, up to its last whole record.
+    /// Default: false.
+    pub fn append_only(mut self, on: bool) -> Self {
+        self.options.repeat.append_only = on;
+        self
+    }
+
+    /// Leaves out files whose content went into the table before, with this option, under whatever name; what goes in now is remembered in
+    /// the database. Default: false.
+    pub fn once(mut self, on: bool) -> Self {
+        self.options.repeat.once = on;
+        self
+    }
+}
+
+/// Limits: what is too much.
+impl Load<'_> {
+    /// When to stop because too many records were rejected, duplicates among them. Default: never.
+    pub fn max_errors(mut self, limit: ErrorLimit) -> Self {
+        self.options.limits.max_errors = Some(limit);
+        self
+    }
+
+    /// Longest record, in bytes, from 1 to 512 MiB; longer ones are rejected. Default: 8 MiB.
+    pub fn max_record_bytes(mut self, bytes: u64) -> Self {
+        self.options.limits.max_record_bytes = bytes;
+        self
+    }
+}
+
+/// Resources: none of them changes the outcome, but [`batch_rows`](Self::batch_rows) must stay the same where a load is to go on.
+impl Load<'_> {
+    /// Promise on peak memory in bytes, mapped pages included, for a process that does nothing else. Default: 244 MiB.
+    ///
+    /// It holds to the last megabytes only after [`return_freed_memory`](crate::return_freed_memory).
+    pub fn memory_bytes(mut self, bytes: u64) -> Self {
+        self.options.resources.memory_bytes = bytes;
+        self
+    }
+
+    /// Worker threads, at most 1,024; 0: one per core. Default: 0.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.options.resources.threads = threads;
+        self
+    }
+
+    /// Records per transaction, at least 1. Default: 200,000.
+    pub fn batch_rows(mut self, rows: u64) -> Self {
+        self.options.resources.batch_rows = rows;
+        self
+    }
+
+    /// Bytes of an input that are mapped at a time, at least 1. Default: 16 MiB.
+    pub fn window_bytes(mut self, bytes: u64) -> Self {
+        self.options.resources.window_bytes = bytes;
+        self
+    }
+
+    /// Bytes of an input that one task parses, from 1 to 256 MiB. Default: 256 KiB.
+    pub fn chunk_bytes(mut self, bytes: u64) -> Self {
+        self.options.resources.chunk_bytes = bytes;
+        self
+    }
+}
+
+/// Watching, stopping, doing.
+impl<'a> Load<'a> {
+    /// Who is told how the load goes.
+    pub fn observer<'b>(self, observer: &'b dyn Observer) -> Load<'b>
+    where
+        'a: 'b,
+    {
+        Load { observer, ..self }
+    }
+
+    /// By which token the load can be stopped. A clone is kept: `token` stays with whoever is to cancel.
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.token = token.clone();
+        self
+    }
+
+    /// Loads.
+    ///
+    /// A good row lands exactly once; a bad one goes to the [dead-letter file](Self::errors) and never stops the load. Rows are
+    /// committed a batch at a time, and the rejects of a batch are on the disk before its rows are.
+    ///
+    /// # Errors
+    /// An [`Error`] when the load could not be started or finished: its [kind](Error::kind) says of what sort, its text what to do.
+    /// What was committed stays, and the same load goes on from there when it is run again. Rejected records, an error limit that was
+    /// reached and a request to stop are no errors: see [`LoadReport::outcome`].
+    ///
+    /// # The database of a running program
+    /// The program may have connections of its own to the database, also within a transaction. Their locks stay as they are, and a load
+    /// that they are in the way of ends with [`DatabaseBusy`](crate::ErrorKind::DatabaseBusy). For that, one descriptor of each database
+    /// file that was loaded into is kept open for the life of the process, or until the file has no name any more. The program must
+    /// use the same copy of SQLite: two copies in one process do not know of one another's locks.
+    ///
+    /// # Panics
+    /// Not by itself; a panic of the observer or of a reader comes out here.
+    pub fn run(self) -> Result<LoadReport, Error> {
+        let database = self.database()?;
+        let watched = Watched::of(&self);
+        load::load_inputs(self.inputs, &database, &self.options, &watched)
+    }
+
+    /// Gives up the unfinished load into the table that [`run`](Self::run) would load into: only the note of how far it got is removed, and
+    /// every row that it committed stays. The inputs are not looked at and, where [`table`](Self::table) is named, need not be.
+    ///
+    /// The observer is told what was given up. That there was nothing to give up is no error. The dead-letter file stays, with the
+    /// rejects of what was committed, and the files that the load kept beside it are removed.
+    ///
+    /// # Errors
+    /// [`Usage`](crate::ErrorKind::Usage) when no table, database or dead-letter file is named, [`InputMissing`](crate::ErrorKind::InputMissing) when there is no such
+    /// database, [`DatabaseBusy`](crate::ErrorKind::DatabaseBusy) while a load is under way, and
+    /// [`Database`](crate::ErrorKind::Database).
+    pub fn forget(self) -> Result<(), Error> {
+        let database = self.database()?;
+        load::forget(self.inputs.names(), &database, &self.options, &Watched::of(&self))
+    }
+
+    /// The database, if every file is named that a load cannot do without.
+    fn database(&self) -> Result<PathBuf, Error> {
+        if !self.has_errors_file {
+            return Err(Error::usage(format!(
+                "rejected records need a place: name a file for them with {ERRORS}"
+            )));
+        }
+        let missing = || Error::usage("no database named: name its file with `into`");
+        self.database.clone().ok_or_else(missing)
+    }
+}
+
+impl fmt::Debug for Load<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Load")
+            .field("inputs", &self.inputs.names())
+            .field("database", &self.database)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The program's observer, with its token.
+struct Watched<'a> {
+    observer: &'a dyn Observer,
+    token: CancelToken,
+}
+
+impl<'a> Watched<'a> {
+    fn of(load: &Load<'a>) -> Self {
+        Watched {
+            observer: load.observer,
+            token: load.token.clone(),
+        }
+    }
+}
+
+impl Observer for Watched<'_> {
+    fn phase(&self, phase: Phase, total_bytes: Option<u64>) {
+        self.observer.phase(phase, total_bytes);
+    }
+
+    fn progress(&self, progress: Progress) {
+        self.observer.progress(progress);
+    }
+
+    fn notice(&self, message: &str) {
+        self.observer.notice(message);
+    }
+
+    fn detail(&self, message: &str) {
+        self.observer.detail(message);
+    }
+
+    fn cancelled(&self) -> Option<Cancelled> {
+        let by_token = self.token.is_cancelled().then_some(Cancelled::ByProgram);
+        by_token.or_else(|| self.observer.cancelled())
+    }
+}

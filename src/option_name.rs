@@ -1,0 +1,143 @@
+//! What messages call an option: by its method in a program, by its flag on the command line.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether messages speak of flags. Set once, by the binary, before anything else: all loads of a process are asked for in one way.
+static SPEAKS_OF_FLAGS: AtomicBool = AtomicBool::new(false);
+
+/// From now on messages of this process call options by their flags. For the binary, whose options are given in that way.
+pub fn speak_of_flags() {
+    SPEAKS_OF_FLAGS.store(true, Ordering::Relaxed);
+}
+
+fn speaks_of_flags() -> bool {
+    SPEAKS_OF_FLAGS.load(Ordering::Relaxed)
+}
+
+/// An option of a load. It is written as a message calls it: the name of its method in backticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OptionName {
+    method: &'static str,
+    flag: &'static str,
+}
+
+impl OptionName {
+    /// The name of the [`Load`](crate::Load)'s method, without backticks: `max_errors`.
+    pub const fn as_str(self) -> &'static str {
+        self.method
+    }
+
+    /// The bare name by which whoever asks for options knows it.
+    #[cfg(feature = "html")]
+    pub(crate) fn spoken(self) -> &'static str {
+        if speaks_of_flags() { self.flag } else { self.method }
+    }
+
+    /// The flag, which is also the option's name in what a load notes in its database: `--max-errors`.
+    #[doc(hidden)]
+    pub const fn flag(self) -> &'static str {
+        self.flag
+    }
+}
+
+/// Defines the options that messages name: a constant for each, from its method and its flag, and the list of them.
+macro_rules! options {
+    ($($name:ident $method:literal $flag:literal)*) => {
+        $(#[allow(missing_docs)] pub const $name: OptionName = OptionName { method: $method, flag: $flag };)*
+
+        /// Every option that a message may name.
+        pub const ALL: &[OptionName] = &[$($name),*];
+    };
+}
+
+options! {
+    APPEND_ONLY "append_only" "--append-only"
+    BATCH_ROWS "batch_rows" "--batch-rows"
+    CHUNK_BYTES "chunk_bytes" "--chunk-bytes"
+    COLUMN_TYPE "column_type" "--types"
+    DELIMITER "delimiter" "--delimiter"
+    EMPTY_AS_NULL "empty_as_null" "--empty-as-null"
+    ERRORS "errors" "--errors"
+    FORGET "forget" "--forget"
+    INDEX "index" "--index"
+    INFERENCE "inference" "--infer"
+    KEEP_CHECKPOINT "keep_checkpoint" "--keep-checkpoint"
+    KEY "key" "--key"
+    MAX_ERRORS "max_errors" "--max-errors"
+    MAX_RECORD_BYTES "max_record_bytes" "--max-record-bytes"
+    MEMORY_BYTES "memory_bytes" "--memory"
+    NO_HEADER "no_header" "--no-header"
+    ONCE "once" "--once"
+    QUOTE "quote" "--quote"
+    REPORT "report" "--report"
+    REPORT_HTML "report_html" "--report-html"
+    RESTART "restart" "--restart"
+    SAFE_ERRORS "safe_errors" "--safe-errors"
+    TABLE "table" "--table"
+    TEXT "text" "--text"
+    THREADS "threads" "--threads"
+    WINDOW_BYTES "window_bytes" "--window-bytes"
+    WRITE_PATH "write_path" "--write-path"
+}
+
+impl fmt::Display for OptionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if speaks_of_flags() {
+            f.write_str(self.flag)
+        } else {
+            write!(f, "`{}`", self.method)
+        }
+    }
+}
+
+/// Words that depend on how the load was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wording {
+    /// For whoever gives flags.
+    pub on_command_line: &'static str,
+    /// For whoever calls methods.
+    pub in_program: &'static str,
+}
+
+/// What is to be done again where a load is to go on.
+pub const SAME_LOAD: Wording = Wording {
+    on_command_line: "same command",
+    in_program: "same load",
+};
+
+impl Wording {
+    /// The words for this process.
+    pub fn as_str(self) -> &'static str {
+        match speaks_of_flags() {
+            true => self.on_command_line,
+            false => self.in_program,
+        }
+    }
+}
+
+impl fmt::Display for Wording {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_has_its_method() {
+        let builder = include_str!("builder.rs");
+        for option in ALL {
+            let method = option.as_str();
+            let is_there = |after: &str| builder.contains(&format!("pub fn {method}{after}"));
+            assert!(is_there("(") || is_there("<"), "{method}");
+        }
+    }
+
+    #[test]
+    fn messages_of_the_library_speak_of_methods() {
+        assert_eq!(MAX_ERRORS.to_string(), "`max_errors`");
+    }
+}
