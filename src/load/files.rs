@@ -239,10 +239,14 @@ fn check_journal(path: &Path, database: &Path) -> Result<(), Error> {
     Err(Error::create(database, message))
 }
 
-/// Refuses to write a report over a file that is none.
+/// Refuses to write a report over a file that is none, or where there is no folder.
 fn check_older(claim: &Claim, is_ours: fn(&[u8]) -> bool, option: OptionName, what: &str) -> Result<(), Error> {
     if claim.role == Role::Report && names_descriptor(&claim.path) {
         return check_stream(&claim.path);
+    }
+    if !folder_of(&claim.path).is_dir() {
+        let message = format!("its folder does not exist; create that, or name another file with {option}");
+        return Err(Error::create(&claim.path, message));
     }
     if !is_foreign(&claim.path, is_ours) {
         return Ok(());

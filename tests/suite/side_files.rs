@@ -337,6 +337,26 @@ fn notes_in_the_errors_file_of_a_load_that_runs_or_was_killed_are_kept() {
     }
 }
 
+/// As a rotation of logs by copying and emptying does it.
+#[test]
+fn an_errors_file_that_is_emptied_while_a_load_writes_it_ends_the_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(folder, "in.csv", &many(3000));
+    let running = stopped_load(folder, &["in.csv", "x.db", "--batch-rows", "500"]);
+    fs::File::options()
+        .write(true)
+        .open(folder.join("errors.csv"))
+        .unwrap()
+        .set_len(0)
+        .unwrap();
+    running.signal(libc::SIGCONT);
+    let ended = running.wait();
+    assert_eq!(ended.code(), 74, "{}", said(&ended));
+    assert!(said(&ended).contains("changed, moved or removed"), "{}", said(&ended));
+    assert!(!read(folder, "errors.csv").contains('\0'));
+}
+
 #[test]
 fn an_errors_file_that_somebody_keeps_under_another_name_is_never_cut() {
     let folder = tempfile::tempdir().unwrap();
@@ -724,6 +744,23 @@ fn a_file_of_somebody_beside_what_a_link_leads_to_is_left_alone() {
         let ended = load(folder, &["in.csv", "x.db"]);
         assert_eq!(ended.code(), 73, "{}", said(&ended));
         assert_eq!(read(folder, &name), "my notes\n");
+    }
+}
+
+#[test]
+fn a_report_without_a_folder_is_refused_before_anything_is_loaded() {
+    for flag in ["--report", "--report-html"] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, "in.csv", "a,b\n1,2\n");
+        let ended = load(folder, &["in.csv", "x.db", flag, "none/report"]);
+        assert_eq!(ended.code(), 73, "{}", said(&ended));
+        assert!(
+            said(&ended).contains("none/report: its folder does not exist"),
+            "{}",
+            said(&ended)
+        );
+        assert_eq!(names(folder), ["in.csv"]);
     }
 }
 
