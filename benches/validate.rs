@@ -5,7 +5,7 @@ use divan::{Bencher, black_box};
 use rowmill::ColumnType;
 use rowmill::internal::infer::{Facts, Reading, observe};
 use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
-use rowmill::internal::rows::RowBlock;
+use rowmill::internal::rows::{Encoder, Nothing, RowBlock, SqliteRecords};
 use rowmill::internal::schema::{Column, KeyPlan, RowPlan};
 use rowmill::internal::validate::validate;
 
@@ -52,13 +52,13 @@ fn syntax() -> Syntax {
 }
 
 fn bench(bencher: Bencher, key: KeyPlan) {
-    bench_bytes(bencher, key, chunk(), 0);
+    bench_bytes::<SqliteRecords>(bencher, key, chunk(), 0);
 }
 
 /// `rejects` of the rows of `bytes` are rejected.
-fn bench_bytes(bencher: Bencher, key: KeyPlan, bytes: Vec<u8>, rejects: usize) {
+fn bench_bytes<E: Encoder>(bencher: Bencher, key: KeyPlan, bytes: Vec<u8>, rejects: usize) {
     let (dialect, plan) = (Dialect::default(), plan(key));
-    let (mut records, mut out) = (Records::default(), RowBlock::default());
+    let (mut records, mut out) = (Records::default(), RowBlock::<E>::default());
     parse(&bytes, true, &syntax(), &mut records);
     bencher
         .counter(ItemsCount::new(ROWS))
@@ -79,6 +79,12 @@ fn hashed_key(bencher: Bencher) {
     bench(bencher, KeyPlan::Hashed(vec![0]));
 }
 
+/// Only which records are rows, and their keys.
+#[divan::bench]
+fn verdicts_alone(bencher: Bencher) {
+    bench_bytes::<Nothing>(bencher, KeyPlan::RowId(0), chunk(), 0);
+}
+
 /// One bad byte: every record of the chunk is then looked at for itself.
 #[divan::bench]
 fn one_invalid_byte(bencher: Bencher) {
@@ -88,7 +94,7 @@ fn one_invalid_byte(bencher: Bencher) {
         .position(|&byte| byte == b'G')
         .expect("every row has a name");
     bytes[name] = 0xFF;
-    bench_bytes(bencher, KeyPlan::RowId(0), bytes, 1);
+    bench_bytes::<SqliteRecords>(bencher, KeyPlan::RowId(0), bytes, 1);
 }
 
 /// Coordinates as programs print them: more digits than any double is sure to keep.

@@ -489,7 +489,6 @@ mod tests {
 
     fn block(keys: &[i64]) -> RowBlock {
         let row = |i| RowMeta {
-            end: 0,
             record_index: i as u32,
             source: ByteRange::default(),
         };

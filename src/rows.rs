@@ -1,6 +1,12 @@
-//! Typed rows of one chunk, on their way from validate to write: one buffer of SQLite records and flat vectors beside it.
+//! The rows of one chunk, on their way from validate to write: what an encoder made of their values, and flat vectors beside it.
 //!
 //! A [`RowBlock`] is reused from chunk to chunk, so nothing is allocated per row or field once the vectors have grown.
+
+mod encoder;
+mod records;
+
+pub use encoder::{Encoder, Expected, Nothing, Text};
+pub use records::SqliteRecords;
 
 use crate::content_hash::ContentHash;
 use crate::position::ByteRange;
@@ -11,8 +17,6 @@ use crate::schema::key_order::KeyOrder;
 /// One row of a [`RowBlock`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowMeta {
-    /// One past the row's last byte in [`RowBlock::records`]; the row starts where the previous one ends.
-    pub end: u32,
     /// The record's index within the chunk, 0-based, rejects counted too.
     pub record_index: u32,
     /// The record's bytes in the chunk, without the line end.
@@ -21,9 +25,9 @@ pub struct RowMeta {
 
 /// The rows and rejects of one chunk, in input order.
 #[derive(Debug, Default)]
-pub struct RowBlock {
-    /// SQLite records (file format §2.1), back to back. What is behind the last row's end is room.
-    pub records: Vec<u8>,
+pub struct RowBlock<E = SqliteRecords> {
+    /// The values of the rows.
+    pub values: E,
     pub rows: Vec<RowMeta>,
     /// One per row when the key is a single integer column that is the table's row id, else empty.
     pub integer_keys: Vec<i64>,
@@ -44,8 +48,6 @@ pub struct RowBlock {
     pub blank_lines: u32,
     /// The chunk's bytes.
     pub content: ContentHash,
-    /// Serial types of the row being encoded; here only to be reused.
-    pub(crate) serial_types: Vec<u32>,
     /// Bytes of the key being hashed; here only to be reused.
     pub(crate) key_bytes: Vec<u8>,
 }
@@ -53,8 +55,8 @@ pub struct RowBlock {
 /// The hash that stands for a key with a NULL in it, which is a duplicate of nothing.
 pub const NULL_KEY: u128 = 0;
 
-impl RowBlock {
-    /// Empties the block and keeps its memory.
+impl<E: Encoder> RowBlock<E> {
+    /// Empties the block and keeps its memory. The values are the encoder's affair.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.integer_keys.clear();
@@ -77,23 +79,20 @@ impl RowBlock {
         row_end.max(reject_end) as usize
     }
 
-    /// The SQLite record of row `row_index`.
-    pub fn record(&self, row_index: usize) -> &[u8] {
-        let start = if row_index == 0 {
-            0
-        } else {
-            self.rows[row_index - 1].end
-        };
-        &self.records[start as usize..self.rows[row_index].end as usize]
-    }
-
     /// Bytes of memory this block holds on to, used or not.
     pub fn capacity_bytes(&self) -> usize {
-        self.records.capacity()
+        self.values.memory_bytes()
             + self.rows.capacity() * size_of::<RowMeta>()
             + self.integer_keys.capacity() * size_of::<i64>()
             + self.key_hashes.capacity() * size_of::<u128>()
             + self.rejects.capacity() * size_of::<BlockReject>()
             + self.column_facts.capacity() * size_of::<ColumnFacts>()
+    }
+}
+
+impl RowBlock {
+    /// The SQLite record of row `row_index`.
+    pub fn record(&self, row_index: usize) -> &[u8] {
+        self.values.record(row_index)
     }
 }

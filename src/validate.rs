@@ -1,20 +1,18 @@
-//! Records to typed rows, each written straight into its SQLite record, and to rejects.
+//! Records to typed rows, each pushed value by value into an [`Encoder`], and to rejects.
 //!
 //! Comes in: a span and where its records and fields lie. Goes out: a [`RowBlock`]. Never: I/O, locks, panics, allocation per row or
 //! field (a block's vectors are reused). The hard part is the cost: this is where a load's processor time goes, so UTF-8 and NULs
 //! are looked for once per span, and a value is cast, stored and hashed in one go.
 
-mod record;
 #[cfg(test)]
 mod tests;
 
-use record::RecordWriter;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::parse::{Dialect, FaultKind, RecordSpan, Records};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
-use crate::rows::{NULL_KEY, RowBlock, RowMeta};
+use crate::rows::{Encoder, Expected, NULL_KEY, RowBlock, RowMeta, Text};
 use crate::schema::cast::{self, CastError, Moment, Numeric};
 use crate::schema::form::ColumnFacts;
 use crate::schema::{Column, ColumnType, KeyPlan, RowPlan};
@@ -55,7 +53,7 @@ impl<'a> Field<'a> {
 ///
 /// `span` is exactly what was parsed. Which fault a record is rejected for: its syntax; invalid UTF-8; a NUL byte; the number of
 /// fields; the first column, in the table's order, whose value does not fit.
-pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialect, out: &mut RowBlock) {
+pub fn validate<E: Encoder>(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialect, out: &mut RowBlock<E>) {
     out.clear();
     out.line_count = line_count(span, records, dialect);
     // A row of the right number of fields has a delimiter or line end for each; others, which a chunk that begins within quotes is full of,
@@ -65,15 +63,18 @@ pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialec
         .len()
         .min(span.len() / plan.field_count.max(1) as usize + 1);
     out.rows.reserve(most_rows);
-    // Text is copied, a number grows by no more than its digits, and each row has a header of a byte per column and one.
-    let expected_bytes = span.len() + most_rows * (plan.columns.len() + 1);
-    let (mut buffer, mut serial_types) = (std::mem::take(&mut out.records), std::mem::take(&mut out.serial_types));
+    let mut encoder = std::mem::take(&mut out.values);
+    encoder.begin(&Expected {
+        columns: &plan.columns,
+        rows: most_rows,
+        source_bytes: span.len(),
+    });
     let mut rows = Rows {
         span,
         plan,
         dialect,
         plain: is_plain_text(span),
-        writer: RecordWriter::new(&mut buffer, &mut serial_types, plan.columns.len(), expected_bytes),
+        encoder,
         lines_before: 0,
         lines_counted_to: 0,
         out,
@@ -98,7 +99,8 @@ pub fn validate(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialec
         }
         rows.out.record_count += 1;
     }
-    (out.records, out.serial_types) = (buffer, serial_types);
+    let Rows { encoder, out, .. } = rows;
+    out.values = encoder;
 }
 
 /// Line ends in `span`.
@@ -199,13 +201,18 @@ fn refuse(column: ColumnWork, error: CastError) -> RejectReason {
     }
 }
 
-/// Adds a text to a key's bytes.
+/// Adds a text and its tail to a key's bytes.
 #[inline]
-fn push_text_key(key_bytes: &mut Vec<u8>, text: &[u8]) {
+fn push_text_key(key_bytes: &mut Vec<u8>, text: Text<'_>, tail: &[u8]) {
     // The length first: ("ab", "c") and ("a", "bc") are different keys.
     key_bytes.push(b't');
-    key_bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-    key_bytes.extend_from_slice(text);
+    let length_at = key_bytes.len();
+    key_bytes.extend_from_slice(&[0; size_of::<u64>()]);
+    let text_at = key_bytes.len();
+    text.append_to(key_bytes);
+    key_bytes.extend_from_slice(tail);
+    let length = (key_bytes.len() - text_at) as u64;
+    key_bytes[length_at..text_at].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Why a record is no row.
@@ -216,20 +223,20 @@ struct Reject {
     value: ByteRange,
 }
 
-struct Rows<'a> {
+struct Rows<'a, E> {
     span: &'a [u8],
     plan: &'a RowPlan,
     dialect: &'a Dialect,
     /// The whole span is UTF-8 without NUL, so no record needs to be looked at for that.
     plain: bool,
-    writer: RecordWriter<'a>,
+    encoder: E,
     /// Line ends before `lines_counted_to`.
     lines_before: u32,
     lines_counted_to: usize,
-    out: &'a mut RowBlock,
+    out: &'a mut RowBlock<E>,
 }
 
-impl Rows<'_> {
+impl<E: Encoder> Rows<'_, E> {
     /// Everything about a record that does not depend on its values' types.
     fn check(&self, record: &RecordSpan, records: &Records, fields: &[u32]) -> Result<(), Reject> {
         let whole = |reason| Reject {
@@ -298,7 +305,7 @@ impl Rows<'_> {
     fn encode(&mut self, record: &RecordSpan, fields: &[u32], columns: &[ColumnWork]) -> Result<(), Reject> {
         let integer_keys = self.out.integer_keys.len();
         self.out.key_bytes.clear();
-        self.writer.begin((record.end - record.start) as usize);
+        self.encoder.begin_row((record.end - record.start) as usize);
         let mut null_key = false;
         for &column in columns {
             let source = column.source as usize;
@@ -324,8 +331,8 @@ impl Rows<'_> {
             };
             self.out.key_hashes.push(hash);
         }
+        self.encoder.end_row();
         self.out.rows.push(RowMeta {
-            end: self.writer.finish() as u32,
             record_index: self.out.record_count,
             source: ByteRange {
                 start: record.start,
@@ -343,7 +350,7 @@ impl Rows<'_> {
             if column.is(NOT_NULL) {
                 return Err(RejectReason::NullViolation);
             }
-            self.writer.push_null();
+            self.encoder.push_null();
             self.out.key_order.nulls += u64::from(column.is(ORDERED));
             return Ok(true);
         }
@@ -462,9 +469,9 @@ impl Rows<'_> {
         }
         if column.is(IS_ROW_ID) {
             self.out.integer_keys.push(value);
-            self.writer.push_null();
+            self.encoder.push_row_id(value);
         } else {
-            self.writer.push_integer(value);
+            self.encoder.push_integer(value);
         }
         if column.is(IS_KEY) {
             self.out.key_bytes.push(b'i');
@@ -475,8 +482,8 @@ impl Rows<'_> {
     #[inline(always)]
     fn encode_double(&mut self, column: ColumnWork, value: f64) {
         match column.is(NO_AFFINITY) {
-            false => self.writer.push_real(value),
-            true => self.writer.push_double(value),
+            false => self.encoder.push_real(value),
+            true => self.encoder.push_real_as_given(value),
         }
         if column.is(IS_KEY) {
             self.out.key_bytes.push(b'r');
@@ -485,18 +492,30 @@ impl Rows<'_> {
     }
 
     #[inline(always)]
-    fn encode_text(&mut self, column: ColumnWork, kept: (usize, usize), doubled: Option<u8>) {
-        let text = self.writer.push_text(self.span, kept, doubled);
+    fn encode_text(&mut self, column: ColumnWork, (start, end): (usize, usize), doubled: Option<u8>) {
+        let text = Text {
+            span: self.span,
+            start,
+            end,
+            doubled,
+        };
+        self.encoder.push_text(text);
         if column.is(IS_KEY) {
-            push_text_key(&mut self.out.key_bytes, text);
+            push_text_key(&mut self.out.key_bytes, text, b"");
         }
     }
 
     /// A moment whose text is not quite the one that SQLite's functions understand: as much of it as is, and what they take for the rest.
-    fn encode_moment(&mut self, column: ColumnWork, kept: (usize, usize), moment: &Moment) {
-        let text = self.writer.push_text_and(self.span, kept, moment.tail());
+    fn encode_moment(&mut self, column: ColumnWork, (start, end): (usize, usize), moment: &Moment) {
+        let text = Text {
+            span: self.span,
+            start,
+            end,
+            doubled: None,
+        };
+        self.encoder.push_text_and(text, moment.tail());
         if column.is(IS_KEY) {
-            push_text_key(&mut self.out.key_bytes, text);
+            push_text_key(&mut self.out.key_bytes, text, moment.tail());
         }
     }
 

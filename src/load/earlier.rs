@@ -10,6 +10,7 @@ use super::{Planned, Run, Sources};
 use crate::checkpoint::Base;
 use crate::error::Error;
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanTimes, Scanned, scan};
+use crate::rows::Nothing;
 use crate::settle::EarlierKeys;
 
 /// Looks keys up in the loaded part of a load's input.
@@ -26,7 +27,8 @@ impl EarlierKeys for EarlierRecords<'_, '_> {
     fn first_records(&mut self, keys: &[i64]) -> Result<Vec<Option<u64>>, Error> {
         let head = &self.sources.heads[0];
         let idle = Mutex::default();
-        let work = RowWork {
+        // Only which records are rows is asked, and their keys.
+        let work: RowWork<'_, Nothing> = RowWork {
             plan: self.planned.start.plan.row_plan(0, head.names.len(), self.load.options),
             dialect: head.dialect,
             idle: &idle,

@@ -25,7 +25,7 @@ use crate::pipeline::{Flight, Flow, LinePiece, ScanRequest, ScanTimes, Scanned, 
 use crate::plan::{self, TablePlan};
 use crate::reject::BlockReject;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
-use crate::rows::RowBlock;
+use crate::rows::{Encoder, RowBlock, SqliteRecords};
 use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
@@ -54,16 +54,16 @@ enum Job {
 }
 
 /// Validation of one input's chunks.
-pub(super) struct RowWork<'a> {
+pub(super) struct RowWork<'a, E> {
     pub(super) plan: RowPlan,
     pub(super) dialect: Dialect,
-    pub(super) idle: &'a Mutex<Vec<RowBlock>>,
+    pub(super) idle: &'a Mutex<Vec<RowBlock<E>>>,
 }
 
-impl Work for RowWork<'_> {
-    type Output = RowBlock;
+impl<E: Encoder> Work for RowWork<'_, E> {
+    type Output = RowBlock<E>;
 
-    fn output(&self) -> RowBlock {
+    fn output(&self) -> RowBlock<E> {
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -71,13 +71,13 @@ impl Work for RowWork<'_> {
             .unwrap_or_default()
     }
 
-    fn run(&self, span: &[u8], records: &Records, output: &mut RowBlock) {
+    fn run(&self, span: &[u8], records: &Records, output: &mut RowBlock<E>) {
         validate(span, records, &self.plan, &self.dialect, output);
         // Here, while the bytes are in the cache, and not on the one thread that keeps the order.
         output.content = ContentHash::of(span);
     }
 
-    fn memory_bytes(&self, output: &RowBlock) -> usize {
+    fn memory_bytes(&self, output: &RowBlock<E>) -> usize {
         output.capacity_bytes()
     }
 }
@@ -354,7 +354,7 @@ impl OneInput<'_> {
             shared,
         } = *self.order;
         let head = &sources.heads[file_index];
-        let work = RowWork {
+        let work: RowWork<'_, SqliteRecords> = RowWork {
             plan: plan.row_plan(file_index, head.names.len(), load.options),
             dialect: head.dialect,
             idle: &shared.idle,

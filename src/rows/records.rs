@@ -1,8 +1,10 @@
 //! Values to SQLite records (file format §2.1), back to back in one buffer.
 //!
-//! Comes in: the values of a record, one by one. Goes out: its bytes behind those of the record before. The buffer's length is room,
+//! Comes in: the values of a record, one by one. Goes out: its bytes after those of the record before. The buffer's length is room,
 //! not content: it is filled once and written over from then on, so that a value is stored by a few moves of fixed size, without a
 //! call, a check of the capacity or a byte set to zero first. That room is checked once per record.
+
+use super::encoder::{Encoder, Expected, Text, undoubled};
 
 /// Most bytes that a column adds to those of its field: a value of 8 bytes, and a serial type of up to 5 in the header.
 const GROWTH_BYTES: usize = 13;
@@ -11,11 +13,14 @@ const HEADER_SIZE_BYTES: usize = 5;
 /// Short texts are copied as so many bytes, whatever their length.
 const COPY_BYTES: usize = 32;
 
-/// Writes the records of a chunk.
-pub(super) struct RecordWriter<'a> {
-    buffer: &'a mut Vec<u8>,
+/// The rows of a chunk as SQLite records.
+#[derive(Debug, Default)]
+pub struct SqliteRecords {
+    buffer: Vec<u8>,
+    /// One past the last byte of each record; it starts where the one before ends.
+    ends: Vec<u32>,
     /// Serial types of the record being written, the first `columns` of them.
-    serial_types: &'a mut Vec<u32>,
+    serial_types: Vec<u32>,
     columns: usize,
     /// Where the record being written begins, and where its next value goes.
     start: usize,
@@ -24,31 +29,25 @@ pub(super) struct RecordWriter<'a> {
     header_bytes: usize,
 }
 
-impl<'a> RecordWriter<'a> {
-    /// For records of `columns` values, at the start of `buffer`, with room for about `expected_bytes`.
-    pub(super) fn new(
-        buffer: &'a mut Vec<u8>,
-        serial_types: &'a mut Vec<u32>,
-        columns: usize,
-        expected_bytes: usize,
-    ) -> Self {
-        serial_types.resize(columns, 0);
-        if buffer.len() < expected_bytes {
-            buffer.resize(expected_bytes, 0);
+impl Encoder for SqliteRecords {
+    fn begin(&mut self, expected: &Expected<'_>) {
+        let columns = expected.columns.len();
+        self.ends.clear();
+        self.ends.reserve(expected.rows);
+        self.serial_types.resize(columns, 0);
+        // Text is copied, a number grows by no more than its digits, and each row has a header of a byte per column and one.
+        let expected_bytes = expected.source_bytes + expected.rows * (columns + 1);
+        if self.buffer.len() < expected_bytes {
+            self.buffer.resize(expected_bytes, 0);
         }
-        RecordWriter {
-            buffer,
-            serial_types,
-            columns: 0,
-            start: 0,
-            at: 0,
-            header_bytes: columns + 1,
-        }
+        self.columns = 0;
+        self.start = 0;
+        self.at = 0;
+        self.header_bytes = columns + 1;
     }
 
-    /// Begins a record whose fields are `source_bytes` long in all; one that was not finished leaves no trace.
     #[inline]
-    pub(super) fn begin(&mut self, source_bytes: usize) {
+    fn begin_row(&mut self, source_bytes: usize) {
         self.columns = 0;
         self.at = self.start + self.header_bytes;
         let most = source_bytes + self.serial_types.len() * GROWTH_BYTES + HEADER_SIZE_BYTES + COPY_BYTES;
@@ -60,20 +59,13 @@ impl<'a> RecordWriter<'a> {
     }
 
     #[inline]
-    fn push_type(&mut self, serial_type: u32) {
-        self.serial_types[self.columns] = serial_type;
-        self.columns += 1;
-    }
-
-    /// NULL; what a column that is the row id holds as well.
-    #[inline]
-    pub(super) fn push_null(&mut self) {
+    fn push_null(&mut self) {
         self.push_type(0);
     }
 
-    /// `value` in as few bytes as its serial type allows.
+    /// In as few bytes as its serial type allows.
     #[inline]
-    pub(super) fn push_integer(&mut self, value: i64) {
+    fn push_integer(&mut self, value: i64) {
         if value == 0 || value == 1 {
             return self.push_type(8 + value as u32);
         }
@@ -90,55 +82,90 @@ impl<'a> RecordWriter<'a> {
         self.push_type(serial_type);
     }
 
-    /// `value` as SQLite stores it in a REAL column: as an integer if it is one of at most 48 bits, which SQLite turns back when it
-    /// reads the column. Source: <https://sqlite.org/datatype3.html> §2, `MEM_IntReal` in sqlite3.c.
+    /// NULL: the value stands beside the record.
     #[inline]
-    pub(super) fn push_real(&mut self, value: f64) {
+    fn push_row_id(&mut self, _value: i64) {
+        self.push_null();
+    }
+
+    /// As SQLite stores it in a REAL column: as an integer if it is one of at most 48 bits, which SQLite turns back when it reads the
+    /// column. Source: <https://sqlite.org/datatype3.html> §2, `MEM_IntReal` in sqlite3.c.
+    #[inline]
+    fn push_real(&mut self, value: f64) {
         const LIMIT: i64 = 1 << 47;
         let integer = value as i64;
         if integer as f64 == value && (-LIMIT..LIMIT).contains(&integer) {
             return self.push_integer(integer);
         }
-        self.push_double(value);
+        self.push_real_as_given(value);
     }
 
-    /// `value` as a double even if it is whole: for columns in which SQLite turns nothing back.
+    /// As a double even if it is whole: SQLite would turn nothing back.
     #[inline]
-    pub(super) fn push_double(&mut self, value: f64) {
+    fn push_real_as_given(&mut self, value: f64) {
         self.buffer[self.at..self.at + 8].copy_from_slice(&value.to_be_bytes());
         self.at += 8;
         self.push_type(7);
     }
 
-    /// The text `span[start..end]` and then `tail`, of at most six bytes. The text as it is stored comes back.
-    pub(super) fn push_text_and(&mut self, span: &[u8], (start, end): (usize, usize), tail: &[u8]) -> &[u8] {
-        let text_start = self.at;
-        self.copy(span, start, end);
-        self.copy(tail, 0, tail.len());
-        self.push_type(13 + 2 * (self.at - text_start) as u32);
-        &self.buffer[text_start..self.at]
-    }
-
-    /// The text `span[start..end]`, in which each two of `doubled` are one. The text as it is stored comes back.
-    ///
     /// Inlined wherever it is called, as that was measured to be a tenth of a load's processor time.
     #[inline(always)]
-    pub(super) fn push_text(&mut self, span: &[u8], (start, end): (usize, usize), doubled: Option<u8>) -> &[u8] {
+    fn push_text(&mut self, text: Text<'_>) {
         let text_start = self.at;
-        match doubled {
-            None => self.copy(span, start, end),
-            Some(quote) => self.copy_undoubled(span, start, end, quote),
+        match text.doubled {
+            None => self.copy(text.span, text.start, text.end),
+            Some(quote) => self.copy_undoubled(text.span, (text.start, text.end), quote),
         }
         self.push_type(13 + 2 * (self.at - text_start) as u32);
-        &self.buffer[text_start..self.at]
     }
 
-    fn copy_undoubled(&mut self, span: &[u8], mut start: usize, end: usize, quote: u8) {
-        while let Some(distance) = memchr::memchr(quote, &span[start..end]) {
-            self.copy(span, start, start + distance + 1);
-            start = (start + distance + 2).min(end);
+    fn push_text_and(&mut self, text: Text<'_>, tail: &[u8]) {
+        let text_start = self.at;
+        self.copy(text.span, text.start, text.end);
+        self.copy(tail, 0, tail.len());
+        self.push_type(13 + 2 * (self.at - text_start) as u32);
+    }
+
+    /// Writes the header before the values.
+    #[inline]
+    fn end_row(&mut self) {
+        let serial_types = &self.serial_types[..self.columns];
+        let all_bits = serial_types.iter().fold(0, |bits, serial_type| bits | serial_type);
+        // Every serial type in one byte, and the header's size too.
+        if all_bits < 0x80 && self.columns < 0x7F {
+            self.make_header(self.columns + 1);
+            let header = &mut self.buffer[self.start..self.start + self.header_bytes];
+            header[0] = self.header_bytes as u8;
+            for (byte, &serial_type) in header[1..].iter_mut().zip(self.serial_types.iter()) {
+                *byte = serial_type as u8;
+            }
+        } else {
+            self.end_long();
         }
-        self.copy(span, start, end);
+        self.start = self.at;
+        self.ends.push(self.at as u32);
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.buffer.capacity() + self.ends.capacity() * size_of::<u32>()
+    }
+}
+
+impl SqliteRecords {
+    /// The record of row `row_index`.
+    pub fn record(&self, row_index: usize) -> &[u8] {
+        let start = row_index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.buffer[start as usize..self.ends[row_index] as usize]
+    }
+
+    #[inline]
+    fn push_type(&mut self, serial_type: u32) {
+        self.serial_types[self.columns] = serial_type;
+        self.columns += 1;
+    }
+
+    fn copy_undoubled(&mut self, span: &[u8], (start, end): (usize, usize), quote: u8) {
+        undoubled(span, (start, end), quote, |start, end| self.copy(span, start, end));
     }
 
     #[inline]
@@ -156,27 +183,7 @@ impl<'a> RecordWriter<'a> {
         self.at += length;
     }
 
-    /// Writes the header before the values; where the record ends.
-    #[inline]
-    pub(super) fn finish(&mut self) -> usize {
-        let serial_types = &self.serial_types[..self.columns];
-        let all_bits = serial_types.iter().fold(0, |bits, serial_type| bits | serial_type);
-        // Every serial type in one byte, and the header's size too.
-        if all_bits < 0x80 && self.columns < 0x7F {
-            self.make_header(self.columns + 1);
-            let header = &mut self.buffer[self.start..self.start + self.header_bytes];
-            header[0] = self.header_bytes as u8;
-            for (byte, &serial_type) in header[1..].iter_mut().zip(self.serial_types.iter()) {
-                *byte = serial_type as u8;
-            }
-        } else {
-            self.finish_long();
-        }
-        self.start = self.at;
-        self.at
-    }
-
-    fn finish_long(&mut self) {
+    fn end_long(&mut self) {
         let serial_types = &self.serial_types[..self.columns];
         let types_bytes: usize = serial_types.iter().map(|&serial_type| varint_bytes(serial_type)).sum();
         // The header's size counts itself, which may take it over a border of the varint.
@@ -185,9 +192,9 @@ impl<'a> RecordWriter<'a> {
             header_bytes = types_bytes + varint_bytes(types_bytes as u32 + 2);
         }
         self.make_header(header_bytes);
-        let mut at = put_varint(self.buffer, self.start, header_bytes as u32);
+        let mut at = put_varint(&mut self.buffer, self.start, header_bytes as u32);
         for &serial_type in &self.serial_types[..self.columns] {
-            at = put_varint(self.buffer, at, serial_type);
+            at = put_varint(&mut self.buffer, at, serial_type);
         }
     }
 
@@ -234,6 +241,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::schema::{Column, ColumnType};
 
     #[derive(Debug, Clone)]
     enum Value {
@@ -306,11 +314,12 @@ mod tests {
             columns in prop_oneof![9 => 0usize..20, 1 => 100usize..300],
             pool in prop::collection::vec(values(), 1..40),
             records in 0usize..12,
-            (expected_bytes, old_bytes) in (0usize..2000, 0usize..2000),
+            (source_bytes, old_bytes) in (0usize..2000, 0usize..2000),
         ) {
-            let (mut buffer, mut serial_types) = (vec![0xAA; old_bytes], Vec::new());
-            let mut writer = RecordWriter::new(&mut buffer, &mut serial_types, columns, expected_bytes);
-            let (mut wanted, mut ends) = (Vec::new(), Vec::new());
+            let table: Vec<Column> = (0..columns).map(|_| Column::new("c", ColumnType::Any)).collect();
+            let mut encoder = SqliteRecords { buffer: vec![0xAA; old_bytes], ..SqliteRecords::default() };
+            encoder.begin(&Expected { columns: &table, rows: 0, source_bytes });
+            let mut wanted = Vec::new();
             for number in 0..records {
                 let values: Vec<&Value> = (0..columns).map(|column| &pool[(number * 7 + column) % pool.len()]).collect();
                 // What a field of each value is at least as long as.
@@ -319,32 +328,32 @@ mod tests {
                     _ => 1,
                 }).sum();
                 // One that is given up on half way leaves no trace.
-                writer.begin(source_bytes);
+                encoder.begin_row(source_bytes);
                 if columns > 0 {
-                    writer.push_integer(i64::MIN);
+                    encoder.push_integer(i64::MIN);
                 }
-                writer.begin(source_bytes);
+                encoder.begin_row(source_bytes);
                 for value in &values {
                     match value {
-                        Value::Null => writer.push_null(),
-                        Value::Integer(value) => writer.push_integer(*value),
-                        Value::Real(value) => writer.push_real(*value),
+                        Value::Null => encoder.push_null(),
+                        Value::Integer(value) => encoder.push_integer(*value),
+                        Value::Real(value) => encoder.push_real(*value),
                         Value::Text(text) => {
                             let doubled = text.replace('"', "\"\"");
-                            let span = format!("{}{doubled}{}", &"before, "[..number % 8], &",behind it is more"[..number]);
-                            let start = number % 8;
+                            let span = format!("{}{doubled}{}", &"before, "[..number % 8], &",after it is more"[..number]);
+                            let (span, start) = (span.as_bytes(), number % 8);
                             let quote = (doubled != *text).then_some(b'"');
-                            let stored = writer.push_text(span.as_bytes(), (start, start + doubled.len()), quote);
-                            prop_assert_eq!(stored, text.as_bytes());
+                            encoder.push_text(Text { span, start, end: start + doubled.len(), doubled: quote });
                         }
                     }
                 }
+                encoder.end_row();
                 let values: Vec<Value> = values.into_iter().cloned().collect();
-                wanted.extend(naive(&values));
-                ends.push(writer.finish());
-                prop_assert_eq!(ends[number], wanted.len());
+                wanted.push(naive(&values));
             }
-            prop_assert_eq!(&buffer[..wanted.len()], &wanted[..]);
+            for (number, wanted) in wanted.iter().enumerate() {
+                prop_assert_eq!(encoder.record(number), &wanted[..]);
+            }
         }
     }
 }
