@@ -137,6 +137,21 @@ impl Counts {
         self.row_ids_hash = self.row_ids_hash.wrapping_add(row_id_hash(row_id));
     }
 
+    /// Counts a reject.
+    pub fn reject(&mut self, code: RejectCode) {
+        self.rejected[code.index()] += 1;
+    }
+
+    /// Records that repeat a key.
+    pub fn duplicates(&self) -> u64 {
+        self.rejected[RejectCode::DuplicateKey.index()]
+    }
+
+    /// Whether `records`, all that were read, are accounted for: each became a row or a reject, or waits.
+    pub fn add_up_to(&self, records: u64) -> bool {
+        records == self.loaded + self.all_rejects() + self.suspects
+    }
+
     /// Rejects of every code.
     pub fn all_rejects(&self) -> u64 {
         self.rejected.iter().sum()

@@ -136,6 +136,8 @@ mod head;
 #[allow(missing_docs)]
 mod infer;
 #[allow(missing_docs)]
+mod ledger;
+#[allow(missing_docs)]
 mod load;
 mod memory;
 mod observer;

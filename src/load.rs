@@ -35,6 +35,7 @@ use crate::dedup::{self, Dedup};
 use crate::error::Error;
 use crate::faults;
 use crate::head::Head;
+use crate::ledger::{Ledger, SideFiles};
 use crate::memory::{self, MemoryWish};
 use crate::observer::Observer;
 use crate::options::LoadOptions;
@@ -43,7 +44,7 @@ use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::random_token;
 use crate::report::{LoadReport, MemorySplit, Outcome};
 use crate::window::Input;
-use crate::write::batch::{BatchWriter, SideFiles};
+use crate::write::batch::BatchWriter;
 use crate::write::database::Database;
 use crate::write::index::IndexWish;
 use crate::write::lock::LoadLock;
@@ -231,15 +232,16 @@ impl Run<'_> {
         let destination = self.open_destination(&database, &shape, start, report)?;
         let indexes = self.open_indexes(&destination.sink, plan, &wishes, &split);
         let planned = Planned { start, split };
+        let ledger = Ledger::new(side_files, self.ledger_settings(sources));
         let mut rows = Rows {
-            writer: BatchWriter::new(destination, side_files, indexes, settings),
+            writer: BatchWriter::new(destination, ledger, indexes, settings),
             dedup: self.open_dedup(plan, &split),
         };
         if let Some(progress) = &start.progress {
             rows.writer.resume(progress)?;
         }
         let Some(end) = self.load_rows(sources, &planned, &mut rows, report)? else {
-            return Ok(Some(rows.writer.into_parts().side_files));
+            return Ok(Some(rows.writer.into_parts().accounts.side_files));
         };
         report.filter = rows.dedup.take_filter_report();
         faults::point("load: rows committed");

@@ -15,6 +15,7 @@ use crate::checkpoint::Counts;
 use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
 use crate::faults;
+use crate::ledger::Origins;
 use crate::reject::{
     ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, FirstRecord, RejectReason, Suspect, SuspectReader,
     SuspectSpool,
@@ -30,6 +31,7 @@ use crate::write::sql::SqlWriter;
 pub struct Settlement<'a> {
     pub dedup: &'a Dedup,
     pub settings: &'a BatchSettings,
+    pub origins: &'a Origins,
     /// Every row that was no suspect is in the table: the table could refuse none.
     pub all_written: bool,
     /// The records that an earlier load of the same input brought, if this one goes on behind it.
@@ -96,6 +98,7 @@ impl Settlement<'_> {
             origins: KeyOrigins {
                 dedup: self.dedup,
                 settings: self.settings,
+                origins: self.origins,
                 survivors,
                 rows: self.rows,
                 earlier: self.earlier,
@@ -240,7 +243,7 @@ impl Settling<'_, '_, '_, '_> {
                 raw,
             },
         )?;
-        self.counts.rejected[reason.code().index()] += 1;
+        self.counts.reject(reason.code());
         Ok(())
     }
 }
@@ -249,6 +252,7 @@ impl Settling<'_, '_, '_, '_> {
 struct KeyOrigins<'a, 'd> {
     dedup: &'a Dedup,
     settings: &'a BatchSettings,
+    origins: &'a Origins,
     /// Records of the suspects that went in, where the row id is the key.
     survivors: RowOrigins<'d>,
     rows: RowOrigins<'a>,
@@ -265,7 +269,7 @@ impl KeyOrigins<'_, '_> {
     }
 
     fn inserted(&mut self, suspect: &Suspect, row_id: i64) -> Result<(), Error> {
-        let ordinal = self.settings.origins.ordinal(&suspect.position);
+        let ordinal = self.origins.ordinal(&suspect.position);
         match self.settings.row_ids {
             RowIds::Key => self.survivors.extend(row_id, ordinal),
             _ => self.rows.note(Some(suspect.row_id), row_id, ordinal),
@@ -278,20 +282,20 @@ impl KeyOrigins<'_, '_> {
             return Ok(None);
         };
         let ordinal = ascending.runs.ordinal_of(key)?;
-        Ok(ordinal.map(|ordinal| self.settings.origins.record(ordinal)))
+        Ok(ordinal.map(|ordinal| self.origins.record(ordinal)))
     }
 
     /// `rest`: the suspects that come next.
     fn first_record(&mut self, row_id: Option<i64>, rest: &SuspectReader<'_>) -> Result<FirstRecord, Error> {
         let (Some(key), RowIds::Key, Dedup::Ascending(ascending)) = (row_id, self.settings.row_ids, self.dedup) else {
-            return self.rows.first_record(row_id, &self.settings.origins);
+            return self.rows.first_record(row_id, self.origins);
         };
         let ordinal = match self.survivors.record_of(key)? {
             Some(ordinal) => Some(ordinal),
             None if ascending.existed(key) => self.earlier_record(key, ascending, rest)?,
             None => ascending.runs.ordinal_of(key)?,
         };
-        Ok(ordinal.map_or(FirstRecord::Existing, |ordinal| self.settings.origins.record(ordinal)))
+        Ok(ordinal.map_or(FirstRecord::Existing, |ordinal| self.origins.record(ordinal)))
     }
 
     /// The record of an earlier load that brought `key`. As that takes a pass over the input, the keys of `rest` are looked up with it.

@@ -63,16 +63,15 @@ pub(super) fn report_table(plan: &TablePlan, report: &mut LoadReport) {
 
 /// Fills in what the writer counted.
 pub(super) fn count(counts: &Counts, report: &mut LoadReport) {
-    let duplicates = counts.rejected[RejectCode::DuplicateKey.index()];
     report.loaded = counts.loaded;
-    report.duplicates = duplicates;
-    report.rejected = counts.all_rejects() - duplicates;
+    report.duplicates = counts.duplicates();
+    report.rejected = counts.all_rejects() - report.duplicates;
     for code in RejectCode::ALL {
         report.add_code(code, counts.rejected[code.index()]);
     }
     report.batches = counts.batches;
     report.pending = counts.suspects;
-    report.identity_holds = report.records == report.loaded + report.rejected + report.duplicates + report.pending;
+    report.identity_holds = counts.add_up_to(report.records);
 }
 
 /// What was done before this load.

@@ -9,6 +9,7 @@ use crate::content_hash::ContentHash;
 use crate::dedup::Dedup;
 use crate::error::Error;
 use crate::faults;
+use crate::ledger::{Accounts, Origins, SideFiles};
 use crate::memory;
 use crate::observer::Phase;
 use crate::option_name::{INDEX, KEY};
@@ -17,7 +18,7 @@ use crate::reject::{Committed, DeadLetters, DuplicateMerge};
 use crate::report::LoadReport;
 use crate::schema::identifier;
 use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
-use crate::write::batch::{BatchParts, BatchSettings, SideFiles};
+use crate::write::batch::{BatchParts, BatchSettings};
 use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::destination::Sink;
@@ -61,14 +62,19 @@ impl<'d> Rest<'_, 'd> {
     ) -> Result<Rest<'a, 'd>, Error> {
         let BatchParts {
             destination,
-            side_files,
+            accounts,
             indexes,
-            counts,
             settings,
-            content,
         } = writer.into_parts();
+        let Accounts {
+            side_files,
+            counts,
+            origins,
+            content,
+        } = accounts;
         let last = Last {
             settings,
+            origins,
             content,
             root_page: destination.root_page(),
             publication: None,
@@ -252,6 +258,7 @@ impl Run<'_> {
                 let settlement = Settlement {
                     dedup: &dedup,
                     settings: &last.settings,
+                    origins: &last.origins,
                     all_written: true,
                     earlier: None,
                     rows,
@@ -357,6 +364,8 @@ fn column_names(plan: &TablePlan, columns: &[usize]) -> Vec<String> {
 /// What the last transaction of a load needs besides its rows.
 struct Last {
     settings: BatchSettings,
+    /// How record numbers map to those of the inputs.
+    origins: Origins,
     content: ContentHash,
     root_page: Option<u32>,
     /// Indexes that went in as finished pages.
@@ -401,6 +410,7 @@ fn settle_by_sql(rest: Rest<'_, '_>, (earlier, stopped): Judge<'_>) -> Result<Op
             target,
             is_guarded,
             settings: &last.settings,
+            origins: &last.origins,
             rows,
             spool: &mut spool,
             stopped,
@@ -410,6 +420,7 @@ fn settle_by_sql(rest: Rest<'_, '_>, (earlier, stopped): Judge<'_>) -> Result<Op
         let settlement = Settlement {
             dedup: &dedup,
             settings: &last.settings,
+            origins: &last.origins,
             all_written,
             earlier,
             rows,

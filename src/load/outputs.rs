@@ -7,6 +7,8 @@ use super::{Run, Sources, files};
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
+use crate::head::Head;
+use crate::ledger::{InputNames, LedgerSettings, SideFiles};
 use crate::option_name::WRITE_PATH;
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
@@ -15,8 +17,7 @@ use crate::report::{LoadReport, MemorySplit};
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
 use crate::window::Input;
-use crate::write::Origins;
-use crate::write::batch::{BatchSettings, SideFiles};
+use crate::write::batch::BatchSettings;
 use crate::write::database::Database;
 use crate::write::destination::{Destination, Sink};
 use crate::write::direct::DirectWriter;
@@ -319,18 +320,25 @@ impl Run<'_> {
             .map(|&index| plan.columns[index].name.as_str())
             .collect();
         BatchSettings {
-            field_names: sources.heads.iter().map(|head| head.names.clone()).collect(),
             key_names: key_names.join(","),
             row_ids: plan.row_ids,
             batch_rows: self.options.resources.batch_rows,
-            max_errors: self.options.limits.max_errors,
-            max_record_bytes: self.options.limits.max_record_bytes,
-            line_ends: sources.heads.iter().map(|head| head.dialect.line_end).collect(),
-            origins: Origins::default(),
             database_path: self.database_path.to_owned(),
             checkpoint: start.identity.as_ref().map(|_| plan.table.clone()),
             watches: sources.inputs.iter().filter_map(Input::watch).collect(),
-            paths: sources.paths.to_vec(),
+        }
+    }
+
+    pub(super) fn ledger_settings(&self, sources: &Sources<'_>) -> LedgerSettings {
+        let names = |(path, head): (&PathBuf, &Head)| InputNames {
+            path: path.clone(),
+            fields: head.names.clone(),
+            line_end: head.dialect.line_end,
+        };
+        LedgerSettings {
+            inputs: sources.paths.iter().zip(&sources.heads).map(names).collect(),
+            max_errors: self.options.limits.max_errors,
+            max_record_bytes: self.options.limits.max_record_bytes,
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::dedup::{Candidates, Dedup};
 use crate::error::Error;
 use crate::faults;
 use crate::infer::{self, Facts};
+use crate::ledger::{Incoming, Place};
 use crate::memory;
 use crate::observer::{Phase, Progress};
 use crate::option_name::RESTART;
@@ -30,7 +31,7 @@ use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
 use crate::validate::validate;
-use crate::write::batch::{BatchWriter, Incoming, Place};
+use crate::write::batch::BatchWriter;
 
 /// Blocks between the order thread and the writer; the memory gate is what really bounds them.
 const JOBS_AHEAD: usize = 1024;
@@ -156,7 +157,7 @@ impl Run<'_> {
             self.observer.notice(&format!("{why}: {then}"));
             return Ok(None);
         }
-        if totals.complete && !limit_passed && writer.is_expecting() {
+        if totals.complete && !limit_passed && writer.ledger().is_expecting() {
             return Err(changed_since_begun(sources.paths));
         }
         if plan.guess.is_some() && totals.complete {
@@ -205,7 +206,7 @@ impl Run<'_> {
             let flow = match job {
                 Job::Input { records_before } => {
                     inputs_bytes = done_bytes;
-                    writer.origins().begin_input(records_before);
+                    writer.begin_input(records_before);
                     Flow::Continue
                 }
                 Job::LinePiece { piece, place } => {
@@ -236,7 +237,7 @@ impl Run<'_> {
     }
 
     fn show(&self, done_bytes: u64, writer: &BatchWriter<'_>) {
-        let counts = writer.counts();
+        let counts = writer.ledger().counts();
         self.observer.progress(Progress {
             bytes: done_bytes,
             records: counts.records,

@@ -8,6 +8,7 @@ use super::{Run, Sources};
 use crate::checkpoint::{Again, Base, Checkpoint, Counts, Finished, Identity, Progress};
 use crate::error::Error;
 use crate::faults;
+use crate::ledger::SideFiles;
 use crate::memory;
 use crate::option_name::{INFERENCE, RESTART, TABLE};
 use crate::options::LoadOptions;
@@ -18,7 +19,6 @@ use crate::schema::TypeGuess;
 use crate::schema::form::Form;
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
-use crate::write::batch::SideFiles;
 use crate::write::database::Database;
 use crate::write::{checkpoint, finished};
 

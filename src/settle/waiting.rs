@@ -14,6 +14,7 @@ use super::on_trial::{OnTrial, OneOnTrial};
 use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::faults;
+use crate::ledger::Origins;
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, RejectReason, Suspect, SuspectSpool};
 use crate::write::RowOutcome;
 use crate::write::batch::BatchSettings;
@@ -31,6 +32,7 @@ pub struct Waiting<'a, 'd, 'w> {
     /// SQLite looks at foreign keys, too.
     pub is_guarded: bool,
     pub settings: &'a BatchSettings,
+    pub origins: &'a Origins,
     /// Where the rows came from that did not wait.
     pub rows: RowOrigins<'a>,
     pub spool: &'a mut SuspectSpool,
@@ -118,7 +120,7 @@ impl Waiting<'_, '_, '_> {
                     raw: &suspect.raw,
                 };
                 merge.push(suspect.errors_offset, &letter)?;
-                counts.rejected[reason.code().index()] += 1;
+                counts.reject(reason.code());
             }
             index += 1;
         }
@@ -239,13 +241,13 @@ impl Waiting<'_, '_, '_> {
                 let wanted = self.settings.row_ids.wanted(suspect.row_id);
                 match self.writer.insert(wanted, &suspect.record)? {
                     RowOutcome::Inserted { row_id } => {
-                        let ordinal = self.settings.origins.ordinal(&suspect.position);
+                        let ordinal = self.origins.ordinal(&suspect.position);
                         self.rows.note(None, row_id, ordinal)?;
                         went_in = Some(OneOnTrial { row_id, offset });
                     }
                     outcome => {
                         trial.refused.hold(database, wanted, &suspect.record)?;
-                        let verdict = verdict(outcome, &mut self.rows, self.settings)?;
+                        let verdict = verdict(outcome, &mut self.rows, self.origins)?;
                         verdicts.refused.insert(index, verdict);
                     }
                 }
@@ -272,7 +274,7 @@ impl Waiting<'_, '_, '_> {
                     match self.writer.insert(wanted, &suspect.record)? {
                         RowOutcome::Waits => {}
                         RowOutcome::Inserted { row_id } => {
-                            let ordinal = self.settings.origins.ordinal(&suspect.position);
+                            let ordinal = self.origins.ordinal(&suspect.position);
                             self.rows.note(None, row_id, ordinal)?;
                             verdicts.landed.insert(index);
                             helped = true;
@@ -286,7 +288,7 @@ impl Waiting<'_, '_, '_> {
                                 helped = true;
                                 is_undone = true;
                             }
-                            let verdict = verdict(outcome, &mut self.rows, self.settings)?;
+                            let verdict = verdict(outcome, &mut self.rows, self.origins)?;
                             verdicts.refused.insert(index, verdict);
                         }
                     }
@@ -310,11 +312,11 @@ impl Waiting<'_, '_, '_> {
 fn verdict(
     outcome: RowOutcome,
     rows: &mut RowOrigins<'_>,
-    settings: &BatchSettings,
+    origins: &Origins,
 ) -> Result<(Option<Arc<str>>, RejectReason), Error> {
     Ok(match outcome {
         RowOutcome::Duplicate { row_id, columns } => {
-            let first = rows.first_record(row_id, &settings.origins)?;
+            let first = rows.first_record(row_id, origins)?;
             (Some(columns), RejectReason::DuplicateKey { first })
         }
         other => (None, other.refusal()),

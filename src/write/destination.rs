@@ -9,18 +9,25 @@ use crate::error::Error;
 use crate::option_name::{FORGET, SAME_LOAD};
 use crate::schema::RowIds;
 use crate::schema::identifier::index_name;
-use crate::schema::shape::Mark;
-use crate::write::RowOutcome;
-use crate::write::checkpoint;
 use crate::write::database::Database;
 use crate::write::direct::DirectWriter;
 use crate::write::held::HeldKeys;
+use crate::write::redo::Redo;
 use crate::write::row_origins::{AmongOthers, RowOrigins};
 use crate::write::sql::{SqlTarget, SqlWriter};
+use crate::write::{RowOutcome, checkpoint};
+
+/// How a batch began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    AsBefore,
+    /// From here on rows go in by INSERT: finished pages cannot be added any more.
+    WithoutPages,
+}
 
 /// How a transaction began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Began {
+enum Began {
     Alone,
     /// Others have written to the database since the last one.
     AmongOthers,
@@ -37,7 +44,7 @@ pub enum Sink<'d> {
 
 impl Sink<'_> {
     /// Rows that go in at a time, where the table allows it.
-    pub(super) fn group_rows(&self) -> Option<usize> {
+    fn group_rows(&self) -> Option<usize> {
         match self {
             Sink::Sql(writer) => writer.group_rows(),
             Sink::Direct(_) => None,
@@ -45,17 +52,14 @@ impl Sink<'_> {
     }
 
     /// Inserts all rows of a group or none; which.
-    pub(super) fn insert_group<'r>(
-        &mut self,
-        rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
-    ) -> Result<bool, Error> {
+    fn insert_group<'r>(&mut self, rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
         match self {
             Sink::Sql(writer) => writer.insert_group(rows),
             Sink::Direct(_) => Ok(false),
         }
     }
 
-    pub(super) fn begin(&mut self) -> Result<Began, Error> {
+    fn begin(&mut self) -> Result<Began, Error> {
         Ok(match self {
             Sink::Sql(writer) => match writer.begin()? {
                 true => Began::AmongOthers,
@@ -68,16 +72,8 @@ impl Sink<'_> {
         })
     }
 
-    /// What the table will be known by once the open transaction is committed, with `rows` of the load.
-    pub(super) fn mark(&mut self, rows: u64) -> Result<Option<Mark>, Error> {
-        match self {
-            Sink::Sql(writer) => writer.mark(rows),
-            Sink::Direct(writer) => Ok(writer.mark(rows)),
-        }
-    }
-
     /// `progress`: with the name of the table that is loaded.
-    pub(super) fn commit(&mut self, progress: Option<(&str, &Progress)>, path: &Path) -> Result<(), Error> {
+    fn commit(&mut self, progress: Option<(&str, &Progress)>, path: &Path) -> Result<(), Error> {
         let mut write = |connection: &Connection| match progress {
             Some((table, progress)) => checkpoint::write(connection, path, table, progress),
             None => Ok(()),
@@ -92,10 +88,13 @@ impl Sink<'_> {
     }
 }
 
-/// The table, and the way into it.
+/// The table, and the way into it: takes rows, in transactions, and says what became of each. Who counts them, and what else is
+/// accounted for, is none of its business.
 #[derive(Debug)]
 pub struct Destination<'d> {
     pub sink: Sink<'d>,
+    /// The rows of the open transaction, where one that is refused may take the others along.
+    redo: Option<Redo>,
     pub database: &'d Database,
     pub target: SqlTarget<'d>,
     pub origins: RowOrigins<'d>,
@@ -119,6 +118,7 @@ impl<'d> Destination<'d> {
         // Nobody asks where rows came from that nothing can repeat.
         let row_ids = if has_keys { target.row_ids } else { RowIds::None };
         Ok(Destination {
+            redo: Redo::for_sink(&sink),
             sink,
             database,
             target,
@@ -142,12 +142,61 @@ impl<'d> Destination<'d> {
         self.root_page = root_page;
     }
 
-    /// Inserts a row, or has it wait for one that waits, with which it shares a unique value or to which it refers.
+    /// Begins a batch; `counts`: what the load has counted so far.
     ///
     /// # Errors
-    /// As [`SqlWriter::insert`].
-    #[inline]
-    pub(super) fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+    /// `DatabaseBusy` when another process writes, `Schema` when others have changed the table, or brought a key that is there already,
+    /// `Database`.
+    pub fn begin(&mut self, counts: &Counts) -> Result<Opened, Error> {
+        let mut opened = Opened::AsBefore;
+        let mut began = self.sink.begin()?;
+        if began == Began::Not {
+            self.go_on_by_sql()?;
+            opened = Opened::WithoutPages;
+            self.sink.begin()?;
+            began = Began::AmongOthers;
+        }
+        if began == Began::AmongOthers {
+            self.renew_if_outdated()?;
+            self.look_for_others(counts)?;
+        }
+        Ok(opened)
+    }
+
+    /// Rows that go in at a time, where the table allows it.
+    pub fn group_rows(&self) -> Option<usize> {
+        self.sink.group_rows()
+    }
+
+    /// Inserts all rows of a group or none; which.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn insert_group<'r>(
+        &mut self,
+        rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<bool, Error> {
+        self.sink.insert_group(rows)
+    }
+
+    /// Hands a row to the table. Finished pages refuse none, and nothing takes one back.
+    ///
+    /// Inlined wherever it is called, so that the outcome of a row that is never refused is not made.
+    ///
+    /// # Errors
+    /// `Io` when the disk is full or fails, `Database`.
+    #[inline(always)]
+    pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        match &mut self.sink {
+            Sink::Sql(_) => self.insert_by_sql(row_id, record),
+            Sink::Direct(writer) => Ok(RowOutcome::Inserted {
+                row_id: writer.append(row_id, record)?,
+            }),
+        }
+    }
+
+    /// Inserts a row, or has it wait for one that waits, with which it shares a unique value or to which it refers.
+    fn insert_by_sql(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
         let Sink::Sql(writer) = &mut self.sink else {
             return Err(Error::internal("a row was to be inserted among finished pages"));
         };
@@ -170,7 +219,7 @@ impl<'d> Destination<'d> {
     ///
     /// # Errors
     /// `Database`, `Io` when the disk is full.
-    pub(super) fn hold(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<(), Error> {
+    pub fn hold(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<(), Error> {
         let held = match &mut self.held {
             Some(held) => held,
             none => {
@@ -183,8 +232,75 @@ impl<'d> Destination<'d> {
     }
 
     /// Whether rows of this table may wait for what they refer to.
-    pub(super) fn may_wait(&self) -> bool {
+    pub fn may_wait(&self) -> bool {
         matches!(&self.sink, Sink::Sql(writer) if writer.traces().deferred)
+    }
+
+    /// Keeps a row that the table took, if it may have to go in again; whether so much is kept that a commit is due.
+    #[inline]
+    pub fn keep(&mut self, row_id: Option<i64>, ordinal: u64, record: &[u8]) -> bool {
+        let Some(redo) = &mut self.redo else { return false };
+        redo.keep(row_id, ordinal, record);
+        redo.is_full()
+    }
+
+    /// Puts the rows back that were taken along when the table rolled the transaction back.
+    ///
+    /// # Errors
+    /// `Database` when the table does not take one of them again.
+    pub fn put_back(&mut self) -> Result<(), Error> {
+        let Destination {
+            sink,
+            redo,
+            origins,
+            database,
+            ..
+        } = self;
+        origins.rolled_back()?;
+        sink.begin()?;
+        if let (Some(redo), Sink::Sql(writer)) = (redo, sink) {
+            redo.for_each(|row_id, ordinal, record| match writer.insert(row_id, record)? {
+                RowOutcome::Inserted { row_id: given } => origins.note(row_id, given, ordinal),
+                RowOutcome::Ignored => Ok(()),
+                outcome => Err(Redo::refused_now(database.path(), &outcome)),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what triggers did for the last row, if it was ignored.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn undo_ignored(&mut self) -> Result<(), Error> {
+        match &mut self.sink {
+            Sink::Sql(writer) => writer.undo_ignored(),
+            Sink::Direct(_) => Ok(()),
+        }
+    }
+
+    /// Commits the rows of a batch, and with them how far the load got, if a checkpoint is kept for this `table`. `loaded`: rows that the
+    /// table has of the load.
+    ///
+    /// # Errors
+    /// `Io`, `Database` or `DatabaseBusy`.
+    pub fn commit(&mut self, progress: Progress, loaded: u64, table: Option<&str>, path: &Path) -> Result<(), Error> {
+        self.origins.save()?;
+        let mark = match &mut self.sink {
+            Sink::Sql(writer) => writer.mark(loaded)?,
+            Sink::Direct(writer) => writer.mark(loaded),
+        };
+        let progress = Progress {
+            root_page: self.root_page(),
+            mark,
+            ..progress
+        };
+        self.sink.commit(table.map(|table| (table, &progress)), path)?;
+        self.target.mark = mark;
+        if let Some(redo) = &mut self.redo {
+            redo.forget();
+        }
+        Ok(())
     }
 
     /// Builds the key's index now, not after the rows: the filter does not know the keys that others bring.
@@ -249,26 +365,28 @@ impl<'d> Destination<'d> {
         Ok(count == counts.loaded && row_ids_hash == Some(counts.row_ids_hash))
     }
 
-    /// Prepares for a table that others have changed, by a trigger perhaps; whether they have. Within a transaction.
+    /// Prepares for a table that others have changed, by a trigger perhaps. Within a transaction.
     ///
     /// # Errors
     /// `Schema` when values would become others in it, `Database`.
-    pub(super) fn renew_if_outdated(&mut self) -> Result<bool, Error> {
+    fn renew_if_outdated(&mut self) -> Result<(), Error> {
         let is_outdated = match &self.sink {
             Sink::Sql(writer) => writer.is_outdated()?,
             Sink::Direct(_) => false,
         };
         if is_outdated {
             self.sink = Sink::Sql(Box::new(SqlWriter::new(self.database, self.target)?));
+            self.redo = Redo::for_sink(&self.sink);
         }
-        Ok(is_outdated)
+        Ok(())
     }
 
     /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.
-    pub(super) fn go_on_by_sql(&mut self) -> Result<(), Error> {
+    fn go_on_by_sql(&mut self) -> Result<(), Error> {
         self.root_page = self.root_page();
         let writer = SqlWriter::new(self.database, self.target)?;
         let direct = std::mem::replace(&mut self.sink, Sink::Sql(Box::new(writer)));
+        self.redo = Redo::for_sink(&self.sink);
         match direct {
             Sink::Direct(writer) => writer.close(),
             Sink::Sql(_) => Ok(()),

@@ -8,9 +8,9 @@
 use rusqlite::{Connection, OptionalExtension, Statement};
 
 use crate::error::Error;
+use crate::ledger::Origins;
 use crate::reject::FirstRecord;
 use crate::schema::RowIds;
-use crate::write::Origins;
 use crate::write::database::{Database, database_error};
 use crate::write::own_table::{self, Found};
 

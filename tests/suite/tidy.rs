@@ -53,6 +53,7 @@ const LAYERS: [&[&str]; 6] = [
         "plan",
         "write",
         "checkpoint",
+        "ledger",
         "pipeline",
     ],
     &["settle"],

@@ -1,6 +1,6 @@
 //! The error limit: when a load has more rejects than it may, and where it goes on when it is started again.
 
-use super::{BatchWriter, Incoming};
+use super::{Incoming, Ledger};
 use crate::checkpoint::{Counts, Progress};
 use crate::content_hash::ContentHash;
 use crate::options::ErrorLimit;
@@ -8,14 +8,14 @@ use crate::options::ErrorLimit;
 /// Records before a percentage limit is looked at: one bad record among the first ten is no sign of a bad file.
 const PERCENT_FROM_RECORDS: u64 = 1000;
 
-impl BatchWriter<'_> {
+impl Ledger {
     /// Whether the rejects so far, with `ordinal` records read, are more than the load may have.
-    pub(super) fn past_limit(&self, ordinal: u64) -> bool {
+    pub fn past_limit(&self, ordinal: u64) -> bool {
         self.would_be_past_limit(ordinal, 0)
     }
 
-    /// [`note_stop`](Self::note_stop) for a record of a block.
-    pub(super) fn note_stop_within(&mut self, incoming: &Incoming, record_index: u32) {
+    /// Before a record of a block is rejected: notes the state that the load goes on from if this is one reject too many.
+    pub fn note_stop_within(&mut self, incoming: &Incoming, record_index: u32) {
         let ordinal = incoming.place.ordinal + u64::from(record_index);
         if self.would_be_past_limit(ordinal, 1) {
             let span = incoming.place.span(incoming.block.bytes());
@@ -24,7 +24,7 @@ impl BatchWriter<'_> {
         }
     }
 
-    /// Before a reject is counted: notes the state that the load goes on from if this is one too many.
+    /// [`note_stop_within`](Self::note_stop_within) for any record.
     /// `content`: of what was read before its record, which has the number `ordinal`, in input `file_index`.
     pub(super) fn note_stop(&mut self, ordinal: u64, file_index: u32, content: ContentHash) {
         if self.would_be_past_limit(ordinal, 1) {

@@ -1,0 +1,385 @@
+//! The books of a load: which records were read, what became of each, and whether that is more rejects than it may have.
+//!
+//! Comes in: blocks in input order, and what the destination said of each row. Goes out: counts, dead letters, suspects in their spool,
+//! and the [`Progress`] that a commit is to keep. Never: a row, or a transaction; it serves a load that writes no table as well.
+//!
+//! `records = loaded + rejected + duplicates + pending` holds at each commit, as every record passes here exactly once.
+
+mod consumed;
+mod limit;
+mod place;
+
+use std::path::PathBuf;
+
+use self::consumed::Consumed;
+pub use self::place::{Incoming, Origins, Place, Places};
+use crate::checkpoint::{Counts, Progress, changed_since_begun};
+use crate::content_hash::ContentHash;
+use crate::error::Error;
+use crate::faults;
+use crate::options::ErrorLimit;
+use crate::pipeline::LinePiece;
+use crate::position::Position;
+use crate::reject::{
+    BlockReject, ColumnLabel, DeadLetter, DeadLetters, RejectReason, SuspectEntry, SuspectReader, SuspectSpool,
+};
+use crate::rows::RowMeta;
+
+/// What a [`Ledger`] needs to know about the load.
+#[derive(Debug)]
+pub struct LedgerSettings {
+    pub inputs: Vec<InputNames>,
+    pub max_errors: Option<ErrorLimit>,
+    pub max_record_bytes: u64,
+}
+
+/// How places in an input are told.
+#[derive(Debug)]
+pub struct InputNames {
+    pub path: PathBuf,
+    /// Column names by field.
+    pub fields: Vec<String>,
+    pub line_end: u8,
+}
+
+/// The files beside the database.
+#[derive(Debug)]
+pub struct SideFiles {
+    pub letters: DeadLetters,
+    pub spool: SuspectSpool,
+}
+
+/// The books.
+#[derive(Debug)]
+pub struct Ledger {
+    letters: DeadLetters,
+    spool: SuspectSpool,
+    settings: LedgerSettings,
+    counts: Counts,
+    /// Records that an earlier run of this load accounted for already.
+    skip_records: u64,
+    origins: Origins,
+    /// What is noted of a load that stops at the error limit: the state before the record that passed it, which goes on from there.
+    stop: Option<Progress>,
+    long_line: LongLine,
+    consumed: Consumed,
+}
+
+/// What is left of a [`Ledger`] after the last row.
+#[derive(Debug)]
+pub struct Accounts {
+    pub side_files: SideFiles,
+    pub counts: Counts,
+    pub origins: Origins,
+    /// What the counts account for.
+    pub content: ContentHash,
+}
+
+/// A physical line longer than the record limit, while its pieces arrive.
+#[derive(Debug, Default)]
+struct LongLine {
+    offset_bytes: u64,
+    length_bytes: u64,
+    /// CRs at the end of the last piece: part of the line's end only if nothing follows them.
+    pending_crs: usize,
+    /// What was read before it.
+    before: ContentHash,
+}
+
+/// A row of a block, and its values.
+pub struct PlacedRow<'a> {
+    pub row: &'a RowMeta,
+    /// The id that it is to have, where that is not left to SQLite.
+    pub row_id: Option<i64>,
+    /// Number of its record in the load.
+    pub ordinal: u64,
+    /// The row as a SQLite record.
+    pub record: &'a [u8],
+}
+
+impl Ledger {
+    pub fn new(side_files: SideFiles, settings: LedgerSettings) -> Self {
+        let SideFiles { letters, spool } = side_files;
+        Ledger {
+            letters,
+            spool,
+            settings,
+            counts: Counts::default(),
+            skip_records: 0,
+            origins: Origins::default(),
+            stop: None,
+            long_line: LongLine::default(),
+            consumed: Consumed::default(),
+        }
+    }
+
+    /// Goes on where an earlier run of the same load got to: its records are skipped.
+    pub fn resume(&mut self, progress: &Progress) {
+        self.counts = progress.counts.clone();
+        self.skip_records = progress.counts.records;
+        self.consumed.expect(progress.content);
+    }
+
+    /// The rows that were set aside so far.
+    ///
+    /// # Errors
+    /// `SideFileChanged` when the spool is not what it was, `Io`.
+    pub fn waiting(&mut self) -> Result<SuspectReader<'_>, Error> {
+        self.spool.reader()
+    }
+
+    /// Whether the place that an earlier run got to has yet to be reached.
+    pub fn is_expecting(&self) -> bool {
+        self.consumed.is_expecting()
+    }
+
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Where each input's records begin in the numbering of the load.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
+    }
+
+    /// Comes to the next input, before which the load has `records_before` records.
+    pub fn begin_input(&mut self, records_before: u64) {
+        self.origins.begin_input(records_before);
+    }
+
+    /// Closes the books.
+    pub fn into_accounts(self) -> Accounts {
+        Accounts {
+            side_files: SideFiles {
+                letters: self.letters,
+                spool: self.spool,
+            },
+            counts: self.counts,
+            origins: self.origins,
+            content: self.consumed.content(),
+        }
+    }
+
+    /// Comes to the next block; how many of its first records are accounted for already.
+    ///
+    /// # Errors
+    /// `InputChanged` when what an earlier run read was something else.
+    pub fn begin_block(&mut self, incoming: &Incoming) -> Result<u32, Error> {
+        let Incoming { block, place, .. } = incoming;
+        self.read(place, block.bytes())?;
+        let done = self.skip_records.saturating_sub(place.ordinal - 1);
+        Ok(done.min(u64::from(block.output.record_count)) as u32)
+    }
+
+    /// Tells the positions of records of a block.
+    pub fn places<'a>(&self, incoming: &'a Incoming) -> Places<'a> {
+        let input = &self.settings.inputs[incoming.place.file_index as usize];
+        Places::new(incoming, input.line_end)
+    }
+
+    /// Comes to the next bytes of the input.
+    fn read(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Error> {
+        if self.consumed.begin(place.span(bytes)) {
+            return Ok(());
+        }
+        let inputs = &self.settings.inputs;
+        let read = (place.file_index as usize + 1).min(inputs.len());
+        let paths: Vec<PathBuf> = inputs[..read].iter().map(|input| input.path.clone()).collect();
+        Err(changed_since_begun(&paths))
+    }
+
+    /// Counts the first `records` records of a block that are not counted yet.
+    pub fn count_up_to(&mut self, incoming: &Incoming, records: u32) {
+        let counted = (self.counts.records + 1 - incoming.place.ordinal) as u32;
+        self.counts.records += u64::from(records - counted);
+    }
+
+    /// Accounts for the first `records` records of a block, and for their bytes.
+    pub fn read_up_to(&mut self, incoming: &Incoming, records: u32) {
+        self.count_up_to(incoming, records);
+        let span = incoming.place.span(incoming.block.bytes());
+        self.consumed.advance(span, incoming.block.output.end_of(records));
+    }
+
+    /// All records of a block are counted: accounts for all its bytes.
+    pub fn end_block(&mut self, incoming: &Incoming) {
+        let bytes = incoming.block.bytes();
+        self.consumed.advance(incoming.place.span(bytes), bytes.len());
+    }
+
+    /// Counts a row that went in under this id.
+    #[inline]
+    pub fn add_row(&mut self, row_id: i64) {
+        self.counts.add_row(row_id);
+    }
+
+    /// Puts a row into the spool: what becomes of it is known only when all the others are in.
+    ///
+    /// # Errors
+    /// `Io` when the spool cannot be written.
+    pub fn set_aside(&mut self, placed: &PlacedRow<'_>, places: &mut Places<'_>) -> Result<(), Error> {
+        let row = placed.row;
+        self.spool.append(&SuspectEntry {
+            row_id: placed.row_id.unwrap_or(0),
+            position: places.position(row.record_index, row.source),
+            errors_offset: self.letters.len_bytes(),
+            record: placed.record,
+            raw: row.source.of(places.incoming.block.bytes()),
+        })?;
+        self.counts.suspects += 1;
+        Ok(())
+    }
+
+    /// Rejects a row that the destination refused.
+    ///
+    /// # Errors
+    /// `Io` when the dead-letter file cannot be written.
+    pub fn reject_row(
+        &mut self,
+        row: &RowMeta,
+        places: &mut Places<'_>,
+        column: ColumnLabel<'_>,
+        reason: &RejectReason,
+    ) -> Result<(), Error> {
+        let letter = DeadLetter {
+            position: places.position(row.record_index, row.source),
+            column,
+            reason,
+            value: b"",
+            raw: row.source.of(places.incoming.block.bytes()),
+        };
+        self.letters.append(&letter)?;
+        self.counts.reject(reason.code());
+        Ok(())
+    }
+
+    /// Rejects a record that validation refused.
+    ///
+    /// # Errors
+    /// `Io` when the dead-letter file cannot be written.
+    pub fn reject_record(&mut self, reject: &BlockReject, places: &mut Places<'_>) -> Result<(), Error> {
+        let bytes = places.incoming.block.bytes();
+        let position = places.position(reject.record_index, reject.source);
+        let names = &self.settings.inputs[position.file_index as usize].fields;
+        let column = match reject.column {
+            0 => ColumnLabel::None,
+            number => names
+                .get(number as usize - 1)
+                .map_or(ColumnLabel::Number(number), |name| ColumnLabel::Name(name)),
+        };
+        let letter = DeadLetter {
+            position,
+            column,
+            reason: &reject.reason,
+            value: reject.value.of(bytes),
+            raw: reject.source.of(bytes),
+        };
+        self.letters.append(&letter)?;
+        self.counts.reject(reject.reason.code());
+        Ok(())
+    }
+
+    /// Whether a piece of a line that is too long for a record is of a record that is accounted for already.
+    ///
+    /// # Errors
+    /// `InputChanged` as [`begin_block`](Self::begin_block).
+    pub fn begin_line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<bool, Error> {
+        self.read(place, piece.bytes())?;
+        Ok(place.ordinal <= self.skip_records)
+    }
+
+    /// Takes a piece of a line that is too long for a record, which is rejected with its last one.
+    ///
+    /// # Errors
+    /// `Io` when the dead-letter file cannot be written.
+    pub fn line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<(), Error> {
+        self.consumed.advance(place.span(piece.bytes()), piece.bytes().len());
+        let line_end = self.settings.inputs[place.file_index as usize].line_end;
+        if piece.first {
+            self.letters.begin_large()?;
+            self.long_line = LongLine {
+                offset_bytes: piece.start_bytes(),
+                before: place.before,
+                ..LongLine::default()
+            };
+        }
+        let mut bytes = piece.bytes();
+        if piece.last {
+            // Else the input ends here, an old Mac file perhaps with a line feed that is part of no line.
+            let own = bytes.strip_suffix(&[line_end]);
+            let final_line_feed = bytes.strip_suffix(b"\n").filter(|_| line_end == b'\r');
+            bytes = own.or(final_line_feed).unwrap_or(bytes);
+        }
+        let trimmed = if line_end == b'\n' { trailing_crs(bytes) } else { 0 };
+        let body = &bytes[..bytes.len() - trimmed];
+        if body.is_empty() {
+            self.long_line.pending_crs += trimmed;
+        } else {
+            for _ in 0..std::mem::replace(&mut self.long_line.pending_crs, trimmed) {
+                self.letters.large_piece(b"\r")?;
+                self.long_line.length_bytes += 1;
+            }
+            self.letters.large_piece(body)?;
+            self.long_line.length_bytes += body.len() as u64;
+        }
+        if piece.last { self.end_line(place) } else { Ok(()) }
+    }
+
+    /// Rejects the line that is too long, all of which is there.
+    fn end_line(&mut self, place: &Place) -> Result<(), Error> {
+        self.note_stop(place.ordinal, place.file_index, self.long_line.before);
+        let reason = RejectReason::RecordTooLarge {
+            limit_bytes: self.settings.max_record_bytes,
+        };
+        self.letters.end_large(&DeadLetter {
+            position: Position {
+                file_index: place.file_index,
+                line: place.line,
+                line_end: place.line,
+                record: place.record,
+                offset_bytes: self.long_line.offset_bytes,
+                length_bytes: self.long_line.length_bytes,
+            },
+            column: ColumnLabel::None,
+            reason: &reason,
+            value: b"",
+            raw: b"",
+        })?;
+        self.counts.reject(reason.code());
+        self.counts.records += 1;
+        Ok(())
+    }
+
+    /// Has dead letters and suspects reach the disk, and counts the batch whose rows may be committed then; what is to be noted with
+    /// them.
+    ///
+    /// # Errors
+    /// `Io` when a file cannot be written.
+    pub fn end_batch(&mut self) -> Result<Progress, Error> {
+        faults::point("batch: before the dead letters");
+        self.letters.sync()?;
+        faults::point("batch: dead letters synced");
+        self.spool.sync()?;
+        faults::point("batch: before the commit");
+        self.counts.batches += 1;
+        Ok(self.stop.take().unwrap_or_else(|| self.progress()))
+    }
+
+    fn progress(&self) -> Progress {
+        let (errors, suspects) = (self.letters.state(), self.spool.state());
+        Progress {
+            counts: self.counts.clone(),
+            errors_bytes: errors.bytes,
+            errors_hash: errors.hash,
+            errors_mark: errors.mark,
+            suspects_bytes: suspects.bytes,
+            suspects_hash: suspects.hash,
+            content: self.consumed.content(),
+            ..Progress::default()
+        }
+    }
+}
+
+fn trailing_crs(bytes: &[u8]) -> usize {
+    bytes.iter().rev().take_while(|&&byte| byte == b'\r').count()
+}
