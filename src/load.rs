@@ -43,7 +43,6 @@ use crate::pipeline::{ScanSettings, WorkerPool};
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::random_token;
 use crate::report::{LoadReport, MemorySplit, Outcome};
-use crate::window::Input;
 use crate::write::batch::BatchWriter;
 use crate::write::database::Database;
 use crate::write::index::IndexWish;
@@ -219,7 +218,9 @@ impl Run<'_> {
         let split = self.split_memory(plan, sources, &wishes)?;
         self.report_plan(plan, &split, report);
 
-        sources.inputs.iter_mut().for_each(Input::end_recording);
+        for source in &mut sources.all {
+            source.input.end_recording();
+        }
         let settings = self.batch_settings(start, sources);
         let mut side_files = self.open_side_files(start, sources.paths)?;
         if let Some(samples) = draft.samples() {

@@ -306,12 +306,11 @@ pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[std::path::PathB
 /// `Usage` when `--key` names no column.
 pub fn plan_new_table(
     table: String,
-    heads: &[Head],
+    names: &[String],
     sources: Vec<Vec<u32>>,
     facts: &Facts,
     options: &LoadOptions,
 ) -> Result<TablePlan, Error> {
-    let names = &heads[0].names;
     let declared = declared_types(names, options)?;
     let key_columns = key_columns(names, &options.contract.key, KEY)?;
     let column = |(index, name): (usize, &String)| Column {

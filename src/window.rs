@@ -97,6 +97,17 @@ impl Window {
     }
 }
 
+/// What can be done with an input. Whoever needs one of these asks for it, and for no other that usually comes with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abilities {
+    /// Its size, where that is known before all of it is read.
+    pub length_bytes: Option<u64>,
+    /// Its bytes are pages of a file: they take no memory that is not given back at need.
+    pub can_be_mapped: bool,
+    /// Windows may begin anywhere, also before those handed out, now and when the load is started again.
+    pub can_be_read_again: bool,
+}
+
 /// An open input.
 #[derive(Debug)]
 pub struct Input {
@@ -298,11 +309,19 @@ impl Input {
         &self.path
     }
 
-    /// Size in bytes, if the input is a file.
-    pub fn length_bytes(&self) -> Option<u64> {
+    /// What can be done with the input.
+    pub fn abilities(&self) -> Abilities {
         match self.kind {
-            Kind::Mapped { length_bytes, .. } => Some(length_bytes),
-            Kind::Streamed { .. } => None,
+            Kind::Mapped { length_bytes, .. } => Abilities {
+                length_bytes: Some(length_bytes),
+                can_be_mapped: true,
+                can_be_read_again: true,
+            },
+            Kind::Streamed { .. } => Abilities {
+                length_bytes: None,
+                can_be_mapped: false,
+                can_be_read_again: false,
+            },
         }
     }
 

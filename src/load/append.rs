@@ -118,7 +118,7 @@ impl Run<'_> {
             "since it was loaded, its loaded part was edited: it did not only grow; start afresh with {RESTART}"
         );
         let range = 0..loaded.offset_bytes;
-        self.check_content(&mut sources.inputs[0], range, loaded.content, &message)
+        self.check_content(&mut sources.all[0].input, range, loaded.content, &message)
     }
 
     /// Checks that the bytes of `range` are still `content`.

@@ -6,6 +6,7 @@
 use std::sync::Mutex;
 
 use super::rows::RowWork;
+use super::sources::Source;
 use super::{Planned, Run, Sources};
 use crate::checkpoint::Base;
 use crate::error::Error;
@@ -25,7 +26,7 @@ pub(super) struct EarlierRecords<'a, 's> {
 
 impl EarlierKeys for EarlierRecords<'_, '_> {
     fn first_records(&mut self, keys: &[i64]) -> Result<Vec<Option<u64>>, Error> {
-        let head = &self.sources.heads[0];
+        let Source { input, head, .. } = &mut self.sources.all[0];
         let idle = Mutex::default();
         // Only which records are rows is asked, and their keys.
         let work: RowWork<'_, Nothing> = RowWork {
@@ -45,32 +46,26 @@ impl EarlierKeys for EarlierRecords<'_, '_> {
         let last = self.base.loaded.counts.records;
         let mut found = vec![None; keys.len()];
         let mut records = 0;
-        scan(
-            &self.load.pool,
-            &mut self.sources.inputs[0],
-            start_bytes,
-            request,
-            &mut |scanned| {
-                match scanned {
-                    Scanned::Nothing => {}
-                    Scanned::LinePiece(piece) => records += u64::from(piece.last),
-                    Scanned::Block(block) => {
-                        let rows = &block.output;
-                        for (row, key) in rows.rows.iter().zip(&rows.integer_keys) {
-                            let record = records + 1 + u64::from(row.record_index);
-                            if let Ok(index) = keys.binary_search(key)
-                                && self.existing.is_none_or(|existing| *key > existing)
-                                && record <= last
-                            {
-                                found[index].get_or_insert(record);
-                            }
+        scan(&self.load.pool, input, start_bytes, request, &mut |scanned| {
+            match scanned {
+                Scanned::Nothing => {}
+                Scanned::LinePiece(piece) => records += u64::from(piece.last),
+                Scanned::Block(block) => {
+                    let rows = &block.output;
+                    for (row, key) in rows.rows.iter().zip(&rows.integer_keys) {
+                        let record = records + 1 + u64::from(row.record_index);
+                        if let Ok(index) = keys.binary_search(key)
+                            && self.existing.is_none_or(|existing| *key > existing)
+                            && record <= last
+                        {
+                            found[index].get_or_insert(record);
                         }
-                        records += u64::from(rows.record_count);
                     }
+                    records += u64::from(rows.record_count);
                 }
-                Ok(if records < last { Flow::Continue } else { Flow::Stop })
-            },
-        )?;
+            }
+            Ok(if records < last { Flow::Continue } else { Flow::Stop })
+        })?;
         Ok(found)
     }
 }

@@ -1,6 +1,7 @@
 //! What the columns hold, before anything is written: from every value of every file in a pass of its own, from the head of a stream, or
 //! a guess that loading verifies.
 
+use super::sources::Source;
 use super::{Run, Sources};
 use crate::error::Error;
 use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
@@ -74,10 +75,10 @@ pub(super) fn ends_a_line(piece: &[u8], line_end: u8) -> bool {
 }
 
 /// Where the records of an input begin.
-fn first_place(sources: &Sources<'_>, file_index: usize) -> Place {
+fn first_place(head: &Head, file_index: usize) -> Place {
     Place {
         file_index,
-        line: sources.heads[file_index].lines + 1,
+        line: head.lines + 1,
     }
 }
 
@@ -91,7 +92,7 @@ impl Run<'_> {
         may_guess: bool,
         report: &mut LoadReport,
     ) -> Result<(Facts, bool), Error> {
-        let names = &sources.heads[0].names;
+        let names = sources.names();
         let declared: Vec<bool> = match existing {
             Some(_) => vec![true; names.len()],
             None => plan::declared_types(names, self.options)?
@@ -131,9 +132,10 @@ impl Run<'_> {
         let observer = self.observer;
         let stopped = || observer.cancelled().is_some();
         let chunk_bytes = FILE_HEAD_BYTES.min(self.options.resources.chunk_bytes as usize);
-        let sample = sources.inputs[0].window(sources.heads[0].data_start_bytes, chunk_bytes, &stopped)?;
+        let first = &mut sources.all[0];
+        let sample = first.input.window(first.head.data_start_bytes, chunk_bytes, &stopped)?;
         let chunk = sample.bytes();
-        let Some(facts) = self.facts_of_span(sources, 0, (chunk, false), nothing) else {
+        let Some(facts) = self.facts_of_span(&sources.all[0], (chunk, false), nothing) else {
             return Ok(None);
         };
         match self.options.contract.inference {
@@ -143,23 +145,23 @@ impl Run<'_> {
             Inference::Auto => {}
         }
         drop(sample);
-        for file_index in 0..sources.inputs.len() {
-            let start_bytes = sources.heads[file_index].data_start_bytes;
-            let length_bytes = sources.inputs[file_index].length_bytes().unwrap_or(0);
+        for source in &mut sources.all {
+            let start_bytes = source.head.data_start_bytes;
+            let length_bytes = source.input.abilities().length_bytes.unwrap_or(0);
             let rest_bytes = length_bytes.saturating_sub(start_bytes);
             let pieces = (GUESS_PIECES * rest_bytes).div_ceil(total_bytes.max(1));
             for piece in 0..pieces {
                 let at_bytes = start_bytes + rest_bytes / pieces * piece;
-                let window = sources.inputs[file_index].window(at_bytes, GUESS_PIECE_BYTES, &stopped)?;
-                let line_end = sources.heads[file_index].dialect.line_end;
+                let window = source.input.window(at_bytes, GUESS_PIECE_BYTES, &stopped)?;
+                let line_end = source.head.dialect.line_end;
                 let first_line = memchr::memchr(line_end, window.bytes()).map_or(window.bytes().len(), |at| at + 1);
                 let span = &window.bytes()[first_line..];
-                let Some(found) = self.facts_of_span(sources, file_index, (span, false), nothing) else {
+                let Some(found) = self.facts_of_span(source, (span, false), nothing) else {
                     continue;
                 };
                 let mut both = facts.clone();
                 both.merge(&found);
-                let columns = 0..sources.fields[0].len();
+                let columns = 0..source.fields.len();
                 let same_types = columns
                     .into_iter()
                     .all(|index| both.column_type(index) == facts.column_type(index));
@@ -168,7 +170,7 @@ impl Run<'_> {
                     return Ok(None);
                 }
             }
-            sources.inputs[file_index].rest();
+            source.input.rest();
         }
         Ok(Some(facts))
     }
@@ -178,31 +180,30 @@ impl Run<'_> {
     fn facts_of_start(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {
         let observer = self.observer;
         let stopped = || observer.cancelled().is_some();
-        let start_bytes = sources.heads[0].data_start_bytes;
-        let sample = sources.inputs[0].window(start_bytes, FILE_HEAD_BYTES, &stopped)?;
+        let first = &mut sources.all[0];
+        let start_bytes = first.head.data_start_bytes;
+        let sample = first.input.window(start_bytes, FILE_HEAD_BYTES, &stopped)?;
         let is_whole = sample.at_end && !self.options.repeat.append_only;
-        let facts = self.facts_of_span(sources, 0, (sample.bytes(), is_whole), nothing);
+        let facts = self.facts_of_span(first, (sample.bytes(), is_whole), nothing);
         Ok(facts.unwrap_or_else(|| nothing.clone()))
     }
 
     /// Adds what the first 16 MiB of a stream hold to `facts`.
     fn facts_of_stream(
         &self,
-        sources: &mut Sources<'_>,
-        file_index: usize,
+        (file_index, source): (usize, &mut Source),
         nothing: &Facts,
         facts: &mut Facts,
     ) -> Result<(), Error> {
-        let place = first_place(sources, file_index);
         let observer = self.observer;
         let stopped = || observer.cancelled().is_some();
-        let start_bytes = sources.heads[file_index].data_start_bytes;
-        let input = &mut sources.inputs[file_index];
+        let Source { input, head, fields } = source;
+        let start_bytes = head.data_start_bytes;
         let (mut record, is_whole) = input.recorded(start_bytes + STREAM_HEAD_BYTES as u64, &stopped)?;
         let request = FactsRequest {
-            head: &sources.heads[file_index],
-            fields: &sources.fields[file_index],
-            place,
+            head,
+            fields,
+            place: first_place(head, file_index),
             may_grow: !is_whole,
             nothing,
         };
@@ -212,19 +213,13 @@ impl Run<'_> {
     }
 
     /// What the records of a span of an input hold, at its end perhaps; `None` without any.
-    fn facts_of_span(
-        &self,
-        sources: &Sources<'_>,
-        file_index: usize,
-        (span, at_end): (&[u8], bool),
-        nothing: &Facts,
-    ) -> Option<Facts> {
-        let head = &sources.heads[file_index];
+    fn facts_of_span(&self, source: &Source, (span, at_end): (&[u8], bool), nothing: &Facts) -> Option<Facts> {
+        let head = &source.head;
         let mut records = Records::default();
         let consumed = parse(span, at_end, &head.syntax(self.options), &mut records);
         let mut facts = nothing.clone();
         let reading = Reading {
-            sources: &sources.fields[file_index],
+            sources: &source.fields,
             dialect: &head.dialect,
             empty_is_null: self.options.dialect.empty_is_null,
         };
@@ -237,25 +232,25 @@ impl Run<'_> {
         let mut facts = nothing.clone();
         let mut done = Progress::default();
         let mut shown_bytes = 0;
-        for file_index in 0..sources.inputs.len() {
-            if sources.inputs[file_index].length_bytes().is_none() {
-                self.facts_of_stream(sources, file_index, nothing, &mut facts)?;
-                let path = sources.paths[file_index].display();
+        for (file_index, source) in sources.all.iter_mut().enumerate() {
+            if !source.input.abilities().can_be_read_again {
+                self.facts_of_stream((file_index, source), nothing, &mut facts)?;
+                let path = source.input.path().display();
                 observer.notice(&format!(
                     "{path} is a stream: column types are inferred from its first 16 MiB; values that do not fit later are rejected \
                      (declare them with {COLUMN_TYPE}, or {TEXT}, to be sure)"
                 ));
                 continue;
             }
+            let Source { input, head, fields } = source;
             let request = FactsRequest {
-                head: &sources.heads[file_index],
-                fields: &sources.fields[file_index],
-                place: first_place(sources, file_index),
+                head,
+                fields,
+                place: first_place(head, file_index),
                 may_grow: self.options.repeat.append_only,
                 nothing,
             };
             let before_bytes = done.bytes;
-            let input = &mut sources.inputs[file_index];
             self.scan_facts(input, &request, &mut |found| {
                 done.bytes = before_bytes + found.end_bytes;
                 facts.merge_span(found.facts, found.span);

@@ -110,7 +110,7 @@ impl Run<'_> {
     fn content_of(&self, path: &Path) -> Result<Option<ContentHash>, Error> {
         let mut input = Input::open(path)?;
         let stopped = || self.observer.cancelled().is_some();
-        let range = 0..input.length_bytes().unwrap_or(0);
+        let range = 0..input.abilities().length_bytes.unwrap_or(0);
         let content = hash_range(&self.pool, &mut input, range, &stopped)?;
         input.check_unchanged()?;
         Ok(content)

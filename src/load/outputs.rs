@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::sources::Source;
 use super::start::Start;
 use super::{Run, Sources, files};
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
-use crate::head::Head;
 use crate::ledger::{InputNames, LedgerSettings, SideFiles};
 use crate::option_name::WRITE_PATH;
 use crate::options::WritePath;
@@ -16,7 +16,6 @@ use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, forge
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
-use crate::window::Input;
 use crate::write::batch::BatchSettings;
 use crate::write::database::Database;
 use crate::write::destination::{Destination, Sink};
@@ -325,18 +324,18 @@ impl Run<'_> {
             batch_rows: self.options.resources.batch_rows,
             database_path: self.database_path.to_owned(),
             checkpoint: start.identity.as_ref().map(|_| plan.table.clone()),
-            watches: sources.inputs.iter().filter_map(Input::watch).collect(),
+            watches: sources.all.iter().filter_map(|source| source.input.watch()).collect(),
         }
     }
 
     pub(super) fn ledger_settings(&self, sources: &Sources<'_>) -> LedgerSettings {
-        let names = |(path, head): (&PathBuf, &Head)| InputNames {
-            path: path.clone(),
+        let names = |Source { input, head, .. }: &Source| InputNames {
+            path: input.path().to_owned(),
             fields: head.names.clone(),
             line_end: head.dialect.line_end,
         };
         LedgerSettings {
-            inputs: sources.paths.iter().zip(&sources.heads).map(names).collect(),
+            inputs: sources.all.iter().map(names).collect(),
             max_errors: self.options.limits.max_errors,
             max_record_bytes: self.options.limits.max_record_bytes,
         }

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::infer::ends_a_line;
+use super::sources::Source;
 use super::{Planned, Rows, Run, Sources};
 use crate::checkpoint::changed_since_begun;
 use crate::content_hash::ContentHash;
@@ -271,7 +272,7 @@ impl Order<'_> {
             facts: Facts::new(&vec![false; columns], &self.plan.key_columns),
             refuted: None,
         };
-        let flight = Flight::new(&self.load.scan_settings(&sources.heads[0], self.split));
+        let flight = Flight::new(&self.load.scan_settings(&sources.all[0].head, self.split));
         for (file_index, report) in reports.iter_mut().enumerate() {
             if jobs
                 .send(Job::Input {
@@ -300,7 +301,8 @@ impl Order<'_> {
                 },
                 read: ContentHash::default(),
                 whole: ContentHash::default(),
-                line_end: sources.heads[file_index].dialect.line_end,
+                line_end: sources.all[file_index].head.dialect.line_end,
+                is_length_known: false,
                 held: Vec::new(),
                 held_bytes: 0,
                 key_order: &mut totals.key_order,
@@ -336,6 +338,8 @@ struct OneInput<'a> {
     /// That up to the end of its last whole record.
     whole: ContentHash,
     line_end: u8,
+    /// Else the report's bytes are counted as they are read.
+    is_length_known: bool,
     /// Blocks that wait to go through deduplication together, and their memory.
     held: Vec<Incoming>,
     held_bytes: usize,
@@ -354,7 +358,9 @@ impl OneInput<'_> {
             split,
             shared,
         } = *self.order;
-        let head = &sources.heads[file_index];
+        let start_bytes = sources.start_bytes(file_index);
+        let start = sources.content_before(file_index);
+        let Source { input, head, .. } = &mut sources.all[file_index];
         let work: RowWork<'_, SqliteRecords> = RowWork {
             plan: plan.row_plan(file_index, head.names.len(), load.options),
             dialect: head.dialect,
@@ -369,12 +375,10 @@ impl OneInput<'_> {
             times: &shared.times,
             stopped: &stopped,
         };
-        let start_bytes = sources.start_bytes(file_index);
-        if !self.report.mapped || load.options.repeat.append_only {
+        self.is_length_known = input.abilities().length_bytes.is_some();
+        if !self.is_length_known || load.options.repeat.append_only {
             self.report.bytes = start_bytes;
         }
-        let start = sources.content_before(file_index);
-        let input = &mut sources.inputs[file_index];
         let complete = scan(&load.pool, input, start_bytes, request, &mut |scanned| {
             self.take(scanned)
         })?;
@@ -449,7 +453,7 @@ impl OneInput<'_> {
         if end_bytes.is_some() {
             self.whole = self.read;
         }
-        if !self.report.mapped {
+        if !self.is_length_known {
             self.report.bytes += bytes as u64;
         } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.load.options.repeat.append_only) {
             self.report.bytes = end_bytes;

@@ -21,15 +21,20 @@ const LOOK_BYTES: usize = 16 << 20;
 /// Files that are kept open from beginning to end. More of them are opened one after another, when they are read.
 const MAX_OPEN_FILES: usize = 64;
 
-/// The inputs, opened, with what they begin with.
+/// An input, opened, and what it begins with.
+pub(super) struct Source {
+    pub(super) input: Input,
+    pub(super) head: Head,
+    /// The field of each column of the first input's header.
+    pub(super) fields: Vec<u32>,
+}
+
+/// The inputs, in the order in which they are loaded.
 pub(super) struct Sources<'a> {
     pub(super) paths: &'a [PathBuf],
     /// The first name on the command line, which may be that of an input that is skipped.
     pub(super) first_named: &'a Path,
-    pub(super) inputs: Vec<Input>,
-    pub(super) heads: Vec<Head>,
-    /// For each input, the field of each column of the first input's header.
-    pub(super) fields: Vec<Vec<u32>>,
+    pub(super) all: Vec<Source>,
     /// Keys to size the filter for.
     pub(super) estimated_keys: u64,
     /// The part of the one input that is loaded already.
@@ -74,15 +79,31 @@ impl<'a> Sources<'a> {
             }
         }
         let fields = plan::match_headers(&heads, paths)?;
+        let estimated_keys = estimate_keys(&mut inputs, &heads[0], &stopped)?;
+        let parts = inputs.into_iter().zip(heads).zip(fields);
+        let all = parts.map(|((input, head), fields)| Source { input, head, fields });
         Ok(Sources {
             paths,
             first_named,
-            estimated_keys: estimate_keys(&mut inputs, &heads[0], &stopped)?,
-            inputs,
-            heads,
-            fields,
+            all: all.collect(),
+            estimated_keys,
             behind: None,
         })
+    }
+
+    /// The column names of the first input, which those of the others are matched with.
+    pub(super) fn names(&self) -> &[String] {
+        &self.all[0].head.names
+    }
+
+    /// For each input, the field of each of these columns.
+    pub(super) fn fields(&self) -> Vec<Vec<u32>> {
+        self.all.iter().map(|source| source.fields.clone()).collect()
+    }
+
+    /// Whether a load of them can be gone on with when it was stopped.
+    pub(super) fn can_be_read_again(&self) -> bool {
+        self.all.iter().all(|source| source.input.abilities().can_be_read_again)
     }
 
     /// Takes up a file that grows behind its loaded part.
@@ -92,17 +113,18 @@ impl<'a> Sources<'a> {
 
     /// Reads the inputs as if they ended where they did when `identity` was taken.
     pub(super) fn end_after(&mut self, identity: &Identity) {
-        for (input, fingerprint) in self.inputs.iter_mut().zip(&identity.inputs) {
-            input.end_after(fingerprint.length_bytes);
+        for (source, fingerprint) in self.all.iter_mut().zip(&identity.inputs) {
+            source.input.end_after(fingerprint.length_bytes);
         }
     }
 
     /// Whether a line ends behind `offset_bytes` of the first input.
     pub(super) fn has_line_behind(&mut self, mut offset_bytes: u64, observer: &dyn Observer) -> Result<bool, Error> {
         let stopped = || observer.cancelled().is_some();
-        let line_end = self.heads[0].dialect.line_end;
+        let Source { input, head, .. } = &mut self.all[0];
+        let line_end = head.dialect.line_end;
         while !stopped() {
-            let window = self.inputs[0].window(offset_bytes, LOOK_BYTES, &stopped)?;
+            let window = input.window(offset_bytes, LOOK_BYTES, &stopped)?;
             if memchr::memchr(line_end, window.bytes()).is_some() {
                 return Ok(true);
             }
@@ -119,7 +141,7 @@ impl<'a> Sources<'a> {
     pub(super) fn start_bytes(&self, file_index: usize) -> u64 {
         match &self.behind {
             Some(loaded) => loaded.offset_bytes,
-            None => self.heads[file_index].data_start_bytes,
+            None => self.all[file_index].head.data_start_bytes,
         }
     }
 
@@ -127,13 +149,16 @@ impl<'a> Sources<'a> {
     pub(super) fn content_before(&self, file_index: usize) -> ContentHash {
         match &self.behind {
             Some(loaded) => loaded.content,
-            None => self.heads[file_index].content,
+            None => self.all[file_index].head.content,
         }
     }
 
-    /// Size of each input, if every one is a file.
+    /// Size of each input, if every one is known.
     pub(super) fn lengths_bytes(&self) -> Option<Vec<u64>> {
-        self.inputs.iter().map(Input::length_bytes).collect()
+        self.all
+            .iter()
+            .map(|source| source.input.abilities().length_bytes)
+            .collect()
     }
 
     /// Checks that the files opened are, unchanged, those that their names lead to now: what the checkpoint says of the inputs
@@ -142,7 +167,7 @@ impl<'a> Sources<'a> {
     /// # Errors
     /// `InputChanged` saying which one and how.
     pub(super) fn check_unchanged(&self) -> Result<(), Error> {
-        for input in &self.inputs {
+        for Source { input, .. } in &self.all {
             input.check_unchanged()?;
             if input.identity().is_some() && input.identity() != FileIdentity::of(input.path()) {
                 let path = input.path().to_owned();
@@ -153,26 +178,30 @@ impl<'a> Sources<'a> {
         Ok(())
     }
 
-    /// Size of all inputs, if every one is a file.
+    /// Size of all inputs, if every one is known.
     pub(super) fn total_bytes(&self) -> Option<u64> {
-        self.inputs.iter().map(Input::length_bytes).sum()
+        self.all
+            .iter()
+            .map(|source| source.input.abilities().length_bytes)
+            .sum()
     }
 
     pub(super) fn report(&self) -> Vec<InputReport> {
-        let report = |(input, head): (&Input, &Head)| {
+        let report = |Source { input, head, .. }: &Source| {
+            let abilities = input.abilities();
             let behind = self.behind.as_ref();
-            let bytes = behind.map(|loaded| loaded.offset_bytes).or(input.length_bytes());
+            let bytes = behind.map(|loaded| loaded.offset_bytes).or(abilities.length_bytes);
             InputReport {
                 path: input.path().to_owned(),
                 bytes: bytes.unwrap_or(0),
-                mapped: input.length_bytes().is_some(),
+                mapped: abilities.can_be_mapped,
                 records: behind.map_or(0, |loaded| loaded.counts.records),
                 lines: behind.map_or(head.lines, |loaded| loaded.lines),
                 blank_lines: behind.map_or(head.blank_lines, |loaded| loaded.blank_lines),
                 content: behind.map_or_else(ContentHash::default, |loaded| loaded.content),
             }
         };
-        self.inputs.iter().zip(&self.heads).map(report).collect()
+        self.all.iter().map(report).collect()
     }
 }
 
@@ -180,7 +209,11 @@ impl<'a> Sources<'a> {
 /// filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the midst of a full
 /// table: 30 µs, measured.
 fn estimate_keys(inputs: &mut [Input], first: &Head, stopped: &dyn Fn() -> bool) -> Result<u64, Error> {
-    let Some(total_bytes) = inputs.iter().map(Input::length_bytes).sum::<Option<u64>>() else {
+    let Some(total_bytes) = inputs
+        .iter()
+        .map(|input| input.abilities().length_bytes)
+        .sum::<Option<u64>>()
+    else {
         return Ok(dedup::MAX_FILTER_KEYS);
     };
     let sample = inputs[0].window(first.data_start_bytes, FILE_HEAD_BYTES, stopped)?;
@@ -195,7 +228,7 @@ fn estimate_keys(inputs: &mut [Input], first: &Head, stopped: &dyn Fn() -> bool)
 /// `Usage` unless the input is one file: where several grow, the order of their records is not that of one load.
 fn check_growing(inputs: &[Input]) -> Result<(), Error> {
     match inputs {
-        [input] if input.length_bytes().is_some() => Ok(()),
+        [input] if input.abilities().can_be_read_again => Ok(()),
         [input] => Err(needs_file(&input.path().display())),
         _ => Err(Error::usage(format!(
             "{APPEND_ONLY} takes one input; load each file that grows into a table of its own"

@@ -146,8 +146,8 @@ impl Run<'_> {
         report: &mut LoadReport,
     ) -> Result<Option<Start>, Error> {
         let table = table_name(self.options, sources.first_named)?;
-        // Only files can be gone on with: for a stream nothing is noted.
-        let is_noted = sources.total_bytes().is_some();
+        // For what cannot be gone on with nothing is noted.
+        let is_noted = sources.can_be_read_again();
         let mut seen = self.look_at_database(&table, is_noted)?;
         if self.options.repeat.restart || seen.begun_load().is_none() {
             // Before types are inferred, or rows taken back, for nothing.
@@ -195,7 +195,7 @@ impl Run<'_> {
         sources: &mut Sources<'_>,
         report: &mut LoadReport,
     ) -> Result<Start, Error> {
-        if sources.total_bytes().is_none() {
+        if !sources.can_be_read_again() {
             return Err(Error::usage(format!(
                 "{} is not finished, and a stream cannot be read again; finish it from its files, or {}",
                 found.load(),
@@ -242,7 +242,7 @@ impl Run<'_> {
     /// From now on the unfinished load is one of the inputs as they are.
     fn take_up_mended(&self, found: &mut Checkpoint, sources: &Sources<'_>) -> Result<(), Error> {
         let lengths_bytes = sources.lengths_bytes().unwrap_or_default();
-        found.identity.plan.sources.clone_from(&sources.fields);
+        found.identity.plan.sources = sources.fields();
         found.identity.inputs =
             Identity::new(sources.paths, &lengths_bytes, self.options, &found.identity.plan)?.inputs;
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
@@ -257,17 +257,15 @@ impl Run<'_> {
         may_guess: bool,
         report: &mut LoadReport,
     ) -> Result<Start, Error> {
-        let lengths_bytes = sources.lengths_bytes();
+        let lengths_bytes = sources.lengths_bytes().filter(|_| sources.can_be_read_again());
         faults::point("infer: before");
         // What was loaded on a wrong guess must be taken back without a trace, so there must be nothing else in the database.
         let may_guess = may_guess && !seen.is_database;
         let (facts, is_guess) = self.infer(sources, seen.info.as_ref(), may_guess, report)?;
         faults::point("infer: types known");
         let mut plan = match &seen.info {
-            Some(info) => {
-                plan::plan_existing_table(info, &sources.heads, sources.fields.clone(), &facts, self.options)?
-            }
-            None => plan::plan_new_table(seen.table, &sources.heads, sources.fields.clone(), &facts, self.options)?,
+            Some(info) => plan::plan_existing_table(info, sources.names(), sources.fields(), &facts, self.options)?,
+            None => plan::plan_new_table(seen.table, sources.names(), sources.fields(), &facts, self.options)?,
         };
         if seen.info.is_none() {
             plan.guess = is_guess.then(|| TypeGuess { forms: facts.forms() });

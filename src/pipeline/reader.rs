@@ -25,8 +25,8 @@ pub(super) struct Reader<'r, 's, 't, W: Work> {
     want_bytes: usize,
     /// Whether the bytes there continue a line of which the first pieces were handed out.
     within_line: bool,
-    /// What was read of a stream cannot be read again: it is handed out though the scan was asked to stop.
-    is_stream: bool,
+    /// What was read of an input that cannot be read again is handed out though the scan was asked to stop.
+    must_hand_out: bool,
     /// It was, so that the last line may be cut.
     is_stopping: bool,
 }
@@ -48,7 +48,7 @@ where
             next_bytes: start_bytes,
             want_bytes: scan.settings.window_bytes,
             within_line: false,
-            is_stream: false,
+            must_hand_out: false,
             is_stopping: false,
         }
     }
@@ -58,7 +58,7 @@ where
     /// # Errors
     /// As [`Input::window`].
     pub(super) fn read(mut self, input: &mut Input) -> Result<(), Error> {
-        self.is_stream = input.length_bytes().is_none();
+        self.must_hand_out = !input.abilities().can_be_read_again;
         loop {
             let window = input.window(self.next_bytes, self.want_bytes, self.scan.stopped)?;
             // Taken while the reader holds no other window, so that it waits only for those that others will let go of.
@@ -78,7 +78,7 @@ where
     /// Hands out what `window` decides and settles what the next one is to be.
     fn hand_out(&mut self, window: &Arc<HeldWindow>) -> Flow {
         self.is_stopping = (self.scan.stopped)();
-        if self.is_stopping && !self.is_stream {
+        if self.is_stopping && !self.must_hand_out {
             return Flow::Stop;
         }
         let Some(done) = self.cut_up(window).filter(|_| !self.is_stopping) else {
@@ -198,7 +198,7 @@ where
     /// Puts a chunk into the queue and its parsing into the pool; `false` once the scan is over.
     fn start(&self, window: &Arc<HeldWindow>, range: Range<usize>, at_end: bool) -> bool {
         let scan = self.scan;
-        if (scan.stopped)() && !self.is_stream {
+        if (scan.stopped)() && !self.must_hand_out {
             return false;
         }
         let expansion = match scan.flight.expansion.load(Ordering::Relaxed) {

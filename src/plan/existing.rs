@@ -2,7 +2,6 @@
 
 use super::{DedupPlan, TablePlan, has_unique_index, key_columns, types_by_name};
 use crate::error::Error;
-use crate::head::Head;
 use crate::infer::Facts;
 use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
 use crate::options::LoadOptions;
@@ -15,12 +14,12 @@ use crate::schema::{Column, ColumnType, RowIds, TableType};
 /// `Schema` with every mismatch, `Usage` when `--key` names no column.
 pub fn plan_existing_table(
     info: &TableInfo,
-    heads: &[Head],
+    names: &[String],
     sources: Vec<Vec<u32>>,
     facts: &Facts,
     options: &LoadOptions,
 ) -> Result<TablePlan, Error> {
-    let fields = Fields::matched(info, &heads[0].names, options)?;
+    let fields = Fields::matched(info, names, options)?;
     let key = fields.key(options)?;
     let mut notices = Vec::new();
     if options.contract.all_text {
