@@ -57,14 +57,14 @@ fn bench(bencher: Bencher, key: KeyPlan) {
 
 /// `rejects` of the rows of `bytes` are rejected.
 fn bench_bytes<E: Encoder>(bencher: Bencher, key: KeyPlan, bytes: Vec<u8>, rejects: usize) {
-    let (dialect, plan) = (Dialect::default(), plan(key));
+    let (format, plan) = (syntax(), plan(key));
     let (mut records, mut out) = (Records::default(), RowBlock::<E>::default());
-    parse(&bytes, true, &syntax(), &mut records);
+    parse(&bytes, true, &format, &mut records);
     bencher
         .counter(ItemsCount::new(ROWS))
         .counter(BytesCount::of_slice(&bytes))
         .bench_local(|| {
-            validate(black_box(&bytes), &records, &plan, &dialect, &mut out);
+            validate(black_box(&bytes), &records, &plan, &format, &mut out);
             assert_eq!((out.rows.len(), out.rejects.len()), (ROWS - rejects, rejects));
         });
 }
@@ -104,9 +104,9 @@ fn infer_long_decimals(bencher: Bencher) {
         let (x, y) = (index as f64 / 7_919.0 + 48.0, -(index as f64) / 104_729.0 - 73.0);
         format!("{x},{y}\n")
     };
-    let (bytes, dialect) = ((0..ROWS).map(row).collect::<String>().into_bytes(), Dialect::default());
+    let (bytes, format) = ((0..ROWS).map(row).collect::<String>().into_bytes(), syntax());
     let mut records = Records::default();
-    parse(&bytes, true, &syntax(), &mut records);
+    parse(&bytes, true, &format, &mut records);
     bencher
         .counter(ItemsCount::new(ROWS))
         .counter(BytesCount::of_slice(&bytes))
@@ -114,7 +114,7 @@ fn infer_long_decimals(bencher: Bencher) {
             let mut facts = Facts::new(&[false; 2], &[]);
             let reading = Reading {
                 sources: &[0, 1],
-                dialect: &dialect,
+                format: &format,
                 empty_is_null: false,
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);
@@ -124,9 +124,9 @@ fn infer_long_decimals(bencher: Bencher) {
 
 #[divan::bench]
 fn infer_every_column(bencher: Bencher) {
-    let (bytes, dialect) = (chunk(), Dialect::default());
+    let (bytes, format) = (chunk(), syntax());
     let mut records = Records::default();
-    parse(&bytes, true, &syntax(), &mut records);
+    parse(&bytes, true, &format, &mut records);
     let sources: Vec<u32> = (0..8).collect();
     bencher
         .counter(ItemsCount::new(ROWS))
@@ -135,7 +135,7 @@ fn infer_every_column(bencher: Bencher) {
             let mut facts = Facts::new(&[false; 8], &[0]);
             let reading = Reading {
                 sources: &sources,
-                dialect: &dialect,
+                format: &format,
                 empty_is_null: false,
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);

@@ -3,12 +3,12 @@
 //! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
 //! [form](crate::schema::form); one value that is no number makes it TEXT, and from then on its values are not looked at.
 
-use crate::parse::{Dialect, Records};
+use crate::format::{Field, Fields, Format, Parsed};
 use crate::schema::ColumnType;
 use crate::schema::cast;
 use crate::schema::form::{ColumnFacts, Form, Verdict, WhyNoNumber, WhyText, mark};
 use crate::schema::key_order::KeyOrder;
-use crate::validate::{Field, is_plain_text};
+use crate::validate::is_plain_text;
 
 /// Bytes of a value that are kept to name it.
 const NAMED_BYTES: usize = 64;
@@ -183,47 +183,45 @@ pub fn column_type(verdict: Verdict) -> ColumnType {
 
 /// How fields become values.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading<'a> {
+pub struct Reading<'a, F> {
     /// For each column the field that it comes from.
     pub sources: &'a [u32],
-    pub dialect: &'a Dialect,
+    pub format: &'a F,
     pub empty_is_null: bool,
 }
 
 /// Adds the records of one span to `facts`. Records that validation would reject for their form do not vote.
-pub fn observe(span: &[u8], records: &Records, reading: &Reading<'_>, facts: &mut Facts) {
+pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
     let Reading {
         sources,
-        dialect,
+        format,
         empty_is_null,
     } = *reading;
     let mut open: Vec<usize> = (0..sources.len()).filter(|&index| facts.is_open(index)).collect();
     let span_is_plain = is_plain_text(span);
-    let mut first_field = 0usize;
-    for record in &records.records {
-        let fields = &records.field_ends[first_field..record.fields_end as usize];
-        first_field = record.fields_end as usize;
-        if record.fault != 0 || fields.len() != sources.len() {
+    for (record, fields) in parsed.iter() {
+        if record.fault.is_some() || fields.count() != sources.len() {
             continue;
         }
-        if !span_is_plain && !is_plain_text(&span[record.start as usize..record.end as usize]) {
+        if !span_is_plain && !is_plain_text(record.source.of(span)) {
             continue;
         }
         let mut all_open = true;
         for &index in &open {
-            let source = sources[index] as usize;
-            let start = if source == 0 {
-                record.start
-            } else {
-                fields[source - 1] + 1
-            };
-            let end = fields[source];
-            let field = Field::new(&span[start as usize..end as usize], dialect);
+            let range = fields.range(sources[index] as usize);
+            let field = format.field(range.of(span));
             if field.is_null(empty_is_null) {
                 facts.order.nulls += u64::from(facts.key == Some(index));
                 continue;
             }
-            facts.see(index, Value { field, start, end });
+            facts.see(
+                index,
+                Value {
+                    field,
+                    start: range.start,
+                    end: range.end,
+                },
+            );
             all_open &= facts.is_open(index);
         }
         if !all_open {
@@ -235,20 +233,21 @@ pub fn observe(span: &[u8], records: &Records, reading: &Reading<'_>, facts: &mu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::{Syntax, parse};
+    use crate::format::Csv;
+    use crate::parse::{Dialect, Records, parse};
 
     fn facts(text: &str) -> Facts {
-        let (dialect, mut records) = (Dialect::default(), Records::default());
-        let syntax = Syntax {
-            dialect,
+        let mut records = Records::default();
+        let format = Csv {
+            dialect: Dialect::default(),
             columns: 2,
             max_record_bytes: 1000,
         };
-        parse(text.as_bytes(), true, &syntax, &mut records);
+        parse(text.as_bytes(), true, &format, &mut records);
         let mut facts = Facts::new(&[false, false], &[0]);
         let reading = Reading {
             sources: &[0, 1],
-            dialect: &dialect,
+            format: &format,
             empty_is_null: false,
         };
         observe(text.as_bytes(), &records, &reading, &mut facts);

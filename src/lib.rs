@@ -132,6 +132,8 @@ mod escape;
 #[allow(missing_docs)]
 mod faults;
 #[allow(missing_docs)]
+mod format;
+#[allow(missing_docs)]
 mod head;
 #[allow(missing_docs)]
 mod infer;
@@ -198,7 +200,7 @@ pub mod internal {
     }
 
     rooms! {
-        chunk dedup escape faults head infer option_name options parse pipeline position reject report rows schema validate window
+        chunk dedup escape faults format head infer option_name options parse pipeline position reject report rows schema validate window
         write
     }
 }

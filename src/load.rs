@@ -34,7 +34,6 @@ pub use self::undo::forget;
 use crate::dedup::{self, Dedup};
 use crate::error::Error;
 use crate::faults;
-use crate::head::Head;
 use crate::ledger::{Ledger, SideFiles};
 use crate::memory::{self, MemoryWish};
 use crate::observer::Observer;
@@ -285,10 +284,9 @@ impl Run<'_> {
         })
     }
 
-    fn scan_settings(&self, head: &Head, split: &MemorySplit) -> ScanSettings {
+    fn scan_settings(&self, split: &MemorySplit) -> ScanSettings {
         let window_bytes = memory::window_bytes(split, self.options.resources.window_bytes);
         ScanSettings {
-            syntax: head.syntax(self.options),
             window_bytes,
             chunk_bytes: (self.options.resources.chunk_bytes as usize).min(window_bytes),
             blocks_bytes: split.blocks_bytes as usize,

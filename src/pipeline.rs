@@ -31,9 +31,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::content_hash::ContentHash;
 use crate::error::Error;
+use crate::format::{Format, Parsed};
 use crate::memory::{Gate, Permit};
 use crate::option_name::THREADS;
-use crate::parse::{Records, Syntax, parse_before};
 use crate::window::{Input, Window};
 use reader::Reader;
 use stitch::Stitcher;
@@ -118,14 +118,20 @@ pub fn no_thread(reason: &dyn std::fmt::Display) -> Error {
 
 /// What is done to each chunk, in parallel.
 pub trait Work: Sync {
+    type Format: Format;
     type Output: Send;
+    /// How the bytes are records.
+    fn format(&self) -> Self::Format;
     /// A fresh output, or one that is reused.
     fn output(&self) -> Self::Output;
-    /// Turns the parsed `span` into `output`.
-    fn run(&self, span: &[u8], records: &Records, output: &mut Self::Output);
+    /// Turns `span`, in which `parsed` was found, into `output`.
+    fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut Self::Output);
     /// Memory that `output` holds on to, in bytes.
     fn memory_bytes(&self, output: &Self::Output) -> usize;
 }
+
+/// What the format of a work finds in a span.
+pub type FoundBy<W> = <<W as Work>::Format as Format>::Parsed;
 
 /// What is in flight: of all scans of a load, as the blocks of one input may wait for the writer while the next is read.
 #[derive(Debug)]
@@ -152,7 +158,6 @@ impl Flight {
 /// How to scan.
 #[derive(Debug, Clone, Copy)]
 pub struct ScanSettings {
-    pub syntax: Syntax,
     pub window_bytes: usize,
     pub chunk_bytes: usize,
     /// Memory for outputs in flight.
@@ -287,15 +292,16 @@ enum Slot<T> {
 /// A scan of one input, shared between its threads.
 struct Scan<'s, W: Work> {
     settings: ScanSettings,
+    format: W::Format,
     work: &'s W,
     flight: &'s Flight,
     times: &'s ScanTimes,
-    /// A record with a line end in it has been met, or one that its chunk did not decide: from then on quotes are counted to guess
-    /// where records end. That takes a pass over the bytes, which most inputs need not.
-    quotes_matter: AtomicBool,
+    /// A record with a line end in it has been met, or one that its chunk did not decide: from then on the format is to look
+    /// for line ends that end records.
+    lines_matter: AtomicBool,
     /// Memory for one chunk that is worked on.
     task_bytes: usize,
-    idle_records: Mutex<Vec<Records>>,
+    idle: Mutex<Vec<FoundBy<W>>>,
     stopped: &'s (dyn Fn() -> bool + Sync),
 }
 
@@ -325,12 +331,13 @@ pub fn scan<W: Work>(
     flight.windows.open();
     let scan = Scan {
         settings,
+        format: work.format(),
         work,
         flight,
         times,
-        quotes_matter: AtomicBool::new(false),
+        lines_matter: AtomicBool::new(false),
         task_bytes: (TASKS_BYTES / pool.current_num_threads().max(1)).min(MOST_TASK_BYTES),
-        idle_records: Mutex::default(),
+        idle: Mutex::default(),
         stopped,
     };
     let scan = &scan;
@@ -406,7 +413,7 @@ impl<W: Work> Scan<'_, W> {
         if self.is_crowded(span) {
             let mut output = self.work.output();
             // One that is used again is not empty.
-            self.work.run(&[], &Records::default(), &mut output);
+            self.work.run(&[], &FoundBy::<W>::default(), &mut output);
             permit.resize(self.work.memory_bytes(&output).max(span.len()));
             return Finished {
                 consumed: 0,
@@ -414,20 +421,13 @@ impl<W: Work> Scan<'_, W> {
                 permit,
             };
         }
-        let mut records = self
-            .idle_records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default();
-        let (consumed, output) = self.parse_and_work(span, span.len(), at_end, &mut records);
-        if records.multi_line || consumed < span.len() {
-            self.quotes_matter.store(true, Ordering::Relaxed);
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut parsed = idle().pop().unwrap_or_default();
+        let (consumed, output) = self.parse_and_work(span, span.len(), at_end, &mut parsed);
+        if parsed.is_multi_line() || consumed < span.len() {
+            self.lines_matter.store(true, Ordering::Relaxed);
         }
-        self.idle_records
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(records);
+        idle().push(parsed);
         let memory_bytes = self.work.memory_bytes(&output);
         permit.resize(memory_bytes.max(span.len()));
         // A short last chunk says nothing about the others: what an output holds at least would count for too much.
@@ -457,7 +457,7 @@ impl<W: Work> Scan<'_, W> {
     /// Whether a chunk has so many lines that what would be made of it takes too much memory beside that of other threads. Those that
     /// follow are made smaller; this one is left to the calling thread, which takes it up in pieces.
     fn is_crowded(&self, span: &[u8]) -> bool {
-        let lines = memchr::memchr_iter(self.settings.syntax.dialect.line_end, span).count();
+        let lines = memchr::memchr_iter(self.format.line_end(), span).count();
         let memory_bytes = lines * LINE_BYTES;
         if memory_bytes <= self.task_bytes || span.len() <= LEAST_CHUNK_BYTES {
             return false;
@@ -471,10 +471,10 @@ impl<W: Work> Scan<'_, W> {
     }
 
     /// Parses the records of `span` that start before `border`, does the work on them, and returns where the next one starts.
-    fn parse_and_work(&self, span: &[u8], border: usize, at_end: bool, records: &mut Records) -> (usize, W::Output) {
-        let consumed = parse_before(span, border, at_end, &self.settings.syntax, records);
+    fn parse_and_work(&self, span: &[u8], border: usize, at_end: bool, parsed: &mut FoundBy<W>) -> (usize, W::Output) {
+        let consumed = self.format.parse_before(span, border, at_end, parsed);
         let mut output = self.work.output();
-        self.work.run(&span[..consumed], records, &mut output);
+        self.work.run(&span[..consumed], parsed, &mut output);
         (consumed, output)
     }
 }

@@ -1,6 +1,6 @@
 //! Records to typed rows, each pushed value by value into an [`Encoder`], and to rejects.
 //!
-//! Comes in: a span and where its records and fields lie. Goes out: a [`RowBlock`]. Never: I/O, locks, panics, allocation per row or
+//! Comes in: a span and what its format found in it. Goes out: a [`RowBlock`]. Never: I/O, locks, panics, allocation per row or
 //! field (a block's vectors are reused). The hard part is the cost: this is where a load's processor time goes, so UTF-8 and NULs
 //! are looked for once per span, and a value is cast, stored and hashed in one go.
 
@@ -9,7 +9,7 @@ mod tests;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::parse::{Dialect, FaultKind, RecordSpan, Records};
+use crate::format::{Fault, FaultKind, Field, Fields, Format, Parsed, Record};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, Expected, NULL_KEY, RowBlock, RowMeta, Text};
@@ -22,46 +22,22 @@ pub fn is_plain_text(bytes: &[u8]) -> bool {
     memchr::memchr(0, bytes).is_none() && simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
-/// One field, as it stands in the input.
-#[derive(Debug, Clone, Copy)]
-pub struct Field<'a> {
-    bytes: &'a [u8],
-    quote: Option<u8>,
-}
-
-impl<'a> Field<'a> {
-    pub fn new(bytes: &'a [u8], dialect: &Dialect) -> Self {
-        let quote = dialect.quote.filter(|quote| bytes.first() == Some(quote));
-        Field { bytes, quote }
-    }
-
-    /// An unquoted empty field is NULL; a quoted one only if `empty_is_null`.
-    pub fn is_null(&self, empty_is_null: bool) -> bool {
-        self.bytes.is_empty() || (empty_is_null && self.quote.is_some() && self.bytes.len() == 2)
-    }
-
-    /// The bytes between the quotes; quotes inside are still doubled.
-    pub fn unquoted(&self) -> &'a [u8] {
-        match self.quote {
-            Some(_) => &self.bytes[1..self.bytes.len() - 1],
-            None => self.bytes,
-        }
-    }
-}
-
 /// Turns the records of `span` into rows and rejects. `out` is emptied first.
 ///
 /// `span` is exactly what was parsed. Which fault a record is rejected for: its syntax; invalid UTF-8; a NUL byte; the number of
 /// fields; the first column, in the table's order, whose value does not fit.
-pub fn validate<E: Encoder>(span: &[u8], records: &Records, plan: &RowPlan, dialect: &Dialect, out: &mut RowBlock<E>) {
+pub fn validate<F: Format, E: Encoder>(
+    span: &[u8],
+    parsed: &F::Parsed,
+    plan: &RowPlan,
+    format: &F,
+    out: &mut RowBlock<E>,
+) {
     out.clear();
-    out.line_count = line_count(span, records, dialect);
+    out.line_count = format.line_count(span, parsed);
     // A row of the right number of fields has a delimiter or line end for each; others, which a chunk that begins within quotes is full of,
     // need no room.
-    let most_rows = records
-        .records
-        .len()
-        .min(span.len() / plan.field_count.max(1) as usize + 1);
+    let most_rows = parsed.count().min(span.len() / plan.field_count.max(1) as usize + 1);
     out.rows.reserve(most_rows);
     let mut encoder = std::mem::take(&mut out.values);
     encoder.begin(&Expected {
@@ -72,7 +48,7 @@ pub fn validate<E: Encoder>(span: &[u8], records: &Records, plan: &RowPlan, dial
     let mut rows = Rows {
         span,
         plan,
-        dialect,
+        format,
         plain: is_plain_text(span),
         encoder,
         lines_before: 0,
@@ -83,33 +59,21 @@ pub fn validate<E: Encoder>(span: &[u8], records: &Records, plan: &RowPlan, dial
     if let Some(guess) = &plan.guess {
         rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
     }
-    let mut first_field = 0usize;
-    for record in &records.records {
-        let fields = &records.field_ends[first_field..record.fields_end as usize];
-        first_field = record.fields_end as usize;
-        if record.start == record.end && fields.len() == 1 && plan.field_count > 1 {
+    for (record, fields) in parsed.iter() {
+        if record.source.is_empty() && fields.count() == 1 && plan.field_count > 1 {
             rows.out.blank_lines += 1;
             continue;
         }
         if let Err(reject) = rows
-            .check(record, records, fields)
-            .and_then(|()| rows.encode(record, fields, &columns))
+            .check(&record, fields)
+            .and_then(|()| rows.encode(&record, fields, &columns))
         {
-            rows.reject(record, reject);
+            rows.reject(record.source, reject);
         }
         rows.out.record_count += 1;
     }
     let Rows { encoder, out, .. } = rows;
     out.values = encoder;
-}
-
-/// Line ends in `span`.
-pub fn line_count(span: &[u8], records: &Records, dialect: &Dialect) -> u32 {
-    if records.multi_line {
-        return memchr::memchr_iter(dialect.line_end, span).count() as u32;
-    }
-    let last_is_open = span.last().is_some_and(|&byte| byte != dialect.line_end);
-    records.records.len() as u32 - u32::from(last_is_open)
 }
 
 /// What there is to know about a column for each of its values: one word, so that it stays in a register.
@@ -223,10 +187,21 @@ struct Reject {
     value: ByteRange,
 }
 
-struct Rows<'a, E> {
+impl Reject {
+    /// For a fault of no single field.
+    fn whole(reason: RejectReason) -> Self {
+        Reject {
+            reason,
+            column: 0,
+            value: ByteRange::default(),
+        }
+    }
+}
+
+struct Rows<'a, F, E> {
     span: &'a [u8],
     plan: &'a RowPlan,
-    dialect: &'a Dialect,
+    format: &'a F,
     /// The whole span is UTF-8 without NUL, so no record needs to be looked at for that.
     plain: bool,
     encoder: E,
@@ -236,89 +211,76 @@ struct Rows<'a, E> {
     out: &'a mut RowBlock<E>,
 }
 
-impl<E: Encoder> Rows<'_, E> {
+impl<F: Format, E: Encoder> Rows<'_, F, E> {
     /// Everything about a record that does not depend on its values' types.
-    fn check(&self, record: &RecordSpan, records: &Records, fields: &[u32]) -> Result<(), Reject> {
-        let whole = |reason| Reject {
-            reason,
-            column: 0,
-            value: ByteRange::default(),
-        };
-        if record.fault != 0 {
-            let fault = records.faults[record.fault as usize - 1];
-            let reason = match fault.kind {
-                FaultKind::UnterminatedQuote => RejectReason::UnterminatedQuote,
-                FaultKind::InvalidQuote => RejectReason::InvalidQuote,
-                FaultKind::RecordTooLarge => RejectReason::RecordTooLarge {
-                    limit_bytes: self.plan.max_record_bytes,
-                },
-            };
-            // What is too large is the record; which field was met first depends on how much of it was looked at.
-            let column = if fault.kind == FaultKind::RecordTooLarge {
-                0
-            } else {
-                fault.column
-            };
-            return Err(Reject {
-                column,
-                ..whole(reason)
-            });
+    fn check(&self, record: &Record, fields: impl Fields) -> Result<(), Reject> {
+        if let Some(fault) = record.fault {
+            return Err(self.refuse_fault(fault));
         }
-        if !self.plain && !is_plain_text(&self.span[record.start as usize..record.end as usize]) {
-            let field = |index: usize| ByteRange {
-                start: self.field_start(record, fields, index),
-                end: fields[index],
-            };
-            let bad = |test: &dyn Fn(&[u8]) -> bool| (0..fields.len()).find(|&index| test(field(index).of(self.span)));
-            if let Some(index) = bad(&|bytes| simdutf8::basic::from_utf8(bytes).is_err()) {
-                return Err(Reject {
-                    reason: RejectReason::InvalidUtf8,
-                    column: index as u32 + 1,
-                    value: field(index),
-                });
-            }
-            if let Some(index) = bad(&|bytes| memchr::memchr(0, bytes).is_some()) {
-                return Err(Reject {
-                    reason: RejectReason::NulByte,
-                    column: index as u32 + 1,
-                    value: field(index),
-                });
-            }
+        if !self.plain && !is_plain_text(record.source.of(self.span)) {
+            self.check_text(fields)?;
         }
-        let (expected, found) = (self.plan.field_count, fields.len() as u32);
+        let (expected, found) = (self.plan.field_count, fields.count() as u32);
         match found.cmp(&expected) {
-            std::cmp::Ordering::Less => Err(whole(RejectReason::MissingColumns { expected, found })),
-            std::cmp::Ordering::Greater => Err(whole(RejectReason::TooManyColumns { expected, found })),
+            std::cmp::Ordering::Less => Err(Reject::whole(RejectReason::MissingColumns { expected, found })),
+            std::cmp::Ordering::Greater => Err(Reject::whole(RejectReason::TooManyColumns { expected, found })),
             std::cmp::Ordering::Equal => Ok(()),
         }
     }
 
-    fn field_start(&self, record: &RecordSpan, fields: &[u32], index: usize) -> u32 {
-        if index == 0 {
-            record.start
+    #[cold]
+    fn refuse_fault(&self, fault: Fault) -> Reject {
+        let reason = match fault.kind {
+            FaultKind::UnterminatedQuote => RejectReason::UnterminatedQuote,
+            FaultKind::InvalidQuote => RejectReason::InvalidQuote,
+            FaultKind::RecordTooLarge => RejectReason::RecordTooLarge {
+                limit_bytes: self.plan.max_record_bytes,
+            },
+        };
+        // What is too large is the record; which field was met first depends on how much of it was looked at.
+        let column = if fault.kind == FaultKind::RecordTooLarge {
+            0
         } else {
-            fields[index - 1] + 1
+            fault.column
+        };
+        Reject {
+            column,
+            ..Reject::whole(reason)
         }
     }
 
+    /// Finds the field that is not UTF-8, or has a NUL in it.
+    fn check_text(&self, fields: impl Fields) -> Result<(), Reject> {
+        let bad = |test: &dyn Fn(&[u8]) -> bool| {
+            let index = (0..fields.count()).find(|&index| test(fields.range(index).of(self.span)))?;
+            Some((index as u32 + 1, fields.range(index)))
+        };
+        let found = match bad(&|bytes| simdutf8::basic::from_utf8(bytes).is_err()) {
+            Some(found) => Some((RejectReason::InvalidUtf8, found)),
+            None => bad(&|bytes| memchr::memchr(0, bytes).is_some()).map(|found| (RejectReason::NulByte, found)),
+        };
+        found.map_or(Ok(()), |(reason, (column, value))| {
+            Err(Reject { reason, column, value })
+        })
+    }
+
     /// Appends the record's row; leaves no trace if a value does not fit.
-    fn encode(&mut self, record: &RecordSpan, fields: &[u32], columns: &[ColumnWork]) -> Result<(), Reject> {
+    fn encode(&mut self, record: &Record, fields: impl Fields, columns: &[ColumnWork]) -> Result<(), Reject> {
         let integer_keys = self.out.integer_keys.len();
         self.out.key_bytes.clear();
-        self.encoder.begin_row((record.end - record.start) as usize);
+        self.encoder.begin_row(record.source.len() as usize);
         let mut null_key = false;
         for &column in columns {
             let source = column.source as usize;
-            let start = self.field_start(record, fields, source);
-            let end = fields[source];
-            match self.encode_field(column, start as usize, end as usize) {
+            let value = fields.range(source);
+            match self.encode_field(column, value.start as usize, value.end as usize) {
                 Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
                 Err(reason) => {
                     self.out.integer_keys.truncate(integer_keys);
                     return Err(Reject {
                         reason,
                         column: source as u32 + 1,
-                        value: ByteRange { start, end },
+                        value,
                     });
                 }
             }
@@ -334,10 +296,7 @@ impl<E: Encoder> Rows<'_, E> {
         self.encoder.end_row();
         self.out.rows.push(RowMeta {
             record_index: self.out.record_count,
-            source: ByteRange {
-                start: record.start,
-                end: record.end,
-            },
+            source: record.source,
         });
         Ok(())
     }
@@ -345,7 +304,7 @@ impl<E: Encoder> Rows<'_, E> {
     /// Appends the value of the field at `start..end` to the row, and its bytes to the key; whether it is NULL.
     #[inline]
     fn encode_field(&mut self, column: ColumnWork, start: usize, end: usize) -> Result<bool, RejectReason> {
-        let field = Field::new(&self.span[start..end], self.dialect);
+        let field = self.format.field(&self.span[start..end]);
         if field.is_null(self.plan.empty_is_null) {
             if column.is(NOT_NULL) {
                 return Err(RejectReason::NullViolation);
@@ -359,8 +318,8 @@ impl<E: Encoder> Rows<'_, E> {
                 if column.is(OBSERVED) {
                     self.observe_text(column, field.unquoted(), (start, end));
                 }
-                let quotes = usize::from(field.quote.is_some());
-                self.encode_text(column, (start + quotes, end - quotes), field.quote);
+                let quotes = usize::from(field.quote().is_some());
+                self.encode_text(column, (start + quotes, end - quotes), field.quote());
             }
             ColumnType::Integer => {
                 let value = match column.is(DECLARED) {
@@ -379,7 +338,7 @@ impl<E: Encoder> Rows<'_, E> {
     #[inline(never)]
     fn encode_other(&mut self, column: ColumnWork, field: Field<'_>, start: usize) -> Result<(), RejectReason> {
         let text = field.unquoted();
-        let text_start = start + usize::from(field.quote.is_some());
+        let text_start = start + usize::from(field.quote().is_some());
         let mut kept = (text_start, text_start + text.len());
         match column.expected {
             ColumnType::Boolean => {
@@ -415,7 +374,7 @@ impl<E: Encoder> Rows<'_, E> {
                 unreachable!("encode_field takes these")
             }
         }
-        self.encode_text(column, kept, field.quote);
+        self.encode_text(column, kept, field.quote());
         Ok(())
     }
 
@@ -529,10 +488,10 @@ impl<E: Encoder> Rows<'_, E> {
         }
     }
 
-    fn reject(&mut self, record: &RecordSpan, reject: Reject) {
-        let start = record.start as usize;
+    fn reject(&mut self, source: ByteRange, reject: Reject) {
+        let start = source.start as usize;
         let between = &self.span[self.lines_counted_to..start];
-        self.lines_before += memchr::memchr_iter(self.dialect.line_end, between).count() as u32;
+        self.lines_before += memchr::memchr_iter(self.format.line_end(), between).count() as u32;
         self.lines_counted_to = start;
         let is_of_a_value = matches!(
             reject.reason,
@@ -543,10 +502,7 @@ impl<E: Encoder> Rows<'_, E> {
         }
         self.out.rejects.push(BlockReject {
             record_index: self.out.record_count,
-            source: ByteRange {
-                start: record.start,
-                end: record.end,
-            },
+            source,
             lines_before: self.lines_before,
             column: reject.column,
             value: reject.value,

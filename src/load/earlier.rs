@@ -31,10 +31,10 @@ impl EarlierKeys for EarlierRecords<'_, '_> {
         // Only which records are rows is asked, and their keys.
         let work: RowWork<'_, Nothing> = RowWork {
             plan: self.planned.start.plan.row_plan(0, head.names.len(), self.load.options),
-            dialect: head.dialect,
+            format: head.syntax(self.load.options),
             idle: &idle,
         };
-        let settings = self.load.scan_settings(head, &self.planned.split);
+        let settings = self.load.scan_settings(&self.planned.split);
         let request = ScanRequest {
             settings,
             work: &work,

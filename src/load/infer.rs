@@ -4,18 +4,17 @@
 use super::sources::Source;
 use super::{Run, Sources};
 use crate::error::Error;
+use crate::format::{Csv, Format, Parsed};
 use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
 use crate::infer::{Facts, Place, Reading, Span, observe};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
 use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
 use crate::options::Inference;
-use crate::parse::{Dialect, Records, parse};
-use crate::pipeline::{Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
+use crate::pipeline::{Flight, Flow, FoundBy, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
 use crate::plan;
 use crate::report::LoadReport;
 use crate::schema::table_info::TableInfo;
-use crate::validate::line_count;
 use crate::window::Input;
 
 /// A shorter input is read in a moment.
@@ -31,7 +30,7 @@ const SHOW_EVERY_BYTES: u64 = 8 << 20;
 struct FactsWork<'a> {
     nothing: &'a Facts,
     sources: &'a [u32],
-    dialect: Dialect,
+    format: Csv,
     empty_is_null: bool,
 }
 
@@ -43,7 +42,12 @@ struct ChunkFacts {
 }
 
 impl Work for FactsWork<'_> {
+    type Format = Csv;
     type Output = ChunkFacts;
+
+    fn format(&self) -> Csv {
+        self.format
+    }
 
     fn output(&self) -> ChunkFacts {
         ChunkFacts {
@@ -53,15 +57,15 @@ impl Work for FactsWork<'_> {
         }
     }
 
-    fn run(&self, span: &[u8], records: &Records, output: &mut ChunkFacts) {
-        output.records = records.records.len() as u64;
-        output.lines = u64::from(line_count(span, records, &self.dialect));
+    fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut ChunkFacts) {
+        output.records = parsed.count() as u64;
+        output.lines = u64::from(self.format.line_count(span, parsed));
         let reading = Reading {
             sources: self.sources,
-            dialect: &self.dialect,
+            format: &self.format,
             empty_is_null: self.empty_is_null,
         };
-        observe(span, records, &reading, &mut output.facts);
+        observe(span, parsed, &reading, &mut output.facts);
     }
 
     fn memory_bytes(&self, _output: &ChunkFacts) -> usize {
@@ -215,16 +219,17 @@ impl Run<'_> {
     /// What the records of a span of an input hold, at its end perhaps; `None` without any.
     fn facts_of_span(&self, source: &Source, (span, at_end): (&[u8], bool), nothing: &Facts) -> Option<Facts> {
         let head = &source.head;
-        let mut records = Records::default();
-        let consumed = parse(span, at_end, &head.syntax(self.options), &mut records);
+        let format = head.syntax(self.options);
+        let mut parsed = FoundBy::<FactsWork<'_>>::default();
+        let consumed = format.parse_before(span, span.len(), at_end, &mut parsed);
         let mut facts = nothing.clone();
         let reading = Reading {
             sources: &source.fields,
-            dialect: &head.dialect,
+            format: &format,
             empty_is_null: self.options.dialect.empty_is_null,
         };
-        observe(&span[..consumed], &records, &reading, &mut facts);
-        (!records.records.is_empty()).then_some(facts)
+        observe(&span[..consumed], &parsed, &reading, &mut facts);
+        (parsed.count() > 0).then_some(facts)
     }
 
     fn facts_of_all(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {
@@ -285,7 +290,7 @@ impl Run<'_> {
         let work = FactsWork {
             nothing: request.nothing,
             sources: request.fields,
-            dialect: head.dialect,
+            format: head.syntax(self.options),
             empty_is_null: self.options.dialect.empty_is_null,
         };
         let observer = self.observer;
@@ -293,7 +298,7 @@ impl Run<'_> {
         let times = ScanTimes::default();
         let settings = ScanSettings {
             may_grow: request.may_grow,
-            ..self.scan_settings(head, &split)
+            ..self.scan_settings(&split)
         };
         let scan_request = ScanRequest {
             settings,

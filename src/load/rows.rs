@@ -17,13 +17,13 @@ use crate::content_hash::ContentHash;
 use crate::dedup::{Candidates, Dedup};
 use crate::error::Error;
 use crate::faults;
+use crate::format::Csv;
 use crate::infer::{self, Facts};
 use crate::ledger::{Incoming, Place};
 use crate::memory;
 use crate::observer::{Phase, Progress};
 use crate::option_name::RESTART;
-use crate::parse::{Dialect, Records};
-use crate::pipeline::{Flight, Flow, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
+use crate::pipeline::{Flight, Flow, FoundBy, LinePiece, ScanRequest, ScanTimes, Scanned, Work, no_thread, scan};
 use crate::plan::{self, TablePlan};
 use crate::reject::BlockReject;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
@@ -58,12 +58,17 @@ enum Job {
 /// Validation of one input's chunks.
 pub(super) struct RowWork<'a, E> {
     pub(super) plan: RowPlan,
-    pub(super) dialect: Dialect,
+    pub(super) format: Csv,
     pub(super) idle: &'a Mutex<Vec<RowBlock<E>>>,
 }
 
 impl<E: Encoder> Work for RowWork<'_, E> {
+    type Format = Csv;
     type Output = RowBlock<E>;
+
+    fn format(&self) -> Csv {
+        self.format
+    }
 
     fn output(&self) -> RowBlock<E> {
         self.idle
@@ -73,8 +78,8 @@ impl<E: Encoder> Work for RowWork<'_, E> {
             .unwrap_or_default()
     }
 
-    fn run(&self, span: &[u8], records: &Records, output: &mut RowBlock<E>) {
-        validate(span, records, &self.plan, &self.dialect, output);
+    fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut RowBlock<E>) {
+        validate(span, parsed, &self.plan, &self.format, output);
         // Here, while the bytes are in the cache, and not on the one thread that keeps the order.
         output.content = ContentHash::of(span);
     }
@@ -272,7 +277,7 @@ impl Order<'_> {
             facts: Facts::new(&vec![false; columns], &self.plan.key_columns),
             refuted: None,
         };
-        let flight = Flight::new(&self.load.scan_settings(&sources.all[0].head, self.split));
+        let flight = Flight::new(&self.load.scan_settings(self.split));
         for (file_index, report) in reports.iter_mut().enumerate() {
             if jobs
                 .send(Job::Input {
@@ -363,13 +368,13 @@ impl OneInput<'_> {
         let Source { input, head, .. } = &mut sources.all[file_index];
         let work: RowWork<'_, SqliteRecords> = RowWork {
             plan: plan.row_plan(file_index, head.names.len(), load.options),
-            dialect: head.dialect,
+            format: head.syntax(load.options),
             idle: &shared.idle,
         };
         let observer = load.observer;
         let stopped = || shared.ended.load(Ordering::Relaxed) || observer.cancelled().is_some();
         let request = ScanRequest {
-            settings: load.scan_settings(head, split),
+            settings: load.scan_settings(split),
             work: &work,
             flight: self.flight,
             times: &shared.times,

@@ -10,9 +10,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use rayon::Scope;
 
-use super::{EXPANSION_UNIT, FIRST_EXPANSION, Flow, HeldWindow, LinePiece, Scan, ScanSettings, Slot, Work};
-use crate::chunk;
+use super::{EXPANSION_UNIT, FIRST_EXPANSION, Flow, HeldWindow, LinePiece, Scan, Slot, Work};
 use crate::error::Error;
+use crate::format::Format;
 use crate::window::Input;
 
 /// How far the reading of an input has come.
@@ -115,8 +115,8 @@ where
 
     /// Hands out the next piece of a line that is too long; where it ends, or `None` once the scan is over.
     fn go_on_with_line(&mut self, window: &Arc<HeldWindow>) -> Option<usize> {
-        let ScanSettings { syntax, may_grow, .. } = self.scan.settings;
-        let line_end = memchr::memchr(syntax.dialect.line_end, window.bytes());
+        let may_grow = self.scan.settings.may_grow;
+        let line_end = memchr::memchr(self.scan.format.line_end(), window.bytes());
         self.within_line = line_end.is_none() && (may_grow || !window.at_end);
         let piece = LinePiece {
             window: Arc::clone(window),
@@ -183,16 +183,13 @@ where
 
     /// Longest that a record may be.
     fn limit_bytes(&self) -> usize {
-        usize::try_from(self.scan.settings.syntax.max_record_bytes).unwrap_or(usize::MAX)
+        usize::try_from(self.scan.format.max_record_bytes()).unwrap_or(usize::MAX)
     }
 
     /// Where the next chunk of `window` ends. A guess, which decides how much is parsed twice and nothing else.
     fn cut(&self, window: &[u8]) -> Option<usize> {
-        let mut dialect = self.scan.settings.syntax.dialect;
-        if !self.scan.quotes_matter.load(Ordering::Relaxed) {
-            dialect.quote = None;
-        }
-        chunk::cut(window, self.scan.chunk_bytes(), &dialect)
+        let lines_matter = self.scan.lines_matter.load(Ordering::Relaxed);
+        self.scan.format.cut(window, self.scan.chunk_bytes(), lines_matter)
     }
 
     /// Puts a chunk into the queue and its parsing into the pool; `false` once the scan is over.

@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
-use super::{Block, BlockSource, Finished, Flow, HeldWindow, IDLE, LinePiece, Scan, Scanned, Slot, Work, add_time};
+use super::{
+    Block, BlockSource, Finished, Flow, FoundBy, HeldWindow, IDLE, LinePiece, Scan, Scanned, Slot, Work, add_time,
+};
 use crate::error::Error;
-use crate::parse::Records;
+use crate::format::Format;
 
 /// Bytes of undecided records that are parsed at a time: few beside what a load may hold, many beside what is looked at again for each
 /// piece.
@@ -157,7 +159,7 @@ impl<T> Carry<T> {
 pub(super) struct Stitcher<'s, 'c, W: Work> {
     scan: &'s Scan<'s, W>,
     carry: Carry<W::Output>,
-    records: Records,
+    parsed: FoundBy<W>,
     consume: &'c mut Consume<'c, W::Output>,
     /// What came last ends the input.
     at_end: bool,
@@ -171,7 +173,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         Stitcher {
             scan,
             carry: Carry::default(),
-            records: Records::default(),
+            parsed: FoundBy::<W>::default(),
             consume,
             at_end: false,
         }
@@ -266,7 +268,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
             return Ok(Flow::Continue);
         }
         let end = self.carry.bytes.len();
-        let limit_bytes = usize::try_from(self.scan.settings.syntax.max_record_bytes).unwrap_or(usize::MAX);
+        let limit_bytes = usize::try_from(self.scan.format.max_record_bytes()).unwrap_or(usize::MAX);
         let ahead = &line.bytes()[..line.bytes().len().min(limit_bytes.saturating_add(1))];
         self.carry.bytes.extend_from_slice(ahead);
         let flow = self.stitch(end, false)?;
@@ -320,7 +322,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         let span = &carry.bytes[carry.done..];
         let (consumed, output) = self
             .scan
-            .parse_and_work(span, border - carry.done, at_end, &mut self.records);
+            .parse_and_work(span, border - carry.done, at_end, &mut self.parsed);
         if consumed == 0 {
             return None;
         }

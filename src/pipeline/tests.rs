@@ -8,13 +8,19 @@ use proptest::prelude::*;
 use rayon::ThreadPoolBuilder;
 
 use super::*;
-use crate::parse::{Dialect, parse};
+use crate::format::Csv;
+use crate::parse::{Dialect, Records, parse};
 
 /// Collects each record as text: `text`, or `!kind:text` for a fault.
-struct Collect;
+struct Collect(Csv);
 
 impl Work for Collect {
+    type Format = Csv;
     type Output = Vec<String>;
+
+    fn format(&self) -> Csv {
+        self.0
+    }
 
     fn output(&self) -> Vec<String> {
         Vec::new()
@@ -47,17 +53,16 @@ fn describe(span: &[u8], records: &Records) -> Vec<String> {
     records.records.iter().map(describe).collect()
 }
 
-fn syntax(max_record_bytes: u64) -> Syntax {
-    Syntax {
+fn syntax(max_record_bytes: u64) -> Csv {
+    Csv {
         dialect: Dialect::default(),
         columns: 2,
         max_record_bytes,
     }
 }
 
-fn settings(window_bytes: usize, chunk_bytes: usize, max_record_bytes: u64) -> ScanSettings {
+fn settings(window_bytes: usize, chunk_bytes: usize) -> ScanSettings {
     ScanSettings {
-        syntax: syntax(max_record_bytes),
         window_bytes,
         chunk_bytes,
         blocks_bytes: 1 << 20,
@@ -67,7 +72,7 @@ fn settings(window_bytes: usize, chunk_bytes: usize, max_record_bytes: u64) -> S
 }
 
 /// Everything a scan hands over, long lines put together again.
-fn scanned(path: &Path, threads: usize, settings: ScanSettings) -> Vec<String> {
+fn scanned(path: &Path, threads: usize, format: Csv, settings: ScanSettings) -> Vec<String> {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let mut input = Input::open(path).unwrap();
     let mut records = Vec::new();
@@ -75,7 +80,7 @@ fn scanned(path: &Path, threads: usize, settings: ScanSettings) -> Vec<String> {
     let mut expected_start = 0;
     let request = ScanRequest {
         settings,
-        work: &Collect,
+        work: &Collect(format),
         flight: &Flight::new(&settings),
         times: &ScanTimes::default(),
         stopped: &|| false,
@@ -107,12 +112,12 @@ fn scanned(path: &Path, threads: usize, settings: ScanSettings) -> Vec<String> {
 }
 
 /// The same where the bytes come through a pipe, whose end shows only behind the last byte.
-fn scanned_from_pipe(bytes: &[u8], threads: usize, settings: ScanSettings) -> Vec<String> {
+fn scanned_from_pipe(bytes: &[u8], threads: usize, format: Csv, settings: ScanSettings) -> Vec<String> {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let path = format!("/dev/fd/{}", reader.as_raw_fd());
     std::thread::scope(|scope| {
         scope.spawn(move || writer.write_all(bytes));
-        scanned(Path::new(&path), threads, settings)
+        scanned(Path::new(&path), threads, format, settings)
     })
 }
 
@@ -151,11 +156,12 @@ proptest! {
     ) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&bytes).unwrap();
-        let settings = ScanSettings { blocks_bytes, ..settings(window_bytes, chunk_bytes, max_record_bytes) };
+        let settings = ScanSettings { blocks_bytes, ..settings(window_bytes, chunk_bytes) };
+        let format = syntax(max_record_bytes);
         let wanted = without_long_lines(expected(&bytes, max_record_bytes));
-        prop_assert_eq!(&without_long_lines(scanned(file.path(), threads, settings)), &wanted);
+        prop_assert_eq!(&without_long_lines(scanned(file.path(), threads, format, settings)), &wanted);
 
-        prop_assert_eq!(&without_long_lines(scanned_from_pipe(&bytes, threads, settings)), &wanted);
+        prop_assert_eq!(&without_long_lines(scanned_from_pipe(&bytes, threads, format, settings)), &wanted);
     }
 }
 
@@ -167,7 +173,7 @@ fn a_chunk_behind_an_undecided_record_is_decided_by_the_end_of_a_stream_that_com
     assert_eq!(wanted.len(), 2);
     for window_bytes in 1..=bytes.len() + 1 {
         for chunk_bytes in 1..=bytes.len() + 1 {
-            let found = scanned_from_pipe(bytes, 2, settings(window_bytes, chunk_bytes, 1000));
+            let found = scanned_from_pipe(bytes, 2, syntax(1000), settings(window_bytes, chunk_bytes));
             assert_eq!(found, wanted, "window {window_bytes}, chunk {chunk_bytes}");
         }
     }
@@ -178,7 +184,7 @@ fn a_record_that_was_open_before_a_line_that_is_too_long_is_decided_with_that_li
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let bytes = b"\"\n\",aaa";
     file.write_all(bytes).unwrap();
-    let found = scanned(file.path(), 1, settings(1, 1, 3));
+    let found = scanned(file.path(), 1, syntax(3), settings(1, 1));
     assert_eq!(without_long_lines(found), without_long_lines(expected(bytes, 3)));
 }
 
@@ -189,10 +195,10 @@ fn a_scan_that_is_told_to_stop_says_that_it_did_not_reach_the_end() {
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let mut input = Input::open(file.path()).unwrap();
     let times = ScanTimes::default();
-    let settings = settings(4096, 64, 1000);
+    let settings = settings(4096, 64);
     let request = ScanRequest {
         settings,
-        work: &Collect,
+        work: &Collect(syntax(1000)),
         flight: &Flight::new(&settings),
         times: &times,
         stopped: &|| false,
@@ -214,11 +220,11 @@ fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() 
     let blocks_bytes = 64 << 10;
     let settings = ScanSettings {
         blocks_bytes,
-        ..settings(1 << 20, chunk_bytes, 1000)
+        ..settings(1 << 20, chunk_bytes)
     };
     let request = ScanRequest {
         settings,
-        work: &Collect,
+        work: &Collect(syntax(1000)),
         flight: &Flight::new(&settings),
         times: &ScanTimes::default(),
         stopped: &|| false,

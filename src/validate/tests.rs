@@ -1,5 +1,6 @@
 use super::*;
-use crate::parse::{Syntax, parse};
+use crate::format::Csv;
+use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
 use proptest::prelude::*;
 
@@ -20,8 +21,8 @@ fn plan(types: &[ColumnType]) -> RowPlan {
     }
 }
 
-fn syntax(plan: &RowPlan) -> Syntax {
-    Syntax {
+fn syntax(plan: &RowPlan) -> Csv {
+    Csv {
         dialect: Dialect::default(),
         columns: plan.field_count,
         max_record_bytes: 100_000,
@@ -29,9 +30,9 @@ fn syntax(plan: &RowPlan) -> Syntax {
 }
 
 fn rows(text: &[u8], plan: &RowPlan) -> RowBlock {
-    let (dialect, mut records, mut out) = (Dialect::default(), Records::default(), RowBlock::default());
-    let consumed = parse(text, true, &syntax(plan), &mut records);
-    validate(&text[..consumed], &records, plan, &dialect, &mut out);
+    let (format, mut records, mut out) = (syntax(plan), Records::default(), RowBlock::default());
+    let consumed = parse(text, true, &format, &mut records);
+    validate(&text[..consumed], &records, plan, &format, &mut out);
     assert_eq!(out.record_count as usize, out.rows.len() + out.rejects.len());
     out
 }
@@ -169,7 +170,7 @@ fn alone(span: &[u8], records: &Records, index: usize, plan: &RowPlan) -> RowBlo
     }
     let mut out = RowBlock::default();
     let bytes = &span[record.start as usize..record.end as usize];
-    validate(bytes, &one, plan, &Dialect::default(), &mut out);
+    validate(bytes, &one, plan, &syntax(plan), &mut out);
     out
 }
 
@@ -259,7 +260,7 @@ proptest! {
         prop_assert_eq!((whole.record_count, whole.blank_lines), (joined.record_count, joined.blank_lines));
         // Nor does the verdict depend on what is made of the values.
         let mut bare = RowBlock::<Nothing>::default();
-        validate(span, &records, &plan, &Dialect::default(), &mut bare);
+        validate(span, &records, &plan, &syntax(&plan), &mut bare);
         prop_assert_eq!((&bare.rows, &bare.rejects), (&whole.rows, &whole.rejects));
         prop_assert_eq!((&bare.integer_keys, &bare.key_hashes), (&whole.integer_keys, &whole.key_hashes));
         prop_assert_eq!((bare.record_count, bare.line_count, bare.blank_lines), (whole.record_count, whole.line_count, whole.blank_lines));

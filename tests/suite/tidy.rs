@@ -48,6 +48,7 @@ const LAYERS: [&[&str]; 6] = [
         "head",
         "chunk",
         "parse",
+        "format",
         "validate",
         "dedup",
         "plan",

@@ -78,7 +78,7 @@ rowmill_fuzz::target!(|input: Input| {
         let mut later = new_facts();
         let reading = Reading {
             sources: &sources,
-            dialect: &dialect,
+            format: &syntax,
             empty_is_null: input.empty_is_null,
         };
         observe(span, &records, &reading, &mut later);

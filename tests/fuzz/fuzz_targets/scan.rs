@@ -41,10 +41,15 @@ enum From {
 /// A record: the bytes that it covers, its fields, and its fault.
 type Found = (Vec<u8>, u32, Option<FaultKind>);
 
-struct Collect;
+struct Collect(Syntax);
 
 impl Work for Collect {
+    type Format = Syntax;
     type Output = Vec<Found>;
+
+    fn format(&self) -> Syntax {
+        self.0
+    }
 
     fn output(&self) -> Vec<Found> {
         Vec::new()
@@ -91,7 +96,6 @@ rowmill_fuzz::target!(|input: Input| {
 
     let window_bytes = usize::from(input.window_bytes) + 1;
     let settings = ScanSettings {
-        syntax,
         window_bytes,
         chunk_bytes: usize::from(input.chunk_bytes) + 1,
         blocks_bytes: usize::from(input.blocks_bytes) + 1,
@@ -113,7 +117,7 @@ rowmill_fuzz::target!(|input: Input| {
     let (mut got, mut at, mut line) = (Vec::new(), 0, Vec::new());
     let request = ScanRequest {
         settings,
-        work: &Collect,
+        work: &Collect(syntax),
         flight: &Flight::new(&settings),
         times: &ScanTimes::default(),
         stopped: &|| false,

@@ -1,0 +1,116 @@
+//! How bytes are records: the seam between an input's text and everything after it.
+//!
+//! Comes in: a span that begins where a record begins. Goes out: its records, and for each where it and its fields lie. The pipeline and
+//! validation are compiled for each format, so that a record or a field costs no call. CSV is one; what its grammar is stands in
+//! [`parse`](crate::parse), and nobody below asks for it by name.
+
+mod csv;
+
+pub use self::csv::Csv;
+pub use crate::parse::{Fault, FaultKind};
+use crate::position::ByteRange;
+
+/// A format with all that shapes an input of it.
+pub trait Format: Copy + Send + Sync {
+    /// What is found in a span.
+    type Parsed: Parsed;
+
+    /// Finds the records of `span` that start before `border_bytes`, as far as the bytes decide them; what lies after the border only
+    /// helps to decide the last of them. `at_end`: the input ends with the span.
+    ///
+    /// Returns where the first record starts that is not decided: `border_bytes` exactly if one starts there, more if one reaches
+    /// across. The outcome depends on the bytes alone, never on where a span ended.
+    fn parse_before(&self, span: &[u8], border_bytes: usize, at_end: bool, found: &mut Self::Parsed) -> usize;
+
+    /// Where to end a chunk that starts at `window[0]` and is about `target_bytes` long: just after a line end. `None` where there is
+    /// none. A guess, which decides how much is parsed twice and nothing else. `lines_matter`: records of this input may have line ends
+    /// in them.
+    fn cut(&self, window: &[u8], target_bytes: usize, lines_matter: bool) -> Option<usize>;
+
+    /// The byte that ends lines.
+    fn line_end(&self) -> u8;
+
+    /// Longest that a record may be.
+    fn max_record_bytes(&self) -> u64;
+
+    /// A field that stands in the input as `bytes`.
+    fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a>;
+
+    /// Line ends in `span`, of which `parsed` are the records.
+    fn line_count(&self, span: &[u8], parsed: &Self::Parsed) -> u32 {
+        if parsed.is_multi_line() {
+            return memchr::memchr_iter(self.line_end(), span).count() as u32;
+        }
+        let last_is_open = span.last().is_some_and(|&byte| byte != self.line_end());
+        parsed.count() as u32 - u32::from(last_is_open)
+    }
+}
+
+/// The records of one span. It is used again from span to span.
+pub trait Parsed: Default + Send {
+    type Fields<'r>: Fields
+    where
+        Self: 'r;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// A record may hold a line end. Where none does, each record is a line.
+    fn is_multi_line(&self) -> bool;
+
+    /// The records in input order, each with its fields.
+    fn iter(&self) -> impl Iterator<Item = (Record, Self::Fields<'_>)>;
+}
+
+/// One record of a span.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Its bytes in the span, without the line end.
+    pub source: ByteRange,
+    /// One with a fault has no fields.
+    pub fault: Option<Fault>,
+}
+
+/// Where the fields of a record lie: each a range of its own, which need not touch its neighbours.
+pub trait Fields: Copy {
+    fn count(&self) -> usize;
+
+    /// The field with this index, 0-based, in the span.
+    fn range(&self, index: usize) -> ByteRange;
+}
+
+/// One field, as it stands in the input.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<'a> {
+    bytes: &'a [u8],
+    quote: Option<u8>,
+}
+
+impl<'a> Field<'a> {
+    /// A field that is within a pair of `quote`s, if there is one.
+    #[inline]
+    pub fn new(bytes: &'a [u8], quote: Option<u8>) -> Self {
+        Field { bytes, quote }
+    }
+
+    /// The quote that it is within. Inside of it that stands for itself where it is doubled.
+    #[inline]
+    pub fn quote(&self) -> Option<u8> {
+        self.quote
+    }
+
+    /// An unquoted empty field is NULL; a quoted one only if `empty_is_null`.
+    #[inline]
+    pub fn is_null(&self, empty_is_null: bool) -> bool {
+        self.bytes.is_empty() || (empty_is_null && self.quote.is_some() && self.bytes.len() == 2)
+    }
+
+    /// The bytes between the quotes; quotes inside are still doubled.
+    #[inline]
+    pub fn unquoted(&self) -> &'a [u8] {
+        match self.quote {
+            Some(_) => &self.bytes[1..self.bytes.len() - 1],
+            None => self.bytes,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! CSV as a format. The fields of a record touch: where one ends a delimiter follows, and then the next, so one offset a field tells all.
+
+use super::{Field, Fields, Format, Parsed, Record};
+use crate::chunk;
+use crate::parse::{Dialect, Records, Syntax, parse_before};
+use crate::position::ByteRange;
+
+/// CSV in a dialect.
+pub type Csv = Syntax;
+
+impl Format for Csv {
+    type Parsed = Records;
+
+    fn parse_before(&self, span: &[u8], border_bytes: usize, at_end: bool, found: &mut Records) -> usize {
+        parse_before(span, border_bytes, at_end, self, found)
+    }
+
+    fn cut(&self, window: &[u8], target_bytes: usize, lines_matter: bool) -> Option<usize> {
+        // To find line ends outside quotes takes a pass over the bytes, which most inputs need not.
+        let quote = self.dialect.quote.filter(|_| lines_matter);
+        chunk::cut(window, target_bytes, &Dialect { quote, ..self.dialect })
+    }
+
+    fn line_end(&self) -> u8 {
+        self.dialect.line_end
+    }
+
+    fn max_record_bytes(&self) -> u64 {
+        self.max_record_bytes
+    }
+
+    #[inline]
+    fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
+        Field::new(bytes, self.dialect.quote.filter(|quote| bytes.first() == Some(quote)))
+    }
+}
+
+/// Fields with one byte between each two of them.
+#[derive(Debug, Clone, Copy)]
+pub struct TouchingFields<'r> {
+    start: u32,
+    ends: &'r [u32],
+}
+
+impl Fields for TouchingFields<'_> {
+    #[inline]
+    fn count(&self) -> usize {
+        self.ends.len()
+    }
+
+    #[inline]
+    fn range(&self, index: usize) -> ByteRange {
+        let start = match index {
+            0 => self.start,
+            _ => self.ends[index - 1] + 1,
+        };
+        ByteRange {
+            start,
+            end: self.ends[index],
+        }
+    }
+}
+
+impl Parsed for Records {
+    type Fields<'r> = TouchingFields<'r>;
+
+    fn count(&self) -> usize {
+        self.records.len()
+    }
+
+    fn is_multi_line(&self) -> bool {
+        self.multi_line
+    }
+
+    #[inline]
+    fn iter(&self) -> impl Iterator<Item = (Record, TouchingFields<'_>)> {
+        let mut first_field = 0;
+        self.records.iter().map(move |record| {
+            let ends = &self.field_ends[first_field..record.fields_end as usize];
+            first_field = record.fields_end as usize;
+            let found = Record {
+                source: ByteRange {
+                    start: record.start,
+                    end: record.end,
+                },
+                fault: match record.fault {
+                    0 => None,
+                    fault => Some(self.faults[fault as usize - 1]),
+                },
+            };
+            let start = record.start;
+            (found, TouchingFields { start, ends })
+        })
+    }
+}
