@@ -165,18 +165,32 @@ fn refuse(column: ColumnWork, error: CastError) -> RejectReason {
     }
 }
 
-/// Adds a text and its tail to a key's bytes.
+/// Adds a text to a key's bytes. Not inlined: few columns are text and key, and it would take registers from all others.
+#[inline(never)]
+fn push_text_key(key_bytes: &mut Vec<u8>, text: Text<'_>) {
+    match text.doubled {
+        None => push_plain_key(key_bytes, &text.span[text.start..text.end], b""),
+        Some(_) => push_doubled_key(key_bytes, text),
+    }
+}
+
+/// Adds a text that is meant as it stands, and what belongs to it, to a key's bytes.
 #[inline]
-fn push_text_key(key_bytes: &mut Vec<u8>, text: Text<'_>, tail: &[u8]) {
+fn push_plain_key(key_bytes: &mut Vec<u8>, text: &[u8], tail: &[u8]) {
     // The length first: ("ab", "c") and ("a", "bc") are different keys.
     key_bytes.push(b't');
-    let length_at = key_bytes.len();
-    key_bytes.extend_from_slice(&[0; size_of::<u64>()]);
+    key_bytes.extend_from_slice(&((text.len() + tail.len()) as u64).to_le_bytes());
+    key_bytes.extend_from_slice(text);
+    key_bytes.extend_from_slice(tail);
+}
+
+/// As [`push_plain_key`], for a text whose length only shows when it is there.
+fn push_doubled_key(key_bytes: &mut Vec<u8>, text: Text<'_>) {
+    push_plain_key(key_bytes, b"", b"");
     let text_at = key_bytes.len();
     text.append_to(key_bytes);
-    key_bytes.extend_from_slice(tail);
     let length = (key_bytes.len() - text_at) as u64;
-    key_bytes[length_at..text_at].copy_from_slice(&length.to_le_bytes());
+    key_bytes[text_at - size_of::<u64>()..text_at].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Why a record is no row.
@@ -460,7 +474,7 @@ impl<F: Format, E: Encoder> Rows<'_, F, E> {
         };
         self.encoder.push_text(text);
         if column.is(IS_KEY) {
-            push_text_key(&mut self.out.key_bytes, text, b"");
+            push_text_key(&mut self.out.key_bytes, text);
         }
     }
 
@@ -474,7 +488,7 @@ impl<F: Format, E: Encoder> Rows<'_, F, E> {
         };
         self.encoder.push_text_and(text, moment.tail());
         if column.is(IS_KEY) {
-            push_text_key(&mut self.out.key_bytes, text, moment.tail());
+            push_plain_key(&mut self.out.key_bytes, &self.span[start..end], moment.tail());
         }
     }
 

@@ -50,14 +50,13 @@ impl Fields for TouchingFields<'_> {
 
     #[inline]
     fn range(&self, index: usize) -> ByteRange {
+        // The end first: whoever has one has those before it, so that a second check is not needed.
+        let end = self.ends[index];
         let start = match index {
             0 => self.start,
             _ => self.ends[index - 1] + 1,
         };
-        ByteRange {
-            start,
-            end: self.ends[index],
-        }
+        ByteRange { start, end }
     }
 }
 

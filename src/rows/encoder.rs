@@ -40,7 +40,7 @@ impl Text<'_> {
 }
 
 /// Hands the pieces of a text in which each two of `quote` are one to `take`, each as where it starts and ends in the span.
-#[inline]
+#[inline(always)]
 pub(super) fn undoubled(span: &[u8], (mut start, end): (usize, usize), quote: u8, mut take: impl FnMut(usize, usize)) {
     while let Some(distance) = memchr::memchr(quote, &span[start..end]) {
         take(start, start + distance + 1);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::format::Csv;
+use crate::format::{Csv, Record};
 use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
 use proptest::prelude::*;
@@ -454,4 +454,98 @@ fn nulls_among_values_are_what_sqlite_stores() {
     for (index, values) in wanted.iter().enumerate() {
         assert_eq!(block.record(index), stored_by_sqlite("", &types, values), "{values:?}");
     }
+}
+
+/// CSV with blanks around its fields that are no part of them, so that fields do not touch.
+#[derive(Clone, Copy)]
+struct Padded(Csv);
+
+#[derive(Default)]
+struct PaddedRecords {
+    padded: Records,
+    fields: Vec<ByteRange>,
+}
+
+impl Fields for &[ByteRange] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn range(&self, index: usize) -> ByteRange {
+        self[index]
+    }
+}
+
+impl Parsed for PaddedRecords {
+    type Fields<'r> = &'r [ByteRange];
+
+    fn count(&self) -> usize {
+        self.padded.count()
+    }
+
+    fn is_multi_line(&self) -> bool {
+        self.padded.is_multi_line()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (Record, &[ByteRange])> {
+        let mut rest = &self.fields[..];
+        self.padded.iter().map(move |(record, padded)| {
+            let fields;
+            (fields, rest) = rest.split_at(padded.count());
+            (record, fields)
+        })
+    }
+}
+
+impl Format for Padded {
+    type Parsed = PaddedRecords;
+
+    fn parse_before(&self, span: &[u8], border_bytes: usize, at_end: bool, found: &mut PaddedRecords) -> usize {
+        let decided = self.0.parse_before(span, border_bytes, at_end, &mut found.padded);
+        found.fields.clear();
+        for (_, padded) in found.padded.iter() {
+            found.fields.extend((0..padded.count()).map(|index| {
+                let ByteRange { mut start, mut end } = padded.range(index);
+                while start < end && span[start as usize] == b' ' {
+                    start += 1;
+                }
+                while start < end && span[end as usize - 1] == b' ' {
+                    end -= 1;
+                }
+                ByteRange { start, end }
+            }));
+        }
+        decided
+    }
+
+    fn cut(&self, window: &[u8], target_bytes: usize, lines_matter: bool) -> Option<usize> {
+        self.0.cut(window, target_bytes, lines_matter)
+    }
+
+    fn line_end(&self) -> u8 {
+        self.0.line_end()
+    }
+
+    fn max_record_bytes(&self) -> u64 {
+        self.0.max_record_bytes()
+    }
+
+    fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
+        self.0.field(bytes)
+    }
+}
+
+#[test]
+fn the_fields_of_another_format_need_not_touch() {
+    let plan = plan(&[ColumnType::Integer, ColumnType::Text]);
+    let text = b" 7 ,x\n8,  a b \n  ,y\nz , \n";
+    let format = Padded(syntax(&plan));
+    let (mut parsed, mut block) = (PaddedRecords::default(), RowBlock::default());
+    assert_eq!(format.parse_before(text, text.len(), true, &mut parsed), text.len());
+    validate(text, &parsed, &plan, &format, &mut block);
+    assert_eq!(records_of(&block), records_of(&rows(b"7,x\n8,a b\n,y\n", &plan)));
+    let [reject] = &block.rejects[..] else {
+        panic!("one record has no integer: {:?}", block.rejects);
+    };
+    assert_eq!((reject.value.of(text), reject.lines_before), (&b"z"[..], 3));
 }

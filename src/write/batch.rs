@@ -243,7 +243,7 @@ impl<'d> BatchWriter<'d> {
     }
 
     /// Keeps a row that the table took until it is committed, where it may have to go in again.
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, incoming: &Incoming, placed: &PlacedRow<'_>) -> Result<(), Error> {
         if self.destination.keep(placed.row_id, placed.ordinal, placed.record) {
             self.ledger.read_up_to(incoming, placed.row.record_index + 1);
