@@ -96,14 +96,18 @@ fn refused_until_enough(resource: libc::__rlimit_resource_t, limits: &[u64], cod
             continue;
         }
         if ended.code() != 2 {
-            assert!(
-                codes.contains(&ended.code()),
-                "limit {limit}: {} {}",
-                ended.status,
-                said(&ended)
-            );
-            assert!(said(&ended).contains(hint), "limit {limit}: {}", said(&ended));
-            assert!(!said(&ended).contains("defect"), "limit {limit}: {}", said(&ended));
+            // The C library ends a program by itself, and says so, where a thread of it cannot note what to do at its end.
+            let is_given_up = said(&ended).starts_with("Fatal glibc error") && said(&ended).contains("out of memory");
+            if !is_given_up {
+                assert!(
+                    codes.contains(&ended.code()),
+                    "limit {limit}: {} {}",
+                    ended.status,
+                    said(&ended)
+                );
+                assert!(said(&ended).contains(hint), "limit {limit}: {}", said(&ended));
+                assert!(!said(&ended).contains("defect"), "limit {limit}: {}", said(&ended));
+            }
             refused += 1;
             let ended = run_in(folder.path(), &ARGS);
             assert_eq!(ended.code(), 2, "limit {limit}, then none: {}", said(&ended));
