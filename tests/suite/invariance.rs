@@ -115,7 +115,8 @@ fn batch_edges_change_nothing() {
 /// Chunks of very short lines are left to the calling thread, which takes them up in pieces; chunks that follow are smaller.
 #[test]
 fn lines_so_short_that_a_chunk_holds_too_many_are_read_the_same() {
-    let text = "some longer text\n".repeat(40_000);
+    // Long enough that what was made of earlier chunks is used again when the first short lines come.
+    let text = format!("{}\n", "some longer text ".repeat(12)).repeat(20_000);
     let blank = "\n".repeat(500_000);
     let short = "\"\n\"\n1\n\"2\"\n3\"4\n".repeat(20_000);
     let settings = [
