@@ -3,7 +3,7 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use rowmill::internal::dedup::{Candidates, Dedup, Filter};
-use rowmill::internal::rows::RowBlock;
+use rowmill::internal::rows::{Nothing, RowBlock};
 use xxhash_rust::xxh3::xxh3_128;
 
 const BLOCK_ROWS: u64 = 40_000;
@@ -16,7 +16,7 @@ fn main() {
 #[divan::bench(args = [100_000, 10_000_000, 100_000_000])]
 fn new_keys(bencher: Bencher, capacity_keys: u64) {
     let mut dedup = Dedup::Filter(Filter::new(capacity_keys));
-    let (mut block, mut suspects, mut next) = (RowBlock::default(), Vec::new(), 0u64);
+    let (mut block, mut suspects, mut next) = (RowBlock::<Nothing>::default(), Vec::new(), 0u64);
     bencher.counter(ItemsCount::new(BLOCK_ROWS)).bench_local(|| {
         block.key_hashes.clear();
         block

@@ -5,8 +5,9 @@ use divan::{Bencher, black_box};
 use rowmill::ColumnType;
 use rowmill::internal::infer::{Facts, Reading, observe};
 use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
-use rowmill::internal::rows::{Encoder, Nothing, RowBlock, SqliteRecords};
+use rowmill::internal::rows::{Encoder, Nothing, RowBlock};
 use rowmill::internal::schema::{Column, KeyPlan, RowPlan};
+use rowmill::internal::sqlite::record::SqliteRecords;
 use rowmill::internal::validate::validate;
 
 const ROWS: usize = 2_200;

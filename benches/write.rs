@@ -4,10 +4,11 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use rowmill::ColumnType;
 use rowmill::internal::schema::{Column, RowIds};
-use rowmill::internal::write::RowOutcome;
-use rowmill::internal::write::database::Database;
-use rowmill::internal::write::direct::DirectWriter;
-use rowmill::internal::write::sql::{SqlTarget, SqlWriter};
+use rowmill::internal::sqlite::RowOutcome;
+use rowmill::internal::sqlite::TargetTable;
+use rowmill::internal::sqlite::database::Database;
+use rowmill::internal::sqlite::direct::DirectWriter;
+use rowmill::internal::sqlite::insert::SqlWriter;
 
 /// A multiple of the rows of a group.
 const ROWS: i64 = 204_800;
@@ -29,8 +30,8 @@ fn columns() -> Vec<Column> {
 }
 
 /// The table, whose rows get the ids that they come with.
-fn target(columns: &[Column]) -> SqlTarget<'_> {
-    SqlTarget {
+fn target(columns: &[Column]) -> TargetTable<'_> {
+    TargetTable {
         table: "t",
         columns,
         row_id_column: None,

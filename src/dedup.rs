@@ -18,7 +18,7 @@ use growable_bloom_filter::{GrowableBloom, GrowableBloomBuilder};
 
 use crate::error::Error;
 use crate::report::FilterReport;
-use crate::rows::{NULL_KEY, RowBlock};
+use crate::rows::{Encoder, NULL_KEY, RowBlock};
 
 /// False alarms at full capacity. One costs an index look-up (about 10 µs), so 1 % at the very end, 0.13 % on average, is cheaper
 /// than the further probes per key and the further memory that a lower ratio needs.
@@ -50,7 +50,7 @@ impl Dedup {
     ///
     /// # Errors
     /// `Io` when the map from keys to records outgrows memory and its temporary file cannot be written.
-    pub fn admit<'b>(&mut self, blocks: impl Iterator<Item = Candidates<'b>>) -> Result<(), Error> {
+    pub fn admit<'b, E: Encoder + 'b>(&mut self, blocks: impl Iterator<Item = Candidates<'b, E>>) -> Result<(), Error> {
         match self {
             Dedup::Off => Ok(()),
             Dedup::Ascending(ascending) => {
@@ -82,8 +82,8 @@ impl Dedup {
 
 /// The rows of a block, before it is known which of them may repeat a key.
 #[derive(Debug)]
-pub struct Candidates<'b> {
-    pub rows: &'b RowBlock,
+pub struct Candidates<'b, E> {
+    pub rows: &'b RowBlock<E>,
     /// Load-wide number of the block's first record, 1-based.
     pub first_ordinal: u64,
     /// Empty; what is found goes here.
@@ -114,7 +114,12 @@ impl Ascending {
         self.existing.is_some_and(|existing| key <= existing)
     }
 
-    fn admit(&mut self, block: &RowBlock, first_ordinal: u64, suspects: &mut Vec<u32>) -> Result<(), Error> {
+    fn admit<E: Encoder>(
+        &mut self,
+        block: &RowBlock<E>,
+        first_ordinal: u64,
+        suspects: &mut Vec<u32>,
+    ) -> Result<(), Error> {
         for (row_index, (&key, row)) in block.integer_keys.iter().zip(&block.rows).enumerate() {
             if self.last.is_some_and(|last| key <= last) {
                 suspects.push(row_index as u32);
@@ -331,7 +336,7 @@ impl Filter {
 
     /// Takes the keys of several blocks, in their order. A shard is visited once for all of them, so most of its bits are found in
     /// the core's cache: half the time of one block at a time, measured.
-    fn admit_blocks(&mut self, blocks: Vec<Candidates<'_>>) {
+    fn admit_blocks<E: Encoder>(&mut self, blocks: Vec<Candidates<'_, E>>) {
         let mut found = std::mem::take(&mut self.found);
         found.clear();
         self.admit(blocks.iter().map(|block| &block.rows.key_hashes[..]), &mut found);
@@ -419,7 +424,7 @@ fn read_ahead(shard: &GrowableBloom) {
 mod tests {
     use super::*;
     use crate::position::ByteRange;
-    use crate::rows::RowMeta;
+    use crate::rows::{Nothing, RowMeta};
     use std::collections::HashSet;
 
     fn hash(key: u64) -> u128 {
@@ -487,7 +492,7 @@ mod tests {
         assert!(suspects.is_empty());
     }
 
-    fn block(keys: &[i64]) -> RowBlock {
+    fn block(keys: &[i64]) -> RowBlock<Nothing> {
         let row = |i| RowMeta {
             record_index: i as u32,
             source: ByteRange::default(),

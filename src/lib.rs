@@ -115,6 +115,8 @@
 #![deny(missing_docs)]
 
 // The rooms; ARCHITECTURE.md has them in the order of the bytes. What no program sees needs words only where its name does not say all.
+#[allow(missing_docs)]
+mod batch;
 mod builder;
 mod cancel;
 #[allow(missing_docs)]
@@ -161,11 +163,11 @@ mod schema;
 #[allow(missing_docs)]
 mod settle;
 #[allow(missing_docs)]
+mod sqlite;
+#[allow(missing_docs)]
 mod validate;
 #[allow(missing_docs)]
 mod window;
-#[allow(missing_docs)]
-mod write;
 
 pub use builder::Load;
 pub use cancel::CancelToken;
@@ -200,7 +202,7 @@ pub mod internal {
     }
 
     rooms! {
-        chunk dedup escape faults format head infer option_name options parse pipeline position reject report rows schema validate window
-        write
+        chunk dedup escape faults format head infer option_name options parse pipeline position reject report rows schema sqlite
+        validate window
     }
 }

@@ -31,6 +31,7 @@ pub use self::inputs::Inputs;
 use self::sources::Sources;
 use self::start::Start;
 pub use self::undo::forget;
+use crate::batch::BatchWriter;
 use crate::dedup::{self, Dedup};
 use crate::error::Error;
 use crate::faults;
@@ -42,10 +43,9 @@ use crate::pipeline::{ScanSettings, WorkerPool};
 use crate::plan::{DedupPlan, TablePlan};
 use crate::reject::random_token;
 use crate::report::{LoadReport, MemorySplit, Outcome};
-use crate::write::batch::BatchWriter;
-use crate::write::database::Database;
-use crate::write::index::IndexWish;
-use crate::write::lock::LoadLock;
+use crate::sqlite::database::Database;
+use crate::sqlite::direct::index::IndexWish;
+use crate::sqlite::lock::LoadLock;
 
 /// Loads `inputs`, one after another, into one table of `database`; `-` among them is standard input.
 ///

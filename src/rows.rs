@@ -3,10 +3,9 @@
 //! A [`RowBlock`] is reused from chunk to chunk, so nothing is allocated per row or field once the vectors have grown.
 
 mod encoder;
-mod records;
 
+pub(crate) use encoder::undoubled;
 pub use encoder::{Encoder, Expected, Nothing, Text};
-pub use records::SqliteRecords;
 
 use crate::content_hash::ContentHash;
 use crate::position::ByteRange;
@@ -25,7 +24,7 @@ pub struct RowMeta {
 
 /// The rows and rejects of one chunk, in input order.
 #[derive(Debug, Default)]
-pub struct RowBlock<E = SqliteRecords> {
+pub struct RowBlock<E> {
     /// The values of the rows.
     pub values: E,
     pub rows: Vec<RowMeta>,
@@ -87,12 +86,5 @@ impl<E: Encoder> RowBlock<E> {
             + self.key_hashes.capacity() * size_of::<u128>()
             + self.rejects.capacity() * size_of::<BlockReject>()
             + self.column_facts.capacity() * size_of::<ColumnFacts>()
-    }
-}
-
-impl RowBlock {
-    /// The SQLite record of row `row_index`.
-    pub fn record(&self, row_index: usize) -> &[u8] {
-        self.values.record(row_index)
     }
 }

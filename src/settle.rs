@@ -11,6 +11,7 @@ mod waiting;
 use std::collections::BTreeMap;
 
 pub use self::waiting::Waiting;
+use crate::batch::BatchSettings;
 use crate::checkpoint::Counts;
 use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
@@ -21,11 +22,10 @@ use crate::reject::{
     SuspectSpool,
 };
 use crate::schema::RowIds;
-use crate::write::RowOutcome;
-use crate::write::batch::BatchSettings;
-use crate::write::index::{Duplicates, TableIndexes};
-use crate::write::row_origins::RowOrigins;
-use crate::write::sql::SqlWriter;
+use crate::sqlite::RowOutcome;
+use crate::sqlite::direct::index::{Duplicates, TableIndexes};
+use crate::sqlite::insert::SqlWriter;
+use crate::sqlite::own::row_origins::RowOrigins;
 
 /// What settlement needs to know about the load.
 pub struct Settlement<'a> {

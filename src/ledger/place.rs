@@ -5,7 +5,7 @@ use crate::content_hash::ContentHash;
 use crate::pipeline::Block;
 use crate::position::{ByteRange, Position};
 use crate::reject::FirstRecord;
-use crate::rows::RowBlock;
+use crate::sqlite::record::RecordBlock;
 
 /// Where a block or a line stands.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ impl Place {
 /// A block on its way to where rows go.
 #[derive(Debug)]
 pub struct Incoming {
-    pub block: Block<RowBlock>,
+    pub block: Block<RecordBlock>,
     pub place: Place,
     /// Row indices that may repeat a key, ascending.
     pub suspects: Vec<u32>,

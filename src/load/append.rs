@@ -19,9 +19,10 @@ use crate::option_name::RESTART;
 use crate::pipeline::hash_range;
 use crate::reject::Committed;
 use crate::report::LoadReport;
+use crate::sqlite::database::Database;
+use crate::sqlite::own::checkpoint;
+use crate::sqlite::own::finished;
 use crate::window::Input;
-use crate::write::database::Database;
-use crate::write::{checkpoint, finished};
 
 impl Run<'_> {
     /// Refuses a file that is not the loaded one, grown, before a look at what it holds now: a log that was truncated is empty.

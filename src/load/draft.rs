@@ -18,7 +18,7 @@ use crate::option_name::REPORT_HTML;
 use crate::options::LoadOptions;
 use crate::reject::{RejectSamples, lock, open_file};
 use crate::report::{FIRST_INTERVAL, LoadReport, PageParts, Timeline, page, rss_bytes};
-use crate::write::preview::read_preview;
+use crate::sqlite::preview::read_preview;
 
 /// Notices that are kept: as many as a person reads.
 const MAX_NOTICES: usize = 20;

@@ -4,6 +4,7 @@ use super::earlier::EarlierRecords;
 use super::rows::RowsEnd;
 use super::start::Start;
 use super::{Planned, Rows, Run, Sources};
+use crate::batch::{BatchParts, BatchSettings};
 use crate::checkpoint::{Counts, Progress};
 use crate::content_hash::ContentHash;
 use crate::dedup::Dedup;
@@ -18,23 +19,23 @@ use crate::reject::{Committed, DeadLetters, DuplicateMerge};
 use crate::report::LoadReport;
 use crate::schema::identifier;
 use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
-use crate::write::batch::{BatchParts, BatchSettings};
-use crate::write::checkpoint;
-use crate::write::database::Database;
-use crate::write::destination::Sink;
-use crate::write::direct::DatabaseState;
-use crate::write::index::{IndexWish, TableIndexes};
-use crate::write::page_file::PageFile;
-use crate::write::publish::{self, Publication};
-use crate::write::row_origins::{self, RowOrigins};
-use crate::write::sql::{SqlTarget, SqlWriter};
+use crate::sqlite::TargetTable;
+use crate::sqlite::database::Database;
+use crate::sqlite::destination::Sink;
+use crate::sqlite::direct::DatabaseState;
+use crate::sqlite::direct::index::{IndexWish, TableIndexes};
+use crate::sqlite::direct::page_file::PageFile;
+use crate::sqlite::direct::publish::{self, Publication};
+use crate::sqlite::insert::SqlWriter;
+use crate::sqlite::own::checkpoint;
+use crate::sqlite::own::row_origins::{self, RowOrigins};
 
 /// What the rows left to finish.
 struct Rest<'a, 'd> {
     database: &'d Database,
     /// Where the rows came from.
     rows: RowOrigins<'d>,
-    target: SqlTarget<'d>,
+    target: TargetTable<'d>,
     plan: &'a TablePlan,
     dedup: Dedup,
     side_files: SideFiles,

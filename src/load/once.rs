@@ -11,9 +11,9 @@ use crate::error::Error;
 use crate::option_name::ONCE;
 use crate::pipeline::hash_range;
 use crate::report::{LoadReport, SkippedInput};
+use crate::sqlite::database::Database;
+use crate::sqlite::own::once::{self, LoadedInput, Remembered};
 use crate::window::Input;
-use crate::write::database::Database;
-use crate::write::once::{self, LoadedInput, Remembered};
 
 impl Run<'_> {
     /// Those of `paths` that are to be loaded: all of them without `--once`. The others are noted in `report`. `None`: there is nothing to

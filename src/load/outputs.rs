@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::sources::Source;
 use super::start::Start;
 use super::{Run, Sources, files};
+use crate::batch::BatchSettings;
 use crate::checkpoint::{Checkpoint, Identity, Progress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
@@ -16,18 +17,20 @@ use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, forge
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
-use crate::write::batch::BatchSettings;
-use crate::write::database::Database;
-use crate::write::destination::{Destination, Sink};
-use crate::write::direct::DirectWriter;
-use crate::write::index::{IndexPlace, IndexWish, TableIndexes};
-use crate::write::lock::holders;
-use crate::write::sql::{SqlTarget, SqlWriter};
-use crate::write::{checkpoint, once, row_origins};
+use crate::sqlite::TargetTable;
+use crate::sqlite::database::Database;
+use crate::sqlite::destination::{Destination, Sink};
+use crate::sqlite::direct::DirectWriter;
+use crate::sqlite::direct::index::{IndexPlace, IndexWish, TableIndexes};
+use crate::sqlite::holders::holders;
+use crate::sqlite::insert::SqlWriter;
+use crate::sqlite::own::checkpoint;
+use crate::sqlite::own::once;
+use crate::sqlite::own::row_origins;
 
 /// The table as INSERT sees it.
-fn sql_target<'p>(plan: &'p TablePlan, shape: &'p TableShape) -> SqlTarget<'p> {
-    SqlTarget {
+fn sql_target<'p>(plan: &'p TablePlan, shape: &'p TableShape) -> TargetTable<'p> {
+    TargetTable {
         shape: Some(shape),
         table: &plan.table,
         columns: &plan.columns,
@@ -215,7 +218,7 @@ impl Run<'_> {
     ) -> Result<Destination<'d>, Error> {
         let plan = &start.plan;
         let mark = start.progress.as_ref().and_then(|progress| progress.mark);
-        let target = SqlTarget {
+        let target = TargetTable {
             mark,
             ..sql_target(plan, shape)
         };
@@ -233,7 +236,7 @@ impl Run<'_> {
     fn choose_sink<'d>(
         &self,
         database: &'d Database,
-        target: SqlTarget<'d>,
+        target: TargetTable<'d>,
         start: &Start,
         report: &mut LoadReport,
     ) -> Result<Sink<'d>, Error> {
@@ -263,7 +266,7 @@ impl Run<'_> {
     }
 
     /// The direct path into the table, or what stands in its way.
-    fn open_direct(&self, target: &SqlTarget<'_>) -> Result<Result<DirectWriter, String>, Error> {
+    fn open_direct(&self, target: &TargetTable<'_>) -> Result<Result<DirectWriter, String>, Error> {
         let writer = DirectWriter::open(self.database_path, target.table)?;
         match writer.obstacle(target)? {
             Some(obstacle) => writer.close().map(|()| Err(obstacle)),

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::infer::ends_a_line;
 use super::sources::Source;
 use super::{Planned, Rows, Run, Sources};
+use crate::batch::BatchWriter;
 use crate::checkpoint::changed_since_begun;
 use crate::content_hash::ContentHash;
 use crate::dedup::{Candidates, Dedup};
@@ -27,12 +28,12 @@ use crate::pipeline::{Flight, Flow, FoundBy, LinePiece, ScanRequest, ScanTimes, 
 use crate::plan::{self, TablePlan};
 use crate::reject::BlockReject;
 use crate::report::{InputReport, LoadReport, MemorySplit, StageTime};
-use crate::rows::{Encoder, RowBlock, SqliteRecords};
+use crate::rows::{Encoder, RowBlock};
 use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
+use crate::sqlite::record::{RecordBlock, SqliteRecords};
 use crate::validate::validate;
-use crate::write::batch::BatchWriter;
 
 /// Blocks between the order thread and the writer; the memory gate is what really bounds them.
 const JOBS_AHEAD: usize = 1024;
@@ -92,7 +93,7 @@ impl<E: Encoder> Work for RowWork<'_, E> {
 /// State shared between the order thread and the writer.
 #[derive(Default)]
 struct Shared {
-    idle: Mutex<Vec<RowBlock>>,
+    idle: Mutex<Vec<RecordBlock>>,
     /// The writer wants no more.
     ended: AtomicBool,
     times: ScanTimes,
@@ -408,7 +409,7 @@ impl OneInput<'_> {
         Ok(complete)
     }
 
-    fn take(&mut self, scanned: Scanned<RowBlock>) -> Result<Flow, Error> {
+    fn take(&mut self, scanned: Scanned<RecordBlock>) -> Result<Flow, Error> {
         let mut place = self.place;
         // Where whole records end.
         let mut end_bytes = None;

@@ -19,8 +19,9 @@ use crate::schema::TypeGuess;
 use crate::schema::form::Form;
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
-use crate::write::database::Database;
-use crate::write::{checkpoint, finished};
+use crate::sqlite::database::Database;
+use crate::sqlite::own::checkpoint;
+use crate::sqlite::own::finished;
 
 /// How the names of all tables begin that rowmill keeps in a database.
 const OWN_NAMES: &str = "_rowmill_";

@@ -1,6 +1,6 @@
 //! What becomes of a load that is not to go on: taken back, forgotten, or gone without a trace when it committed nothing.
 //!
-//! Never touched: rows, tables, indexes and triggers that the load did not make, and every other table (see [`crate::write::undo`]).
+//! Never touched: rows, tables, indexes and triggers that the load did not make, and every other table (see [`crate::sqlite::undo`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -17,10 +17,12 @@ use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
 use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, random_token};
 use crate::report::{LoadReport, Outcome, agreeing, rows};
-use crate::write::database::Database;
-use crate::write::page_file::empty_if_only;
-use crate::write::undo::Made;
-use crate::write::{checkpoint, finished, row_origins};
+use crate::sqlite::database::Database;
+use crate::sqlite::direct::page_file::empty_if_only;
+use crate::sqlite::own::checkpoint;
+use crate::sqlite::own::finished;
+use crate::sqlite::own::row_origins;
+use crate::sqlite::undo::Made;
 
 /// Gives up the unfinished load into the table that [`load`](super::load) would load `inputs` into with the same options: only the
 /// note of how far it got is removed, every row that it committed stays. The inputs are not looked at.

@@ -41,7 +41,7 @@ impl Text<'_> {
 
 /// Hands the pieces of a text in which each two of `quote` are one to `take`, each as where it starts and ends in the span.
 #[inline(always)]
-pub(super) fn undoubled(span: &[u8], (mut start, end): (usize, usize), quote: u8, mut take: impl FnMut(usize, usize)) {
+pub fn undoubled(span: &[u8], (mut start, end): (usize, usize), quote: u8, mut take: impl FnMut(usize, usize)) {
     while let Some(distance) = memchr::memchr(quote, &span[start..end]) {
         take(start, start + distance + 1);
         start = (start + distance + 2).min(end);

@@ -11,16 +11,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::on_trial::{OnTrial, OneOnTrial};
+use crate::batch::BatchSettings;
 use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::faults;
 use crate::ledger::Origins;
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, RejectReason, Suspect, SuspectSpool};
-use crate::write::RowOutcome;
-use crate::write::batch::BatchSettings;
-use crate::write::held::HeldKeys;
-use crate::write::row_origins::RowOrigins;
-use crate::write::sql::{SqlTarget, SqlWriter};
+use crate::sqlite::RowOutcome;
+use crate::sqlite::TargetTable;
+use crate::sqlite::insert::SqlWriter;
+use crate::sqlite::insert::held::HeldKeys;
+use crate::sqlite::own::row_origins::RowOrigins;
 
 /// Most rows that are tried in all rounds together: a minute or two.
 const MOST_TRIES: u64 = 1 << 26;
@@ -28,7 +29,7 @@ const MOST_TRIES: u64 = 1 << 26;
 /// What settling waiting rows works with.
 pub struct Waiting<'a, 'd, 'w> {
     pub writer: &'w mut SqlWriter<'d>,
-    pub target: SqlTarget<'a>,
+    pub target: TargetTable<'a>,
     /// SQLite looks at foreign keys, too.
     pub is_guarded: bool,
     pub settings: &'a BatchSettings,

@@ -2,6 +2,7 @@ use super::*;
 use crate::format::{Csv, Record};
 use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
+use crate::sqlite::record::RecordBlock;
 use proptest::prelude::*;
 
 fn column(name: &str, column_type: ColumnType) -> Column {
@@ -29,8 +30,8 @@ fn syntax(plan: &RowPlan) -> Csv {
     }
 }
 
-fn rows(text: &[u8], plan: &RowPlan) -> RowBlock {
-    let (format, mut records, mut out) = (syntax(plan), Records::default(), RowBlock::default());
+fn rows(text: &[u8], plan: &RowPlan) -> RecordBlock {
+    let (format, mut records, mut out) = (syntax(plan), Records::default(), RecordBlock::default());
     let consumed = parse(text, true, &format, &mut records);
     validate(&text[..consumed], &records, plan, &format, &mut out);
     assert_eq!(out.record_count as usize, out.rows.len() + out.rejects.len());
@@ -88,7 +89,7 @@ fn null_is_refused_where_the_column_or_the_row_id_forbids_it() {
 fn a_blank_line_is_a_row_when_there_is_one_column() {
     let block = rows(b"a\n\nb\n", &plan(&[ColumnType::Text]));
     assert_eq!((block.rows.len(), block.blank_lines), (3, 0));
-    assert_eq!(block.record(1), [2, 0]);
+    assert_eq!(block.values.record(1), [2, 0]);
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn columns_may_come_from_fields_in_another_order() {
     let mut plan = plan(&[ColumnType::Text, ColumnType::Integer]);
     plan.sources = vec![1, 0];
     let block = rows(b"7,x\n", &plan);
-    assert_eq!(block.record(0), [3, 15, 1, b'x', 7]);
+    assert_eq!(block.values.record(0), [3, 15, 1, b'x', 7]);
 }
 
 #[test]
@@ -134,20 +135,20 @@ fn a_row_id_is_stored_as_null_in_its_record() {
     plan.key = KeyPlan::RowId(0);
     let block = rows(b"7,x\n", &plan);
     assert_eq!(
-        (block.record(0), &block.integer_keys[..]),
+        (block.values.record(0), &block.integer_keys[..]),
         (&[3, 0, 15, b'x'][..], &[7][..])
     );
 }
 
 /// The SQLite records of a block.
-fn records_of(block: &RowBlock) -> Vec<Vec<u8>> {
+fn records_of(block: &RecordBlock) -> Vec<Vec<u8>> {
     (0..block.rows.len())
-        .map(|index| block.record(index).to_vec())
+        .map(|index| block.values.record(index).to_vec())
         .collect()
 }
 
 /// Validates one record of `span` as if it stood alone.
-fn alone(span: &[u8], records: &Records, index: usize, plan: &RowPlan) -> RowBlock {
+fn alone(span: &[u8], records: &Records, index: usize, plan: &RowPlan) -> RecordBlock {
     let record = records.records[index];
     let first = index
         .checked_sub(1)
@@ -168,7 +169,7 @@ fn alone(span: &[u8], records: &Records, index: usize, plan: &RowPlan) -> RowBlo
         one.faults.push(records.faults[record.fault as usize - 1]);
         one.records[0].fault = 1;
     }
-    let mut out = RowBlock::default();
+    let mut out = RecordBlock::default();
     let bytes = &span[record.start as usize..record.end as usize];
     validate(bytes, &one, plan, &syntax(plan), &mut out);
     out
@@ -343,7 +344,7 @@ fn records_are_byte_for_byte_what_sqlite_stores() {
             &[ColumnType::Integer, ColumnType::Text],
             &[Value::Integer(value), Value::Text("x".into())],
         );
-        assert_eq!(block.record(0), wanted, "{value}");
+        assert_eq!(block.values.record(0), wanted, "{value}");
     }
     for length in [0, 1, 56, 57, 58, 59, 8000, 20_000] {
         let text = "y".repeat(length);
@@ -356,7 +357,7 @@ fn records_are_byte_for_byte_what_sqlite_stores() {
             &[ColumnType::Integer, ColumnType::Text],
             &[Value::Integer(1), Value::Text(text)],
         );
-        assert_eq!(block.record(0), wanted, "{length}");
+        assert_eq!(block.values.record(0), wanted, "{length}");
     }
     for count in [1, 125, 126, 127, 128, 300] {
         let types = vec![ColumnType::Text; count];
@@ -366,7 +367,7 @@ fn records_are_byte_for_byte_what_sqlite_stores() {
         let block = rows((line.clone() + &line).as_bytes(), &plan(&types));
         let wanted = stored_by_sqlite("", &types, &values);
         assert_eq!(
-            (block.record(0), block.record(1)),
+            (block.values.record(0), block.values.record(1)),
             (&wanted[..], &wanted[..]),
             "{count}"
         );
@@ -420,7 +421,7 @@ fn reals_are_byte_for_byte_what_sqlite_stores_whole_numbers_among_them() {
         let values = [Value::Real(text.parse().unwrap()), Value::Text("x".into())];
         for options in ["", "STRICT"] {
             assert_eq!(
-                block.record(0),
+                block.values.record(0),
                 stored_by_sqlite(options, &types, &values),
                 "{text} {options}"
             );
@@ -452,7 +453,11 @@ fn nulls_among_values_are_what_sqlite_stores() {
         ],
     ];
     for (index, values) in wanted.iter().enumerate() {
-        assert_eq!(block.record(index), stored_by_sqlite("", &types, values), "{values:?}");
+        assert_eq!(
+            block.values.record(index),
+            stored_by_sqlite("", &types, values),
+            "{values:?}"
+        );
     }
 }
 
@@ -540,7 +545,7 @@ fn the_fields_of_another_format_need_not_touch() {
     let plan = plan(&[ColumnType::Integer, ColumnType::Text]);
     let text = b" 7 ,x\n8,  a b \n  ,y\nz , \n";
     let format = Padded(syntax(&plan));
-    let (mut parsed, mut block) = (PaddedRecords::default(), RowBlock::default());
+    let (mut parsed, mut block) = (PaddedRecords::default(), RecordBlock::default());
     assert_eq!(format.parse_before(text, text.len(), true, &mut parsed), text.len());
     validate(text, &parsed, &plan, &format, &mut block);
     assert_eq!(records_of(&block), records_of(&rows(b"7,x\n8,a b\n,y\n", &plan)));

@@ -269,7 +269,7 @@ fn a_second_load_into_a_database_is_refused_while_the_first_goes_on() {
 
 /// Whether a load holds the database, asked in the load's own way.
 fn is_locked(path: &Path) -> bool {
-    rowmill::internal::write::lock::LoadLock::take(path, &|| true).is_err()
+    rowmill::internal::sqlite::lock::LoadLock::take(path, &|| true).is_err()
 }
 
 #[test]

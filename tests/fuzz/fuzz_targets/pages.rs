@@ -7,8 +7,8 @@ use std::path::Path;
 use arbitrary::{Arbitrary, Unstructured};
 use rowmill::ColumnType;
 use rowmill::internal::schema::Column;
-use rowmill::internal::write::database::Database;
-use rowmill::internal::write::direct::DirectWriter;
+use rowmill::internal::sqlite::database::Database;
+use rowmill::internal::sqlite::direct::DirectWriter;
 use rowmill_fuzz::database::{dump, integrity};
 use rusqlite::types::Value;
 

@@ -1,0 +1,358 @@
+//! Rows and rejects of one block after another into batches, each committed whole.
+//!
+//! Comes in: blocks in input order with their suspects. Goes out: rows in the table, rejects in the dead-letter file, suspects in
+//! their spool. The order at each batch edge: dead letters and suspects reach the disk, then the rows are committed, so a
+//! committed row is never without the rejects that came before it. Batch edges lie at multiples of `batch_rows` records: they
+//! depend on the input alone.
+
+use std::path::PathBuf;
+
+use crate::checkpoint::Progress;
+use crate::error::Error;
+use crate::faults;
+use crate::ledger::{Accounts, Incoming, Ledger, Place, PlacedRow, Places};
+use crate::pipeline::{Flow, LinePiece};
+use crate::reject::{ColumnLabel, RejectReason, Suspect};
+use crate::rows::RowMeta;
+use crate::schema::RowIds;
+use crate::sqlite::RowOutcome;
+use crate::sqlite::destination::{Destination, Opened};
+use crate::sqlite::direct::index::TableIndexes;
+use crate::window::InputWatch;
+
+/// What a [`BatchWriter`] needs to know about the load.
+#[derive(Debug)]
+pub struct BatchSettings {
+    /// The key's columns, comma-separated; empty without a key.
+    pub key_names: String,
+    pub row_ids: RowIds,
+    pub batch_rows: u64,
+    pub database_path: PathBuf,
+    /// The table's name, if the load can be resumed and so keeps a checkpoint.
+    pub checkpoint: Option<String>,
+    /// The inputs that are files, to see whether they are still what was read.
+    pub watches: Vec<InputWatch>,
+}
+
+/// What is left of a [`BatchWriter`] after the last row.
+#[derive(Debug)]
+pub struct BatchParts<'d> {
+    pub destination: Destination<'d>,
+    pub accounts: Accounts,
+    pub indexes: TableIndexes<'d>,
+    pub settings: BatchSettings,
+}
+
+/// Writes blocks in batches.
+#[derive(Debug)]
+pub struct BatchWriter<'d> {
+    destination: Destination<'d>,
+    ledger: Ledger,
+    settings: BatchSettings,
+    /// Indexes that are built from the rows as they are written.
+    indexes: TableIndexes<'d>,
+    in_batch: bool,
+}
+
+impl<'d> BatchWriter<'d> {
+    /// A writer into `destination`, whose rows `indexes` collect.
+    pub fn new(
+        destination: Destination<'d>,
+        ledger: Ledger,
+        indexes: TableIndexes<'d>,
+        settings: BatchSettings,
+    ) -> Self {
+        BatchWriter {
+            destination,
+            ledger,
+            indexes,
+            settings,
+            in_batch: false,
+        }
+    }
+
+    /// Goes on where an earlier run of the same load got to: its records are skipped.
+    ///
+    /// # Errors
+    /// `SideFileChanged` when the spool is not what it was, `Database`, `Io`.
+    pub fn resume(&mut self, progress: &Progress) -> Result<(), Error> {
+        self.ledger.resume(progress);
+        self.destination.resume(progress.root_page);
+        if self.destination.may_wait() {
+            let mut waiting = self.ledger.waiting()?;
+            let mut suspect = Suspect::default();
+            while waiting.next_into(&mut suspect)? {
+                let row_id = self.settings.row_ids.wanted(suspect.row_id);
+                self.destination.hold(row_id, &suspect.record)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Comes to the next input, before which the load has `records_before` records.
+    pub fn begin_input(&mut self, records_before: u64) {
+        self.ledger.begin_input(records_before);
+    }
+
+    /// Ends the load: the parts that settlement goes on with.
+    pub fn into_parts(self) -> BatchParts<'d> {
+        BatchParts {
+            destination: self.destination,
+            accounts: self.ledger.into_accounts(),
+            indexes: self.indexes,
+            settings: self.settings,
+        }
+    }
+
+    /// Records that the open batch has room for.
+    fn room(&self) -> u64 {
+        self.settings.batch_rows - self.ledger.counts().records % self.settings.batch_rows
+    }
+
+    /// Whether the records counted so far are whole batches.
+    fn is_at_edge(&self) -> bool {
+        self.ledger.counts().records.is_multiple_of(self.settings.batch_rows)
+    }
+
+    /// Commits what there is up to and with the first `records` records of a block.
+    fn commit_within(&mut self, incoming: &Incoming, records: u32) -> Result<(), Error> {
+        self.ledger.read_up_to(incoming, records);
+        self.commit()
+    }
+
+    /// Writes a block; `Stop` once the error limit is passed, with everything up to the record that passed it written.
+    pub fn write_block(&mut self, incoming: &Incoming) -> Result<Flow, Error> {
+        let Incoming { block, place, suspects } = incoming;
+        let mut done_records = self.ledger.begin_block(incoming)?;
+        let mut places = self.ledger.places(incoming);
+        let rows = &block.output;
+        let mut done_rows = rows.rows.partition_point(|row| row.record_index < done_records);
+        let mut suspects = &suspects[suspects.partition_point(|&row_index| (row_index as usize) < done_rows)..];
+        let done_rejects = rows
+            .rejects
+            .partition_point(|reject| reject.record_index < done_records);
+        let mut rejects = rows.rejects[done_rejects..].iter().peekable();
+        while done_records < rows.record_count {
+            self.begin()?;
+            let edge = (u64::from(rows.record_count - done_records).min(self.room())) as u32 + done_records;
+            // Rows up to the next reject or the batch edge, whichever comes first.
+            let until = rejects.peek().map_or(edge, |reject| reject.record_index.min(edge));
+            let end = done_rows + rows.rows[done_rows..].partition_point(|row| row.record_index < until);
+            let span = RowSpan {
+                incoming,
+                start: done_rows,
+                end,
+            };
+            if self.write_rows(span, &mut suspects, &mut places)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+            done_rows = end;
+            self.ledger.count_up_to(incoming, until);
+            done_records = until;
+            if until < edge
+                && let Some(reject) = rejects.next()
+            {
+                self.ledger.note_stop_within(incoming, reject.record_index);
+                self.ledger.reject_record(reject, &mut places)?;
+                done_records += 1;
+                self.ledger.count_up_to(incoming, done_records);
+                if self.ledger.past_limit(place.ordinal + u64::from(reject.record_index)) {
+                    self.commit_within(incoming, done_records)?;
+                    return Ok(Flow::Stop);
+                }
+            }
+            if self.is_at_edge() {
+                self.commit_within(incoming, done_records)?;
+            }
+        }
+        self.ledger.end_block(incoming);
+        Ok(Flow::Continue)
+    }
+
+    fn write_rows(&mut self, span: RowSpan<'_>, suspects: &mut &[u32], places: &mut Places<'_>) -> Result<Flow, Error> {
+        let RowSpan { incoming, start, end } = span;
+        let rows = &incoming.block.output;
+        let row_ids = self.settings.row_ids;
+        let ordinal_of = |row: &RowMeta| incoming.place.ordinal + u64::from(row.record_index);
+        let row_id_of = |row_index: usize| match row_ids {
+            RowIds::Ordinal { base } => Some(base + ordinal_of(&rows.rows[row_index]) as i64),
+            RowIds::Key => Some(rows.integer_keys[row_index]),
+            RowIds::Given | RowIds::None => None,
+        };
+        let group_rows = self.destination.group_rows();
+        // Rows below go in alone: their group was refused.
+        let mut alone_until = start;
+        let mut next = start;
+        while next < end {
+            let clear = suspects.first().map_or(end, |&suspect| end.min(suspect as usize));
+            let group_end = group_rows.map_or(usize::MAX, |group_rows| next + group_rows);
+            if next >= alone_until && group_end <= clear {
+                let group = (next..group_end).map(|row_index| (row_id_of(row_index), rows.values.record(row_index)));
+                if self.write_group(group)? {
+                    next = group_end;
+                    continue;
+                }
+                alone_until = group_end;
+            }
+            let row_index = next;
+            next += 1;
+            let row = &rows.rows[row_index];
+            let placed = PlacedRow {
+                row,
+                row_id: row_id_of(row_index),
+                ordinal: ordinal_of(row),
+                record: rows.values.record(row_index),
+            };
+            if suspects.first() == Some(&(row_index as u32)) {
+                *suspects = &suspects[1..];
+                self.ledger.set_aside(&placed, places)?;
+                self.indexes.push_suspect(placed.row_id.unwrap_or(0), placed.record)?;
+                continue;
+            }
+            let outcome = self.destination.insert(placed.row_id, placed.record)?;
+            if let RowOutcome::Inserted { row_id: given } = outcome {
+                self.inserted(&placed, given)?;
+                self.keep(incoming, &placed)?;
+            } else if self.not_inserted(incoming, &placed, outcome, places)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// Puts several rows in at once, or none of them; which.
+    fn write_group<'r>(&mut self, group: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
+        if !self.destination.insert_group(group.clone())? {
+            return Ok(false);
+        }
+        // Ids that SQLite gave are not known here; nor are they asked for: a table of others is never taken back.
+        group.for_each(|(row_id, _)| self.ledger.add_row(row_id.unwrap_or(0)));
+        Ok(true)
+    }
+
+    /// Notes a row that went in under the id that it was `given`.
+    #[inline]
+    fn inserted(&mut self, placed: &PlacedRow<'_>, given: i64) -> Result<(), Error> {
+        self.ledger.add_row(given);
+        self.destination.origins.note(placed.row_id, given, placed.ordinal)?;
+        self.indexes.push(given, placed.record)
+    }
+
+    /// Keeps a row that the table took until it is committed, where it may have to go in again.
+    #[inline(always)]
+    fn keep(&mut self, incoming: &Incoming, placed: &PlacedRow<'_>) -> Result<(), Error> {
+        if self.destination.keep(placed.row_id, placed.ordinal, placed.record) {
+            self.ledger.read_up_to(incoming, placed.row.record_index + 1);
+            self.commit()?;
+            self.begin()?;
+        }
+        Ok(())
+    }
+
+    /// A row that is not in the table; `Stop` as in [`write_block`](Self::write_block).
+    fn not_inserted(
+        &mut self,
+        incoming: &Incoming,
+        placed: &PlacedRow<'_>,
+        outcome: RowOutcome,
+        places: &mut Places<'_>,
+    ) -> Result<Flow, Error> {
+        let record_index = placed.row.record_index;
+        if outcome == RowOutcome::Waits {
+            self.destination.origins.note_keys();
+            self.destination.hold(placed.row_id, placed.record)?;
+            self.ledger.set_aside(placed, places)?;
+            return Ok(Flow::Continue);
+        }
+        if let RowOutcome::RolledBack { .. } = outcome {
+            // The rows before it, which it has taken along, go in again and are committed, so that none of them does a third time.
+            self.destination.put_back()?;
+            self.ledger.read_up_to(incoming, record_index);
+            self.commit()?;
+            self.begin()?;
+        }
+        let is_ignored = outcome == RowOutcome::Ignored;
+        self.ledger.note_stop_within(incoming, record_index);
+        self.refused(placed.row, outcome, places)?;
+        if self.ledger.past_limit(placed.ordinal) {
+            // The load goes on at this record: what triggers did for it, they do then.
+            self.destination.undo_ignored()?;
+            self.commit_within(incoming, record_index + 1)?;
+            return Ok(Flow::Stop);
+        }
+        if is_ignored {
+            self.keep(incoming, placed)?;
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// A row that the database refused becomes a reject.
+    fn refused(&mut self, row: &RowMeta, outcome: RowOutcome, places: &mut Places<'_>) -> Result<(), Error> {
+        let (column, reason) = match &outcome {
+            RowOutcome::Duplicate { row_id, columns } => {
+                let rows = &mut self.destination.origins;
+                let first = rows.first_record(*row_id, self.ledger.origins())?;
+                (ColumnLabel::Name(columns), RejectReason::DuplicateKey { first })
+            }
+            other => (ColumnLabel::None, other.refusal()),
+        };
+        self.ledger.reject_row(row, places, column, &reason)
+    }
+
+    /// Takes a piece of a line that is too long for a record; `Stop` as in [`BatchWriter::write_block`].
+    pub fn write_line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<Flow, Error> {
+        if self.ledger.begin_line_piece(piece, place)? {
+            return Ok(Flow::Continue);
+        }
+        if piece.first {
+            self.begin()?;
+        }
+        self.ledger.line_piece(piece, place)?;
+        if !piece.last {
+            return Ok(Flow::Continue);
+        }
+        let stop = self.ledger.past_limit(place.ordinal);
+        if stop || self.is_at_edge() {
+            self.commit()?;
+        }
+        Ok(if stop { Flow::Stop } else { Flow::Continue })
+    }
+
+    fn begin(&mut self) -> Result<(), Error> {
+        if !self.in_batch {
+            if self.destination.begin(self.ledger.counts())? == Opened::WithoutPages {
+                // SQLite builds them at the end.
+                self.indexes.give_up();
+            }
+            self.in_batch = true;
+        }
+        Ok(())
+    }
+
+    /// Commits what has been written since the last commit.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        if self.in_batch {
+            // What was read before this moment is what the files held.
+            self.settings.watches.iter().try_for_each(InputWatch::check_unchanged)?;
+            let progress = self.ledger.end_batch()?;
+            let loaded = self.ledger.counts().loaded;
+            let table = self.settings.checkpoint.as_deref();
+            self.destination
+                .commit(progress, loaded, table, &self.settings.database_path)?;
+            self.in_batch = false;
+            faults::point("batch: committed");
+        }
+        Ok(())
+    }
+}
+
+/// Some rows of a block.
+struct RowSpan<'a> {
+    incoming: &'a Incoming,
+    start: usize,
+    end: usize,
+}

@@ -1,0 +1,25 @@
+//! SQLite, all of it: its file format, its databases and tables, and the ways of rows into them.
+//!
+//! From the bottom: `format` and `record` (bytes), `database` with what it says of its tables, `own` (the tables that rowmill keeps for itself), and two ways in that
+//! give the same table, `insert` and `direct`; `destination` chooses between them.
+
+pub mod database;
+mod describe;
+pub mod descriptor;
+pub mod destination;
+pub mod direct;
+mod format;
+pub mod holders;
+pub mod insert;
+pub mod lock;
+pub mod own;
+pub mod preview;
+pub mod record;
+mod row_outcome;
+mod sql_text;
+mod statement;
+mod target;
+pub mod undo;
+
+pub use row_outcome::RowOutcome;
+pub use target::TargetTable;

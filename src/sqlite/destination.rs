@@ -1,0 +1,411 @@
+//! Where rows go: the table, by INSERT or as finished pages, and from the one to the other when somebody else writes.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::checkpoint::{Counts, Progress};
+use crate::error::Error;
+use crate::option_name::{FORGET, SAME_LOAD};
+use crate::schema::RowIds;
+use crate::schema::identifier::index_name;
+use crate::sqlite::RowOutcome;
+use crate::sqlite::TargetTable;
+use crate::sqlite::database::Database;
+use crate::sqlite::direct::DirectWriter;
+use crate::sqlite::insert::SqlWriter;
+use crate::sqlite::insert::held::HeldKeys;
+use crate::sqlite::insert::redo::Redo;
+use crate::sqlite::own::checkpoint;
+use crate::sqlite::own::row_origins::{AmongOthers, RowOrigins};
+
+/// How a batch began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    AsBefore,
+    /// From here on rows go in by INSERT: finished pages cannot be added any more.
+    WithoutPages,
+}
+
+/// How a transaction began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Began {
+    Alone,
+    /// Others have written to the database since the last one.
+    AmongOthers,
+    /// They have, and finished pages cannot be added to it any more.
+    Not,
+}
+
+/// Where rows go.
+#[derive(Debug)]
+pub enum Sink<'d> {
+    Sql(Box<SqlWriter<'d>>),
+    Direct(Box<DirectWriter>),
+}
+
+impl Sink<'_> {
+    /// Where a row may take the others of its transaction along, what to keep them in.
+    fn redo(&self) -> Option<Redo> {
+        let may_roll_back = match self {
+            Sink::Sql(writer) => writer.traces().rolled_back,
+            Sink::Direct(_) => false,
+        };
+        may_roll_back.then(Redo::default)
+    }
+
+    /// Rows that go in at a time, where the table allows it.
+    fn group_rows(&self) -> Option<usize> {
+        match self {
+            Sink::Sql(writer) => writer.group_rows(),
+            Sink::Direct(_) => None,
+        }
+    }
+
+    /// Inserts all rows of a group or none; which.
+    fn insert_group<'r>(&mut self, rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
+        match self {
+            Sink::Sql(writer) => writer.insert_group(rows),
+            Sink::Direct(_) => Ok(false),
+        }
+    }
+
+    fn begin(&mut self) -> Result<Began, Error> {
+        Ok(match self {
+            Sink::Sql(writer) => match writer.begin()? {
+                true => Began::AmongOthers,
+                false => Began::Alone,
+            },
+            Sink::Direct(writer) => match writer.begin()? {
+                true => Began::Alone,
+                false => Began::Not,
+            },
+        })
+    }
+
+    /// `progress`: with the name of the table that is loaded.
+    fn commit(&mut self, progress: Option<(&str, &Progress)>, path: &Path) -> Result<(), Error> {
+        let mut write = |connection: &Connection| match progress {
+            Some((table, progress)) => checkpoint::write(connection, path, table, progress),
+            None => Ok(()),
+        };
+        match self {
+            Sink::Sql(writer) => {
+                write(writer.connection())?;
+                writer.commit()
+            }
+            Sink::Direct(writer) => writer.commit(&mut write),
+        }
+    }
+}
+
+/// The table, and the way into it: takes rows, in transactions, and says what became of each. Who counts them, and what else is
+/// accounted for, is none of its business.
+#[derive(Debug)]
+pub struct Destination<'d> {
+    pub sink: Sink<'d>,
+    /// The rows of the open transaction, where one that is refused may take the others along.
+    redo: Option<Redo>,
+    pub database: &'d Database,
+    pub target: TargetTable<'d>,
+    pub origins: RowOrigins<'d>,
+    /// Unique values of rows that wait, once one does.
+    held: Option<HeldKeys>,
+    is_counted: bool,
+    /// Where the direct path, in this run or an earlier one, made the table begin.
+    root_page: Option<u32>,
+}
+
+impl<'d> Destination<'d> {
+    /// A way into the table; `resumable`: a later run of the load may go on.
+    ///
+    /// # Errors
+    /// `Database` when the schema cannot be read.
+    pub fn new(
+        sink: Sink<'d>,
+        database: &'d Database,
+        target: TargetTable<'d>,
+        resumable: bool,
+    ) -> Result<Self, Error> {
+        let has_keys = match &sink {
+            Sink::Sql(writer) => writer.has_keys(),
+            Sink::Direct(_) => !target.key_columns.is_empty(),
+        };
+        // Nobody asks where rows came from that nothing can repeat.
+        let row_ids = if has_keys { target.row_ids } else { RowIds::None };
+        Ok(Destination {
+            redo: sink.redo(),
+            sink,
+            database,
+            target,
+            held: None,
+            is_counted: false,
+            root_page: None,
+            origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
+        })
+    }
+
+    /// Where the direct path made the table begin, or will at the next commit; `None` where it begins where it was made.
+    pub fn root_page(&self) -> Option<u32> {
+        match &self.sink {
+            Sink::Direct(writer) => Some(writer.root_page()),
+            Sink::Sql(_) => self.root_page,
+        }
+    }
+
+    /// Goes on in a table that an earlier run made begin at `root_page`.
+    pub fn resume(&mut self, root_page: Option<u32>) {
+        self.root_page = root_page;
+    }
+
+    /// Begins a batch; `counts`: what the load has counted so far.
+    ///
+    /// # Errors
+    /// `DatabaseBusy` when another process writes, `Schema` when others have changed the table, or brought a key that is there already,
+    /// `Database`.
+    pub fn begin(&mut self, counts: &Counts) -> Result<Opened, Error> {
+        let mut opened = Opened::AsBefore;
+        let mut began = self.sink.begin()?;
+        if began == Began::Not {
+            self.go_on_by_sql()?;
+            opened = Opened::WithoutPages;
+            self.sink.begin()?;
+            began = Began::AmongOthers;
+        }
+        if began == Began::AmongOthers {
+            self.renew_if_outdated()?;
+            self.look_for_others(counts)?;
+        }
+        Ok(opened)
+    }
+
+    /// Rows that go in at a time, where the table allows it.
+    pub fn group_rows(&self) -> Option<usize> {
+        self.sink.group_rows()
+    }
+
+    /// Inserts all rows of a group or none; which.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn insert_group<'r>(
+        &mut self,
+        rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<bool, Error> {
+        self.sink.insert_group(rows)
+    }
+
+    /// Hands a row to the table. Finished pages refuse none, and nothing takes one back.
+    ///
+    /// Inlined wherever it is called, so that the outcome of a row that is never refused is not made.
+    ///
+    /// # Errors
+    /// `Io` when the disk is full or fails, `Database`.
+    #[inline(always)]
+    pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        match &mut self.sink {
+            Sink::Sql(_) => self.insert_by_sql(row_id, record),
+            Sink::Direct(writer) => Ok(RowOutcome::Inserted {
+                row_id: writer.append(row_id, record)?,
+            }),
+        }
+    }
+
+    /// Inserts a row, or has it wait for one that waits, with which it shares a unique value or to which it refers.
+    fn insert_by_sql(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        let Sink::Sql(writer) = &mut self.sink else {
+            return Err(Error::internal("a row was to be inserted among finished pages"));
+        };
+        if let Some(held) = &mut self.held
+            && held.shares(self.database, row_id, record)?
+        {
+            return Ok(RowOutcome::Waits);
+        }
+        let outcome = writer.insert(row_id, record)?;
+        match (&outcome, &mut self.held) {
+            (RowOutcome::Refused { .. }, Some(held)) if writer.refused_foreign_key() => {
+                let waits = held.is_referred_to(self.database, row_id, record)?;
+                Ok(if waits { RowOutcome::Waits } else { outcome })
+            }
+            _ => Ok(outcome),
+        }
+    }
+
+    /// Notes a row that waits, here or since an earlier run.
+    ///
+    /// # Errors
+    /// `Database`, `Io` when the disk is full.
+    pub fn hold(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<(), Error> {
+        let held = match &mut self.held {
+            Some(held) => held,
+            none => {
+                let info = self.database.describe_table(self.target.table)?;
+                let info = info.ok_or_else(|| Error::table_gone(self.target.table))?;
+                none.insert(HeldKeys::new(self.database, &info, &self.target)?)
+            }
+        };
+        held.hold(self.database, row_id, record)
+    }
+
+    /// Whether rows of this table may wait for what they refer to.
+    pub fn may_wait(&self) -> bool {
+        matches!(&self.sink, Sink::Sql(writer) if writer.traces().deferred)
+    }
+
+    /// Keeps a row that the table took, if it may have to go in again; whether so much is kept that a commit is due.
+    #[inline]
+    pub fn keep(&mut self, row_id: Option<i64>, ordinal: u64, record: &[u8]) -> bool {
+        let Some(redo) = &mut self.redo else { return false };
+        redo.keep(row_id, ordinal, record);
+        redo.is_full()
+    }
+
+    /// Puts the rows back that were taken along when the table rolled the transaction back.
+    ///
+    /// # Errors
+    /// `Database` when the table does not take one of them again.
+    pub fn put_back(&mut self) -> Result<(), Error> {
+        let Destination {
+            sink,
+            redo,
+            origins,
+            database,
+            ..
+        } = self;
+        origins.rolled_back()?;
+        sink.begin()?;
+        if let (Some(redo), Sink::Sql(writer)) = (redo, sink) {
+            redo.for_each(|row_id, ordinal, record| match writer.insert(row_id, record)? {
+                RowOutcome::Inserted { row_id: given } => origins.note(row_id, given, ordinal),
+                RowOutcome::Ignored => Ok(()),
+                outcome => Err(Redo::refused_now(database.path(), &outcome)),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what triggers did for the last row, if it was ignored.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn undo_ignored(&mut self) -> Result<(), Error> {
+        match &mut self.sink {
+            Sink::Sql(writer) => writer.undo_ignored(),
+            Sink::Direct(_) => Ok(()),
+        }
+    }
+
+    /// Commits the rows of a batch, and with them how far the load got, if a checkpoint is kept for this `table`. `loaded`: rows that the
+    /// table has of the load.
+    ///
+    /// # Errors
+    /// `Io`, `Database` or `DatabaseBusy`.
+    pub fn commit(&mut self, progress: Progress, loaded: u64, table: Option<&str>, path: &Path) -> Result<(), Error> {
+        self.origins.save()?;
+        let mark = match &mut self.sink {
+            Sink::Sql(writer) => writer.mark(loaded)?,
+            Sink::Direct(writer) => writer.mark(loaded),
+        };
+        let progress = Progress {
+            root_page: self.root_page(),
+            mark,
+            ..progress
+        };
+        self.sink.commit(table.map(|table| (table, &progress)), path)?;
+        self.target.mark = mark;
+        if let Some(redo) = &mut self.redo {
+            redo.forget();
+        }
+        Ok(())
+    }
+
+    /// Builds the key's index now, not after the rows: the filter does not know the keys that others bring.
+    ///
+    /// # Errors
+    /// `Schema` when others have brought a key that is there already, `Database`.
+    fn guard_key(&self) -> Result<(), Error> {
+        let TargetTable {
+            table,
+            columns,
+            key_columns,
+            row_ids,
+            ..
+        } = self.target;
+        let names: Vec<String> = key_columns.iter().map(|&index| columns[index].name.clone()).collect();
+        let is_guarded = names.is_empty() || !matches!(row_ids, RowIds::Ordinal { .. });
+        if is_guarded || self.database.has_index(table, &names, true)? {
+            return Ok(());
+        }
+        let name = index_name(table, &names, &self.database.index_names()?);
+        let Err(error) = self.database.create_index(&name, table, &names, true) else {
+            return Ok(());
+        };
+        let Ok(Some(example)) = self.database.repeated_key(table, &names) else {
+            return Err(error);
+        };
+        Err(Error::schema(format!(
+            "others put rows into table \"{table}\" that repeat the key {}, for example {example}; take them away and run the \
+             {SAME_LOAD} again to go on, or give the load up with {FORGET}",
+            names.join(",")
+        )))
+    }
+
+    /// Whether others have rows in a table that this load numbers itself; `counts`: what it has counted so far.
+    ///
+    /// # Errors
+    /// `Schema` when others have brought a key that is there already, `Database`.
+    pub fn look_for_others(&mut self, counts: &Counts) -> Result<(), Error> {
+        let RowIds::Ordinal { base } = self.target.row_ids else {
+            return Ok(());
+        };
+        if self.origins.notes_all() {
+            return self.guard_key();
+        }
+        let table = self.target.table;
+        let last_row_id = base + counts.records as i64;
+        // A look at each page is taken once: where SQLite numbers them, rows of others lie above ours.
+        let is_mixed = !self.is_counted && !self.has_own_rows_only(counts, last_row_id)?;
+        self.is_counted = true;
+        if is_mixed || self.database.has_rows_above(table, last_row_id)? {
+            self.guard_key()?;
+            self.origins.note_all(AmongOthers { last_row_id, is_mixed });
+        }
+        Ok(())
+    }
+
+    /// Whether the table's rows up to `last_row_id` are those that the load committed, under the same row ids.
+    fn has_own_rows_only(&self, counts: &Counts, last_row_id: i64) -> Result<bool, Error> {
+        let info = self.database.describe_table(self.target.table)?;
+        let info = info.ok_or_else(|| Error::table_gone(self.target.table))?;
+        let (count, row_ids_hash) = self.database.row_ids(&info, last_row_id)?;
+        Ok(count == counts.loaded && row_ids_hash == Some(counts.row_ids_hash))
+    }
+
+    /// Prepares for a table that others have changed, by a trigger perhaps. Within a transaction.
+    ///
+    /// # Errors
+    /// `Schema` when values would become others in it, `Database`.
+    fn renew_if_outdated(&mut self) -> Result<(), Error> {
+        let is_outdated = match &self.sink {
+            Sink::Sql(writer) => writer.is_outdated()?,
+            Sink::Direct(_) => false,
+        };
+        if is_outdated {
+            self.sink = Sink::Sql(Box::new(SqlWriter::new(self.database, self.target)?));
+            self.redo = self.sink.redo();
+        }
+        Ok(())
+    }
+
+    /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.
+    fn go_on_by_sql(&mut self) -> Result<(), Error> {
+        self.root_page = self.root_page();
+        let writer = SqlWriter::new(self.database, self.target)?;
+        let direct = std::mem::replace(&mut self.sink, Sink::Sql(Box::new(writer)));
+        self.redo = self.sink.redo();
+        match direct {
+            Sink::Direct(writer) => writer.close(),
+            Sink::Sql(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! The indexes of a table that is filled directly: collected while its rows are written, built as finished pages at the end.
+//!
+//! Comes in: each row with its row id, and the keys of suspects. Goes out: which suspects are duplicates, from the sorted keys; then
+//! each index, packed past the end of the file. A key too long to be sorted here leaves its index to SQLite.
+//!
+//! How an index gets into the schema without SQLite reading the whole table: its entry is written by hand, in the transaction in which its
+//! pages become part of the database.
+
+mod key;
+mod pages;
+mod prefix_set;
+mod sort;
+
+use std::path::Path;
+
+use crate::error::Error;
+use crate::pipeline::WorkerPool;
+use crate::schema::Column;
+use crate::schema::identifier::index_name;
+use crate::sqlite::database::Database;
+use crate::sqlite::direct::index::key::{IndexEntry, KeyColumns};
+use crate::sqlite::direct::index::pages::IndexBuilder;
+use crate::sqlite::direct::index::prefix_set::PrefixSet;
+use crate::sqlite::direct::index::sort::{Sorted, Sorter};
+use crate::sqlite::direct::page_file::PageFile;
+use crate::sqlite::direct::pages::NewPages;
+use crate::sqlite::direct::publish::Publication;
+use crate::sqlite::direct::roots::{self, Kind, PlacedRoots};
+
+/// Share of memory in which duplicates are brought into input order.
+const DUPLICATES_BYTES: u64 = 4 << 20;
+
+/// An index that a load is to build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexWish {
+    /// Indices of the columns in the record.
+    pub columns: Vec<usize>,
+    pub unique: bool,
+}
+
+/// What all indexes of a load share.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexPlace<'a, 'p> {
+    pub pool: &'p WorkerPool,
+    /// The table's columns.
+    pub columns: &'a [Column],
+    /// Index in `columns` of the INTEGER PRIMARY KEY.
+    pub row_id_column: Option<usize>,
+    /// For all indexes together.
+    pub memory_bytes: u64,
+    /// Where temporary files may be made.
+    pub folder: &'a Path,
+}
+
+/// The indexes of one table.
+#[derive(Debug)]
+pub struct TableIndexes<'p> {
+    indexes: Vec<TableIndex<'p>>,
+    /// Prefixes of the suspects' keys: no other key can have a duplicate.
+    suspects: PrefixSet,
+    /// Keys of the unique index that are not to be in it.
+    duplicates: u64,
+}
+
+#[derive(Debug)]
+struct TableIndex<'p> {
+    names: Vec<String>,
+    unique: bool,
+    entries: Entries<'p>,
+}
+
+#[derive(Debug)]
+enum Entries<'p> {
+    Coming(Sorter<'p>),
+    Sorted(Sorted<'p>),
+    /// A key was too long, or the index has been built: nothing to build here.
+    None,
+}
+
+impl<'p> TableIndexes<'p> {
+    pub fn new(wishes: &[IndexWish], place: &IndexPlace<'_, 'p>) -> Self {
+        let memory_bytes = place.memory_bytes / wishes.len().max(1) as u64;
+        let index = |wish: &IndexWish| {
+            let key = KeyColumns::new(place.columns, &wish.columns, place.row_id_column);
+            let name = |&index: &usize| place.columns[index].name.clone();
+            TableIndex {
+                names: wish.columns.iter().map(name).collect(),
+                unique: wish.unique,
+                entries: Entries::Coming(Sorter::new(place.pool, key, memory_bytes, place.folder)),
+            }
+        };
+        TableIndexes {
+            indexes: wishes.iter().map(index).collect(),
+            suspects: PrefixSet::default(),
+            duplicates: 0,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.indexes.is_empty()
+    }
+
+    /// Leaves every index to SQLite.
+    pub fn give_up(&mut self) {
+        self.indexes.clear();
+        self.suspects = PrefixSet::default();
+    }
+
+    /// Takes a row of the table.
+    ///
+    /// # Errors
+    /// `Io` when a temporary file cannot be written.
+    #[inline]
+    pub fn push(&mut self, row_id: i64, record: &[u8]) -> Result<(), Error> {
+        self.indexes
+            .iter_mut()
+            .try_for_each(|index| index.push(row_id, record).map(|_| ()))
+    }
+
+    /// Takes a row that may be a duplicate: only its key, for [`duplicates`](Self::duplicates).
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_suspect(&mut self, row_id: i64, record: &[u8]) -> Result<(), Error> {
+        for index in self.indexes.iter_mut().filter(|index| index.unique) {
+            if let Some(prefix) = index.push(row_id, record)? {
+                self.suspects.insert(prefix);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a suspect that turned out to be new: the unique index has its key already.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_settled(&mut self, row_id: i64, record: &[u8]) -> Result<(), Error> {
+        let mut others = self.indexes.iter_mut().filter(|index| !index.unique);
+        others.try_for_each(|index| index.push(row_id, record).map(|_| ()))
+    }
+
+    /// The row ids of the duplicates in ascending order, each with that of the row that has its key: the first with it. `None` when
+    /// only SQLite can tell.
+    ///
+    /// # Errors
+    /// `Io` when a temporary file cannot be written or read.
+    pub fn duplicates(&mut self, memory_bytes: u64) -> Result<Option<Duplicates<'p>>, Error> {
+        let memory_bytes = memory_bytes.saturating_sub(DUPLICATES_BYTES);
+        let Some(index) = self.indexes.iter_mut().find(|index| index.unique) else {
+            return Ok(None);
+        };
+        index.sort(memory_bytes)?;
+        let Entries::Sorted(sorted) = &index.entries else {
+            return Ok(None);
+        };
+        let mut found = sorted.sorter(KeyColumns::integer(), DUPLICATES_BYTES);
+        let mut groups = Groups::default();
+        let mut count = 0;
+        sorted.for_each_part_of(Some(&self.suspects), |part| {
+            part.entries().try_for_each(|entry| {
+                if let Some(first) = groups.first_with_key(sorted.columns(), &entry) {
+                    found.push_pair(entry.row_id, first)?;
+                    count += 1;
+                }
+                Ok(())
+            })
+        })?;
+        self.duplicates = count;
+        Ok(Some(Duplicates {
+            sorted: found.finish(DUPLICATES_BYTES)?,
+        }))
+    }
+
+    /// Has SQLite build the unique index, or the others, where they cannot be built here.
+    ///
+    /// # Errors
+    /// `Database`, `DatabaseBusy`.
+    pub fn build_by_sql(&self, database: &Database, table: &str, unique: bool) -> Result<(), Error> {
+        for index in self.indexes.iter().filter(|index| index.unique == unique) {
+            if matches!(index.entries, Entries::None) {
+                let name = index_name(table, &index.names, &database.index_names()?);
+                database.create_index(&name, table, &index.names, index.unique)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds every index that can be built here, within the open transaction of `database`, after everything else in it that
+    /// may take a page; what makes them part of the database when that is committed, where there is one. `database` must not read its schema
+    /// before.
+    ///
+    /// # Errors
+    /// `Io` when the disk is full or fails, `Database`.
+    pub fn build(
+        &mut self,
+        database: &Database,
+        table: &str,
+        file: &mut PageFile,
+        memory_bytes: u64,
+    ) -> Result<Option<Publication>, Error> {
+        self.indexes.retain(|index| !matches!(index.entries, Entries::None));
+        if self.indexes.is_empty() {
+            return Ok(None);
+        }
+        let page_bytes = database.number("PRAGMA page_size")? as usize;
+        let names = self.enter(database, table)?;
+        let one_each = |pages: &mut NewPages| names.iter().map(|_| pages.reserve()).collect();
+        let PlacedRoots {
+            reserved: roots,
+            known_pages,
+            new: mut pages,
+        } = roots::place(database, page_bytes, (Kind::Index, &names), one_each)?;
+        let mut rewritten = Vec::new();
+        for (index, root) in self.indexes.iter_mut().zip(roots) {
+            index.sort(memory_bytes)?;
+            let Entries::Sorted(sorted) = &index.entries else {
+                continue;
+            };
+            let mut builder = IndexBuilder::new(page_bytes, root);
+            let mut groups = index.unique.then(Groups::default);
+            let mut left_out = 0;
+            let mut record = Vec::new();
+            let key = sorted.columns();
+            sorted.for_each_part(|part| {
+                part.entries().try_for_each(|entry| {
+                    if let Some(groups) = &mut groups
+                        && groups.first_with_key(key, &entry).is_some()
+                    {
+                        left_out += 1;
+                        return Ok(());
+                    }
+                    builder.append(key.record(&entry, &mut record), &mut pages);
+                    file.append_full(&mut pages)
+                })
+            })?;
+            if index.unique && left_out != self.duplicates {
+                let settled = self.duplicates;
+                return Err(Error::internal(format!(
+                    "{left_out} keys are in the table twice, not {settled}"
+                )));
+            }
+            rewritten.push(builder.finish(&mut pages));
+        }
+        file.append(&mut pages)?;
+        file.rewrite(&rewritten)?;
+        Ok(Some(Publication {
+            known_pages,
+            page_count: pages.last_page(),
+            free: None,
+        }))
+    }
+
+    /// Enters every index into the schema, without a root; their names.
+    fn enter(&self, database: &Database, table: &str) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for index in &self.indexes {
+            let name = index_name(table, &index.names, &database.index_names()?);
+            let sql = Database::index_sql(&name, table, &index.names, index.unique);
+            let insert = "INSERT INTO sqlite_schema(type, name, tbl_name, rootpage, sql) \
+                 SELECT 'index', ?1, name, 0, ?3 FROM sqlite_schema WHERE type = 'table' AND name = ?2 COLLATE NOCASE";
+            roots::change_schema(database, |connection| connection.execute(insert, (&name, table, &sql)))?;
+            names.push(name);
+        }
+        Ok(names)
+    }
+}
+
+impl TableIndex<'_> {
+    #[inline]
+    fn push(&mut self, row_id: i64, record: &[u8]) -> Result<Option<u64>, Error> {
+        let Entries::Coming(sorter) = &mut self.entries else {
+            return Ok(None);
+        };
+        let prefix = sorter.push_row(record, row_id)?;
+        if prefix.is_none() {
+            self.entries = Entries::None;
+        }
+        Ok(prefix)
+    }
+
+    fn sort(&mut self, memory_bytes: u64) -> Result<(), Error> {
+        self.entries = match std::mem::replace(&mut self.entries, Entries::None) {
+            Entries::Coming(sorter) => Entries::Sorted(sorter.finish(memory_bytes)?),
+            other => other,
+        };
+        Ok(())
+    }
+}
+
+/// Duplicates in input order.
+#[derive(Debug)]
+pub struct Duplicates<'p> {
+    sorted: Sorted<'p>,
+}
+
+impl Duplicates<'_> {
+    /// Hands over the row id of each duplicate, and that of the row it repeats.
+    ///
+    /// # Errors
+    /// `Io` when a temporary file cannot be read, and whatever `take` fails with.
+    pub fn for_each(&self, mut take: impl FnMut(i64, i64) -> Result<(), Error>) -> Result<(), Error> {
+        self.sorted.for_each_part(|part| {
+            part.entries()
+                .try_for_each(|entry| take(KeyColumns::integer_of(entry.prefix), entry.row_id))
+        })
+    }
+}
+
+/// Finds equal keys among sorted ones.
+#[derive(Debug, Default)]
+struct Groups {
+    /// The first entry with the current key.
+    first: Option<(u64, i64)>,
+    key: Vec<u8>,
+}
+
+impl Groups {
+    /// The row id of an earlier entry with the same key, if there is one.
+    #[inline]
+    fn first_with_key(&mut self, columns: &KeyColumns, entry: &IndexEntry<'_>) -> Option<i64> {
+        if let Some((prefix, row_id)) = self.first
+            && prefix == entry.prefix
+        {
+            let first = IndexEntry {
+                prefix,
+                row_id,
+                key: &self.key,
+            };
+            if columns.compare_keys(&first, entry).is_eq() && !columns.has_null(entry) {
+                return Some(row_id);
+            }
+        }
+        self.first = Some((entry.prefix, entry.row_id));
+        self.key.clear();
+        self.key.extend_from_slice(entry.key);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

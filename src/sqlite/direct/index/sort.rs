@@ -1,0 +1,657 @@
+//! Entries of an index, sorted within a share of memory.
+//!
+//! Comes in: entries in any order, one after another. They fill a buffer; a full one is sorted by the worker threads and written to a
+//! temporary file as a *run* while the next one fills. Goes out: every entry in order, in *parts* that each fit the memory: a part is
+//! the same range of keys out of every run, so parts are read and sorted in parallel, too, and only their order ties them together.
+//! Entries that never filled a buffer stay in memory.
+//!
+//! The hard part is to cut parts of even size without looking at every entry: each run keeps a sample of its entries and where in the
+//! file they stand.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use rayon::ThreadPool;
+
+use crate::error::Error;
+use crate::sqlite::direct::index::key::{IndexEntry, KeyColumns, RecordValues};
+use crate::sqlite::direct::index::prefix_set::PrefixSet;
+
+/// Bytes of an entry in a run before its key: prefix, row id and length of the key, little-endian.
+const HEAD_BYTES: usize = 8 + 8 + 4;
+/// Bytes of an entry in a run of single integers: what [`pack`] makes of it, little-endian.
+const INTEGER_BYTES: usize = 16;
+/// Bytes of a run between two samples, at least.
+const SAMPLE_EVERY_BYTES: usize = 16 << 10;
+/// Memory of all samples, keys included, of which they take at most a buffer's half; beyond that every other one is dropped.
+const MAX_SAMPLES_BYTES: usize = 4 << 20;
+/// Longest key that is sorted here. Samples hold whole keys, so longer ones could break the memory promise.
+pub const MAX_KEY_BYTES: usize = 4 << 10;
+/// Smallest buffer and smallest part: below that the overhead of a part would show.
+const MIN_BUFFER_BYTES: usize = 64 << 10;
+/// Largest part: what a core's cache holds sorts fastest.
+const MAX_PART_BYTES: usize = 2 << 20;
+
+/// Takes entries in any order.
+#[derive(Debug)]
+pub struct Sorter<'p> {
+    pool: &'p ThreadPool,
+    columns: Arc<KeyColumns>,
+    buffer_bytes: usize,
+    folder: PathBuf,
+    filling: Buffer,
+    /// The other buffer, while it is being sorted and written, or once it is back.
+    busy: Option<Receiver<Result<(Run, Buffer), Error>>>,
+    idle: Option<Buffer>,
+    runs: Vec<Run>,
+    file: Option<Arc<File>>,
+    file_bytes: u64,
+    /// Not every entry is a single integer.
+    mixed: bool,
+    fields: RecordValues,
+}
+
+/// Entries in memory, all of them of one kind.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    /// Entries whose key is a single integer, as numbers of the same order: they take less memory and sort in half the time.
+    integers: Vec<u128>,
+    /// Any entries.
+    entries: Vec<Slot>,
+    keys: Vec<u8>,
+}
+
+/// An entry whose key is a single integer as a number. The numbers stand in the order of the entries.
+#[inline]
+fn pack(prefix: u64, row_id: i64) -> u128 {
+    u128::from(prefix) << 64 | u128::from(KeyColumns::prefix_of(row_id))
+}
+
+#[inline]
+fn unpack(number: u128) -> IndexEntry<'static> {
+    IndexEntry {
+        prefix: (number >> 64) as u64,
+        row_id: KeyColumns::integer_of(number as u64),
+        key: &[],
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    prefix: u64,
+    row_id: i64,
+    key_start: u32,
+    key_bytes: u32,
+}
+
+/// A sorted stretch of the temporary file.
+#[derive(Debug)]
+struct Run {
+    start: u64,
+    end: u64,
+    /// Its entries are as [`pack`] makes them.
+    integers: bool,
+    samples: Vec<Sample>,
+}
+
+/// An entry of a run and where it stands in the file.
+#[derive(Debug, Clone)]
+struct Sample {
+    offset: u64,
+    prefix: u64,
+    row_id: i64,
+    key: Box<[u8]>,
+}
+
+impl Sample {
+    fn new(entry: &IndexEntry<'_>, offset: u64) -> Self {
+        Sample {
+            offset,
+            prefix: entry.prefix,
+            row_id: entry.row_id,
+            key: entry.key.into(),
+        }
+    }
+
+    /// Memory that it takes.
+    fn bytes(&self) -> usize {
+        size_of::<Sample>() + self.key.len()
+    }
+
+    fn entry(&self) -> IndexEntry<'_> {
+        IndexEntry {
+            prefix: self.prefix,
+            row_id: self.row_id,
+            key: &self.key,
+        }
+    }
+}
+
+impl Buffer {
+    #[inline]
+    fn bytes(&self) -> usize {
+        self.integers.len() * size_of::<u128>() + self.entries.len() * size_of::<Slot>() + self.keys.len()
+    }
+
+    /// What the entries take in a run.
+    fn run_bytes(&self) -> usize {
+        self.integers.len() * INTEGER_BYTES + self.entries.len() * HEAD_BYTES + self.keys.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.integers.is_empty() && self.entries.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.integers.clear();
+        self.entries.clear();
+        self.keys.clear();
+    }
+
+    fn entry(&self, slot: &Slot) -> IndexEntry<'_> {
+        let start = slot.key_start as usize;
+        IndexEntry {
+            prefix: slot.prefix,
+            row_id: slot.row_id,
+            key: &self.keys[start..start + slot.key_bytes as usize],
+        }
+    }
+
+    /// The entries, in the order in which they stand here.
+    pub fn entries(&self) -> impl Iterator<Item = IndexEntry<'_>> {
+        let integers = self.integers.iter().map(|&number| unpack(number));
+        integers.chain(self.entries.iter().map(|slot| self.entry(slot)))
+    }
+
+    fn sort(&mut self, columns: &KeyColumns) {
+        self.integers.sort_unstable();
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_unstable_by(|a, b| self.compare(a, b, columns));
+        self.entries = entries;
+    }
+
+    /// As [`sort`](Self::sort), for entries that stand in a few sorted stretches already: a stable sort only merges them.
+    fn merge(&mut self, columns: &KeyColumns) {
+        self.integers.sort();
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.sort_by(|a, b| self.compare(a, b, columns));
+        self.entries = entries;
+    }
+
+    #[inline]
+    fn compare(&self, a: &Slot, b: &Slot, columns: &KeyColumns) -> Ordering {
+        match a.prefix.cmp(&b.prefix) {
+            Ordering::Equal => columns.compare(&self.entry(a), &self.entry(b)),
+            order => order,
+        }
+    }
+
+    /// Writes the entries as a run that begins at `start` of `file`.
+    fn write(&self, file: &File, start: u64, folder: &Path) -> Result<Run, Error> {
+        let mut out = Vec::with_capacity(MIN_BUFFER_BYTES + HEAD_BYTES + MAX_KEY_BYTES);
+        let mut run = Run {
+            start,
+            end: start,
+            integers: self.entries.is_empty(),
+            samples: Vec::new(),
+        };
+        let mut next_sample = start;
+        let fail = |e| Error::io("writing a temporary file in", folder, e);
+        for piece in self.integers.chunks(SAMPLE_EVERY_BYTES / INTEGER_BYTES) {
+            let start = out.len();
+            run.samples.push(Sample::new(&unpack(piece[0]), run.end + start as u64));
+            out.resize(start + piece.len() * INTEGER_BYTES, 0);
+            for (bytes, number) in out[start..].as_chunks_mut().0.iter_mut().zip(piece) {
+                *bytes = number.to_le_bytes();
+            }
+            if out.len() >= MIN_BUFFER_BYTES {
+                file.write_all_at(&out, run.end).map_err(fail)?;
+                run.end += out.len() as u64;
+                out.clear();
+            }
+        }
+        for slot in &self.entries {
+            let entry = self.entry(slot);
+            let offset = run.end + out.len() as u64;
+            if offset >= next_sample {
+                next_sample = offset + SAMPLE_EVERY_BYTES as u64;
+                run.samples.push(Sample::new(&entry, offset));
+            }
+            let mut head = [0; HEAD_BYTES];
+            head[..8].copy_from_slice(&entry.prefix.to_le_bytes());
+            head[8..16].copy_from_slice(&entry.row_id.to_le_bytes());
+            head[16..].copy_from_slice(&(entry.key.len() as u32).to_le_bytes());
+            out.extend_from_slice(&head);
+            out.extend_from_slice(entry.key);
+            if out.len() >= MIN_BUFFER_BYTES {
+                file.write_all_at(&out, run.end).map_err(fail)?;
+                run.end += out.len() as u64;
+                out.clear();
+            }
+        }
+        file.write_all_at(&out, run.end).map_err(fail)?;
+        run.end += out.len() as u64;
+        Ok(run)
+    }
+
+    /// Takes from `bytes`, entries as in a run, those of the part. `None` when they are damaged.
+    fn read(&mut self, bytes: &[u8], part: &Part<'_>) -> Option<()> {
+        let Part {
+            columns, range, only, ..
+        } = part;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (head, tail) = rest.split_first_chunk::<HEAD_BYTES>()?;
+            let (prefix, head) = head.split_first_chunk::<8>()?;
+            let (row_id, key_bytes) = head.split_first_chunk::<8>()?;
+            let key_bytes = u32::from_le_bytes(key_bytes.try_into().ok()?);
+            let (key, tail) = tail.split_at_checked(key_bytes as usize)?;
+            rest = tail;
+            let prefix = u64::from_le_bytes(*prefix);
+            if only.is_some_and(|only| !only.may_contain(prefix)) {
+                continue;
+            }
+            let entry = IndexEntry {
+                prefix,
+                row_id: i64::from_le_bytes(*row_id),
+                key,
+            };
+            if range
+                .low
+                .is_some_and(|low| columns.compare(&entry, &low.entry()).is_lt())
+            {
+                continue;
+            }
+            if range
+                .high
+                .is_some_and(|high| columns.compare(&entry, &high.entry()).is_ge())
+            {
+                return Some(());
+            }
+            self.push(&entry);
+        }
+        Some(())
+    }
+
+    /// As [`read`](Self::read), from a run of single integers.
+    fn read_integers(&mut self, bytes: &[u8], part: &Part<'_>) -> Option<()> {
+        let Part {
+            columns, range, only, ..
+        } = part;
+        let (numbers, []) = bytes.as_chunks::<INTEGER_BYTES>() else {
+            return None;
+        };
+        let below = |limit: &Sample| {
+            numbers.partition_point(|&number| {
+                let entry = unpack(u128::from_le_bytes(number));
+                columns.compare(&entry, &limit.entry()).is_lt()
+            })
+        };
+        let start = range.low.map_or(0, below);
+        let end = range.high.map_or(numbers.len(), below);
+        let numbers = numbers
+            .get(start..end)?
+            .iter()
+            .map(|&number| u128::from_le_bytes(number));
+        let may_be_wanted = |&number: &u128| only.is_none_or(|only| only.may_contain((number >> 64) as u64));
+        if part.mixed {
+            numbers
+                .filter(may_be_wanted)
+                .for_each(|number| self.push(&unpack(number)));
+        } else if only.is_some() {
+            self.integers.extend(numbers.filter(may_be_wanted));
+        } else {
+            self.integers.extend(numbers);
+        }
+        Some(())
+    }
+
+    /// Takes an entry, beside others of any kind.
+    fn push(&mut self, entry: &IndexEntry<'_>) {
+        self.entries.push(Slot {
+            prefix: entry.prefix,
+            row_id: entry.row_id,
+            // Buffers hold far less than 4 GiB: MAX_KEY_BYTES bounds what the last key adds.
+            key_start: self.keys.len() as u32,
+            key_bytes: entry.key.len() as u32,
+        });
+        self.keys.extend_from_slice(entry.key);
+    }
+}
+
+/// What is read of all runs at a time.
+#[derive(Debug, Clone, Copy)]
+struct Part<'s> {
+    columns: &'s KeyColumns,
+    range: KeyRange<'s>,
+    /// Leave out what it does not contain.
+    only: Option<&'s PrefixSet>,
+    /// Not all of its entries are single integers.
+    mixed: bool,
+}
+
+/// The entries from `low` on and below `high`.
+#[derive(Debug, Clone, Copy)]
+struct KeyRange<'s> {
+    low: Option<&'s Sample>,
+    high: Option<&'s Sample>,
+}
+
+impl<'p> Sorter<'p> {
+    /// A sorter in `memory_bytes`; what does not fit goes into a temporary file in `folder`.
+    pub fn new(pool: &'p ThreadPool, columns: KeyColumns, memory_bytes: u64, folder: &Path) -> Self {
+        Sorter {
+            pool,
+            columns: Arc::new(columns),
+            buffer_bytes: ((memory_bytes / 2) as usize).max(MIN_BUFFER_BYTES),
+            folder: folder.to_owned(),
+            filling: Buffer::default(),
+            busy: None,
+            idle: None,
+            runs: Vec::new(),
+            file: None,
+            file_bytes: 0,
+            mixed: false,
+            fields: RecordValues::default(),
+        }
+    }
+
+    /// Takes the key of a row; its prefix, or `None` when it is longer than [`MAX_KEY_BYTES`]: it was not taken.
+    ///
+    /// # Errors
+    /// `Io` when the temporary file cannot be made or written.
+    #[inline]
+    pub fn push_row(&mut self, record: &[u8], row_id: i64) -> Result<Option<u64>, Error> {
+        let Sorter {
+            columns,
+            filling,
+            fields,
+            ..
+        } = self;
+        let start = filling.keys.len();
+        let prefix = columns.extract(record, row_id, fields, &mut filling.keys)?;
+        let key_bytes = filling.keys.len() - start;
+        if key_bytes == 0 && !self.mixed {
+            filling.integers.push(pack(prefix, row_id));
+        } else if key_bytes > MAX_KEY_BYTES {
+            filling.keys.truncate(start);
+            return Ok(None);
+        } else {
+            if !self.mixed {
+                self.begin_mixed()?;
+            }
+            self.filling.entries.push(Slot {
+                prefix,
+                row_id,
+                key_start: start as u32,
+                key_bytes: key_bytes as u32,
+            });
+        }
+        if self.filling.bytes() >= self.buffer_bytes {
+            self.hand_over()?;
+        }
+        Ok(Some(prefix))
+    }
+
+    /// Takes a pair of integers, sorted by the first.
+    ///
+    /// # Errors
+    /// As [`push_row`](Self::push_row).
+    pub fn push_pair(&mut self, key: i64, value: i64) -> Result<(), Error> {
+        self.filling.integers.push(pack(KeyColumns::prefix_of(key), value));
+        if self.filling.bytes() >= self.buffer_bytes {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    /// The first key that is no single integer stands in the buffer: from here on entries are stored as any are.
+    #[cold]
+    fn begin_mixed(&mut self) -> Result<(), Error> {
+        self.mixed = true;
+        // The only key there is: integers have none.
+        let key = std::mem::take(&mut self.filling.keys);
+        if self.filling.integers.len() * size_of::<Slot>() > self.buffer_bytes / 2 {
+            self.hand_over()?;
+        } else {
+            for number in std::mem::take(&mut self.filling.integers) {
+                self.filling.push(&unpack(number));
+            }
+        }
+        self.filling.keys = key;
+        Ok(())
+    }
+
+    /// Has the full buffer sorted and written, and goes on with the other one.
+    fn hand_over(&mut self) -> Result<(), Error> {
+        self.wait()?;
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => {
+                let file = tempfile::tempfile_in(&self.folder)
+                    .map_err(|e| Error::io("making a temporary file in", &self.folder, e))?;
+                Arc::clone(self.file.insert(Arc::new(file)))
+            }
+        };
+        let mut next = self.idle.take().unwrap_or_default();
+        if self.mixed {
+            // The memory is needed for entries of the other kind.
+            next.integers = Vec::new();
+        }
+        let mut full = std::mem::replace(&mut self.filling, next);
+        let start = self.file_bytes;
+        self.file_bytes += full.run_bytes() as u64;
+        let columns = Arc::clone(&self.columns);
+        let folder = self.folder.clone();
+        let (done, busy) = sync_channel(1);
+        self.busy = Some(busy);
+        self.pool.spawn(move || {
+            full.sort(&columns);
+            let run = full.write(&file, start, &folder);
+            full.clear();
+            // Nobody waits any more when the load has failed.
+            let _ = done.send(run.map(|run| (run, full)));
+        });
+        Ok(())
+    }
+
+    /// Waits for the buffer that is being written.
+    fn wait(&mut self) -> Result<(), Error> {
+        let Some(busy) = self.busy.take() else {
+            return Ok(());
+        };
+        let (run, buffer) = busy
+            .recv()
+            .map_err(|_| Error::internal("sorting an index ended early"))??;
+        self.runs.push(run);
+        self.idle = Some(buffer);
+        let limit_bytes = MAX_SAMPLES_BYTES.min(self.buffer_bytes / 2);
+        // One sample a run is always left.
+        while self.samples_bytes() > limit_bytes && self.runs.iter().any(|run| run.samples.len() > 1) {
+            for run in &mut self.runs {
+                let mut index = 0;
+                run.samples.retain(|_| {
+                    index += 1;
+                    index % 2 == 1
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory of the samples of all runs.
+    pub(super) fn samples_bytes(&self) -> usize {
+        self.runs.iter().flat_map(|run| &run.samples).map(Sample::bytes).sum()
+    }
+
+    /// Ends the input. `memory_bytes` is what the parts may take, all that are in memory at a time.
+    ///
+    /// # Errors
+    /// As [`push_row`](Self::push_row).
+    pub fn finish(mut self, memory_bytes: u64) -> Result<Sorted<'p>, Error> {
+        if self.file.is_none() {
+            self.filling.sort(&self.columns);
+        } else {
+            if !self.filling.is_empty() {
+                self.hand_over()?;
+            }
+            self.wait()?;
+            self.filling = Buffer::default();
+        }
+        let ahead = self.pool.current_num_threads() + 1;
+        // A part is in memory twice for a moment: as it was read, and as entries.
+        let part_bytes = (memory_bytes as usize / (ahead + 1) / 3).clamp(MIN_BUFFER_BYTES, MAX_PART_BYTES);
+        let splitters = self.splitters(part_bytes);
+        Ok(Sorted {
+            pool: self.pool,
+            columns: self.columns,
+            memory: self.filling,
+            runs: self.runs,
+            splitters,
+            file: self.file,
+            mixed: self.mixed,
+            folder: self.folder,
+            ahead,
+        })
+    }
+
+    /// Entries between which lie about `part_bytes` of all runs.
+    fn splitters(&self, part_bytes: usize) -> Vec<Sample> {
+        let mut samples: Vec<&Sample> = self.runs.iter().flat_map(|run| &run.samples).collect();
+        samples.sort_unstable_by(|a, b| self.columns.compare(&a.entry(), &b.entry()));
+        let parts = (self.file_bytes as usize).div_ceil(part_bytes).max(1);
+        let step = samples.len() as f64 / parts as f64;
+        (1..parts)
+            .filter_map(|part| samples.get((part as f64 * step) as usize))
+            .map(|&sample| sample.clone())
+            .collect()
+    }
+}
+
+/// All entries, sorted; they can be read more than once.
+#[derive(Debug)]
+pub struct Sorted<'p> {
+    pool: &'p ThreadPool,
+    columns: Arc<KeyColumns>,
+    /// Every entry, when there are no runs.
+    memory: Buffer,
+    runs: Vec<Run>,
+    splitters: Vec<Sample>,
+    file: Option<Arc<File>>,
+    mixed: bool,
+    folder: PathBuf,
+    /// Parts that are being made, or wait, at a time.
+    ahead: usize,
+}
+
+impl<'p> Sorted<'p> {
+    /// Another sorter, which works with the same threads and in the same folder.
+    pub fn sorter(&self, columns: KeyColumns, memory_bytes: u64) -> Sorter<'p> {
+        Sorter::new(self.pool, columns, memory_bytes, &self.folder)
+    }
+
+    pub fn columns(&self) -> &KeyColumns {
+        &self.columns
+    }
+
+    /// Hands every entry over in order, part by part.
+    ///
+    /// # Errors
+    /// `Io` when the temporary file cannot be read, and whatever `take` fails with.
+    pub fn for_each_part(&self, take: impl FnMut(&Buffer) -> Result<(), Error>) -> Result<(), Error> {
+        self.for_each_part_of(None, take)
+    }
+
+    /// As [`for_each_part`](Self::for_each_part), but may leave out entries whose prefix is not in `only`.
+    ///
+    /// # Errors
+    /// As [`for_each_part`](Self::for_each_part).
+    pub fn for_each_part_of(
+        &self,
+        only: Option<&PrefixSet>,
+        mut take: impl FnMut(&Buffer) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(file) = &self.file else {
+            return take(&self.memory);
+        };
+        let mut waiting: VecDeque<Receiver<Result<Buffer, Error>>> = VecDeque::new();
+        self.pool.in_place_scope(|scope| {
+            for part in 0..=self.splitters.len() {
+                let (done, result) = sync_channel(1);
+                scope.spawn(move |_| {
+                    // Nobody waits any more when an earlier part has failed.
+                    let _ = done.send(self.read_part(part, only, file));
+                });
+                waiting.push_back(result);
+                if waiting.len() == self.ahead {
+                    take(&next_part(&mut waiting)?)?;
+                }
+            }
+            while !waiting.is_empty() {
+                take(&next_part(&mut waiting)?)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads and sorts the entries between two splitters.
+    fn read_part(&self, part: usize, only: Option<&PrefixSet>, file: &File) -> Result<Buffer, Error> {
+        let range = KeyRange {
+            low: part.checked_sub(1).map(|low| &self.splitters[low]),
+            high: self.splitters.get(part),
+        };
+        let part = Part {
+            columns: &self.columns,
+            range,
+            only,
+            mixed: self.mixed,
+        };
+        let mut buffer = Buffer::default();
+        let mut bytes = Vec::new();
+        for run in &self.runs {
+            let (start, end) = run.stretch(&range, &self.columns);
+            bytes.resize((end - start) as usize, 0);
+            file.read_exact_at(&mut bytes, start)
+                .map_err(|e| Error::io("reading a temporary file in", &self.folder, e))?;
+            let read = if run.integers {
+                buffer.read_integers(&bytes, &part)
+            } else {
+                buffer.read(&bytes, &part)
+            };
+            read.ok_or_else(|| Error::internal("a run of sorted keys is damaged"))?;
+        }
+        buffer.merge(&self.columns);
+        Ok(buffer)
+    }
+}
+
+fn next_part(waiting: &mut VecDeque<Receiver<Result<Buffer, Error>>>) -> Result<Buffer, Error> {
+    let part = waiting.pop_front().and_then(|part| part.recv().ok());
+    part.unwrap_or_else(|| Err(Error::internal("reading sorted keys ended early")))
+}
+
+impl Run {
+    /// Where in the file the entries of `range` stand, and a few beside them.
+    fn stretch(&self, range: &KeyRange<'_>, columns: &KeyColumns) -> (u64, u64) {
+        let below = |limit: &Sample, or_equal: bool| {
+            self.samples
+                .partition_point(|sample| match columns.compare(&sample.entry(), &limit.entry()) {
+                    Ordering::Less => true,
+                    Ordering::Equal => or_equal,
+                    Ordering::Greater => false,
+                })
+        };
+        let start = range.low.map_or(0, |low| below(low, true));
+        let start = start
+            .checked_sub(1)
+            .map_or(self.start, |index| self.samples[index].offset);
+        let end = range.high.map_or(self.samples.len(), |high| below(high, false));
+        let end = self.samples.get(end).map_or(self.end, |sample| sample.offset);
+        (start, end.max(start))
+    }
+}

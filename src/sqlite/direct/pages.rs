@@ -1,0 +1,355 @@
+//! A table's b-tree, built from its left edge to its right out of rows in ascending row id. Pure: pages come out, nothing is written.
+//!
+//! New pages are numbered upwards from the end of the file. A page that a batch committed is never changed while it is in use: the right
+//! edge of the tree, whose interior pages change as rows are added, is made anew by each batch, out of pages that the last commit left
+//! free where there are any. So nothing needs to be journaled, and whoever reads the last commit's tree finds all of it. After
+//! [`TableBuilder::finish_batch`] the tree is complete; the next batch goes on from there.
+//!
+//! Source: SQLite file format §1.6 (b-tree pages); SQLite adds two rules of its own: no page but an empty root has zero cells, and
+//! the page at the lock byte is never used.
+
+use crate::sqlite::format::{local_bytes, put_varint, varint_bytes};
+
+/// Greatest number of a page up to which pages are added: SQLite's own limit, less than what one call may add before somebody looks.
+/// Source: <https://sqlite.org/limits.html> (SQLITE_MAX_PAGE_COUNT).
+const MOST_PAGES: u32 = 0xFFFF_FFFE - (1 << 22);
+/// Bytes of a leaf page's and an interior page's header.
+const LEAF_HEADER_BYTES: usize = 8;
+const INTERIOR_HEADER_BYTES: usize = 12;
+const LEAF_TYPE: u8 = 0x0D;
+const INTERIOR_TYPE: u8 = 0x05;
+
+/// Builds one table's tree.
+#[derive(Debug)]
+pub struct TableBuilder {
+    page_bytes: usize,
+    leaf: Leaf,
+    /// Open interior nodes, lowest level first; each is the rightmost of its level.
+    levels: Vec<Node>,
+    new: NewPages,
+    /// Pages that are free in the last committed state.
+    spare: Vec<u32>,
+    /// Pages of the last committed state that the open batch has made anew elsewhere.
+    retired: Vec<u32>,
+    /// Pages that were free and got new content.
+    rewritten: Vec<RewrittenPage>,
+}
+
+/// A page that exists in the file, where nobody reads it, and gets new content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RewrittenPage {
+    pub number: u32,
+    pub bytes: Vec<u8>,
+}
+
+/// The leaf that rows are being added to.
+#[derive(Debug)]
+struct Leaf {
+    page: Vec<u8>,
+    cells: usize,
+    /// Where the lowest cell begins.
+    content_start: usize,
+    last_row_id: i64,
+}
+
+/// An interior node: its finished children, with the greatest row id below each, and where it was written, if it was.
+#[derive(Debug, Default)]
+struct Node {
+    children: Vec<(u32, i64)>,
+    /// Bytes of the children's cells and their pointers.
+    cell_bytes: usize,
+    number: Option<u32>,
+}
+
+/// Finished new pages on their way to the end of the file: numbered upwards, adjacent there.
+#[derive(Debug)]
+pub struct NewPages {
+    page_bytes: usize,
+    lock_page: u32,
+    next_page: u32,
+    bytes: Vec<u8>,
+    first_page: u32,
+}
+
+impl NewPages {
+    /// Pages behind the `page_count` pages of a file.
+    pub fn new(page_bytes: usize, page_count: u32, lock_byte: u64) -> Self {
+        let lock_page = (lock_byte / page_bytes as u64) as u32 + 1;
+        let skips = page_count.checked_add(1) == Some(lock_page);
+        let next_page = page_count.saturating_add(if skips { 2 } else { 1 });
+        NewPages {
+            page_bytes,
+            lock_page,
+            next_page,
+            bytes: Vec::new(),
+            first_page: next_page,
+        }
+    }
+
+    /// Number of the last page in use.
+    pub fn last_page(&self) -> u32 {
+        self.next_page - 1
+    }
+
+    /// Whether a database cannot have as many pages.
+    pub fn are_too_many(&self) -> bool {
+        self.next_page > MOST_PAGES
+    }
+
+    /// Bytes that wait in memory.
+    pub fn pending_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The pages that wait, and the number of the first; [`forget`](Self::forget) them once they are written.
+    pub fn pending(&self) -> (u32, &[u8]) {
+        (self.first_page, &self.bytes)
+    }
+
+    pub fn forget(&mut self) {
+        self.bytes.clear();
+        self.first_page = self.next_page;
+    }
+
+    /// Adds a page; its number.
+    pub fn push(&mut self, page: &[u8]) -> u32 {
+        let number = self.take_number();
+        self.bytes.extend_from_slice(page);
+        number
+    }
+
+    /// Adds an empty page, to be rewritten; its number.
+    pub fn reserve(&mut self) -> u32 {
+        let number = self.take_number();
+        self.bytes.resize(self.bytes.len() + self.page_bytes, 0);
+        number
+    }
+
+    /// Adds `overflow` as a chain of pages; the number of the first.
+    pub fn push_overflow(&mut self, overflow: &[u8]) -> u32 {
+        let mut first = 0;
+        let mut pieces = overflow.chunks(self.page_bytes - 4).peekable();
+        let mut number = self.take_number();
+        while let Some(piece) = pieces.next() {
+            first = if first == 0 { number } else { first };
+            let start = self.bytes.len();
+            self.bytes.resize(start + self.page_bytes, 0);
+            self.bytes[start + 4..start + 4 + piece.len()].copy_from_slice(piece);
+            if pieces.peek().is_some() {
+                // Taking the number may put a filler page behind this one, never before it.
+                number = self.take_number();
+                self.bytes[start..start + 4].copy_from_slice(&number.to_be_bytes());
+            }
+        }
+        first
+    }
+
+    /// The number of the next new page, which the caller pushes at once. Over the page at the lock byte goes an empty one.
+    fn take_number(&mut self) -> u32 {
+        if self.next_page == self.lock_page {
+            self.bytes.resize(self.bytes.len() + self.page_bytes, 0);
+            self.next_page += 1;
+        }
+        self.next_page = self.next_page.saturating_add(1);
+        self.next_page - 1
+    }
+}
+
+impl TableBuilder {
+    /// A builder for an empty table whose root is `root_page`, in a file whose pages go up to those of `new`.
+    pub fn new(page_bytes: usize, root_page: u32, new: NewPages) -> Self {
+        TableBuilder {
+            page_bytes,
+            leaf: Leaf {
+                page: vec![0; page_bytes],
+                cells: 0,
+                content_start: page_bytes,
+                last_row_id: 0,
+            },
+            levels: Vec::new(),
+            new,
+            spare: Vec::new(),
+            retired: vec![root_page],
+            rewritten: Vec::new(),
+        }
+    }
+
+    /// The finished new pages.
+    pub fn new_pages(&mut self) -> &mut NewPages {
+        &mut self.new
+    }
+
+    /// Adds a row. `row_id` must be greater than every one before it.
+    #[inline]
+    pub fn append(&mut self, row_id: i64, record: &[u8]) {
+        let mut head = [0; 18];
+        let mut head_bytes = put_varint(&mut head, record.len() as u64);
+        head_bytes += put_varint(&mut head[head_bytes..], row_id as u64);
+        if record.len() <= self.page_bytes - 35 {
+            let cell = self.leaf_cell(head_bytes + record.len());
+            cell[..head_bytes].copy_from_slice(&head[..head_bytes]);
+            cell[head_bytes..].copy_from_slice(record);
+        } else {
+            let most = self.page_bytes - 35;
+            let (local, overflow) = record.split_at(local_bytes(record.len(), most, self.page_bytes));
+            let first = self.new.push_overflow(overflow);
+            let cell = self.leaf_cell(head_bytes + local.len() + 4);
+            cell[..head_bytes].copy_from_slice(&head[..head_bytes]);
+            cell[head_bytes..head_bytes + local.len()].copy_from_slice(local);
+            cell[head_bytes + local.len()..].copy_from_slice(&first.to_be_bytes());
+        }
+        self.leaf.last_row_id = row_id;
+    }
+
+    /// Room for a cell in the leaf, or in the next one.
+    #[inline]
+    fn leaf_cell(&mut self, cell_bytes: usize) -> &mut [u8] {
+        if LEAF_HEADER_BYTES + 2 * (self.leaf.cells + 1) + cell_bytes > self.leaf.content_start {
+            self.close_leaf();
+        }
+        let leaf = &mut self.leaf;
+        let end = leaf.content_start;
+        leaf.content_start -= cell_bytes;
+        let pointer = LEAF_HEADER_BYTES + 2 * leaf.cells;
+        leaf.page[pointer..pointer + 2].copy_from_slice(&(leaf.content_start as u16).to_be_bytes());
+        leaf.cells += 1;
+        &mut leaf.page[leaf.content_start..end]
+    }
+
+    /// Finishes the leaf as a new page and begins the next.
+    fn close_leaf(&mut self) {
+        self.leaf.finish();
+        let number = self.new.push(&self.leaf.page);
+        let last_row_id = self.leaf.last_row_id;
+        self.leaf.clear();
+        self.add_child(0, number, last_row_id);
+    }
+
+    /// Adds a finished child to the open node of `level`; a node that is full passes all but two children up as a finished node.
+    fn add_child(&mut self, level: usize, number: u32, last_row_id: i64) {
+        if level == self.levels.len() {
+            self.levels.push(Node::default());
+        }
+        let node = &mut self.levels[level];
+        node.children.push((number, last_row_id));
+        node.cell_bytes += interior_cell_bytes(last_row_id);
+        // The last child is not a cell but the right child; one more cell must fit, for the child that may still be open below.
+        if INTERIOR_HEADER_BYTES + node.cell_bytes <= self.page_bytes {
+            return;
+        }
+        let keep = node.children.split_off(node.children.len() - 2);
+        let closed = std::mem::replace(&mut node.children, keep);
+        node.cell_bytes = node.children.iter().map(|&(_, key)| interior_cell_bytes(key)).sum();
+        self.retired.extend(node.number.take());
+        let (last, cells) = closed.split_last().expect("a full node has far more than two children");
+        let page = interior_page(self.page_bytes, cells, last.0);
+        let number = self.place(page);
+        self.add_child(level + 1, number, last.1);
+    }
+
+    /// Puts a page where one is free, or after everything else.
+    fn place(&mut self, bytes: Vec<u8>) -> u32 {
+        match self.spare.pop() {
+            Some(number) => {
+                self.rewritten.push(RewrittenPage { number, bytes });
+                number
+            }
+            None => self.new.push(&bytes),
+        }
+    }
+
+    /// Completes the tree; the pages that were free and get new content: last of all the root, which goes to `root_page`. New pages are
+    /// in [`new_pages`](Self::new_pages).
+    pub fn finish_batch(&mut self, root_page: u32) -> Vec<RewrittenPage> {
+        let root = if self.levels.is_empty() {
+            // All rows still fit the root, which is then a leaf itself and stays open.
+            self.leaf.finish();
+            self.leaf.page.clone()
+        } else {
+            if self.leaf.cells > 0 {
+                self.close_leaf();
+            }
+            self.close_edge()
+        };
+        self.rewritten.push(RewrittenPage {
+            number: root_page,
+            bytes: root,
+        });
+        std::mem::take(&mut self.rewritten)
+    }
+
+    /// Places the right edge of the tree; the root's content.
+    fn close_edge(&mut self) -> Vec<u8> {
+        let mut open_child = None;
+        let mut level = 0;
+        loop {
+            let node = &mut self.levels[level];
+            let page = match open_child {
+                Some(child) => interior_page(self.page_bytes, &node.children, child),
+                None => {
+                    let (last, cells) = node.children.split_last().expect("a node is made for its first child");
+                    interior_page(self.page_bytes, cells, last.0)
+                }
+            };
+            self.retired.extend(node.number.take());
+            if level + 1 == self.levels.len() {
+                return page;
+            }
+            let number = self.place(page);
+            self.levels[level].number = Some(number);
+            open_child = Some(number);
+            level += 1;
+        }
+    }
+
+    /// The pages that are free once the batch is committed.
+    pub fn free_pages(&self) -> impl Iterator<Item = u32> + '_ {
+        self.spare.iter().chain(&self.retired).copied()
+    }
+
+    /// The batch is committed: what it retired may be used.
+    pub fn committed(&mut self) {
+        self.spare.append(&mut self.retired);
+    }
+}
+
+impl Leaf {
+    /// Writes the header; further rows may still be added.
+    fn finish(&mut self) {
+        self.page[0] = LEAF_TYPE;
+        self.page[3..5].copy_from_slice(&(self.cells as u16).to_be_bytes());
+        // 65,536 is written as zero, which the cast gives.
+        self.page[5..7].copy_from_slice(&(self.content_start as u16).to_be_bytes());
+    }
+
+    fn clear(&mut self) {
+        // The gap between pointers and cells must not show old bytes: nobody reads them, but files should not depend on history.
+        self.page.fill(0);
+        self.cells = 0;
+        self.content_start = self.page.len();
+    }
+}
+
+/// Bytes of a child's cell and of the pointer to it.
+fn interior_cell_bytes(key: i64) -> usize {
+    2 + 4 + varint_bytes(key as u64)
+}
+
+fn interior_page(page_bytes: usize, cells: &[(u32, i64)], right_child: u32) -> Vec<u8> {
+    let mut page = vec![0; page_bytes];
+    let mut content_start = page_bytes;
+    for (index, &(child, key)) in cells.iter().enumerate() {
+        let mut cell = [0; 13];
+        cell[..4].copy_from_slice(&child.to_be_bytes());
+        let cell_bytes = 4 + put_varint(&mut cell[4..], key as u64);
+        content_start -= cell_bytes;
+        page[content_start..content_start + cell_bytes].copy_from_slice(&cell[..cell_bytes]);
+        let pointer = INTERIOR_HEADER_BYTES + 2 * index;
+        page[pointer..pointer + 2].copy_from_slice(&(content_start as u16).to_be_bytes());
+    }
+    page[0] = INTERIOR_TYPE;
+    page[3..5].copy_from_slice(&(cells.len() as u16).to_be_bytes());
+    page[5..7].copy_from_slice(&(content_start as u16).to_be_bytes());
+    page[8..12].copy_from_slice(&right_child.to_be_bytes());
+    page
+}

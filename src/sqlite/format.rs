@@ -1,0 +1,283 @@
+//! SQLite's file format, as far as more than one part needs it: varints, serial types, the values of a record and their order. Pure.
+//!
+//! Source: <https://sqlite.org/fileformat2.html> §1.6 (varints, overflow), §2.1 (records), §2.5 (NULL < numbers < text, BINARY collation).
+
+use std::cmp::Ordering;
+
+/// Serial types of values that are not of a fixed size.
+const NULL: u64 = 0;
+const REAL: u64 = 7;
+/// The integers 0 and 1 have serial types of their own, this one and the next.
+const ZERO: u64 = 8;
+const ONE: u64 = 9;
+/// Serial type of an empty text; each byte adds 2.
+const TEXT: u64 = 13;
+
+/// Bytes of a varint: seven bits each, the ninth byte eight.
+#[inline]
+pub fn varint_bytes(value: u64) -> usize {
+    ((64 - (value | 1).leading_zeros() as usize).div_ceil(7)).min(9)
+}
+
+/// Writes a varint at the start of `out`; its length.
+#[inline]
+pub fn put_varint(out: &mut [u8], value: u64) -> usize {
+    let bytes = varint_bytes(value);
+    let mut rest = value;
+    for index in (0..bytes).rev() {
+        if index == 8 {
+            out[index] = rest as u8;
+            rest >>= 8;
+        } else {
+            out[index] = (rest & 0x7F) as u8 | if index + 1 < bytes { 0x80 } else { 0 };
+            rest >>= 7;
+        }
+    }
+    bytes
+}
+
+/// Reads a varint and steps over it. `None` when the bytes end before, or it has nine bytes, which no size and no serial type needs.
+#[inline]
+pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for (index, &byte) in bytes.iter().enumerate().take(8) {
+        value = value << 7 | u64::from(byte & 0x7F);
+        if byte < 0x80 {
+            *bytes = &bytes[index + 1..];
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Bytes of a record's header whose serial types take `types_bytes`: its size counts itself.
+#[inline]
+pub fn header_bytes(types_bytes: usize) -> usize {
+    let with_one = types_bytes + 1;
+    match varint_bytes(with_one as u64) {
+        1 => with_one,
+        // The size of the size may take it over another border.
+        more => types_bytes + varint_bytes((types_bytes + more) as u64),
+    }
+}
+
+/// Bytes of a record that stay in its cell when it is longer than `most` and has overflow pages.
+pub fn local_bytes(record_bytes: usize, most: usize, page_bytes: usize) -> usize {
+    let least = (page_bytes - 12) * 32 / 255 - 23;
+    let fitting = least + (record_bytes - least) % (page_bytes - 4);
+    if fitting <= most { fitting } else { least }
+}
+
+/// The serial type of an integer and the bytes of its value: as few as can be.
+#[inline]
+pub fn integer_type(value: i64) -> (u64, usize) {
+    match value {
+        0 => (ZERO, 0),
+        1 => (ONE, 0),
+        // With the sign: -128 and 127 need 8 bits.
+        _ => match 65 - (value ^ (value >> 63)).leading_zeros() {
+            0..=8 => (1, 1),
+            9..=16 => (2, 2),
+            17..=24 => (3, 3),
+            25..=32 => (4, 4),
+            33..=48 => (5, 6),
+            _ => (6, 8),
+        },
+    }
+}
+
+/// Whether a value of this serial type is a number.
+#[inline]
+pub fn is_number(serial_type: u64) -> bool {
+    (1..=ONE).contains(&serial_type)
+}
+
+/// Bytes of a value.
+#[inline]
+pub fn value_bytes(serial_type: u64) -> usize {
+    const BYTES: [usize; 10] = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0];
+    match BYTES.get(serial_type as usize) {
+        Some(&bytes) => bytes,
+        None => text_bytes(serial_type),
+    }
+}
+
+/// Bytes of a text.
+pub fn text_bytes(serial_type: u64) -> usize {
+    (serial_type as usize).saturating_sub(TEXT as usize) / 2
+}
+
+/// The integer that `value` is.
+pub fn integer(serial_type: u64, value: &[u8]) -> i64 {
+    match serial_type {
+        ZERO | ONE => (serial_type - ZERO) as i64,
+        _ => big_endian(&value[..value_bytes(serial_type)]),
+    }
+}
+
+/// The number that `value` is, as a double: a column of reals holds integers, too.
+pub fn real(serial_type: u64, value: &[u8]) -> f64 {
+    match serial_type {
+        REAL => f64::from_bits(big_endian(&value[..8]) as u64),
+        _ => integer(serial_type, value) as f64,
+    }
+}
+
+/// A signed number of up to eight bytes.
+#[inline]
+fn big_endian(value: &[u8]) -> i64 {
+    if let Ok(value) = value.try_into() {
+        return i64::from_be_bytes(value);
+    }
+    let sign = value.first().map_or(0, |&byte| i64::from(byte as i8) >> 7);
+    value.iter().fold(sign, |number, &byte| number << 8 | i64::from(byte))
+}
+
+/// The order of two values, each with its serial type.
+#[inline]
+pub fn compare((a_type, a): (u64, &[u8]), (b_type, b): (u64, &[u8])) -> Ordering {
+    match (class(a_type), class(b_type)) {
+        (1, 1) if a_type == REAL || b_type == REAL => {
+            // A column that holds reals holds only integers of at most 48 bits beside them: the conversion is exact.
+            real(a_type, a).partial_cmp(&real(b_type, b)).unwrap_or(Ordering::Equal)
+        }
+        (1, 1) => integer(a_type, a).cmp(&integer(b_type, b)),
+        (2, 2) => a.cmp(b),
+        (a_class, b_class) => a_class.cmp(&b_class),
+    }
+}
+
+/// 0: NULL, 1: a number, 2: text.
+fn class(serial_type: u64) -> u8 {
+    match serial_type {
+        NULL => 0,
+        1..=ONE => 1,
+        _ => 2,
+    }
+}
+
+/// Where a value lies in a record.
+#[derive(Debug, Clone, Copy)]
+pub struct ValuePlace {
+    pub serial_type: u64,
+    pub start: usize,
+    pub end: usize,
+}
+
+impl ValuePlace {
+    /// The value at `index`. `None` when the record ends before.
+    #[inline]
+    pub fn find(record: &[u8], index: usize) -> Option<ValuePlace> {
+        let mut types = record;
+        let mut start = take_varint(&mut types)? as usize;
+        for _ in 0..index {
+            start += value_bytes(take_varint(&mut types)?);
+        }
+        let serial_type = take_varint(&mut types)?;
+        let end = start + value_bytes(serial_type);
+        record.get(start..end)?;
+        Some(ValuePlace {
+            serial_type,
+            start,
+            end,
+        })
+    }
+
+    /// Its bytes in the record.
+    #[inline]
+    pub fn of<'r>(&self, record: &'r [u8]) -> &'r [u8] {
+        &record[self.start..self.end]
+    }
+}
+
+/// Finds the first `count` values of a record. `None` when it ends before.
+#[inline]
+pub fn find_values(record: &[u8], count: usize, places: &mut Vec<ValuePlace>) -> Option<()> {
+    places.clear();
+    let mut types = record;
+    let mut start = take_varint(&mut types)? as usize;
+    for _ in 0..count {
+        let serial_type = take_varint(&mut types)?;
+        let end = start + value_bytes(serial_type);
+        record.get(start..end)?;
+        places.push(ValuePlace {
+            serial_type,
+            start,
+            end,
+        });
+        start = end;
+    }
+    Some(())
+}
+
+/// A value of a record; of a text, where its bytes lie.
+#[derive(Debug, Clone, Copy)]
+pub enum RecordValue {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text { start: usize, bytes: usize },
+}
+
+/// Reads all values of a record. `None` when it is not one that validation makes.
+pub fn decode(record: &[u8], values: &mut Vec<RecordValue>) -> Option<()> {
+    values.clear();
+    let mut types = record;
+    let header_bytes = usize::try_from(take_varint(&mut types)?).ok()?;
+    let header_end = record.len().checked_sub(header_bytes)?;
+    let mut start = header_bytes;
+    while types.len() > header_end {
+        let serial_type = take_varint(&mut types)?;
+        let bytes = value_bytes(serial_type);
+        let value = record.get(start..start.checked_add(bytes)?)?;
+        values.push(match serial_type {
+            NULL => RecordValue::Null,
+            REAL => RecordValue::Real(real(serial_type, value)),
+            1..=ONE => RecordValue::Integer(integer(serial_type, value)),
+            _ if serial_type >= TEXT && serial_type % 2 == 1 => RecordValue::Text { start, bytes },
+            _ => return None,
+        });
+        start += bytes;
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_varint_is_read_as_it_was_written(value in (any::<u64>(), 0u32..64).prop_map(|(value, shift)| value >> shift)) {
+            let mut bytes = [0; 9];
+            let written = put_varint(&mut bytes, value);
+            prop_assert_eq!(written, varint_bytes(value));
+            let mut rest = &bytes[..written];
+            prop_assert_eq!(take_varint(&mut rest), (written < 9).then_some(value));
+            prop_assert!(written == 9 || rest.is_empty());
+        }
+
+        #[test]
+        fn bytes_that_are_no_record_are_refused(record in prop::collection::vec(any::<u8>(), 0..60)) {
+            let mut values = Vec::new();
+            if decode(&record, &mut values).is_some() {
+                let texts = values.iter().filter_map(|value| match value {
+                    RecordValue::Text { start, bytes } => Some(start + bytes),
+                    _ => None,
+                });
+                prop_assert!(texts.max().unwrap_or(0) <= record.len());
+            }
+        }
+    }
+
+    /// The smallest header that holds the types and its own size.
+    #[test]
+    fn a_header_counts_its_own_size() {
+        for types_bytes in (0..400).chain(16_000..17_000).chain(2_097_000..2_098_000) {
+            let naive = (types_bytes + 1..).find(|&all| all == types_bytes + varint_bytes(all as u64));
+            assert_eq!(header_bytes(types_bytes), naive.unwrap(), "{types_bytes}");
+        }
+    }
+}

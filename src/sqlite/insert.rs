@@ -1,0 +1,661 @@
+//! The SQL path: prepared INSERTs, bound from SQLite records.
+//!
+//! Comes in: a row id and a record. Goes out: what the table's own constraints say of it. A row that they refuse fails alone: its
+//! statement is undone, the transaction goes on. Where a statement that fails may leave a half of what it did (`RAISE(FAIL)`), or the
+//! failure would come at the commit only (deferred foreign keys), each row has a savepoint of its own.
+//!
+//! Where a table cannot tell the rows of one statement from those of several, a whole group goes in with one statement, and one by one
+//! when it is refused.
+
+mod given_ids;
+mod groups;
+pub mod held;
+mod orphans;
+pub mod redo;
+
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use rusqlite::{Connection, ffi};
+
+use self::groups::{Groups, insert_sql};
+use crate::error::Error;
+use crate::option_name::{FORGET, SAME_LOAD};
+use crate::schema::RowIds;
+use crate::schema::identifier::quote;
+use crate::schema::shape::Mark;
+use crate::schema::table_info::{NEAR_LAST_ID, TableInfo, Traces, row_id_alias, row_id_name};
+use crate::sqlite::database::Database;
+use crate::sqlite::format::{RecordValue, decode};
+use crate::sqlite::insert::given_ids::{GivenIds, no_more_ids};
+use crate::sqlite::insert::orphans::Orphans;
+use crate::sqlite::statement::{Statement, StatementFailure, database_failure};
+use crate::sqlite::{RowOutcome, TargetTable};
+
+/// Inserts rows into one table.
+#[derive(Debug)]
+pub struct SqlWriter<'d> {
+    database: &'d Database,
+    table: String,
+    insert: Statement<'d>,
+    insert_sql: String,
+    groups: Option<Groups<'d>>,
+    given_ids: Option<GivenIds<'d>>,
+    /// Where a row that is refused might leave something.
+    savepoint: Option<Savepoint<'d>>,
+    /// Whether a row that leaves a foreign key open is taken back.
+    refuses_open: bool,
+    /// Tells whose foreign keys are open.
+    orphans: Option<Orphans<'d>>,
+    /// The last row was refused for a foreign key that is looked at at once.
+    refused_foreign_key: bool,
+    traces: Traces,
+    /// Others have taken a row id that was to be ours: from then on SQLite gives them.
+    moved: bool,
+    /// SQLite's number for the state that others left the database in, and for the schema.
+    data_version: i64,
+    schema_version: i64,
+    /// A row may be left out without an error.
+    may_skip: bool,
+    /// The last row was, and what its triggers did can still be taken back.
+    skipped: bool,
+    /// The table's last row, and where the table begins.
+    last: Statement<'d>,
+    root_page: i64,
+    has_row_ids: bool,
+    /// The load's key first, then the table's own.
+    keys: Vec<KeySearch<'d>>,
+    layout: Layout,
+    /// Values of the row at hand; reused.
+    values: Vec<RecordValue>,
+}
+
+/// A savepoint around each row.
+#[derive(Debug)]
+struct Savepoint<'d> {
+    open: Statement<'d>,
+    undo: Statement<'d>,
+    close: Statement<'d>,
+}
+
+/// Finds the row that has a row's key.
+#[derive(Debug)]
+struct KeySearch<'d> {
+    find: Statement<'d>,
+    /// Indices of the key's columns among those that the load fills.
+    columns: Vec<usize>,
+    names: Arc<str>,
+    /// What is found is a row id.
+    tells_row_id: bool,
+}
+
+impl<'d> SqlWriter<'d> {
+    /// A writer into `target`.
+    ///
+    /// # Errors
+    /// `Schema` when the table is gone, or values would become others in it than was planned; `Database`.
+    pub fn new(database: &'d Database, target: TargetTable<'_>) -> Result<Self, Error> {
+        let TargetTable {
+            columns,
+            row_id_column,
+            row_ids,
+            ..
+        } = target;
+        let (info, versions) = describe(database, &target)?;
+        let binds_row_id = matches!(row_ids, RowIds::Ordinal { .. });
+        let alias = row_id_alias(&info.columns);
+        let mut names: Vec<String> = columns.iter().map(|column| quote(&column.name)).collect();
+        if binds_row_id {
+            let alias =
+                alias.ok_or_else(|| Error::schema("the table has columns named rowid, _rowid_ and oid; rename one"))?;
+            names.insert(0, alias.to_owned());
+        }
+        let layout = Layout {
+            row_id: match row_id_column {
+                Some(index) => RowIdPlace::Column(index),
+                None if binds_row_id => RowIdPlace::First,
+                None => RowIdPlace::Nowhere,
+            },
+        };
+        let insert_sql = insert_sql(&info, &names, 1);
+        let insert = Statement::new(database, &insert_sql)?;
+        let groups = Groups::new(database, &info, &names, layout)?;
+        let given_ids = match layout.row_id {
+            RowIdPlace::Nowhere => GivenIds::new(database, &info)?,
+            _ => None,
+        };
+        let orphans = match info.traces.deferred {
+            true => Orphans::new(database, &info, &target)?,
+            false => None,
+        };
+        let savepoint = info.traces.half_done.then(|| Savepoint::new(database)).transpose()?;
+        Ok(SqlWriter {
+            database,
+            table: info.name.clone(),
+            insert,
+            insert_sql,
+            groups,
+            given_ids,
+            savepoint,
+            refuses_open: info.traces.deferred,
+            orphans,
+            refused_foreign_key: false,
+            traces: info.traces,
+            moved: false,
+            data_version: versions.data,
+            schema_version: versions.schema,
+            may_skip: info.has_triggers,
+            skipped: false,
+            last: find_last(database, &info)?,
+            root_page: info.root_page,
+            has_row_ids: row_id_name(&info).is_some(),
+            keys: KeySearch::all(database, &info, &target)?,
+            layout,
+            values: Vec::with_capacity(columns.len()),
+        })
+    }
+
+    /// What the table will be known by once the open transaction is committed, with `rows` of the load.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn mark(&mut self, rows: u64) -> Result<Option<Mark>, Error> {
+        let last = self.last.step();
+        let last = last.map_err(|failure| database_failure(self.database, failure))?;
+        Ok(last.map(|row_id| Mark {
+            row_id: self.has_row_ids.then_some(row_id),
+            rows,
+            root_page: self.root_page,
+        }))
+    }
+
+    /// What a refused row may leave behind.
+    pub fn traces(&self) -> Traces {
+        self.traces
+    }
+
+    /// Whether the schema was changed since this writer was made: a trigger, perhaps, for which it is not prepared.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn is_outdated(&self) -> Result<bool, Error> {
+        Ok(self.database.schema_version()? != self.schema_version)
+    }
+
+    /// Takes back what triggers did for the last row, which they left out.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn undo_ignored(&mut self) -> Result<(), Error> {
+        match &mut self.savepoint {
+            Some(savepoint) if std::mem::take(&mut self.skipped) => {
+                savepoint.undo.run(self.database)?;
+                savepoint.close.run(self.database)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps what triggers did for the last row, which they left out.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn keep_ignored(&mut self) -> Result<(), Error> {
+        match &mut self.savepoint {
+            Some(savepoint) if std::mem::take(&mut self.skipped) => savepoint.close.run(self.database),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a row may repeat what another one has.
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// From now on a row that leaves a foreign key open goes in all the same, or no longer.
+    pub fn let_open(&mut self, open: bool) {
+        self.refuses_open = !open && self.traces.deferred;
+    }
+
+    /// Whether a foreign key is open: a row refers to one that is not there.
+    pub fn is_open(&self) -> bool {
+        let (mut open, mut unused) = (0, 0);
+        // SAFETY: the connection is open; the call writes two integers to places that live through it.
+        unsafe {
+            let handle = self.connection().handle();
+            ffi::sqlite3_db_status(handle, ffi::SQLITE_DBSTATUS_DEFERRED_FKS, &mut open, &mut unused, 0);
+        }
+        open != 0
+    }
+
+    /// What tells whose foreign keys are open, where they may be.
+    pub fn orphans(&mut self) -> Option<&mut Orphans<'d>> {
+        self.orphans.as_mut()
+    }
+
+    /// Whether it was a foreign key for which the last row was refused.
+    pub fn refused_foreign_key(&self) -> bool {
+        self.refused_foreign_key
+    }
+
+    pub fn connection(&self) -> &'d Connection {
+        self.database.connection()
+    }
+
+    pub fn database(&self) -> &'d Database {
+        self.database
+    }
+
+    /// Begins a transaction; whether others have written to the database since the last one, or since the writer was made.
+    ///
+    /// # Errors
+    /// `DatabaseBusy`, `Database`.
+    pub fn begin(&mut self) -> Result<bool, Error> {
+        self.database.begin()?;
+        if let Some(ids) = &mut self.given_ids {
+            let greatest = ids.greatest(self.database)?;
+            ids.is_near_end = greatest >= NEAR_LAST_ID;
+        }
+        let data_version = self.database.data_version()?;
+        let others_wrote = std::mem::replace(&mut self.data_version, data_version) != data_version;
+        if let Some(groups) = &mut self.groups
+            && let Some(greatest) = &mut groups.greatest
+        {
+            // Another connection may have written since.
+            groups.last_row_id = greatest
+                .step()
+                .map_err(|failure| database_failure(self.database, failure))?;
+        }
+        Ok(others_wrote)
+    }
+
+    pub fn commit(&mut self) -> Result<(), Error> {
+        self.skipped = false;
+        self.database.commit()
+    }
+
+    /// Inserts one row given as a SQLite record. `row_id` is `None` where there is none or SQLite gives it.
+    ///
+    /// # Errors
+    /// Anything that does not lie in the row: `DatabaseBusy`, `Database`, `Io` when the disk is full.
+    pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        if let Some(ids) = &mut self.given_ids
+            && ids.is_near_end
+            && ids.greatest(self.database)? == i64::MAX
+        {
+            let message = no_more_ids(&self.table).into();
+            return Ok(RowOutcome::Refused { message });
+        }
+        let is_numbered = self.layout.row_id == RowIdPlace::First;
+        let row_id = row_id.filter(|_| !(is_numbered && self.moved));
+        self.layout.read(row_id, record, &mut self.values)?;
+        self.layout.bind(&mut self.insert, 1, (row_id, record), &self.values);
+        self.refused_foreign_key = false;
+        self.keep_ignored()?;
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.open.run(self.database)?;
+        }
+        let mut stepped = self.insert.step();
+        if is_numbered && matches!(&stepped, Err(failure) if failure.code == ffi::SQLITE_CONSTRAINT_ROWID) {
+            self.moved = true;
+            self.insert.bind(1, RecordValue::Null, record);
+            stepped = self.insert.step();
+        }
+        match stepped {
+            Ok(_) => self.inserted(record),
+            Err(failure) if failure.is_of_the_row() => self.refused(failure, record),
+            Err(failure) => match self.used_up_by_trigger(&failure)? {
+                Some(table) => {
+                    let message = no_more_ids(&table);
+                    self.refused(StatementFailure { message, ..failure }, record)
+                }
+                None => Err(self.error(failure)),
+            },
+        }
+    }
+
+    /// The table that a trigger fills and whose row ids are used up, if that is what is meant by a full disk. SQLite may have rolled all
+    /// back then, so this is asked only where the rows can be put back.
+    fn used_up_by_trigger(&self, failure: &StatementFailure) -> Result<Option<String>, Error> {
+        if failure.code & 0xFF != ffi::SQLITE_FULL || !self.traces.triggered || !self.traces.rolled_back {
+            return Ok(None);
+        }
+        // Not the last itself: that was rolled back, perhaps.
+        let found = self.database.table_with_row_ids_from(NEAR_LAST_ID);
+        found.map_err(|e| self.database.fail(e))
+    }
+
+    fn inserted(&mut self, record: &[u8]) -> Result<RowOutcome, Error> {
+        let ignored = self.may_skip && self.connection().changes() == 0;
+        let row_id = self.connection().last_insert_rowid();
+        let mut waits = self.refuses_open && self.is_open();
+        if let Some(orphans) = self
+            .orphans
+            .as_mut()
+            .filter(|_| self.refuses_open && !waits && !ignored)
+        {
+            waits = orphans.has(row_id, record)?;
+        }
+        self.skipped = ignored && !waits;
+        if let Some(savepoint) = self.savepoint.as_mut().filter(|_| !self.skipped) {
+            if waits {
+                savepoint.undo.run(self.database)?;
+            }
+            savepoint.close.run(self.database)?;
+        }
+        if waits {
+            return Ok(RowOutcome::Waits);
+        }
+        if ignored {
+            return Ok(RowOutcome::Ignored);
+        }
+        if let Some(groups) = &mut self.groups {
+            groups.last_row_id = groups.last_row_id.max(Some(row_id));
+        }
+        if let Some(ids) = &mut self.given_ids {
+            ids.is_near_end |= row_id >= NEAR_LAST_ID;
+        }
+        Ok(RowOutcome::Inserted { row_id })
+    }
+
+    /// Rows that [`insert_group`](Self::insert_group) takes; `None` where every row goes in alone.
+    pub fn group_rows(&self) -> Option<usize> {
+        self.groups.as_ref().map(|groups| groups.rows)
+    }
+
+    /// Inserts [`group_rows`](Self::group_rows) rows, or none of them, and says which: then they are to be inserted one by one.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn insert_group<'r>(
+        &mut self,
+        rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<bool, Error> {
+        let alone = self.moved || self.given_ids.as_ref().is_some_and(|ids| ids.is_near_end);
+        let Some(groups) = self.groups.as_mut().filter(|_| !alone) else {
+            return Ok(false);
+        };
+        let is_numbered = groups.greatest.is_some();
+        let mut last_row_id = groups.last_row_id;
+        let mut as_chosen = true;
+        for (row_id, _) in rows.clone().filter(|_| is_numbered) {
+            match row_id {
+                Some(row_id) if last_row_id.is_none_or(|last| row_id > last) => {
+                    // Source: <https://sqlite.org/autoinc.html> §2.
+                    as_chosen &= row_id == last_row_id.map_or(1, |last| last + 1);
+                    last_row_id = Some(row_id);
+                }
+                _ => return Ok(false),
+            }
+        }
+        let group = match &mut groups.appending {
+            Some(appending) if as_chosen && is_numbered => appending,
+            _ => &mut groups.with_ids,
+        };
+        let layout = group.layout;
+        let insert = match &mut group.insert {
+            Some(insert) => insert,
+            none => none.insert(Statement::new(self.database, &group.sql)?),
+        };
+        let mut parameter = 1;
+        for (row_id, record) in rows {
+            layout.read(row_id, record, &mut self.values)?;
+            parameter = layout.bind(insert, parameter, (row_id, record), &self.values);
+        }
+        match insert.step() {
+            Ok(_) if is_numbered && Some(self.database.connection().last_insert_rowid()) != last_row_id => {
+                Err(Error::internal("SQLite numbered rows otherwise than foreseen"))
+            }
+            Ok(_) => {
+                groups.last_row_id = last_row_id;
+                Ok(true)
+            }
+            Err(failure) if failure.is_of_the_row() => Ok(false),
+            Err(failure) => Err(self.error(failure)),
+        }
+    }
+
+    /// A violated constraint, the key's or another, or an expression of the table that fails for this row.
+    fn refused(&mut self, failure: StatementFailure, record: &[u8]) -> Result<RowOutcome, Error> {
+        let message = failure.message.into_boxed_str();
+        if self.connection().is_autocommit() {
+            return Ok(RowOutcome::RolledBack { message });
+        }
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.undo.run(self.database)?;
+            savepoint.close.run(self.database)?;
+        }
+        self.refused_foreign_key = failure.code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+        if failure.code & 0xFF == ffi::SQLITE_ERROR {
+            // SQLite prepares a statement anew when another connection has changed the schema: then it fails for every row.
+            Statement::new(self.database, &self.insert_sql)?;
+        }
+        let unique = [
+            ffi::SQLITE_CONSTRAINT_UNIQUE,
+            ffi::SQLITE_CONSTRAINT_PRIMARYKEY,
+            ffi::SQLITE_CONSTRAINT_ROWID,
+        ];
+        if unique.contains(&failure.code) {
+            for key in &mut self.keys {
+                for (place, &index) in key.columns.iter().enumerate() {
+                    key.find.bind(place as c_int + 1, self.values[index], record);
+                }
+                let found = key
+                    .find
+                    .step()
+                    .map_err(|failure| database_failure(self.database, failure))?;
+                if found.is_some() {
+                    let columns = Arc::clone(&key.names);
+                    return Ok(RowOutcome::Duplicate {
+                        row_id: found.filter(|_| key.tells_row_id),
+                        columns,
+                    });
+                }
+            }
+        }
+        Ok(RowOutcome::Refused { message })
+    }
+
+    fn error(&self, failure: StatementFailure) -> Error {
+        database_failure(self.database, failure)
+    }
+}
+
+/// Where the values of a row go among a statement's parameters.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    row_id: RowIdPlace,
+}
+
+/// Where a row's id goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowIdPlace {
+    /// There is none, or SQLite chooses it.
+    Nowhere,
+    /// Before the columns.
+    First,
+    /// In the place of this column.
+    Column(usize),
+    /// This column is the row id; it is left out and SQLite chooses it.
+    LeftOut(usize),
+}
+
+impl Layout {
+    /// The column that is the row id and is filled.
+    fn column(self) -> Option<usize> {
+        match self.row_id {
+            RowIdPlace::Column(index) => Some(index),
+            _ => None,
+        }
+    }
+
+    fn read(self, row_id: Option<i64>, record: &[u8], values: &mut Vec<RecordValue>) -> Result<(), Error> {
+        decode(record, values).ok_or_else(|| Error::internal("a malformed record reached the database"))?;
+        if let (Some(index), Some(row_id)) = (self.column(), row_id) {
+            values[index] = RecordValue::Integer(row_id);
+        }
+        Ok(())
+    }
+
+    /// Binds a row from `parameter` on; the first parameter behind it.
+    fn bind(
+        self,
+        statement: &mut Statement<'_>,
+        mut parameter: c_int,
+        (row_id, record): (Option<i64>, &[u8]),
+        values: &[RecordValue],
+    ) -> c_int {
+        if self.row_id == RowIdPlace::First {
+            statement.bind(
+                parameter,
+                row_id.map_or(RecordValue::Null, RecordValue::Integer),
+                record,
+            );
+            parameter += 1;
+        }
+        for (index, &value) in values.iter().enumerate() {
+            if self.row_id != RowIdPlace::LeftOut(index) {
+                statement.bind(parameter, value, record);
+                parameter += 1;
+            }
+        }
+        parameter
+    }
+}
+
+impl<'d> KeySearch<'d> {
+    /// A search for the load's key, for the row id and for each of the table's unique keys that the load fills.
+    fn all(database: &'d Database, info: &TableInfo, target: &TargetTable<'_>) -> Result<Vec<Self>, Error> {
+        let columns = target.columns;
+        let place = |index: &usize| {
+            let name = &info.columns[*index].name;
+            columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+        };
+        let unique = info.unique_keys.iter();
+        let unique = unique.filter_map(|key| key.columns.iter().map(place).collect::<Option<Vec<usize>>>());
+        let all = [target.key_columns.to_vec()]
+            .into_iter()
+            .chain(target.row_id_column.map(|index| vec![index]))
+            .chain(unique);
+        let mut keys: Vec<Self> = Vec::new();
+        for key in all.filter(|key| !key.is_empty()) {
+            if keys.iter().any(|other| other.columns == key) {
+                continue;
+            }
+            let names: Vec<&str> = key.iter().map(|&index| columns[index].name.as_str()).collect();
+            let tests: Vec<String> = names.iter().map(|name| format!("{} = ?", quote(name))).collect();
+            let alias = row_id_alias(&info.columns).filter(|_| !info.without_rowid);
+            let row_id = alias.unwrap_or("0");
+            let find = format!(
+                "SELECT {row_id} FROM {} WHERE {}",
+                quote(&info.name),
+                tests.join(" AND ")
+            );
+            keys.push(KeySearch {
+                find: Statement::new(database, &find)?,
+                tells_row_id: alias.is_some(),
+                names: names.join(",").into(),
+                columns: key,
+            });
+        }
+        Ok(keys)
+    }
+}
+
+impl<'d> Savepoint<'d> {
+    fn new(database: &'d Database) -> Result<Self, Error> {
+        Ok(Savepoint {
+            open: Statement::new(database, "SAVEPOINT a_row")?,
+            undo: Statement::new(database, "ROLLBACK TO a_row")?,
+            close: Statement::new(database, "RELEASE a_row")?,
+        })
+    }
+}
+
+/// SQLite's numbers for the state that others left the database in, and for the schema.
+struct Versions {
+    data: i64,
+    schema: i64,
+}
+
+/// The table as it is now, if it is the one that the load was planned for.
+fn describe(database: &Database, target: &TargetTable<'_>) -> Result<(TableInfo, Versions), Error> {
+    let table = target.table;
+    // First: what others commit while the rest is read is then noticed when the first batch begins.
+    let versions = Versions {
+        data: database.data_version()?,
+        schema: database.schema_version()?,
+    };
+    let info = database
+        .describe_table(table)?
+        .ok_or_else(|| Error::table_gone(table))?;
+    if let Some(difference) = target.shape.and_then(|shape| shape.difference(&info.shape())) {
+        return Err(Error::schema(format!(
+            "somebody changed table \"{table}\" during the load: {difference}. What was committed is in it; put it back and run the \
+             {SAME_LOAD} again to go on, or give the load up with {FORGET}"
+        )));
+    }
+    if let Some(mark) = target.mark.filter(|mark| mark.root_page != info.root_page)
+        && !database.has_mark(&info, mark)?
+    {
+        return Err(Error::schema(format!(
+            "table \"{table}\" is not the one that this load put rows into, or they were taken out: the schema was changed, and the \
+             last row that was committed is gone. Put the table back, under another name perhaps, and run the {SAME_LOAD} again to \
+             go on, or give the load up with {FORGET}"
+        )));
+    }
+    Ok((info, versions))
+}
+
+/// Finds the row with the greatest row id, or any where they have none.
+fn find_last<'d>(database: &'d Database, info: &TableInfo) -> Result<Statement<'d>, Error> {
+    let table = quote(&info.name);
+    let find = match row_id_name(info) {
+        Some(name) => format!("SELECT {0} FROM main.{table} ORDER BY {0} DESC LIMIT 1", quote(name)),
+        None => format!("SELECT 0 FROM main.{table} LIMIT 1"),
+    };
+    Statement::new(database, &find)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Column, ColumnType};
+
+    #[test]
+    fn a_table_that_another_connection_changed_is_no_fault_of_the_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.db");
+        let other = Connection::open(&path).unwrap();
+        // With a trigger, so that rows go in one by one, and the insert is what meets the change.
+        let schema =
+            "CREATE TABLE t (a INTEGER CHECK (abs(a) > 0)); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END";
+        other.execute_batch(schema).unwrap();
+        let database = Database::open(&path, 1 << 20).unwrap();
+        let column = Column::new("a", ColumnType::Integer);
+        let target = TargetTable {
+            table: "t",
+            shape: None,
+            mark: None,
+            columns: &[column],
+            row_id_column: None,
+            key_columns: &[],
+            row_ids: RowIds::Given,
+        };
+        let mut writer = SqlWriter::new(&database, target).unwrap();
+        let five = [2, 1, 5];
+        // A header of two bytes, an integer of eight: the least there is, which has no absolute value.
+        let least = [[2, 6].as_slice(), &i64::MIN.to_be_bytes()].concat();
+        writer.begin().unwrap();
+        assert_eq!(
+            writer.insert(Some(1), &five).unwrap(),
+            RowOutcome::Inserted { row_id: 1 }
+        );
+        let refused = writer.insert(Some(2), &least).unwrap();
+        assert!(matches!(refused, RowOutcome::Refused { message } if &*message == "integer overflow"));
+        writer.commit().unwrap();
+        other.execute_batch("ALTER TABLE t RENAME TO gone").unwrap();
+        writer.begin().unwrap();
+        assert!(writer.insert(Some(3), &five).is_err());
+    }
+}

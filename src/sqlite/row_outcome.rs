@@ -1,0 +1,36 @@
+//! What became of a row that was handed to the database.
+
+use std::sync::Arc;
+
+use crate::reject::RejectReason;
+
+/// What became of a row that was handed to the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowOutcome {
+    /// With its row id; 0 in a table without them.
+    Inserted { row_id: i64 },
+    /// What must be unique is in the table already: the row that has it, if that can be told, and the names of its columns.
+    Duplicate { row_id: Option<i64>, columns: Arc<str> },
+    /// The table's own constraints refuse the row; SQLite's message. Nothing of it is left.
+    Refused { message: Box<str> },
+    /// A trigger left the row out. What else it did stays.
+    Ignored,
+    /// The row refers to one that is not there, which is no fault before the end. Nothing of it is left.
+    Waits,
+    /// The table refuses the row, and with it all that was done since the transaction began; SQLite's message.
+    RolledBack { message: Box<str> },
+}
+
+impl RowOutcome {
+    /// Why the table refused the row, in its own words.
+    pub fn refusal(&self) -> RejectReason {
+        let message = match self {
+            RowOutcome::Refused { message } | RowOutcome::RolledBack { message } => message.clone(),
+            RowOutcome::Ignored => "a trigger of the table ignored the row".into(),
+            RowOutcome::Inserted { .. } | RowOutcome::Duplicate { .. } | RowOutcome::Waits => {
+                "FOREIGN KEY constraint failed".into()
+            }
+        };
+        RejectReason::ConstraintFailed { message }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a load made in the database, told from what others made: only that is ever taken back.
+//!
+//! A table that the load created is dropped only if all of it can be told to be the load's: its definition is, word for word, the one
+//! that the load wrote, and it begins where the load made it; it has as many rows as the load committed, under the same row ids; no
+//! index, trigger, view or foreign key of others refers to it. What this cannot see: values that somebody changed in rows of the load.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use crate::checkpoint::Counts;
+use crate::error::Error;
+use crate::plan::TablePlan;
+use crate::report::rows;
+use crate::schema::identifier::{is_index_name, quote};
+use crate::sqlite::database::{Database, database_error};
+use crate::sqlite::sql_text::may_mean;
+
+/// What a load made: a table that it created, or an index on one that was there.
+#[derive(Debug, Clone, Copy)]
+pub struct Made<'a> {
+    pub plan: &'a TablePlan,
+    /// The columns of the indexes that it builds besides the key's.
+    pub indexes: &'a [Vec<String>],
+    /// What it committed.
+    pub counts: &'a Counts,
+    /// Where the table begins, if that is known.
+    pub root_page: Option<i64>,
+}
+
+impl Made<'_> {
+    /// What stands in the way of dropping the table, in words; nothing when there is no table any more.
+    ///
+    /// # Errors
+    /// `Schema` when the name is that of a view now, `Database` when it cannot be read.
+    pub fn obstacles(&self, database: &Database) -> Result<Vec<String>, Error> {
+        let Some(info) = database.describe_table(&self.plan.table)? else {
+            return Ok(Vec::new());
+        };
+        let mut obstacles = self.obstacles_in_schema(database)?;
+        if self.root_page.is_some_and(|root_page| root_page != info.root_page) {
+            obstacles.push(
+                "it does not begin where the load made it: it is another table, or was moved by VACUUM".to_owned(),
+            );
+        }
+        let (count, row_ids_hash) = database.row_ids(&info, i64::MAX)?;
+        let loaded = self.counts.loaded;
+        if count != loaded {
+            obstacles.push(format!("it holds {}, of which the load made {loaded}", rows(count)));
+        } else if row_ids_hash.is_some_and(|hash| hash != self.counts.row_ids_hash) {
+            obstacles.push("it holds rows that the load did not make, in the place of some that it made".to_owned());
+        }
+        Ok(obstacles)
+    }
+
+    fn obstacles_in_schema(&self, database: &Database) -> Result<Vec<String>, Error> {
+        let connection = database.connection();
+        let table = &self.plan.table;
+        let run = || -> rusqlite::Result<Vec<String>> {
+            let mut obstacles = Vec::new();
+            let made = Database::table_sql(table, &self.plan.columns, self.plan.row_id_column);
+            let mut own = connection.prepare(
+                "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND sql IS NOT NULL",
+            )?;
+            let mut entries = own.query([table])?;
+            while let Some(entry) = entries.next()? {
+                let (kind, name, sql): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
+                if kind == "table" && sql != made {
+                    obstacles.push("its definition was changed since".to_owned());
+                } else if kind != "table" && !self.is_own_index(&name, &sql) {
+                    obstacles.push(format!("it has the {kind} \"{name}\", which the load did not make"));
+                }
+            }
+            let mut referring = connection.prepare(
+                "SELECT DISTINCT other.name FROM sqlite_schema other, pragma_foreign_key_list(other.name) key \
+                 WHERE other.type = 'table' AND key.\"table\" = ?1 COLLATE NOCASE AND other.name <> ?1 COLLATE NOCASE",
+            )?;
+            for name in referring.query_map([table], |row| row.get::<_, String>(0))? {
+                obstacles.push(format!("the table \"{}\" refers to it by a foreign key", name?));
+            }
+            let mut others = connection.prepare(
+                "SELECT iif(type = 'table', 'virtual table', type), name, sql FROM sqlite_schema \
+                 WHERE tbl_name <> ?1 COLLATE NOCASE AND (type IN ('trigger', 'view') OR rootpage = 0)",
+            )?;
+            let mut entries = others.query([table])?;
+            while let Some(entry) = entries.next()? {
+                let (kind, name, sql): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
+                // What a view reads SQLite tells when the table is dropped, if it can make sense of the view at all.
+                let is_asked = kind == "view" && is_sound(connection, &name);
+                if !is_asked && may_mean(&sql, table) {
+                    obstacles.push(format!("the {kind} \"{name}\" may use it"));
+                }
+            }
+            Ok(obstacles)
+        };
+        run().map_err(|e| database_error(database.path(), e))
+    }
+
+    fn is_own_index(&self, name: &str, sql: &str) -> bool {
+        let plan = self.plan;
+        let key: Vec<String> = plan
+            .key_columns
+            .iter()
+            .map(|&index| plan.columns[index].name.clone())
+            .collect();
+        let wanted = [(&key, true)]
+            .into_iter()
+            .chain(self.indexes.iter().map(|columns| (columns, false)));
+        wanted
+            .filter(|(columns, _)| !columns.is_empty())
+            .any(|(columns, unique)| {
+                is_index_name(name, &plan.table, columns)
+                    && sql == Database::index_sql(name, &plan.table, columns, unique)
+            })
+    }
+
+    /// Drops the table, within a transaction of a connection that does [not enforce foreign keys](Database::ignore_foreign_keys);
+    /// if views of others read it, says which. Then the transaction is to be rolled back.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn drop_table(&self, database: &Database) -> Result<Vec<String>, Error> {
+        let sound = sound_views(database)?;
+        database.drop_table(&self.plan.table)?;
+        let left = sound_views(database)?;
+        let broken = sound.difference(&left);
+        Ok(broken.map(|view| format!("the view \"{view}\" reads it")).collect())
+    }
+
+    /// Drops the key's index that the load built on a table of others before its first row. In a transaction of the caller.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn drop_key_index(&self, database: &Database) -> Result<(), Error> {
+        let connection = database.connection();
+        let run = || -> rusqlite::Result<()> {
+            let mut indexes = connection
+                .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 COLLATE NOCASE AND sql IS NOT NULL")?;
+            let indexes: Vec<(String, String)> = indexes
+                .query_map([&self.plan.table], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<_>>()?;
+            for (name, sql) in indexes {
+                if (Made { indexes: &[], ..*self }).is_own_index(&name, &sql) {
+                    connection.execute_batch(&format!("DROP INDEX {}", quote(&name)))?;
+                }
+            }
+            Ok(())
+        };
+        run().map_err(|e| database_error(database.path(), e))
+    }
+}
+
+/// Names of the views that SQLite can read. It is asked, because no table lists what a view reads.
+fn sound_views(database: &Database) -> Result<BTreeSet<String>, Error> {
+    let connection = database.connection();
+    let run = || -> rusqlite::Result<BTreeSet<String>> {
+        let mut views = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'view'")?;
+        let names: Vec<String> = views
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(names.into_iter().filter(|name| is_sound(connection, name)).collect())
+    };
+    run().map_err(|e| database_error(database.path(), e))
+}
+
+fn is_sound(connection: &Connection, view: &str) -> bool {
+    connection
+        .prepare(&format!("SELECT * FROM main.{}", quote(view)))
+        .is_ok()
+}
