@@ -11,10 +11,10 @@ const OUT_OF_MEMORY: &str = "\nrowmill: error: the system has no more memory to 
     address space (ulimit -v), and run the load again: what was committed is safe\n";
 
 /// [`System`], but out of memory it ends the process with a message.
-pub struct SayingSystem;
+pub struct AllocatorThatSaysWhy;
 
 // SAFETY: every call goes to the system's allocator with the arguments it came with, and what that returns is returned.
-unsafe impl GlobalAlloc for SayingSystem {
+unsafe impl GlobalAlloc for AllocatorThatSaysWhy {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller promises for this call.
         given(unsafe { System.alloc(layout) })

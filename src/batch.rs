@@ -7,7 +7,7 @@
 
 use std::path::PathBuf;
 
-use crate::checkpoint::Progress;
+use crate::checkpoint::SavedProgress;
 use crate::error::Error;
 use crate::faults;
 use crate::ledger::{Accounts, Incoming, Ledger, Place, PlacedRow, Places};
@@ -75,7 +75,7 @@ impl<'d> BatchWriter<'d> {
     ///
     /// # Errors
     /// `SideFileChanged` when the spool is not what it was, `Database`, `Io`.
-    pub fn resume(&mut self, progress: &Progress) -> Result<(), Error> {
+    pub fn resume(&mut self, progress: &SavedProgress) -> Result<(), Error> {
         self.ledger.resume(progress);
         self.destination.resume(progress.root_page);
         if self.destination.may_wait() {

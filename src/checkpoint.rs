@@ -160,7 +160,7 @@ impl Counts {
 
 /// How far the load got; changes with every batch, in the batch's own transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct SavedProgress {
     pub counts: Counts,
     pub errors_bytes: u64,
     /// XXH3-64 of those bytes of the dead-letter file.
@@ -190,7 +190,7 @@ pub struct Progress {
     pub mark: Option<Mark>,
 }
 
-impl Progress {
+impl SavedProgress {
     /// What is committed of the dead letters.
     pub fn errors(&self) -> Committed {
         Committed {
@@ -225,7 +225,7 @@ impl Progress {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     pub identity: Identity,
-    pub progress: Progress,
+    pub progress: SavedProgress,
 }
 
 /// How a load that is begun again stands to the unfinished one.
@@ -477,17 +477,17 @@ impl Identity {
     }
 
     /// Where a load of this identity starts, with these dead letters.
-    pub fn first_progress(&self, errors: Committed) -> Progress {
+    pub fn first_progress(&self, errors: Committed) -> SavedProgress {
         let (counts, content) = self.base.as_ref().map_or_else(Default::default, |base| {
             (base.loaded.counts.clone(), base.loaded.content)
         });
-        Progress {
+        SavedProgress {
             counts,
             content,
             errors_bytes: errors.bytes,
             errors_hash: errors.hash,
             errors_mark: errors.mark,
-            ..Progress::default()
+            ..SavedProgress::default()
         }
     }
 

@@ -242,7 +242,7 @@ pub enum Verbosity {
 
 /// A load as it was asked for.
 #[derive(Debug)]
-pub struct Job {
+pub struct LoadCommand {
     pub inputs: Vec<PathBuf>,
     pub database: PathBuf,
     pub options: LoadOptions,
@@ -256,14 +256,14 @@ impl Args {
     ///
     /// # Errors
     /// A usage error in clap's own form when an input or the database is missing or a column's type is declared twice.
-    pub fn into_job(self) -> Result<Job, clap::Error> {
+    pub fn into_load(self) -> Result<LoadCommand, clap::Error> {
         let Command::Load(args) = self.command;
-        args.into_job()
+        args.into_load()
     }
 }
 
 impl LoadArgs {
-    fn into_job(mut self) -> Result<Job, clap::Error> {
+    fn into_load(mut self) -> Result<LoadCommand, clap::Error> {
         let database = match (self.paths.pop(), self.paths.is_empty()) {
             (Some(database), false) => database,
             (Some(database), true) if self.forget && self.table.is_some() => database,
@@ -288,7 +288,7 @@ impl LoadArgs {
             (false, true) => Verbosity::Verbose,
             (false, false) => Verbosity::Normal,
         };
-        Ok(Job {
+        Ok(LoadCommand {
             inputs: std::mem::take(&mut self.paths),
             database,
             forget: self.forget,
@@ -474,9 +474,9 @@ fn take_name(text: &str, end: char) -> Result<(String, &str), String> {
 mod tests {
     use super::*;
 
-    fn job(flags: &str) -> Result<Job, clap::Error> {
+    fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
         let words = ["rowmill", "load"].into_iter().chain(flags.split_whitespace());
-        Args::try_parse_from(words).and_then(Args::into_job)
+        Args::try_parse_from(words).and_then(Args::into_load)
     }
 
     #[test]
@@ -514,7 +514,7 @@ mod tests {
              --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
              --restart --keep-checkpoint --append-only --once --safe-errors",
         );
-        let Job { inputs, options, .. } = options.unwrap();
+        let LoadCommand { inputs, options, .. } = options.unwrap();
         assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
         let expected = LoadOptions {
             target: TargetOptions {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::option_name::{FORGET, MEMORY_BYTES, OptionName, SAME_LOAD};
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
+type ErrorSource = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error that ends a load. Its [`Display`](fmt::Display) says what happened, where and what to do; it is not escaped.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ pub enum ErrorKind {
         /// What is wrong with it.
         message: String,
         /// What SQLite said.
-        source: Option<Source>,
+        source: Option<ErrorSource>,
     },
     /// Another process holds the database.
     #[error("database {} is locked by another process: {message}; wait for it or close it, then run the load again", .path.display())]

@@ -155,7 +155,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The head whose names are the fields of the record that was `found` in a window that begins at `window_start_bytes`.
-    fn header(&self, found: &Found<'_>, window_start_bytes: u64, path: &Path) -> Result<Head, Error> {
+    fn header(&self, found: &HeaderRecord<'_>, window_start_bytes: u64, path: &Path) -> Result<Head, Error> {
         let dialect = self.syntax.dialect;
         let names = found.decode(&dialect).map_err(|column| {
             Error::unusable(
@@ -252,11 +252,11 @@ impl Search<'_> {
         None
     }
 
-    fn found<'w>(&'w self, window: &'w Window, index: usize) -> Found<'w> {
+    fn found<'w>(&'w self, window: &'w Window, index: usize) -> HeaderRecord<'w> {
         let records = &self.records.records;
         let fields_start = if index == 0 { 0 } else { records[index - 1].fields_end };
         let span = records[index];
-        Found {
+        HeaderRecord {
             bytes: window.bytes(),
             span,
             ends: &self.records.field_ends[fields_start as usize..span.fields_end as usize],
@@ -295,14 +295,14 @@ fn too_long_line(line: u64, options: &LoadOptions) -> String {
 }
 
 /// The first record, in the window that it was found in.
-struct Found<'a> {
+struct HeaderRecord<'a> {
     bytes: &'a [u8],
     span: RecordSpan,
     /// Where its fields end.
     ends: &'a [u32],
 }
 
-impl Found<'_> {
+impl HeaderRecord<'_> {
     /// Checks that the columns can be told from it.
     fn check(&self, search: &Search<'_>, path: &Path) -> Result<(), Error> {
         let line = search.blank_lines + 1;

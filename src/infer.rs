@@ -6,7 +6,7 @@
 use crate::format::{Field, Fields, Format, Parsed};
 use crate::schema::ColumnType;
 use crate::schema::cast;
-use crate::schema::form::{ColumnFacts, Form, Verdict, WhyNoNumber, WhyText, mark};
+use crate::schema::form::{ColumnFacts, Form, FormVerdict, WhyNoNumber, WhyText, mark};
 use crate::schema::key_order::KeyOrder;
 use crate::validate::is_plain_text;
 
@@ -18,13 +18,13 @@ const NAMED_BYTES: usize = 64;
 struct First {
     column: usize,
     mark: u32,
-    place: Place,
+    place: ValuePosition,
     value: Vec<u8>,
 }
 
 /// Where a value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct ValuePosition {
     pub file_index: usize,
     /// 1-based.
     pub line: u64,
@@ -32,10 +32,10 @@ pub struct Place {
 
 /// A span of an input, and where it begins.
 #[derive(Debug, Clone, Copy)]
-pub struct Span<'a> {
+pub struct SpanToInfer<'a> {
     pub bytes: &'a [u8],
     pub line_end: u8,
-    pub place: Place,
+    pub place: ValuePosition,
 }
 
 /// Why a column of numbers is text all the same, and the first value that is to blame.
@@ -43,7 +43,7 @@ pub struct Span<'a> {
 pub struct NoNumber<'a> {
     pub why: WhyNoNumber,
     pub value: &'a [u8],
-    pub place: Place,
+    pub place: ValuePosition,
 }
 
 /// What was seen in a span of an input.
@@ -84,13 +84,13 @@ impl Facts {
     }
 
     /// As [`merge`](Self::merge), for what was seen in `span`, which is still there: first values are remembered.
-    pub fn merge_span(&mut self, later: &Facts, span: Span<'_>) {
+    pub fn merge_span(&mut self, later: &Facts, span: SpanToInfer<'_>) {
         self.merge_columns(&later.columns, span);
         self.order.merge(&later.order);
     }
 
     /// As [`merge_span`](Self::merge_span), without the order of the keys.
-    pub fn merge_columns(&mut self, later: &[ColumnFacts], span: Span<'_>) {
+    pub fn merge_columns(&mut self, later: &[ColumnFacts], span: SpanToInfer<'_>) {
         for (index, (column, other)) in self.columns.iter_mut().zip(later).enumerate() {
             let new = other.form.marks() & !column.form.marks();
             for bit in (0..mark::NAMED).filter(|bit| new & 1 << bit != 0) {
@@ -100,7 +100,7 @@ impl Facts {
                 self.firsts.push(First {
                     column: index,
                     mark: 1 << bit,
-                    place: Place {
+                    place: ValuePosition {
                         line: span.place.line + lines_before as u64,
                         ..span.place
                     },
@@ -124,7 +124,7 @@ impl Facts {
     /// Why a column is TEXT though every value of it is a number; `None` for all others, and where nobody knows the value.
     pub fn no_number(&self, index: usize) -> Option<NoNumber<'_>> {
         let column = &self.columns[index];
-        let Verdict::Text(WhyText::Numbers(why)) = column.form.verdict() else {
+        let FormVerdict::Text(WhyText::Numbers(why)) = column.form.verdict() else {
             return None;
         };
         let is_to_blame = |first: &&First| first.column == index && first.mark & why.marks() != 0;
@@ -150,10 +150,10 @@ impl Facts {
 
     /// Adds the value at `start..end` of the span.
     #[inline]
-    fn see(&mut self, index: usize, value: Value<'_>) {
+    fn see(&mut self, index: usize, value: FieldValue<'_>) {
         let is_key = self.key == Some(index);
         let column = &mut self.columns[index];
-        let Value { field, start, end } = value;
+        let FieldValue { field, start, end } = value;
         let number = if column.skip || !column.form.is_open() {
             cast::integer(field.unquoted()).ok()
         } else {
@@ -166,18 +166,18 @@ impl Facts {
 }
 
 /// A value that is not NULL, and where it stands in its span.
-struct Value<'a> {
+struct FieldValue<'a> {
     field: Field<'a>,
     start: u32,
     end: u32,
 }
 
 /// The type that a column is given.
-pub fn column_type(verdict: Verdict) -> ColumnType {
+pub fn column_type(verdict: FormVerdict) -> ColumnType {
     match verdict {
-        Verdict::Integer => ColumnType::Integer,
-        Verdict::Real => ColumnType::Real,
-        Verdict::Unseen | Verdict::Text(_) => ColumnType::Text,
+        FormVerdict::Integer => ColumnType::Integer,
+        FormVerdict::Real => ColumnType::Real,
+        FormVerdict::Unseen | FormVerdict::Text(_) => ColumnType::Text,
     }
 }
 
@@ -216,7 +216,7 @@ pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_,
             }
             facts.see(
                 index,
-                Value {
+                FieldValue {
                     field,
                     start: range.start,
                     end: range.end,

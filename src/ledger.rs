@@ -1,7 +1,7 @@
 //! The books of a load: which records were read, what became of each, and whether that is more rejects than it may have.
 //!
 //! Comes in: blocks in input order, and what the destination said of each row. Goes out: counts, dead letters, suspects in their spool,
-//! and the [`Progress`] that a commit is to keep. Never: a row, or a transaction; it serves a load that writes no table as well.
+//! and the [`SavedProgress`] that a commit is to keep. Never: a row, or a transaction; it serves a load that writes no table as well.
 //!
 //! `records = loaded + rejected + duplicates + pending` holds at each commit, as every record passes here exactly once.
 
@@ -12,8 +12,8 @@ mod place;
 use std::path::PathBuf;
 
 use self::consumed::Consumed;
-pub use self::place::{Incoming, Origins, Place, Places};
-use crate::checkpoint::{Counts, Progress, changed_since_begun};
+pub use self::place::{Incoming, Place, Places};
+use crate::checkpoint::{Counts, SavedProgress, changed_since_begun};
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::faults;
@@ -21,7 +21,7 @@ use crate::options::ErrorLimit;
 use crate::pipeline::LinePiece;
 use crate::position::Position;
 use crate::reject::{
-    BlockReject, ColumnLabel, DeadLetter, DeadLetters, RejectReason, SuspectEntry, SuspectReader, SuspectSpool,
+    BlockReject, ColumnLabel, DeadLetter, DeadLetters, Origins, RejectReason, SuspectEntry, SuspectReader, SuspectSpool,
 };
 use crate::rows::RowMeta;
 
@@ -60,7 +60,7 @@ pub struct Ledger {
     skip_records: u64,
     origins: Origins,
     /// What is noted of a load that stops at the error limit: the state before the record that passed it, which goes on from there.
-    stop: Option<Progress>,
+    stop: Option<SavedProgress>,
     long_line: LongLine,
     consumed: Consumed,
 }
@@ -114,7 +114,7 @@ impl Ledger {
     }
 
     /// Goes on where an earlier run of the same load got to: its records are skipped.
-    pub fn resume(&mut self, progress: &Progress) {
+    pub fn resume(&mut self, progress: &SavedProgress) {
         self.counts = progress.counts.clone();
         self.skip_records = progress.counts.records;
         self.consumed.expect(progress.content);
@@ -355,7 +355,7 @@ impl Ledger {
     ///
     /// # Errors
     /// `Io` when a file cannot be written.
-    pub fn end_batch(&mut self) -> Result<Progress, Error> {
+    pub fn end_batch(&mut self) -> Result<SavedProgress, Error> {
         faults::point("batch: before the dead letters");
         self.letters.sync()?;
         faults::point("batch: dead letters synced");
@@ -365,9 +365,9 @@ impl Ledger {
         Ok(self.stop.take().unwrap_or_else(|| self.progress()))
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self) -> SavedProgress {
         let (errors, suspects) = (self.letters.state(), self.spool.state());
-        Progress {
+        SavedProgress {
             counts: self.counts.clone(),
             errors_bytes: errors.bytes,
             errors_hash: errors.hash,
@@ -375,7 +375,7 @@ impl Ledger {
             suspects_bytes: suspects.bytes,
             suspects_hash: suspects.hash,
             content: self.consumed.content(),
-            ..Progress::default()
+            ..SavedProgress::default()
         }
     }
 }

@@ -13,7 +13,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use rowmill::internal::option_name::speak_of_flags;
 
-use crate::allocator::SayingSystem;
+use crate::allocator::AllocatorThatSaysWhy;
 use crate::cli::Args;
 use crate::progress_bar::{Terminal, show};
 use crate::signals::{StopSignal, explain_unreadable_input, report_file_size_limit};
@@ -24,7 +24,7 @@ const EXIT_USAGE: u8 = 64;
 const EXIT_INTERNAL: u8 = 70;
 
 #[global_allocator]
-static ALLOCATOR: SayingSystem = SayingSystem;
+static ALLOCATOR: AllocatorThatSaysWhy = AllocatorThatSaysWhy;
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(report_panic));
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let job = match Args::try_parse().and_then(Args::into_job) {
+    let job = match Args::try_parse().and_then(Args::into_load) {
         Ok(job) => job,
         Err(stop) => return show_clap(&stop),
     };

@@ -137,7 +137,7 @@ pub fn parse(span: &[u8], at_end: bool, syntax: &Syntax, out: &mut Records) -> u
 ///
 /// Returns `border_bytes` exactly if a record starts there, more if one reaches across, less if one is not decided.
 pub fn parse_before(span: &[u8], border_bytes: usize, at_end: bool, syntax: &Syntax, out: &mut Records) -> usize {
-    let input = Input {
+    let input = ParseRequest {
         span,
         at_end,
         dialect: syntax.dialect,
@@ -148,12 +148,12 @@ pub fn parse_before(span: &[u8], border_bytes: usize, at_end: bool, syntax: &Syn
 }
 
 /// [`parse_before`] with a given kernel.
-fn parse_all_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Records) -> usize {
+fn parse_all_with(kernel: Kernel, input: &ParseRequest<'_>, border: usize, out: &mut Records) -> usize {
     let span = match input.span {
         [lines @ .., b'\n'] if input.at_end && input.dialect.line_end == b'\r' => lines,
         _ => return parse_with(kernel, input, border, out),
     };
-    let lines = Input { span, ..*input };
+    let lines = ParseRequest { span, ..*input };
     let decided = parse_with(kernel, &lines, border.min(lines.span.len()), out);
     // That LF is not what records are counted by.
     out.multi_line = true;
@@ -165,7 +165,7 @@ fn parse_all_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Re
 }
 
 /// [`parse_all_with`] of an input that does not end with an LF that is no data.
-fn parse_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Records) -> usize {
+fn parse_with(kernel: Kernel, input: &ParseRequest<'_>, border: usize, out: &mut Records) -> usize {
     debug_assert!(input.span.len() < 1 << 30, "offsets are 32 bits wide");
     out.field_ends.clear();
     out.records.clear();
@@ -193,7 +193,7 @@ fn parse_with(kernel: Kernel, input: &Input<'_>, border: usize, out: &mut Record
 }
 
 /// What one call of [`parse`] works on.
-struct Input<'a> {
+struct ParseRequest<'a> {
     span: &'a [u8],
     at_end: bool,
     dialect: Dialect,
@@ -201,7 +201,7 @@ struct Input<'a> {
     max_record_bytes: u64,
 }
 
-impl Input<'_> {
+impl ParseRequest<'_> {
     /// Whether CRs before a line end belong to it.
     fn trims_cr(&self) -> bool {
         self.dialect.line_end == b'\n'
@@ -219,7 +219,7 @@ impl Input<'_> {
 
     /// What `byte` means in `state`.
     #[inline(always)]
-    fn step(&self, state: State, byte: u8) -> Step {
+    fn step(&self, state: State, byte: u8) -> ByteEffect {
         let Dialect {
             delimiter,
             quote,
@@ -227,17 +227,17 @@ impl Input<'_> {
         } = self.dialect;
         let is_quote = Some(byte) == quote;
         match state {
-            State::Quoted if is_quote => Step::To(State::QuoteInQuoted),
-            State::Quoted if byte == line_end => Step::QuotedLineEnd,
-            State::Quoted => Step::To(State::Quoted),
-            State::QuoteInQuoted if is_quote => Step::To(State::Quoted),
-            State::FieldStart if is_quote => Step::To(State::Quoted),
-            _ if byte == line_end => Step::RecordEnd,
-            State::QuoteInQuoted | State::Closed if byte == b'\r' && self.trims_cr() => Step::To(State::Closed),
-            State::Closed => Step::BadQuote,
-            _ if byte == delimiter => Step::FieldEnd,
-            State::QuoteInQuoted => Step::BadQuote,
-            State::FieldStart | State::Unquoted => Step::To(State::Unquoted),
+            State::Quoted if is_quote => ByteEffect::To(State::QuoteInQuoted),
+            State::Quoted if byte == line_end => ByteEffect::QuotedLineEnd,
+            State::Quoted => ByteEffect::To(State::Quoted),
+            State::QuoteInQuoted if is_quote => ByteEffect::To(State::Quoted),
+            State::FieldStart if is_quote => ByteEffect::To(State::Quoted),
+            _ if byte == line_end => ByteEffect::RecordEnd,
+            State::QuoteInQuoted | State::Closed if byte == b'\r' && self.trims_cr() => ByteEffect::To(State::Closed),
+            State::Closed => ByteEffect::BadQuote,
+            _ if byte == delimiter => ByteEffect::FieldEnd,
+            State::QuoteInQuoted => ByteEffect::BadQuote,
+            State::FieldStart | State::Unquoted => ByteEffect::To(State::Unquoted),
         }
     }
 }
@@ -255,7 +255,7 @@ enum State {
 }
 
 /// What a byte does.
-enum Step {
+enum ByteEffect {
     To(State),
     FieldEnd,
     RecordEnd,
@@ -298,7 +298,7 @@ enum Stop {
     Exhausted,
 }
 
-enum Verdict {
+enum RecordVerdict {
     /// The record's line end, or the end of input, is here.
     End(usize),
     /// Text follows a closing quote.
@@ -336,7 +336,7 @@ fn looked_at(_bytes: usize) {
 
 /// Parses record by record, byte by byte.
 struct Walker<'a, 'b> {
-    input: &'a Input<'a>,
+    input: &'a ParseRequest<'a>,
     /// No record that starts here or later is wanted.
     border: usize,
     out: &'b mut Records,
@@ -360,7 +360,7 @@ impl Walker<'_, '_> {
         {
             wanted = &wanted[..start + quote_free];
         }
-        let input = Input {
+        let input = ParseRequest {
             span: wanted,
             ..*self.input
         };
@@ -397,20 +397,20 @@ impl Walker<'_, '_> {
         match self.judge(&walk, stop, limit) {
             // Its fields are still to be found in what it did not look at. The record is well-formed, so this happens
             // once.
-            Verdict::End(_) if joined => {
+            RecordVerdict::End(_) if joined => {
                 self.failed = None;
                 self.record(start)
             }
-            Verdict::End(end) => {
+            RecordVerdict::End(end) => {
                 let trimmed = self.input.trim_cr(start, end) as u32;
                 self.out.field_ends.push(trimmed);
                 self.out.multi_line |= walk.first_line_end.is_some();
                 self.push_record(start, trimmed, 0);
                 Some(self.after_line_end(end))
             }
-            Verdict::Damaged => self.damaged(start, &walk, limit),
-            Verdict::Fault(kind) => self.fault(start, &walk, kind),
-            Verdict::Undecided => None,
+            RecordVerdict::Damaged => self.damaged(start, &walk, limit),
+            RecordVerdict::Fault(kind) => self.fault(start, &walk, kind),
+            RecordVerdict::Undecided => None,
         }
     }
 
@@ -433,15 +433,15 @@ impl Walker<'_, '_> {
                 return Stop::Exhausted;
             };
             match self.input.step(walk.state, byte) {
-                Step::To(state) => walk.state = state,
-                Step::FieldEnd => {
+                ByteEffect::To(state) => walk.state = state,
+                ByteEffect::FieldEnd => {
                     self.out.field_ends.push(walk.at as u32);
                     walk.delimiters += 1;
                     walk.state = State::FieldStart;
                 }
-                Step::RecordEnd => return Stop::RecordEnd,
-                Step::BadQuote => return Stop::BadQuote,
-                Step::QuotedLineEnd => {
+                ByteEffect::RecordEnd => return Stop::RecordEnd,
+                ByteEffect::BadQuote => return Stop::BadQuote,
+                ByteEffect::QuotedLineEnd => {
                     walk.last_line_end = walk.at;
                     walk.at += 1;
                     return Stop::QuotedLineEnd;
@@ -469,22 +469,22 @@ impl Walker<'_, '_> {
     }
 
     /// What it means that a walk stopped. The byte at `limit` is looked at, none after it.
-    fn judge(&self, walk: &Walk, stop: Stop, limit: usize) -> Verdict {
+    fn judge(&self, walk: &Walk, stop: Stop, limit: usize) -> RecordVerdict {
         let span = self.input.span;
         match stop {
-            Stop::RecordEnd => Verdict::End(walk.at),
-            Stop::BadQuote => Verdict::Damaged,
+            Stop::RecordEnd => RecordVerdict::End(walk.at),
+            Stop::BadQuote => RecordVerdict::Damaged,
             _ if limit < span.len() => match (walk.state, self.input.step(walk.state, span[limit])) {
-                (_, Step::RecordEnd) => Verdict::End(limit),
-                (_, Step::BadQuote) => Verdict::Damaged,
-                (State::Quoted, _) | (State::QuoteInQuoted, Step::To(State::Quoted)) => {
-                    Verdict::Fault(FaultKind::UnterminatedQuote)
+                (_, ByteEffect::RecordEnd) => RecordVerdict::End(limit),
+                (_, ByteEffect::BadQuote) => RecordVerdict::Damaged,
+                (State::Quoted, _) | (State::QuoteInQuoted, ByteEffect::To(State::Quoted)) => {
+                    RecordVerdict::Fault(FaultKind::UnterminatedQuote)
                 }
-                _ => Verdict::Fault(FaultKind::RecordTooLarge),
+                _ => RecordVerdict::Fault(FaultKind::RecordTooLarge),
             },
-            _ if !self.input.at_end => Verdict::Undecided,
-            _ if walk.state == State::Quoted => Verdict::Fault(FaultKind::UnterminatedQuote),
-            _ => Verdict::End(span.len()),
+            _ if !self.input.at_end => RecordVerdict::Undecided,
+            _ if walk.state == State::Quoted => RecordVerdict::Fault(FaultKind::UnterminatedQuote),
+            _ => RecordVerdict::End(span.len()),
         }
     }
 

@@ -271,19 +271,19 @@ fn add_time(counter: &AtomicU64, since: Instant) {
     counter.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
 }
 
-struct Finished<T> {
+struct FinishedSpan<T> {
     consumed: usize,
     output: T,
     permit: Permit,
 }
 
-enum Slot<T> {
+enum InputPiece<T> {
     Chunk {
         window: Arc<HeldWindow>,
         start: usize,
         end: usize,
         at_end: bool,
-        result: Receiver<Finished<T>>,
+        result: Receiver<FinishedSpan<T>>,
     },
     LinePiece(LinePiece),
     Failed(Error),
@@ -348,7 +348,7 @@ pub fn scan<W: Work>(
                 let since = Instant::now();
                 if let Err(error) = Reader::new(scan, start_bytes, tasks, &slots).read(input) {
                     // Nobody listening means that the scan is over anyhow.
-                    let _ = slots.send(Slot::Failed(error));
+                    let _ = slots.send(InputPiece::Failed(error));
                 }
                 add_time(&scan.times.read_ns, since);
             });
@@ -408,14 +408,14 @@ pub struct ScanRequest<'s, W> {
 
 impl<W: Work> Scan<'_, W> {
     /// One chunk's task: parse as if a record began at its first byte, then the work.
-    fn work_on(&self, span: &[u8], at_end: bool, mut permit: Permit) -> Finished<W::Output> {
+    fn work_on(&self, span: &[u8], at_end: bool, mut permit: Permit) -> FinishedSpan<W::Output> {
         let since = Instant::now();
         if self.is_crowded(span) {
             let mut output = self.work.output();
             // One that is used again is not empty.
             self.work.run(&[], &FoundBy::<W>::default(), &mut output);
             permit.resize(self.work.memory_bytes(&output).max(span.len()));
-            return Finished {
+            return FinishedSpan {
                 consumed: 0,
                 output,
                 permit,
@@ -435,7 +435,7 @@ impl<W: Work> Scan<'_, W> {
             self.note_expansion(memory_bytes, span.len());
         }
         add_time(&self.times.work_ns, since);
-        Finished {
+        FinishedSpan {
             consumed,
             output,
             permit,

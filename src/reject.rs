@@ -8,10 +8,13 @@ mod dead_letters;
 mod foreign_lines;
 mod merge;
 mod message;
+mod origins;
 mod output;
 mod place;
 #[allow(missing_docs)]
 mod samples;
+#[allow(missing_docs)]
+mod state;
 #[allow(missing_docs)]
 mod suspects;
 #[cfg(test)]
@@ -21,15 +24,17 @@ use std::fmt;
 
 #[cfg(feature = "html")]
 pub(crate) use self::claim::lock;
-pub use self::claim::{Committed, Left, Place, check_errors_file, forget_rejects};
-pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters, HEADER};
+pub use self::claim::{check_errors_file, forget_rejects};
+pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters};
 pub use self::merge::{DuplicateMerge, discard_merge};
 pub use self::message::Message;
+pub use self::origins::Origins;
 #[cfg(feature = "html")]
 pub(crate) use self::output::open_file;
 pub(crate) use self::output::{beside_with, folder_of, followed, same_file, sync_folder};
 pub(crate) use self::place::random_token;
 pub use self::samples::{RejectSample, RejectSamples, SAMPLES_PER_CODE};
+pub use self::state::{Committed, HEADER, Left, LettersPlace};
 pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};
 
 use crate::position::ByteRange;

@@ -29,7 +29,7 @@ pub use self::page::{PageParts, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
 pub use self::summary::{Summary, agreeing, bytes, grouped, rows, size};
 pub(crate) use self::target::{is_own_stream, names_descriptor};
-pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, Step, Timeline};
+pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, RateSpan, Timeline};
 
 /// Exit code of a load that was complete, with rejects or duplicates.
 const EXIT_REJECTS: u8 = 2;

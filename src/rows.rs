@@ -5,7 +5,7 @@
 mod encoder;
 
 pub(crate) use encoder::undoubled;
-pub use encoder::{Encoder, Expected, Nothing, Text};
+pub use encoder::{Encoder, ExpectedRows, Nothing, Text};
 
 use crate::content_hash::ContentHash;
 use crate::position::ByteRange;

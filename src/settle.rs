@@ -16,7 +16,7 @@ use crate::checkpoint::Counts;
 use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
 use crate::faults;
-use crate::ledger::Origins;
+use crate::reject::Origins;
 use crate::reject::{
     ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, FirstRecord, RejectReason, Suspect, SuspectReader,
     SuspectSpool,

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::format::{Fault, FaultKind, Field, Fields, Format, Parsed, Record};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
-use crate::rows::{Encoder, Expected, NULL_KEY, RowBlock, RowMeta, Text};
+use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
 use crate::schema::cast::{self, CastError, Moment, Numeric};
 use crate::schema::form::ColumnFacts;
 use crate::schema::{Column, ColumnType, KeyPlan, RowPlan};
@@ -40,12 +40,12 @@ pub fn validate<F: Format, E: Encoder>(
     let most_rows = parsed.count().min(span.len() / plan.field_count.max(1) as usize + 1);
     out.rows.reserve(most_rows);
     let mut encoder = std::mem::take(&mut out.values);
-    encoder.begin(&Expected {
+    encoder.begin(&ExpectedRows {
         columns: &plan.columns,
         rows: most_rows,
         source_bytes: span.len(),
     });
-    let mut rows = Rows {
+    let mut rows = RowMaker {
         span,
         plan,
         format,
@@ -72,7 +72,7 @@ pub fn validate<F: Format, E: Encoder>(
         }
         rows.out.record_count += 1;
     }
-    let Rows { encoder, out, .. } = rows;
+    let RowMaker { encoder, out, .. } = rows;
     out.values = encoder;
 }
 
@@ -212,7 +212,7 @@ impl Reject {
     }
 }
 
-struct Rows<'a, F, E> {
+struct RowMaker<'a, F, E> {
     span: &'a [u8],
     plan: &'a RowPlan,
     format: &'a F,
@@ -225,7 +225,7 @@ struct Rows<'a, F, E> {
     out: &'a mut RowBlock<E>,
 }
 
-impl<F: Format, E: Encoder> Rows<'_, F, E> {
+impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     /// Everything about a record that does not depend on its values' types.
     fn check(&self, record: &Record, fields: impl Fields) -> Result<(), Reject> {
         if let Some(fault) = record.fault {

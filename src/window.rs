@@ -116,13 +116,13 @@ pub struct Input {
     file: Option<Arc<File>>,
     /// Whether a file is closed whenever nothing is read from it for a while.
     rests: bool,
-    kind: Kind,
+    kind: InputKind,
     /// Whether it is no fault when a file grows while it is read: only what was there at first is read.
     may_grow: bool,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum InputKind {
     Mapped {
         length_bytes: u64,
         modified: Modified,
@@ -142,10 +142,10 @@ enum Kind {
     },
 }
 
-impl Kind {
+impl InputKind {
     /// A stream of which nothing was read.
-    fn stream(reader: Option<SharedReader>) -> Kind {
-        Kind::Streamed {
+    fn stream(reader: Option<SharedReader>) -> InputKind {
+        InputKind::Streamed {
             last: None,
             ended: false,
             idle: Arc::default(),
@@ -274,7 +274,7 @@ impl Input {
             file
         };
         let kind = if metadata.is_file() && path.as_os_str() != "-" {
-            Kind::Mapped {
+            InputKind::Mapped {
                 length_bytes: metadata.len(),
                 modified: (metadata.mtime(), metadata.mtime_nsec()),
                 identity: FileIdentity::from(&metadata),
@@ -283,7 +283,7 @@ impl Input {
             if metadata.file_type().is_block_device() {
                 return Err(Error::unusable(path, "it is a block device; copy it into a file first"));
             }
-            Kind::stream(None)
+            InputKind::stream(None)
         };
         Ok(Input {
             path: path.to_owned(),
@@ -300,7 +300,7 @@ impl Input {
             path: path.to_owned(),
             file: None,
             rests: false,
-            kind: Kind::stream(Some(SharedReader::new(reader))),
+            kind: InputKind::stream(Some(SharedReader::new(reader))),
             may_grow: false,
         }
     }
@@ -312,12 +312,12 @@ impl Input {
     /// What can be done with the input.
     pub fn abilities(&self) -> Abilities {
         match self.kind {
-            Kind::Mapped { length_bytes, .. } => Abilities {
+            InputKind::Mapped { length_bytes, .. } => Abilities {
                 length_bytes: Some(length_bytes),
                 can_be_mapped: true,
                 can_be_read_again: true,
             },
-            Kind::Streamed { .. } => Abilities {
+            InputKind::Streamed { .. } => Abilities {
                 length_bytes: None,
                 can_be_mapped: false,
                 can_be_read_again: false,
@@ -327,7 +327,7 @@ impl Input {
 
     /// Reads a file as if it ended after its first `bytes`, if it has as many.
     pub fn end_after(&mut self, bytes: u64) {
-        if let Kind::Mapped { length_bytes, .. } = &mut self.kind {
+        if let InputKind::Mapped { length_bytes, .. } = &mut self.kind {
             *length_bytes = bytes.min(*length_bytes);
         }
     }
@@ -335,8 +335,8 @@ impl Input {
     /// Which file this is, if it is one.
     pub fn identity(&self) -> Option<FileIdentity> {
         match self.kind {
-            Kind::Mapped { identity, .. } => Some(identity),
-            Kind::Streamed { .. } => None,
+            InputKind::Mapped { identity, .. } => Some(identity),
+            InputKind::Streamed { .. } => None,
         }
     }
 
@@ -354,8 +354,8 @@ impl Input {
         stopped: &dyn Fn() -> bool,
     ) -> Result<Arc<Window>, Error> {
         match self.kind {
-            Kind::Mapped { length_bytes, .. } => self.map(start_bytes, want_bytes, length_bytes).map(Arc::new),
-            Kind::Streamed { recording: true, .. } => {
+            InputKind::Mapped { length_bytes, .. } => self.map(start_bytes, want_bytes, length_bytes).map(Arc::new),
+            InputKind::Streamed { recording: true, .. } => {
                 let (mut record, is_whole) = self.recorded(start_bytes.saturating_add(want_bytes as u64), stopped)?;
                 let mut window = record.window(start_bytes, want_bytes, stopped)?;
                 if let Some(window) = Arc::get_mut(&mut window) {
@@ -363,7 +363,7 @@ impl Input {
                 }
                 Ok(window)
             }
-            Kind::Streamed { .. } => self.read(start_bytes, want_bytes, stopped),
+            InputKind::Streamed { .. } => self.read(start_bytes, want_bytes, stopped),
         }
     }
 
@@ -373,7 +373,7 @@ impl Input {
     /// # Errors
     /// `Io` when the file cannot be made.
     pub fn record_in(&mut self, folder: &Path) -> Result<(), Error> {
-        if let Kind::Streamed { record, recording, .. } = &mut self.kind {
+        if let InputKind::Streamed { record, recording, .. } = &mut self.kind {
             let file = tempfile::tempfile_in(folder).map_err(|e| Error::io(RECORD_ACTION, folder, e))?;
             *record = Some(StreamRecord {
                 file: Arc::new(file),
@@ -386,7 +386,7 @@ impl Input {
     }
 
     pub fn end_recording(&mut self) {
-        if let Kind::Streamed { recording, .. } = &mut self.kind {
+        if let InputKind::Streamed { recording, .. } = &mut self.kind {
             *recording = false;
         }
     }
@@ -397,7 +397,7 @@ impl Input {
     /// `Io` when the stream cannot be read or its record cannot be written.
     pub fn recorded(&mut self, bytes: u64, stopped: &dyn Fn() -> bool) -> Result<(Input, bool), Error> {
         let source = self.source()?;
-        let Kind::Streamed {
+        let InputKind::Streamed {
             ended,
             record: Some(record),
             ..
@@ -434,7 +434,7 @@ impl Input {
             path: self.path.clone(),
             file: Some(Arc::clone(&record.file)),
             rests: false,
-            kind: Kind::Mapped {
+            kind: InputKind::Mapped {
                 length_bytes,
                 modified: (metadata.mtime(), metadata.mtime_nsec()),
                 identity: FileIdentity::from(&metadata),
@@ -453,8 +453,8 @@ impl Input {
     /// Nothing is read for a while: gives back what is held for reading.
     pub fn rest(&mut self) {
         match &mut self.kind {
-            Kind::Mapped { .. } if self.rests => self.file = None,
-            Kind::Streamed { last, ended: true, .. } => *last = None,
+            InputKind::Mapped { .. } if self.rests => self.file = None,
+            InputKind::Streamed { last, ended: true, .. } => *last = None,
             _ => {}
         }
     }
@@ -475,7 +475,7 @@ impl Input {
 
     fn source(&mut self) -> Result<StreamSource, Error> {
         match &self.kind {
-            Kind::Streamed {
+            InputKind::Streamed {
                 reader: Some(reader), ..
             } => Ok(StreamSource::Reader(reader.clone())),
             _ => self.opened().map(StreamSource::File),
@@ -518,7 +518,7 @@ impl Input {
 
     /// What tells whether the file, if it is one, is still what was opened.
     pub fn watch(&self) -> Option<InputWatch> {
-        let Kind::Mapped {
+        let InputKind::Mapped {
             length_bytes,
             modified,
             identity,
@@ -569,7 +569,7 @@ impl Input {
 
     fn read(&mut self, start_bytes: u64, want_bytes: usize, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
         let source = self.source()?;
-        let Kind::Streamed {
+        let InputKind::Streamed {
             last,
             ended,
             idle,

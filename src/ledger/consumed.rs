@@ -5,7 +5,7 @@ use crate::content_hash::ContentHash;
 
 /// The bytes of a block, or of a piece of a line, and the hashes of what the load reads up to its start and to its end.
 #[derive(Debug, Clone, Copy)]
-pub struct Span<'a> {
+pub struct ConsumedSpan<'a> {
     pub bytes: &'a [u8],
     pub before: ContentHash,
     pub after: ContentHash,
@@ -38,7 +38,7 @@ impl Consumed {
 
     /// Comes to the next span. `false` when it shows that what an earlier run consumed was something else.
     #[must_use]
-    pub fn begin(&mut self, span: Span<'_>) -> bool {
+    pub fn begin(&mut self, span: ConsumedSpan<'_>) -> bool {
         self.content = span.before;
         self.span_bytes = 0;
         let Some(expected) = self.expected.filter(|expected| expected.bytes <= span.after.bytes) else {
@@ -54,7 +54,7 @@ impl Consumed {
     }
 
     /// The records that end before `end` in the span are accounted for.
-    pub fn advance(&mut self, span: Span<'_>, end: usize) {
+    pub fn advance(&mut self, span: ConsumedSpan<'_>, end: usize) {
         if end >= span.bytes.len() {
             self.content = span.after;
         } else if end > self.span_bytes {
@@ -68,8 +68,8 @@ impl Consumed {
 mod tests {
     use super::*;
 
-    fn spans(bytes: &[u8], size: usize) -> impl Iterator<Item = Span<'_>> {
-        bytes.chunks(size).enumerate().map(move |(index, piece)| Span {
+    fn spans(bytes: &[u8], size: usize) -> impl Iterator<Item = ConsumedSpan<'_>> {
+        bytes.chunks(size).enumerate().map(move |(index, piece)| ConsumedSpan {
             bytes: piece,
             before: ContentHash::of(&bytes[..index * size]),
             after: ContentHash::of(&bytes[..index * size + piece.len()]),

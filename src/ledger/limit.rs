@@ -1,7 +1,7 @@
 //! The error limit: when a load has more rejects than it may, and where it goes on when it is started again.
 
 use super::{Incoming, Ledger};
-use crate::checkpoint::{Counts, Progress};
+use crate::checkpoint::{Counts, SavedProgress};
 use crate::content_hash::ContentHash;
 use crate::options::ErrorLimit;
 
@@ -28,7 +28,7 @@ impl Ledger {
     /// `content`: of what was read before its record, which has the number `ordinal`, in input `file_index`.
     pub(super) fn note_stop(&mut self, ordinal: u64, file_index: u32, content: ContentHash) {
         if self.would_be_past_limit(ordinal, 1) {
-            self.stop = Some(Progress {
+            self.stop = Some(SavedProgress {
                 counts: Counts {
                     records: ordinal - 1,
                     ..self.counts.clone()

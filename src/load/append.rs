@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use super::account::{count, earlier, report_table};
 use super::start::{Seen, Start, table_name};
 use super::{Run, Sources};
-use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded, Progress};
+use crate::checkpoint::{Base, Counts, Fingerprint, Finished, Loaded, SavedProgress};
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::RESTART;
@@ -93,7 +93,7 @@ impl Run<'_> {
         env!("CARGO_PKG_VERSION").clone_into(&mut identity.version);
         let errors = base.loaded.errors();
         identity.base = Some(base);
-        let progress = Progress {
+        let progress = SavedProgress {
             // A finished load leaves nothing behind what it committed.
             errors_end_bytes: Some(errors.bytes),
             ..identity.first_progress(errors)

@@ -5,16 +5,17 @@ use super::rows::RowsEnd;
 use super::start::Start;
 use super::{Planned, Rows, Run, Sources};
 use crate::batch::{BatchParts, BatchSettings};
-use crate::checkpoint::{Counts, Progress};
+use crate::checkpoint::{Counts, SavedProgress};
 use crate::content_hash::ContentHash;
 use crate::dedup::Dedup;
 use crate::error::Error;
 use crate::faults;
-use crate::ledger::{Accounts, Origins, SideFiles};
+use crate::ledger::{Accounts, SideFiles};
 use crate::memory;
 use crate::observer::Phase;
 use crate::option_name::{INDEX, KEY};
 use crate::plan::{self, DedupPlan, TablePlan};
+use crate::reject::Origins;
 use crate::reject::{Committed, DeadLetters, DuplicateMerge};
 use crate::report::LoadReport;
 use crate::schema::identifier;
@@ -480,7 +481,7 @@ fn commit_settled(
     let merged = merge.prepare()?;
     faults::point("settle: merge complete");
     if let Some(table) = &last.settings.checkpoint {
-        let progress = Progress {
+        let progress = SavedProgress {
             counts: counts.clone(),
             content: last.content,
             root_page: last.root_page,
@@ -489,7 +490,7 @@ fn commit_settled(
             errors_mark: before.mark,
             settled: true,
             merged,
-            ..Progress::default()
+            ..SavedProgress::default()
         };
         checkpoint::write(database.connection(), database.path(), table, &progress)?;
     }

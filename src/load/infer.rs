@@ -6,7 +6,7 @@ use super::{Run, Sources};
 use crate::error::Error;
 use crate::format::{Csv, Format, Parsed};
 use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
-use crate::infer::{Facts, Place, Reading, Span, observe};
+use crate::infer::{Facts, Reading, SpanToInfer, ValuePosition, observe};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
 use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
@@ -79,8 +79,8 @@ pub(super) fn ends_a_line(piece: &[u8], line_end: u8) -> bool {
 }
 
 /// Where the records of an input begin.
-fn first_place(head: &Head, file_index: usize) -> Place {
-    Place {
+fn first_place(head: &Head, file_index: usize) -> ValuePosition {
+    ValuePosition {
         file_index,
         line: head.lines + 1,
     }
@@ -317,7 +317,7 @@ impl Run<'_> {
                     take(&FoundFacts {
                         end_bytes: block.start_bytes + block.bytes().len() as u64,
                         facts: &block.output.facts,
-                        span: Span {
+                        span: SpanToInfer {
                             bytes: block.bytes(),
                             line_end: head.dialect.line_end,
                             place,
@@ -338,7 +338,7 @@ struct FactsRequest<'a> {
     head: &'a Head,
     fields: &'a [u32],
     /// Where its records begin.
-    place: Place,
+    place: ValuePosition,
     /// More bytes follow than are there: the last record may go on.
     may_grow: bool,
     nothing: &'a Facts,
@@ -349,6 +349,6 @@ struct FoundFacts<'a> {
     /// Where it ends in the input.
     end_bytes: u64,
     facts: &'a Facts,
-    span: Span<'a>,
+    span: SpanToInfer<'a>,
     records: u64,
 }

@@ -6,14 +6,14 @@ use super::sources::Source;
 use super::start::Start;
 use super::{Run, Sources, files};
 use crate::batch::BatchSettings;
-use crate::checkpoint::{Checkpoint, Identity, Progress};
+use crate::checkpoint::{Checkpoint, Identity, SavedProgress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::ledger::{InputNames, LedgerSettings, SideFiles};
 use crate::option_name::WRITE_PATH;
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
-use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, forget_rejects};
+use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge, forget_rejects};
 use crate::report::{LoadReport, MemorySplit};
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
@@ -45,7 +45,7 @@ impl Run<'_> {
     pub(super) fn open_side_files(&self, start: &Start, paths: &[PathBuf]) -> Result<SideFiles, Error> {
         let errors = self.options.target.errors.as_path();
         let taken = files::taken(paths, self.database_path, self.options);
-        let place = Place {
+        let place = LettersPlace {
             path: errors,
             inputs: paths,
             taken: &taken,
@@ -93,7 +93,7 @@ impl Run<'_> {
         let (path, token) = (self.options.target.errors.as_path(), identity.token.as_str());
         // As its lines name them.
         let inputs: Vec<PathBuf> = identity.inputs.iter().map(|input| PathBuf::from(&input.path)).collect();
-        let place = Place {
+        let place = LettersPlace {
             path,
             inputs: &inputs,
             taken: &[],
@@ -161,7 +161,7 @@ impl Run<'_> {
     fn note_going_on(&self, database: &Database, start: &Start) -> Result<(), Error> {
         match &start.progress {
             Some(progress) if progress.errors_end_bytes.is_some() => {
-                let progress = Progress {
+                let progress = SavedProgress {
                     errors_end_bytes: None,
                     ..progress.clone()
                 };
@@ -176,7 +176,7 @@ impl Run<'_> {
         let Some(Checkpoint { progress, .. }) = checkpoint::read(database, table)? else {
             return Ok(());
         };
-        let progress = Progress {
+        let progress = SavedProgress {
             errors_end_bytes: Some(end_bytes),
             ..progress
         };

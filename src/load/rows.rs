@@ -519,12 +519,13 @@ impl OneInput<'_> {
         let plan = self.order.plan;
         let guess = plan.guess.as_ref()?;
         let Place { file_index, line, .. } = self.place;
-        let place = infer::Place {
+        let place = infer::ValuePosition {
             file_index: file_index as usize,
             line,
         };
         let line_end = self.line_end;
-        self.facts.merge_columns(facts, infer::Span { bytes, line_end, place });
+        self.facts
+            .merge_columns(facts, infer::SpanToInfer { bytes, line_end, place });
         let seen = self.facts.forms();
         let columns = plan.columns.iter().zip(&guess.forms).zip(&seen);
         let mut refuted = columns.filter(|((column, guessed), seen)| {

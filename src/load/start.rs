@@ -5,7 +5,7 @@ use std::path::Path;
 use super::account::earlier;
 use super::outputs::name_holders;
 use super::{Run, Sources};
-use crate::checkpoint::{Again, Base, Checkpoint, Counts, Finished, Identity, Progress};
+use crate::checkpoint::{Again, Base, Checkpoint, Counts, Finished, Identity, SavedProgress};
 use crate::error::Error;
 use crate::faults;
 use crate::ledger::SideFiles;
@@ -31,7 +31,7 @@ pub(super) struct Start {
     pub(super) plan: TablePlan,
     /// What can be resumed keeps a checkpoint: files can be read again, streams cannot.
     pub(super) identity: Option<Identity>,
-    pub(super) progress: Option<Progress>,
+    pub(super) progress: Option<SavedProgress>,
     /// The database has this load's checkpoint already.
     pub(super) begun: bool,
     /// Why the table cannot take the direct path, if that is known already.

@@ -15,7 +15,7 @@ use crate::observer::Observer;
 use crate::option_name::{APPEND_ONLY, ERRORS, FORGET, RESTART, TABLE};
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
-use crate::reject::{DeadLetters, Left, Place, SuspectSpool, discard_merge, random_token};
+use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge, random_token};
 use crate::report::{LoadReport, Outcome, agreeing, rows};
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::page_file::empty_if_only;
@@ -157,7 +157,7 @@ impl Run<'_> {
             return Ok(());
         }
         let (progress, token) = (&found.progress, found.identity.token.as_str());
-        let place = Place {
+        let place = LettersPlace {
             path: errors,
             inputs: &[],
             taken: &[],

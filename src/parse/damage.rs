@@ -11,7 +11,7 @@
 //! The bound: whatever is looked at here is rejected or read as records of one line each, and what is searched ends at the next line
 //! whose quotes are damaged or left open. No other line starts a record that is damaged, so no byte is searched twice.
 
-use super::{FaultKind, Input, State, Step, Walk, Walker, looked_at};
+use super::{ByteEffect, FaultKind, ParseRequest, State, Walk, Walker, looked_at};
 
 /// Lines of which some may be bad records, and still the others tell that they are records.
 const MANY_LINES: u64 = 16;
@@ -49,7 +49,7 @@ struct Stand {
 }
 
 /// Where a physical line ends.
-enum LineEnd {
+enum PhysicalLineEnd {
     /// Its line end, or the end of input, is here.
     At(usize),
     /// Behind the record limit.
@@ -58,7 +58,7 @@ enum LineEnd {
     Unknown,
 }
 
-impl Input<'_> {
+impl ParseRequest<'_> {
     /// Reads `line`, which has no line end.
     fn read_line(&self, line: &[u8]) -> Line {
         looked_at(line.len());
@@ -80,14 +80,14 @@ impl Input<'_> {
                 is_odd = !is_odd;
             }
             match self.step(state, byte) {
-                Step::To(next) => state = next,
-                Step::FieldEnd => {
+                ByteEffect::To(next) => state = next,
+                ByteEffect::FieldEnd => {
                     read.has_tail |= is_odd && ends_with_quote;
                     is_odd = false;
                     read.fields += 1;
                     state = State::FieldStart;
                 }
-                Step::BadQuote | Step::RecordEnd | Step::QuotedLineEnd => {
+                ByteEffect::BadQuote | ByteEffect::RecordEnd | ByteEffect::QuotedLineEnd => {
                     read.is_broken = true;
                     return read;
                 }
@@ -154,18 +154,18 @@ impl Input<'_> {
         for (index, &byte) in line.iter().enumerate() {
             let next = line.get(index + 1);
             state = match self.step(state, byte) {
-                Step::FieldEnd => {
+                ByteEffect::FieldEnd => {
                     fields += 1;
                     State::FieldStart
                 }
                 // What closes a field is followed by a delimiter or nothing, or is the first of two.
-                Step::To(State::QuoteInQuoted)
+                ByteEffect::To(State::QuoteInQuoted)
                     if next.is_some_and(|&next| next != self.dialect.delimiter && next != quote) =>
                 {
                     State::Quoted
                 }
-                Step::To(state) => state,
-                Step::BadQuote | Step::RecordEnd | Step::QuotedLineEnd => state,
+                ByteEffect::To(state) => state,
+                ByteEffect::BadQuote | ByteEffect::RecordEnd | ByteEffect::QuotedLineEnd => state,
             };
         }
         state == State::Quoted || (self.columns != 0 && fields != self.columns)
@@ -187,9 +187,9 @@ impl Walker<'_, '_> {
     /// starts, or `None` if the bytes present do not tell.
     pub(super) fn damaged(&mut self, start: usize, walk: &Walk, limit: usize) -> Option<usize> {
         let line_end = match self.line_end_from(walk.at, limit) {
-            LineEnd::At(line_end) => line_end,
-            LineEnd::Unknown => return None,
-            LineEnd::Beyond => {
+            PhysicalLineEnd::At(line_end) => line_end,
+            PhysicalLineEnd::Unknown => return None,
+            PhysicalLineEnd::Beyond => {
                 let kind = match walk.first_line_end {
                     Some(_) => FaultKind::UnterminatedQuote,
                     None => FaultKind::InvalidQuote,
@@ -255,7 +255,7 @@ impl Walker<'_, '_> {
     }
 
     /// Where the physical line ends that `at` is on, as far as `limit`.
-    fn line_end_from(&mut self, at: usize, limit: usize) -> LineEnd {
+    fn line_end_from(&mut self, at: usize, limit: usize) -> PhysicalLineEnd {
         let span = self.input.span;
         let to = span.len().min(limit.saturating_add(1));
         let known = &self.no_line_end;
@@ -266,16 +266,16 @@ impl Walker<'_, '_> {
         };
         if let Some(distance) = memchr::memchr(self.input.dialect.line_end, &span[from..to]) {
             looked_at(distance);
-            return LineEnd::At(from + distance);
+            return PhysicalLineEnd::At(from + distance);
         }
         looked_at(to - from);
         self.no_line_end = first..to;
         if limit < span.len() {
-            LineEnd::Beyond
+            PhysicalLineEnd::Beyond
         } else if self.input.at_end {
-            LineEnd::At(span.len())
+            PhysicalLineEnd::At(span.len())
         } else {
-            LineEnd::Unknown
+            PhysicalLineEnd::Unknown
         }
     }
 }

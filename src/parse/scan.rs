@@ -12,7 +12,7 @@
 //! induction over the bytes a block that passes has only one reading, this one. A block that does not pass is left
 //! alone.
 
-use super::{Input, RecordSpan, Records};
+use super::{ParseRequest, RecordSpan, Records};
 
 /// Bytes of a step: one bit each in a mask.
 const BLOCK_BYTES: usize = 64;
@@ -58,7 +58,7 @@ impl Kernel {
     }
 
     /// Appends the well-formed records from `start` on to `out`; returns where the first that is not among them starts.
-    pub(super) fn scan(self, input: &Input<'_>, start: usize, out: &mut Records) -> usize {
+    pub(super) fn scan(self, input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
         let next = match self.0 {
             // SAFETY: `Lanes::Avx512` is only made where these features were detected.
             #[cfg(target_arch = "x86_64")]
@@ -75,13 +75,13 @@ impl Kernel {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512bw,avx512vbmi2,bmi1,popcnt")]
-fn scan_avx512(input: &Input<'_>, start: usize, out: &mut Records) -> usize {
+fn scan_avx512(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
     scan::<avx512::Avx512>(input, start, out)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn scan_avx2(input: &Input<'_>, start: usize, out: &mut Records) -> usize {
+fn scan_avx2(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
     scan::<avx2::Avx2>(input, start, out)
 }
 
@@ -104,7 +104,7 @@ trait Compare {
 
 /// What a block must know of the bytes before it.
 #[derive(Clone, Copy)]
-struct Carry {
+struct ScanState {
     /// All ones inside a quoted field, else zero.
     inside: u64,
     /// One if the byte before ended a field or a record, else zero.
@@ -115,8 +115,8 @@ struct Carry {
     closing_cr: u64,
 }
 
-impl Carry {
-    const RECORD_START: Carry = Carry {
+impl ScanState {
+    const RECORD_START: ScanState = ScanState {
         inside: 0,
         boundary: 1,
         closing: 0,
@@ -131,18 +131,18 @@ impl Carry {
 }
 
 /// The masks of a block as if every quote mattered.
-struct Block {
+struct BlockMasks {
     /// Delimiters and line ends.
     structural: u64,
     line_ends: u64,
     quotes: u64,
 }
 
-impl Block {
+impl BlockMasks {
     /// Takes what is inside quoted fields out of the masks. `None`: not every quote matters, or one is at fault. `crs`
     /// are the CRs that may stand between a closing quote and a line end.
     #[inline(always)]
-    fn without_quoted(self, crs: u64, carry: Carry) -> Option<(Block, Carry)> {
+    fn without_quoted(self, crs: u64, carry: ScanState) -> Option<(BlockMasks, ScanState)> {
         let inside = prefix_xor(self.quotes) ^ carry.inside;
         let structural = self.structural & !inside;
         let opening = self.quotes & inside;
@@ -155,14 +155,14 @@ impl Block {
         let misread = opening & !(boundary | after_closing)
             | after_closing & !(structural | opening | closing_crs)
             | after_closing_cr & !self.line_ends;
-        let carry = Carry {
+        let carry = ScanState {
             inside: ((inside as i64) >> 63) as u64,
             boundary: structural >> 63,
             closing: closing >> 63,
             closing_cr: closing_crs >> 63,
         };
         (misread == 0).then_some((
-            Block {
+            BlockMasks {
                 structural,
                 line_ends: self.line_ends & !inside,
                 ..self
@@ -173,14 +173,14 @@ impl Block {
 }
 
 #[inline(always)]
-fn scan<C: Compare>(input: &Input<'_>, start: usize, out: &mut Records) -> usize {
+fn scan<C: Compare>(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
     let (delimiter, line_end) = (C::needle(input.dialect.delimiter), C::needle(input.dialect.line_end));
     let (quote, has_quote) = match input.dialect.quote {
         Some(quote) => (C::needle(quote), u64::MAX),
         None => (C::needle(0), 0),
     };
     let (cr, trims_cr) = (C::needle(b'\r'), input.trims_cr());
-    let mut carry = Carry::RECORD_START;
+    let mut carry = ScanState::RECORD_START;
     let mut record_start = start;
     let mut at = start;
     while let Some(bytes) = input.span[at..].first_chunk::<BLOCK_BYTES>() {
@@ -190,7 +190,7 @@ fn scan<C: Compare>(input: &Input<'_>, start: usize, out: &mut Records) -> usize
         let line_ends = C::mask(bytes, line_end);
         let structural = C::mask(bytes, delimiter) | line_ends;
         let quotes = C::mask(bytes, quote) & has_quote;
-        let mut block = Block {
+        let mut block = BlockMasks {
             structural,
             line_ends,
             quotes,

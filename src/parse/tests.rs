@@ -64,7 +64,7 @@ fn parse_whole(kernel: Kernel, span: &[u8], syntax: &Syntax) -> Vec<Parsed> {
     let mut out = Records::default();
     let decided = parse_all_with(
         kernel,
-        &Input {
+        &ParseRequest {
             span,
             at_end: true,
             dialect: syntax.dialect,
@@ -98,7 +98,7 @@ fn parse_pieces(kernel: Kernel, input: &[u8], pieces: &[usize], syntax: &Syntax)
         let at_end = end == input.len();
         let decided = parse_all_with(
             kernel,
-            &Input {
+            &ParseRequest {
                 span,
                 at_end,
                 dialect: syntax.dialect,
@@ -125,7 +125,7 @@ fn parse_up_to_borders(kernel: Kernel, input: &[u8], pieces: &[usize], syntax: &
         border = pieces
             .next()
             .map_or(input.len(), |piece| (border + piece).min(input.len()));
-        let view = Input {
+        let view = ParseRequest {
             span: &input[start..],
             at_end: true,
             dialect: syntax.dialect,
@@ -614,7 +614,7 @@ fn the_kernel_itself_takes_well_formed_blocks() {
             let (span, dialect) = (input.as_bytes(), Dialect::default());
             for kernel in kernels() {
                 let mut out = Records::default();
-                let input = Input {
+                let input = ParseRequest {
                     span,
                     at_end: true,
                     dialect,

@@ -10,7 +10,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use rayon::Scope;
 
-use super::{EXPANSION_UNIT, FIRST_EXPANSION, Flow, HeldWindow, LinePiece, Scan, Slot, Work};
+use super::{EXPANSION_UNIT, FIRST_EXPANSION, Flow, HeldWindow, InputPiece, LinePiece, Scan, Work};
 use crate::error::Error;
 use crate::format::Format;
 use crate::window::Input;
@@ -19,7 +19,7 @@ use crate::window::Input;
 pub(super) struct Reader<'r, 's, 't, W: Work> {
     scan: &'s Scan<'s, W>,
     tasks: &'r Scope<'t>,
-    slots: &'r SyncSender<Slot<W::Output>>,
+    slots: &'r SyncSender<InputPiece<W::Output>>,
     /// Where the next window begins, and how much of it is wanted.
     next_bytes: u64,
     want_bytes: usize,
@@ -39,7 +39,7 @@ where
         scan: &'s Scan<'s, W>,
         start_bytes: u64,
         tasks: &'r Scope<'t>,
-        slots: &'r SyncSender<Slot<W::Output>>,
+        slots: &'r SyncSender<InputPiece<W::Output>>,
     ) -> Self {
         Reader {
             scan,
@@ -126,7 +126,7 @@ where
             last: !self.within_line,
         };
         let end = piece.end;
-        self.slots.send(Slot::LinePiece(piece)).ok().map(|()| end)
+        self.slots.send(InputPiece::LinePiece(piece)).ok().map(|()| end)
     }
 
     /// Hands out the first piece of a line that is too long, `window` from `start` on; whether anybody listens.
@@ -138,7 +138,7 @@ where
             first: true,
             last: false,
         };
-        self.slots.send(Slot::LinePiece(piece)).is_ok()
+        self.slots.send(InputPiece::LinePiece(piece)).is_ok()
     }
 
     /// Hands out what `window`, the last one, has after its last line end.
@@ -208,7 +208,7 @@ where
         };
         let (sender, result) = sync_channel(1);
         let (start, end) = (range.start, range.end);
-        let slot = Slot::Chunk {
+        let slot = InputPiece::Chunk {
             window: Arc::clone(window),
             start,
             end,

@@ -14,7 +14,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
 use super::{
-    Block, BlockSource, Finished, Flow, FoundBy, HeldWindow, IDLE, LinePiece, Scan, Scanned, Slot, Work, add_time,
+    Block, BlockSource, FinishedSpan, Flow, FoundBy, HeldWindow, IDLE, InputPiece, LinePiece, Scan, Scanned, Work,
+    add_time,
 };
 use crate::error::Error;
 use crate::format::Format;
@@ -30,7 +31,7 @@ struct Chunk<T> {
     window: Arc<HeldWindow>,
     start: usize,
     end: usize,
-    finished: Finished<T>,
+    finished: FinishedSpan<T>,
 }
 
 impl<T> Chunk<T> {
@@ -59,7 +60,7 @@ impl<T> Chunk<T> {
 }
 
 /// The bytes from the first undecided record on to the end of the last chunk that came.
-struct Carry<T> {
+struct Undecided<T> {
     bytes: Vec<u8>,
     /// How many of `bytes` have been handed over meanwhile.
     done: usize,
@@ -73,9 +74,9 @@ struct Carry<T> {
     ahead_bytes: usize,
 }
 
-impl<T> Default for Carry<T> {
+impl<T> Default for Undecided<T> {
     fn default() -> Self {
-        Carry {
+        Undecided {
             bytes: Vec::new(),
             done: 0,
             start_bytes: 0,
@@ -86,7 +87,7 @@ impl<T> Default for Carry<T> {
     }
 }
 
-impl<T> Carry<T> {
+impl<T> Undecided<T> {
     /// Whether nothing is undecided.
     fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -158,7 +159,7 @@ impl<T> Carry<T> {
 /// The calling thread's part of a scan.
 pub(super) struct Stitcher<'s, 'c, W: Work> {
     scan: &'s Scan<'s, W>,
-    carry: Carry<W::Output>,
+    carry: Undecided<W::Output>,
     parsed: FoundBy<W>,
     consume: &'c mut Consume<'c, W::Output>,
     /// What came last ends the input.
@@ -172,7 +173,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
     pub(super) fn new(scan: &'s Scan<'s, W>, consume: &'c mut Consume<'c, W::Output>) -> Self {
         Stitcher {
             scan,
-            carry: Carry::default(),
+            carry: Undecided::default(),
             parsed: FoundBy::<W>::default(),
             consume,
             at_end: false,
@@ -183,7 +184,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
     ///
     /// # Errors
     /// The first one of reading or of `consume`.
-    pub(super) fn take(&mut self, queue: &Receiver<Slot<W::Output>>) -> Result<bool, Error> {
+    pub(super) fn take(&mut self, queue: &Receiver<InputPiece<W::Output>>) -> Result<bool, Error> {
         loop {
             let flow = match queue.recv_timeout(IDLE) {
                 Ok(slot) => self.take_slot(slot)?,
@@ -205,10 +206,10 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         }
     }
 
-    fn take_slot(&mut self, slot: Slot<W::Output>) -> Result<Flow, Error> {
+    fn take_slot(&mut self, slot: InputPiece<W::Output>) -> Result<Flow, Error> {
         match slot {
-            Slot::Failed(error) => Err(error),
-            Slot::LinePiece(piece) => {
+            InputPiece::Failed(error) => Err(error),
+            InputPiece::LinePiece(piece) => {
                 let is_decided = piece.last || self.scan.settings.may_grow;
                 self.at_end = is_decided && piece.window.at_end && piece.end == piece.window.bytes().len();
                 if piece.first && self.stitch_before(&piece)? == Flow::Stop {
@@ -216,7 +217,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
                 }
                 (self.consume)(Scanned::LinePiece(piece))
             }
-            Slot::Chunk {
+            InputPiece::Chunk {
                 window,
                 start,
                 end,

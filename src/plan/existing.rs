@@ -19,7 +19,7 @@ pub fn plan_existing_table(
     facts: &Facts,
     options: &LoadOptions,
 ) -> Result<TablePlan, Error> {
-    let fields = Fields::matched(info, names, options)?;
+    let fields = MatchedFields::matched(info, names, options)?;
     let key = fields.key(options)?;
     let mut notices = Vec::new();
     if options.contract.all_text {
@@ -55,7 +55,7 @@ pub fn plan_existing_table(
 }
 
 /// The fields of a record, matched to the columns of a table.
-struct Fields<'a> {
+struct MatchedFields<'a> {
     info: &'a TableInfo,
     columns: Vec<Column>,
     /// Where each of them stands in the table.
@@ -63,7 +63,7 @@ struct Fields<'a> {
 }
 
 /// The key, and what the table knows of it.
-struct Key {
+struct TableKey {
     columns: Vec<usize>,
     /// The column that is the table's row id.
     row_id_column: Option<usize>,
@@ -72,13 +72,13 @@ struct Key {
     is_covered: bool,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> MatchedFields<'a> {
     /// Matches the fields of these `names`.
     ///
     /// # Errors
     /// `Schema` with everything that does not fit, `Usage` when `--types` names no column.
     fn matched(info: &'a TableInfo, names: &[String], options: &LoadOptions) -> Result<Self, Error> {
-        let mut fields = Fields {
+        let mut fields = MatchedFields {
             info,
             columns: Vec::new(),
             table_indices: Vec::new(),
@@ -158,7 +158,7 @@ impl<'a> Fields<'a> {
 
     /// # Errors
     /// `Usage` when `--key` names no column.
-    fn key(&self, options: &LoadOptions) -> Result<Key, Error> {
+    fn key(&self, options: &LoadOptions) -> Result<TableKey, Error> {
         let info = self.info;
         let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
         let columns = key_columns(&names, &options.contract.key, KEY)?;
@@ -166,7 +166,7 @@ impl<'a> Fields<'a> {
             .row_id_column
             .and_then(|index| self.table_indices.iter().position(|&other| other == index));
         let is_row_id = row_id_column.is_some() && columns.iter().all(|&index| Some(index) == row_id_column);
-        Ok(Key {
+        Ok(TableKey {
             is_covered: columns.is_empty() || is_row_id || has_unique_index(info, &columns, &self.table_indices),
             columns,
             row_id_column,
@@ -175,7 +175,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Who tells rows that repeat a key.
-    fn dedup(&self, key: &Key, facts: &Facts) -> DedupPlan {
+    fn dedup(&self, key: &TableKey, facts: &Facts) -> DedupPlan {
         let info = self.info;
         // The filter sees the input's text: where SQLite takes '1' and '1.0', or 'a' and 'A', for equal, only SQLite can judge.
         let text_is_key = key

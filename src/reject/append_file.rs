@@ -1,6 +1,6 @@
-//! A file that only grows: buffered, counted, synced when asked.
+//! A file that only grows: buffered, counted, synced when asked. What others append to it meanwhile is kept beside.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -9,11 +9,9 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Error;
-use crate::option_name::OptionName;
-use crate::reject::claim::Committed;
-use crate::reject::dead_letters::HEADER;
-use crate::reject::foreign_lines;
-use crate::reject::output::{self, BUFFER_BYTES};
+use crate::option_name::{ERRORS, OptionName};
+use crate::reject::output::{self, BUFFER_BYTES, numbered, same_file};
+use crate::reject::state::{Committed, HEADER};
 
 /// XXH3-64 over bytes that come piece by piece.
 #[derive(Default)]
@@ -119,11 +117,31 @@ impl AppendFile {
             return Err(output::changed_meanwhile(&self.path));
         }
         if !self.is_whole()? {
-            others.kept.push(foreign_lines::keep(self, &others.taken)?);
+            others.kept.push(self.copy_beside(&others.taken)?);
             self.cut()?;
         }
         self.others = Some(others);
         Ok(())
+    }
+
+    /// Copies what follows the load's own lines to a new file beside, named by the next free number; where. It is durable then.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when none can be made, [`ErrorKind::Io`](crate::ErrorKind::Io).
+    fn copy_beside(&self, taken: &[PathBuf]) -> Result<PathBuf, Error> {
+        for number in 1_u64.. {
+            let path = numbered(&self.path, number);
+            if fs::symlink_metadata(&path).is_ok() || taken.iter().any(|taken| same_file(taken, &path)) {
+                continue;
+            }
+            let mut kept = AppendFile::create_new(&path, ERRORS)?;
+            kept.put_header()?;
+            kept.copy_from(self, self.written_bytes, self.file_bytes()?)?;
+            kept.sync()?;
+            output::sync_folder(&path)?;
+            return Ok(path);
+        }
+        Err(Error::internal("every number is taken"))
     }
 
     /// Reads at `offset`, to the end of the file at most; how many bytes.
@@ -134,11 +152,6 @@ impl AppendFile {
                 read => return read.map_err(|error| Error::io("reading back", &self.path, error)),
             }
         }
-    }
-
-    /// Bytes handed to the system so far.
-    pub(super) fn written_bytes(&self) -> u64 {
-        self.written_bytes
     }
 
     /// Goes on in `file` after what is committed of it. Gives `file` back when that is not there, or not what it was.

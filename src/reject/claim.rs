@@ -10,16 +10,15 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::Error;
 use crate::option_name::{ERRORS, OptionName};
 use crate::reject::append_file::AppendFile;
-use crate::reject::dead_letters::HEADER;
 use crate::reject::foreign_lines;
-use crate::reject::output::{self, same_file};
+use crate::reject::output::{self, numbered, same_file};
 use crate::reject::place::{Unplaced, move_new};
+use crate::reject::state::{Committed, HEADER, Left, LettersPlace};
 
 /// How long a process that was killed may take to let go of its files.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -30,47 +29,6 @@ const TRIES: u32 = 100;
 const HEADER_BYTES: u64 = HEADER.len() as u64 + 1;
 /// What a spreadsheet puts before a file that it has saved.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Where the dead letters of a load are to be.
-#[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
-    pub path: &'a Path,
-    /// The names that [`Position::file_index`](crate::position::Position::file_index) stands for.
-    pub inputs: &'a [PathBuf],
-    /// Names that no file may be given: what else the load reads and writes.
-    pub taken: &'a [PathBuf],
-    /// What the load's side files are named by: no other load's are named so.
-    pub token: &'a str,
-}
-
-/// What a load has committed of its dead letters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Committed {
-    pub bytes: u64,
-    /// XXH3-64 of those bytes.
-    pub hash: u64,
-    /// Tells the file from any other that has, or had, its name; 0 when nothing does.
-    pub mark: u64,
-}
-
-/// What an earlier run left of its dead letters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Left {
-    pub committed: Committed,
-    /// Length of the file when that run ended in an orderly way: what follows now somebody else has written. `None` when it was
-    /// killed: then it may have written more than it committed.
-    pub end_bytes: Option<u64>,
-}
-
-impl Left {
-    /// That of a run which left nothing behind what is committed.
-    pub fn whole(committed: Committed) -> Self {
-        Left {
-            committed,
-            end_bytes: Some(committed.bytes),
-        }
-    }
-}
 
 /// What a dead-letter file holds.
 enum Content {
@@ -175,7 +133,7 @@ fn refuse_foreign(file: &File, path: &Path) -> Result<bool, Error> {
 
 /// Makes the file, with its header, for a load that has committed nothing. Where the rejects of an earlier load were kept, if there
 /// were any. `own_mark`: that of the file which an earlier run of the same load made.
-pub(super) fn create(place: &Place, own_mark: u64) -> Result<(AppendFile, Option<PathBuf>), Error> {
+pub(super) fn create(place: &LettersPlace, own_mark: u64) -> Result<(AppendFile, Option<PathBuf>), Error> {
     let path = place.path;
     let mut kept = None;
     for _ in 0..TRIES {
@@ -200,7 +158,7 @@ pub(super) fn create(place: &Place, own_mark: u64) -> Result<(AppendFile, Option
 }
 
 /// Whether every line after the first is one that the load may have written.
-fn holds_own_alone(file: &File, place: &Place) -> Result<bool, Error> {
+fn holds_own_alone(file: &File, place: &LettersPlace) -> Result<bool, Error> {
     let copy = file
         .try_clone()
         .map_err(|error| Error::io("reading", place.path, error))?;
@@ -229,7 +187,7 @@ fn begin_in_place(file: Option<File>, path: &Path) -> Result<AppendFile, Error> 
 /// Puts a new file in place, locked and whole on the disk, with what `fill` writes and the permissions of the one before. `None`
 /// when somebody else has put one there.
 fn put_in_place(
-    place: &Place,
+    place: &LettersPlace,
     before: Option<&File>,
     fill: impl FnOnce(&mut AppendFile) -> Result<(), Error>,
 ) -> Result<Option<AppendFile>, Error> {
@@ -260,7 +218,7 @@ fn is_forbidden(error: &std::io::Error) -> bool {
 }
 
 /// Goes on in the file of which an earlier run left this. The second: what became of other files, in words.
-pub(super) fn reopen(place: &Place, left: Left) -> Result<(AppendFile, Vec<String>), Error> {
+pub(super) fn reopen(place: &LettersPlace, left: Left) -> Result<(AppendFile, Vec<String>), Error> {
     let (path, committed) = (place.path, left.committed);
     let mut notes = Vec::new();
     for _ in 0..TRIES {
@@ -351,7 +309,7 @@ fn longer_note(path: &Path, kept: &Path) -> String {
 
 /// Takes up the file of a load that is settled: `merged`, if it is there, was to take the place of `before`, and is `after`.
 pub(super) fn take_up_settled(
-    place: &Place,
+    place: &LettersPlace,
     merged: &Path,
     before: Committed,
     after: Committed,
@@ -396,7 +354,7 @@ pub(super) fn take_up_settled(
 ///
 /// # Errors
 /// [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) and [`ErrorKind::Io`](crate::ErrorKind::Io).
-pub fn forget_rejects(place: &Place, left: Left, keep_bytes: u64) -> Result<(), Error> {
+pub fn forget_rejects(place: &LettersPlace, left: Left, keep_bytes: u64) -> Result<(), Error> {
     let path = place.path;
     let Some(file) = open_held(path)? else { return Ok(()) };
     match AppendFile::over(file, path, left.committed)? {
@@ -414,7 +372,7 @@ pub fn forget_rejects(place: &Place, left: Left, keep_bytes: u64) -> Result<(), 
 }
 
 /// Moves the file to the next free number: `errors.csv` to `errors.1.csv`. Nothing is ever replaced.
-fn keep_beside(place: &Place) -> Result<PathBuf, Error> {
+fn keep_beside(place: &LettersPlace) -> Result<PathBuf, Error> {
     let path = place.path;
     for number in 1_u64.. {
         let to = numbered(path, number);
@@ -459,15 +417,4 @@ fn find_kept(path: &Path, committed: Committed) -> Result<Option<PathBuf>, Error
         }
     }
     Ok(None)
-}
-
-/// `errors.csv` with the number before its ending.
-pub(super) fn numbered(path: &Path, number: u64) -> PathBuf {
-    let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!(".{number}"));
-    if let Some(ending) = path.extension() {
-        name.push(".");
-        name.push(ending);
-    }
-    path.with_file_name(name)
 }

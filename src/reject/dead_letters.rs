@@ -14,13 +14,11 @@ use std::path::{Path, PathBuf};
 use crate::error::Error;
 use crate::position::Position;
 use crate::reject::append_file::AppendFile;
-use crate::reject::claim::{self, Committed, Left, Place};
+use crate::reject::claim;
 use crate::reject::output::{self, BUFFER_BYTES};
 use crate::reject::samples::{RAW_BYTES, RejectSample, RejectSamples, SampleTaker};
+use crate::reject::state::{Committed, Left, LettersPlace};
 use crate::reject::{FirstRecord, RejectReason};
-
-/// The first line of every dead-letter file.
-pub const HEADER: &str = "file,line,line_end,record,byte_offset,byte_length,column,code,message,value,first_record,raw";
 
 /// The field at fault, as the `column` of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +79,7 @@ impl DeadLetters {
     /// # Errors
     /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created or a file is there that is no
     /// dead-letter file, [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) when another load writes it.
-    pub fn create(place: &Place, own_mark: u64) -> Result<Self, Error> {
+    pub fn create(place: &LettersPlace, own_mark: u64) -> Result<Self, Error> {
         let (out, kept) = claim::create(place, own_mark)?;
         let notes = kept.map(|kept| claim::kept_note(place.path, &kept));
         Ok(Self::on(out, place, notes.into_iter().collect()))
@@ -93,7 +91,7 @@ impl DeadLetters {
     /// # Errors
     /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when it is gone or its bytes are not what they were;
     /// otherwise as [`create`](Self::create).
-    pub fn reopen(place: &Place, left: Left) -> Result<Self, Error> {
+    pub fn reopen(place: &LettersPlace, left: Left) -> Result<Self, Error> {
         let (out, notes) = claim::reopen(place, left)?;
         Ok(Self::on(out, place, notes))
     }
@@ -103,13 +101,13 @@ impl DeadLetters {
     ///
     /// # Errors
     /// As [`reopen`](Self::reopen).
-    pub fn take_up_settled(place: &Place, before: Committed, after: Committed) -> Result<Self, Error> {
+    pub fn take_up_settled(place: &LettersPlace, before: Committed, after: Committed) -> Result<Self, Error> {
         let merged = output::side_file(place.path, place.token, "merging");
         let (out, notes) = claim::take_up_settled(place, &merged, before, after)?;
         Ok(Self::on(out, place, notes))
     }
 
-    fn on(mut out: AppendFile, place: &Place, notes: Vec<String>) -> Self {
+    fn on(mut out: AppendFile, place: &LettersPlace, notes: Vec<String>) -> Self {
         out.keep_others(place.taken);
         DeadLetters {
             mark: claim::mark_of(out.file()),

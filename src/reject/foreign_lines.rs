@@ -1,17 +1,13 @@
-//! What others wrote to a dead-letter file: told apart from the load's own lines, and kept beside.
+//! Whether what stands in a dead-letter file may be the load's own.
 //!
-//! Comes in: a file and how much of it is known to be the load's. Goes out: whether the rest may be its own, too, as after a kill; and
-//! a file with the rest that is not. A load's lines begin with the name of one of its inputs and a line number.
+//! Comes in: a file and how much of it is known to be the load's. Goes out: whether the rest may be its own, too, as after a kill. A load's lines begin with the name of one of its inputs and a line number.
 
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::option_name::ERRORS;
 use crate::reject::append_file::AppendFile;
-use crate::reject::claim::numbered;
-use crate::reject::output::{self, BUFFER_BYTES, same_file};
+use crate::reject::output::BUFFER_BYTES;
 
 /// Whether every line after the first `from_bytes` of the file is one that a load of `inputs` may have written. The last may be torn.
 ///
@@ -77,30 +73,10 @@ fn begins_a_line(begun: &[u8], starts: &[Vec<u8>], torn: bool) -> bool {
     })
 }
 
-/// Copies what follows the load's own lines in `out` to a new file beside, named by the next free number; where. It is durable then.
-///
-/// # Errors
-/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when none can be made, [`ErrorKind::Io`](crate::ErrorKind::Io).
-pub(super) fn keep(out: &AppendFile, taken: &[PathBuf]) -> Result<PathBuf, Error> {
-    for number in 1_u64.. {
-        let path = numbered(out.path(), number);
-        if fs::symlink_metadata(&path).is_ok() || taken.iter().any(|taken| same_file(taken, &path)) {
-            continue;
-        }
-        let mut kept = AppendFile::create_new(&path, ERRORS)?;
-        kept.put_header()?;
-        kept.copy_from(out, out.written_bytes(), out.file_bytes()?)?;
-        kept.sync()?;
-        output::sync_folder(&path)?;
-        return Ok(path);
-    }
-    Err(Error::internal("every number is taken"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reject::dead_letters::HEADER;
+    use crate::reject::state::HEADER;
 
     #[test]
     fn the_lines_of_a_load_are_told_from_those_of_others() {

@@ -11,9 +11,10 @@ use crate::error::Error;
 use crate::faults;
 use crate::option_name::ERRORS;
 use crate::reject::append_file::{AppendFile, RunningHash};
-use crate::reject::claim::{self, Committed};
+use crate::reject::claim;
 use crate::reject::dead_letters::{DeadLetter, DeadLetters};
 use crate::reject::output;
+use crate::reject::state::Committed;
 
 /// A merge under way; made by [`DeadLetters::merge_duplicates`]. Dropped before [`finish`](Self::finish) it leaves the
 /// dead-letter file as it was, and the merged file, once that is complete, beside it.

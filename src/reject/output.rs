@@ -26,6 +26,17 @@ pub(crate) fn beside_with(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// `errors.csv` with the number before its ending.
+pub(super) fn numbered(path: &Path, number: u64) -> PathBuf {
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!(".{number}"));
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
+}
+
 /// The folder that `path` is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {

@@ -13,8 +13,8 @@ use crate::error::Error;
 use crate::option_name::ERRORS;
 use crate::position::Position;
 use crate::reject::append_file::{AppendFile, RunningHash};
-use crate::reject::claim::{Committed, Place};
 use crate::reject::output::{self, BUFFER_BYTES};
+use crate::reject::state::{Committed, LettersPlace};
 
 /// Bytes of an entry before its two byte strings: all integers, little-endian, in the order of [`Suspect`].
 const ENTRY_HEAD_BYTES: usize = 8 + 4 + 5 * 8 + 8 + 4 + 4;
@@ -57,7 +57,7 @@ pub struct SuspectSpool {
 
 impl SuspectSpool {
     /// A spool beside the dead-letter file of `place`. Creates nothing yet. Without `named` nothing is left of it whatever happens.
-    pub fn beside(place: &Place, named: bool) -> Self {
+    pub fn beside(place: &LettersPlace, named: bool) -> Self {
         SuspectSpool {
             path: output::side_file(place.path, place.token, "suspects"),
             named,
@@ -71,7 +71,7 @@ impl SuspectSpool {
     ///
     /// # Errors
     /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when it is gone or is not what it was.
-    pub fn reopen(place: &Place, count: u64, committed: Committed) -> Result<Self, Error> {
+    pub fn reopen(place: &LettersPlace, count: u64, committed: Committed) -> Result<Self, Error> {
         let mut spool = Self::beside(place, true);
         if count == 0 {
             spool.forget()?;
@@ -437,8 +437,8 @@ mod tests {
         SuspectSpool::beside(&place(&folder.join("errors.csv")), named)
     }
 
-    fn place(errors: &Path) -> Place<'_> {
-        Place {
+    fn place(errors: &Path) -> LettersPlace<'_> {
+        LettersPlace {
             path: errors,
             inputs: &[],
             taken: &[],

@@ -17,7 +17,7 @@ const TYPE_ERROR: RejectReason = RejectReason::TypeError {
 
 fn letters(folder: &Path) -> DeadLetters {
     let inputs = [PathBuf::from("in.csv"), PathBuf::from("b, \"2\".csv")];
-    let place = Place {
+    let place = LettersPlace {
         path: &folder.join("errors.csv"),
         inputs: &inputs,
         taken: &[],

@@ -85,12 +85,12 @@ fn title(report: &LoadReport) -> String {
 }
 
 /// How a load ended, in a word and its colour.
-struct Verdict {
+struct EndBadge {
     words: String,
     class: &'static str,
 }
 
-fn verdict(report: &LoadReport) -> Verdict {
+fn verdict(report: &LoadReport) -> EndBadge {
     let (words, class) = match report.outcome {
         Outcome::Complete if report.rejected + report.duplicates == 0 => ("complete".to_owned(), "good"),
         Outcome::Complete => ("complete, with rejects".to_owned(), "warn"),
@@ -98,12 +98,12 @@ fn verdict(report: &LoadReport) -> Verdict {
         Outcome::Interrupted => (format!("interrupted by {}", stopped_by(report)), "wait"),
         Outcome::Failed => ("failed".to_owned(), "bad"),
     };
-    Verdict { words, class }
+    EndBadge { words, class }
 }
 
 fn header(parts: &PageParts<'_>) -> Markup {
     let report = parts.report;
-    let Verdict { words, class } = verdict(report);
+    let EndBadge { words, class } = verdict(report);
     let resumable = report.outcome == Outcome::Interrupted && report.inputs.iter().all(|input| input.mapped);
     html! {
         header {

@@ -25,7 +25,7 @@ pub struct PhaseStart {
 
 /// A span of time in which a counter moved evenly, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
+pub struct RateSpan {
     pub start: Duration,
     pub end: Duration,
     pub per_second: f64,
@@ -192,9 +192,9 @@ impl Timeline {
     ///
     /// A span shorter than `least`, as there may be one at the end of a phase, is joined with the one before it: its rate would say
     /// more about the clock than about the load.
-    pub fn rates(&self, least: Duration, counter: impl Fn(&Progress) -> u64) -> Vec<Step> {
+    pub fn rates(&self, least: Duration, counter: impl Fn(&Progress) -> u64) -> Vec<RateSpan> {
         let least = least.max(self.counters.interval / 2);
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps: Vec<RateSpan> = Vec::new();
         let phases = self.counters.points.chunk_by(CounterPoint::belongs_with);
         for points in phases {
             let mut from = 0;
@@ -210,7 +210,7 @@ impl Timeline {
                 let seconds = end.at.saturating_sub(start.at).as_secs_f64();
                 let moved = counter(&end.progress).saturating_sub(counter(&start.progress));
                 let per_second = if seconds > 0.0 { moved as f64 / seconds } else { 0.0 };
-                steps.push(Step {
+                steps.push(RateSpan {
                     start: start.at,
                     end: end.at,
                     per_second,

@@ -7,7 +7,7 @@ use crate::schema::Column;
 
 /// What is known of a chunk's rows before the first.
 #[derive(Debug, Clone, Copy)]
-pub struct Expected<'a> {
+pub struct ExpectedRows<'a> {
     pub columns: &'a [Column],
     /// At most so many rows.
     pub rows: usize,
@@ -55,7 +55,7 @@ pub fn undoubled(span: &[u8], (mut start, end): (usize, usize), quote: u8, mut t
 /// [`end_row`](Self::end_row). A row that is not ended, because a value of it does not fit, leaves no trace.
 pub trait Encoder: Default + Send {
     /// Begins a chunk. What is there of the one before is gone, its memory is used again.
-    fn begin(&mut self, expected: &Expected<'_>);
+    fn begin(&mut self, expected: &ExpectedRows<'_>);
 
     /// Begins a row whose fields are `source_bytes` long in all.
     fn begin_row(&mut self, source_bytes: usize);
@@ -89,7 +89,7 @@ pub trait Encoder: Default + Send {
 pub struct Nothing;
 
 impl Encoder for Nothing {
-    fn begin(&mut self, _expected: &Expected<'_>) {}
+    fn begin(&mut self, _expected: &ExpectedRows<'_>) {}
 
     #[inline]
     fn begin_row(&mut self, _source_bytes: usize) {}

@@ -130,7 +130,7 @@ impl Default for Form {
 
 /// What a column is, as far as its form says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FormVerdict {
     /// No value was seen.
     Unseen,
     Integer,
@@ -396,12 +396,12 @@ impl Form {
     }
 
     /// What the column is, if nothing but what was seen is in it.
-    pub fn verdict(&self) -> Verdict {
-        let text = |why| Verdict::Text(WhyText::Numbers(why));
+    pub fn verdict(&self) -> FormVerdict {
+        let text = |why| FormVerdict::Text(WhyText::Numbers(why));
         if self.has(TEXT) {
-            Verdict::Text(WhyText::NoNumber)
+            FormVerdict::Text(WhyText::NoNumber)
         } else if self.marks & !KEY == 0 {
-            Verdict::Unseen
+            FormVerdict::Unseen
         } else if self.has(EMPTY) {
             // Alone it is a text like any other; among numbers a flag would make numbers of them.
             let among_numbers = self.marks & !(KEY | EMPTY) != 0;
@@ -410,19 +410,19 @@ impl Form {
                 ..*self
             };
             match without.verdict() {
-                Verdict::Text(why) => Verdict::Text(why),
+                FormVerdict::Text(why) => FormVerdict::Text(why),
                 _ if among_numbers => text(WhyNoNumber::Empty),
-                _ => Verdict::Text(WhyText::NoNumber),
+                _ => FormVerdict::Text(WhyText::NoNumber),
             }
         } else if self.has(HUGE_INTEGER) {
             text(WhyNoNumber::HugeInteger)
         } else if !self.has(NO_INTEGER) {
-            Verdict::Integer
+            FormVerdict::Integer
         } else {
             match self.why_not_real() {
                 Some(why) => text(why),
                 None if self.has(KEY) => text(WhyNoNumber::Key),
-                None => Verdict::Real,
+                None => FormVerdict::Real,
             }
         }
     }
@@ -474,7 +474,7 @@ impl Form {
     /// together. For columns whose later values nobody compares with each other.
     pub fn settled(&self) -> Form {
         let mut form = *self;
-        if form.verdict() != Verdict::Real {
+        if form.verdict() != FormVerdict::Real {
             return form;
         }
         if !form.has(TRAILING_ZERO) {
@@ -524,7 +524,7 @@ impl Form {
     pub fn admits(&self, text: &[u8]) -> Option<f64> {
         let mut form = *self;
         let value = form.see_number(text)?;
-        (form.verdict() == Verdict::Real).then_some(value)
+        (form.verdict() == FormVerdict::Real).then_some(value)
     }
 }
 

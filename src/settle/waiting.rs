@@ -15,7 +15,7 @@ use crate::batch::BatchSettings;
 use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::faults;
-use crate::ledger::Origins;
+use crate::reject::Origins;
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, RejectReason, Suspect, SuspectSpool};
 use crate::sqlite::RowOutcome;
 use crate::sqlite::TargetTable;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::checkpoint::{Counts, Progress};
+use crate::checkpoint::{Counts, SavedProgress};
 use crate::error::Error;
 use crate::option_name::{FORGET, SAME_LOAD};
 use crate::schema::RowIds;
@@ -84,7 +84,7 @@ impl Sink<'_> {
     }
 
     /// `progress`: with the name of the table that is loaded.
-    fn commit(&mut self, progress: Option<(&str, &Progress)>, path: &Path) -> Result<(), Error> {
+    fn commit(&mut self, progress: Option<(&str, &SavedProgress)>, path: &Path) -> Result<(), Error> {
         let mut write = |connection: &Connection| match progress {
             Some((table, progress)) => checkpoint::write(connection, path, table, progress),
             None => Ok(()),
@@ -300,13 +300,19 @@ impl<'d> Destination<'d> {
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`.
-    pub fn commit(&mut self, progress: Progress, loaded: u64, table: Option<&str>, path: &Path) -> Result<(), Error> {
+    pub fn commit(
+        &mut self,
+        progress: SavedProgress,
+        loaded: u64,
+        table: Option<&str>,
+        path: &Path,
+    ) -> Result<(), Error> {
         self.origins.save()?;
         let mark = match &mut self.sink {
             Sink::Sql(writer) => writer.mark(loaded)?,
             Sink::Direct(writer) => writer.mark(loaded),
         };
-        let progress = Progress {
+        let progress = SavedProgress {
             root_page: self.root_page(),
             mark,
             ..progress

@@ -31,7 +31,7 @@ use crate::sqlite::direct::file_object::{FileObject, change_counter, reserved_by
 use crate::sqlite::direct::page_file::PageFile;
 use crate::sqlite::direct::pages::{NewPages, TableBuilder};
 use crate::sqlite::direct::publish::{FreeList, FreePages, Publication};
-use crate::sqlite::direct::roots::{Kind, PlacedRoots};
+use crate::sqlite::direct::roots::{PlacedRoots, RootKind};
 use crate::sqlite::own::checkpoint;
 
 /// Appends rows to a table that was empty when it was opened, as long as nobody else writes to the database.
@@ -181,7 +181,7 @@ impl DirectWriter {
             reserved,
             known_pages,
             new,
-        } = roots::place(&self.database, self.page_bytes, (Kind::Table, &names), four)?;
+        } = roots::place(&self.database, self.page_bytes, (RootKind::Table, &names), four)?;
         let edition = Edition {
             roots: [reserved[0], reserved[1]],
             trunks: [reserved[2], reserved[3]],
@@ -223,7 +223,7 @@ impl DirectWriter {
         let rewritten = self.builder.finish_batch(root);
         self.file.append(self.builder.new_pages())?;
         self.file.rewrite(&rewritten)?;
-        roots::set(&self.database, Kind::Table, &self.table, root)?;
+        roots::set(&self.database, RootKind::Table, &self.table, root)?;
         let other = 1 - edition.current;
         let publication = Publication {
             known_pages: edition.known_pages,

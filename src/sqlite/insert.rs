@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
-use self::groups::{Groups, insert_sql};
+use self::groups::{GroupInserts, insert_sql};
 use crate::error::Error;
 use crate::option_name::{FORGET, SAME_LOAD};
 use crate::schema::RowIds;
@@ -39,7 +39,7 @@ pub struct SqlWriter<'d> {
     table: String,
     insert: Statement<'d>,
     insert_sql: String,
-    groups: Option<Groups<'d>>,
+    groups: Option<GroupInserts<'d>>,
     given_ids: Option<GivenIds<'d>>,
     /// Where a row that is refused might leave something.
     savepoint: Option<Savepoint<'d>>,
@@ -65,7 +65,7 @@ pub struct SqlWriter<'d> {
     has_row_ids: bool,
     /// The load's key first, then the table's own.
     keys: Vec<KeySearch<'d>>,
-    layout: Layout,
+    layout: ParameterLayout,
     /// Values of the row at hand; reused.
     values: Vec<RecordValue>,
 }
@@ -110,7 +110,7 @@ impl<'d> SqlWriter<'d> {
                 alias.ok_or_else(|| Error::schema("the table has columns named rowid, _rowid_ and oid; rename one"))?;
             names.insert(0, alias.to_owned());
         }
-        let layout = Layout {
+        let layout = ParameterLayout {
             row_id: match row_id_column {
                 Some(index) => RowIdPlace::Column(index),
                 None if binds_row_id => RowIdPlace::First,
@@ -119,7 +119,7 @@ impl<'d> SqlWriter<'d> {
         };
         let insert_sql = insert_sql(&info, &names, 1);
         let insert = Statement::new(database, &insert_sql)?;
-        let groups = Groups::new(database, &info, &names, layout)?;
+        let groups = GroupInserts::new(database, &info, &names, layout)?;
         let given_ids = match layout.row_id {
             RowIdPlace::Nowhere => GivenIds::new(database, &info)?,
             _ => None,
@@ -463,7 +463,7 @@ impl<'d> SqlWriter<'d> {
 
 /// Where the values of a row go among a statement's parameters.
 #[derive(Debug, Clone, Copy)]
-struct Layout {
+struct ParameterLayout {
     row_id: RowIdPlace,
 }
 
@@ -480,7 +480,7 @@ enum RowIdPlace {
     LeftOut(usize),
 }
 
-impl Layout {
+impl ParameterLayout {
     /// The column that is the row id and is filled.
     fn column(self) -> Option<usize> {
         match self.row_id {

@@ -4,7 +4,7 @@
 //! not content: it is filled once and written over from then on, so that a value is stored by a few moves of fixed size, without a
 //! call, a check of the capacity or a byte set to zero first. That room is checked once per record.
 
-use crate::rows::{Encoder, Expected, RowBlock, Text, undoubled};
+use crate::rows::{Encoder, ExpectedRows, RowBlock, Text, undoubled};
 use crate::sqlite::format::{header_bytes, integer_type, put_varint, varint_bytes};
 
 /// Most bytes that a column adds to those of its field: a value of 8 bytes, and a serial type of up to 5 in the header.
@@ -34,7 +34,7 @@ pub struct SqliteRecords {
 }
 
 impl Encoder for SqliteRecords {
-    fn begin(&mut self, expected: &Expected<'_>) {
+    fn begin(&mut self, expected: &ExpectedRows<'_>) {
         let columns = expected.columns.len();
         self.ends.clear();
         self.ends.reserve(expected.rows);
@@ -291,7 +291,7 @@ mod tests {
         ) {
             let table: Vec<Column> = (0..columns).map(|_| Column::new("c", ColumnType::Any)).collect();
             let mut encoder = SqliteRecords { buffer: vec![0xAA; old_bytes], ..SqliteRecords::default() };
-            encoder.begin(&Expected { columns: &table, rows: 0, source_bytes });
+            encoder.begin(&ExpectedRows { columns: &table, rows: 0, source_bytes });
             let mut wanted = Vec::new();
             for number in 0..records {
                 let values: Vec<&Value> = (0..columns).map(|column| &pool[(number * 7 + column) % pool.len()]).collect();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::text::axis_time;
-use crate::report::{PhaseStart, Step};
+use crate::report::{PhaseStart, RateSpan};
 
 /// Size in the chart's own units, which are pixels where the page is wide enough.
 const WIDTH: f64 = 560.0;
@@ -35,7 +35,7 @@ const MINUTE_STEPS: [f64; 11] = [
 /// What a chart shows.
 pub(super) enum Values {
     /// Values that hold for a span of time each.
-    Steps(Vec<Step>),
+    Steps(Vec<RateSpan>),
     /// Values at times.
     Points(Vec<(Duration, f64)>),
 }
@@ -186,7 +186,7 @@ impl TimeChart<'_> {
     }
 
     /// A column for each step: its area is what was done in it.
-    fn steps(&self, scale: &Scale, steps: &[Step]) -> Markup {
+    fn steps(&self, scale: &Scale, steps: &[RateSpan]) -> Markup {
         html! {
             g.steps.(self.class) {
                 @for step in steps {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     fn steps(count: u64) -> Values {
-        let step = |index| Step {
+        let step = |index| RateSpan {
             start: Duration::from_millis(index * 10),
             end: Duration::from_millis(index * 10 + 10),
             per_second: 1000.0 + index as f64,

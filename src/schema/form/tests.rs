@@ -10,12 +10,12 @@ fn form<T: AsRef<str>>(texts: &[T]) -> Form {
     form
 }
 
-fn verdict<T: AsRef<str>>(texts: &[T]) -> Verdict {
+fn verdict<T: AsRef<str>>(texts: &[T]) -> FormVerdict {
     form(texts).verdict()
 }
 
 fn is_real<T: AsRef<str>>(texts: &[T]) -> bool {
-    verdict(texts) == Verdict::Real
+    verdict(texts) == FormVerdict::Real
 }
 
 fn with(texts: &[String], more: &str) -> Vec<String> {
@@ -38,7 +38,7 @@ fn decimals_of_one_form_are_real() {
 
 #[test]
 fn decimals_that_a_number_could_not_tell_apart_are_text() {
-    let text = |texts: &[&str], why| assert_eq!(verdict(texts), Verdict::Text(WhyText::Numbers(why)), "{texts:?}");
+    let text = |texts: &[&str], why| assert_eq!(verdict(texts), FormVerdict::Text(WhyText::Numbers(why)), "{texts:?}");
     text(&["250.1", "250.10", "401.9"], WhyNoNumber::Zeros);
     text(&["1.4", "1.40", "2.0", "3"], WhyNoNumber::Zeros);
     text(&["5.10", "-0.5"], WhyNoNumber::Zeros);
@@ -54,10 +54,14 @@ fn decimals_that_a_number_could_not_tell_apart_are_text() {
     for value in [
         ".5", "5.", "+1.5", "01.5", " 1.5", "1_0", "nan", "inf", "x", "1e", "1.e5", ".1e5", "1e5.5",
     ] {
-        assert_eq!(verdict(&["1.5", value]), Verdict::Text(WhyText::NoNumber), "{value}");
+        assert_eq!(
+            verdict(&["1.5", value]),
+            FormVerdict::Text(WhyText::NoNumber),
+            "{value}"
+        );
     }
-    assert_eq!(verdict::<&str>(&[]), Verdict::Unseen);
-    assert_eq!(verdict(&[""]), Verdict::Text(WhyText::NoNumber));
+    assert_eq!(verdict::<&str>(&[]), FormVerdict::Unseen);
+    assert_eq!(verdict(&[""]), FormVerdict::Text(WhyText::NoNumber));
 }
 
 #[test]
@@ -102,7 +106,7 @@ fn exponents_that_could_be_codes_or_written_otherwise_are_text() {
         &["1.50e5", "1.5e6"],
     ] {
         assert!(
-            matches!(verdict(texts), Verdict::Text(_)),
+            matches!(verdict(texts), FormVerdict::Text(_)),
             "{texts:?}: {:?}",
             verdict(texts)
         );
@@ -113,22 +117,22 @@ fn exponents_that_could_be_codes_or_written_otherwise_are_text() {
 #[test]
 fn a_key_is_never_real() {
     let mut form = Form::new(true);
-    assert_eq!(form.verdict(), Verdict::Unseen);
+    assert_eq!(form.verdict(), FormVerdict::Unseen);
     form.see(b"1");
-    assert_eq!(form.verdict(), Verdict::Integer);
+    assert_eq!(form.verdict(), FormVerdict::Integer);
     form.see(b"1.5");
-    assert_eq!(form.verdict(), Verdict::Text(WhyText::Numbers(WhyNoNumber::Key)));
+    assert_eq!(form.verdict(), FormVerdict::Text(WhyText::Numbers(WhyNoNumber::Key)));
 }
 
 #[test]
 fn the_first_integer_that_a_double_lacks_is_seen_in_a_real_column() {
     let mut form = form(&["1.5"]);
     form.see_number(b"9007199254740992");
-    assert_eq!(form.verdict(), Verdict::Real);
+    assert_eq!(form.verdict(), FormVerdict::Real);
     form.see_number(b"9007199254740993");
     assert_eq!(
         form.verdict(),
-        Verdict::Text(WhyText::Numbers(WhyNoNumber::LargeInteger))
+        FormVerdict::Text(WhyText::Numbers(WhyNoNumber::LargeInteger))
     );
 }
 
@@ -287,7 +291,7 @@ proptest! {
         for text in &texts {
             numbers.see_number(text.as_bytes());
         }
-        prop_assert_eq!(numbers.verdict() == Verdict::Real, is_real(&texts), "{:?}", texts);
+        prop_assert_eq!(numbers.verdict() == FormVerdict::Real, is_real(&texts), "{:?}", texts);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::sqlite::direct::index::sort::{Sorted, Sorter};
 use crate::sqlite::direct::page_file::PageFile;
 use crate::sqlite::direct::pages::NewPages;
 use crate::sqlite::direct::publish::Publication;
-use crate::sqlite::direct::roots::{self, Kind, PlacedRoots};
+use crate::sqlite::direct::roots::{self, PlacedRoots, RootKind};
 
 /// Share of memory in which duplicates are brought into input order.
 const DUPLICATES_BYTES: u64 = 4 << 20;
@@ -154,7 +154,7 @@ impl<'p> TableIndexes<'p> {
             return Ok(None);
         };
         let mut found = sorted.sorter(KeyColumns::integer(), DUPLICATES_BYTES);
-        let mut groups = Groups::default();
+        let mut groups = RepeatedKeys::default();
         let mut count = 0;
         sorted.for_each_part_of(Some(&self.suspects), |part| {
             part.entries().try_for_each(|entry| {
@@ -209,7 +209,7 @@ impl<'p> TableIndexes<'p> {
             reserved: roots,
             known_pages,
             new: mut pages,
-        } = roots::place(database, page_bytes, (Kind::Index, &names), one_each)?;
+        } = roots::place(database, page_bytes, (RootKind::Index, &names), one_each)?;
         let mut rewritten = Vec::new();
         for (index, root) in self.indexes.iter_mut().zip(roots) {
             index.sort(memory_bytes)?;
@@ -217,7 +217,7 @@ impl<'p> TableIndexes<'p> {
                 continue;
             };
             let mut builder = IndexBuilder::new(page_bytes, root);
-            let mut groups = index.unique.then(Groups::default);
+            let mut groups = index.unique.then(RepeatedKeys::default);
             let mut left_out = 0;
             let mut record = Vec::new();
             let key = sorted.columns();
@@ -308,13 +308,13 @@ impl Duplicates<'_> {
 
 /// Finds equal keys among sorted ones.
 #[derive(Debug, Default)]
-struct Groups {
+struct RepeatedKeys {
     /// The first entry with the current key.
     first: Option<(u64, i64)>,
     key: Vec<u8>,
 }
 
-impl Groups {
+impl RepeatedKeys {
     /// The row id of an earlier entry with the same key, if there is one.
     #[inline]
     fn first_with_key(&mut self, columns: &KeyColumns, entry: &IndexEntry<'_>) -> Option<i64> {

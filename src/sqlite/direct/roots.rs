@@ -15,7 +15,7 @@ use crate::sqlite::direct::pages::NewPages;
 
 /// What has a root.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum RootKind {
     Table,
     Index,
 }
@@ -38,7 +38,7 @@ pub struct PlacedRoots {
 pub fn place(
     database: &Database,
     page_bytes: usize,
-    (kind, names): (Kind, &[String]),
+    (kind, names): (RootKind, &[String]),
     reserve: impl Fn(&mut NewPages) -> Vec<u32>,
 ) -> Result<PlacedRoots, Error> {
     loop {
@@ -63,10 +63,10 @@ pub fn place(
 ///
 /// # Errors
 /// `Internal` when there is no such entry, `Database`.
-pub fn set(database: &Database, kind: Kind, name: &str, root: u32) -> Result<(), Error> {
+pub fn set(database: &Database, kind: RootKind, name: &str, root: u32) -> Result<(), Error> {
     let kind = match kind {
-        Kind::Table => "table",
-        Kind::Index => "index",
+        RootKind::Table => "table",
+        RootKind::Index => "index",
     };
     let update = "UPDATE sqlite_schema SET rootpage = ?1 WHERE type = ?2 AND name = ?3 COLLATE NOCASE";
     match change_schema(database, |connection| connection.execute(update, (root, kind, name)))? {

@@ -2,7 +2,7 @@
 
 use rusqlite::ffi;
 
-use super::{Layout, RowIdPlace};
+use super::{ParameterLayout, RowIdPlace};
 use crate::error::Error;
 use crate::schema::identifier::quote;
 use crate::schema::table_info::{TableInfo, row_id_alias};
@@ -16,7 +16,7 @@ const GROUP_VALUES: usize = 576;
 
 /// The INSERTs of several rows.
 #[derive(Debug)]
-pub(super) struct Groups<'d> {
+pub(super) struct GroupInserts<'d> {
     pub(super) rows: usize,
     pub(super) with_ids: Group<'d>,
     /// Leaves the row ids to SQLite, which then appends and need not search the table for each.
@@ -32,11 +32,11 @@ pub(super) struct Groups<'d> {
 #[derive(Debug)]
 pub(super) struct Group<'d> {
     pub(super) sql: String,
-    pub(super) layout: Layout,
+    pub(super) layout: ParameterLayout,
     pub(super) insert: Option<Statement<'d>>,
 }
 
-impl<'d> Groups<'d> {
+impl<'d> GroupInserts<'d> {
     /// `None` where rows of one statement are not as those of several: foreign keys are looked at when a statement ends, triggers see
     /// the rows that came before. With an index every row touches a page of its own, which SQLite copies first to be able to undo the
     /// statement: slower than row by row.
@@ -44,7 +44,7 @@ impl<'d> Groups<'d> {
         database: &'d Database,
         info: &TableInfo,
         names: &[String],
-        layout: Layout,
+        layout: ParameterLayout,
     ) -> Result<Option<Self>, Error> {
         let alone = info.has_triggers || (info.foreign_keys > 0) || info.has_indexes;
         let most_values = GROUP_VALUES.min(parameter_limit(database));
@@ -61,7 +61,7 @@ impl<'d> Groups<'d> {
         let left_out = left_out.filter(|_| names.len() > 1 && !info.may_autoincrement);
         let group = |names: &[String], row_id| Group {
             sql: insert_sql(info, names, rows),
-            layout: Layout { row_id },
+            layout: ParameterLayout { row_id },
             insert: None,
         };
         let appending = left_out.map(|(place, row_id)| {
@@ -78,7 +78,7 @@ impl<'d> Groups<'d> {
             )
         };
         let alias = row_id_alias(&info.columns).filter(|_| layout.row_id != RowIdPlace::Nowhere);
-        Ok(Some(Groups {
+        Ok(Some(GroupInserts {
             rows,
             with_ids: group(names, layout.row_id),
             appending,

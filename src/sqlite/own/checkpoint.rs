@@ -10,7 +10,7 @@ use rusqlite::OptionalExtension;
 use std::path::Path;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::checkpoint::{Checkpoint, Identity, Progress};
+use crate::checkpoint::{Checkpoint, Identity, SavedProgress};
 use crate::error::Error;
 use crate::option_name::FORGET;
 use crate::sqlite::database::{Database, database_error};
@@ -28,11 +28,11 @@ const PROGRESS: i64 = 1;
 
 /// Notes that a load of `identity` begins, with room for its progress. In a transaction of the caller.
 pub fn create(database: &Database, identity: &Identity) -> Result<(), Error> {
-    let run = || insert(database.connection(), identity, &Progress::default());
+    let run = || insert(database.connection(), identity, &SavedProgress::default());
     run().map_err(|e| database_error(database.path(), e))
 }
 
-fn insert(connection: &Connection, identity: &Identity, progress: &Progress) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, identity: &Identity, progress: &SavedProgress) -> rusqlite::Result<()> {
     connection.execute_batch(&format!(
         "CREATE TABLE IF NOT EXISTS \"{TABLE}\"(id INTEGER PRIMARY KEY, table_name TEXT NOT NULL COLLATE NOCASE, \
          part INTEGER NOT NULL, body BLOB NOT NULL)"
@@ -54,7 +54,7 @@ pub fn renew(database: &Database, checkpoint: &Checkpoint) -> Result<(), Error> 
 }
 
 /// Writes the progress of the load into `table`, in a transaction of the caller.
-pub fn write(connection: &Connection, path: &Path, table: &str, progress: &Progress) -> Result<(), Error> {
+pub fn write(connection: &Connection, path: &Path, table: &str, progress: &SavedProgress) -> Result<(), Error> {
     let update = format!(
         "UPDATE \"{TABLE}\" SET body = ?1 \
          WHERE id = (SELECT id FROM \"{TABLE}\" WHERE table_name = ?2 AND part = {PROGRESS})"
@@ -67,7 +67,7 @@ pub fn write(connection: &Connection, path: &Path, table: &str, progress: &Progr
     match run() {
         Ok(1) => Ok(()),
         // The table is gone with the note, or another one has its name.
-        Err(error) if matches!(form(connection), Ok(Form::ByTable)) => Err(database_error(path, error)),
+        Err(error) if matches!(form(connection), Ok(CheckpointTable::ByTable)) => Err(database_error(path, error)),
         _ => Err(Error::schema(format!(
             "the load's note of how far it got is gone from table \"{TABLE}\" of {}: somebody else removed it; \
              what was committed is in table \"{table}\"",
@@ -84,8 +84,8 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Checkpoint>, Erro
     let connection = database.connection();
     let run = || -> rusqlite::Result<Option<[Vec<u8>; 2]>> {
         match form(connection)? {
-            Form::Absent => Ok(None),
-            Form::ByTable => {
+            CheckpointTable::Absent => Ok(None),
+            CheckpointTable::ByTable => {
                 let select = format!("SELECT CAST(body AS BLOB) FROM \"{TABLE}\" WHERE table_name = ?1 AND part = ?2");
                 let body = |part| {
                     connection
@@ -97,12 +97,12 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Checkpoint>, Erro
                     (identity, progress) => Some([identity.unwrap_or_default(), progress.unwrap_or_default()]),
                 })
             }
-            Form::OfOneLoad => {
+            CheckpointTable::OfOneLoad => {
                 let bodies = bodies_of_one_load(connection)?;
                 Ok(Some(bodies)
                     .filter(|[identity, _]| names_table(identity).is_none_or(|name| same_name(&name, table))))
             }
-            Form::Unknown => Ok(Some([Vec::new(), Vec::new()])),
+            CheckpointTable::Unknown => Ok(Some([Vec::new(), Vec::new()])),
         }
     };
     let Some([identity, progress]) = run().map_err(|e| database_error(database.path(), e))? else {
@@ -135,7 +135,7 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Checkpoint>, Erro
 /// `Database`.
 pub fn is_foreign(database: &Database) -> Result<bool, Error> {
     let form = form(database.connection()).map_err(|e| database_error(database.path(), e))?;
-    Ok(matches!(form, Form::Unknown))
+    Ok(matches!(form, CheckpointTable::Unknown))
 }
 
 /// Brings checkpoints into today's form, in a transaction of its own, where a version that knew one load at a time left its.
@@ -146,9 +146,9 @@ pub fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     let connection = database.connection();
     let fail = |e| database_error(database.path(), e);
     match form(connection).map_err(fail)? {
-        Form::Absent | Form::ByTable => return Ok(()),
-        Form::OfOneLoad => {}
-        Form::Unknown => return Err(own::foreign(database, TABLE)),
+        CheckpointTable::Absent | CheckpointTable::ByTable => return Ok(()),
+        CheckpointTable::OfOneLoad => {}
+        CheckpointTable::Unknown => return Err(own::foreign(database, TABLE)),
     }
     let [identity, progress] = bodies_of_one_load(connection).map_err(fail)?;
     let Some(table) = names_table(&identity) else {
@@ -177,12 +177,12 @@ pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
     let connection = database.connection();
     let run = || -> rusqlite::Result<()> {
         let others = match form(connection)? {
-            Form::ByTable => {
+            CheckpointTable::ByTable => {
                 let others = format!("SELECT count(*) FROM \"{TABLE}\" WHERE table_name <> ?1");
                 connection.query_row(&others, [table], |row| row.get::<_, i64>(0))?
             }
-            Form::OfOneLoad => 0,
-            Form::Absent | Form::Unknown => return Ok(()),
+            CheckpointTable::OfOneLoad => 0,
+            CheckpointTable::Absent | CheckpointTable::Unknown => return Ok(()),
         };
         match others {
             0 => connection.execute_batch(&format!("DROP TABLE \"{TABLE}\"")),
@@ -199,12 +199,12 @@ pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
 pub fn is_only(database: &Database, table: &str) -> Result<bool, Error> {
     let connection = database.connection();
     let run = || match form(connection)? {
-        Form::ByTable => {
+        CheckpointTable::ByTable => {
             let others = format!("SELECT EXISTS (SELECT 1 FROM \"{TABLE}\" WHERE table_name <> ?1)");
             connection.query_row(&others, [table], |row| row.get::<_, bool>(0).map(|others| !others))
         }
-        Form::Absent | Form::OfOneLoad => Ok(true),
-        Form::Unknown => Ok(false),
+        CheckpointTable::Absent | CheckpointTable::OfOneLoad => Ok(true),
+        CheckpointTable::Unknown => Ok(false),
     };
     run().map_err(|e| database_error(database.path(), e))
 }
@@ -215,7 +215,7 @@ fn delete(connection: &Connection, table: &str) -> rusqlite::Result<()> {
 }
 
 /// What the table of checkpoints looks like.
-enum Form {
+enum CheckpointTable {
     Absent,
     ByTable,
     /// That of versions that knew one load at a time: two rows of text.
@@ -224,17 +224,17 @@ enum Form {
     Unknown,
 }
 
-fn form(connection: &Connection) -> rusqlite::Result<Form> {
+fn form(connection: &Connection) -> rusqlite::Result<CheckpointTable> {
     let mut statement = connection.prepare("SELECT lower(name) FROM pragma_table_info(?1) ORDER BY cid")?;
     let names: Vec<String> = statement
         .query_map([TABLE], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     Ok(match names[..] {
-        [] => Form::Absent,
-        ["id", "table_name", "part", "body"] => Form::ByTable,
-        ["id", "body"] => Form::OfOneLoad,
-        _ => Form::Unknown,
+        [] => CheckpointTable::Absent,
+        ["id", "table_name", "part", "body"] => CheckpointTable::ByTable,
+        ["id", "body"] => CheckpointTable::OfOneLoad,
+        _ => CheckpointTable::Unknown,
     })
 }
 
@@ -262,7 +262,7 @@ pub(super) fn encode<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain values with string keys always serialize")
 }
 
-fn padded(progress: &Progress) -> String {
+fn padded(progress: &SavedProgress) -> String {
     sealed(&format!("{:<PROGRESS_BYTES$}", encode(progress)))
 }
 
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_row_that_was_changed_anywhere_is_not_believed() {
-        let row = padded(&Progress::default()).into_bytes();
+        let row = padded(&SavedProgress::default()).into_bytes();
         assert!(unsealed(&row).is_some());
         assert_eq!(row.len(), SEAL_BYTES + PROGRESS_BYTES);
         for at in 0..row.len() {

@@ -8,8 +8,8 @@
 use rusqlite::{Connection, OptionalExtension, Statement};
 
 use crate::error::Error;
-use crate::ledger::Origins;
 use crate::reject::FirstRecord;
+use crate::reject::Origins;
 use crate::schema::RowIds;
 use crate::sqlite::database::{Database, database_error};
 use crate::sqlite::own::{self, Found};
@@ -26,7 +26,7 @@ pub struct RowOrigins<'d> {
     table: String,
     schema: &'static str,
     row_ids: RowIds,
-    current: Option<Run>,
+    current: Option<OriginRun>,
     /// Rows whose ids are their keys are noted, too.
     notes_keys: bool,
     /// Others have written to a table that this load numbers itself: from then on every row is noted.
@@ -49,13 +49,13 @@ pub struct AmongOthers {
 
 /// Rows whose ids and records advance together.
 #[derive(Debug, Clone, Copy)]
-struct Run {
+struct OriginRun {
     row_id: i64,
     record: u64,
     rows: u64,
 }
 
-impl Run {
+impl OriginRun {
     fn record_of(&self, row_id: i64) -> Option<u64> {
         let place = row_id
             .checked_sub(self.row_id)
@@ -138,7 +138,7 @@ impl<'d> RowOrigins<'d> {
                 Ok(())
             }
             _ => {
-                let run = Run {
+                let run = OriginRun {
                     row_id,
                     record,
                     rows: 1,
@@ -201,7 +201,7 @@ impl<'d> RowOrigins<'d> {
     }
 
     /// The last run that begins at `row_id` or before it.
-    fn run_at(&mut self, row_id: i64) -> Result<Option<Run>, Error> {
+    fn run_at(&mut self, row_id: i64) -> Result<Option<OriginRun>, Error> {
         if let Some(run) = self.current.filter(|run| run.record_of(row_id).is_some()) {
             return Ok(Some(run));
         }
@@ -209,7 +209,7 @@ impl<'d> RowOrigins<'d> {
             return Ok(None);
         }
         let run = |row: &rusqlite::Row<'_>| {
-            Ok(Run {
+            Ok(OriginRun {
                 row_id: row.get(0)?,
                 record: row.get::<_, i64>(1)? as u64,
                 rows: row.get::<_, i64>(2)? as u64,
@@ -225,7 +225,7 @@ impl<'d> RowOrigins<'d> {
         found.map_err(|error| database_error(self.database.path(), error))
     }
 
-    fn store(&mut self, run: Run) -> Result<(), Error> {
+    fn store(&mut self, run: OriginRun) -> Result<(), Error> {
         let schema = self.schema;
         if !self.exists && find(self.database, schema)? == Found::Foreign {
             return Err(own::foreign(self.database, TABLE));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use arbitrary::Arbitrary;
 use rowmill::ColumnType;
 use rowmill::internal::position::Position;
-use rowmill::internal::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, Left, Place, RejectReason};
+use rowmill::internal::reject::{ColumnLabel, DeadLetter, DeadLetters, FirstRecord, Left, LettersPlace, RejectReason};
 use rowmill_fuzz::Text;
 use rowmill_fuzz::dead_letters::{Reject, read_rejects};
 
@@ -85,7 +85,7 @@ rowmill_fuzz::target!(|input: Input| {
     let path = folder.path().join("errors.csv");
     // A path that ends up in the file as it was given; NUL cannot be part of one.
     let inputs = [PathBuf::from(&input.file_name), PathBuf::from("other.csv")];
-    let place = Place {
+    let place = LettersPlace {
         path: &path,
         inputs: &inputs,
         taken: &[],

@@ -46,9 +46,9 @@ pub struct Sorter<'p> {
     folder: PathBuf,
     filling: Buffer,
     /// The other buffer, while it is being sorted and written, or once it is back.
-    busy: Option<Receiver<Result<(Run, Buffer), Error>>>,
+    busy: Option<Receiver<Result<(SortedRun, Buffer), Error>>>,
     idle: Option<Buffer>,
-    runs: Vec<Run>,
+    runs: Vec<SortedRun>,
     file: Option<Arc<File>>,
     file_bytes: u64,
     /// Not every entry is a single integer.
@@ -62,7 +62,7 @@ pub struct Buffer {
     /// Entries whose key is a single integer, as numbers of the same order: they take less memory and sort in half the time.
     integers: Vec<u128>,
     /// Any entries.
-    entries: Vec<Slot>,
+    entries: Vec<EntryPlace>,
     keys: Vec<u8>,
 }
 
@@ -82,7 +82,7 @@ fn unpack(number: u128) -> IndexEntry<'static> {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Slot {
+struct EntryPlace {
     prefix: u64,
     row_id: i64,
     key_start: u32,
@@ -91,7 +91,7 @@ struct Slot {
 
 /// A sorted stretch of the temporary file.
 #[derive(Debug)]
-struct Run {
+struct SortedRun {
     start: u64,
     end: u64,
     /// Its entries are as [`pack`] makes them.
@@ -135,7 +135,7 @@ impl Sample {
 impl Buffer {
     #[inline]
     fn bytes(&self) -> usize {
-        self.integers.len() * size_of::<u128>() + self.entries.len() * size_of::<Slot>() + self.keys.len()
+        self.integers.len() * size_of::<u128>() + self.entries.len() * size_of::<EntryPlace>() + self.keys.len()
     }
 
     /// What the entries take in a run.
@@ -153,7 +153,7 @@ impl Buffer {
         self.keys.clear();
     }
 
-    fn entry(&self, slot: &Slot) -> IndexEntry<'_> {
+    fn entry(&self, slot: &EntryPlace) -> IndexEntry<'_> {
         let start = slot.key_start as usize;
         IndexEntry {
             prefix: slot.prefix,
@@ -184,7 +184,7 @@ impl Buffer {
     }
 
     #[inline]
-    fn compare(&self, a: &Slot, b: &Slot, columns: &KeyColumns) -> Ordering {
+    fn compare(&self, a: &EntryPlace, b: &EntryPlace, columns: &KeyColumns) -> Ordering {
         match a.prefix.cmp(&b.prefix) {
             Ordering::Equal => columns.compare(&self.entry(a), &self.entry(b)),
             order => order,
@@ -192,9 +192,9 @@ impl Buffer {
     }
 
     /// Writes the entries as a run that begins at `start` of `file`.
-    fn write(&self, file: &File, start: u64, folder: &Path) -> Result<Run, Error> {
+    fn write(&self, file: &File, start: u64, folder: &Path) -> Result<SortedRun, Error> {
         let mut out = Vec::with_capacity(MIN_BUFFER_BYTES + HEAD_BYTES + MAX_KEY_BYTES);
-        let mut run = Run {
+        let mut run = SortedRun {
             start,
             end: start,
             integers: self.entries.is_empty(),
@@ -313,7 +313,7 @@ impl Buffer {
 
     /// Takes an entry, beside others of any kind.
     fn push(&mut self, entry: &IndexEntry<'_>) {
-        self.entries.push(Slot {
+        self.entries.push(EntryPlace {
             prefix: entry.prefix,
             row_id: entry.row_id,
             // Buffers hold far less than 4 GiB: MAX_KEY_BYTES bounds what the last key adds.
@@ -385,7 +385,7 @@ impl<'p> Sorter<'p> {
             if !self.mixed {
                 self.begin_mixed()?;
             }
-            self.filling.entries.push(Slot {
+            self.filling.entries.push(EntryPlace {
                 prefix,
                 row_id,
                 key_start: start as u32,
@@ -416,7 +416,7 @@ impl<'p> Sorter<'p> {
         self.mixed = true;
         // The only key there is: integers have none.
         let key = std::mem::take(&mut self.filling.keys);
-        if self.filling.integers.len() * size_of::<Slot>() > self.buffer_bytes / 2 {
+        if self.filling.integers.len() * size_of::<EntryPlace>() > self.buffer_bytes / 2 {
             self.hand_over()?;
         } else {
             for number in std::mem::take(&mut self.filling.integers) {
@@ -540,7 +540,7 @@ pub struct Sorted<'p> {
     columns: Arc<KeyColumns>,
     /// Every entry, when there are no runs.
     memory: Buffer,
-    runs: Vec<Run>,
+    runs: Vec<SortedRun>,
     splitters: Vec<Sample>,
     file: Option<Arc<File>>,
     mixed: bool,
@@ -635,7 +635,7 @@ fn next_part(waiting: &mut VecDeque<Receiver<Result<Buffer, Error>>>) -> Result<
     part.unwrap_or_else(|| Err(Error::internal("reading sorted keys ended early")))
 }
 
-impl Run {
+impl SortedRun {
     /// Where in the file the entries of `range` stand, and a few beside them.
     fn stretch(&self, range: &KeyRange<'_>, columns: &KeyColumns) -> (u64, u64) {
         let below = |limit: &Sample, or_equal: bool| {

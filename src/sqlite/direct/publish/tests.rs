@@ -3,7 +3,7 @@
 use super::*;
 use crate::sqlite::direct::page_file::PageFile;
 use crate::sqlite::direct::pages::{NewPages, RewrittenPage, TableBuilder};
-use crate::sqlite::direct::roots::{self, Kind};
+use crate::sqlite::direct::roots::{self, RootKind};
 use std::path::Path;
 
 const PAGE_BYTES: usize = 512;
@@ -37,7 +37,7 @@ fn fill(database: &Database, rows: i64) -> Publication {
     database.begin().unwrap();
     let first_root = number(database, "SELECT rootpage FROM sqlite_schema WHERE name = 't'");
     let reserve = |new: &mut NewPages| vec![new.reserve(), new.reserve()];
-    let placed = roots::place(database, PAGE_BYTES, (Kind::Table, &["t".to_owned()]), reserve).unwrap();
+    let placed = roots::place(database, PAGE_BYTES, (RootKind::Table, &["t".to_owned()]), reserve).unwrap();
     let mut builder = TableBuilder::new(PAGE_BYTES, first_root, placed.new);
     for row_id in 1..=rows {
         // A record of one NULL.
