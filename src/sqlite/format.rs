@@ -16,12 +16,31 @@ const TEXT: u64 = 13;
 /// Bytes of a varint: seven bits each, the ninth byte eight.
 #[inline]
 pub fn varint_bytes(value: u64) -> usize {
-    ((64 - (value | 1).leading_zeros() as usize).div_ceil(7)).min(9)
+    match value {
+        // Nearly all of them.
+        0..0x80 => 1,
+        0x80..0x4000 => 2,
+        _ => ((64 - value.leading_zeros() as usize).div_ceil(7)).min(9),
+    }
 }
 
 /// Writes a varint at the start of `out`; its length.
 #[inline]
 pub fn put_varint(out: &mut [u8], value: u64) -> usize {
+    match value {
+        0..0x80 => {
+            out[0] = value as u8;
+            1
+        }
+        0x80..0x4000 => {
+            out[..2].copy_from_slice(&[(value >> 7) as u8 | 0x80, value as u8 & 0x7F]);
+            2
+        }
+        _ => put_long_varint(out, value),
+    }
+}
+
+fn put_long_varint(out: &mut [u8], value: u64) -> usize {
     let bytes = varint_bytes(value);
     let mut rest = value;
     for index in (0..bytes).rev() {
