@@ -1,4 +1,4 @@
-//! A load as a program asks for it: inputs, database and options, one after another, then [`Load::run`].
+//! How a program asks for a load: inputs, database and options, one after another, then [`Load::run`].
 
 use std::fmt;
 use std::io::Read;
@@ -15,8 +15,8 @@ use crate::schema::ColumnType;
 
 /// A load of one or more CSV inputs into one table of a SQLite database.
 ///
-/// Named are the inputs ([`new`](Self::new), [`from_reader`](Self::from_reader)), the database ([`into`](Self::into)) and the
-/// dead-letter file ([`errors`](Self::errors)); everything else has a default. Nothing is looked at before [`run`](Self::run).
+/// The inputs ([`new`](Self::new), [`from_reader`](Self::from_reader)), the database ([`into`](Self::into)) and the dead-letter file
+/// ([`errors`](Self::errors)) must be named; everything else has a default. Nothing is looked at before [`run`](Self::run).
 ///
 /// ```no_run
 /// use rowmill::{ColumnType, ErrorLimit, Load};
@@ -44,7 +44,7 @@ pub struct Load<'a> {
 
 /// What is loaded, and into what.
 impl<'a> Load<'a> {
-    /// A load of the files `paths`, one after another, as if they were one. Their headers must have the same names, in any order.
+    /// Creates a load of the files `paths`, one after another, as if they were one. Their headers must have the same names, in any order.
     ///
     /// A FIFO or a device is read as a stream. `-` is standard input.
     pub fn new<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Self {
@@ -59,12 +59,13 @@ impl<'a> Load<'a> {
         paths.into_iter().fold(load, Load::input)
     }
 
-    /// A load of what `reader` gives, up to its end. `name` is what reports, rejects and, unless [`table`](Self::table) says
-    /// otherwise, the table call it.
+    /// Creates a load of all that `reader` gives. Reports and rejects call it `name`, and the table is named after it unless
+    /// [`table`](Self::table) says otherwise.
     ///
-    /// The outcome is that of a file with the same bytes and the same name, but a reader cannot be read twice: types are inferred from
-    /// its first 16 MiB, later values that do not fit are rejected, and a load that was stopped cannot be resumed. It is read on threads
-    /// of the load, from [`run`](Self::run) on. A reader that waits for its next bytes keeps the load waiting, even one that is cancelled.
+    /// The outcome is the same as for a file with the same bytes and the same name, but a reader cannot be read twice: types are inferred
+    /// from its first 16 MiB, later values that do not fit are rejected, and a load that was stopped cannot be resumed. It is read on the
+    /// load's threads, once [`run`](Self::run) is called. A reader that waits for its next bytes keeps the load waiting, even one that is
+    /// cancelled.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -78,38 +79,39 @@ impl<'a> Load<'a> {
         Load::new::<&Path>([]).reader(name, reader)
     }
 
-    /// One more file, after the inputs so far.
+    /// Adds a file after the inputs so far.
     pub fn input(mut self, path: impl AsRef<Path>) -> Self {
         self.inputs.add_path(path.as_ref().to_owned());
         self
     }
 
-    /// One more reader, after the inputs so far, as [`from_reader`](Self::from_reader).
+    /// Adds a reader after the inputs so far, as [`from_reader`](Self::from_reader) does.
     pub fn reader(mut self, name: impl AsRef<Path>, reader: impl Read + Send + 'static) -> Self {
         self.inputs.add_reader(name.as_ref().to_owned(), Box::new(reader));
         self
     }
 
-    /// The database file; it is made if it does not exist. Its folder must exist. What does not fit into memory goes there, too, into files
-    /// without a name.
+    /// Sets the database file, which is made if it does not exist. Its folder must exist. What does not fit into memory goes into that
+    /// folder too, in files without a name.
     pub fn into(mut self, database: impl AsRef<Path>) -> Self {
         self.database = Some(database.as_ref().to_owned());
         self
     }
 
-    /// The table, which is made if it does not exist. Default: the name of the first input without its extension, `stdin` for
+    /// Sets the table, which is made if it does not exist. Default: the name of the first input without its extension, `stdin` for
     /// standard input and devices.
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.options.target.table = Some(name.into());
         self
     }
 
-    /// The dead-letter file, a CSV file with a line for each record that is not loaded: where it stands, why, and its bytes.
+    /// Sets the dead-letter file, a CSV file with a line for each record that is not loaded: where it stands, why it was rejected, and its
+    /// bytes.
     ///
-    /// There is no default, and no load without one: what is rejected must have a place. It is made when the load begins. Rejects that
-    /// another load left in a file of that name are kept beside it under the next free number (`errors.1.csv`); any other file
-    /// is left alone and the load is refused. While a load runs there are more files beside it, which are gone when it ends, and
-    /// which a load that was stopped or killed needs to go on.
+    /// There is no default, and no load without one: what is rejected must have a place. The file is made when the load begins. Rejects
+    /// that another load left in a file of that name are kept beside it under the next free number (`errors.1.csv`); any other file is left
+    /// alone, and the load is refused. While a load runs, there are more files beside it. They are gone when the load ends; a load that was
+    /// stopped or killed needs them to go on.
     pub fn errors(mut self, path: impl AsRef<Path>) -> Self {
         self.options.target.errors = path.as_ref().to_owned();
         self.has_errors_file = true;
@@ -122,21 +124,21 @@ impl<'a> Load<'a> {
         self
     }
 
-    /// A file for the report as JSON, written even when the load fails. Default: none. An older report is replaced, any other file is
-    /// left alone and the load is refused.
+    /// Sets a file for the report as JSON, written even when the load fails. Default: none. An older report is replaced; any other file is
+    /// left alone, and the load is refused.
     pub fn report(mut self, path: impl AsRef<Path>) -> Self {
         self.options.target.report = Some(path.as_ref().to_owned());
         self
     }
 
-    /// A file for the report as a page for people, as [`report`](Self::report). Without the feature `html` a load that asks for one is
-    /// refused.
+    /// Sets a file for the report as a page for people, written as [`report`](Self::report) is. Without the feature `html`, a load that
+    /// asks for one is refused.
     pub fn report_html(mut self, path: impl AsRef<Path>) -> Self {
         self.options.target.report_html = Some(path.as_ref().to_owned());
         self
     }
 
-    /// How rows get into the database; a matter of speed. Default: [`WritePath::Auto`].
+    /// Sets how rows get into the database; a matter of speed. Default: [`WritePath::Auto`].
     pub fn write_path(mut self, path: WritePath) -> Self {
         self.options.target.write_path = path;
         self
@@ -145,26 +147,26 @@ impl<'a> Load<'a> {
 
 /// The dialect: how the inputs are written.
 impl Load<'_> {
-    /// What separates fields: an ASCII character other than a line end. Default: `,`.
+    /// Sets what separates fields: an ASCII character other than a line end. Default: `,`.
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.options.dialect.delimiter = delimiter;
         self
     }
 
-    /// What quotes fields: an ASCII character other than a line end and the delimiter, or `None` where quotes are plain text.
+    /// Sets what quotes fields: an ASCII character other than a line end or the delimiter, or `None` if quotes are plain text.
     /// Default: `"`.
     pub fn quote(mut self, quote: Option<u8>) -> Self {
         self.options.dialect.quote = quote;
         self
     }
 
-    /// The first record is data, and columns are named `column_1`, `column_2` and so on. Default: false.
+    /// Takes the first record as data and names the columns `column_1`, `column_2` and so on. Default: false.
     pub fn no_header(mut self, on: bool) -> Self {
         self.options.dialect.header = !on;
         self
     }
 
-    /// Quoted empty fields are NULL, as unquoted ones are. Default: false.
+    /// Loads quoted empty fields as NULL, as unquoted ones are. Default: false.
     pub fn empty_as_null(mut self, on: bool) -> Self {
         self.options.dialect.empty_is_null = on;
         self
@@ -173,33 +175,33 @@ impl Load<'_> {
 
 /// The contract: what a good row is.
 impl Load<'_> {
-    /// The columns that together make a row unique: the first one wins, the others are rejected as duplicates. Default: none, or those
-    /// of the table's primary key if the table exists.
+    /// Sets the columns that together make a row unique: the first row with a key wins, the others are rejected as duplicates. Default:
+    /// none, or the columns of the primary key if the table exists.
     pub fn key<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.options.contract.key = columns.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The type of a column of a new table; a value that does not fit is rejected. May be called for each column. Types that nobody
-    /// declares are [inferred](Self::inference).
+    /// Declares the type of a column; a value that does not fit is rejected. May be called for each column. Types that are not declared are
+    /// [inferred](Self::inference).
     pub fn column_type(mut self, column: impl Into<String>, column_type: ColumnType) -> Self {
         self.options.contract.types.push((column.into(), column_type));
         self
     }
 
-    /// Columns whose type nobody declares are text. Default: false.
+    /// Makes every column text whose type is not declared. Default: false.
     pub fn text(mut self, on: bool) -> Self {
         self.options.contract.all_text = on;
         self
     }
 
-    /// How types that nobody declares are found; a matter of speed. Default: [`Inference::Auto`].
+    /// Sets how types that are not declared are found; a matter of speed. Default: [`Inference::Auto`].
     pub fn inference(mut self, inference: Inference) -> Self {
         self.options.contract.inference = inference;
         self
     }
 
-    /// An index on these columns, built when the rows are in. May be called for each index.
+    /// Adds an index on these columns, built when the rows are in. May be called for each index.
     pub fn index<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.options
             .target
@@ -211,27 +213,27 @@ impl Load<'_> {
 
 /// Loading again: a load that was stopped or killed goes on where it stopped when it is run again with the same inputs and options.
 impl Load<'_> {
-    /// Starts afresh where an unfinished load would go on. A table that the unfinished load made is made anew, if nobody else has put
-    /// anything into it; from others no row is taken. Default: false.
+    /// Starts afresh where an unfinished load would go on. A table that the unfinished load made is made anew if nobody else has put
+    /// anything into it; no row is taken from any other table. Default: false.
     pub fn restart(mut self, on: bool) -> Self {
         self.options.repeat.restart = on;
         self
     }
 
-    /// Leaves the note of how far the load got in the database when it is done. Default: false.
+    /// Leaves the checkpoint, which says how far the load got, in the database when the load is done. Default: false.
     pub fn keep_checkpoint(mut self, on: bool) -> Self {
         self.options.repeat.keep_checkpoint = on;
         self
     }
 
-    /// The input is a file that grows: only what was appended since the last load of it is loaded, up to its last whole record.
+    /// Treats the input as a file that grows: loads only what was appended since the last load of it, up to its last whole record.
     /// Default: false.
     pub fn append_only(mut self, on: bool) -> Self {
         self.options.repeat.append_only = on;
         self
     }
 
-    /// Leaves out files whose content went into the table before, with this option, under whatever name; what goes in now is remembered in
+    /// Leaves out files whose content went into the table before with this option, under whatever name. What goes in now is remembered in
     /// the database. Default: false.
     pub fn once(mut self, on: bool) -> Self {
         self.options.repeat.once = on;
@@ -241,22 +243,22 @@ impl Load<'_> {
 
 /// Limits: what is too much.
 impl Load<'_> {
-    /// When to stop because too many records were rejected, duplicates among them. Default: never.
+    /// Sets when to stop because too many records were rejected, duplicates included. Default: never.
     pub fn max_errors(mut self, limit: ErrorLimit) -> Self {
         self.options.limits.max_errors = Some(limit);
         self
     }
 
-    /// Longest record, in bytes, from 1 to 512 MiB; longer ones are rejected. Default: 8 MiB.
+    /// Sets the length of the longest record, in bytes, from 1 to 512 MiB; longer ones are rejected. Default: 8 MiB.
     pub fn max_record_bytes(mut self, bytes: u64) -> Self {
         self.options.limits.max_record_bytes = bytes;
         self
     }
 }
 
-/// Resources: none of them changes the outcome, but [`batch_rows`](Self::batch_rows) must stay the same where a load is to go on.
+/// Resources: none of them changes the outcome, but [`batch_rows`](Self::batch_rows) must stay the same if a load is to go on.
 impl Load<'_> {
-    /// Promise on peak memory in bytes, mapped pages included, for a process that does nothing else. Default: 244 MiB.
+    /// Sets the promise on peak memory in bytes, mapped pages included, for a process that does nothing else. Default: 244 MiB.
     ///
     /// It holds to the last megabytes only after [`return_freed_memory`](crate::return_freed_memory).
     pub fn memory_bytes(mut self, bytes: u64) -> Self {
@@ -264,25 +266,25 @@ impl Load<'_> {
         self
     }
 
-    /// Worker threads, at most 1,024; 0: one per core. Default: 0.
+    /// Sets the number of worker threads, at most 1,024; 0: one per core. Default: 0.
     pub fn threads(mut self, threads: usize) -> Self {
         self.options.resources.threads = threads;
         self
     }
 
-    /// Records per transaction, at least 1. Default: 200,000.
+    /// Sets the number of records per transaction, at least 1. Default: 200,000.
     pub fn batch_rows(mut self, rows: u64) -> Self {
         self.options.resources.batch_rows = rows;
         self
     }
 
-    /// Bytes of an input that are mapped at a time, at least 1. Default: 16 MiB.
+    /// Sets how many bytes of an input are mapped at a time, at least 1. Default: 16 MiB.
     pub fn window_bytes(mut self, bytes: u64) -> Self {
         self.options.resources.window_bytes = bytes;
         self
     }
 
-    /// Bytes of an input that one task parses, from 1 to 256 MiB. Default: 256 KiB.
+    /// Sets how many bytes of an input one task parses, from 1 to 256 MiB. Default: 256 KiB.
     pub fn chunk_bytes(mut self, bytes: u64) -> Self {
         self.options.resources.chunk_bytes = bytes;
         self
@@ -291,7 +293,7 @@ impl Load<'_> {
 
 /// Watching, stopping, doing.
 impl<'a> Load<'a> {
-    /// Who is told how the load goes.
+    /// Sets the observer that is told how the load goes.
     pub fn observer<'b>(self, observer: &'b dyn Observer) -> Load<'b>
     where
         'a: 'b,
@@ -299,27 +301,27 @@ impl<'a> Load<'a> {
         Load { observer, ..self }
     }
 
-    /// By which token the load can be stopped. A clone is kept: `token` stays with whoever is to cancel.
+    /// Sets the token by which the load can be stopped. A clone of it is kept; the caller keeps `token`.
     pub fn cancel_token(mut self, token: &CancelToken) -> Self {
         self.token = token.clone();
         self
     }
 
-    /// Loads.
+    /// Runs the load.
     ///
     /// A good row lands exactly once; a bad one goes to the [dead-letter file](Self::errors) and never stops the load. Rows are
     /// committed a batch at a time, and the rejects of a batch are on the disk before its rows are.
     ///
     /// # Errors
-    /// An [`Error`] when the load could not be started or finished: its [kind](Error::kind) says of what sort, its text what to do.
-    /// What was committed stays, and the same load goes on from there when it is run again. Rejected records, an error limit that was
-    /// reached and a request to stop are no errors: see [`LoadReport::outcome`].
+    /// An [`Error`] when the load could not be started or finished: its [kind](Error::kind) says what sort of trouble it is, its text what
+    /// to do. What was committed stays, and the same load goes on from there when it is run again. Rejected records, an error limit that
+    /// was reached and a request to stop are not errors: see [`LoadReport::outcome`].
     ///
     /// # The database of a running program
     /// The program may have connections of its own to the database, also within a transaction. Their locks stay as they are, and a load
-    /// that they are in the way of ends with [`DatabaseBusy`](crate::ErrorKind::DatabaseBusy). For that, one descriptor of each database
-    /// file that was loaded into is kept open for the life of the process, or until the file has no name any more. The program must
-    /// use the same copy of SQLite: two copies in one process do not know of one another's locks.
+    /// that finds them in its way ends with [`DatabaseBusy`](crate::ErrorKind::DatabaseBusy). To keep those locks, one descriptor of each
+    /// database file that was loaded into stays open for the life of the process, or until the file no longer has a name. The program must
+    /// use the same copy of SQLite: two copies in one process do not know of each other's locks.
     ///
     /// # Panics
     /// Not by itself; a panic of the observer or of a reader comes out here.
@@ -329,22 +331,22 @@ impl<'a> Load<'a> {
         load::load_inputs(self.inputs, &database, &self.options, &watched)
     }
 
-    /// Gives up the unfinished load into the table that [`run`](Self::run) would load into: only the note of how far it got is removed, and
-    /// every row that it committed stays. The inputs are not looked at and, where [`table`](Self::table) is named, need not be.
+    /// Gives up the unfinished load into the table that [`run`](Self::run) would load into: only its checkpoint is removed, and every row
+    /// that it committed stays. The inputs are not looked at, and they need not be named if [`table`](Self::table) is.
     ///
-    /// The observer is told what was given up. That there was nothing to give up is no error. The dead-letter file stays, with the
-    /// rejects of what was committed, and the files that the load kept beside it are removed.
+    /// The observer is told what was given up. It is not an error if there was nothing to give up. The dead-letter file stays, with the
+    /// rejects of what was committed; the files that the load kept beside it are removed.
     ///
     /// # Errors
-    /// [`Usage`](crate::ErrorKind::Usage) when no table, database or dead-letter file is named, [`InputMissing`](crate::ErrorKind::InputMissing) when there is no such
-    /// database, [`DatabaseBusy`](crate::ErrorKind::DatabaseBusy) while a load is under way, and
-    /// [`Database`](crate::ErrorKind::Database).
+    /// [`Usage`](crate::ErrorKind::Usage) when no table, database or dead-letter file is named,
+    /// [`InputMissing`](crate::ErrorKind::InputMissing) when the database does not exist, [`DatabaseBusy`](crate::ErrorKind::DatabaseBusy)
+    /// while a load is under way, and [`Database`](crate::ErrorKind::Database).
     pub fn forget(self) -> Result<(), Error> {
         let database = self.database()?;
         load::forget(self.inputs.names(), &database, &self.options, &Watched::of(&self))
     }
 
-    /// The database, if every file is named that a load cannot do without.
+    /// The database, if it and the dead-letter file are named: a load needs both.
     fn database(&self) -> Result<PathBuf, Error> {
         if !self.has_errors_file {
             return Err(Error::usage(format!(

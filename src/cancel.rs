@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Asks a load to stop, from any thread.
 ///
 /// A load that is cancelled drains what is in flight, commits it and returns its report, with
-/// [`Outcome::Interrupted`](crate::Outcome::Interrupted). Run again, it goes on where it stopped. Clones are one token: what one of
-/// them is told, all of them know, and it cannot be taken back.
+/// [`Outcome::Interrupted`](crate::Outcome::Interrupted). Run again, it goes on where it stopped. Clones are one token: cancelling one
+/// cancels them all, and it cannot be undone.
 ///
 /// A token can be made from a flag, which a signal handler may set: `CancelToken::from(Arc::clone(&flag))`.
 ///
@@ -25,7 +25,7 @@ pub struct CancelToken {
 }
 
 impl CancelToken {
-    /// A token that nobody has cancelled.
+    /// Creates a token that nobody has cancelled.
     pub fn new() -> Self {
         CancelToken::default()
     }
@@ -35,14 +35,14 @@ impl CancelToken {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody has asked to stop.
+    /// Returns whether somebody has asked to stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
 }
 
 impl From<Arc<AtomicBool>> for CancelToken {
-    /// A token that is cancelled once `cancelled` is true.
+    /// Creates a token that is cancelled once `cancelled` is true.
     fn from(cancelled: Arc<AtomicBool>) -> Self {
         CancelToken { cancelled }
     }
@@ -53,6 +53,6 @@ impl From<Arc<AtomicBool>> for CancelToken {
 pub enum Cancelled {
     /// The program, of its own accord.
     ByProgram,
-    /// The program, because it received the signal of this number.
+    /// The program, because it received the signal with this number.
     BySignal(i32),
 }

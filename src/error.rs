@@ -1,4 +1,4 @@
-//! Fatal trouble: what went wrong, where, and what to do. A bad record is not an error but data (see [`crate::reject`]).
+//! Fatal errors: what went wrong, where, and what to do. A bad record is not an error but data (see [`crate::reject`]).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub enum ErrorKind {
         /// What is wrong with it.
         message: String,
     },
-    /// An input that is not the one which the load to go on with had.
+    /// An input that is not the one that the unfinished load had.
     #[error("{message}")]
     OtherInput {
         /// What is wrong, and what to do.
@@ -66,10 +66,10 @@ pub enum ErrorKind {
         path: PathBuf,
         /// The option that names another file.
         option: OptionName,
-        /// Who writes it, as far as it is known; begins with a blank or is empty.
+        /// Who writes it, as far as is known; begins with a blank or is empty.
         holders: String,
     },
-    /// A file of the load's own that is not what the load wrote to it.
+    /// A file of the load's own that no longer holds what the load wrote to it.
     #[error("{}: {message}", .path.display())]
     SideFileChanged {
         /// The file.
@@ -90,9 +90,9 @@ pub enum ErrorKind {
     /// Every row is in, but the report could not be written.
     #[error("the load is complete and need not be run again, but its report is missing: {reason}")]
     ReportMissing {
-        /// Why not.
+        /// Why it could not be written.
         reason: String,
-        /// That of the error which kept it from being written.
+        /// The exit code of the error that kept it from being written.
         exit_code: u8,
     },
     /// SQLite could not read or write the database.
@@ -162,7 +162,7 @@ impl Error {
         })
     }
 
-    /// The table that is loaded is not there any more.
+    /// The table being loaded is gone.
     pub(crate) fn table_gone(table: &str) -> Self {
         Self::schema(format!(
             "table \"{table}\" is gone: somebody dropped or renamed it during the load; put it back and run the {SAME_LOAD} again to \
@@ -213,7 +213,8 @@ impl Error {
         })
     }
 
-    /// This error of writing the report, once the load is complete: to run it again, as an error of writing advises, would be wrong.
+    /// Turns an error in writing the report into one that fits a complete load: a write error advises running the load again, which would
+    /// be wrong.
     pub(crate) fn after_complete_load(self) -> Self {
         let exit_code = self.exit_code();
         let reason = match &*self.0 {
@@ -223,12 +224,12 @@ impl Error {
         Self::new(ErrorKind::ReportMissing { reason, exit_code })
     }
 
-    /// What kind of trouble it is.
+    /// Returns the kind of trouble.
     pub fn kind(&self) -> &ErrorKind {
         &self.0
     }
 
-    /// The process exit code that stands for this error (the README has the table).
+    /// Returns the process exit code for this error (the README has the table).
     pub fn exit_code(&self) -> u8 {
         match *self.0 {
             ErrorKind::Usage { .. } => 64,

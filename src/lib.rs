@@ -1,8 +1,8 @@
 //! rowmill loads huge local CSV files into SQLite in one shot: every good row exactly once, every bad row into a dead-letter file with
 //! its place and reason, within a promise on memory.
 //!
-//! A [`Load`] is told what to load into what, and [runs](Load::run). What it did is in its [`LoadReport`]; a [bad record](RejectCode) is
-//! no error. Linux only.
+//! A [`Load`] is given its inputs and its database, and [runs](Load::run). What it did is in its [`LoadReport`]; a [bad record](RejectCode)
+//! is not an error. Linux only.
 //!
 //! # Load, and look at the report
 //! ```
@@ -70,8 +70,8 @@
 //!
 //! # Settle rejects
 //! The dead-letter file is CSV. Its columns `file`, `line`, `record`, `code`, `message` and others say what is wrong with which record,
-//! and the last, `raw`, holds the record's bytes: mended, they can be loaded into the same table. The key keeps what is there already
-//! from getting in twice.
+//! and the last, `raw`, holds the record's bytes: once mended, they can be loaded into the same table. The key keeps rows that are already
+//! there from getting in twice.
 //! ```
 //! use rowmill::Load;
 //!
@@ -100,21 +100,22 @@
 //! ```
 //!
 //! # What it does to its host
-//! The library writes the database, the files that it is asked for and, while it runs, files beside them that are its own. It prints
-//! nothing, sets no signal handler and changes nothing of the process. Its threads end with the load; of a database it keeps
-//! [one descriptor](Load::run).
+//! The library writes the database, the files that it is asked for and, while it runs, files of its own beside them. It prints nothing,
+//! sets no signal handler and changes nothing about the process. Its threads end with the load; it keeps [one descriptor](Load::run) of
+//! each database open.
 //!
-//! An input that another program cuts short while it is mapped makes the kernel raise SIGBUS. What is committed is safe, but a program
-//! that must live on gives the file as a [reader](Load::from_reader).
+//! An input that another program cuts short while it is mapped makes the kernel raise SIGBUS. What is committed is safe, but a program that
+//! must survive this should give the file as a [reader](Load::from_reader).
 //!
 //! # Caveats
 //! - `1,"abc` ⏎ `2,x",3` ⏎ is one record: a stray opening quote that a later quote before a delimiter closes is a valid field.
-//! - `01234`, `+5`, `1e3`, `3.14159265358979323846` are inferred as text: a number would not give them back.
-//! - A key with a NULL in it is a duplicate of nothing.
+//! - `01234`, `+5`, `1e3`, `3.14159265358979323846` are inferred as text: a number would not give back the same text.
+//! - A key with a NULL in it never counts as a duplicate.
 
 #![deny(missing_docs)]
 
-// The rooms; ARCHITECTURE.md has them in the order of the bytes. What no program sees needs words only where its name does not say all.
+// The rooms; ARCHITECTURE.md lists them in the order in which the bytes pass through. Items that no program sees need docs only where their
+// name does not say it all.
 #[allow(missing_docs)]
 mod batch;
 mod builder;
@@ -184,7 +185,7 @@ pub use report::{
 };
 pub use schema::ColumnType;
 
-/// The door for rowmill's own binary, tests, benches and fuzz targets. Nothing behind it is promised to stay.
+/// The door for rowmill's own binary, tests, benches and fuzz targets. Nothing behind it is guaranteed to stay.
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod internal {

@@ -36,7 +36,7 @@ pub struct Progress {
     pub bytes: u64,
     /// Records done in this phase.
     pub records: u64,
-    /// Rejects so far; duplicates that are settled later are not among them yet.
+    /// Rejects so far; duplicates that are settled later are not counted yet.
     pub rejected: u64,
 }
 
@@ -44,16 +44,16 @@ pub struct Progress {
 ///
 /// Methods are called on threads of the load, a few hundred times a second at most, and the load waits for them to return.
 pub trait Observer: Sync {
-    /// A phase begins; `total_bytes` is the input size if it is known.
+    /// Called when a phase begins; `total_bytes` is the input size if it is known.
     fn phase(&self, _phase: Phase, _total_bytes: Option<u64>) {}
-    /// Counters of the current phase moved.
+    /// Called when the counters of the current phase have moved.
     fn progress(&self, _progress: Progress) {}
-    /// Something the user should know that is no error, such as a renamed column. One line, not escaped.
+    /// Called with something that the user should know but that is not an error, such as a renamed column. One line, not escaped.
     fn notice(&self, _message: &str) {}
-    /// Detail for those who asked for it, such as how the memory budget is split. One line, not escaped.
+    /// Called with detail for those who asked for it, such as how the memory budget is split. One line, not escaped.
     fn detail(&self, _message: &str) {}
-    /// Asked between two pieces of work: who asks the load to drain, commit and return, if anybody does. What a
-    /// [`CancelToken`](crate::CancelToken) says reaches the load's steps in this way.
+    /// Called between two pieces of work: returns who asks the load to drain, commit and return, if anybody does. This is how a
+    /// [`CancelToken`](crate::CancelToken) reaches the load's steps.
     #[doc(hidden)]
     fn cancelled(&self) -> Option<Cancelled> {
         None

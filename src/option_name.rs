@@ -1,12 +1,12 @@
-//! What messages call an option: by its method in a program, by its flag on the command line.
+//! What messages call an option: its method in a program, its flag on the command line.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether messages speak of flags. Set once, by the binary, before anything else: all loads of a process are asked for in one way.
+/// Whether messages speak of flags. Set once, by the binary, before anything else: all loads of a process are asked for in the same way.
 static SPEAKS_OF_FLAGS: AtomicBool = AtomicBool::new(false);
 
-/// From now on messages of this process call options by their flags. For the binary, whose options are given in that way.
+/// Makes the messages of this process call options by their flags from now on. For the binary, whose options are given as flags.
 pub fn speak_of_flags() {
     SPEAKS_OF_FLAGS.store(true, Ordering::Relaxed);
 }
@@ -23,18 +23,18 @@ pub struct OptionName {
 }
 
 impl OptionName {
-    /// The name of the [`Load`](crate::Load)'s method, without backticks: `max_errors`.
+    /// Returns the name of the [`Load`](crate::Load)'s method, without backticks: `max_errors`.
     pub const fn as_str(self) -> &'static str {
         self.method
     }
 
-    /// The bare name by which whoever asks for options knows it.
+    /// The bare name under which whoever gives the options knows it.
     #[cfg(feature = "html")]
     pub(crate) fn spoken(self) -> &'static str {
         if speaks_of_flags() { self.flag } else { self.method }
     }
 
-    /// The flag, which is also the option's name in what a load notes in its database: `--max-errors`.
+    /// The flag, which is also the option's name in the notes that a load keeps in its database: `--max-errors`.
     #[doc(hidden)]
     pub const fn flag(self) -> &'static str {
         self.flag
@@ -100,7 +100,7 @@ pub struct Wording {
     pub in_program: &'static str,
 }
 
-/// What is to be done again where a load is to go on.
+/// What to run again so that a load goes on.
 pub const SAME_LOAD: Wording = Wording {
     on_command_line: "same command",
     in_program: "same load",

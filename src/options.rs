@@ -11,7 +11,7 @@ use crate::schema::ColumnType;
 
 /// Default promise on peak memory (VmHWM), mapped pages included. Below 256 MB (decimal), so that either reading holds.
 pub const DEFAULT_MEMORY_BYTES: u64 = 244 << 20;
-/// Mapped span of a file at a time: large enough that mapping costs nothing, small enough that two fit beside the filter.
+/// Span of a file that is mapped at a time: large enough that mapping costs nothing, small enough that two fit beside the filter.
 pub const DEFAULT_WINDOW_BYTES: u64 = 16 << 20;
 /// Bytes that one task parses: fits the L2 cache together with the rows made from it.
 pub const DEFAULT_CHUNK_BYTES: u64 = 256 << 10;
@@ -21,7 +21,7 @@ pub const DEFAULT_MAX_RECORD_BYTES: u64 = 8 << 20;
 pub const MAX_RECORD_BYTES: u64 = 512 << 20;
 /// Most that `chunk_bytes` may be, for the same reason.
 pub const MAX_CHUNK_BYTES: u64 = 256 << 20;
-/// Most worker threads. Beyond this a number is a slip of the keyboard, and the stacks alone would break the memory promise.
+/// Most worker threads. A larger number is a slip of the keyboard, and the stacks alone would break the memory promise.
 pub const MAX_THREADS: usize = 1024;
 /// Records of one transaction.
 pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
@@ -32,7 +32,7 @@ pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
 pub enum ErrorLimit {
     /// More than this many rejects.
     Count(u64),
-    /// More than this share of all records, in percent; looked at from the 1,000th record on and at the end.
+    /// More than this share of all records, in percent; checked from the 1,000th record on and at the end.
     Percent(f64),
 }
 
@@ -50,7 +50,7 @@ impl ErrorLimit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum WritePath {
-    /// The direct path where the table allows it, else SQL.
+    /// The direct path if the table allows it, otherwise SQL.
     #[default]
     Auto,
     /// Always prepared INSERT statements.
@@ -63,13 +63,13 @@ pub enum WritePath {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Inference {
-    /// A guess for a large file that goes into a new database, else every value.
+    /// A guess for a large file that goes into a new database; otherwise every value.
     #[default]
     Auto,
     /// Every value, in a pass of its own before anything is loaded.
     Whole,
-    /// A guess from the first chunk, which every value verifies as it is loaded; once one refutes it, what was loaded is taken back and
-    /// the load starts again with [`Whole`](Self::Whole). Where that cannot be done, as [`Whole`](Self::Whole).
+    /// A guess from the first chunk, which every value verifies as it is loaded; once one refutes it, what was loaded is taken back and the
+    /// load starts again with [`Whole`](Self::Whole). Where that could not be done, this is the same as [`Whole`](Self::Whole).
     Guess,
 }
 
@@ -86,7 +86,7 @@ pub struct LoadOptions {
     pub repeat: RepeatOptions,
     /// What is too much.
     pub limits: LimitOptions,
-    /// What may be used of the machine.
+    /// How much of the machine may be used.
     pub resources: ResourceOptions,
 }
 
@@ -135,14 +135,14 @@ pub struct TargetOptions {
     pub report_html: Option<PathBuf>,
 }
 
-/// What a load makes of those before it, and keeps for those after it.
+/// What a load does about loads before it, and what it keeps for loads after it.
 #[derive(Debug, Clone, Default)]
 pub struct RepeatOptions {
     /// Forget an unfinished load of the same table and start afresh.
     pub restart: bool,
     /// Leave the checkpoint in the database when the load is done.
     pub keep_checkpoint: bool,
-    /// The input is a file that grows: load what came since the last load of it, up to its last whole record.
+    /// The input is a file that grows: load what was added since the last load of it, up to its last whole record.
     pub append_only: bool,
     /// Skip inputs whose content went into the table before with this option; remember what goes in now, in the database.
     pub once: bool,
@@ -157,7 +157,7 @@ pub struct LimitOptions {
     pub max_record_bytes: u64,
 }
 
-/// What a load may use of the machine, and in what pieces.
+/// How much of the machine a load may use, and in what pieces.
 #[derive(Debug, Clone)]
 pub struct ResourceOptions {
     /// Worker threads; 0: one per core.
@@ -265,7 +265,7 @@ impl ContractOptions {
             }
             if matches!(column_type, ColumnType::Any | ColumnType::Numeric) {
                 return Err(Error::usage(format!(
-                    "{COLUMN_TYPE} declares column '{name}' of a type that only tables that exist have"
+                    "{COLUMN_TYPE} declares column '{name}' with a type that only an existing table can have"
                 )));
             }
         }
@@ -277,7 +277,7 @@ impl TargetOptions {
     fn validate(&self) -> Result<(), Error> {
         match &self.report_html {
             Some(_) if cfg!(not(feature = "html")) => Err(Error::usage(format!(
-                "{REPORT_HTML} needs rowmill built with its feature `html`; use {REPORT}, or build it so"
+                "{REPORT_HTML} needs rowmill built with its feature `html`; build it that way, or use {REPORT}"
             ))),
             _ => Ok(()),
         }
@@ -291,10 +291,10 @@ impl RepeatOptions {
                 format!("{APPEND_ONLY} keeps what it needs in the database; leave {KEEP_CHECKPOINT} out")
             }
             (true, true, _) => format!(
-                "{APPEND_ONLY} loads what is new of a file that changes, {ONCE} files that never change: leave one of them out"
+                "{APPEND_ONLY} loads what is new in a file that grows, {ONCE} loads files that never change: leave one of them out"
             ),
             (_, true, true) => format!(
-                "{ONCE} remembers a load when it ends, and {KEEP_CHECKPOINT} leaves its end out; leave one of them out"
+                "{ONCE} remembers a load when its checkpoint goes, and {KEEP_CHECKPOINT} keeps that; leave one of them out"
             ),
             _ => return Ok(()),
         };

@@ -37,7 +37,7 @@ const EXIT_REJECTS: u8 = 2;
 const EXIT_ERROR_LIMIT: u8 = 3;
 /// Added to a signal's number to make the exit code, as shells do.
 const EXIT_SIGNAL_BASE: u8 = 128;
-/// Exit code of a load that ended without saying how: a defect.
+/// Exit code of a load that ended without saying how, which is a defect.
 const EXIT_INTERNAL: u8 = 70;
 
 /// How a load ended.
@@ -91,11 +91,11 @@ pub struct MemorySplit {
 pub struct FilterReport {
     /// Keys for which it was made.
     pub capacity_keys: u64,
-    /// Parts that it has.
+    /// How many parts it has.
     pub shards: u32,
-    /// Share of new keys that it takes for known ones once it is full, from 0 to 1.
+    /// Share of new keys that it mistakes for known ones once it is full, from 0 to 1.
     pub error_ratio: f64,
-    /// Keys that it was told.
+    /// Keys that were put into it.
     pub inserted_keys: u64,
     /// Rows whose key the filter could not rule out.
     pub suspects: u64,
@@ -110,7 +110,7 @@ pub struct InputReport {
     /// Its name, as it was given.
     #[serde(serialize_with = "serialize_path")]
     pub path: PathBuf,
-    /// Its size, or of a stream what was read.
+    /// Its size; for a stream, how much was read.
     pub bytes: u64,
     /// Whether it was mapped (`false`: streamed).
     pub mapped: bool,
@@ -120,13 +120,13 @@ pub struct InputReport {
     pub lines: u64,
     /// Lines without a byte, which are no records.
     pub blank_lines: u64,
-    /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. Of an
-    /// append-only load that is all that was read so far.
+    /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. In an
+    /// append-only load, what earlier loads read is included.
     #[serde(flatten, serialize_with = "serialize_content")]
     pub content: ContentHash,
 }
 
-/// An input that was not loaded, as its content was loaded before.
+/// An input that was not loaded because its content was loaded before.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SkippedInput {
@@ -180,16 +180,16 @@ pub struct ColumnReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LoadReport {
-    /// Version of rowmill. It comes first: by it a file is known for a report that may be replaced.
+    /// Version of rowmill. It comes first, because a file that begins with it is known to be a report, which may be replaced.
     pub rowmill: &'static str,
     /// How the load ended.
     pub outcome: Outcome,
     /// Exit code of a program that does nothing but this load: 0 when every record was loaded, 2 with rejects, 3 at the error limit,
     /// 128 and the signal when one stopped it (130 without one), else that of the [error](crate::Error::exit_code).
     pub exit_code: u8,
-    /// Whether every record was read and every good row is in the table. So it may be at the error limit, too.
+    /// Whether every record was read and every good row is in the table. That can be so at the error limit, too.
     pub all_read: bool,
-    /// The signal for which the program stopped the load, if it said so.
+    /// The signal that made the program stop the load, if the program named one.
     pub signal: Option<i32>,
     /// What went wrong, when the outcome is [`Failed`](Outcome::Failed).
     pub error: Option<String>,
@@ -224,15 +224,15 @@ pub struct LoadReport {
     pub by_code: Vec<(RejectCode, u64)>,
     /// Bytes read.
     pub bytes: u64,
-    /// Whether the database has a note of how far this load got, from which the same load goes on.
+    /// Whether the database has a checkpoint of this load, from which the same load goes on.
     pub resumable: bool,
     /// Whether this load, or the one that it goes on with, made the table.
     pub created_table: bool,
     /// Wall time of the load, in milliseconds.
     pub elapsed_ms: f64,
-    /// Rows loaded by this run, by its wall time.
+    /// Rows loaded by this run, divided by its wall time.
     pub rows_per_second: f64,
-    /// What the stages took.
+    /// How long each stage took.
     pub stages: Vec<StageTime>,
     /// Peak resident set (VmHWM) in bytes; 0 where the system does not tell.
     pub peak_rss_bytes: u64,
@@ -240,9 +240,9 @@ pub struct LoadReport {
     pub memory: MemorySplit,
     /// What the filter did, if there was one.
     pub filter: Option<FilterReport>,
-    /// `sql` or `direct`; `undecided` in a load that failed before it came to that.
+    /// `sql` or `direct`; `undecided` in a load that failed before this was decided.
     pub write_path: &'static str,
-    /// Why it was that path.
+    /// Why that path was taken.
     pub write_path_reason: String,
     /// Transactions that were committed.
     pub batches: u64,
@@ -258,7 +258,7 @@ pub struct LoadReport {
     pub columns: Vec<ColumnReport>,
     /// The columns of the key; empty without one.
     pub key: Vec<String>,
-    /// Version of SQLite; empty where it did not come to that.
+    /// Version of SQLite; empty if the load ended before it was asked for.
     pub sqlite_version: String,
 }
 
@@ -328,7 +328,7 @@ impl LoadReport {
         result
     }
 
-    /// Every record was read. Called once the counts are final: they decide the exit code, which speaks of this load alone.
+    /// Every record was read. Called once the counts are final: they decide the exit code, which is about this load alone.
     pub(crate) fn complete(&mut self) {
         self.outcome = Outcome::Complete;
         self.all_read = true;
@@ -371,7 +371,7 @@ impl LoadReport {
         self.error = Some(error.to_string());
     }
 
-    /// Sets the wall time, and the rate and the peak memory with it.
+    /// Sets the wall time, and with it the rate and the peak memory.
     pub(crate) fn measure(&mut self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
         self.elapsed_ms = seconds * 1e3;
@@ -398,7 +398,7 @@ impl LoadReport {
     }
 
     /// Writes the report as JSON. A regular file is replaced in one step, never half-written; a pipe or a device such as
-    /// `/dev/stdout` is written to. A FIFO that nobody reads is waited for, until `observer` asks to stop.
+    /// `/dev/stdout` is written to. If nobody reads a FIFO, this waits for a reader until `observer` asks to stop.
     ///
     /// # Errors
     /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created,
@@ -411,7 +411,7 @@ impl LoadReport {
     }
 }
 
-/// Whether a file that begins with `start` is a JSON report of rowmill, however it was indented since.
+/// Whether a file that begins with `start` is a JSON report of rowmill, even if it has been indented differently since.
 pub fn is_json_report(start: &[u8]) -> bool {
     let Some(rest) = start.trim_ascii_start().strip_prefix(b"{") else {
         return false;
@@ -419,7 +419,7 @@ pub fn is_json_report(start: &[u8]) -> bool {
     rest.trim_ascii_start().starts_with(b"\"rowmill\":")
 }
 
-/// What a report page says it was made by, before the version: by it a file is known for a page that may be replaced.
+/// What a report page names as its generator, before the version: a file that has it is known to be a page, which may be replaced.
 pub(crate) const GENERATOR: &str = "rowmill ";
 
 /// Whether a file that begins with `start` is a report page of rowmill.
@@ -447,7 +447,7 @@ fn status_bytes(name: &str) -> u64 {
     kibibytes.unwrap_or(0) * 1024
 }
 
-/// JSON is UTF-8 and paths need not be: bytes that are not become `\xhh`.
+/// JSON is UTF-8, but paths need not be: bytes that are not UTF-8 become `\xhh`.
 fn serialize_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     match path.to_str() {
         Some(text) => serializer.serialize_str(text),
