@@ -1,4 +1,4 @@
-//! The system's allocator, with a clear end when it has nothing left to give.
+//! The system's allocator, which ends the process with a clear message when it has nothing left to give.
 //!
 //! An allocation that fails cannot be returned as an error from everywhere, and the standard library's answer is a crash. Here the
 //! program says what to do and exits; what was committed is safe, as after any crash.
@@ -10,7 +10,7 @@ const EXIT_SYSTEM: i32 = 71;
 const OUT_OF_MEMORY: &str = "\nrowmill: error: the system has no more memory to give; lower --memory or --threads, or allow more \
     address space (ulimit -v), and run the load again: what was committed is safe\n";
 
-/// [`System`], but out of memory it ends the process with a message.
+/// [`System`], except that it ends the process with a message when it is out of memory.
 pub struct AllocatorThatSaysWhy;
 
 // SAFETY: every call goes to the system's allocator with the arguments it came with, and what that returns is returned.

@@ -66,7 +66,7 @@ Exit codes:
    66  an input is missing                   73  an output cannot be created
    74  reading or writing failed             75  the database is busy
    78  the table does not fit the input
-  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was read until then is committed";
+  129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was read by then is committed";
 
 /// Load huge CSV files into SQLite: fast, exact, every bad record accounted for
 #[derive(Debug, Parser)]
@@ -95,7 +95,7 @@ pub enum Command {
     arg_required_else_help = true
 )]
 pub struct LoadArgs {
-    /// CSV files to load, in order (- or a FIFO: a stream), and last the database
+    /// CSV files to load, in order (- or a FIFO is read as a stream), and last the database
     #[arg(value_name = "INPUT... DB", required = true, value_hint = ValueHint::FilePath)]
     paths: Vec<PathBuf>,
 
@@ -111,10 +111,10 @@ pub struct LoadArgs {
     /// Declare column types; a value that does not fit is rejected
     #[arg(long, value_name = "COL=TYPE[,...]", value_parser = parse_types, help_heading = "Table")]
     types: Vec<Types>,
-    /// Make every column TEXT that --types does not declare
+    /// Make columns TEXT unless --types declares them
     #[arg(long, help_heading = "Table")]
     text: bool,
-    /// Load quoted empty fields as NULL too, like unquoted ones
+    /// Load quoted empty fields as NULL, like unquoted ones
     #[arg(long, help_heading = "Table")]
     empty_as_null: bool,
 
@@ -131,40 +131,40 @@ pub struct LoadArgs {
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, help_heading = "Input format")]
     max_record_bytes: u64,
 
-    /// Start afresh; without it the same command goes on where an unfinished load into this table stopped. A table that the load
-    /// made is made anew, if nobody else has put anything into it; from others no row is taken
+    /// Start afresh; without it the same command goes on where an unfinished load into this table stopped. A table that the load made is
+    /// made anew, if nobody else has put anything into it; no row is taken from any other table
     #[arg(long, help_heading = "Output")]
     restart: bool,
-    /// Give up an unfinished load into this table and load nothing: its rows stay. With --table the inputs can be left out
+    /// Give up an unfinished load into this table: its rows stay, and nothing is loaded. With --table the inputs can be left out
     #[arg(long, conflicts_with = "restart", help_heading = "Output")]
     forget: bool,
     /// Leave the checkpoint in the database when the load is done
     #[arg(long, help_heading = "Output")]
     keep_checkpoint: bool,
-    /// The file grows (a log): run again, load only what was appended. A last line without a line feed, or within an open
-    /// quote, waits for the next time. Types stay those of the first load. Keeps where it got to in the database
+    /// The file grows (a log): run again, load only what was appended. A last line without a line feed, or within an open quote, waits for
+    /// the next run. Types stay those of the first load. Notes in the database how far it got
     #[arg(long, help_heading = "Output")]
     append_only: bool,
-    /// Skip files whose content went into the table before (with --once), under whatever name: a job can be run twice. Keeps size and
-    /// hash of each in the database, in the table _rowmill_loads. With --restart they are loaded again
+    /// Skip files whose content went into the table before (with --once), under whatever name, so that a job can be run twice. Keeps the
+    /// size and hash of each in the database, in the table _rowmill_loads. With --restart they are loaded again
     #[arg(long, help_heading = "Output")]
     once: bool,
 
     /// Where rejects and duplicates go. Rejects of another load are kept beside it under the next free number (errors.1.csv); a file that
-    /// is no errors file of rowmill is never touched
+    /// is not an errors file of rowmill is never touched
     #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects")]
     errors: PathBuf,
-    /// Put a ' before fields of the errors file that a spreadsheet would run as a formula; a leading ' is never data then
+    /// Put a ' before fields of the errors file that a spreadsheet would run as a formula; a leading ' is then never data
     #[arg(long, help_heading = "Rejects")]
     safe_errors: bool,
     /// Stop when more than this are rejected [default: never]
     #[arg(long, value_name = "N|N%", value_parser = parse_error_limit, help_heading = "Rejects")]
     max_errors: Option<ErrorLimit>,
 
-    /// Write a JSON report, also when the load fails. Of files that exist only an older report is replaced (it begins with "rowmill")
+    /// Write a JSON report, also when the load fails. An older report (it begins with "rowmill") is replaced; no other file is
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     report: Option<PathBuf>,
-    /// Write the report as one HTML page with charts, also when the load fails. Of files that exist only an older page is replaced
+    /// Write the report as one HTML page with charts, also when the load fails. An older page is replaced; no other file is
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     report_html: Option<PathBuf>,
     /// Show errors only: no progress bar, notes or summary
@@ -211,7 +211,7 @@ pub struct LoadArgs {
     chunk_bytes: u64,
 }
 
-/// [`Inference`] with a word for each on the command line.
+/// [`Inference`], with a word for each variant on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum InferArg {
     Auto,
@@ -219,7 +219,7 @@ enum InferArg {
     Guess,
 }
 
-/// [`WritePath`] with a word for each on the command line.
+/// [`WritePath`], with a word for each variant on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum WritePathArg {
     Auto,
@@ -246,7 +246,7 @@ pub struct LoadCommand {
     pub inputs: Vec<PathBuf>,
     pub database: PathBuf,
     pub options: LoadOptions,
-    /// The load is not to be done but given up.
+    /// The load is to be given up instead of done.
     pub forget: bool,
     pub verbosity: Verbosity,
 }
@@ -372,7 +372,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
         .parse::<u64>()
         .ok()
         .and_then(|number| number.checked_mul(*factor));
-    size.ok_or_else(|| "a size of more than 64 bits cannot be meant".to_owned())
+    size.ok_or_else(|| "a size that takes more than 64 bits is too large".to_owned())
 }
 
 fn parse_delimiter(text: &str) -> Result<u8, String> {
@@ -402,7 +402,7 @@ fn parse_error_limit(text: &str) -> Result<ErrorLimit, String> {
     }
 }
 
-/// `a,b,"c, d"`: names as they are, or quoted as in CSV.
+/// `a,b,"c, d"`: plain names, or names quoted as in CSV.
 fn parse_list(text: &str) -> Result<Names, String> {
     let mut names = Vec::new();
     let mut rest = text;
@@ -434,7 +434,7 @@ fn parse_types(text: &str) -> Result<Types, String> {
             .find(|column_type| column_type.as_str().eq_ignore_ascii_case(word));
         let column_type = known.ok_or_else(|| {
             format!(
-                "'{word}' is no type for column '{name}'; expected {}",
+                "'{word}' is not a type (for column '{name}'); expected {}",
                 DECLARABLE.map(ColumnType::as_str).join(", ")
             )
         })?;

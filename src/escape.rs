@@ -1,7 +1,7 @@
 //! Text from outside (file names, column names, field values, SQLite's messages) made safe to show.
 //!
-//! Comes in: any bytes. Goes out: a [`Display`](fmt::Display) in which nothing can move the cursor, change colours, reorder the
-//! line or hide. Never: allocation, or a change to text that is harmless. What goes into files as data is never escaped.
+//! Comes in: any bytes. Goes out: a [`Display`](fmt::Display) in which nothing can hide, move the cursor, change colours or reorder the
+//! line. Never: allocation, or a change to text that is harmless. What goes into files as data is never escaped.
 
 use std::fmt::{self, Write};
 
@@ -24,7 +24,7 @@ pub fn escaped<T: AsRef<[u8]> + ?Sized>(text: &T) -> Escaped<'_> {
 
 /// The first `max_chars` characters of `text` in plain ASCII, with `...` in place of the rest.
 ///
-/// As [`escaped`], and every character beyond ASCII becomes `\u{hex}` too.
+/// As [`escaped`], but every character beyond ASCII becomes `\u{hex}` too.
 pub fn excerpt<T: AsRef<[u8]> + ?Sized>(text: &T, max_chars: usize) -> Escaped<'_> {
     Escaped {
         bytes: text.as_ref(),
@@ -42,7 +42,7 @@ pub fn cut<T: AsRef<[u8]> + ?Sized>(text: &T, max_chars: usize) -> Escaped<'_> {
     }
 }
 
-/// Escapes while it is shown; made by [`escaped`], [`excerpt`] and [`cut`].
+/// Escapes its text as it is shown; made by [`escaped`], [`excerpt`] and [`cut`].
 #[derive(Debug, Clone, Copy)]
 pub struct Escaped<'a> {
     bytes: &'a [u8],
@@ -77,7 +77,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// Whether a terminal could do something other than show a glyph that takes up room.
+/// Whether a terminal could do anything with `character` other than show a glyph that takes up room.
 ///
 /// Source: Unicode Standard Annex 9 (bidirectional controls) and the default-ignorable format characters that show nothing.
 fn is_unsafe(character: char) -> bool {

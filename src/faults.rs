@@ -1,13 +1,13 @@
-//! Named points at which tests stop or kill the program. Only in builds with the feature `faults`, which tests turn on; in every other
-//! build a point is nothing.
+//! Named points at which tests stop or kill the program. They exist only in builds with the feature `faults`, which tests turn on; in every
+//! other build a point does nothing.
 
-/// The program gets here. Names tell the stage and what has just been done or comes next.
+/// The program gets here. The name says which stage it is and what has just been done or comes next.
 #[cfg(feature = "faults")]
 pub fn point(name: &str) {
     fail::fail_point!(name);
 }
 
-/// The program gets here: nothing, without the feature `faults`.
+/// The program gets here: does nothing without the feature `faults`.
 #[cfg(not(feature = "faults"))]
 #[inline(always)]
 pub fn point(_name: &str) {}
@@ -19,7 +19,7 @@ pub fn short_wait() -> Option<std::time::Duration> {
     asked.parse().ok().map(std::time::Duration::from_millis)
 }
 
-/// None: only tests are in a hurry.
+/// `None`: only tests are in a hurry.
 #[cfg(not(feature = "faults"))]
 pub fn short_wait() -> Option<std::time::Duration> {
     None

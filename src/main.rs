@@ -62,14 +62,14 @@ fn run() -> u8 {
     }
 }
 
-/// Help and version are a success and go to stdout; everything else is a usage error.
+/// Help and version are successes and go to stdout; everything else is a usage error.
 fn show_clap(stop: &clap::Error) -> u8 {
     if stop.use_stderr() && stop.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let text = stop.render().to_string();
         show("error", text.strip_prefix("error: ").unwrap_or(&text));
         return EXIT_USAGE;
     }
-    // A reader that has gone away (`rowmill --help | head -1`) is no failure.
+    // A reader that has gone away (`rowmill --help | head -1`) is not a failure.
     let _ = stop.print();
     if stop.use_stderr() { EXIT_USAGE } else { 0 }
 }

@@ -9,18 +9,18 @@ use crate::report::{MemorySplit, size};
 
 /// Code, stacks, allocator slack, SQLite's own small allocations and the terminal: measured at 14 MiB, rounded up.
 const RESERVE_BYTES: u64 = 22 << 20;
-/// Share of SQLite's page cache: appends touch only the right edge of a tree, so more would not help.
+/// Memory for SQLite's page cache: appends touch only the right edge of a tree, so more would not help.
 pub const DATABASE_BYTES: u64 = 8 << 20;
 /// Fewest bytes for blocks of rows in flight: a handful of chunks.
 const MIN_BLOCKS_BYTES: u64 = 4 << 20;
-/// Memory in which the entries of one index are sorted: two buffers that are as large as a core's cache, or some more.
+/// Memory in which the entries of one index are sorted: two buffers, each as large as a core's cache or somewhat larger.
 const INDEX_BYTES: u64 = 32 << 20;
 /// Least memory in which all indexes are sorted: with less, millions of keys would take many runs and hours.
 const MIN_INDEXES_BYTES: u64 = 2 << 20;
-/// Memory for each byte of the longest record that may come: its bytes where pieces of it are put together, those of its fields in a
-/// row, and four for the place of each field, of which a record may consist.
+/// Memory for each byte of the longest record that may come: the byte itself where pieces of the record are put together, its copy as a
+/// field of a row, and four bytes for the place of a field, as a record may consist of nothing but fields.
 const RECORD_FACTOR: u64 = 6;
-/// Memory of a worker thread: its stack, its heap, what it reuses. Measured at 22 KiB, rounded up.
+/// Memory of a worker thread: its stack, its heap and what it reuses. Measured at 22 KiB, rounded up.
 const THREAD_BYTES: u64 = 32 << 10;
 /// Threads for which [`RESERVE_BYTES`] is enough.
 const RESERVED_THREADS: u64 = 64;
@@ -35,7 +35,7 @@ const SMALLEST_BYTES: u64 =
 pub struct MemoryWish {
     pub budget_bytes: u64,
     pub window_bytes: u64,
-    /// Filter that would hold every key of the input; 0 without one.
+    /// Size of a filter that would hold every key of the input; 0 without one.
     pub filter_bytes: u64,
     /// Indexes whose entries are sorted while the rows are written.
     pub indexes: u64,
@@ -67,7 +67,7 @@ pub fn check_threads(budget_bytes: u64, threads: usize) -> Result<(), Error> {
 /// # Errors
 /// `Usage` when the budget is too small to work in, saying what would do.
 pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
-    // The parts below have room for a record as long as is usual, on its way from one to the next.
+    // The parts below have room for a record of the usual length, on its way from one to the next.
     let record_bytes = RECORD_FACTOR * wish.record_bytes.saturating_sub(DEFAULT_MAX_RECORD_BYTES);
     let needed_bytes = SMALLEST_BYTES + record_bytes;
     let Some(mut rest) = wish.budget_bytes.checked_sub(needed_bytes) else {
@@ -81,7 +81,7 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
             size(needed_bytes.next_multiple_of(1 << 20))
         )));
     };
-    // Windows and blocks together get at most half of what is free, the filter what it needs of the other half and of what they leave.
+    // Windows and blocks together get at most half of what is free; the filter gets what it needs of the other half and of what they leave.
     let windows_bytes = (WINDOWS_ALIVE * wish.window_bytes)
         .min(rest * 2 / 5)
         .max(WINDOWS_ALIVE * (64 << 10));
@@ -91,7 +91,7 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     let more_indexes_bytes = (wish.indexes * INDEX_BYTES)
         .saturating_sub(MIN_INDEXES_BYTES)
         .min(rest / 3);
-    // More rows in flight than this no longer keep anybody busier.
+    // More rows in flight than this would keep no thread busier.
     let blocks_bytes = MIN_BLOCKS_BYTES + (rest - more_indexes_bytes).min(12 << 20);
     let indexes_bytes = match wish.indexes {
         0 => 0,
@@ -108,12 +108,12 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     })
 }
 
-/// Memory for windows that wait to be done, beside the one being cut.
+/// Memory for windows that wait to be processed, besides the one being cut.
 pub fn waiting_windows_bytes(window_bytes: usize) -> usize {
     window_bytes * (WINDOWS_ALIVE as usize - 1)
 }
 
-/// Memory of the rows whose keys go through the filter together: the others are on their way to it, or behind it.
+/// Memory of the rows whose keys go through the filter together: the others are on their way to it, or past it.
 pub fn dedup_group_bytes(split: &MemorySplit) -> usize {
     (split.blocks_bytes / 3) as usize
 }
@@ -123,10 +123,10 @@ pub fn window_bytes(split: &MemorySplit, wish_bytes: u64) -> usize {
     wish_bytes.min(split.windows_bytes / WINDOWS_ALIVE).max(1) as usize
 }
 
-/// Has the C library give large blocks back to the system as soon as they are freed.
+/// Makes the C library give large blocks back to the system as soon as they are freed.
 ///
-/// glibc raises the size from which it does so with every large block it frees, up to 32 MiB; buffers of rows then come from its
-/// heaps and stay in them: 40 MB more at the peak with 16 threads, measured. Setting the size it begins with keeps it there.
+/// With every large block that it frees, glibc raises the size from which it does so, up to 32 MiB; buffers of rows then come from its
+/// heaps and stay in them: 40 MB more at the peak with 16 threads, measured. Once the program sets that size, glibc leaves it alone.
 pub fn return_freed_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: mallopt takes no pointer and may be called at any time.
@@ -135,7 +135,7 @@ pub fn return_freed_memory() {
     }
 }
 
-/// Holds the sum of all [`Permit`]s to a limit: who wants more waits until others are dropped.
+/// Holds the sum of all [`Permit`]s to a limit: whoever wants more waits until others are dropped.
 #[derive(Debug)]
 pub struct Gate {
     limit_bytes: usize,
@@ -179,8 +179,8 @@ impl Gate {
         })
     }
 
-    /// Lets `bytes` in at once, beyond the limit if need be: for who must not wait, because others wait for him. Those who can wait
-    /// then do so for longer.
+    /// Lets `bytes` in at once, beyond the limit if need be: for a thread that must not wait, because others wait for it. Those that can
+    /// wait then wait longer.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Permit {
         self.lock().used_bytes += bytes;
         Permit {
@@ -189,12 +189,12 @@ impl Gate {
         }
     }
 
-    /// Lets in who comes, after it was closed.
+    /// Lets callers in again after [`close`](Self::close).
     pub fn open(&self) {
         self.lock().closed = false;
     }
 
-    /// Lets nobody in any more and wakes who waits.
+    /// Lets nobody in any more and wakes all who wait.
     pub fn close(&self) {
         self.lock().closed = true;
         self.freed.notify_all();

@@ -1,7 +1,7 @@
 //! What the user sees while a load runs and when it ends: everything on stderr, so that stdout stays clean for pipes.
 //!
-//! On a terminal a bar of two lines (a spinner where the total is not known), notes above it, and at the end the summary. Without a
-//! terminal notes and summary only. Text from outside is escaped. A closed stderr is no error.
+//! On a terminal: a bar of two lines (a spinner if the total is not known), notes above it, and the summary at the end. Without a terminal:
+//! notes and summary only. Text from outside is escaped. A closed stderr is no error.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ use rowmill::{LoadReport, Observer, Phase, Progress};
 use crate::cli::Verbosity;
 use crate::signals::StopSignal;
 
-/// Redraws a second: enough to look alive, too few to cost anything.
+/// Redraws per second: enough to look alive, too few to cost anything.
 const REFRESH_HZ: u8 = 10;
 const REFRESH: Duration = Duration::from_millis(1000 / REFRESH_HZ as u64);
 /// Phase, bar and place on the first line, counters on the second: both fit 80 columns.
@@ -31,7 +31,7 @@ pub struct Terminal {
     stop: StopSignal,
     /// Whether the user was told that the request to stop was heard.
     stop_said: AtomicBool,
-    /// `None`: stderr is no terminal, or nothing is to be shown.
+    /// `None`: stderr is not a terminal, or nothing is to be shown.
     bar: Option<ProgressBar>,
     state: Mutex<PhaseState>,
 }
@@ -76,7 +76,7 @@ impl Terminal {
     /// Shows how the load went.
     pub fn summary(&self, report: &LoadReport) {
         if self.verbosity != Verbosity::Quiet {
-            // The summary escapes what it quotes, and its line ends are its own.
+            // The summary escapes what it quotes; the line ends in it are its own.
             put(&format!(
                 "rowmill: {}\n",
                 report.summary(self.verbosity == Verbosity::Verbose)
@@ -95,7 +95,7 @@ impl Terminal {
         }
     }
 
-    /// The state; what a panicking thread left there is good enough to draw.
+    /// The state; whatever a panicking thread left there is good enough to draw.
     fn state(&self) -> MutexGuard<'_, PhaseState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,7 +219,7 @@ fn clock(seconds: f64) -> String {
     }
 }
 
-/// One message on stderr, escaped; further lines are indented so that none can pass for a message of its own.
+/// Shows one message on stderr, escaped; further lines are indented so that none of them can pass for a message of its own.
 pub fn show(kind: &str, message: &str) {
     let mut text = format!("rowmill: {kind}: ");
     for (index, line) in message.trim_end().lines().enumerate() {

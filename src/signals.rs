@@ -1,5 +1,5 @@
-//! Requests to stop: the first asks the load to drain and commit, the second ends the process at once. And the signal that reading
-//! a mapped file raises when the file has become shorter.
+//! Requests to stop: the first asks the load to drain and commit, the second ends the process at once. Also the signal that is raised when
+//! a mapped file that has become shorter is read.
 
 use std::fs;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use signal_hook::{flag, low_level};
 /// Added to a signal's number to make the exit code, as shells do.
 const EXIT_SIGNAL_BASE: i32 = 128;
 
-/// Exit code when an input cannot be read on (sysexits.h: EX_IOERR).
+/// Exit code when an input can be read no further (sysexits.h: EX_IOERR).
 const EXIT_IO: i32 = 74;
 const INPUT_GONE: &str = "\nrowmill: error: an input shrank or could not be read while it was being loaded; what was committed \
     is safe: put the input back and run the load again\n";
 
-/// From now on SIGBUS ends the process with a message instead of a crash.
+/// Makes SIGBUS end the process with a message instead of a crash from now on.
 ///
-/// Between the check of a file's length and the last look at its mapped bytes another process may cut it. The kernel then raises
-/// SIGBUS at the look, where nothing can be returned and nothing more can be done: what was committed is safe, as after any crash.
+/// Another process may cut a file after its length was checked and before its mapped bytes were last read. The kernel then raises SIGBUS at
+/// the read, where nothing can be returned and nothing more can be done: what was committed is safe, as after any crash.
 ///
-/// The handler takes the place of the standard library's instead of running behind it: that one restores the default action and
-/// returns, and a second thread that looks at the same moment would then end the process before the message or its exit code.
+/// The handler takes the place of the standard library's instead of running after it: that one restores the default action and returns, and
+/// a second thread that reads at the same moment would then end the process before the message or its exit code.
 pub fn explain_unreadable_input() {
     static IS_SAID: AtomicBool = AtomicBool::new(false);
     extern "C" fn explain(_signal: libc::c_int) {
@@ -47,9 +47,10 @@ pub fn explain_unreadable_input() {
     assert_eq!(set, 0, "the signal exists and may be handled");
 }
 
-/// From now on a write beyond a file-size limit (`ulimit -f`) fails and is reported, where SIGXFSZ would end the process without a word.
+/// Makes a write beyond a file-size limit (`ulimit -f`) fail and be reported from now on, where SIGXFSZ would end the process without a
+/// word.
 pub fn report_file_size_limit() {
-    // SAFETY: to ignore a signal takes no handler.
+    // SAFETY: ignoring a signal takes no handler.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
@@ -61,7 +62,7 @@ pub struct StopSignal {
 }
 
 impl StopSignal {
-    /// From now on SIGINT, SIGTERM and SIGHUP are requests to stop. A second one, of any kind, exits at once with 128 + its number;
+    /// Makes SIGINT, SIGTERM and SIGHUP requests to stop from now on. A second one, of any kind, exits at once with 128 + its number;
     /// what was committed is safe, as after any crash.
     pub fn install() -> Self {
         let received = Arc::new(AtomicUsize::new(0));
@@ -70,7 +71,7 @@ impl StopSignal {
             if signal == SIGHUP && hangup_is_ignored() {
                 continue;
             }
-            // Handlers run in the order in which they are registered: look for an earlier request, then leave one.
+            // Handlers run in the order in which they are registered: first look for an earlier request, then leave one.
             flag::register_conditional_shutdown(signal, EXIT_SIGNAL_BASE + signal, Arc::clone(&asked_before))
                 .and_then(|_| flag::register_usize(signal, Arc::clone(&received), signal as usize))
                 .and_then(|_| flag::register(signal, Arc::clone(&asked_before)))
@@ -87,7 +88,7 @@ impl StopSignal {
         }
     }
 
-    /// One that nobody sends signals to.
+    /// A stop signal that was received already; no handler is installed.
     #[cfg(test)]
     pub fn holding(signal: usize) -> Self {
         StopSignal {
@@ -96,7 +97,7 @@ impl StopSignal {
     }
 }
 
-/// Whether the process was started, as by `nohup`, so that it outlives its terminal; that must stay so.
+/// Whether the process was started so that it outlives its terminal, as by `nohup`; that must stay so.
 ///
 /// Source: proc_pid_status(5), `SigIgn`: a hexadecimal mask in which bit n - 1 stands for signal n.
 fn hangup_is_ignored() -> bool {
