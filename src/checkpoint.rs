@@ -1,11 +1,11 @@
 //! What makes a load resumable: who it was, and how far it got.
 //!
-//! The same command started again finds the checkpoint, checks that inputs, options and dead-letter file are what they were, reads
-//! the input again from its start and skips, without writing, every record that the last committed batch accounted for. Reading
+//! When the same command is started again, it finds the checkpoint, checks that inputs, options and dead-letter file are what they were,
+//! reads the input again from its start and skips, without writing, every record that committed batches account for. Reading
 //! again costs a fraction of writing, and it rebuilds filter, line numbers and record numbers exactly as they were, from the only
 //! thing that is certain: the input itself.
 //!
-//! An append-only load that is done leaves behind a [`Finished`], from which the load of what was appended to its input goes on.
+//! An append-only load that is done leaves behind a [`Finished`], from which the next load takes up what was appended to the input since.
 
 use std::fs::File;
 use std::io::Read;
@@ -29,7 +29,7 @@ use crate::schema::shape::{Mark, TableShape};
 
 /// Bytes hashed at either end of an input.
 const END_BYTES: usize = 64 << 10;
-/// Bytes read at a time where a part of an input is hashed.
+/// Bytes read at a time when a part of an input is hashed.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Who the load is: everything that must be the same for it to go on. Written once, before the first row.
@@ -40,11 +40,11 @@ pub struct Identity {
     pub inputs: Vec<Fingerprint>,
     /// Options that the outcome depends on, by name, as text.
     pub options: Vec<(String, String)>,
-    /// The plan of the first load, where this one goes on behind another.
+    /// The plan of the first load, if this one goes on where another ended.
     pub plan: TablePlan,
-    /// The load that this one goes on behind.
+    /// The load that this one goes on after.
     pub base: Option<Base>,
-    /// What its side files are named by: those of no other load are named so.
+    /// What its side files are named by; no other load's are named so.
     #[serde(default)]
     pub token: String,
     /// The columns of each index that is built after the rows are in.
@@ -61,12 +61,12 @@ pub struct Identity {
 /// How far a finished append-only load got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loaded {
-    /// Offset in the input behind the last record that was accounted for.
+    /// Offset in the input just after the last record that was accounted for.
     pub offset_bytes: u64,
     /// Physical lines before it.
     pub lines: u64,
     pub blank_lines: u64,
-    /// Of this load and all those that it went on behind.
+    /// Of this load and all those before it that it went on after.
     pub counts: Counts,
     pub errors_bytes: u64,
     /// XXH3-64 of those bytes of the dead-letter file.
@@ -94,7 +94,7 @@ pub struct Finished {
     pub loaded: Loaded,
 }
 
-/// What tells an input from a changed one.
+/// What shows whether an input has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     pub path: String,
@@ -120,7 +120,7 @@ pub struct Counts {
     pub row_ids_hash: u64,
 }
 
-/// What a row id adds to [`Counts::row_ids_hash`]; the sum tells sets of row ids apart. (The last steps of SplitMix64.)
+/// What a row id adds to [`Counts::row_ids_hash`]; sums differ for different sets of row ids. (The last steps of SplitMix64.)
 #[inline]
 pub fn row_id_hash(row_id: i64) -> u64 {
     let mut hash = row_id as u64;
@@ -147,7 +147,7 @@ impl Counts {
         self.rejected[RejectCode::DuplicateKey.index()]
     }
 
-    /// Whether `records`, all that were read, are accounted for: each became a row or a reject, or waits.
+    /// Whether all `records` that were read are accounted for: each became a row or a reject, or waits.
     pub fn add_up_to(&self, records: u64) -> bool {
         records == self.loaded + self.all_rejects() + self.suspects
     }
@@ -167,22 +167,22 @@ pub struct SavedProgress {
     pub errors_hash: u64,
     pub errors_mark: u64,
     pub suspects_bytes: u64,
-    /// The bytes of the inputs, one after another from their first byte on, that are accounted for.
+    /// The hash of those bytes of the inputs that are accounted for: one input after another, each from its first byte on.
     pub content: ContentHash,
     /// XXH3-64 of those bytes of the spool of suspects.
     pub suspects_hash: u64,
     /// Suspects are settled and the merged dead-letter file is complete under its temporary name.
     pub settled: bool,
-    /// What the dead-letter file is once that is done.
+    /// What the dead-letter file holds once that is done.
     pub merged: Committed,
-    /// Length of the dead-letter file when the load ended in an orderly way; nothing while it runs.
+    /// Length of the dead-letter file when the load ended in an orderly way; `None` while it runs.
     #[serde(default)]
     pub errors_end_bytes: Option<u64>,
-    /// The input in which the load was stopped at the error limit. It goes on at the record that was one reject too many, which may
-    /// have been mended, as may all that follows.
+    /// The input in which the load was stopped at the error limit. It goes on at the record that was one reject too many; that record, and
+    /// all that follow it, may have been mended.
     #[serde(default)]
     pub stopped_in: Option<u32>,
-    /// Where the table begins, if not where the load [found or made it](Identity::shape).
+    /// Where in the file the table begins, if no longer where the load [found or made it](Identity::shape).
     #[serde(default)]
     pub root_page: Option<u32>,
     /// What the table is known by.
@@ -228,34 +228,34 @@ pub struct Checkpoint {
     pub progress: SavedProgress,
 }
 
-/// How a load that is begun again stands to the unfinished one.
+/// How a load that is begun again relates to the unfinished one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     /// Inputs and options are what they were.
     Same,
-    /// The input was mended behind the place where the load was stopped.
+    /// The input was mended after the place where the load was stopped.
     Mended,
 }
 
 impl Checkpoint {
-    /// Bytes of the dead-letter file that are those of the loads which this one goes on behind.
+    /// Bytes of the dead-letter file that belong to the loads that this one goes on after.
     pub fn earlier_errors_bytes(&self) -> u64 {
         self.identity.base.as_ref().map_or(0, |base| base.loaded.errors_bytes)
     }
 
-    /// Whether nothing of the load is in the table: then nothing is lost with the checkpoint.
+    /// Whether no row of the load is in the table: then nothing is lost with the checkpoint.
     pub fn is_without_rows(&self) -> bool {
         let before = self.identity.base.as_ref().map_or(0, |base| base.loaded.counts.loaded);
         self.progress.counts.loaded == before && self.progress.counts.suspects == 0
     }
 
-    /// Checks that the load of `inputs` with `options` is this one, which was not finished.
+    /// Checks that the load of `inputs` with `options` is this unfinished one.
     ///
     /// # Errors
-    /// `OtherInput` when an input is not what it was, `Usage` when options differ: both say what, and what can be done.
+    /// `OtherInput` when an input is not what it was, `Usage` when options differ: both say what differs and what can be done.
     pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<Again, Error> {
         let (identity, load, ways) = (&self.identity, self.load(), self.ways());
-        // Versions that knew one load at a time kept the table's name among the options.
+        // Versions that knew only one load at a time kept the table's name among the options.
         if identity.version != env!("CARGO_PKG_VERSION") || identity.option(TABLE).is_some() {
             return Err(Error::usage(format!(
                 "{load} was begun by another version of rowmill ({}); finish it with that, or {ways}",
@@ -290,8 +290,8 @@ impl Checkpoint {
         }))
     }
 
-    /// Whether all that the load got to before it was stopped at the error limit is what it was. In a table that the load made, the
-    /// types that the rest had a say in would have to be found anew.
+    /// Whether everything that the load had read before it was stopped at the error limit is what it was. Not in a table that the load
+    /// made: the rest of the input had a say in its types, which would have to be found anew.
     fn is_mended(&self, inputs: &[PathBuf]) -> Result<bool, Error> {
         let (Some(stopped_in), false, None) =
             (self.progress.stopped_in, self.identity.plan.create, &self.identity.base)
@@ -346,7 +346,7 @@ fn other_input(message: String) -> Error {
     Error::new(ErrorKind::OtherInput { message })
 }
 
-/// `content` and the bytes of the file at `path` that follow, up to `length_bytes` in all.
+/// `content` with the bytes of the file at `path` that follow it added, up to `length_bytes` in all.
 ///
 /// # Errors
 /// `Io` when it cannot be read.
@@ -374,7 +374,7 @@ impl Fingerprint {
         Fingerprint::of_start(path, u64::MAX)
     }
 
-    /// Takes the fingerprint of the first `length_bytes` of the file at `path`, or of all that it has.
+    /// Takes the fingerprint of the first `length_bytes` of the file at `path`, or of the whole file if it is shorter.
     ///
     /// # Errors
     /// `Io` when it cannot be read.
@@ -404,8 +404,8 @@ impl Fingerprint {
         take().map_err(|e| Error::io("reading", path, e))
     }
 
-    /// In words, how `now` differs. The name may: the same file may be reached by another path. A file that grows may be written
-    /// to and even be replaced by a copy: what counts are the bytes that were there.
+    /// How `now` differs, in words. The name may differ: the same file may be reached by another path. A file that grows may be written to
+    /// and even be replaced by a copy: what counts are the bytes that were there.
     fn difference(&self, now: &Fingerprint, grows: bool) -> Option<String> {
         let (then_bytes, now_bytes) = (self.length_bytes, now.length_bytes);
         if then_bytes != now_bytes {
@@ -424,7 +424,7 @@ impl Fingerprint {
     }
 }
 
-/// The error for inputs, read up to and with the last of `read`, that an unfinished load found otherwise.
+/// The error for inputs that are not what an unfinished load found. They were read up to the last of `read`, inclusive.
 pub fn changed_since_begun(read: &[PathBuf]) -> Error {
     let since = match read.len() {
         0 | 1 => "since the unfinished load began, what was loaded of it was edited",
@@ -448,7 +448,7 @@ impl Identity {
         plan: &TablePlan,
     ) -> Result<Identity, Error> {
         let fingerprint = |(path, &length_bytes): (&PathBuf, &u64)| {
-            // A file may grow before it is read; only where that is foreseen does the rest not count.
+            // A file may grow before it is read; what is added counts unless it was foreseen.
             let length_bytes = if options.repeat.append_only {
                 length_bytes
             } else {
@@ -476,7 +476,7 @@ impl Identity {
         })
     }
 
-    /// Where a load of this identity starts, with these dead letters.
+    /// Where a load of this identity starts, with the dead letters that are there.
     pub fn first_progress(&self, errors: Committed) -> SavedProgress {
         let (counts, content) = self.base.as_ref().map_or_else(Default::default, |base| {
             (base.loaded.counts.clone(), base.loaded.content)
@@ -521,7 +521,7 @@ impl Identity {
         Ok(None)
     }
 
-    /// An option as it was when the load began, as text.
+    /// The option `name` as it was when the load began, as text.
     pub fn option(&self, name: OptionName) -> Option<&str> {
         let found = self.options.iter().find(|(option, _)| option == name.flag());
         found.map(|(_, value)| value.as_str())
@@ -529,7 +529,7 @@ impl Identity {
 }
 
 impl Loaded {
-    /// What the dead-letter file is.
+    /// What the dead-letter file holds.
     pub fn errors(&self) -> Committed {
         Committed {
             bytes: self.errors_bytes,
@@ -540,14 +540,14 @@ impl Loaded {
 }
 
 impl Finished {
-    /// Checks that the load of `inputs` with `options` can go on behind this one.
+    /// Checks that the load of `inputs` with `options` can go on after this one.
     ///
     /// # Errors
-    /// `OtherInput` when the loaded part of the input is not what it was, `Usage` when options differ: both say what.
+    /// `OtherInput` when the loaded part of the input is not what it was, `Usage` when options differ: both say what differs.
     pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<(), Error> {
         if let Some(differing) = self.identity.differing_options(options) {
             return Err(Error::usage(format!(
-                "the load that this one is to go on behind had other options: {differing}. Use the same, or start afresh with {RESTART}"
+                "the load that this one is to go on after had other options: {differing}. Use the same, or start afresh with {RESTART}"
             )));
         }
         match self.identity.changed_input(inputs, options)? {
@@ -560,8 +560,8 @@ impl Finished {
     }
 }
 
-/// The options that decide what a load's outcome is; not those that only decide how fast it comes. The table's name is that which the
-/// checkpoint is kept under.
+/// The options that decide what a load's outcome is, not those that only decide how fast it comes. The table's name is not among them: the
+/// checkpoint is kept under it.
 pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)> {
     let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
     let character = |byte: u8| match byte {
@@ -606,7 +606,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
     .to_vec()
 }
 
-/// `a,"b,c"`: names as the command line takes them, each with what belongs to it; `none` without any.
+/// `a,"b,c"`: names as the command line takes them, each with what belongs to it; `none` if there are none.
 fn listed<'a>(names: impl Iterator<Item = (&'a str, String)>) -> String {
     let one = |(name, rest): (&str, String)| match name.contains([',', '"', '=']) || name == "none" {
         true => format!("\"{}\"{rest}", name.replace('"', "\"\"")),

@@ -8,21 +8,18 @@ use memchr::{memchr, memchr_iter, memchr2_iter, memrchr};
 
 use crate::parse::Dialect;
 
-/// How far behind the target a line end with an even number of quotes before it is looked for. Much longer quoted
-/// fields are rare, and a stray quote makes the parity wrong for good: the search must not cost more than the second
-/// parse it saves.
+/// How far past the target to look for a line end with an even number of quotes before it. Much longer quoted fields are rare, and a stray
+/// quote makes the parity wrong for good: the search must not cost more than the second parse it saves.
 const SEARCH_BYTES: usize = 64 * 1024;
 
 /// Where to end a chunk that starts at `window[0]` and is about `target_bytes` long: just after a line end. `None`:
 /// there is no line end in `window` at all.
 ///
-/// Preferred is the first line end from `target_bytes` on that has an even number of quotes before it, which is outside
-/// quoted fields if the chunk starts outside and every quote is one of a pair; next, the last line end up to
-/// `target_bytes`; next, the first after. In a window shorter than that it is the last line end with an even number of
-/// quotes, else the last.
+/// The first choice is the first line end from `target_bytes` on that has an even number of quotes before it: it is outside quoted fields
+/// if the chunk starts outside and every quote is one of a pair. The second is the last line end up to `target_bytes`, the third the first
+/// one after. In a window shorter than that it is the last line end with an even number of quotes before it, else the last line end.
 ///
-/// Equivalent, for the caller, to the end of any line near `target_bytes`: the result is a hint about where a record
-/// ends.
+/// For the caller, the end of any line near `target_bytes` would do as well: the result is a hint about where a record ends.
 pub fn cut(window: &[u8], target_bytes: usize, dialect: &Dialect) -> Option<usize> {
     let at_target = target_bytes.saturating_sub(1);
     let line_end = if at_target < window.len() {

@@ -1,8 +1,8 @@
 //! A hash of bytes that can be put together from the hashes of their pieces, wherever the pieces were cut.
 //!
-//! CRC-64/NVME, because a CRC is a remainder: that of two pieces together follows from theirs and the second one's length. So pool tasks
-//! hash their chunks, the order thread combines, and neither chunk size nor threads change the result. An edit that is no attack passes
-//! unnoticed once in 2^64.
+//! CRC-64/NVME, because a CRC is a remainder: the CRC of two pieces together follows from theirs and the second one's length. So pool tasks
+//! hash their chunks, the order thread combines the hashes, and neither chunk size nor threads change the result. An edit that is not an
+//! attack goes unnoticed once in 2^64.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ const ONE: u64 = 1 << 63;
 /// x^(8 · 2^k) for each bit k of a length in bytes.
 const BYTE_POWERS: [u64; 64] = byte_powers();
 
-/// How many bytes, and their hash.
+/// A number of bytes, and their hash.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentHash {
     /// How many bytes.
@@ -33,7 +33,7 @@ impl ContentHash {
         }
     }
 
-    /// A hash that was [written](fmt::Display), if `text` is one.
+    /// Reads a hash that was [written](fmt::Display), if `text` is one.
     pub(crate) fn parse(bytes: u64, text: &str) -> Option<ContentHash> {
         let crc64 = u64::from_str_radix(text, 16).ok()?;
         Some(ContentHash { bytes, crc64 })
@@ -56,7 +56,7 @@ impl fmt::Display for ContentHash {
     }
 }
 
-/// x^(8 · `bytes`): what a CRC is multiplied by when so many bytes follow.
+/// x^(8 · `bytes`): what a CRC is multiplied by when that many bytes follow.
 fn shift(bytes: u64) -> u64 {
     let mut product = ONE;
     for (bit, power) in BYTE_POWERS.into_iter().enumerate() {

@@ -1,8 +1,8 @@
-//! How a SQLite database, and any file that is not one of ours, is known from outside, and what must not be done with a database: to be
-//! opened and closed again.
+//! How to tell from outside that a file is a SQLite database, or is not one of ours; and what must not be done with a database: opening it
+//! and closing it again.
 //!
-//! Closing any descriptor of a file drops every POSIX lock that the process has on it, and a program that loads may have connections to
-//! databases that it names by mistake.
+//! Closing any descriptor of a file drops every POSIX lock that the process has on it, and a program may have connections to a database
+//! that it names as an input or output by mistake.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -20,8 +20,8 @@ const WAL_STARTS: [[u8; 4]; 2] = [[0x37, 0x7f, 0x06, 0x82], [0x37, 0x7f, 0x06, 0
 /// Bytes of a file that are looked at: the mark of a report is in its first lines.
 const MARK_BYTES: u64 = 4096;
 
-/// Whether a file that begins with `start` may be a rollback journal. Until a journal is synced, zeros stand where it is to begin: a
-/// killed program may have left it so.
+/// Whether a file that begins with `start` may be a rollback journal. Until a journal is synced, zeros stand at its beginning: a killed
+/// program may have left it so.
 pub fn is_journal(start: &[u8]) -> bool {
     start.starts_with(&JOURNAL_START) || is_blank(start, JOURNAL_START.len())
 }
@@ -45,9 +45,9 @@ pub fn unless_database(file: File) -> Option<File> {
     Some(file)
 }
 
-/// Whether there is a regular file that holds something and does not begin as `is_ours` knows it.
+/// Whether there is a regular file that is not empty and whose beginning `is_ours` does not accept.
 pub(crate) fn is_foreign(path: &Path, is_ours: fn(&[u8]) -> bool) -> bool {
-    // Of links, folders and the like whoever opens them says what is wrong.
+    // What is wrong with links, folders and the like is said by whoever opens them.
     if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0) {
         return false;
     }
@@ -55,7 +55,7 @@ pub(crate) fn is_foreign(path: &Path, is_ours: fn(&[u8]) -> bool) -> bool {
         .read(true)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path);
-    // What cannot be read, or is a database that must stay open, is not ours for all that is known.
+    // As far as is known, a file that cannot be read, or is a database that must stay open, is not ours.
     let Some(file) = opened.ok().and_then(unless_database) else {
         return true;
     };

@@ -1,7 +1,7 @@
 //! Which rows may repeat a key: an answer that is never wrong about "certainly new".
 //!
-//! Comes in: the keys of each block, in input order. Goes out: the indices of the *suspects*, rows whose key could not be ruled out.
-//! Never: a row dropped. Suspects are settled exactly, against the table, after the bulk of the rows (see [`crate::settle`]).
+//! Comes in: the keys of each block, in input order. Goes out: the indices of the *suspects*, rows whose key may have come before. Never: a
+//! row dropped. Suspects are settled exactly, against the table, after the bulk of the rows (see [`crate::settle`]).
 //!
 //! Two ways, chosen from the input's head or from inference:
 //! - [`Ascending`]: integer keys that mostly ascend, as exports do. A key greater than every key before it is new; it costs one
@@ -23,17 +23,16 @@ use crate::rows::{Encoder, NULL_KEY, RowBlock};
 /// False alarms at full capacity. One costs an index look-up (about 10 µs), so 1 % at the very end, 0.13 % on average, is cheaper
 /// than the further probes per key and the further memory that a lower ratio needs.
 pub const FILTER_ERROR_RATIO: f64 = 0.01;
-/// Hash functions that ratio needs: log2(1 / 0.01), rounded up.
+/// Hash functions that this ratio needs: log2(1 / 0.01), rounded up.
 const FILTER_SLICES: f64 = 7.0;
-/// Most keys a filter is sized for: what the memory promise was made with.
+/// Most keys a filter is sized for: the number that the memory promise was made for.
 pub const MAX_FILTER_KEYS: u64 = 100_000_000;
 /// Shards of a filter: a shard of the largest filter is 0.5 MiB, which an L2 cache holds.
 const SHARDS: usize = 1 << SHARD_BITS;
 const SHARD_BITS: u32 = 8;
-/// Memory of a shard for each key that comes, up to which reading all of the shard first is cheaper than waiting for the bits of one
-/// key after another: a key's seven bits lie in seven places, and they are read when the answer for the one before is known.
-/// Measured: 55 ns a key instead of 170 with 160 bytes a key, 90 instead of 240 with 700, 240 instead of 300 with 3,200, the same with
-/// 4,200.
+/// Memory of a shard for each key that comes, up to which it is cheaper to read all of the shard first than to wait for the bits of one key
+/// after another: a key's seven bits lie in seven places, and each is read only when the answer for the one before is known. Measured: 55
+/// ns a key instead of 170 with 160 bytes a key, 90 instead of 240 with 700, 240 instead of 300 with 3,200, no difference with 4,200.
 const READ_AHEAD_BYTES_PER_KEY: u64 = 3500;
 
 /// How suspects are found.
@@ -71,7 +70,7 @@ impl Dedup {
         matches!(self, Dedup::Filter(_))
     }
 
-    /// What the filter did, if there is one. Its memory is given back: indexes are built next, and they can use it.
+    /// Says what the filter did, if there is one, and gives its memory back: indexes are built next, and they can use it.
     pub fn take_filter_report(&mut self) -> Option<FilterReport> {
         let Dedup::Filter(filter) = self else { return None };
         let report = filter.report();
@@ -86,7 +85,7 @@ pub struct Candidates<'b, E> {
     pub rows: &'b RowBlock<E>,
     /// Load-wide number of the block's first record, 1-based.
     pub first_ordinal: u64,
-    /// Empty; what is found goes here.
+    /// Empty at first; the suspects that are found go here.
     pub suspects: &'b mut Vec<u32>,
 }
 
@@ -109,7 +108,7 @@ impl Ascending {
         }
     }
 
-    /// Whether `key`, which is in the table but was no suspect, was there before the load.
+    /// Whether `key`, which is in the table but was not a suspect, was there before the load.
     pub fn existed(&self, key: i64) -> bool {
         self.existing.is_some_and(|existing| key <= existing)
     }
@@ -136,10 +135,10 @@ impl Ascending {
 #[derive(Debug)]
 pub struct KeyRuns {
     current: Option<KeyRun>,
-    /// Runs that no key extends any more, those that are not in the temporary file.
+    /// Runs that no key will extend any more and that are not in the temporary file yet.
     pending: Vec<KeyRun>,
     spilled: Option<File>,
-    /// First key of every [`RUNS_PER_READ`] spilled runs: which of them to read for a key.
+    /// First key of every [`RUNS_PER_READ`] spilled runs: it says which of them to read for a key.
     spilled_keys: Vec<i64>,
     folder: std::path::PathBuf,
 }
@@ -153,7 +152,7 @@ struct KeyRun {
 
 /// Runs kept in memory before they move to a temporary file: 1.5 MiB.
 const PENDING_RUNS: usize = 64 << 10;
-/// Spilled runs that are read for a look-up: 6 KiB, and 3.1 MB in memory for 100 million runs.
+/// Spilled runs that are read for one look-up: 6 KiB, and 3.1 MB in memory for 100 million runs.
 const RUNS_PER_READ: usize = 256;
 const _: () = assert!(PENDING_RUNS.is_multiple_of(RUNS_PER_READ));
 
@@ -233,7 +232,7 @@ impl KeyRuns {
         Ok(())
     }
 
-    /// The load-wide number of the record that brought `key`; `None` if no ascending record did.
+    /// The load-wide number of the record that `key` came with; `None` if no ascending record has it.
     ///
     /// # Errors
     /// `Io` when the temporary file cannot be read.
@@ -254,7 +253,7 @@ impl KeyRuns {
         file.read_exact_at(&mut bytes, ((reads - 1) * READ_BYTES) as u64)
             .map_err(|e| Error::io("reading a temporary file in", &self.folder, e))?;
         let runs = bytes.as_chunks::<{ KeyRun::BYTES }>().0;
-        // The first of them begins at `key` or before it, or another would have been read.
+        // The first of them begins at or before `key`, or others would have been read.
         let above = runs.partition_point(|bytes| KeyRun::from_bytes(bytes).first_key <= key);
         Ok(KeyRun::from_bytes(&runs[above - 1]).ordinal_of(key))
     }
@@ -262,8 +261,8 @@ impl KeyRuns {
 
 /// A Bloom filter in shards.
 ///
-/// A shard never grows: growing would double its memory. Once it holds what it was sized for, it takes no further keys, and every
-/// key it does not know is a suspect from then on: slower, still exact.
+/// A shard never grows: growing would double its memory. Once it holds what it was sized for, it takes no further keys, and from then on
+/// every key it does not know is a suspect: slower, but still exact.
 #[derive(Debug)]
 pub struct Filter {
     shards: Vec<GrowableBloom>,
@@ -306,7 +305,7 @@ fn shard_bytes(capacity: usize) -> u64 {
     ((capacity as f64 / std::f64::consts::LN_2).ceil() * FILTER_SLICES / 8.0).ceil() as u64
 }
 
-/// Keys fall into shards at random: five standard deviations more than the average, so that a shard overflows once in 10,000 loads.
+/// Keys fall into shards at random, so this is five standard deviations more than the average: a shard overflows once in 10,000 loads.
 fn shard_capacity(keys: u64) -> usize {
     let average = keys as f64 / SHARDS as f64;
     (average + 5.0 * average.sqrt()).ceil().max(1.0) as usize
@@ -377,7 +376,7 @@ impl Filter {
         self.suspects += (suspects.len() - before) as u64;
     }
 
-    /// Fills [`Filter::keys`], those of one shard together and in their order; NULL keys are left out.
+    /// Fills [`Filter::keys`] with those of each shard together and in their order; NULL keys are left out.
     fn group_by_shard<'k>(&mut self, keys: impl Iterator<Item = &'k [u128]> + Clone) {
         let shard_of = |key: u128| (key >> (u128::BITS - SHARD_BITS)) as usize;
         self.group_ends.clear();
@@ -415,7 +414,7 @@ impl Filter {
 
 /// Brings a shard into the core's cache, by reading it from front to back.
 ///
-/// The only thing that the filter offers for it is comparison: of the shard with itself, which the compiler must not see.
+/// The only way that the filter offers is comparison: the shard is compared with itself, which the compiler must not notice.
 fn read_ahead(shard: &GrowableBloom) {
     black_box(black_box(shard) == black_box(shard));
 }

@@ -1,8 +1,8 @@
-//! How bytes are records: the seam between an input's text and everything after it.
+//! How bytes become records: the seam between an input's text and everything after it.
 //!
 //! Comes in: a span that begins where a record begins. Goes out: its records, and for each where it and its fields lie. The pipeline and
-//! validation are compiled for each format, so that a record or a field costs no call. CSV is one; what its grammar is stands in
-//! [`parse`](crate::parse), and nobody below asks for it by name.
+//! validation are compiled for each format, so that a record or a field costs no call. CSV is one; its grammar is described in
+//! [`parse`](crate::parse), and nothing below asks for it by name.
 
 mod csv;
 
@@ -10,30 +10,30 @@ pub use self::csv::Csv;
 pub use crate::parse::{Fault, FaultKind};
 use crate::position::ByteRange;
 
-/// A format with all that shapes an input of it.
+/// A format, with everything that an input's form depends on.
 pub trait Format: Copy + Send + Sync {
     /// What is found in a span.
     type Parsed: Parsed;
 
-    /// Finds the records of `span` that start before `border_bytes`, as far as the bytes decide them; what lies after the border only
-    /// helps to decide the last of them. `at_end`: the input ends with the span.
+    /// Finds the records of `span` that start before `border_bytes`, as far as the bytes decide them; the bytes after the border only help
+    /// to decide the last of them. `at_end`: the input ends with the span.
     ///
-    /// Returns where the first record starts that is not decided: `border_bytes` exactly if one starts there, more if one reaches
-    /// across. The outcome depends on the bytes alone, never on where a span ended.
+    /// Returns where the first record that is not decided starts: exactly `border_bytes` if a record starts there, more if one reaches
+    /// across it. The outcome depends on the bytes alone, never on where a span ended.
     fn parse_before(&self, span: &[u8], border_bytes: usize, at_end: bool, found: &mut Self::Parsed) -> usize;
 
-    /// Where to end a chunk that starts at `window[0]` and is about `target_bytes` long: just after a line end. `None` where there is
-    /// none. A guess, which decides how much is parsed twice and nothing else. `lines_matter`: records of this input may have line ends
+    /// Where to end a chunk that starts at `window[0]` and is about `target_bytes` long: just after a line end. `None` if there is none. A
+    /// guess, which affects only how much is parsed twice. `lines_matter`: records of this input may have line ends
     /// in them.
     fn cut(&self, window: &[u8], target_bytes: usize, lines_matter: bool) -> Option<usize>;
 
     /// The byte that ends lines.
     fn line_end(&self) -> u8;
 
-    /// Longest that a record may be.
+    /// The greatest length of a record.
     fn max_record_bytes(&self) -> u64;
 
-    /// A field that stands in the input as `bytes`.
+    /// The field that stands in the input as `bytes`.
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a>;
 
     /// Line ends in `span`, of which `parsed` are the records.
@@ -46,7 +46,7 @@ pub trait Format: Copy + Send + Sync {
     }
 }
 
-/// The records of one span. It is used again from span to span.
+/// The records of one span. It is reused from span to span.
 pub trait Parsed: Default + Send {
     type Fields<'r>: Fields
     where
@@ -55,7 +55,7 @@ pub trait Parsed: Default + Send {
     /// How many there are.
     fn count(&self) -> usize;
 
-    /// A record may hold a line end. Where none does, each record is a line.
+    /// Whether a record may hold a line end. If none does, each record is a line.
     fn is_multi_line(&self) -> bool;
 
     /// The records in input order, each with its fields.
@@ -67,7 +67,7 @@ pub trait Parsed: Default + Send {
 pub struct Record {
     /// Its bytes in the span, without the line end.
     pub source: ByteRange,
-    /// One with a fault has no fields.
+    /// A record with a fault has no fields.
     pub fault: Option<Fault>,
 }
 
@@ -87,13 +87,13 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// A field that is within a pair of `quote`s, if there is one.
+    /// A field, which is quoted if it begins with `quote`.
     #[inline]
     pub fn new(bytes: &'a [u8], quote: Option<u8>) -> Self {
         Field { bytes, quote }
     }
 
-    /// The quote that it is within. Inside of it that stands for itself where it is doubled.
+    /// The quote that encloses it. Within the field, a doubled quote stands for a single one.
     #[inline]
     pub fn quote(&self) -> Option<u8> {
         self.quote

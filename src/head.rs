@@ -16,13 +16,13 @@ use crate::schema::identifier;
 use crate::window::{IS_DATABASE, Input, Window};
 use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
 
-/// Bytes of a stream behind its header that are looked at before anything is loaded: column types are inferred from them.
+/// Bytes of a stream after its header that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
-/// Bytes of a file behind its header from which its row count and the order of its keys are estimated.
+/// Bytes of a file after its header from which its row count and the order of its keys are estimated.
 pub const FILE_HEAD_BYTES: usize = 1 << 20;
-/// Bytes parsed at a time to find the header. Only a record that is not decided by them is looked at in a larger span.
+/// Bytes parsed at a time to find the header. Only a record that they do not decide is looked at in a larger span.
 const SEARCH_BYTES: usize = 64 << 10;
-/// Bytes of damaged records before the first good one, without a header: behind them nobody looks for one any more.
+/// Bytes of damaged records before the first good one, without a header: past them the search for a good one ends.
 const MAX_DAMAGED_BYTES: u64 = 16 << 20;
 /// Most columns of a SQLite table in its default build, which other programs must be able to read.
 pub const MAX_COLUMNS: usize = 2000;
@@ -51,7 +51,7 @@ pub struct Head {
     pub dialect: Dialect,
     /// Column names, made unique.
     pub names: Vec<String>,
-    /// Words for each name that had to be changed.
+    /// A notice for each name that had to be changed.
     pub notices: Vec<String>,
     /// Where the first record after the header begins.
     pub data_start_bytes: u64,
@@ -63,7 +63,7 @@ pub struct Head {
 }
 
 impl Head {
-    /// What tells one record from the next.
+    /// How records are separated.
     pub fn syntax(&self, options: &LoadOptions) -> Syntax {
         Syntax {
             dialect: self.dialect,
@@ -73,7 +73,7 @@ impl Head {
     }
 }
 
-/// Reads the head of `input`. Whatever it begins with, a bounded span of it is in memory at a time, and none afterwards.
+/// Reads the head of `input`. Whatever it begins with, only a bounded span of it is in memory at a time, and none afterwards.
 ///
 /// # Errors
 /// `InputUnusable` when it is empty, binary, compressed or in another encoding, or has no usable header; `Io` when it cannot be read.
@@ -138,18 +138,18 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     })
 }
 
-/// The way to the first record that is not a blank line; without a header, to the first from which the number of columns can be told.
+/// The search for the first record that is not a blank line or, without a header, for the first from which the columns can be counted.
 struct Search<'a> {
     syntax: Syntax,
     options: &'a LoadOptions,
     records: Records,
-    /// How far everything was passed over.
+    /// Offset up to which everything was passed over.
     at_bytes: u64,
-    /// Of that; without a header of the byte order mark alone, as all that follows is records.
+    /// The hash of what was passed over; without a header, of the byte order mark alone, as all that follows is records.
     content: ContentHash,
-    /// Before the record.
+    /// Blank lines before the record.
     blank_lines: u64,
-    /// Bytes of records passed over that were no blank lines.
+    /// Bytes of records passed over that were not blank lines.
     damaged_bytes: u64,
 }
 
@@ -186,7 +186,7 @@ impl Search<'_> {
         input: &mut Input,
         stopped: &dyn Fn() -> bool,
     ) -> Result<Option<(Arc<Window>, usize)>, Error> {
-        // A span of this many bytes decides every record whose line is not too long.
+        // A span of this length decides every record whose line is not too long.
         let most_bytes = usize::try_from(self.options.limits.max_record_bytes)
             .unwrap_or(usize::MAX)
             .saturating_add(64);
@@ -223,7 +223,7 @@ impl Search<'_> {
         }
     }
 
-    /// Passes over a line that is too long, up to where nobody looks for a good record any more.
+    /// Passes over a line that is too long, up to where the search for a good record ends.
     fn pass_line(&mut self, input: &mut Input, stopped: &dyn Fn() -> bool) -> Result<(), Error> {
         while self.damaged_bytes <= MAX_DAMAGED_BYTES {
             let window = input.window(self.at_bytes, LOOK_BYTES, stopped)?;
@@ -263,7 +263,7 @@ impl Search<'_> {
         }
     }
 
-    /// Why there is no such record.
+    /// Why no record was found.
     fn nothing_found(&self, bom_bytes: u64) -> String {
         if self.options.repeat.append_only {
             return no_whole_line();
@@ -280,7 +280,7 @@ impl Search<'_> {
         )
     }
 
-    /// Why a first line that does not end is no header.
+    /// Why a first line that does not end is not a header.
     fn too_long(&self) -> String {
         too_long_line(self.blank_lines + 1, self.options)
     }
@@ -303,7 +303,7 @@ struct HeaderRecord<'a> {
 }
 
 impl HeaderRecord<'_> {
-    /// Checks that the columns can be told from it.
+    /// Checks that the columns can be taken from it.
     fn check(&self, search: &Search<'_>, path: &Path) -> Result<(), Error> {
         let line = search.blank_lines + 1;
         if self.span.fault != 0 {
@@ -317,7 +317,7 @@ impl HeaderRecord<'_> {
             return Err(Error::unusable(path, message));
         }
         let bytes = &self.bytes[self.span.start as usize..self.span.end as usize];
-        // After damaged records it is not the first line.
+        // After damaged records, this is not the first line.
         if search.damaged_bytes == 0 && memchr::memchr(0, bytes).is_some() {
             return Err(Error::unusable(path, BINARY));
         }
@@ -376,8 +376,8 @@ impl HeaderRecord<'_> {
     }
 }
 
-/// What ends the lines of `input`, told by its first line end outside quotes. `head` is widened until that is there; where it is not, as far
-/// as a record may reach, LF.
+/// What ends the lines of `input`, decided by its first line end outside quotes. `head` is widened until that is in view; if there is none
+/// as far as a record may reach, LF.
 fn line_end(
     input: &mut Input,
     head: &mut Arc<Window>,
@@ -387,12 +387,12 @@ fn line_end(
     let limit_bytes = usize::try_from(options.limits.max_record_bytes).unwrap_or(usize::MAX);
     let mut look_bytes = LOOK_BYTES;
     loop {
-        // With the byte behind the border: a stream does not tell before that whether it ends there.
+        // With the byte after the border: only that byte shows whether a stream ends there.
         if head.bytes().len() <= look_bytes && !head.at_end && !stopped() {
             *head = input.window(0, look_bytes.saturating_add(1), stopped)?;
         }
-        let (bytes, behind) = head.bytes().split_at(head.bytes().len().min(look_bytes));
-        let next = behind.first().copied();
+        let (bytes, after) = head.bytes().split_at(head.bytes().len().min(look_bytes));
+        let next = after.first().copied();
         let is_widest = next.is_none() || look_bytes > limit_bytes || stopped();
         let look = look(bytes, next, is_widest, options);
         return match line_ends(&look) {
@@ -438,7 +438,7 @@ const ZSTD: Wording = Wording {
     in_program: "it is compressed with zstd; decompress it, or load what a reader that does so gives",
 };
 
-/// Says what a file is that is no CSV in UTF-8, and what to do about it.
+/// Says what a file that is not CSV in UTF-8 is, and what to do about it.
 fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
     let known: [(&[u8], &str); 10] = [
         (

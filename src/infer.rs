@@ -1,7 +1,7 @@
 //! What a column holds, from every value of it: facts per chunk, merged in input order.
 //!
 //! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
-//! [form](crate::schema::form); one value that is no number makes it TEXT, and from then on its values are not looked at.
+//! [form](crate::schema::form); one value that is not a number makes it TEXT, and from then on its values are not looked at.
 
 use crate::format::{Field, Fields, Format, Parsed};
 use crate::schema::ColumnType;
@@ -38,7 +38,7 @@ pub struct SpanToInfer<'a> {
     pub place: ValuePosition,
 }
 
-/// Why a column of numbers is text all the same, and the first value that is to blame.
+/// Why a column of numbers is text all the same, and the first value that made it so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoNumber<'a> {
     pub why: WhyNoNumber,
@@ -52,12 +52,12 @@ pub struct Facts {
     columns: Vec<ColumnFacts>,
     key: Option<usize>,
     order: KeyOrder,
-    /// The first values of their kind, where [`merge_span`](Self::merge_span) was told of them.
+    /// The first values of their kind, as far as [`merge_span`](Self::merge_span) was given them.
     firsts: Vec<First>,
 }
 
 impl Facts {
-    /// Nothing seen yet. `declared` columns are not looked at, except for their order if they are the one of `key`.
+    /// Nothing seen yet. `declared` columns are not looked at, except for their order if they are the one column of `key`.
     pub fn new(declared: &[bool], key: &[usize]) -> Self {
         let column = |(index, &skip): (usize, &bool)| ColumnFacts {
             form: Form::new(key.contains(&index)),
@@ -75,7 +75,7 @@ impl Facts {
         }
     }
 
-    /// Adds what was seen right behind this.
+    /// Adds what was seen right after this.
     pub fn merge(&mut self, later: &Facts) {
         for (column, other) in self.columns.iter_mut().zip(&later.columns) {
             column.form.merge(&other.form);
@@ -83,7 +83,7 @@ impl Facts {
         self.order.merge(&later.order);
     }
 
-    /// As [`merge`](Self::merge), for what was seen in `span`, which is still there: first values are remembered.
+    /// As [`merge`](Self::merge), for what was seen in `span`, whose bytes are still there: first values are remembered.
     pub fn merge_span(&mut self, later: &Facts, span: SpanToInfer<'_>) {
         self.merge_columns(&later.columns, span);
         self.order.merge(&later.order);
@@ -121,7 +121,7 @@ impl Facts {
         column_type(self.columns[index].form.verdict())
     }
 
-    /// Why a column is TEXT though every value of it is a number; `None` for all others, and where nobody knows the value.
+    /// Why a column is TEXT though every value of it is a number; `None` for all other columns, and if the value is not known.
     pub fn no_number(&self, index: usize) -> Option<NoNumber<'_>> {
         let column = &self.columns[index];
         let FormVerdict::Text(WhyText::Numbers(why)) = column.form.verdict() else {
@@ -137,7 +137,7 @@ impl Facts {
         })
     }
 
-    /// The order of the integers in the key column; of nothing, if there is none.
+    /// The order of the integers in the key column; without one, the order of nothing.
     pub fn key_order(&self) -> KeyOrder {
         self.order
     }
@@ -184,13 +184,13 @@ pub fn column_type(verdict: FormVerdict) -> ColumnType {
 /// How fields become values.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a, F> {
-    /// For each column the field that it comes from.
+    /// For each column, the field that it comes from.
     pub sources: &'a [u32],
     pub format: &'a F,
     pub empty_is_null: bool,
 }
 
-/// Adds the records of one span to `facts`. Records that validation would reject for their form do not vote.
+/// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
 pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
     let Reading {
         sources,

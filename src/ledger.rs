@@ -1,7 +1,7 @@
 //! The books of a load: which records were read, what became of each, and whether that is more rejects than it may have.
 //!
-//! Comes in: blocks in input order, and what the destination said of each row. Goes out: counts, dead letters, suspects in their spool,
-//! and the [`SavedProgress`] that a commit is to keep. Never: a row, or a transaction; it serves a load that writes no table as well.
+//! Comes in: blocks in input order, and what the destination said of each row. Goes out: counts, dead letters, suspects in their spool, and
+//! the [`SavedProgress`] that a commit is to record. Never: a row, or a transaction; a load that writes no table could use it as well.
 //!
 //! `records = loaded + rejected + duplicates + pending` holds at each commit, as every record passes here exactly once.
 
@@ -33,7 +33,7 @@ pub struct LedgerSettings {
     pub max_record_bytes: u64,
 }
 
-/// How places in an input are told.
+/// The names by which places in an input are reported.
 #[derive(Debug)]
 pub struct InputNames {
     pub path: PathBuf,
@@ -59,7 +59,7 @@ pub struct Ledger {
     /// Records that an earlier run of this load accounted for already.
     skip_records: u64,
     origins: Origins,
-    /// What is noted of a load that stops at the error limit: the state before the record that passed it, which goes on from there.
+    /// What is noted of a load that stops at the error limit: the state before the record that passed it, from which the load goes on.
     stop: Option<SavedProgress>,
     long_line: LongLine,
     consumed: Consumed,
@@ -89,9 +89,9 @@ struct LongLine {
 /// A row of a block, and its values.
 pub struct PlacedRow<'a> {
     pub row: &'a RowMeta,
-    /// The id that it is to have, where that is not left to SQLite.
+    /// The id that it is to have, unless that is left to SQLite.
     pub row_id: Option<i64>,
-    /// Number of its record in the load.
+    /// The number of its record in the load.
     pub ordinal: u64,
     /// The row as a SQLite record.
     pub record: &'a [u8],
@@ -113,7 +113,7 @@ impl Ledger {
         }
     }
 
-    /// Goes on where an earlier run of the same load got to: its records are skipped.
+    /// Goes on where an earlier run of the same load stopped: that run's records are skipped.
     pub fn resume(&mut self, progress: &SavedProgress) {
         self.counts = progress.counts.clone();
         self.skip_records = progress.counts.records;
@@ -123,12 +123,12 @@ impl Ledger {
     /// The rows that were set aside so far.
     ///
     /// # Errors
-    /// `SideFileChanged` when the spool is not what it was, `Io`.
+    /// `SideFileChanged` when the spool is not what it was; `Io`.
     pub fn waiting(&mut self) -> Result<SuspectReader<'_>, Error> {
         self.spool.reader()
     }
 
-    /// Whether the place that an earlier run got to has yet to be reached.
+    /// Whether the place where an earlier run stopped has yet to be reached.
     pub fn is_expecting(&self) -> bool {
         self.consumed.is_expecting()
     }
@@ -142,7 +142,7 @@ impl Ledger {
         &self.origins
     }
 
-    /// Comes to the next input, before which the load has `records_before` records.
+    /// Moves to the next input; the load has `records_before` records before it.
     pub fn begin_input(&mut self, records_before: u64) {
         self.origins.begin_input(records_before);
     }
@@ -160,7 +160,7 @@ impl Ledger {
         }
     }
 
-    /// Comes to the next block; how many of its first records are accounted for already.
+    /// Moves to the next block; returns how many of its first records are accounted for already.
     ///
     /// # Errors
     /// `InputChanged` when what an earlier run read was something else.
@@ -171,13 +171,13 @@ impl Ledger {
         Ok(done.min(u64::from(block.output.record_count)) as u32)
     }
 
-    /// Tells the positions of records of a block.
+    /// The positions of a block's records.
     pub fn places<'a>(&self, incoming: &'a Incoming) -> Places<'a> {
         let input = &self.settings.inputs[incoming.place.file_index as usize];
         Places::new(incoming, input.line_end)
     }
 
-    /// Comes to the next bytes of the input.
+    /// Moves to the next bytes of the input.
     fn read(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Error> {
         if self.consumed.begin(place.span(bytes)) {
             return Ok(());
@@ -213,7 +213,7 @@ impl Ledger {
         self.counts.add_row(row_id);
     }
 
-    /// Puts a row into the spool: what becomes of it is known only when all the others are in.
+    /// Puts a row into the spool: what becomes of it is known only once all other rows are in.
     ///
     /// # Errors
     /// `Io` when the spool cannot be written.
@@ -279,16 +279,16 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether a piece of a line that is too long for a record is of a record that is accounted for already.
+    /// Whether a piece of a line that is too long for a record belongs to a record that is accounted for already.
     ///
     /// # Errors
-    /// `InputChanged` as [`begin_block`](Self::begin_block).
+    /// `InputChanged` as in [`begin_block`](Self::begin_block).
     pub fn begin_line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<bool, Error> {
         self.read(place, piece.bytes())?;
         Ok(place.ordinal <= self.skip_records)
     }
 
-    /// Takes a piece of a line that is too long for a record, which is rejected with its last one.
+    /// Takes a piece of a line that is too long for a record; the line is rejected with its last piece.
     ///
     /// # Errors
     /// `Io` when the dead-letter file cannot be written.
@@ -305,7 +305,7 @@ impl Ledger {
         }
         let mut bytes = piece.bytes();
         if piece.last {
-            // Else the input ends here, an old Mac file perhaps with a line feed that is part of no line.
+            // Otherwise the input ends here; an old Mac file may end with a line feed that is part of no line.
             let own = bytes.strip_suffix(&[line_end]);
             let final_line_feed = bytes.strip_suffix(b"\n").filter(|_| line_end == b'\r');
             bytes = own.or(final_line_feed).unwrap_or(bytes);
@@ -325,7 +325,7 @@ impl Ledger {
         if piece.last { self.end_line(place) } else { Ok(()) }
     }
 
-    /// Rejects the line that is too long, all of which is there.
+    /// Rejects the line that is too long, now that all of it is there.
     fn end_line(&mut self, place: &Place) -> Result<(), Error> {
         self.note_stop(place.ordinal, place.file_index, self.long_line.before);
         let reason = RejectReason::RecordTooLarge {
@@ -350,8 +350,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Has dead letters and suspects reach the disk, and counts the batch whose rows may be committed then; what is to be noted with
-    /// them.
+    /// Makes dead letters and suspects reach the disk and counts the batch, whose rows may then be committed; returns what is to be noted
+    /// with them.
     ///
     /// # Errors
     /// `Io` when a file cannot be written.

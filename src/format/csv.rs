@@ -1,4 +1,4 @@
-//! CSV as a format. The fields of a record touch: where one ends a delimiter follows, and then the next, so one offset a field tells all.
+//! CSV as a format. The fields of a record touch: after each comes a delimiter, then the next field, so one offset a field says it all.
 
 use super::{Field, Fields, Format, Parsed, Record};
 use crate::chunk;
@@ -16,7 +16,7 @@ impl Format for Csv {
     }
 
     fn cut(&self, window: &[u8], target_bytes: usize, lines_matter: bool) -> Option<usize> {
-        // To find line ends outside quotes takes a pass over the bytes, which most inputs need not.
+        // Finding line ends outside quotes takes a pass over the bytes, which most inputs do not need.
         let quote = self.dialect.quote.filter(|_| lines_matter);
         chunk::cut(window, target_bytes, &Dialect { quote, ..self.dialect })
     }
@@ -50,7 +50,7 @@ impl Fields for TouchingFields<'_> {
 
     #[inline]
     fn range(&self, index: usize) -> ByteRange {
-        // The end first: whoever has one has those before it, so that a second check is not needed.
+        // The end first: if it is there, so are those before it, and a second check is not needed.
         let end = self.ends[index];
         let start = match index {
             0 => self.start,

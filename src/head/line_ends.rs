@@ -1,10 +1,10 @@
 //! What ends the lines of an input.
 //!
-//! Comes in: its first bytes. Goes out: LF or CR, or that it is neither. The first line end outside quotes decides, so that an old Mac
-//! file may hold line feeds within quoted fields, and one behind its last line. Another line feed speaks against an old Mac file only if
-//! it is certain to be outside quotes. Pure.
+//! Comes in: its first bytes. Goes out: LF or CR, or that it is neither. The first line end outside quotes decides, so that an old Mac file
+//! may hold line feeds within quoted fields, and one after its last line. Any other line feed speaks against an old Mac file only if it is
+//! certain to be outside quotes. Pure.
 
-/// Bytes that are looked at, whatever the windows: the same of a file and of a stream.
+/// Bytes that are looked at, whatever the window size: as many of a file as of a stream.
 pub const LOOK_BYTES: usize = 1 << 20;
 
 /// What is known of an input's line ends.
@@ -14,7 +14,8 @@ pub enum LineEnds {
     Lf,
     /// CR, as in old Mac files.
     Cr,
-    /// The first line ends with a CR, yet another with a line feed, which is not the last byte. Both are the offset of the first one.
+    /// The first line ends with a CR, but another ends with a line feed that is not the last byte. Each field is the offset of the first
+    /// one.
     Mixed { cr: usize, lf: usize },
 }
 
@@ -30,11 +31,11 @@ pub struct Look<'a> {
     pub quote: Option<u8>,
 }
 
-/// What ends the lines of the input that begins with `look`; `None` if it has no line end outside quotes, or none that is certain before
+/// What ends the lines of the input that begins with `look`; `None` if no line end outside quotes is in view, or none that is certain until
 /// more is looked at.
 ///
-/// CRs at the border end a line only once it is known that no line feed follows them, and of a field that the border cuts nobody knows
-/// where it ends. A quote that is not closed in the widest look is text, and so are those after it.
+/// CRs at the border end a line only once it is known that no line feed follows them, and nobody knows where a field that the border cuts
+/// will end. A quote that is not closed in the widest look is text, and so are those after it.
 pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
     let Look {
         bytes, next, delimiter, ..
@@ -51,7 +52,7 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
                     let is_damaged = bytes
                         .get(closing + 1)
                         .is_some_and(|&after| after != delimiter && after != b'\n' && after != b'\r');
-                    // A damaged field before the first line end, with a line feed in it: that may be the first line end.
+                    // A damaged field before the first line end holds a line feed, which may itself be the first line end.
                     let is_either = first_cr.is_none() && memchr::memchr(b'\n', &bytes[at..closing]).is_some();
                     if is_damaged && !is_either {
                         doubtful_to = look.doubtful_to();
@@ -65,7 +66,7 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
                 }
             }
         }
-        // What closed a quoted field ends no line.
+        // The quote that closed the field ends no line.
         let after_crs = at + bytes[at..].iter().take_while(|&&byte| byte == b'\r').count();
         let is_border = after_crs == bytes.len();
         let follows = if is_border { next } else { Some(bytes[after_crs]) };
@@ -93,8 +94,8 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
 }
 
 impl Look<'_> {
-    /// Once a field is damaged: how far nobody can tell what is within quotes. A quote closes every quoted field, so what follows the last one
-    /// of the input is outside.
+    /// Once a field is damaged: the offset up to which nobody can tell what is within quotes. Every quoted field is closed by a quote, so
+    /// what follows the last quote of the input is outside.
     fn doubtful_to(&self) -> usize {
         match self.next {
             Some(_) => self.bytes.len(),
@@ -106,7 +107,7 @@ impl Look<'_> {
     }
 }
 
-/// Where the quoted field is closed that begins at `start`.
+/// Where the quoted field that begins at `start` is closed.
 fn closing_quote(bytes: &[u8], start: usize) -> Option<usize> {
     let quote = bytes[start];
     let mut at = start + 1;
@@ -145,7 +146,7 @@ mod tests {
             assert_eq!(found(bytes, Some(b'x'), false), Some(LineEnds::Cr), "{bytes:?}");
             assert_eq!(found(bytes, None, true), Some(LineEnds::Cr), "{bytes:?}");
         }
-        // What is behind the border is no line feed among those that were looked at.
+        // What lies past the border is not a line feed among the bytes that were looked at.
         assert_eq!(found("a\rb\r", Some(b'\n'), false), Some(LineEnds::Cr));
     }
 
@@ -170,7 +171,7 @@ mod tests {
         ] {
             assert_eq!(whole(bytes), Some(LineEnds::Cr), "{bytes:?}");
         }
-        // Behind the last quote there is no quoted field; nor is a file with line feeds an old Mac file for a stray quote's sake.
+        // After the last quote there is no quoted field; nor does a stray quote make a file with line feeds an old Mac file.
         for (bytes, cr, lf) in [
             ("a,b\r1,\"c\"d\n2,e\n", 3, 10),
             ("a\rb,\"c\n1,2\n", 1, 6),
@@ -181,7 +182,7 @@ mod tests {
     }
 
     proptest! {
-        /// What the first bytes tell holds for the whole.
+        /// What the first bytes show holds for the whole.
         #[test]
         fn a_look_at_a_part_never_says_what_the_whole_does_not(
             text in prop::collection::vec(prop::sample::select(b"\r\r\n\n\"\",x".to_vec()), 0..40),

@@ -1,9 +1,9 @@
-//! Which bytes of the inputs the batches account for, as a hash of all of them: it is kept in the checkpoint, and the resumed load, which
-//! reads them again, must come by the same one before it writes.
+//! Which bytes of the inputs the batches account for, as a hash of all of them: it is kept in the checkpoint, and a resumed load, which
+//! reads them again, must arrive at the same hash before it writes.
 
 use crate::content_hash::ContentHash;
 
-/// The bytes of a block, or of a piece of a line, and the hashes of what the load reads up to its start and to its end.
+/// The bytes of a block, or of a piece of a line, and the hashes of all that the load reads up to its start and up to its end.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsumedSpan<'a> {
     pub bytes: &'a [u8],
@@ -15,14 +15,14 @@ pub struct ConsumedSpan<'a> {
 #[derive(Debug, Default)]
 pub struct Consumed {
     content: ContentHash,
-    /// How many bytes of the span at hand are part of that.
+    /// How many bytes of the current span are part of that.
     span_bytes: usize,
     /// What an earlier run of the load had consumed, until this one gets there.
     expected: Option<ContentHash>,
 }
 
 impl Consumed {
-    /// What an earlier run consumed, to be found again.
+    /// Sets what an earlier run consumed, to be found again.
     pub fn expect(&mut self, content: ContentHash) {
         self.expected = (content.bytes > 0).then_some(content);
     }
@@ -36,7 +36,7 @@ impl Consumed {
         self.content
     }
 
-    /// Comes to the next span. `false` when it shows that what an earlier run consumed was something else.
+    /// Moves to the next span. Returns `false` when it shows that what an earlier run consumed was something else.
     #[must_use]
     pub fn begin(&mut self, span: ConsumedSpan<'_>) -> bool {
         self.content = span.before;
@@ -45,7 +45,7 @@ impl Consumed {
             return true;
         };
         self.expected = None;
-        // Nothing was consumed before the first span, so the place cannot lie before it in the same input.
+        // Nothing was consumed before the first span, so the expected place cannot lie before it in the same input.
         let Some(bytes) = expected.bytes.checked_sub(span.before.bytes) else {
             return false;
         };

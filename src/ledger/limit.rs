@@ -1,11 +1,11 @@
-//! The error limit: when a load has more rejects than it may, and where it goes on when it is started again.
+//! The error limit: when a load has more rejects than it may have, and where it goes on when it is started again.
 
 use super::{Incoming, Ledger};
 use crate::checkpoint::{Counts, SavedProgress};
 use crate::content_hash::ContentHash;
 use crate::options::ErrorLimit;
 
-/// Records before a percentage limit is looked at: one bad record among the first ten is no sign of a bad file.
+/// Records before a percentage limit is looked at: one bad record among the first ten does not make a bad file.
 const PERCENT_FROM_RECORDS: u64 = 1000;
 
 impl Ledger {
@@ -24,8 +24,8 @@ impl Ledger {
         }
     }
 
-    /// [`note_stop_within`](Self::note_stop_within) for any record.
-    /// `content`: of what was read before its record, which has the number `ordinal`, in input `file_index`.
+    /// As [`note_stop_within`](Self::note_stop_within), for any record: number `ordinal` of the load, in input `file_index`. `content`: the
+    /// hash of what was read before it.
     pub(super) fn note_stop(&mut self, ordinal: u64, file_index: u32, content: ContentHash) {
         if self.would_be_past_limit(ordinal, 1) {
             self.stop = Some(SavedProgress {

@@ -1,4 +1,4 @@
-//! Blocks on their way to where rows go, and where each stands.
+//! Blocks on their way to the table, and where each stands.
 
 use super::consumed::ConsumedSpan;
 use crate::content_hash::ContentHash;
@@ -16,7 +16,7 @@ pub struct Place {
     pub record: u64,
     /// Number within the load of the first record, 1-based.
     pub ordinal: u64,
-    /// All that the load read before it, and that with it.
+    /// The hash of all that the load read before it; and of the same with it.
     pub before: ContentHash,
     pub after: ContentHash,
 }
@@ -28,7 +28,7 @@ impl Place {
     }
 }
 
-/// A block on its way to where rows go.
+/// A block on its way to the table.
 #[derive(Debug)]
 pub struct Incoming {
     pub block: Block<RecordBlock>,
@@ -37,7 +37,7 @@ pub struct Incoming {
     pub suspects: Vec<u32>,
 }
 
-/// Tells the positions of records of a block, which only move forward: line ends are counted up to each.
+/// Finds the positions of a block's records, one after another, only forward: line ends are counted up to each.
 pub struct Places<'a> {
     pub(super) incoming: &'a Incoming,
     line_end: u8,
@@ -55,7 +55,7 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Where the record with this index is, of which `source` are the bytes.
+    /// Where the record with this index stands; `source` are its bytes.
     pub(super) fn position(&mut self, record_index: u32, source: ByteRange) -> Position {
         let Incoming { block, place, .. } = self.incoming;
         Position {
