@@ -44,11 +44,11 @@ impl Default for Dialect {
     }
 }
 
-/// What tells one record from the next.
+/// How records are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Syntax {
     pub dialect: Dialect,
-    /// Fields of a record, as many as the header has; 0: not known yet. Only damaged records are judged by it.
+    /// Fields of a record, as many as the header has; 0: not known yet. Only damaged records are judged by this.
     pub columns: u32,
     pub max_record_bytes: u64,
 }
@@ -65,7 +65,7 @@ pub enum FaultKind {
     RecordTooLarge,
 }
 
-/// A syntax fault: it costs the physical line on which the record starts, an invalid quote as many as belong to it.
+/// A syntax fault: it costs the physical line on which the record starts; an invalid quote costs all lines that belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub kind: FaultKind,
@@ -95,12 +95,12 @@ pub struct Records {
     pub field_ends: Vec<u32>,
     pub records: Vec<RecordSpan>,
     pub faults: Vec<Fault>,
-    /// A record of the span may hold a line end. Where none does, each record is a line.
+    /// Whether a record of the span may hold a line end. If none does, each record is a line.
     pub multi_line: bool,
 }
 
 impl Records {
-    /// Drops the fields of a record that did not make it.
+    /// Drops the fields of a record that was not finished.
     fn drop_open_fields(&mut self) {
         self.field_ends
             .truncate(self.records.last().map_or(0, |record| record.fields_end as usize));
@@ -109,22 +109,22 @@ impl Records {
 
 /// Parses `span`, which begins where a record begins, and fills `out` (cleared first) with its records in order.
 ///
-/// Returns the number of bytes decided; the next parse starts there. It is `span.len()` when everything was decided,
-/// which is always so with `at_end`: no byte of the input follows. Without it, a record that the bytes present do not
-/// decide is left out altogether. Feeding an input in pieces gives the same records as feeding it whole.
+/// Returns the number of bytes decided; the next parse starts there. It is `span.len()` when everything was decided, which is always so
+/// with `at_end`: no byte of the input follows. Without `at_end`, a record that the bytes present do not decide is left out altogether.
+/// Feeding an input in pieces gives the same records as feeding it whole.
 ///
 /// - A field whose first byte is the quote is quoted; elsewhere a quote is text. `""` in a quoted field is one quote. A
 ///   blank line is a record of one empty field.
-/// - Lines end with LF and every CR directly before it belongs to the line end, at the end of input as well. With CR as
-///   the line end nothing is trimmed, but one LF at the end of input is a line end, too, and no record of its own.
-/// - A record fits if its line end lies at most `max_record_bytes` behind its first byte, or the input ends within as
-///   many bytes. One that does not fit, or whose quoted field is never closed, costs the physical line on which it starts.
+/// - Lines end with LF and every CR directly before it belongs to the line end, at the end of input as well. With CR as the line end
+///   nothing is trimmed, but one LF at the end of input is a line end too, not a record of its own.
+/// - A record fits if its line end lies at most `max_record_bytes` after its first byte, or the input ends within as many bytes. A record
+///   that does not fit, or whose quoted field is never closed, costs the physical line on which it starts.
 /// - Text after a closing quote is damage. If every line after the record's first, up to the one with the damage, is by
 ///   itself a good record (`syntax.columns` fields, no quote within an unquoted one; blank lines aside), the first line
-///   alone is rejected. Else the record is rejected to the end of that line, or of the tail of the field behind it
-///   (`damage`), if it fits.
+///   alone is rejected. Otherwise the record is rejected up to the end of that line, or of the field's tail after it (`damage`), if it
+///   fits.
 ///
-/// A physical line longer than the limit is not decided before its line end is present.
+/// A physical line longer than the limit is not decided until its line end is present.
 ///
 /// `span` is shorter than 1 GiB. Time is linear in its length.
 ///
@@ -133,7 +133,7 @@ pub fn parse(span: &[u8], at_end: bool, syntax: &Syntax, out: &mut Records) -> u
     parse_before(span, span.len(), at_end, syntax, out)
 }
 
-/// [`parse`] of the records that start before `border_bytes`: what lies behind it only helps to decide the last of them.
+/// [`parse`] of the records that start before `border_bytes`: the bytes after it only help to decide the last of them.
 ///
 /// Returns `border_bytes` exactly if a record starts there, more if one reaches across, less if one is not decided.
 pub fn parse_before(span: &[u8], border_bytes: usize, at_end: bool, syntax: &Syntax, out: &mut Records) -> usize {
@@ -155,7 +155,7 @@ fn parse_all_with(kernel: Kernel, input: &ParseRequest<'_>, border: usize, out: 
     };
     let lines = ParseRequest { span, ..*input };
     let decided = parse_with(kernel, &lines, border.min(lines.span.len()), out);
-    // That LF is not what records are counted by.
+    // That LF is not the line end by which records are counted.
     out.multi_line = true;
     if decided == lines.span.len() && border > decided {
         border
@@ -164,7 +164,7 @@ fn parse_all_with(kernel: Kernel, input: &ParseRequest<'_>, border: usize, out: 
     }
 }
 
-/// [`parse_all_with`] of an input that does not end with an LF that is no data.
+/// As [`parse_all_with`], for an input without an LF at its end that is not data.
 fn parse_with(kernel: Kernel, input: &ParseRequest<'_>, border: usize, out: &mut Records) -> usize {
     debug_assert!(input.span.len() < 1 << 30, "offsets are 32 bits wide");
     out.field_ends.clear();
@@ -327,7 +327,7 @@ struct FailedWalk {
     state: State,
 }
 
-/// Counts bytes that anything but the kernel looks at, for the tests that hold the bound on it.
+/// Counts the bytes that anything but the kernel looks at, for the tests that check the bound on them.
 #[inline(always)]
 fn looked_at(_bytes: usize) {
     #[cfg(test)]
@@ -341,15 +341,15 @@ struct Walker<'a, 'b> {
     border: usize,
     out: &'b mut Records,
     failed: Option<FailedWalk>,
-    /// Bytes without a line end, found when the end of a damaged line was looked for: the next record may need it, too.
+    /// Bytes known to hold no line end since the end of a damaged line was looked for: the next record may need this too.
     no_line_end: Range<usize>,
 }
 
 impl Walker<'_, '_> {
-    /// Has the kernel take what it can from `start` on; returns where the first record starts that it could not.
+    /// Lets the kernel take what it can from `start` on; returns where the first record starts that it could not take.
     ///
-    /// Behind a failed walk that is only what lies before the next quote: there the kernel and that walk cannot disagree about
-    /// where quoted fields are, because a record without a quote has none.
+    /// After a failed walk it may take only what lies before the next quote: there the kernel and that walk cannot disagree about where
+    /// quoted fields are, because a record without a quote has none.
     fn scan(&mut self, kernel: Kernel, start: usize) -> usize {
         // A failed walk that was moved up has left the ends of its own fields.
         self.out.drop_open_fields();
@@ -395,8 +395,7 @@ impl Walker<'_, '_> {
             }
         };
         match self.judge(&walk, stop, limit) {
-            // Its fields are still to be found in what it did not look at. The record is well-formed, so this happens
-            // once.
+            // Its fields are still to be found in the bytes that it did not look at. The record is well-formed, so this happens once.
             RecordVerdict::End(_) if joined => {
                 self.failed = None;
                 self.record(start)
@@ -414,8 +413,8 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// Walks on to `to`, exclusive, or to whatever stops it before. The byte that stopped it is not consumed, except
-    /// for a line end in a quoted field.
+    /// Walks on to `to`, exclusive, or to whatever stops it earlier. The byte that stopped it is not consumed, except for a line end in a
+    /// quoted field.
     fn advance(&mut self, walk: &mut Walk, to: usize) -> Stop {
         let span = &self.input.span[..to];
         let from = walk.at;
@@ -451,8 +450,8 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// Steps over what means nothing in a quoted field: all but quotes, and the first line end, at which another walk may be joined. A
-    /// quote that is never closed is walked behind for as long as a record may be, so this is worth more than a byte at a time.
+    /// Steps over what means nothing in a quoted field: all but quotes, and the first line end, at which another walk may be joined. After
+    /// a quote that is never closed, the walk is as long as a record may be, so this is worth doing more than a byte at a time.
     fn skip_quoted(&self, walk: &mut Walk, span: &[u8]) {
         let Dialect { quote, line_end, .. } = self.input.dialect;
         let Some(quote) = quote else { return };
@@ -468,7 +467,7 @@ impl Walker<'_, '_> {
         walk.at += skipped;
     }
 
-    /// What it means that a walk stopped. The byte at `limit` is looked at, none after it.
+    /// What a walk's stop means. The byte at `limit` is looked at, none after it.
     fn judge(&self, walk: &Walk, stop: Stop, limit: usize) -> RecordVerdict {
         let span = self.input.span;
         match stop {
@@ -545,7 +544,7 @@ impl Walker<'_, '_> {
         true
     }
 
-    /// Readies the failed walk for a record at `next`, or drops it: past its last line end it is of no use.
+    /// Prepares the failed walk for a record at `next`, or drops it: past its last line end it is of no use.
     fn forget_before(&mut self, next: usize) {
         if let Some(failed) = self.failed.take().filter(|failed| failed.last_line_end >= next) {
             self.failed = Some(self.moved_up(failed, next - 1));

@@ -7,11 +7,11 @@
 //! - Order: the reader puts one slot per chunk into a queue, in input order; the calling thread takes them in that order and waits
 //!   for each slot's result. Threads, window and chunk size therefore never change what `consume` sees.
 //! - Exactness: a chunk is parsed at once as if a record began at its first byte. When the chunk before it left a record
-//!   unfinished, that guess was wrong: its result is thrown away and its bytes are parsed again behind the unfinished record.
-//! - Memory: a chunk passes the [`Gate`] before it is parsed and its permit is dropped with its [`Block`], so the bytes in flight
-//!   are bounded wherever the slowest stage is. A window is unmapped when the last block that points into it is dropped; a second
+//!   unfinished, that guess was wrong: its result is thrown away and its bytes are parsed again after those of the unfinished record.
+//! - Memory: a chunk passes the [`Gate`] before it is parsed and its permit is dropped with its [`Block`], so the bytes in flight are
+//!   bounded, whichever stage is the slowest. A window is unmapped when the last block that points into it is dropped; a second
 //!   gate bounds how many are alive.
-//! - Shutdown: whoever fails or stops closes the gate; the reader then ends, the pool finishes what it has, the rest is dropped.
+//! - Shutdown: whoever fails or stops closes the gate; the reader then ends, the pool finishes what it has, and the rest is dropped.
 
 mod reader;
 mod stitch;
@@ -40,25 +40,25 @@ use stitch::Stitcher;
 
 /// Slots that may wait for the calling thread; the gate is what really bounds them, except for very small chunks.
 const MAX_SLOTS: usize = 4096;
-/// How long nothing comes before the consumer is told: it may hold what the reader waits for.
+/// How long nothing may come before the consumer is told so: it may hold what the reader waits for.
 const IDLE: Duration = Duration::from_millis(20);
 /// Memory per input byte that is assumed before the first chunk has come back: the worst case, rows of two bytes.
 const FIRST_EXPANSION: u64 = 16;
-/// Bytes mapped at a time to be hashed: few, beside what a load may hold at the time.
+/// Bytes mapped at a time to be hashed: few compared with what a load may hold.
 const HASH_WINDOW_BYTES: u64 = 2 << 20;
 /// Bytes hashed by one task.
 const HASH_PIECE_BYTES: usize = 256 << 10;
 /// Memory that a line takes while its chunk is parsed and worked on, if it is a record: its place, a field, a row. Measured, rounded up.
 const LINE_BYTES: usize = 64;
-/// Memory for all chunks that are worked on at a time, and the most for one.
+/// Memory for all chunks that are being worked on, and the most for one of them.
 const TASKS_BYTES: usize = 64 << 20;
 const MOST_TASK_BYTES: usize = 4 << 20;
-/// Least that a chunk is made smaller to where lines are short.
+/// Smallest size that chunks are reduced to where lines are short.
 const LEAST_CHUNK_BYTES: usize = 4 << 10;
 /// Unit in which the expansion is kept as an integer.
 const EXPANSION_UNIT: u64 = 256;
 
-/// The threads that parse and validate. When it is dropped they have ended: a load leaves no thread behind.
+/// The threads that parse and validate. Dropping it waits until they have ended: a load leaves no thread behind.
 #[derive(Debug)]
 pub struct WorkerPool {
     // In this order: the threads end once the pool is dropped.
@@ -66,7 +66,7 @@ pub struct WorkerPool {
     _threads: JoinedThreads,
 }
 
-/// Threads that are waited for, to the very end: a Rayon pool does not do that for its own.
+/// Threads whose end is waited for: a Rayon pool does not wait for its own.
 #[derive(Debug, Default)]
 struct JoinedThreads(Vec<JoinHandle<()>>);
 
@@ -102,7 +102,7 @@ impl Deref for WorkerPool {
 impl Drop for JoinedThreads {
     fn drop(&mut self) {
         for thread in self.0.drain(..) {
-            // Rayon hands a task's panic to whoever started the task: none is left to be passed on here.
+            // Rayon hands a task's panic to whoever started the task: no panic is left to be passed on here.
             let _ = thread.join();
         }
     }
@@ -120,27 +120,27 @@ pub fn no_thread(reason: &dyn std::fmt::Display) -> Error {
 pub trait Work: Sync {
     type Format: Format;
     type Output: Send;
-    /// How the bytes are records.
+    /// How the bytes become records.
     fn format(&self) -> Self::Format;
-    /// A fresh output, or one that is reused.
+    /// A new output, or one that is reused.
     fn output(&self) -> Self::Output;
-    /// Turns `span`, in which `parsed` was found, into `output`.
+    /// Turns `span`, whose records are `parsed`, into `output`.
     fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut Self::Output);
     /// Memory that `output` holds on to, in bytes.
     fn memory_bytes(&self, output: &Self::Output) -> usize;
 }
 
-/// What the format of a work finds in a span.
+/// What the format of a `Work` finds in a span.
 pub type FoundBy<W> = <<W as Work>::Format as Format>::Parsed;
 
-/// What is in flight: of all scans of a load, as the blocks of one input may wait for the writer while the next is read.
+/// What is in flight, shared by all scans of a load: the blocks of one input may wait for the writer while the next is read.
 #[derive(Debug)]
 pub struct Flight {
     blocks: Arc<Gate>,
     windows: Arc<Gate>,
     /// Largest memory per input byte seen so far, in units of 1/[`EXPANSION_UNIT`]; 0: none yet.
     expansion: AtomicU64,
-    /// Bytes of a chunk whose lines are as short as the shortest so far.
+    /// Chunk size that suits lines as short as the shortest so far.
     chunk_bytes: AtomicUsize,
 }
 
@@ -162,9 +162,9 @@ pub struct ScanSettings {
     pub chunk_bytes: usize,
     /// Memory for outputs in flight.
     pub blocks_bytes: usize,
-    /// Memory for windows alive, beside the one that the reader is at.
+    /// Memory for windows alive, besides the one that the reader is at.
     pub windows_bytes: usize,
-    /// The input may grow: a record that bytes behind its end could still change is left alone.
+    /// The input may grow: a record that bytes after the input's end could still change is left alone.
     pub may_grow: bool,
 }
 
@@ -218,14 +218,14 @@ impl<T> Block<T> {
     }
 }
 
-/// A part of a physical line that is longer than the record limit, and so was never parsed.
+/// A part of a physical line that is longer than the record limit and so is never parsed.
 #[derive(Debug)]
 pub struct LinePiece {
     window: Arc<HeldWindow>,
     start: usize,
     end: usize,
     pub first: bool,
-    /// The line ends with this piece (its line end is part of it, if it has one).
+    /// The line ends with this piece (which includes its line end, if it has one).
     pub last: bool,
 }
 
@@ -245,7 +245,7 @@ impl LinePiece {
 pub enum Scanned<T> {
     Block(Block<T>),
     LinePiece(LinePiece),
-    /// Nothing for a while. A consumer that holds blocks back lets go of them now: the reader may be waiting for their memory.
+    /// Nothing came for a while. A consumer that holds blocks back lets go of them now: the reader may be waiting for their memory.
     Nothing,
 }
 
@@ -296,10 +296,10 @@ struct Scan<'s, W: Work> {
     work: &'s W,
     flight: &'s Flight,
     times: &'s ScanTimes,
-    /// A record with a line end in it has been met, or one that its chunk did not decide: from then on the format is to look
-    /// for line ends that end records.
+    /// A record with a line end in it has been met, or one that its chunk did not decide: from then on the format is asked to find line
+    /// ends that end records.
     lines_matter: AtomicBool,
-    /// Memory for one chunk that is worked on.
+    /// Memory for one chunk that is being worked on.
     task_bytes: usize,
     idle: Mutex<Vec<FoundBy<W>>>,
     stopped: &'s (dyn Fn() -> bool + Sync),
@@ -307,9 +307,9 @@ struct Scan<'s, W: Work> {
 
 /// Scans `input` from `start_bytes`, where a record begins, to its end and hands everything to `consume` in input order.
 ///
-/// Returns whether the end was reached: `false` when `consume` or `stopped` ended the scan before it. What `consume` has been
-/// given by then are whole records. With [`ScanSettings::may_grow`] a last record that is not whole yet is not part of them; neither
-/// is a line that is too long, of which `consume` may have been given the first pieces.
+/// Returns whether the end was reached: `false` when `consume` or `stopped` ended the scan before that. What `consume` has been given by
+/// then is whole records. With [`ScanSettings::may_grow`] a last record that is not whole yet is not one of them; nor is a line that is too
+/// long, though `consume` may have been given its first pieces.
 ///
 /// # Errors
 /// The first error of reading or of `consume`.
@@ -347,7 +347,7 @@ pub fn scan<W: Work>(
             let reader = std::thread::Builder::new().spawn_scoped(threads, move || {
                 let since = Instant::now();
                 if let Err(error) = Reader::new(scan, start_bytes, tasks, &slots).read(input) {
-                    // Nobody listening means that the scan is over anyhow.
+                    // If nobody listens, the scan is over anyhow.
                     let _ = slots.send(InputPiece::Failed(error));
                 }
                 add_time(&scan.times.read_ns, since);
@@ -359,7 +359,7 @@ pub fn scan<W: Work>(
             scan.flight.blocks.close();
             scan.flight.windows.close();
             drop(queue);
-            // A scope waits for what a thread runs, not for the thread.
+            // A scope waits for the closure that a thread runs, not for the thread.
             if let Ok(Err(panic)) = reader.map(std::thread::ScopedJoinHandle::join) {
                 std::panic::resume_unwind(panic);
             }
@@ -368,10 +368,10 @@ pub fn scan<W: Work>(
     })
 }
 
-/// The hash of `range` of a file, found by all threads; `None` when `stopped` says so first.
+/// The hash of `range` of a file, computed by all threads; `None` if `stopped` ends the work first.
 ///
 /// # Errors
-/// `Io` or `InputChanged`, as [`Input::window`].
+/// `Io` or `InputChanged`, as in [`Input::window`].
 pub fn hash_range(
     pool: &ThreadPool,
     input: &mut Input,
@@ -397,7 +397,7 @@ pub fn hash_range(
     Ok(Some(content))
 }
 
-/// What to scan for and who may stop it.
+/// What a scan is to do, and who may stop it.
 pub struct ScanRequest<'s, W> {
     pub settings: ScanSettings,
     pub work: &'s W,
@@ -407,12 +407,12 @@ pub struct ScanRequest<'s, W> {
 }
 
 impl<W: Work> Scan<'_, W> {
-    /// One chunk's task: parse as if a record began at its first byte, then the work.
+    /// One chunk's task: parses as if a record began at its first byte, then does the work.
     fn work_on(&self, span: &[u8], at_end: bool, mut permit: Permit) -> FinishedSpan<W::Output> {
         let since = Instant::now();
         if self.is_crowded(span) {
             let mut output = self.work.output();
-            // One that is used again is not empty.
+            // A reused output is not empty.
             self.work.run(&[], &FoundBy::<W>::default(), &mut output);
             permit.resize(self.work.memory_bytes(&output).max(span.len()));
             return FinishedSpan {
@@ -430,7 +430,7 @@ impl<W: Work> Scan<'_, W> {
         idle().push(parsed);
         let memory_bytes = self.work.memory_bytes(&output);
         permit.resize(memory_bytes.max(span.len()));
-        // A short last chunk says nothing about the others: what an output holds at least would count for too much.
+        // A short last chunk says nothing about the others: the least that an output holds would weigh too much.
         if span.len() >= self.chunk_bytes() / 2 {
             self.note_expansion(memory_bytes, span.len());
         }
@@ -442,7 +442,7 @@ impl<W: Work> Scan<'_, W> {
         }
     }
 
-    /// Bytes of a chunk.
+    /// The current chunk size.
     fn chunk_bytes(&self) -> usize {
         self.settings
             .chunk_bytes
@@ -454,8 +454,8 @@ impl<W: Work> Scan<'_, W> {
         self.flight.expansion.fetch_max(expansion.max(1), Ordering::Relaxed);
     }
 
-    /// Whether a chunk has so many lines that what would be made of it takes too much memory beside that of other threads. Those that
-    /// follow are made smaller; this one is left to the calling thread, which takes it up in pieces.
+    /// Whether a chunk has so many lines that its output would take too much memory beside that of other threads. The chunks that follow
+    /// are made smaller; this one is left to the calling thread, which takes it up in pieces.
     fn is_crowded(&self, span: &[u8]) -> bool {
         let lines = memchr::memchr_iter(self.format.line_end(), span).count();
         let memory_bytes = lines * LINE_BYTES;
@@ -463,7 +463,7 @@ impl<W: Work> Scan<'_, W> {
             return false;
         }
         let chunk_bytes = (span.len() as u64 * self.task_bytes as u64 / memory_bytes as u64) as usize;
-        // Some room: lines are not equally short everywhere.
+        // Half of it leaves room: lines are not equally short everywhere.
         let chunk_bytes = (chunk_bytes / 2).max(LEAST_CHUNK_BYTES);
         self.flight.chunk_bytes.fetch_min(chunk_bytes, Ordering::Relaxed);
         self.note_expansion(memory_bytes, span.len());

@@ -1,4 +1,4 @@
-//! The rows of one chunk, on their way from validate to write: what an encoder made of their values, and flat vectors beside it.
+//! The rows of one chunk, on their way from validate to write: what an encoder made of their values, and flat vectors beside that.
 //!
 //! A [`RowBlock`] is reused from chunk to chunk, so nothing is allocated per row or field once the vectors have grown.
 
@@ -28,16 +28,16 @@ pub struct RowBlock<E> {
     /// The values of the rows.
     pub values: E,
     pub rows: Vec<RowMeta>,
-    /// One per row when the key is a single integer column that is the table's row id, else empty.
+    /// One per row if the key is a single integer column that is the table's row id, else empty.
     pub integer_keys: Vec<i64>,
-    /// One per row when the key is hashed, else empty; [`NULL_KEY`] where a key column is NULL.
+    /// One per row if the key is hashed, else empty; [`NULL_KEY`] if a key column is NULL.
     pub key_hashes: Vec<u128>,
     pub rejects: Vec<BlockReject>,
-    /// Where types are guessed: the order of the keys, if the key is a single integer column.
+    /// If types are guessed: the order of the keys, if the key is a single integer column.
     pub key_order: KeyOrder,
-    /// Where types are guessed: what each column's values look like, for those columns that this matters to.
+    /// If types are guessed: what each column's values look like, for those columns to which it matters.
     pub column_facts: Vec<ColumnFacts>,
-    /// Where types are guessed: index in [`rejects`](Self::rejects) of the first that refutes the guess.
+    /// If types are guessed: index in [`rejects`](Self::rejects) of the first that refutes the guess.
     pub refuted_by: Option<u32>,
     /// Records in the chunk: rows and rejects.
     pub record_count: u32,
@@ -45,17 +45,17 @@ pub struct RowBlock<E> {
     pub line_count: u32,
     /// Blank lines skipped: neither rows nor rejects.
     pub blank_lines: u32,
-    /// The chunk's bytes.
+    /// The hash of the chunk's bytes.
     pub content: ContentHash,
     /// Bytes of the key being hashed; here only to be reused.
     pub(crate) key_bytes: Vec<u8>,
 }
 
-/// The hash that stands for a key with a NULL in it, which is a duplicate of nothing.
+/// The hash that stands for a key with a NULL in it, which is never a duplicate.
 pub const NULL_KEY: u128 = 0;
 
 impl<E: Encoder> RowBlock<E> {
-    /// Empties the block and keeps its memory. The values are the encoder's affair.
+    /// Empties the block and keeps its memory. The encoder empties the values itself.
     pub fn clear(&mut self) {
         self.rows.clear();
         self.integer_keys.clear();
@@ -78,7 +78,7 @@ impl<E: Encoder> RowBlock<E> {
         row_end.max(reject_end) as usize
     }
 
-    /// Bytes of memory this block holds on to, used or not.
+    /// Bytes of memory that this block holds on to, used or not.
     pub fn capacity_bytes(&self) -> usize {
         self.values.memory_bytes()
             + self.rows.capacity() * size_of::<RowMeta>()

@@ -3,17 +3,17 @@
 //! Comes in: a record whose quoted field goes on after its closing quote. Goes out: where the rejected bytes end. The bytes
 //! decide alone: each physical line is read by itself, as if it were the whole input.
 //!
-//! Two things may have happened. A stray quote opened the field: then the lines after it are records, and they are told by being
-//! *good*, which is to have the right number of fields and no quote in an unquoted one. Or the quotes within a text that spans lines
-//! were not doubled: then its lines are not records, and one that were loaded would be a row that the source never held. So in
-//! doubt the lines go with the record: a good row among the rejects can be mended and loaded again.
+//! Two things may have happened. A stray quote opened the field: then the lines after it are records, and they can be recognized because
+//! they are *good*: they have the right number of fields and no quote in an unquoted one. Or the quotes within a text that spans lines were
+//! not doubled: then its lines are not records, and if one were loaded, it would be a row that the source never held. So in doubt the lines
+//! go with the record: a good row among the rejects can be mended and loaded again.
 //!
-//! The bound: whatever is looked at here is rejected or read as records of one line each, and what is searched ends at the next line
-//! whose quotes are damaged or left open. No other line starts a record that is damaged, so no byte is searched twice.
+//! The bound: whatever is looked at here is rejected or read as records of one line each, and the search ends at the next line whose quotes
+//! are damaged or left open. No other line starts a damaged record, so no byte is searched twice.
 
 use super::{ByteEffect, FaultKind, ParseRequest, State, Walk, Walker, looked_at};
 
-/// Lines of which some may be bad records, and still the others tell that they are records.
+/// With at least this many lines some may be bad records: the others still show that the lines are records.
 const MANY_LINES: u64 = 16;
 
 /// A physical line, read by itself.
@@ -24,23 +24,23 @@ struct Line {
     is_broken: bool,
     /// A quote stands within an unquoted field.
     has_inner_quote: bool,
-    /// An unquoted field ends with a quote that has no partner in it: `left",5`. So ends a quoted field that began on a line before.
+    /// An unquoted field ends with a quote that has no partner in it: `left",5`. A quoted field that began on an earlier line ends so.
     has_tail: bool,
 }
 
 impl Line {
-    /// Whether it is a record that nothing speaks against.
+    /// Whether it is a record and nothing speaks against it.
     fn is_good(&self, columns: u32) -> bool {
         !self.is_broken && !self.has_inner_quote && (columns == 0 || self.fields == columns)
     }
 }
 
-/// Whether so many lines, of which `good` have the right number of fields and `other` have not, are records.
+/// Whether so many lines, `good` with the right number of fields and `other` without, are records.
 fn are_many_records(good: u64, other: u64) -> bool {
     good + other >= MANY_LINES && other * 3 <= good
 }
 
-/// Where the reading of a record stands: before the byte at `at`, in `state`, after so many delimiters.
+/// Where the reading of a record stands: before the byte at `at`, in `state`, after this many delimiters.
 #[derive(Clone, Copy)]
 struct Stand {
     at: usize,
@@ -52,9 +52,9 @@ struct Stand {
 enum PhysicalLineEnd {
     /// Its line end, or the end of input, is here.
     At(usize),
-    /// Behind the record limit.
+    /// Past the record limit.
     Beyond,
-    /// Bytes are needed that are not there yet.
+    /// More bytes are needed than are there yet.
     Unknown,
 }
 
@@ -100,7 +100,7 @@ impl ParseRequest<'_> {
     }
 
     /// Whether the lines of `start..end`, the last of which shows the damage, are records, so that a stray quote opened the field before
-    /// them. Blank lines do not count where they are no records.
+    /// them. Blank lines do not count where they are not records.
     ///
     /// All must be good; of many, a quarter may have another number of fields, as bad records do, and the last one may have a stray
     /// quote of its own: it makes no row.
@@ -110,7 +110,7 @@ impl ParseRequest<'_> {
         while start < end {
             let line_end = memchr::memchr(self.dialect.line_end, &self.span[start..end]).map_or(end, |at| start + at);
             let trimmed = self.trim_cr(start, line_end);
-            // While nobody knows how many fields there are, a blank line is none of them.
+            // As long as the number of columns is not known, a blank line does not count as a record.
             if trimmed > start || self.columns == 1 {
                 let line = self.read_line(&self.span[start..trimmed]);
                 if line.is_broken && line_end == end {
@@ -133,8 +133,8 @@ impl ParseRequest<'_> {
         other == 0 || are_many_records(good, other)
     }
 
-    /// Whether a quoted field is likely to go on behind the line that ends at `end`: the quotes from `start` on are odd in number, and
-    /// there is not the right number of fields there, those quotes taken as text that nothing follows which may follow a closing one.
+    /// Whether a quoted field is likely to go on after the line that ends at `end`: the quotes from `start` on are odd in number, and the
+    /// number of fields there is wrong if quotes that no delimiter or line end follows are taken as text.
     fn is_left_open(&self, start: usize, stand: Stand, end: usize) -> bool {
         let Stand {
             at,
@@ -171,7 +171,7 @@ impl ParseRequest<'_> {
         state == State::Quoted || (self.columns != 0 && fields != self.columns)
     }
 
-    /// Whether the line `start..end` begins, by itself, a damaged field that is likely to go on behind it.
+    /// Whether the line `start..end`, by itself, begins a damaged field that is likely to go on after it.
     fn line_is_left_open(&self, start: usize, end: usize) -> bool {
         let stand = Stand {
             at: start,
@@ -183,8 +183,8 @@ impl ParseRequest<'_> {
 }
 
 impl Walker<'_, '_> {
-    /// Rejects the damaged record at `start`, of which `walk` stopped at what follows a closing quote; returns where the next one
-    /// starts, or `None` if the bytes present do not tell.
+    /// Rejects the damaged record at `start`, whose `walk` stopped at text after a closing quote; returns where the next one starts, or
+    /// `None` if the bytes present do not decide that.
     pub(super) fn damaged(&mut self, start: usize, walk: &Walk, limit: usize) -> Option<usize> {
         let line_end = match self.line_end_from(walk.at, limit) {
             PhysicalLineEnd::At(line_end) => line_end,
@@ -209,13 +209,12 @@ impl Walker<'_, '_> {
         Some(self.reject(start, end, walk, FaultKind::InvalidQuote))
     }
 
-    /// The end of the record at `start` whose damage is on the line that ends at `line_end`: that line's, or that of the tail behind
-    /// it.
+    /// The end of the record at `start` whose damage is on the line that ends at `line_end`: the end of that line, or of the tail after it.
     ///
     /// A tail is a line with a quote at the end of an unquoted field. It belongs to the record unless a line before it speaks against
-    /// that: a good one, or one whose own quoted field is damaged or left open. Where the damaged field is likely to be open at
-    /// the end of its line, good lines without quotes speak against nothing. So it is where the damaged line by itself is: behind a line
-    /// with a stray quote it may be the first of a field whose quotes were not doubled.
+    /// that: a good one, or one whose own quoted field is damaged or left open. If the damaged field is likely to be open at the end of its
+    /// line, good lines without quotes do not speak against it. The same holds if the damaged line by itself leaves a field open: after a
+    /// line with a stray quote, it may be the first line of a field whose quotes were not doubled.
     fn end_of_damage(&self, start: usize, walk: &Walk, line_end: usize, limit: usize) -> Option<usize> {
         let (input, span) = (self.input, self.input.span);
         let is_later_line = walk.first_line_end.is_some();
@@ -254,7 +253,7 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// Where the physical line ends that `at` is on, as far as `limit`.
+    /// Where the physical line that `at` is on ends, as far as `limit`.
     fn line_end_from(&mut self, at: usize, limit: usize) -> PhysicalLineEnd {
         let span = self.input.span;
         let to = span.len().min(limit.saturating_add(1));

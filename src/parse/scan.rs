@@ -1,20 +1,20 @@
 //! The kernel: 64 bytes at a step to bit masks, masks to offsets.
 //!
 //! Comes in: a span and where a record starts in it. Goes out: the records that it could finish, appended to
-//! [`Records`], and where the first that it could not starts. It only ever finishes well-formed records; it stops, and
+//! [`Records`], and where the first record that it could not finish starts. It only ever finishes well-formed records; it stops, and
 //! never decides, at whatever else it meets. Never: faults, the last bytes of a span, records near the limit; the walk
 //! in `parse` knows those.
 //!
 //! The hard part: whether a quote opens a field, closes one or is text is a question about all bytes before it. A block
 //! is therefore first read as if every quote mattered: the running parity of the quotes tells the bytes inside from
 //! those outside. Then that reading is checked, 64 bytes at once: each opening quote stands at the start of a field or
-//! directly behind a closing one (`""`), each closing quote is followed by a delimiter, a line end or a quote. By
+//! directly after a closing one (`""`), each closing quote is followed by a delimiter, a line end or a quote. By
 //! induction over the bytes a block that passes has only one reading, this one. A block that does not pass is left
 //! alone.
 
 use super::{ParseRequest, RecordSpan, Records};
 
-/// Bytes of a step: one bit each in a mask.
+/// Bytes of a step: each has one bit in a mask.
 const BLOCK_BYTES: usize = 64;
 
 /// How masks are computed.
@@ -57,7 +57,7 @@ impl Kernel {
         Kernel::available().next().unwrap_or(Kernel::PORTABLE)
     }
 
-    /// Appends the well-formed records from `start` on to `out`; returns where the first that is not among them starts.
+    /// Appends the well-formed records from `start` on to `out`; returns where the first record that is not among them starts.
     pub(super) fn scan(self, input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
         let next = match self.0 {
             // SAFETY: `Lanes::Avx512` is only made where these features were detected.
@@ -87,7 +87,7 @@ fn scan_avx2(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize
 
 /// A way to compare the bytes of a block.
 trait Compare {
-    /// A byte to compare with, in the form that suits best.
+    /// A byte to compare with, in the form that suits the comparison best.
     type Needle: Copy;
 
     fn needle(byte: u8) -> Self::Needle;
@@ -111,7 +111,7 @@ struct ScanState {
     boundary: u64,
     /// One if it was a closing quote.
     closing: u64,
-    /// One if it was a CR behind a closing quote.
+    /// One if it was a CR after a closing quote.
     closing_cr: u64,
 }
 
@@ -139,7 +139,7 @@ struct BlockMasks {
 }
 
 impl BlockMasks {
-    /// Takes what is inside quoted fields out of the masks. `None`: not every quote matters, or one is at fault. `crs`
+    /// Takes what is inside quoted fields out of the masks. `None`: not every quote matters, or one is out of place. `crs`
     /// are the CRs that may stand between a closing quote and a line end.
     #[inline(always)]
     fn without_quoted(self, crs: u64, carry: ScanState) -> Option<(BlockMasks, ScanState)> {
@@ -242,8 +242,8 @@ fn prefix_xor(mut mask: u64) -> u64 {
 
 /// [`Compare::push_offsets`] with what every machine has.
 ///
-/// Writes eight at a time whether or not there are as many: a loop that ends after a foreseeable number of turns is
-/// worth more than the stores it saves.
+/// Writes eight at a time, whether or not there are that many: a loop with a foreseeable number of turns is worth more than the stores that
+/// are wasted.
 #[inline(always)]
 fn push_offsets(mut mask: u64, base: u32, offsets: &mut Vec<u32>) {
     const BATCH: usize = 8;
@@ -254,7 +254,7 @@ fn push_offsets(mut mask: u64, base: u32, offsets: &mut Vec<u32>) {
     while written < count {
         for slot in 0..BATCH {
             // SAFETY: `written < count <= 64` and both 64 and `written` are multiples of 8, so `written + slot < 64`,
-            // and 64 elements were reserved behind `length`.
+            // and 64 elements were reserved after `length`.
             unsafe {
                 offsets
                     .as_mut_ptr()
@@ -265,7 +265,7 @@ fn push_offsets(mut mask: u64, base: u32, offsets: &mut Vec<u32>) {
         }
         written += BATCH;
     }
-    // SAFETY: the loop wrote at least `count` elements behind `length`, within the capacity.
+    // SAFETY: the loop wrote at least `count` elements after `length`, within the capacity.
     unsafe { offsets.set_len(length + count) };
 }
 
@@ -335,8 +335,7 @@ mod avx512 {
             unsafe { _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(block.as_ptr().cast()), needle) }
         }
 
-        /// The indices of the bits are moved together by one instruction; sixteen at a time are written, whether or not there are
-        /// as many.
+        /// One instruction moves the indices of the bits together; sixteen at a time are written, whether or not there are that many.
         #[inline(always)]
         fn push_offsets(mask: u64, base: u32, offsets: &mut Vec<u32>) {
             const BATCH: usize = 16;

@@ -1,7 +1,7 @@
 //! The reader thread: maps windows, cuts them into chunks, puts those into the queue and their parsing into the pool.
 //!
-//! A line that no window as large as a record may be holds goes out in pieces, unparsed. In an input that may grow, bytes without a
-//! line end decide nothing.
+//! A line that does not fit into a window as large as a record may be goes out in pieces, unparsed. In an input that may grow, bytes
+//! without a line end decide nothing.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::window::Input;
 
-/// How far the reading of an input has come.
+/// How far an input has been read.
 pub(super) struct Reader<'r, 's, 't, W: Work> {
     scan: &'s Scan<'s, W>,
     tasks: &'r Scope<'t>,
@@ -23,11 +23,11 @@ pub(super) struct Reader<'r, 's, 't, W: Work> {
     /// Where the next window begins, and how much of it is wanted.
     next_bytes: u64,
     want_bytes: usize,
-    /// Whether the bytes there continue a line of which the first pieces were handed out.
+    /// Whether the bytes there continue a line whose first pieces were handed out.
     within_line: bool,
-    /// What was read of an input that cannot be read again is handed out though the scan was asked to stop.
+    /// The input cannot be read again: what was read of it is handed out even if the scan was asked to stop.
     must_hand_out: bool,
-    /// It was, so that the last line may be cut.
+    /// The scan was asked to stop, so the last line may be cut short.
     is_stopping: bool,
 }
 
@@ -56,12 +56,12 @@ where
     /// Reads to the end of `input`, or until the scan is over.
     ///
     /// # Errors
-    /// As [`Input::window`].
+    /// As in [`Input::window`].
     pub(super) fn read(mut self, input: &mut Input) -> Result<(), Error> {
         self.must_hand_out = !input.abilities().can_be_read_again;
         loop {
             let window = input.window(self.next_bytes, self.want_bytes, self.scan.stopped)?;
-            // Taken while the reader holds no other window, so that it waits only for those that others will let go of.
+            // Taken while the reader holds no other window, so that it waits only for windows that others will let go of.
             let Some(permit) = self.scan.flight.windows.acquire(window.bytes().len()) else {
                 return Ok(());
             };
@@ -75,7 +75,7 @@ where
         }
     }
 
-    /// Hands out what `window` decides and settles what the next one is to be.
+    /// Hands out what `window` decides, and chooses the next window.
     fn hand_out(&mut self, window: &Arc<HeldWindow>) -> Flow {
         self.is_stopping = (self.scan.stopped)();
         if self.is_stopping && !self.must_hand_out {
@@ -91,7 +91,7 @@ where
         self.move_on(window, done)
     }
 
-    /// Hands out the whole lines of `window`; where they end, or `None` once the scan is over.
+    /// Hands out the whole lines of `window`; returns where they end, or `None` once the scan is over.
     fn cut_up(&mut self, window: &Arc<HeldWindow>) -> Option<usize> {
         let (length, may_grow) = (window.bytes().len(), self.scan.settings.may_grow);
         let mut done = if self.within_line {
@@ -103,7 +103,7 @@ where
             let Some(chunk_bytes) = self.cut(&window.bytes()[done..]) else {
                 break;
             };
-            // In an input that may grow an empty chunk follows as the last one.
+            // In an input that may grow, an empty chunk follows as the last one.
             let at_end = window.at_end && done + chunk_bytes == length && !may_grow && !self.is_stopping;
             if !self.start(window, done..done + chunk_bytes, at_end) {
                 return None;
@@ -113,7 +113,7 @@ where
         Some(done)
     }
 
-    /// Hands out the next piece of a line that is too long; where it ends, or `None` once the scan is over.
+    /// Hands out the next piece of a line that is too long; returns where it ends, or `None` once the scan is over.
     fn go_on_with_line(&mut self, window: &Arc<HeldWindow>) -> Option<usize> {
         let may_grow = self.scan.settings.may_grow;
         let line_end = memchr::memchr(self.scan.format.line_end(), window.bytes());
@@ -129,7 +129,7 @@ where
         self.slots.send(InputPiece::LinePiece(piece)).ok().map(|()| end)
     }
 
-    /// Hands out the first piece of a line that is too long, `window` from `start` on; whether anybody listens.
+    /// Hands out the first piece of a line that is too long, which is `window` from `start` on; returns whether anybody listens.
     fn begin_line(&self, window: &Arc<HeldWindow>, start: usize) -> bool {
         let piece = LinePiece {
             window: Arc::clone(window),
@@ -145,8 +145,8 @@ where
     fn end(&self, window: &Arc<HeldWindow>, done: usize) {
         let (length, may_grow) = (window.bytes().len(), self.scan.settings.may_grow);
         if may_grow && length - done > self.limit_bytes() {
-            // Too long for a record whatever follows, so it decides what was unfinished before it, as in smaller windows. Nobody
-            // listening means that the scan is over anyhow.
+            // It is too long for a record whatever follows, so it decides what was unfinished before it, as in smaller windows. If nobody
+            // listens, the scan is over anyhow.
             self.begin_line(window, done);
             return;
         }
@@ -157,7 +157,7 @@ where
         }
     }
 
-    /// Settles what the next window is to be, `done` bytes of this one being handed out.
+    /// Chooses the next window after `done` bytes of this one were handed out.
     fn move_on(&mut self, window: &Arc<HeldWindow>, done: usize) -> Flow {
         let (length, limit_bytes) = (window.bytes().len(), self.limit_bytes());
         if done > 0 {
@@ -181,12 +181,12 @@ where
         Flow::Continue
     }
 
-    /// Longest that a record may be.
+    /// The greatest length of a record.
     fn limit_bytes(&self) -> usize {
         usize::try_from(self.scan.format.max_record_bytes()).unwrap_or(usize::MAX)
     }
 
-    /// Where the next chunk of `window` ends. A guess, which decides how much is parsed twice and nothing else.
+    /// Where the next chunk of `window` ends. A guess, which affects only how much is parsed twice.
     fn cut(&self, window: &[u8]) -> Option<usize> {
         let lines_matter = self.scan.lines_matter.load(Ordering::Relaxed);
         self.scan.format.cut(window, self.scan.chunk_bytes(), lines_matter)

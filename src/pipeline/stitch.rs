@@ -1,12 +1,12 @@
 //! Records that chunk borders cut, put together again in input order.
 //!
-//! Comes in: the chunks, in input order, each with what was made of it as if a record began at its first byte. Goes out: blocks,
-//! adjacent, each of whole records.
+//! Comes in: the chunks, in input order, each with what was made of it as if a record began at its first byte. Goes out: adjacent blocks,
+//! each of whole records.
 //!
 //! The hard part: damaged inputs. A quote that is never closed leaves its record undecided until the next quote, which may be many
-//! chunks away; then it costs one line, and all others of those chunks are what they were taken for. So the bytes of undecided
-//! records are parsed again with the bytes of the chunks behind them in view, but no further than to where the next chunk begins.
-//! If a record begins exactly there, the chunk was read rightly, and what was made of it is used as it is.
+//! chunks away; then it costs one line, and all other lines of those chunks are what they were taken for. So the bytes of undecided records
+//! are parsed again with the bytes of the chunks after them in view, but only up to where the next chunk begins. If a record begins exactly
+//! there, that chunk was read rightly, and what was made of it is used unchanged.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use super::{
 use crate::error::Error;
 use crate::format::Format;
 
-/// Bytes of undecided records that are parsed at a time: few beside what a load may hold, many beside what is looked at again for each
-/// piece.
+/// Bytes of undecided records that are parsed at a time: few compared with what a load may hold, many compared with what is looked at again
+/// for each piece.
 const PIECE_BYTES: usize = 256 << 10;
 /// Capacity for undecided bytes that is kept when there are none.
 const KEPT_BYTES: usize = 1 << 20;
@@ -59,16 +59,16 @@ impl<T> Chunk<T> {
     }
 }
 
-/// The bytes from the first undecided record on to the end of the last chunk that came.
+/// The bytes from the first undecided record to the end of the last chunk that came.
 struct Undecided<T> {
     bytes: Vec<u8>,
-    /// How many of `bytes` have been handed over meanwhile.
+    /// How many of `bytes` have been handed over since.
     done: usize,
     /// Offset of the first of `bytes` in the input.
     start_bytes: u64,
-    /// Length of `bytes` from which on another attempt is worth its time.
+    /// Length of `bytes` from which another attempt is worth its time.
     retry_bytes: usize,
-    /// Those of the chunks in `bytes` that may have been read rightly, each with where it begins in `bytes`.
+    /// The chunks in `bytes` that may have been read rightly, each with the offset in `bytes` at which it begins.
     ahead: VecDeque<(usize, Chunk<T>)>,
     /// Memory that `ahead` holds.
     ahead_bytes: usize,
@@ -93,13 +93,13 @@ impl<T> Undecided<T> {
         self.bytes.is_empty()
     }
 
-    /// Lets go of all that others may be waiting for. The bytes stay.
+    /// Lets go of all memory that others may be waiting for. The bytes stay.
     fn let_go(&mut self) {
         self.ahead.clear();
         self.ahead_bytes = 0;
     }
 
-    /// Begins with what `chunk` alone does not decide.
+    /// Begins with the part of `chunk` that it does not decide alone.
     fn begin(&mut self, chunk: &Chunk<T>) {
         let rest = &chunk.bytes()[chunk.finished.consumed..];
         self.bytes.extend_from_slice(rest);
@@ -117,7 +117,7 @@ impl<T> Undecided<T> {
         }
     }
 
-    /// The chunk at whose first byte a record has turned out to begin, if one has.
+    /// The chunk whose first byte has turned out to begin a record, if there is one.
     fn next_chunk(&mut self) -> Option<Chunk<T>> {
         self.forget_passed();
         let (at, _) = self.ahead.front()?;
@@ -139,7 +139,8 @@ impl<T> Undecided<T> {
         }
     }
 
-    /// Forgets the bytes that have been handed over. Another attempt is worth its time with `retry_factor` times the others and more.
+    /// Forgets the bytes that have been handed over. Another attempt is worth its time once there are `retry_factor` times as many bytes as
+    /// are left.
     fn forget_done(&mut self, retry_factor: usize) {
         self.forget_passed();
         for (at, _) in &mut self.ahead {
@@ -162,7 +163,7 @@ pub(super) struct Stitcher<'s, 'c, W: Work> {
     carry: Undecided<W::Output>,
     parsed: FoundBy<W>,
     consume: &'c mut Consume<'c, W::Output>,
-    /// What came last ends the input.
+    /// The input ends with what came last.
     at_end: bool,
 }
 
@@ -180,7 +181,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         }
     }
 
-    /// Takes results in input order and stitches records that chunk borders cut; whether the end of the input was reached.
+    /// Takes results in input order and stitches records that chunk borders cut; returns whether the end of the input was reached.
     ///
     /// # Errors
     /// The first one of reading or of `consume`.
@@ -252,7 +253,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
             }
             return Ok(flow);
         }
-        // What is held back here must leave enough for others.
+        // What is held back here must leave enough memory for others.
         carry.push(chunk, self.scan.settings.blocks_bytes / 2);
         let end = carry.bytes.len();
         if self.at_end || end >= carry.retry_bytes {
@@ -262,8 +263,8 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         }
     }
 
-    /// Decides what was unfinished before a line that is too long for any record to reach across: as many of its bytes as a record
-    /// may have decide every record that began before it, and leave the line itself alone.
+    /// Decides what was unfinished before a line that is too long for any record to reach across. As many of its bytes as a record may have
+    /// are enough to decide every record that began before it; the line itself is left alone.
     fn stitch_before(&mut self, line: &LinePiece) -> Result<Flow, Error> {
         if self.carry.is_empty() {
             return Ok(Flow::Continue);
@@ -275,7 +276,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         let flow = self.stitch(end, false)?;
         if flow == Flow::Continue && self.carry.bytes.len() != ahead.len() {
             return Err(Error::internal(
-                "a record reached into a line that is longer than a record may be",
+                "a record reached into a line that is longer than a record can be",
             ));
         }
         self.carry.bytes.clear();
@@ -288,7 +289,8 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
             let (block, is_undecided) = match self.carry.next_chunk() {
                 Some(chunk) => {
                     let carry = &mut self.carry;
-                    // With no byte behind it nothing but the end, which it need not have known, decides what it did not decide itself.
+                    // With no byte after it, only the end of the input can decide what the chunk did not decide itself, and the chunk need
+                    // not have known of that end.
                     let is_last = carry.done + chunk.bytes().len() == carry.bytes.len();
                     carry.done += chunk.finished.consumed;
                     (chunk.into_block(), is_last && !at_end)
@@ -317,7 +319,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
     /// they decide and whether some are left.
     fn parse_undecided(&mut self, end: usize, at_end: bool) -> Option<(Block<W::Output>, bool)> {
         let carry = &mut self.carry;
-        // In pieces, as what is made of short lines takes many times their bytes.
+        // In pieces, because the output of short lines takes many times their bytes.
         let border = carry.ahead.front().map_or(end, |(at, _)| *at);
         let border = border.min(carry.done + PIECE_BYTES.max(self.scan.chunk_bytes()));
         let span = &carry.bytes[carry.done..];
@@ -327,7 +329,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         if consumed == 0 {
             return None;
         }
-        // Without waiting: what would be waited for may come behind this.
+        // Without waiting: the memory that it would wait for may be held by what comes after this.
         let memory_bytes = consumed + self.scan.work.memory_bytes(&output);
         let block = Block {
             source: BlockSource::Stitched(span[..consumed].to_vec()),

@@ -5,29 +5,29 @@
 
 use crate::schema::Column;
 
-/// What is known of a chunk's rows before the first.
+/// What is known of a chunk's rows before the first one.
 #[derive(Debug, Clone, Copy)]
 pub struct ExpectedRows<'a> {
     pub columns: &'a [Column],
-    /// At most so many rows.
+    /// At most this many rows.
     pub rows: usize,
-    /// Bytes that they come from; more than enough, as line ends and rejects are among them.
+    /// Bytes that they come from; more than they need, as line ends and rejects are included.
     pub source_bytes: usize,
 }
 
 /// A text as it stands in the input.
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'a> {
-    /// The span that it is part of: a short text is copied faster with what follows it.
+    /// The span that it is part of: a short text is copied faster together with what follows it.
     pub span: &'a [u8],
     pub start: usize,
     pub end: usize,
-    /// Each two of these in it are one.
+    /// A byte of which every two in the text stand for one.
     pub doubled: Option<u8>,
 }
 
 impl Text<'_> {
-    /// Adds it, as it is meant, to `bytes`.
+    /// Adds the text that is meant to `bytes`.
     #[inline]
     pub fn append_to(&self, bytes: &mut Vec<u8>) {
         match self.doubled {
@@ -39,7 +39,7 @@ impl Text<'_> {
     }
 }
 
-/// Hands the pieces of a text in which each two of `quote` are one to `take`, each as where it starts and ends in the span.
+/// Splits a text in which two of `quote` stand for one into pieces, and gives `take` each piece's start and end in the span.
 #[inline(always)]
 pub fn undoubled(span: &[u8], (mut start, end): (usize, usize), quote: u8, mut take: impl FnMut(usize, usize)) {
     while let Some(distance) = memchr::memchr(quote, &span[start..end]) {
@@ -52,9 +52,9 @@ pub fn undoubled(span: &[u8], (mut start, end): (usize, usize), quote: u8, mut t
 /// Takes the rows of a chunk, value by value.
 ///
 /// The order of calls: [`begin`](Self::begin); for each row [`begin_row`](Self::begin_row), one push for each column, and
-/// [`end_row`](Self::end_row). A row that is not ended, because a value of it does not fit, leaves no trace.
+/// [`end_row`](Self::end_row). A row that is not ended, because one of its values does not fit, leaves no trace.
 pub trait Encoder: Default + Send {
-    /// Begins a chunk. What is there of the one before is gone, its memory is used again.
+    /// Begins a chunk. The rows of the chunk before are gone; their memory is reused.
     fn begin(&mut self, expected: &ExpectedRows<'_>);
 
     /// Begins a row whose fields are `source_bytes` long in all.
@@ -67,10 +67,10 @@ pub trait Encoder: Default + Send {
     /// The value of the column that is the table's row id.
     fn push_row_id(&mut self, value: i64);
 
-    /// A number of a column of numbers.
+    /// A number in a column of numbers.
     fn push_real(&mut self, value: f64);
 
-    /// A number of a column that keeps every value as it is given.
+    /// A number in a column that keeps every value as it is given.
     fn push_real_as_given(&mut self, value: f64);
 
     fn push_text(&mut self, text: Text<'_>);
@@ -84,7 +84,7 @@ pub trait Encoder: Default + Send {
     fn memory_bytes(&self) -> usize;
 }
 
-/// Makes nothing of the values: for who wants to know which records are rows, and their keys.
+/// Makes nothing of the values: for callers that only want to know which records are rows, and their keys.
 #[derive(Debug, Default)]
 pub struct Nothing;
 

@@ -1,17 +1,17 @@
 //! Values to SQLite records (file format §2.1), back to back in one buffer.
 //!
-//! Comes in: the values of a record, one by one. Goes out: its bytes after those of the record before. The buffer's length is room,
-//! not content: it is filled once and written over from then on, so that a value is stored by a few moves of fixed size, without a
-//! call, a check of the capacity or a byte set to zero first. That room is checked once per record.
+//! Comes in: the values of a record, one by one. Goes out: its bytes after those of the record before. The buffer's length is room, not
+//! content: it is zeroed once and written over from then on, so that a value is stored by a few moves of fixed size, without a call, a
+//! check of the capacity or a byte set to zero first. The room is checked once per record.
 
 use crate::rows::{Encoder, ExpectedRows, RowBlock, Text, undoubled};
 use crate::sqlite::format::{header_bytes, integer_type, put_varint, varint_bytes};
 
-/// Most bytes that a column adds to those of its field: a value of 8 bytes, and a serial type of up to 5 in the header.
+/// Most bytes that a column takes beyond those of its field: a value of 8 bytes, and a serial type of up to 5 in the header.
 const GROWTH_BYTES: usize = 13;
 /// Most bytes of a header's own size, as a varint: columns are few enough.
 const HEADER_SIZE_BYTES: usize = 5;
-/// Short texts are copied as so many bytes, whatever their length.
+/// Short texts are copied as this many bytes, whatever their length.
 const COPY_BYTES: usize = 32;
 
 /// The rows and rejects of a chunk, the rows as SQLite records.
@@ -39,7 +39,7 @@ impl Encoder for SqliteRecords {
         self.ends.clear();
         self.ends.reserve(expected.rows);
         self.serial_types.resize(columns, 0);
-        // Text is copied, a number grows by no more than its digits, and each row has a header of a byte per column and one.
+        // Text is copied, a number takes no more bytes than it has digits, and each row has a header of one byte per column plus one.
         let expected_bytes = expected.source_bytes + expected.rows * (columns + 1);
         if self.buffer.len() < expected_bytes {
             self.buffer.resize(expected_bytes, 0);
@@ -57,7 +57,7 @@ impl Encoder for SqliteRecords {
         let most = source_bytes + self.serial_types.len() * GROWTH_BYTES + HEADER_SIZE_BYTES + COPY_BYTES;
         let end = self.at + most;
         if end > self.buffer.len() {
-            // By at least an eighth: records that outgrow what was expected are followed by others.
+            // By at least an eighth: after one record that outgrows what was expected, more will come.
             self.buffer.resize(end + self.buffer.len() / 8, 0);
         }
     }
@@ -80,14 +80,14 @@ impl Encoder for SqliteRecords {
         self.push_type(serial_type as u32);
     }
 
-    /// NULL: the value stands beside the record.
+    /// NULL: the value is kept beside the record.
     #[inline]
     fn push_row_id(&mut self, _value: i64) {
         self.push_null();
     }
 
-    /// As SQLite stores it in a REAL column: as an integer if it is one of at most 48 bits, which SQLite turns back when it reads the
-    /// column. Source: <https://sqlite.org/datatype3.html> §2, `MEM_IntReal` in sqlite3.c.
+    /// As SQLite stores it in a REAL column: as an integer if it is one of at most 48 bits, which SQLite turns back into a double when it
+    /// reads the column. Source: <https://sqlite.org/datatype3.html> §2, `MEM_IntReal` in sqlite3.c.
     #[inline]
     fn push_real(&mut self, value: f64) {
         const LIMIT: i64 = 1 << 47;
@@ -98,7 +98,7 @@ impl Encoder for SqliteRecords {
         self.push_real_as_given(value);
     }
 
-    /// As a double even if it is whole: SQLite would turn nothing back.
+    /// As a double even if it is whole: here SQLite would not turn an integer back.
     #[inline]
     fn push_real_as_given(&mut self, value: f64) {
         self.buffer[self.at..self.at + 8].copy_from_slice(&value.to_be_bytes());
@@ -106,7 +106,7 @@ impl Encoder for SqliteRecords {
         self.push_type(7);
     }
 
-    /// Inlined wherever it is called, as that was measured to be a tenth of a load's processor time.
+    /// Inlined wherever it is called: that was measured to make a difference of a tenth of a load's processor time.
     #[inline(always)]
     fn push_text(&mut self, text: Text<'_>) {
         let text_start = self.at;
@@ -176,7 +176,7 @@ impl SqliteRecords {
             span[start..].first_chunk::<COPY_BYTES>(),
             to.first_chunk_mut::<COPY_BYTES>(),
         ) {
-            // What is copied too much is room of this record, or of those to come.
+            // The excess that is copied lands in the room of this record, or of those to come.
             (Some(from), Some(to)) if length <= COPY_BYTES => *to = *from,
             _ => to[..length].copy_from_slice(&span[start..end]),
         }
@@ -197,7 +197,7 @@ impl SqliteRecords {
         }
     }
 
-    /// Moves the values to where a header of `header_bytes` lets them begin.
+    /// Moves the values to where they begin after a header of `header_bytes`.
     #[inline]
     fn make_header(&mut self, header_bytes: usize) {
         if header_bytes != self.header_bytes {
@@ -295,12 +295,12 @@ mod tests {
             let mut wanted = Vec::new();
             for number in 0..records {
                 let values: Vec<&Value> = (0..columns).map(|column| &pool[(number * 7 + column) % pool.len()]).collect();
-                // What a field of each value is at least as long as.
+                // The least length of a field with each value.
                 let source_bytes = values.iter().map(|value| match value {
                     Value::Text(text) => text.len(),
                     _ => 1,
                 }).sum();
-                // One that is given up on half way leaves no trace.
+                // A row that is given up half way leaves no trace.
                 encoder.begin_row(source_bytes);
                 if columns > 0 {
                     encoder.push_integer(i64::MIN);
