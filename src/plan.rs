@@ -1,6 +1,6 @@
 //! From headers, options and an existing table (or what inference found) to a plan: which field goes where, as what, under which key.
 //!
-//! Pure: nothing is opened, created or changed here, so every problem is reported before anything is.
+//! Pure: nothing is opened, created or changed here, so every problem is reported before anything is changed.
 
 mod existing;
 
@@ -27,7 +27,7 @@ const NOTICE_CHARS: usize = 32;
 pub enum DedupPlan {
     /// There is no key, or the table's own unique index refuses duplicates as they arrive.
     Database,
-    /// Integer keys that ascend, above the greatest key the table holds.
+    /// Integer keys that ascend and are above the greatest key the table holds.
     Ascending { last: Option<i64> },
     /// The Bloom filter, then settlement against the unique index built after the rows.
     Filter,
@@ -53,16 +53,16 @@ pub struct TablePlan {
     pub sources: Vec<Vec<u32>>,
     /// The columns' types and the order of the keys are only guessed.
     pub guess: Option<TypeGuess>,
-    /// The columns' types were inferred from a part of the input: what the numbers of that part look like.
+    /// If the columns' types were inferred from a part of the input: what the numbers of that part look like.
     #[serde(default)]
     pub settled: Option<Vec<Form>>,
-    /// Words for the user.
+    /// Notices for the user.
     pub notices: Vec<String>,
 }
 
 impl TablePlan {
-    /// Why rows cannot simply be appended in the order in which they come; `None` when their row ids are sure to ascend and nothing
-    /// need be asked of the table.
+    /// Why rows cannot simply be appended in the order in which they come; `None` when their row ids are sure to ascend and the table need
+    /// not be asked about them.
     pub fn append_obstacle(&self) -> Option<&'static str> {
         match (self.dedup, self.row_ids) {
             (DedupPlan::Database, _) if !self.key_columns.is_empty() => {
@@ -74,12 +74,12 @@ impl TablePlan {
         }
     }
 
-    /// The plan for `records` records, and those that follow them, of which the first part is in a table whose greatest row id is
-    /// `max_row_id`: the key has its index by now, which knows every key of the table.
+    /// The plan for the records that follow the first `records`, which are in a table whose greatest row id is `max_row_id`: by now the key
+    /// has its index, which knows every key of the table.
     pub fn behind(&self, max_row_id: Option<i64>, records: u64) -> TablePlan {
         TablePlan {
             row_ids: match self.row_ids {
-                // Others have added rows: the next numbers are theirs.
+                // Others have added rows, which have taken the next numbers.
                 RowIds::Ordinal { base } if max_row_id.is_some_and(|max| max > base + records as i64) => RowIds::Given,
                 row_ids => row_ids,
             },
@@ -95,10 +95,10 @@ impl TablePlan {
         }
     }
 
-    /// Checks that the table, which was loaded by this plan, can take the records that follow.
+    /// Checks that the table, which was loaded with this plan, can take the records that follow.
     ///
     /// # Errors
-    /// `Schema` with everything that was changed about it since.
+    /// `Schema` with everything about it that was changed since.
     pub fn check_grown_table(&self, info: &TableInfo, then: Option<&TableShape>) -> Result<(), Error> {
         let mut problems = Vec::new();
         let mut table_indices = Vec::new();
@@ -130,14 +130,14 @@ impl TablePlan {
             return Ok(());
         }
         Err(Error::schema(format!(
-            "table \"{}\" is not as the last load of this file left it; nothing was loaded:\n  {}\nput it back, or start afresh with \
+            "table \"{}\" is no longer as the last load of this file left it; nothing was loaded:\n  {}\nput it back, or start afresh with \
              {RESTART}",
             info.name,
             problems.join("\n  ")
         )))
     }
 
-    /// Why `order`, that of all keys, is not the one that was guessed, in words; `None` if it is or was not guessed.
+    /// Why `order`, the order of all keys, is not the one that was guessed, in words; `None` if it is the same, or if none was guessed.
     pub fn refuted_by_order(&self, order: &KeyOrder) -> Option<String> {
         let [key] = self.key_columns[..] else { return None };
         let column = &self.columns[key];
@@ -152,7 +152,7 @@ impl TablePlan {
         })
     }
 
-    /// What validate needs for input `file_index`.
+    /// What validation needs for input `file_index`.
     pub fn row_plan(&self, file_index: usize, field_count: usize, options: &LoadOptions) -> RowPlan {
         let key = match self.dedup {
             DedupPlan::Filter => KeyPlan::Hashed(self.key_columns.iter().map(|&index| index as u32).collect()),
@@ -173,7 +173,7 @@ impl TablePlan {
     }
 }
 
-/// Where each of `names` stands among the names of the other inputs' headers.
+/// For each input, where the names of the first header stand in its own.
 ///
 /// # Errors
 /// `Schema` listing every input whose header differs, and how.
@@ -235,14 +235,14 @@ fn find(names: &[String], name: &str) -> Option<usize> {
 /// Positions of the columns that `--key` names.
 ///
 /// # Errors
-/// `Usage` naming the columns there are.
+/// `Usage`, listing the columns there are.
 pub fn key_columns(names: &[String], key: &[String], option: OptionName) -> Result<Vec<usize>, Error> {
     let mut columns = Vec::new();
     for name in key {
         let Some(index) = find(names, name) else {
             let names: Vec<String> = names.iter().take(40).map(|name| format!("\"{name}\"")).collect();
             return Err(Error::usage(format!(
-                "{option} names \"{name}\", which is no column; the columns are {}",
+                "{option} names \"{name}\", which is not a column; the columns are {}",
                 names.join(", ")
             )));
         };
@@ -254,7 +254,7 @@ pub fn key_columns(names: &[String], key: &[String], option: OptionName) -> Resu
     Ok(columns)
 }
 
-/// The type each column is declared with, if it is.
+/// The declared type of each column that has one.
 ///
 /// # Errors
 /// `Usage` when `--types` names a column that is not there.
@@ -278,7 +278,7 @@ fn types_by_name(names: &[String], options: &LoadOptions) -> Result<Vec<Option<C
     Ok(types)
 }
 
-/// Why columns of numbers became TEXT, with the first value that is to blame and the option that would load it.
+/// Why columns of numbers became TEXT, with the first value that made them so and the option that would load it.
 pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[std::path::PathBuf]) -> Vec<String> {
     let notice = |(index, column): (usize, &Column)| {
         let NoNumber { why, value, place } = facts.no_number(index).filter(|_| !column.declared)?;
@@ -300,7 +300,7 @@ pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[std::path::PathB
     columns.iter().enumerate().filter_map(notice).collect()
 }
 
-/// Plans a table that the load creates. `facts` come from inference, or from the head where every type is declared.
+/// Plans a table that the load creates. `facts` come from inference, or from the head if every type is declared.
 ///
 /// # Errors
 /// `Usage` when `--key` names no column.
@@ -322,7 +322,7 @@ pub fn plan_new_table(
         [index] if columns[index].column_type == ColumnType::Integer && facts.key_order().ascends() => Some(index),
         _ => None,
     };
-    // A table whose columns have all the names of the row id: only SQLite can number its rows.
+    // In a table whose columns have taken all the names of the row id, only SQLite can number the rows.
     let is_nameless = ["rowid", "_rowid_", "oid"]
         .iter()
         .all(|name| find(names, name).is_some());

@@ -36,7 +36,7 @@ pub enum ColumnType {
     DateTime,
     /// Any text, kept as it is: a column of an existing table without affinity (no declared type, or BLOB).
     Any,
-    /// Integers and decimals from which the text can be told again, and any text that is no number: a column of an existing table with
+    /// Integers and decimals from which the text can be recovered, and any text that is not a number: a column of an existing table with
     /// NUMERIC affinity (DECIMAL, DATE, STRING and every type that SQLite does not know).
     Numeric,
 }
@@ -78,10 +78,10 @@ pub struct Column {
     pub column_type: ColumnType,
     /// Whether NULL is refused (`null_violation`).
     pub not_null: bool,
-    /// Whether somebody asked for this type, so that every usual form of it is taken.
+    /// Whether somebody asked for this type: then every usual form of it is taken.
     #[serde(default)]
     pub declared: bool,
-    /// What a table that exists says of the column.
+    /// What a table that exists says about the column.
     #[serde(default)]
     pub in_table: Option<TableType>,
 }
@@ -102,9 +102,9 @@ impl Column {
 /// How a table that exists declares a column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableType {
-    /// In the table's own words.
+    /// The type in the table's own words.
     pub declared_type: String,
-    /// What that makes SQLite do to values: TEXT, INTEGER, REAL, any or numeric.
+    /// What SQLite does to values because of it: TEXT, INTEGER, REAL, any or numeric.
     pub affinity: ColumnType,
 }
 
@@ -125,19 +125,19 @@ pub enum KeyPlan {
 pub enum RowIds {
     /// `base` plus the record's number in the load: in a table that the load made, or in one in which nobody can see them.
     Ordinal {
-        /// That of the record before the first.
+        /// The row id of the record before the first.
         base: i64,
     },
     /// The key itself.
     Key,
-    /// SQLite gives it: the table belongs to others, and what they insert meanwhile is not in the way.
+    /// SQLite gives it: the table belongs to others, and what they insert meanwhile does not get in the way.
     Given,
     /// None: the table is WITHOUT ROWID.
     None,
 }
 
 impl RowIds {
-    /// The id that a row is to have, where that is not left to SQLite; `row_id`: what was noted of it.
+    /// The id that a row is to have, unless that is left to SQLite; `row_id`: the id that was noted for it.
     pub fn wanted(self, row_id: i64) -> Option<i64> {
         match self {
             RowIds::Given | RowIds::None => None,
@@ -153,12 +153,12 @@ pub struct TypeGuess {
     pub forms: Vec<Form>,
 }
 
-/// Everything validate needs to know about one input's rows.
+/// Everything that validation needs to know about one input's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPlan {
     /// The columns in the order in which they stand in the record.
     pub columns: Vec<Column>,
-    /// For each column the field it comes from, 0-based.
+    /// For each column, the field that it comes from, 0-based.
     pub sources: Vec<u32>,
     /// Fields that every record of this input must have.
     pub field_count: u32,
@@ -170,6 +170,6 @@ pub struct RowPlan {
     pub max_record_bytes: u64,
     /// The columns' types are only guessed.
     pub guess: Option<TypeGuess>,
-    /// The columns' types come from a part of the input: values of the others must be in the same form, [settled](Form::settled).
+    /// If the columns' types come from a part of the input: the form, [settled](Form::settled), in which all other values must be.
     pub settled: Option<Vec<Form>>,
 }

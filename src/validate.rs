@@ -1,8 +1,8 @@
 //! Records to typed rows, each pushed value by value into an [`Encoder`], and to rejects.
 //!
 //! Comes in: a span and what its format found in it. Goes out: a [`RowBlock`]. Never: I/O, locks, panics, allocation per row or
-//! field (a block's vectors are reused). The hard part is the cost: this is where a load's processor time goes, so UTF-8 and NULs
-//! are looked for once per span, and a value is cast, stored and hashed in one go.
+//! field (a block's vectors are reused). The hard part is the cost: this is where a load's processor time goes, so UTF-8 and NULs are
+//! checked once per span, and a value is cast, stored and hashed in one go.
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +24,8 @@ pub fn is_plain_text(bytes: &[u8]) -> bool {
 
 /// Turns the records of `span` into rows and rejects. `out` is emptied first.
 ///
-/// `span` is exactly what was parsed. Which fault a record is rejected for: its syntax; invalid UTF-8; a NUL byte; the number of
-/// fields; the first column, in the table's order, whose value does not fit.
+/// `span` is exactly what was parsed. A record is rejected for the first of these faults: its syntax; invalid UTF-8; a NUL byte; the number
+/// of fields; the first column, in the table's order, whose value does not fit.
 pub fn validate<F: Format, E: Encoder>(
     span: &[u8],
     parsed: &F::Parsed,
@@ -35,8 +35,8 @@ pub fn validate<F: Format, E: Encoder>(
 ) {
     out.clear();
     out.line_count = format.line_count(span, parsed);
-    // A row of the right number of fields has a delimiter or line end for each; others, which a chunk that begins within quotes is full of,
-    // need no room.
+    // A row with the right number of fields has a delimiter or line end for each; records without, which fill a chunk that begins within
+    // quotes, need no room.
     let most_rows = parsed.count().min(span.len() / plan.field_count.max(1) as usize + 1);
     out.rows.reserve(most_rows);
     let mut encoder = std::mem::take(&mut out.values);
@@ -76,7 +76,7 @@ pub fn validate<F: Format, E: Encoder>(
     out.values = encoder;
 }
 
-/// What there is to know about a column for each of its values: one word, so that it stays in a register.
+/// What each value's handling needs to know about its column, in one word so that it stays in a register.
 #[derive(Debug, Clone, Copy)]
 struct ColumnWork {
     /// Index of its field in a record.
@@ -91,13 +91,13 @@ const NOT_NULL: u8 = 1;
 /// Part of a hashed key.
 const IS_KEY: u8 = 1 << 1;
 const IS_ROW_ID: u8 = 1 << 2;
-/// The type is a guess that depends on the form of the numbers: what they look like is noted.
+/// The type is a guess that depends on the form of the numbers, so what they look like is noted.
 const OBSERVED: u8 = 1 << 3;
-/// The type comes from a part of the input: its numbers must be in the form of that part's.
+/// The type comes from a part of the input, and all other numbers must be in the form of that part's.
 const SETTLED: u8 = 1 << 4;
-/// The type is a guess, and so is whether its integers ascend.
+/// The type is a guess, and so is whether the column's integers ascend.
 const ORDERED: u8 = 1 << 5;
-/// Somebody asked for the type: every usual form of it is taken.
+/// Somebody asked for the type, so every usual form of it is taken.
 const DECLARED: u8 = 1 << 6;
 /// SQLite stores a value as it is given.
 const NO_AFFINITY: u8 = 1 << 7;
@@ -165,7 +165,7 @@ fn refuse(column: ColumnWork, error: CastError) -> RejectReason {
     }
 }
 
-/// Adds a text to a key's bytes. Not inlined: few columns are text and key, and it would take registers from all others.
+/// Adds a text to a key's bytes. Not inlined: few columns are both text and key, and it would take registers from all others.
 #[inline(never)]
 fn push_text_key(key_bytes: &mut Vec<u8>, text: Text<'_>) {
     match text.doubled {
@@ -174,7 +174,7 @@ fn push_text_key(key_bytes: &mut Vec<u8>, text: Text<'_>) {
     }
 }
 
-/// Adds a text that is meant as it stands, and what belongs to it, to a key's bytes.
+/// Adds a text that is meant as it stands, and its tail, to a key's bytes.
 #[inline]
 fn push_plain_key(key_bytes: &mut Vec<u8>, text: &[u8], tail: &[u8]) {
     // The length first: ("ab", "c") and ("a", "bc") are different keys.
@@ -184,7 +184,7 @@ fn push_plain_key(key_bytes: &mut Vec<u8>, text: &[u8], tail: &[u8]) {
     key_bytes.extend_from_slice(tail);
 }
 
-/// As [`push_plain_key`], for a text whose length only shows when it is there.
+/// As [`push_plain_key`], for a text whose length is known only once it is written.
 fn push_doubled_key(key_bytes: &mut Vec<u8>, text: Text<'_>) {
     push_plain_key(key_bytes, b"", b"");
     let text_at = key_bytes.len();
@@ -193,7 +193,7 @@ fn push_doubled_key(key_bytes: &mut Vec<u8>, text: Text<'_>) {
     key_bytes[text_at - size_of::<u64>()..text_at].copy_from_slice(&length.to_le_bytes());
 }
 
-/// Why a record is no row.
+/// Why a record is not a row.
 struct Reject {
     reason: RejectReason,
     /// 1-based; 0: no single field.
@@ -202,7 +202,7 @@ struct Reject {
 }
 
 impl Reject {
-    /// For a fault of no single field.
+    /// For a fault that is not in a single field.
     fn whole(reason: RejectReason) -> Self {
         Reject {
             reason,
@@ -216,7 +216,7 @@ struct RowMaker<'a, F, E> {
     span: &'a [u8],
     plan: &'a RowPlan,
     format: &'a F,
-    /// The whole span is UTF-8 without NUL, so no record needs to be looked at for that.
+    /// The whole span is UTF-8 without NUL, so no record needs to be checked for that.
     plain: bool,
     encoder: E,
     /// Line ends before `lines_counted_to`.
@@ -251,7 +251,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 limit_bytes: self.plan.max_record_bytes,
             },
         };
-        // What is too large is the record; which field was met first depends on how much of it was looked at.
+        // It is the record that is too large; which field that shows in depends on how much of it was looked at.
         let column = if fault.kind == FaultKind::RecordTooLarge {
             0
         } else {
@@ -315,7 +315,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         Ok(())
     }
 
-    /// Appends the value of the field at `start..end` to the row, and its bytes to the key; whether it is NULL.
+    /// Appends the value of the field at `start..end` to the row, and its bytes to the key; returns whether it is NULL.
     #[inline]
     fn encode_field(&mut self, column: ColumnWork, start: usize, end: usize) -> Result<bool, RejectReason> {
         let field = self.format.field(&self.span[start..end]);
@@ -427,7 +427,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         value.map_err(|error| refuse(column, error))
     }
 
-    /// Notes what a value of a column that is guessed to be TEXT looks like: it may turn out to be one of numbers.
+    /// Notes what a value of a column that is guessed to be TEXT looks like: the column may turn out to hold numbers.
     fn observe_text(&mut self, column: ColumnWork, text: &[u8], (start, end): (usize, usize)) {
         let facts = &mut self.out.column_facts[column.index as usize];
         if facts.form.is_open() {
@@ -478,7 +478,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         }
     }
 
-    /// A moment whose text is not quite the one that SQLite's functions understand: as much of it as is, and what they take for the rest.
+    /// A moment whose text is not quite what SQLite's functions understand: the part that they do, and then what they take for the rest.
     fn encode_moment(&mut self, column: ColumnWork, (start, end): (usize, usize), moment: &Moment) {
         let text = Text {
             span: self.span,

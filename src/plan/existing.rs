@@ -1,4 +1,4 @@
-//! A plan for a table that exists: which column each field goes to, and who judges keys that may be repeated.
+//! The plan for a table that exists: which column each field goes to, and who judges keys that may be repeated.
 
 use super::{DedupPlan, TablePlan, has_unique_index, key_columns, types_by_name};
 use crate::error::Error;
@@ -8,7 +8,7 @@ use crate::options::LoadOptions;
 use crate::schema::table_info::{TableColumn, TableInfo, row_id_alias};
 use crate::schema::{Column, ColumnType, RowIds, TableType};
 
-/// Plans a load into a table that exists. Columns are matched by name, or by position where the input has no header.
+/// Plans a load into a table that exists. Columns are matched by name, or by position if the input has no header.
 ///
 /// # Errors
 /// `Schema` with every mismatch, `Usage` when `--key` names no column.
@@ -58,11 +58,11 @@ pub fn plan_existing_table(
 struct MatchedFields<'a> {
     info: &'a TableInfo,
     columns: Vec<Column>,
-    /// Where each of them stands in the table.
+    /// Where the column of each field stands in the table.
     table_indices: Vec<usize>,
 }
 
-/// The key, and what the table knows of it.
+/// The key, and what the table has for it.
 struct TableKey {
     columns: Vec<usize>,
     /// The column that is the table's row id.
@@ -101,12 +101,12 @@ impl<'a> MatchedFields<'a> {
         )))
     }
 
-    /// Finds the column of each field; what is in the way.
+    /// Finds the column of each field; returns what is in the way.
     fn match_columns(&mut self, names: &[String], options: &LoadOptions) -> Result<Vec<String>, Error> {
         let columns = &self.info.columns;
         let declared = types_by_name(names, options)?;
         let mut problems = Vec::new();
-        // By position, as `.import` counts: what the table generates itself has none.
+        // By position, as `.import` counts: generated columns have none.
         let positions: Vec<usize> = (0..columns.len()).filter(|&index| !columns[index].generated).collect();
         if !options.dialect.header && names.len() > positions.len() {
             problems.push(format!(
@@ -174,16 +174,16 @@ impl<'a> MatchedFields<'a> {
         })
     }
 
-    /// Who tells rows that repeat a key.
+    /// Who recognizes rows that repeat a key.
     fn dedup(&self, key: &TableKey, facts: &Facts) -> DedupPlan {
         let info = self.info;
-        // The filter sees the input's text: where SQLite takes '1' and '1.0', or 'a' and 'A', for equal, only SQLite can judge.
+        // The filter sees the input's text: where SQLite takes '1' and '1.0', or 'a' and 'A', to be equal, only SQLite can judge.
         let text_is_key = key
             .columns
             .iter()
             .all(|&index| info.columns[self.table_indices[index]].keeps_differences);
-        // Rows that may repeat a key are settled last. Where a row's fate depends on those before it, SQLite judges each in its turn; and
-        // so it does where its numbers for the rows can be seen.
+        // Rows that may repeat a key are settled last. Where a row's fate depends on those before it, SQLite judges each in its turn; it
+        // does so too where the numbers that it gives to rows can be seen.
         match key.row_id_column {
             _ if !info.is_plain => DedupPlan::Database,
             Some(_) if key.is_row_id && facts.key_order().ascends() => DedupPlan::Ascending { last: info.max_row_id },
@@ -197,14 +197,14 @@ impl<'a> MatchedFields<'a> {
 /// A column of a table that exists, as `declared` by `--types`, if it is.
 ///
 /// # Errors
-/// In words, why the column cannot hold what it is declared as.
+/// Why the column cannot hold what it is declared as, in words.
 fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result<Column, String> {
     use ColumnType::{Any, Boolean, Date, DateTime, Integer, Numeric, Real, Text, Time};
     let affinity = column.column_type;
     let fits = match (affinity, declared) {
         (_, None) | (Any, _) | (Text, Some(Text | Date | Time | DateTime)) => true,
         (Integer, Some(Integer | Boolean)) | (Real, Some(Real)) => true,
-        // As numbers or as texts that are none: only a text that looks like a number would be changed.
+        // Values are stored as numbers, or as texts that do not look like numbers: only a text that looks like a number would be changed.
         (Numeric, Some(other)) => other != Text,
         _ => false,
     };
@@ -231,7 +231,7 @@ fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result
     })
 }
 
-/// What `--text` cannot hold for in a table that exists.
+/// Says for which columns of an existing table `--text` does not hold.
 fn text_notice(table: &str, columns: &[Column]) -> Option<String> {
     let holds = |column: &&Column| column.declared || matches!(column.column_type, ColumnType::Text | ColumnType::Any);
     let others: Vec<String> = columns
@@ -241,6 +241,6 @@ fn text_notice(table: &str, columns: &[Column]) -> Option<String> {
         .collect();
     (!others.is_empty()).then(|| {
         let others = others.join(", ");
-        format!("table \"{table}\" exists, and {TEXT} does not hold for its columns {others}, which are not TEXT")
+        format!("table \"{table}\" exists, and {TEXT} has no effect on its columns {others}, which are not TEXT")
     })
 }

@@ -1,7 +1,7 @@
 //! The one routine that decides what a text is: inference asks it, loading asks it, so they can never disagree.
 //!
-//! Inference is strict: [`integer`] and [`decimal::lossless_real`] take only the form from which the text can be told
-//! again. A type that somebody has declared takes every usual form: [`usual_integer`], [`real`], [`boolean`], [`date_time`].
+//! Inference is strict: [`integer`] and [`decimal::lossless_real`] take only forms from which the text can be recovered. A type that
+//! somebody has declared takes every usual form: [`usual_integer`], [`real`], [`boolean`], [`date_time`].
 
 mod affinity;
 mod decimal;
@@ -26,7 +26,7 @@ pub enum CastError {
 /// Integers up to this one, and down to its negative, are doubles without loss.
 pub const MAX_EXACT_INTEGER: i64 = 1 << 53;
 
-/// Eight ASCII digits, the first in the lowest byte, to their value; `None` if any byte is no digit.
+/// Eight ASCII digits, the first in the lowest byte, to their value; `None` if any byte is not a digit.
 ///
 /// Equivalent to a loop over the bytes. Source: D. Lemire, "Quickly parsing eight digits" (2018).
 #[inline]
@@ -45,9 +45,9 @@ fn eight_digits(word: u64) -> Option<u64> {
 
 /// Eight times the character `0`.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
-/// `text`, of at most eight bytes, as a word: the first byte is the lowest, what is missing is zero.
+/// `text`, of at most eight bytes, as a word: the first byte is the lowest, and missing bytes are zero.
 ///
-/// By overlapping reads: a loop over so few bytes costs more in branches that are guessed wrong than in reading.
+/// By overlapping reads: a loop over so few bytes costs more in mispredicted branches than in reading.
 #[inline]
 fn word(text: &[u8]) -> u64 {
     let length = text.len();
@@ -64,7 +64,7 @@ fn word(text: &[u8]) -> u64 {
     }
 }
 
-/// The value of the `count` digits that are the lowest bytes of `word`, 1 to 8 of them; `None` if any is no digit.
+/// The value of the `count` digits, 1 to 8, that are the lowest bytes of `word`; `None` if any of them is not a digit.
 #[inline]
 fn up_to_eight_digits(word: u64, count: usize) -> Option<u64> {
     // Zeros in front make eight of them.
@@ -72,7 +72,7 @@ fn up_to_eight_digits(word: u64, count: usize) -> Option<u64> {
     eight_digits(word << (64 - 8 * count) | zeros)
 }
 
-/// Digits to their value, 1 to 19 of them (which fit 64 bits); `None` if any byte is no digit.
+/// 1 to 19 digits (which fit 64 bits) to their value; `None` if any byte is not a digit.
 #[inline]
 fn digits(text: &[u8]) -> Option<u64> {
     let Some((front, last)) = text.split_last_chunk::<8>() else {
@@ -98,7 +98,7 @@ fn digits(text: &[u8]) -> Option<u64> {
 /// A 64-bit integer in canonical form: `0` or `-?[1-9][0-9]*`.
 ///
 /// # Errors
-/// `Range` for the right form beyond 64 bits, `Type` for anything else.
+/// `Range` for the right form but beyond 64 bits, `Type` for anything else.
 pub fn integer(text: &[u8]) -> Result<i64, CastError> {
     let (negative, magnitude) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -123,7 +123,7 @@ pub fn integer(text: &[u8]) -> Result<i64, CastError> {
     signed.ok_or(CastError::Range)
 }
 
-/// As [`integer`], with a `+` or zeros in front as well: what an integer looks like where one was asked for.
+/// As [`integer`], but also with a `+` or zeros in front: the forms that are taken where an integer was asked for.
 ///
 /// # Errors
 /// As [`integer`].
@@ -143,7 +143,7 @@ pub fn usual_integer(text: &[u8]) -> Result<i64, CastError> {
     let mut value = 0i64;
     for &digit in digits {
         let digit = i64::from(digit - b'0');
-        // Downwards: there is one more negative number than positive ones.
+        // Downwards: there is one more negative number than there are positive ones.
         let next = value.checked_mul(10).and_then(|value| value.checked_sub(digit));
         value = next.ok_or(CastError::Range)?;
     }

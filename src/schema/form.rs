@@ -1,7 +1,7 @@
-//! The form in which a column's numbers are written, and whether each text can be told again from the number that is stored.
+//! The form in which a column's numbers are written, and whether each text can be recovered from the number that is stored.
 //!
-//! A REAL column keeps a number and forgets how it was written: `250.1` and `250.10` become one. So a column is REAL only if all its
-//! texts are of one *form*, in which a number is written in one way:
+//! A REAL column keeps a number and forgets how it was written: `250.1` and `250.10` become one. So a column is REAL only if all its texts
+//! are of one *form*, in which each number is written in only one way:
 //!
 //! - Plain decimals have the same number of decimals throughout (`1.50`, `0.25`), or are the shortest ones: none ends in a zero beyond a
 //!   single `.0`, and whole numbers are written either with `.0` or without a point.
@@ -9,10 +9,10 @@
 //!   the letter, a `+` or none, zeros in front or none.
 //! - Where both occur, a number's size decides which it is: either those with an exponent are smaller and larger than all plain ones
 //!   (pandas, JavaScript, C), or a plain one is never longer than it would be with an exponent, and the others are shorter (R).
-//! - Nothing but exponents, without a point and without a negative one, are more likely codes (`12e4`): text.
+//! - If all numbers have exponents, without a point or a negative exponent, they are more likely codes (`12e4`): text.
 //!
-//! Digits must come back from the double, a minus zero does not. What was seen is kept in a few words, whatever the number of values, and
-//! put together in any order. Pure.
+//! The digits must come back from the double, and a minus zero does not. What was seen is kept in a few words, however many values there
+//! are, and can be put together in any order. Pure.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,12 +24,12 @@ pub(crate) mod mark {
     pub const TRAILING_ZERO: u32 = 1 << 1;
     pub const DECIMAL: u32 = 1 << 2;
     pub const EXPONENT: u32 = 1 << 3;
-    /// An exponent from which no one form follows: `12e4`, `0.5e3`, `1e-0`.
+    /// An exponent that does not determine a form: `12e4`, `0.5e3`, `1e-0`.
     pub const ODD_EXPONENT: u32 = 1 << 4;
     pub const MINUS_ZERO: u32 = 1 << 5;
-    /// More digits than a double holds, or beyond it.
+    /// More digits than a double holds, or a number beyond its range.
     pub const LOST_DIGITS: u32 = 1 << 6;
-    /// An integer that an integer column holds, and a REAL one perhaps not.
+    /// An integer that an INTEGER column holds but a REAL one may not.
     pub const LARGE_INTEGER: u32 = 1 << 7;
     /// Beyond 64 bits.
     pub const HUGE_INTEGER: u32 = 1 << 8;
@@ -38,11 +38,11 @@ pub(crate) mod mark {
     /// How many of them can be named.
     pub const NAMED: usize = 10;
 
-    /// No number: nothing else matters any more.
+    /// Not a number: nothing else matters any more.
     pub const TEXT: u32 = 1 << 10;
     pub const INTEGER: u32 = 1 << 11;
     pub const PLAIN_ZERO: u32 = 1 << 12;
-    /// Written the longer way of the two, plain or with an exponent.
+    /// Written in the longer of the two ways, plain or with an exponent.
     pub const LONGER_WAY: u32 = 1 << 13;
     pub const MANTISSA_INTEGER: u32 = 1 << 14;
     pub const MANTISSA_POINT: u32 = 1 << 15;
@@ -54,12 +54,12 @@ pub(crate) mod mark {
     pub const PLUS: u32 = 1 << 21;
     pub const NO_PLUS: u32 = 1 << 22;
     pub const MINUS: u32 = 1 << 23;
-    /// Exponents of two or three digits with zeros in front, of one or two without.
+    /// Exponents of two or three digits with zeros in front, and of one or two without.
     pub const PADDED_2: u32 = 1 << 24;
     pub const PADDED_3: u32 = 1 << 25;
     pub const DIGITS_1: u32 = 1 << 26;
     pub const DIGITS_2: u32 = 1 << 27;
-    /// The column is part of the key, where equal numbers would be one.
+    /// The column is part of the key, where equal numbers would be one key.
     pub const KEY: u32 = 1 << 28;
 }
 
@@ -68,7 +68,7 @@ use mark::*;
 /// Anything but a canonical integer.
 const NO_INTEGER: u32 = DECIMAL | EXPONENT | ODD_EXPONENT | MINUS_ZERO | LOST_DIGITS;
 
-/// Numbers of decimals, least and greatest.
+/// The least and the greatest number of decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Decimals {
     least: u32,
@@ -106,10 +106,10 @@ pub struct Form {
     decimals: Decimals,
     /// Of the mantissas of numbers with an exponent.
     mantissa_decimals: Decimals,
-    /// Magnitudes as the bits of doubles, which are ordered as these; zero counts for none. Of plain numbers:
+    /// Magnitudes as the bits of doubles, which sort like the doubles; zero is left out. Of plain numbers:
     least: u64,
     greatest: u64,
-    /// The greatest with a negative exponent, and the least with another one.
+    /// The greatest with a negative exponent, and the least with any other exponent.
     small: u64,
     large: u64,
 }
@@ -128,7 +128,7 @@ impl Default for Form {
     }
 }
 
-/// What a column is, as far as its form says.
+/// What a column is, according to its form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormVerdict {
     /// No value was seen.
@@ -141,9 +141,9 @@ pub enum FormVerdict {
 /// Why a column is text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhyText {
-    /// A value is no number.
+    /// A value is not a number.
     NoNumber,
-    /// All are numbers, or empty in quotes.
+    /// All values are numbers, or empty in quotes.
     Numbers(WhyNoNumber),
 }
 
@@ -165,7 +165,7 @@ pub enum WhyNoNumber {
 }
 
 impl WhyNoNumber {
-    /// The marks of the values that are to blame.
+    /// The marks of the values that are the reason.
     pub(crate) fn marks(self) -> u32 {
         match self {
             WhyNoNumber::Empty => EMPTY,
@@ -184,7 +184,7 @@ impl WhyNoNumber {
     pub fn words(self) -> &'static str {
         match self {
             WhyNoNumber::Empty => "is an empty quoted field, which is a text",
-            WhyNoNumber::Key => "is a key, and a number would be equal to others written otherwise",
+            WhyNoNumber::Key => "is a key, and a number would be equal to others that are written differently",
             WhyNoNumber::HugeInteger => "is an integer beyond 64 bits",
             WhyNoNumber::LargeInteger | WhyNoNumber::LostDigits => "has digits that a 64-bit float does not keep",
             WhyNoNumber::MinusZero => "is a minus zero, whose sign SQLite does not keep",
@@ -196,7 +196,7 @@ impl WhyNoNumber {
 }
 
 impl Form {
-    /// Of a column that is part of the key, or not.
+    /// The form of a column of which nothing was seen; `is_key`: it is part of the key.
     pub fn new(is_key: bool) -> Self {
         Form {
             marks: if is_key { KEY } else { 0 },
@@ -214,7 +214,7 @@ impl Form {
         self.marks & TEXT == 0
     }
 
-    /// Adds a column's values that were seen elsewhere.
+    /// Adds values of the column that were seen elsewhere.
     pub fn merge(&mut self, other: &Form) {
         self.marks |= other.marks;
         self.decimals.merge(&other.decimals);
@@ -225,7 +225,7 @@ impl Form {
         self.large = self.large.min(other.large);
     }
 
-    /// Adds a value that is not NULL; it comes back if it is an integer in canonical form.
+    /// Adds a value that is not NULL; returns its number if it is an integer in canonical form.
     #[inline]
     pub fn see(&mut self, text: &[u8]) -> Option<i64> {
         match cast::integer(text) {
@@ -241,7 +241,7 @@ impl Form {
         None
     }
 
-    /// Adds a value that is no integer in canonical form, or one of no more than 53 bits. Its number comes back, if it has one.
+    /// Adds a value that is not an integer in canonical form, or is one of at most 53 bits. Returns its number, if it has one.
     #[inline]
     pub fn see_number(&mut self, text: &[u8]) -> Option<f64> {
         match cast::decimal(text) {
@@ -276,7 +276,7 @@ impl Form {
         if magnitude == 0.0 && text[0] == b'-' {
             self.marks |= MINUS_ZERO;
         } else if !decimal.has_point() {
-            // One above the greatest rounds to it.
+            // One above the greatest exact integer rounds to it.
             self.marks |= if decimal.is_lossless(text) { 0 } else { LARGE_INTEGER };
             return self.see_integer(magnitude as u64, text);
         }
@@ -288,7 +288,7 @@ impl Form {
         if !decimal.is_lossless(text) {
             self.marks |= LOST_DIGITS;
         }
-        // Zeros behind the point may take more room than an exponent.
+        // Zeros after the point may take more room than an exponent.
         if magnitude < 1e-3 && magnitude > 0.0 {
             let exponent = magnitude_exponent(text);
             self.compare_lengths(text, exponent, false);
@@ -307,7 +307,7 @@ impl Form {
         }
     }
 
-    /// Adds a value that is no plain decimal.
+    /// Adds a value that is not a plain decimal.
     #[cold]
     fn see_exponent(&mut self, text: &[u8]) -> Option<f64> {
         let parts = cast::split(text).filter(|parts| {
@@ -371,8 +371,8 @@ impl Form {
         Some(value)
     }
 
-    /// Notes a number of these digits, the first of which has the place value ten to the power of `exponent`, that is written the longer
-    /// way: plain, or with an exponent. That depends on the number alone.
+    /// Notes whether a number is written the longer way, be that plain or with an exponent. Its first digit has the place value ten to the
+    /// power of `exponent`. Which way is longer depends on the number alone.
     #[cold]
     fn compare_lengths(&mut self, digits: &[u8], exponent: i32, has_exponent: bool) {
         let count = cast::significant_digits(digits).count() as i32;
@@ -395,7 +395,7 @@ impl Form {
         self.marks & marks == marks
     }
 
-    /// What the column is, if nothing but what was seen is in it.
+    /// What the column is, if it holds only what was seen.
     pub fn verdict(&self) -> FormVerdict {
         let text = |why| FormVerdict::Text(WhyText::Numbers(why));
         if self.has(TEXT) {
@@ -403,7 +403,7 @@ impl Form {
         } else if self.marks & !KEY == 0 {
             FormVerdict::Unseen
         } else if self.has(EMPTY) {
-            // Alone it is a text like any other; among numbers a flag would make numbers of them.
+            // Alone it is a text like any other; among numbers, an option would let the others be numbers.
             let among_numbers = self.marks & !(KEY | EMPTY) != 0;
             let without = Form {
                 marks: self.marks & !EMPTY,
@@ -470,7 +470,7 @@ impl Form {
         by_size || !self.has(LONGER_WAY)
     }
 
-    /// The form with everything settled that it leaves open, so that values which it [admits](Self::admits) one by one are of one form
+    /// The form with everything that it leaves open settled, so that values that it [admits](Self::admits) one by one are of one form
     /// together. For columns whose later values nobody compares with each other.
     pub fn settled(&self) -> Form {
         let mut form = *self;
@@ -520,7 +520,7 @@ impl Form {
         }
     }
 
-    /// Whether a [settled](Self::settled) REAL form has a place for `text`; its number.
+    /// The number of `text`, if a [settled](Self::settled) REAL form has a place for it.
     pub fn admits(&self, text: &[u8]) -> Option<f64> {
         let mut form = *self;
         let value = form.see_number(text)?;
@@ -532,14 +532,14 @@ impl Form {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ColumnFacts {
     pub form: Form,
-    /// Declared: not looked at.
+    /// The column's type is declared, so the column is not looked at.
     pub(crate) skip: bool,
-    /// Where in the span each mark that can be named was first seen: start and end of the value. Of use while the span is there.
+    /// Where in the span each mark that can be named was first seen: start and end of the value. Useful only as long as the span is there.
     pub(crate) first_at: [(u32, u32); mark::NAMED],
 }
 
 impl ColumnFacts {
-    /// Notes that the value at `start..end` of the span showed what nothing before it in the span has shown.
+    /// Notes that the value at `start..end` of the span has shown something new in the span.
     #[cold]
     fn note_first(&mut self, marks_before: u32, start: u32, end: u32) {
         let new = self.form.marks() & !marks_before;
@@ -550,7 +550,7 @@ impl ColumnFacts {
         }
     }
 
-    /// Adds the value at `start..end`, which is `text` without its quotes. Its number comes back, if it has one.
+    /// Adds the value at `start..end`, which is `text` without its quotes. Returns its number, if it has one.
     #[inline]
     pub fn see_number(&mut self, text: &[u8], start: u32, end: u32) -> Option<f64> {
         let before = self.form.marks();
@@ -561,7 +561,7 @@ impl ColumnFacts {
         value
     }
 
-    /// As [`see_number`](Self::see_number); it comes back if it is an integer in canonical form.
+    /// As [`see_number`](Self::see_number), but returns the number only if it is an integer in canonical form.
     #[inline]
     pub fn see(&mut self, text: &[u8], start: u32, end: u32) -> Option<i64> {
         let before = self.form.marks();

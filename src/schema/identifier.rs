@@ -11,11 +11,11 @@ pub fn quote_all<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
 }
 
 /// Header fields as column names: empty ones become `column_3`, repeated ones (SQLite compares them without regard to ASCII case)
-/// `name_2`. The second list has a word for each name that was changed.
+/// `name_2`. The second list has a notice for each name that was changed.
 pub fn unique_names(fields: &[String]) -> (Vec<String>, Vec<String>) {
     use std::collections::HashSet;
     let fold = |name: &str| name.to_ascii_lowercase();
-    // What stands in the header comes first: no invented name may take one of these.
+    // Names in the header come first: no invented name may take one of them.
     let given: HashSet<String> = fields.iter().map(|name| fold(name)).collect();
     let mut taken: HashSet<String> = HashSet::new();
     let mut names = Vec::with_capacity(fields.len());
@@ -52,7 +52,7 @@ pub fn unique_names(fields: &[String]) -> (Vec<String>, Vec<String>) {
     (names, notices)
 }
 
-/// Whether `name` is one that [`index_name`] gives to an index on `columns` of `table`.
+/// Whether `name` is one that [`index_name`] could give to an index on `columns` of `table`.
 pub fn is_index_name(name: &str, table: &str, columns: &[String]) -> bool {
     let wanted = format!("{table}_{}", columns.join("_"));
     let number = |rest: &str| {

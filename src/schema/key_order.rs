@@ -21,7 +21,7 @@ impl KeyOrder {
         self.last = Some(value);
     }
 
-    /// Adds what was seen right behind this.
+    /// Adds what was seen right after this.
     pub fn merge(&mut self, later: &KeyOrder) {
         self.values += later.values;
         self.nulls += later.nulls;

@@ -1,4 +1,4 @@
-//! What a plan relies on of a table that exists: kept in the checkpoint, compared before anything is written again.
+//! What a plan relies on in a table that exists: kept in the checkpoint, and compared before anything is written again.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub struct TableShape {
     /// Name of the INTEGER PRIMARY KEY.
     pub row_id_column: Option<String>,
     pub without_rowid: bool,
-    /// Where the table begins in the file: another table of that name begins elsewhere. So does the same one, perhaps, after a VACUUM.
+    /// Where the table begins in the file: another table of that name begins elsewhere. So may the same one after a VACUUM.
     pub root_page: i64,
 }
 
@@ -24,10 +24,11 @@ pub struct ColumnShape {
     pub generated: bool,
 }
 
-/// What a table is known by in which a load has committed rows: one that begins elsewhere and does not have them is another one of that name.
+/// How a table in which a load has committed rows is recognized: one that begins elsewhere and does not have those rows is another table of
+/// that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// The greatest row id; `None` where rows have none.
+    /// The greatest row id; `None` if rows have none.
     pub row_id: Option<i64>,
     /// How many rows the load has committed.
     pub rows: u64,
@@ -36,8 +37,8 @@ pub struct Mark {
 }
 
 impl TableShape {
-    /// In words, why values would become others in `now` than in this table; `None` when they would not. Columns that `now` has besides
-    /// do not matter.
+    /// Why values would become different in `now` from what they are in this table, in words; `None` if they would not. Additional columns
+    /// in `now` do not matter.
     pub fn difference(&self, now: &TableShape) -> Option<String> {
         for then in &self.columns {
             let name = &then.name;
@@ -52,19 +53,19 @@ impl TableShape {
             if !found.collation.eq_ignore_ascii_case(&then.collation) {
                 let (then, now) = (&then.collation, &found.collation);
                 return Some(format!(
-                    "the table's column \"{name}\" was compared by {then} and is by {now}"
+                    "the table's column \"{name}\" was compared by {then} and is now compared by {now}"
                 ));
             }
             if found.generated != then.generated {
                 return Some(format!(
-                    "the table's column \"{name}\" is generated now, or is no longer"
+                    "the table's column \"{name}\" has become, or is no longer, a generated column"
                 ));
             }
         }
         let lower = |name: &Option<String>| name.as_ref().map(|name| name.to_ascii_lowercase());
         let same_rows =
             lower(&self.row_id_column) == lower(&now.row_id_column) && self.without_rowid == now.without_rowid;
-        (!same_rows).then(|| "the table's primary key is another".to_owned())
+        (!same_rows).then(|| "the table's primary key is a different one".to_owned())
     }
 }
 

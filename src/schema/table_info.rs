@@ -3,9 +3,9 @@
 use super::ColumnType;
 use super::shape::{ColumnShape, TableShape};
 
-/// The collation that tells all texts apart.
+/// The collation by which any two different texts differ.
 pub(crate) const BINARY: &str = "BINARY";
-/// Row ids from here on are near the greatest that there is: no transaction comes to that from below.
+/// Row ids from here on are near the greatest possible one: no single transaction gets there from below.
 pub const NEAR_LAST_ID: i64 = i64::MAX - (1 << 40);
 
 /// A table that exists.
@@ -21,10 +21,10 @@ pub struct TableInfo {
     pub without_rowid: bool,
     /// UNIQUE and PRIMARY KEY indexes over whole columns and all rows, but not the row id.
     pub unique_keys: Vec<UniqueKey>,
-    /// Every unique index but the row id's, also over expressions or some rows only.
+    /// Every unique index except the row id's, including those over expressions or only some rows.
     pub unique_indexes: Vec<UniqueIndex>,
     pub has_triggers: bool,
-    /// Any index, also one over expressions or some rows only.
+    /// Whether there is any index, including those over expressions or only some rows.
     pub has_indexes: bool,
     pub foreign_keys: i64,
     /// A constraint says ON CONFLICT.
@@ -35,17 +35,17 @@ pub struct TableInfo {
     pub max_row_id: Option<i64>,
     /// The page at which the table begins.
     pub root_page: i64,
-    /// What becomes of a row depends on its own values and key alone: no trigger, CHECK, foreign key or unique index looks at others.
+    /// What becomes of a row depends only on its own values and key: no trigger, CHECK, foreign key or unique index looks at others.
     pub is_plain: bool,
     pub traces: Traces,
 }
 
-/// What a row that is refused may leave behind, or undo, besides itself. Where that is not known, it is taken to be so.
+/// What a row that is refused may leave behind, or undo, besides itself. Anything that is not known is assumed to be so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Traces {
     /// A part of what its statement did, as after `RAISE(FAIL)`.
     pub half_done: bool,
-    /// A foreign key that is looked at only when the transaction is committed.
+    /// A foreign key that is checked only when the transaction is committed.
     pub deferred: bool,
     /// Nothing of the whole transaction, as after `RAISE(ROLLBACK)`.
     pub rolled_back: bool,
@@ -58,12 +58,12 @@ pub struct Traces {
 pub struct TableColumn {
     pub name: String,
     pub column_type: ColumnType,
-    /// In the table's own words; empty without a type.
+    /// The type in the table's own words; empty if there is none.
     pub declared_type: String,
     pub not_null: bool,
     pub has_default: bool,
     pub generated: bool,
-    /// What its values are compared by, in keys and indexes that do not say otherwise.
+    /// The collation by which its values are compared in keys and indexes that do not name another.
     pub collation: String,
     /// Values that differ in the input differ in the table: no affinity and no collation makes them equal.
     pub keeps_differences: bool,
@@ -84,7 +84,7 @@ pub struct UniqueIndex {
 }
 
 impl TableInfo {
-    /// Whether a row brings nothing else into play than one foreign key of its table: if rows wait, it is a deferred one.
+    /// Whether a row brings into play nothing but one foreign key of its table; if rows wait, it is a deferred one.
     pub fn has_one_foreign_key_alone(&self) -> bool {
         self.foreign_keys == 1 && self.traces.deferred && !self.has_triggers && row_id_name(self).is_some()
     }
@@ -107,7 +107,8 @@ impl TableInfo {
 }
 
 impl TableColumn {
-    /// Whether what an index by `collation` finds unique is so for the column itself: it tells no more texts apart.
+    /// Whether values that are unique by an index's `collation` are unique by the column's own, that is, whether `collation` distinguishes
+    /// no more texts.
     pub(crate) fn is_unique_by(&self, collation: &str) -> bool {
         self.is_binary() || self.collation.eq_ignore_ascii_case(collation)
     }
@@ -118,7 +119,7 @@ impl TableColumn {
     }
 }
 
-/// The name under which the row ids of a table can be reached, a column's perhaps; `None` where it has none, or all names are taken.
+/// The name, perhaps a column's, under which the row ids of a table can be reached; `None` if it has none, or all names are taken.
 pub fn row_id_name(info: &TableInfo) -> Option<&str> {
     let own = info.row_id_column.map(|index| info.columns[index].name.as_str());
     own.or(row_id_alias(&info.columns)).filter(|_| !info.without_rowid)

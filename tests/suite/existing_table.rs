@@ -470,7 +470,7 @@ fn text_for_all_columns_is_noted_where_it_cannot_hold() {
     let case = |schema: &str| Case::csv("x,y\n1,007\n").existing(schema).args(["--text"]).once();
     let run = case("CREATE TABLE t (x INTEGER, y TEXT)");
     assert!(
-        run.stderr().contains("--text does not hold for its columns \"x\""),
+        run.stderr().contains("--text has no effect on its columns \"x\""),
         "{}",
         run.stderr()
     );

@@ -1,28 +1,28 @@
-//! What SQLite makes of a text in a column of NUMERIC affinity, and whether the text can be told again from that.
+//! What SQLite makes of a text in a column of NUMERIC affinity, and whether the text can be recovered from that.
 //!
 //! Source: <https://sqlite.org/datatype3.html> §3; `applyNumericAffinity` and `sqlite3AtoF` in sqlite3.c.
 
 use super::decimal::{decimal, split};
 use super::{CastError, integer};
 
-/// Smaller numbers SQLite writes with an exponent. Source: `%!.15g` in sqlite3.c.
+/// SQLite writes smaller numbers with an exponent. Source: `%!.15g` in sqlite3.c.
 const LEAST_PLAIN: f64 = 1e-4;
 
 /// What becomes of a text in a column of NUMERIC affinity.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Numeric {
-    /// It is no number to SQLite and stays as it is.
+    /// It is not a number to SQLite and stays as it is.
     Text,
     Integer(i64),
     /// Never a whole number: SQLite would store that as an integer.
     Real(f64),
 }
 
-/// What SQLite stores for `text` where the text can be told again from it: an integer in canonical form, a plain decimal that does not
-/// end in a zero and is not written with an exponent, or a text that is no number.
+/// What SQLite stores for `text`, if the text can be recovered from it: an integer in canonical form, a plain decimal that does not end in
+/// a zero and is not written with an exponent, or a text that is not a number.
 ///
 /// # Errors
-/// `Range` for a number beyond 64 bits, `Type` for one that is written as SQLite would not write it again.
+/// `Range` for a number beyond 64 bits, `Type` for one that SQLite would write back differently.
 pub fn numeric(text: &[u8]) -> Result<Numeric, CastError> {
     match integer(text) {
         Ok(value) => return Ok(Numeric::Integer(value)),
@@ -37,7 +37,7 @@ pub fn numeric(text: &[u8]) -> Result<Numeric, CastError> {
     {
         return Ok(Numeric::Real(decimal.value));
     }
-    // SQLite looks past blanks, a NUL never gets here.
+    // SQLite ignores blanks; a NUL never gets here.
     let is_blank = |byte: &u8| matches!(byte, b'\t'..=b'\r' | b' ');
     let start = text.iter().position(|byte| !is_blank(byte)).unwrap_or(text.len());
     let end = text

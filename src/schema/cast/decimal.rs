@@ -1,4 +1,4 @@
-//! Texts to doubles: plain decimals without loops where they are short, every usual form of a number where one was asked for.
+//! Texts to doubles: plain decimals, without loops if they are short, and every usual form of a number where one was asked for.
 
 use std::io::Write as _;
 
@@ -9,7 +9,7 @@ const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
     1e21, 1e22,
 ];
-/// Any decimal of at most this many digits, zeros in front counted, survives the way to a double and back.
+/// Any decimal of at most this many digits, counting zeros in front, survives the way to a double and back.
 const LOSSLESS_DIGITS: usize = 15;
 
 /// Eight times the point.
@@ -18,8 +18,8 @@ const POINTS: u64 = 0x2E2E_2E2E_2E2E_2E2E;
 /// A decimal of fewer digits is zero only if all of them are.
 const VANISHING_DIGITS: usize = 300;
 
-/// A number in any usual form, as the nearest double: [`usual_real`] without needless zeros in front (`007.5`), which make a text
-/// look like a code.
+/// A number in any usual form, as the nearest double: [`usual_real`], but without needless zeros in front (`007.5`), which make a text look
+/// like a code.
 ///
 /// # Errors
 /// As [`usual_real`].
@@ -71,7 +71,7 @@ pub(in crate::schema) struct Parts<'a> {
     pub(in crate::schema) exponent: Option<&'a [u8]>,
 }
 
-/// `text` taken apart; `None` if it is no number in any usual form.
+/// `text` taken apart; `None` if it is not a number in any usual form.
 pub(in crate::schema) fn split(text: &[u8]) -> Option<Parts<'_>> {
     let (negative, unsigned) = match text {
         [b'-', rest @ ..] => (true, rest),
@@ -106,17 +106,17 @@ pub(in crate::schema) fn split(text: &[u8]) -> Option<Parts<'_>> {
     })
 }
 
-/// A plain decimal, `-?(0|[1-9][0-9]*)(\.[0-9]+)?`, that can be told again from the double; integers only up to
+/// A plain decimal, `-?(0|[1-9][0-9]*)(\.[0-9]+)?`, that can be recovered from the double; integers only up to
 /// [`MAX_EXACT_INTEGER`]: `10000000000000000000` is a double, but whoever wrote it wrote an integer.
 ///
-/// Only the digits: how many zeros end it must be known from elsewhere (see [`crate::schema::form`]).
+/// Only its digits can: how many zeros it ends with must be known from elsewhere (see [`crate::schema::form`]).
 ///
 /// # Errors
 /// `Type` for another form, `Range` for a decimal too large for a double and when digits would be lost.
 pub fn lossless_real(text: &[u8]) -> Result<f64, CastError> {
     let decimal = decimal(text)?;
     if decimal.value == 0.0 && text.starts_with(b"-") {
-        // SQLite keeps no minus zero.
+        // SQLite does not keep a minus zero.
         return Err(CastError::Range);
     }
     if !decimal.has_point() && decimal.value.abs() > MAX_EXACT_INTEGER as f64 {
@@ -131,7 +131,7 @@ pub fn lossless_real(text: &[u8]) -> Result<f64, CastError> {
 
 /// Whether `text`, a plain decimal whose nearest double is `value`, has the digits of the shortest text that reads back as `value`.
 ///
-/// Zeros at either end do not count: two numbers as near to each other as these cannot differ by a power of ten alone.
+/// Zeros at either end do not count: two numbers so near to each other cannot differ only by a power of ten.
 pub(in crate::schema) fn is_shortest(text: &[u8], value: f64) -> bool {
     // Sign, 17 digits, point and exponent of a double in Rust's shortest scientific form take at most 24 bytes.
     let mut shortest = [0u8; 32];
@@ -157,7 +157,7 @@ pub(in crate::schema) fn significant_digits(text: &[u8]) -> impl Iterator<Item =
 #[derive(Debug, PartialEq)]
 pub(in crate::schema) struct Decimal {
     pub(in crate::schema) value: f64,
-    /// Zeros in front counted.
+    /// Including zeros in front.
     digits: usize,
     pub(in crate::schema) decimals: usize,
 }
@@ -168,7 +168,7 @@ impl Decimal {
         self.decimals > 0
     }
 
-    /// Whether the digits of `text`, which this was read from, can be told again from the double.
+    /// Whether the digits of `text`, from which this was read, can be recovered from the double.
     #[inline]
     pub(in crate::schema) fn is_lossless(&self, text: &[u8]) -> bool {
         self.digits <= LOSSLESS_DIGITS || is_shortest(text, self.value)
@@ -184,7 +184,7 @@ pub(super) struct Digits {
     behind_point: usize,
 }
 
-/// A decimal of 1 to 16 bytes, without loops; `None` if it is none.
+/// A decimal of 1 to 16 bytes, without loops; `None` if it is not one.
 #[inline]
 pub(super) fn short_decimal(text: &[u8]) -> Option<Digits> {
     let length = text.len();
@@ -228,7 +228,7 @@ pub(super) fn short_decimal(text: &[u8]) -> Option<Digits> {
 fn first_point(word: u64) -> Option<usize> {
     const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;
     let difference = word ^ POINTS;
-    // Exact for the first zero byte, and only that is asked for.
+    // This is exact for the first zero byte, which is all that is needed.
     let zeros = difference.wrapping_sub(LOWEST_BITS) & !difference & (LOWEST_BITS << 7);
     (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
 }

@@ -2,12 +2,13 @@
 
 use super::CastError;
 
-/// Eight bytes that look like `form`, in which `0` stands for any digit: at each byte's index its digit times ten and the digit behind it.
+/// Eight bytes that look like `form`, in which `0` stands for any digit: returns, at each byte's index, its digit times ten plus the digit
+/// after it.
 #[inline]
 fn pairs_of(text: [u8; 8], form: &[u8; 8]) -> Result<[u8; 8], CastError> {
-    // Zero to nine where a digit is wanted, zero where the form's own byte is.
+    // Zero to nine where a digit is wanted, zero where the form's own byte stands.
     let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes(*form);
-    // What makes the greatest value that is allowed the greatest of four bits.
+    // What takes the greatest value that is allowed to the greatest that four bits hold.
     let headroom = form.map(|byte| if byte == b'0' { 6 } else { 15 });
     let carried = digits.wrapping_add(u64::from_le_bytes(headroom));
     if (digits | carried) & 0xF0F0_F0F0_F0F0_F0F0 != 0 {
@@ -51,7 +52,7 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// What stands behind the bytes that are kept.
+    /// What comes after the bytes that are kept.
     pub fn tail(&self) -> &[u8] {
         &self.zone[..self.zone_bytes]
     }
@@ -83,7 +84,7 @@ fn zoned<'a>(clock: &'a [u8], tail: &[u8], zone_exists: bool) -> Zoned<'a> {
     }
 }
 
-/// Splits a clock from its zone: `Z`, `z`, `+HH`, `+HHMM`, `+HH:MM`, or the same with `-`, with or without a blank before; none is UTC,
+/// Splits a clock from its zone: `Z`, `z`, `+HH`, `+HHMM`, `+HH:MM`, or the same with `-`, with or without a blank before; no zone is UTC,
 /// says SQLite. The zone comes in the one form that SQLite's functions document.
 fn split_zone(text: &[u8]) -> Zoned<'_> {
     let (clock, sign, [a, b, c, d]) = match text {
@@ -94,7 +95,7 @@ fn split_zone(text: &[u8]) -> Zoned<'_> {
         clock => return zoned(clock, b"", true),
     };
     if ![a, b, c, d].iter().all(u8::is_ascii_digit) {
-        // No clock has a sign in it, so this is none.
+        // No clock has a sign in it, so this is not a clock.
         return zoned(text, b"", true);
     }
     let clock = clock.strip_suffix(b" ").unwrap_or(clock);
@@ -104,7 +105,7 @@ fn split_zone(text: &[u8]) -> Zoned<'_> {
 
 /// What SQLite's date functions take. Source: `parseTimezone` in sqlite3.c.
 const MAX_ZONE_HOURS: u8 = 14;
-/// Most digits of a fraction that SQLite's date functions can tell the size of: it reads them into a double. Source: `parseHhMmSs`.
+/// Most digits of a fraction that SQLite's date functions can read: they read them into a double. Source: `parseHhMmSs`.
 const MAX_FRACTION_DIGITS: usize = 308;
 
 /// `HH:MM` or `HH:MM:SS`, the latter with an optional fraction, without a zone.
@@ -130,7 +131,7 @@ pub(super) fn clock(text: &[u8]) -> Result<(), CastError> {
     }
 }
 
-/// `HH:MM` or `HH:MM:SS`, the latter with an optional fraction; then, if need be, a zone.
+/// `HH:MM` or `HH:MM:SS`, the latter with an optional fraction; then an optional zone.
 ///
 /// # Errors
 /// `Range` for an hour, minute, second or zone that does not exist, `Type` for another form.
@@ -152,7 +153,7 @@ pub fn time(text: &[u8]) -> Result<Moment, CastError> {
 /// A date and a time joined by `T` or a blank.
 ///
 /// # Errors
-/// `Range` for a moment that does not exist, or not in the years of `is_within_years`; `Type` for another form.
+/// `Range` for a moment that does not exist or is not in the years of `is_within_years`; `Type` for another form.
 #[inline]
 pub fn date_time(text: &[u8]) -> Result<Moment, CastError> {
     const DATE_BYTES: usize = "2024-02-29T".len();
@@ -175,7 +176,7 @@ pub fn date_time(text: &[u8]) -> Result<Moment, CastError> {
     })
 }
 
-/// Whether a moment, which is well-formed, lies within the years 0000 to 9999 of UTC: SQLite's date functions know no other, and give NULL
+/// Whether a moment, which is well-formed, lies within the years 0000 to 9999 of UTC: SQLite's date functions know no others, and give NULL
 /// for what comes after them.
 fn is_within_years(day: &[u8], clock: &[u8], zone: &[u8]) -> bool {
     // A zone is less than a day away.
@@ -197,8 +198,8 @@ fn is_within_years(day: &[u8], clock: &[u8], zone: &[u8]) -> bool {
     }
 }
 
-/// Whether seconds and their fraction, `:59.9999`, are the next minute once they are rounded to milliseconds. SQLite's functions did that
-/// before version 3.51, and whoever reads the database may have one of those. Source: `parseHhMmSs` and `computeJD` in sqlite3.c.
+/// Whether seconds and their fraction, such as `:59.9999`, become the next minute when they are rounded to milliseconds. SQLite's functions
+/// did that before version 3.51, and whoever reads the database may have one of those. Source: `parseHhMmSs` and `computeJD` in sqlite3.c.
 fn is_next_minute(seconds: &[u8]) -> bool {
     let [b':', b'5', b'9', b'.', digits @ ..] = seconds else {
         return false;

@@ -99,7 +99,7 @@ fn reals_take_every_usual_form() {
         assert_eq!(real(text.as_bytes()), Err(CastError::Type), "{text}");
         assert_eq!(usual_real(text.as_bytes()), Err(CastError::Type), "{text}");
     }
-    // Zeros in front make a code of it, unless a number was asked for.
+    // Zeros in front make it a code, unless a number was asked for.
     assert_eq!(real(b"007.5"), Err(CastError::Type));
     assert_eq!(usual_real(b"007.5"), Ok(7.5));
     for text in ["5e400", "-1e309", "1e-400", "1e99999999999999999999"] {
@@ -151,7 +151,7 @@ fn inference_refuses_decimals_too_small_for_all_their_digits() {
     }
 }
 
-/// Whether `text` has this form, in which `0` is any digit, and the numbers that it writes there.
+/// If `text` has this form, in which `0` is any digit: the numbers that it has there.
 fn naive_numbers(text: &[u8], form: &str) -> Option<Vec<u32>> {
     let fits = |(&byte, place): (&u8, u8)| {
         if place == b'0' {
@@ -176,7 +176,7 @@ proptest! {
     ) {
         let mut texts = [format!("{year:04}-{month:02}-{day:02}"), format!("{hour:02}:{minute:02}:{second:02}")].map(String::into_bytes);
         for text in &mut texts {
-            // Often behind the end: then nothing is changed.
+            // Often past the end: then nothing is changed.
             if let Some(place) = text.get_mut(at) {
                 *place = byte;
             }
@@ -321,7 +321,7 @@ fn moments_outside_the_years_of_sqlite_are_out_of_range() {
 }
 
 proptest! {
-    /// What has the right form is taken where all of SQLite's functions know it, in its years, and refused where they do not.
+    /// A text of the right form is taken if all of SQLite's functions know it, within its years, and refused if they do not.
     #[test]
     fn sqlite_knows_what_is_taken_near_the_ends_and_nothing_else(
         day in "(0000-01-0[1-3]|9999-12-(29|3[0-2])|9999-13-01|[0-9]{4}-[01][0-9]-[0-3][0-9])",
@@ -385,7 +385,7 @@ proptest! {
         }
     }
 
-    /// What is taken comes back as it was, and what is refused would not, or is beyond SQLite's numbers.
+    /// What is taken comes back as it was; what is refused would not, or is beyond SQLite's numbers.
     #[test]
     fn numeric_affinity_does_what_sqlite_does(
         text in "[+-]?[0-9]{0,3}\\.?[0-9]{0,3}([eE][+-]?[0-9]{0,3})?|[ \t]?-?[0-9]{1,22}[ \n]?|-?[0-9]{1,12}\\.[0-9]{1,9}|[0-9.e+ -]{0,8}|inf|nan|0x1F|[a-z0-9-]{0,12}",
@@ -398,7 +398,7 @@ proptest! {
             connection.query_row("SELECT a FROM t", [], |row| row.get(0)).unwrap()
         };
         let itself = store(Value::Text(text.clone()));
-        // What the stored number is written as, by whoever knows nothing but the number.
+        // How the stored number is written by someone who knows nothing but the number.
         let told = match &itself {
             Value::Integer(value) => value.to_string(),
             Value::Real(value) => format!("{value}"),

@@ -240,7 +240,7 @@ fn written(value: f64, style: u32) -> String {
     }
 }
 
-/// Columns: of one style, and now and then with a value of another, or written in any way.
+/// Columns of one style, now and then with a value in another style, or written in any way.
 fn columns() -> impl Strategy<Value = Vec<String>> {
     let value = (
         numbers(),
@@ -261,7 +261,7 @@ fn columns() -> impl Strategy<Value = Vec<String>> {
 proptest! {
     #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(2_000) })]
 
-    /// The property that REAL stands for: from a stored number and the column's form follows the text.
+    /// The property that REAL stands for: the stored number and the column's form determine the text.
     #[test]
     fn of_all_spellings_of_a_number_only_its_own_fits_a_real_column(texts in columns()) {
         if is_real(&texts) {
@@ -284,7 +284,7 @@ proptest! {
         prop_assert_eq!(form(&backwards), form(&texts));
     }
 
-    /// Where numbers are not taken for integers first, the verdict is the same.
+    /// If numbers are not first tried as integers, the verdict is the same.
     #[test]
     fn integers_may_be_seen_as_numbers_in_real_columns(texts in columns()) {
         let mut numbers = Form::default();
