@@ -54,13 +54,13 @@ pub enum RejectCode {
     InvalidQuote,
     /// It is longer than [`max_record_bytes`](crate::Load::max_record_bytes).
     RecordTooLarge,
-    /// It is no UTF-8.
+    /// It is not UTF-8.
     InvalidUtf8,
     /// It has a NUL byte.
     NulByte,
     /// A value is not of its column's type.
     TypeError,
-    /// A value is of its column's type, but too large or no day that exists.
+    /// A value is of its column's type, but is too large, or names a day that does not exist.
     OutOfRange,
     /// A value is missing where the column does not accept NULL.
     NullViolation,
@@ -90,7 +90,7 @@ impl RejectCode {
         RejectCode::ConstraintFailed,
     ];
 
-    /// The code as it stands in files and reports.
+    /// Returns the code as it stands in files and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             RejectCode::MissingColumns => "missing_columns",
@@ -146,12 +146,12 @@ pub enum RejectReason {
     OutOfRange {
         expected: ColumnType,
     },
-    /// A number that SQLite would not write again as it stands, in a column that turns texts into numbers; `beyond`: too large.
+    /// A number, in a column that turns texts into numbers, that SQLite would not write back the same; `beyond`: it is too large.
     NotKept {
         declared_type: Box<str>,
         beyond: bool,
     },
-    /// A number that is written otherwise than those which made the column REAL.
+    /// A number that is written differently from those that made the column REAL.
     OtherForm,
     NullViolation,
     DuplicateKey {
@@ -162,7 +162,7 @@ pub enum RejectReason {
     },
 }
 
-/// The record that a duplicate key came first in.
+/// The record in which a duplicate's key came first.
 #[allow(missing_docs)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FirstRecord {
@@ -170,7 +170,7 @@ pub enum FirstRecord {
     Record { file_index: u32, record: u64 },
     /// A row that the table had before this load.
     Existing,
-    /// A row of the table: from before this load or from this load, the table does not tell.
+    /// A row of the table; whether it is from before this load or from this load, the table does not say.
     Unknown,
 }
 
@@ -187,6 +187,6 @@ pub struct BlockReject {
     pub column: u32,
     /// The raw bytes of the field at fault; empty when no single field is.
     pub value: ByteRange,
-    /// Why it is one.
+    /// Why the record is rejected.
     pub reason: RejectReason,
 }

@@ -40,20 +40,20 @@ pub(super) struct AppendFile {
     buffer: Vec<u8>,
     /// Bytes handed to the system so far.
     written_bytes: u64,
-    /// Over every byte appended.
+    /// Hash of every byte appended.
     hasher: RunningHash,
     /// Whether something was written since the last sync.
     dirty: bool,
-    /// Where what others append is kept, if anywhere.
+    /// Where the lines that others append are kept, if anywhere.
     others: Option<Others>,
 }
 
 /// What others wrote to a file that a load writes.
 #[derive(Debug, Default)]
 struct Others {
-    /// Names that no file may be given.
+    /// Names that no new file may be given.
     taken: Vec<PathBuf>,
-    /// Files that it is kept in.
+    /// Files in which that is kept.
     kept: Vec<PathBuf>,
 }
 
@@ -85,7 +85,7 @@ impl AppendFile {
         }
     }
 
-    /// From now on what others append is kept beside, in a file that is none of `taken`.
+    /// From now on, keeps what others append in a file beside this one, under none of the names `taken`.
     pub(super) fn keep_others(&mut self, taken: &[PathBuf]) {
         self.others = Some(Others {
             taken: taken.to_vec(),
@@ -93,7 +93,7 @@ impl AppendFile {
         });
     }
 
-    /// Another file has taken its name, and its place.
+    /// Lets another file, which has taken this one's name, take its place.
     pub(super) fn be_replaced_by(&mut self, mut other: AppendFile) {
         other.others = self.others.take();
         *self = other;
@@ -107,13 +107,13 @@ impl AppendFile {
             .unwrap_or_default()
     }
 
-    /// Keeps beside what others have appended, and cuts it off.
+    /// Keeps what others have appended in a file beside this one, and cuts it off here.
     pub(super) fn set_others_aside(&mut self) -> Result<(), Error> {
         let Some(mut others) = self.others.take() else {
             return Ok(());
         };
         if self.file_bytes()? < self.written_bytes {
-            // Emptied, as by a rotation of logs: what was in it is gone.
+            // It was emptied, as by a rotation of logs: what was in it is gone.
             return Err(output::changed_meanwhile(&self.path));
         }
         if !self.is_whole()? {
@@ -144,7 +144,7 @@ impl AppendFile {
         Err(Error::internal("every number is taken"))
     }
 
-    /// Reads at `offset`, to the end of the file at most; how many bytes.
+    /// Reads at `offset`, at most to the end of the file; returns how many bytes.
     pub(super) fn read_at(&self, piece: &mut [u8], offset: u64) -> Result<usize, Error> {
         loop {
             match self.file.read_at(piece, offset) {
@@ -154,9 +154,9 @@ impl AppendFile {
         }
     }
 
-    /// Goes on in `file` after what is committed of it. Gives `file` back when that is not there, or not what it was.
+    /// Goes on in `file` after what is committed of it. Gives `file` back if that is not there or is not what it was.
     ///
-    /// What follows stays until it is [cut](Self::cut).
+    /// What follows it stays until it is [cut](Self::cut).
     pub(super) fn over(file: File, path: &Path, committed: Committed) -> Result<Result<Self, File>, Error> {
         let mut append = Self::new(file, path);
         let fail = |action, error| Error::io(action, path, error);
@@ -185,7 +185,7 @@ impl AppendFile {
         Ok(self.file_bytes()? == self.written_bytes)
     }
 
-    /// Length of the file, with what follows.
+    /// Length of the file, including what follows.
     pub(super) fn file_bytes(&self) -> Result<u64, Error> {
         let metadata = self.file.metadata();
         metadata
@@ -201,7 +201,7 @@ impl AppendFile {
             .map_err(|error| Error::io("cutting", &self.path, error))
     }
 
-    /// Takes everything out again.
+    /// Removes everything from the file.
     pub(super) fn clear(&mut self) -> Result<(), Error> {
         self.buffer.clear();
         self.written_bytes = 0;
@@ -211,7 +211,7 @@ impl AppendFile {
         rewound.map_err(|error| Error::io("cutting", &self.path, error))
     }
 
-    /// The first line of a dead-letter file.
+    /// Appends the first line of a dead-letter file.
     pub(super) fn put_header(&mut self) -> Result<(), Error> {
         self.put(HEADER.as_bytes())?;
         self.put(b"\n")?;
@@ -267,7 +267,7 @@ impl AppendFile {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.set_others_aside()?;
         if let Err(error) = self.file.write_all(bytes) {
-            // A part of them may be in the file: what follows is not known to be of others any more.
+            // Part of them may be in the file: from now on, what follows is not known to be from others.
             self.others = None;
             return Err(Error::io("writing", &self.path, error));
         }
@@ -293,7 +293,7 @@ impl AppendFile {
         self.copy_and_hash(source, from..to, &mut RunningHash::default())
     }
 
-    /// The same; `read` takes what was read.
+    /// As [`copy_from`](Self::copy_from); `read` hashes what was read.
     pub(super) fn copy_and_hash(
         &mut self,
         source: &AppendFile,

@@ -1,8 +1,8 @@
 //! Whose file is at `--errors`, and making room there for the dead letters of one load.
 //!
-//! Dead letters are evidence. So a file that is none of rowmill's is never touched; one that a running load writes is locked and left
-//! to it; one that holds the rejects of another load is kept beside under the next free number; and what is cut off is what this
-//! load itself wrote after its last commit, which its mark tells.
+//! Dead letters are evidence. So a file that is not rowmill's is never touched; one that a running load writes is locked and left to it;
+//! one that holds the rejects of another load is kept under the next free number; and only what this load itself wrote after its last
+//! commit is cut off, which the file's mark shows.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -23,7 +23,7 @@ use crate::reject::state::{Committed, HEADER, Left, LettersPlace};
 /// How long a process that was killed may take to let go of its files.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// Times that the file may be another one as soon as it is opened, before that is an error.
+/// How many times the file may have been replaced by the time it is opened, before that is an error.
 const TRIES: u32 = 100;
 /// The first line of every dead-letter file, its line end included.
 const HEADER_BYTES: u64 = HEADER.len() as u64 + 1;
@@ -32,14 +32,15 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a dead-letter file holds.
 enum Content {
-    /// Nothing, or the header alone.
+    /// Nothing, or only the header.
     NoRejects,
     Rejects,
-    /// It is no dead-letter file.
+    /// It is not a dead-letter file.
     Foreign,
 }
 
-/// Tells a file from every other one that ever had its name: by inode and time of birth. 0 where the file system does not know that.
+/// Distinguishes a file from every other one that ever had its name, by inode and time of birth. 0 if the file system does not know that
+/// time.
 pub(super) fn mark_of(file: &File) -> u64 {
     let Ok(metadata) = file.metadata() else { return 0 };
     let Ok(born) = metadata.created() else { return 0 };
@@ -67,11 +68,11 @@ pub(crate) fn lock(file: &File, path: &Path, option: OptionName) -> Result<(), E
     }
 }
 
-/// Looks at what is at `path` without changing it, so that a load which could not begin says so before it reads anything.
+/// Looks at what is at `path` without changing it, so that a load that could not begin says so before it reads anything.
 ///
 /// # Errors
 /// [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) when another load writes it,
-/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when it is no dead-letter file.
+/// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when it is not a dead-letter file.
 pub fn check_errors_file(path: &Path) -> Result<(), Error> {
     match open_held(path)? {
         Some(file) => refuse_foreign(&file, path).map(|_| ()),
@@ -79,7 +80,7 @@ pub fn check_errors_file(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// The file at `path`, locked; `None` when there is none.
+/// Opens and locks the file at `path`; `None` if there is none.
 fn open_held(path: &Path) -> Result<Option<File>, Error> {
     for _ in 0..TRIES {
         let Some(file) = output::open_existing(path, ERRORS)? else {
@@ -117,7 +118,7 @@ fn content_of(file: &File, path: &Path) -> Result<Content, Error> {
     })
 }
 
-/// Whether there are rejects in `file`.
+/// Whether there are rejects in `file`; an error if it is not a dead-letter file.
 fn refuse_foreign(file: &File, path: &Path) -> Result<bool, Error> {
     match content_of(file, path)? {
         Content::NoRejects => Ok(false),
@@ -125,14 +126,14 @@ fn refuse_foreign(file: &File, path: &Path) -> Result<bool, Error> {
         Content::Foreign => Err(Error::create(
             path,
             format!(
-                "there is a file of that name which is no errors file of rowmill, and it is left as it is; name another with {ERRORS}"
+                "the file of that name is not an errors file of rowmill and is left as it is; name another with {ERRORS}"
             ),
         )),
     }
 }
 
-/// Makes the file, with its header, for a load that has committed nothing. Where the rejects of an earlier load were kept, if there
-/// were any. `own_mark`: that of the file which an earlier run of the same load made.
+/// Makes the file, with its header, for a load that has committed nothing; returns also where the rejects of an earlier load were kept, if
+/// there were any. `own_mark`: the mark of the file that an earlier run of the same load made.
 pub(super) fn create(place: &LettersPlace, own_mark: u64) -> Result<(AppendFile, Option<PathBuf>), Error> {
     let path = place.path;
     let mut kept = None;
@@ -166,14 +167,14 @@ fn holds_own_alone(file: &File, place: &LettersPlace) -> Result<bool, Error> {
     foreign_lines::may_be_own(&out, HEADER_BYTES, place.inputs)
 }
 
-/// A file without rejects of others in a folder in which no name can be made or removed.
+/// Begins in a file without rejects of others, in a folder in which no name can be made or removed.
 fn begin_in_place(file: Option<File>, path: &Path) -> Result<AppendFile, Error> {
     let file = file.ok_or_else(|| Error::internal("a file that was there is gone"))?;
     if has_other_names(&file) && matches!(content_of(&file, path)?, Content::Rejects) {
         return Err(Error::create(
             path,
             format!(
-                "it holds rejects, is kept under another name too, and cannot be replaced; name another with {ERRORS}"
+                "it holds rejects, is also kept under another name, and cannot be replaced; name another with {ERRORS}"
             ),
         ));
     }
@@ -184,8 +185,8 @@ fn begin_in_place(file: Option<File>, path: &Path) -> Result<AppendFile, Error> 
     Ok(out)
 }
 
-/// Puts a new file in place, locked and whole on the disk, with what `fill` writes and the permissions of the one before. `None`
-/// when somebody else has put one there.
+/// Puts a new file in place, locked and whole on the disk, with what `fill` writes and the permissions of the one before. `None` if
+/// somebody else has put one there.
 fn put_in_place(
     place: &LettersPlace,
     before: Option<&File>,
@@ -217,7 +218,7 @@ fn is_forbidden(error: &std::io::Error) -> bool {
     matches!(code, Some(libc::EACCES | libc::EPERM | libc::EROFS | libc::EBUSY))
 }
 
-/// Goes on in the file of which an earlier run left this. The second: what became of other files, in words.
+/// Goes on in the file of which an earlier run left `left`; returns also what became of other files, in words.
 pub(super) fn reopen(place: &LettersPlace, left: Left) -> Result<(AppendFile, Vec<String>), Error> {
     let (path, committed) = (place.path, left.committed);
     let mut notes = Vec::new();
@@ -230,8 +231,8 @@ pub(super) fn reopen(place: &LettersPlace, left: Left) -> Result<(AppendFile, Ve
                     out.cut()?;
                     return Ok((out, notes));
                 }
-                // Bytes follow that this load may not have written: another load went on in the file, it is a copy, or somebody made
-                // notes in it. Or they are its own, but somebody keeps the file under another name, too.
+                // Bytes follow that this load may not have written: another load went on in the file, it is a copy, or somebody made notes
+                // in it. Or they are its own, but somebody also keeps the file under another name.
                 let is_same = is_same(out.file(), committed);
                 let kept = keep_beside(place)?;
                 notes.push(match is_same {
@@ -247,7 +248,7 @@ pub(super) fn reopen(place: &LettersPlace, left: Left) -> Result<(AppendFile, Ve
             Some(Err(file)) => Some(file),
             None => None,
         };
-        // Another load's, or none; this load's may have been kept beside it.
+        // The file is another load's, or is gone; this load's may have been kept beside it.
         let own = find_kept(path, committed)?.ok_or_else(|| output::tampered(path))?;
         if let Some(file) = stranger {
             refuse_foreign(&file, path)?;
@@ -279,17 +280,17 @@ fn is_own(out: &AppendFile, left: Left, inputs: &[PathBuf]) -> Result<bool, Erro
         && foreign_lines::may_be_own(out, left.committed.bytes.max(HEADER_BYTES), inputs)?)
 }
 
-/// Whether it is the very file in which that was committed.
+/// Whether it is the very file to which that was committed.
 fn is_same(file: &File, committed: Committed) -> bool {
     committed.mark != 0 && mark_of(file) == committed.mark
 }
 
-/// Whether somebody keeps the file under another name, too: then nothing in it is ever emptied or cut.
+/// Whether somebody also keeps the file under another name: then it is never emptied or cut.
 pub(super) fn has_other_names(file: &File) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.nlink() > 1)
 }
 
-/// The words for rejects of another load that were kept.
+/// The note about rejects of another load that were kept.
 pub(super) fn kept_note(path: &Path, kept: &Path) -> String {
     format!(
         "{} held the rejects of another load; they are kept in {}",
@@ -298,7 +299,7 @@ pub(super) fn kept_note(path: &Path, kept: &Path) -> String {
     )
 }
 
-/// The words for a file to which more was written than the load left there.
+/// The note about a file that holds more than the load left there.
 fn longer_note(path: &Path, kept: &Path) -> String {
     format!(
         "{} held more than was committed to it; all of it is kept in {}",
@@ -324,7 +325,7 @@ pub(super) fn take_up_settled(
     };
     lock(complete.file(), merged, ERRORS)?;
     let mut notes = Vec::new();
-    // It stays locked until the other has its name.
+    // It stays locked until the merged file has its name.
     let held = open_held(path)?
         .map(|file| AppendFile::over(file, path, before))
         .transpose()?;
@@ -349,8 +350,9 @@ pub(super) fn take_up_settled(
     Ok((complete, notes))
 }
 
-/// Takes out the lines of a load that is taken back, if all that is in the file is its own and nobody keeps it under another name. The
-/// first `keep_bytes`, if there are any, are those of loads that this one went on behind. What is left here is only kept beside.
+/// Removes the lines of a load that is taken back, if everything in the file is its own and nobody keeps the file under another name. The
+/// first `keep_bytes`, if any, are those of loads that this one went on after. A file that is left unchanged here is later only kept under
+/// another name.
 ///
 /// # Errors
 /// [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) and [`ErrorKind::Io`](crate::ErrorKind::Io).
@@ -363,7 +365,7 @@ pub fn forget_rejects(place: &LettersPlace, left: Left, keep_bytes: u64) -> Resu
                 && !has_other_names(out.file())
                 && matches!(content_of(out.file(), path)?, Content::Rejects) =>
         {
-            // The first line stays as it is on the disk: written anew, it could be lost with the power.
+            // The first line stays on the disk as it is: written anew, it could be lost in a power cut.
             let cut = out.file().set_len(keep_bytes.max(HEADER.len() as u64 + 1));
             cut.map_err(|error| Error::io("cutting", path, error))
         }
@@ -399,7 +401,7 @@ fn keep_beside(place: &LettersPlace) -> Result<PathBuf, Error> {
 
 /// The file beside `path` that holds what is committed.
 fn find_kept(path: &Path, committed: Committed) -> Result<Option<PathBuf>, Error> {
-    // The header alone says nothing of whose it is.
+    // The header alone does not say whose it is.
     if committed.bytes <= HEADER.len() as u64 + 1 {
         return Ok(None);
     }

@@ -58,11 +58,11 @@ pub struct DeadLetter<'a> {
 pub struct DeadLetters {
     pub(super) out: AppendFile,
     pub(super) lines: LineWriter,
-    /// Raw bytes of the record that is too large; made at the first one and used again.
+    /// Raw bytes of a record that is too large; made for the first one and reused.
     spool: Option<BufWriter<File>>,
     /// Whether the file's name is known to be on the disk.
     folder_synced: bool,
-    /// What tells the file from others of its name.
+    /// What distinguishes the file from others that have, or had, its name.
     mark: u64,
     /// What the load's side files are named by.
     pub(super) token: String,
@@ -73,20 +73,20 @@ pub struct DeadLetters {
 impl DeadLetters {
     /// Creates the file with its header line, for a load that has committed nothing, and keeps other loads from writing to it.
     ///
-    /// The rejects of another load are kept beside, as the [notes](Self::take_notes) say; a file that an earlier run of this load made,
-    /// as `own_mark` tells, is replaced. A symbolic link is not followed.
+    /// The rejects of another load are kept under another name, as the [notes](Self::take_notes) say; a file that an earlier run of this
+    /// load made, which `own_mark` shows, is replaced. A symbolic link is not followed.
     ///
     /// # Errors
-    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created or a file is there that is no
-    /// dead-letter file, [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) when another load writes it.
+    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when the file cannot be created or is there and is not a dead-letter
+    /// file, [`ErrorKind::OutputBusy`](crate::ErrorKind::OutputBusy) when another load writes it.
     pub fn create(place: &LettersPlace, own_mark: u64) -> Result<Self, Error> {
         let (out, kept) = claim::create(place, own_mark)?;
         let notes = kept.map(|kept| claim::kept_note(place.path, &kept));
         Ok(Self::on(out, place, notes.into_iter().collect()))
     }
 
-    /// Opens the file of an earlier run again to go on after what is committed. What that run wrote after it is cut off; what it did not
-    /// write is kept beside, as the [notes](Self::take_notes) say.
+    /// Reopens the file of an earlier run to go on after what is committed. What that run wrote after that is cut off; what it did not
+    /// write is kept in another file, as the [notes](Self::take_notes) say.
     ///
     /// # Errors
     /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when it is gone or its bytes are not what they were;
@@ -96,8 +96,7 @@ impl DeadLetters {
         Ok(Self::on(out, place, notes))
     }
 
-    /// Opens the file of a load that is settled: where the merged file, which is `after`, has not yet taken the place of `before`, it
-    /// does so now.
+    /// Opens the file of a load that is settled: if the merged file, `after`, has not yet taken the place of `before`, it does so now.
     ///
     /// # Errors
     /// As [`reopen`](Self::reopen).
@@ -134,8 +133,8 @@ impl DeadLetters {
         std::mem::take(&mut self.notes).into_iter().chain(notes).collect()
     }
 
-    /// Takes every line out again. A file that somebody keeps under another name, too, is left as it is: [`create`](Self::create) then
-    /// keeps it beside.
+    /// Removes every line. A file that somebody also keeps under another name is left as it is: [`create`](Self::create) then moves it
+    /// aside.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io).
@@ -148,19 +147,19 @@ impl DeadLetters {
         self.out.put_header()
     }
 
-    /// Keeps the first few lines of each code that are written from now on in `samples`, too.
+    /// From now on, also keeps the first few lines of each code in `samples`.
     pub fn keep_samples(&mut self, samples: RejectSamples) {
         self.lines.samples = SampleTaker::new(samples);
     }
 
-    /// With `on`, text fields that a spreadsheet would take for a formula get a `'` in front, and so do those that begin with one:
-    /// whoever reads the file takes one leading `'` off every field and has the bytes as they were.
+    /// With `on`, text fields that a spreadsheet would take for a formula get a `'` in front, and so do those that begin with one: readers
+    /// of the file remove one leading `'` from every field and have the bytes as they were.
     pub fn guarded(mut self, on: bool) -> Self {
         self.lines.guarded = on;
         self
     }
 
-    /// What is to be found again: everything appended so far.
+    /// What a later run must find again: everything appended so far.
     pub fn state(&self) -> Committed {
         Committed {
             bytes: self.out.len_bytes(),
@@ -169,7 +168,7 @@ impl DeadLetters {
         }
     }
 
-    /// Another file has taken the place of this one.
+    /// Goes on in another file, which has taken the place of this one.
     pub(super) fn replace(&mut self, out: AppendFile) {
         self.mark = claim::mark_of(out.file());
         self.out.be_replaced_by(out);
@@ -193,7 +192,7 @@ impl DeadLetters {
         self.lines.write(&mut self.out, letter)
     }
 
-    /// Begins a record whose raw bytes come in pieces; what an earlier one left unfinished is forgotten.
+    /// Begins a record whose raw bytes come in pieces; whatever an earlier one left unfinished is forgotten.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when no temporary file can be made beside the dead-letter file.
@@ -259,10 +258,10 @@ impl DeadLetters {
         self.out.flush()
     }
 
-    /// Flushes and waits until every line is on the disk (fdatasync); the first time the file's name too.
+    /// Flushes and waits until every line is on the disk (fdatasync), and the first time also the file's name.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io). Then nothing is known of what reached the disk: the load must end.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io). Then nobody knows what reached the disk, and the load must end.
     /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when the file has lost its name: its lines would be lost.
     pub fn sync(&mut self) -> Result<(), Error> {
         if !claim::leads_to(self.out.path(), self.out.file()) {
@@ -285,7 +284,7 @@ fn spool_error(errors: &Path, error: io::Error) -> Error {
 #[derive(Debug, Clone)]
 pub(super) struct LineWriter {
     inputs: Vec<PathBuf>,
-    /// One message at a time, to learn whether it must be quoted.
+    /// One message at a time, to find out whether it must be quoted.
     scratch: String,
     samples: SampleTaker,
     /// See [`DeadLetters::guarded`].
@@ -309,7 +308,7 @@ impl LineWriter {
         self.end(out)
     }
 
-    /// Everything up to the raw bytes, their opening quote included.
+    /// Writes everything up to the raw bytes, including their opening quote.
     fn begin(&mut self, out: &mut AppendFile, letter: &DeadLetter) -> Result<(), Error> {
         let position = &letter.position;
         let (first_record, first_file_index) = match letter.reason {
@@ -376,7 +375,7 @@ impl LineWriter {
         out.put(b"\"")
     }
 
-    /// What goes before a field so that no spreadsheet runs it.
+    /// Writes what goes before a field so that no spreadsheet runs it.
     fn guard(&self, out: &mut AppendFile, field: &[u8]) -> Result<(), Error> {
         if self.guarded && looks_like_formula(field) {
             out.put(b"'")?;
@@ -397,7 +396,7 @@ fn input_name(inputs: &[PathBuf], file_index: u32) -> &[u8] {
         .map_or(b"".as_slice(), |path| path.as_os_str().as_bytes())
 }
 
-/// Whether a spreadsheet might run the field, or it begins with the guard itself. A signed number is a number.
+/// Whether a spreadsheet might run the field, or it begins with the guard itself. A signed number is just a number.
 ///
 /// Source: OWASP, "CSV Injection".
 fn looks_like_formula(field: &[u8]) -> bool {
@@ -412,7 +411,7 @@ fn looks_like_formula(field: &[u8]) -> bool {
     }
 }
 
-/// The inside of a quoted field: every byte as it is, quotes doubled. May be called piece by piece.
+/// Writes the inside of a quoted field: every byte as it is, quotes doubled. May be called piece by piece.
 fn put_quoted_bytes(out: &mut AppendFile, mut bytes: &[u8]) -> Result<(), Error> {
     while let Some(quote) = memchr::memchr(b'"', bytes) {
         out.put(&bytes[..=quote])?;

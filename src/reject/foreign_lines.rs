@@ -19,7 +19,7 @@ pub(super) fn may_be_own(out: &AppendFile, from_bytes: u64, inputs: &[PathBuf]) 
     let mut piece = vec![0; BUFFER_BYTES];
     let mut at = from_bytes;
     let mut is_quoted = false;
-    // The beginning of the line at hand, as far as it is looked at; `None` once it is known.
+    // The beginning of the current line, as far as it is looked at; `None` once it was recognized.
     let mut start: Option<Vec<u8>> = Some(Vec::with_capacity(longest));
     loop {
         let read = out.read_at(&mut piece, at)?;

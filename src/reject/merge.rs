@@ -16,8 +16,8 @@ use crate::reject::dead_letters::{DeadLetter, DeadLetters};
 use crate::reject::output;
 use crate::reject::state::Committed;
 
-/// A merge under way; made by [`DeadLetters::merge_duplicates`]. Dropped before [`finish`](Self::finish) it leaves the
-/// dead-letter file as it was, and the merged file, once that is complete, beside it.
+/// A merge under way; made by [`DeadLetters::merge_duplicates`]. If dropped before [`finish`](Self::finish), it leaves the dead-letter file
+/// as it was, and beside it the merged file, if that is complete.
 #[derive(Debug)]
 pub struct DuplicateMerge<'a> {
     letters: &'a mut DeadLetters,
@@ -25,7 +25,7 @@ pub struct DuplicateMerge<'a> {
     merged: Option<AppendFile>,
     /// Bytes of the dead-letter file that have been copied.
     copied_bytes: u64,
-    /// Over them, as they were read.
+    /// Hash of those bytes as they were read.
     read: RunningHash,
     /// Whether the merged file is complete: from then on a commit may rely on it.
     prepared: bool,
@@ -45,14 +45,13 @@ impl DeadLetters {
 }
 
 impl DuplicateMerge<'_> {
-    /// Puts the line of `duplicate` at `errors_offset` of the file as it was before the merge, after those that were put
-    /// there before it.
+    /// Puts the line of `duplicate` at `errors_offset` of the file as it was before the merge, after any that were put there already.
     ///
-    /// `errors_offset` is what [`DeadLetters::len_bytes`] said when the record was met, and never less than the one before.
+    /// `errors_offset` is what [`DeadLetters::len_bytes`] said when the record was met; it is never less than the one before.
     ///
     /// # Errors
     /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate), [`ErrorKind::Io`](crate::ErrorKind::Io), and
-    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) for offsets out of order or out of the file.
+    /// [`ErrorKind::Internal`](crate::ErrorKind::Internal) for offsets out of order or outside the file.
     pub fn push(&mut self, errors_offset: u64, duplicate: &DeadLetter) -> Result<(), Error> {
         if errors_offset < self.copied_bytes || errors_offset > self.letters.len_bytes() {
             return Err(Error::internal("the duplicates to merge are not in input order"));
@@ -81,7 +80,7 @@ impl DuplicateMerge<'_> {
         Ok(merged)
     }
 
-    /// Forgets the duplicates that were put there.
+    /// Forgets the duplicates that were put in so far.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the file that was begun cannot be removed.
@@ -94,11 +93,11 @@ impl DuplicateMerge<'_> {
         Ok(())
     }
 
-    /// Completes the merged file under its temporary name, durably; what the dead-letter file is to be.
+    /// Completes the merged file under its temporary name, durably; returns what the dead-letter file is to hold.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io), and [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when the
-    /// dead-letter file does not hold what was written to it; it is as it was.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io), and [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when the dead-letter
+    /// file does not hold what was written to it; it is left as it was.
     pub fn prepare(&mut self) -> Result<Committed, Error> {
         let before = self.before();
         let Some(merged) = &mut self.merged else {
@@ -121,7 +120,7 @@ impl DuplicateMerge<'_> {
         })
     }
 
-    /// What the dead-letter file is without the duplicates.
+    /// What the dead-letter file holds without the duplicates.
     pub fn before(&self) -> Committed {
         self.letters.state()
     }
@@ -129,7 +128,7 @@ impl DuplicateMerge<'_> {
     /// Puts the merged file in the dead-letter file's place, durably. Further lines can be appended afterwards.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io); the dead-letter file is then still whole, without or with all duplicates.
+    /// [`ErrorKind::Io`](crate::ErrorKind::Io); the dead-letter file is then still whole, with none or all of the duplicates.
     pub fn finish(mut self) -> Result<(), Error> {
         self.prepare()?;
         let Some(mut merged) = self.merged.take() else {

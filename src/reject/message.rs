@@ -17,7 +17,7 @@ const DECLARED_TYPE_CHARS: usize = 40;
 const FILE_NAME_CHARS: usize = 256;
 
 impl RejectReason {
-    /// The code that this reason is filed under.
+    /// The code of this reason.
     pub const fn code(&self) -> RejectCode {
         match self {
             RejectReason::MissingColumns { .. } => RejectCode::MissingColumns,
@@ -124,7 +124,7 @@ impl Message<'_> {
                     value => value,
                 };
                 match unquoted.trim_ascii().len() {
-                    trimmed if trimmed < unquoted.len() => f.write_str("; blanks stand around the value"),
+                    trimmed if trimmed < unquoted.len() => f.write_str("; there are blanks around the value"),
                     _ => Ok(()),
                 }
             }
@@ -138,8 +138,8 @@ impl Message<'_> {
             "the column is declared {declared_type}, which has NUMERIC affinity: SQLite turns numbers into "
         )?;
         f.write_str(match beyond {
-            true => "integers or floats, and this one is beyond them",
-            false => "integers or floats, from which this text could not be told again",
+            true => "integers or floats, and this one is too large for them",
+            false => "integers or floats, which would not give back this text",
         })?;
         self.found(f)?;
         write!(f, "; declare the column TEXT, or say with {COLUMN_TYPE} what it holds")

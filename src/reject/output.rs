@@ -11,7 +11,7 @@ use crate::database_file::unless_database;
 use crate::error::Error;
 use crate::option_name::{OptionName, RESTART};
 
-/// Bytes that are gathered before they are handed to the system.
+/// Bytes that are buffered before they are handed to the system.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
 
 /// `path` with `.suffix` after its name.
@@ -45,10 +45,10 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Links that are followed from one name to the next; Linux follows as many.
+/// How many links are followed from one name to the next; Linux follows as many.
 const MAX_LINKS: u32 = 40;
 
-/// Where a file of this name is, or would be once it is created: its folder and its name there, links followed.
+/// Where a file of this name is, or would be created: its folder and its name there, links followed.
 fn place_of(path: &Path) -> Option<(PathBuf, OsString)> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
@@ -58,7 +58,7 @@ fn place_of(path: &Path) -> Option<(PathBuf, OsString)> {
     Some((folder_of(&path).canonicalize().ok()?, path.file_name()?.to_owned()))
 }
 
-/// `path`, or what it leads to if it is a link, also if there is nothing yet.
+/// `path`, or what it leads to if it is a link, even if there is nothing there yet.
 pub(crate) fn followed(path: &Path) -> PathBuf {
     place_of(path).map_or_else(|| path.to_owned(), |(folder, name)| folder.join(name))
 }
@@ -90,7 +90,7 @@ fn differ_in_case(a: &OsStr, b: &OsStr) -> bool {
     a.to_string_lossy().to_lowercase() == b.to_string_lossy().to_lowercase()
 }
 
-/// Whether a name in `folder` finds a file whose name differs by case. Asked with a file that is gone at once.
+/// Whether a name in `folder` finds a file whose name differs in case. Tried with a file that is removed at once.
 fn folds_case(folder: &Path) -> bool {
     let probe = tempfile::Builder::new().prefix(".rowmill-case-").tempfile_in(folder);
     let Ok(probe) = probe else { return false };
@@ -103,7 +103,7 @@ fn folds_case(folder: &Path) -> bool {
     folder.join(name).exists()
 }
 
-/// Opens or creates `path` and leaves what is in it. A link is never followed and nothing but a regular file is ever opened.
+/// Opens or creates `path` and leaves what is in it. A link is never followed, and only a regular file is ever opened.
 ///
 /// # Errors
 /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) saying what is in the way and to name another place with `option`.
@@ -112,7 +112,7 @@ pub(crate) fn open_file(path: &Path, option: OptionName) -> Result<File, Error> 
     open_with(path, option, OpenOptions::new().create(true))
 }
 
-/// Opens `path` as [`open_file`] does; `None` when there is nothing.
+/// Opens `path` as [`open_file`] does; `None` if there is nothing there.
 pub(super) fn open_existing(path: &Path, option: OptionName) -> Result<Option<File>, Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -163,13 +163,13 @@ pub(super) fn refusal(path: &Path, option: OptionName, error: io::Error) -> Erro
     }
 }
 
-/// The error for a file of an unfinished load that is not what that load left.
+/// The error for a file of an unfinished load that is not as that load left it.
 pub(super) fn tampered(path: &Path) -> Error {
-    let message = format!("it is not what the earlier run left; put it back, or start afresh with {RESTART}");
+    let message = format!("it is not as the earlier run left it; put it back, or start afresh with {RESTART}");
     Error::side_file_changed(path, &message)
 }
 
-/// The error for a file that is not what this load wrote to it.
+/// The error for a file that no longer holds what this load wrote to it.
 pub(super) fn changed_meanwhile(path: &Path) -> Error {
     let message = format!(
         "it was changed, moved or removed by somebody else while the load wrote it; what was committed is safe, put it back and run \
@@ -188,10 +188,10 @@ pub(super) fn side_file(errors: &Path, token: &str, kind: &str) -> PathBuf {
     beside(&errors.with_file_name(name), &format!("{token}.{kind}"))
 }
 
-/// Removes `path`; there need not be such a file.
+/// Removes the file `path` if it exists.
 pub(super) fn remove_if_there(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
-        // In a folder that cannot be written to, even what is not there cannot be removed.
+        // In a folder that cannot be written to, removing a file fails even if it is not there.
         Err(error) if fs::symlink_metadata(path).is_ok() => Err(Error::io("removing", path, error)),
         _ => Ok(()),
     }

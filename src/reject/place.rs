@@ -1,7 +1,7 @@
 //! Names that appear whole or not at all, and never in place of another file.
 //!
-//! A file is written while it has no name, reaches the disk, and is then given its name in one step that fails where there is a file
-//! of that name. So neither a reader nor a power cut meets half of it, and no other program's file is lost to a race.
+//! A file is written while it has no name, reaches the disk, and is then given its name in one step, which fails if there is a file of that
+//! name. So neither a reader nor a power cut meets half of it, and no other program's file is lost to a race.
 
 use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +17,7 @@ use crate::reject::output::{beside, folder_of};
 /// What a new file is called before it has its name.
 #[derive(Debug)]
 pub(super) struct Unplaced {
-    /// `None`: nothing, as the file system knows files without a name.
+    /// `None`: it has no name, as the file system allows that.
     temporary: Option<PathBuf>,
 }
 
@@ -45,11 +45,11 @@ impl Unplaced {
         }
     }
 
-    /// Calls `file` `path`. `AlreadyExists` where there is a file of that name.
+    /// Gives `file` the name `path`. `AlreadyExists` if there is a file of that name.
     pub(super) fn place(&self, file: &File, path: &Path) -> io::Result<()> {
         match &self.temporary {
             Some(temporary) => move_new(temporary, path).inspect_err(|_| {
-                // Best effort: what went wrong is told anyway.
+                // Best effort: what went wrong is reported anyway.
                 let _ = fs::remove_file(temporary);
             }),
             None => link_unnamed(file, path),
@@ -65,7 +65,7 @@ pub(crate) fn random_token() -> String {
 
 fn is_unsupported(error: &io::Error) -> bool {
     let code = error.raw_os_error();
-    // Old kernels take O_TMPFILE for an attempt to write to the folder.
+    // Old kernels mistake O_TMPFILE for an attempt to write to the folder.
     matches!(
         code,
         Some(libc::EOPNOTSUPP | libc::EINVAL | libc::ENOSYS | libc::EISDIR)
@@ -84,7 +84,7 @@ fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Renames `from` to `to`, where no file is called that. `AlreadyExists` where one is.
+/// Renames `from` to `to`, which must be free. `AlreadyExists` if there is a file of that name.
 pub(super) fn move_new(from: &Path, to: &Path) -> io::Result<()> {
     let names = (
         CString::new(from.as_os_str().as_bytes())?,
@@ -97,7 +97,7 @@ pub(super) fn move_new(from: &Path, to: &Path) -> io::Result<()> {
         return Ok(());
     }
     match io::Error::last_os_error() {
-        // Some file systems cannot promise that; then a second name is made, which never replaces one, and the first removed.
+        // Some file systems cannot promise that; then a second name is made, which never replaces a file, and the first is removed.
         error if is_unsupported(&error) => {
             fs::hard_link(from, to)?;
             fs::remove_file(from)

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::position::Position;
 use crate::reject::RejectCode;
 
-/// Rejects of one code that are kept.
+/// How many rejects of one code are kept.
 pub const SAMPLES_PER_CODE: usize = 5;
-/// Raw bytes of a reject that are kept: more than a page shows of it.
+/// How many raw bytes of a reject are kept: more than a page shows.
 pub(super) const RAW_BYTES: usize = 1024;
 
 /// A reject as the dead-letter file has it, cut to what a person looks at.
@@ -22,7 +22,7 @@ pub struct RejectSample {
     pub raw: Vec<u8>,
 }
 
-/// Samples that the dead-letter file's writer fills and whoever holds a clone reads, also after a load that failed.
+/// Samples, filled by the dead-letter file's writer and read by whoever holds a clone, even after a load that failed.
 #[derive(Debug, Clone, Default)]
 pub struct RejectSamples {
     shared: Arc<Mutex<Vec<RejectSample>>>,

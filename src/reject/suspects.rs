@@ -2,8 +2,8 @@
 //!
 //! Comes in: suspects in input order, each with the place in the dead-letter file that its line would take. Goes out: the same, in
 //! the same order, once every certain row is in the table. Constant memory both ways, however many there are. The file is made at
-//! the first suspect; its name, `errors.csv.TOKEN.suspects`, is that of no other load. What is read back is what was written: a running
-//! hash says so, across runs too.
+//! the first suspect; no other load has its name, `errors.csv.TOKEN.suspects`. A running hash makes sure, across runs too, that what is
+//! read back is what was written.
 
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::os::unix::fs::FileExt;
@@ -47,7 +47,7 @@ pub struct SuspectEntry<'a> {
 #[derive(Debug)]
 pub struct SuspectSpool {
     path: PathBuf,
-    /// Whether the file keeps its name: no load goes on from one without.
+    /// Whether the file keeps its name: no load goes on from a file without one.
     named: bool,
     out: Option<AppendFile>,
     count: u64,
@@ -56,7 +56,7 @@ pub struct SuspectSpool {
 }
 
 impl SuspectSpool {
-    /// A spool beside the dead-letter file of `place`. Creates nothing yet. Without `named` nothing is left of it whatever happens.
+    /// A spool beside the dead-letter file of `place`. Creates nothing yet. Unless it is `named`, nothing is left of it, whatever happens.
     pub fn beside(place: &LettersPlace, named: bool) -> Self {
         SuspectSpool {
             path: output::side_file(place.path, place.token, "suspects"),
@@ -67,7 +67,7 @@ impl SuspectSpool {
         }
     }
 
-    /// Opens the spool of an unfinished load again to go on after its first `count` suspects, which are `committed`.
+    /// Reopens the spool of an unfinished load to go on after its first `count` suspects, which are `committed`.
     ///
     /// # Errors
     /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when it is gone or is not what it was.
@@ -89,7 +89,7 @@ impl SuspectSpool {
         Ok(spool)
     }
 
-    /// Removes what an earlier run left that committed none of it.
+    /// Removes the file of an earlier run that committed none of it.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io).
@@ -102,7 +102,7 @@ impl SuspectSpool {
         self.count
     }
 
-    /// What is to be found again: everything set aside so far.
+    /// What a later run must find again: everything set aside so far.
     pub fn state(&self) -> Committed {
         let out = self.out.as_ref();
         out.map_or_else(Committed::default, |out| Committed {
@@ -132,14 +132,14 @@ impl SuspectSpool {
         Ok(())
     }
 
-    /// Flushes and waits until every suspect is on the disk (fdatasync); the first time the file's name too.
+    /// Flushes and waits until every suspect is on the disk (fdatasync), and the first time also the file's name.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io); the load must end then.
     pub fn sync(&mut self) -> Result<(), Error> {
         let Some(out) = &mut self.out else { return Ok(()) };
         out.sync()?;
-        // The dead-letter file's name may have been synced before there was a suspect.
+        // The dead-letter file's name may have been synced before there was any suspect.
         if self.named && !self.folder_synced {
             output::sync_folder(&self.path)?;
             self.folder_synced = true;
@@ -147,7 +147,7 @@ impl SuspectSpool {
         Ok(())
     }
 
-    /// Reads from the first suspect on, in the order in which they were set aside.
+    /// Reads the suspects from the first on, in the order in which they were set aside.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when what is buffered cannot be written.
@@ -172,7 +172,7 @@ impl SuspectSpool {
         })
     }
 
-    /// Reads the row of the suspect at `offset`, as a SQLite record, into `record`. Whether it is what was written is not known.
+    /// Reads the row of the suspect at `offset`, as a SQLite record, into `record`. It is not checked that it is what was written.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when it cannot be read.
@@ -254,7 +254,7 @@ pub struct SuspectReader<'a> {
     seal: Option<Seal>,
 }
 
-/// Whether what is read back is what was written.
+/// Checks that what is read back is what was written.
 #[derive(Debug)]
 struct Seal {
     read: RunningHash,
@@ -266,8 +266,8 @@ impl SuspectReader<'_> {
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) when the file cannot be read,
-    /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when somebody else cut it short, or, known after the last,
-    /// wrote to it.
+    /// [`ErrorKind::SideFileChanged`](crate::ErrorKind::SideFileChanged) when somebody else cut it short, or wrote to it, which shows after
+    /// the last suspect.
     pub fn next_into(&mut self, suspect: &mut Suspect) -> Result<bool, Error> {
         let Some(source) = &mut self.source else {
             return Ok(false);
@@ -307,7 +307,7 @@ impl SuspectReader<'_> {
         }
     }
 
-    /// A second reader that goes on where this one is, to look ahead with.
+    /// A second reader that goes on from where this one is, to look ahead with.
     pub fn ahead(&self) -> Self {
         let source = self.source.as_ref().map(|source| {
             let ReadFrom { out, offset } = *source.get_ref();
@@ -354,7 +354,7 @@ fn read_entry(source: &mut impl Read, suspect: &mut Suspect, seal: Option<&mut S
     Ok(())
 }
 
-/// Memory grows with what is there, not with what a damaged length claims.
+/// Memory grows with the bytes that are there, not with what a damaged length claims.
 fn read_bytes(source: &mut impl Read, length: u32, into: &mut Vec<u8>) -> io::Result<()> {
     into.clear();
     let read = source.take(u64::from(length)).read_to_end(into)?;
