@@ -1,7 +1,7 @@
 //! Suspects, settled exactly: each goes into the table or into the dead-letter file as a duplicate.
 //!
-//! Comes in: the spool of suspects, in input order, after every other row is in the table. Either the sorted keys have told which of
-//! them are duplicates, or the key has its unique index and each suspect is inserted: SQLite's own unique check is the judge. Either
+//! Comes in: the spool of suspects, in input order, after every other row is in the table. Either the sorted keys have shown which of them
+//! are duplicates, or the key has its unique index and each suspect is inserted, with SQLite's own unique check as the judge. Either
 //! way no good row is lost to a false alarm of the filter and no duplicate gets in. Duplicates take their place among the rejects, as
 //! if they had been found when they were read.
 
@@ -32,20 +32,20 @@ pub struct Settlement<'a> {
     pub dedup: &'a Dedup,
     pub settings: &'a BatchSettings,
     pub origins: &'a Origins,
-    /// Every row that was no suspect is in the table: the table could refuse none.
+    /// Every row that was not a suspect is in the table, as the table could not refuse any.
     pub all_written: bool,
-    /// The records that an earlier load of the same input brought, if this one goes on behind it.
+    /// The records that came with an earlier load of the same input, if this one goes on after it.
     pub earlier: Option<Box<dyn EarlierKeys + 'a>>,
-    /// Where the rows came from that were no suspects.
+    /// Where the rows that were not suspects came from.
     pub rows: RowOrigins<'a>,
-    /// Whether to stop, where a later run can settle what is left.
+    /// Whether to stop; asked where a later run can settle what is left.
     pub stopped: &'a dyn Fn() -> bool,
 }
 
-/// Keys to look up at a time among the records of an earlier load: 32 MiB with what is found.
+/// Keys to look up at a time among the records of an earlier load: 32 MiB including what is found.
 const LOOKUP_KEYS: usize = 1 << 20;
 
-/// The records that an earlier load brought, where the key is the row id.
+/// The records of an earlier load, where the key is the row id.
 pub trait EarlierKeys {
     /// For each of `keys`, which ascend, the number of the first good record that has it.
     ///
@@ -58,16 +58,16 @@ pub trait EarlierKeys {
 pub struct Suspects<'a, 'l, 'p> {
     pub letters: &'l mut DeadLetters,
     pub spool: &'a mut SuspectSpool,
-    /// What the sorted keys say, if they could.
+    /// What the sorted keys say, if the keys could be sorted.
     pub duplicates: Option<&'a Duplicates<'p>>,
     /// Indexes that are being collected: they get the rows that turn out to be new.
     pub indexes: Option<&'a mut TableIndexes<'p>>,
 }
 
 impl Settlement<'_> {
-    /// Settles every suspect within the open transaction of `writer`. The merge of the duplicates into the dead-letter file is to be
-    /// prepared before that transaction is committed and finished after. `None` when it was stopped: then the transaction is to be
-    /// rolled back.
+    /// Settles every suspect within the open transaction of `writer`. The merge of the duplicates into the dead-letter file must be
+    /// prepared before that transaction is committed, and finished afterwards. `None` if settlement was stopped: then the transaction must
+    /// be rolled back.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
@@ -83,7 +83,7 @@ impl Settlement<'_> {
             duplicates,
             indexes,
         } = suspects;
-        // What is noted there goes to a file, however much there is.
+        // However much is noted there, it goes to a file.
         let survivors = RowOrigins::open(writer.database(), "", RowIds::Key, false)?;
         let mut settling = Settling {
             settings: self.settings,
@@ -137,7 +137,7 @@ struct Settling<'a, 'l, 'd, 'p> {
     entries: SuspectReader<'a>,
     suspect: Suspect,
     suspects_read: u64,
-    /// Suspects that a trigger answered by undoing the whole transaction, by their place, with its message.
+    /// Suspects for which a trigger undid the whole transaction, by their place, with the trigger's message.
     undoing: BTreeMap<u64, Box<str>>,
     /// What was counted before the first suspect.
     before: Counts,
@@ -149,14 +149,14 @@ struct Settling<'a, 'l, 'd, 'p> {
 }
 
 impl Settling<'_, '_, '_, '_> {
-    /// Comes to the next suspect, if there is one and nobody wants the load to stop.
+    /// Moves to the next suspect, if there is one and nobody wants the load to stop.
     fn next(&mut self) -> Result<bool, Error> {
         self.is_stopped = self.is_stopped || (self.stopped)();
         self.suspects_read += 1;
         Ok(!self.is_stopped && self.entries.next_into(&mut self.suspect)?)
     }
 
-    /// Goes on to the suspect with `row_id`, which is a duplicate; all before it are new.
+    /// Goes on to the suspect with `row_id`, which is a duplicate; all suspects before it are new.
     fn up_to_duplicate(&mut self, row_id: i64, first_row_id: i64) -> Result<(), Error> {
         while self.next()? {
             if self.suspect.row_id == row_id {
@@ -202,7 +202,7 @@ impl Settling<'_, '_, '_, '_> {
         }
     }
 
-    /// Begins again with the first suspect, without the one that a trigger of others, added during the load, answered by undoing all.
+    /// Begins again with the first suspect, leaving out the one for which a trigger that others added during the load undid everything.
     fn start_over(&mut self, message: Box<str>) -> Result<(), Error> {
         if self.indexes.is_some() {
             return Err(Error::internal(
@@ -248,7 +248,7 @@ impl Settling<'_, '_, '_, '_> {
     }
 }
 
-/// Finds the record that a key came first in.
+/// Finds the record in which a key came first.
 struct KeyOrigins<'a, 'd> {
     dedup: &'a Dedup,
     settings: &'a BatchSettings,
@@ -276,7 +276,7 @@ impl KeyOrigins<'_, '_> {
         }
     }
 
-    /// The ascending record that brought `key`, where that is known without a look into the table.
+    /// The ascending record that `key` came with, if that is known without a look into the table.
     fn first_of_ascending(&self, key: i64) -> Result<Option<FirstRecord>, Error> {
         let (RowIds::Key, Dedup::Ascending(ascending)) = (self.settings.row_ids, self.dedup) else {
             return Ok(None);
@@ -298,7 +298,8 @@ impl KeyOrigins<'_, '_> {
         Ok(ordinal.map_or(FirstRecord::Existing, |ordinal| self.origins.record(ordinal)))
     }
 
-    /// The record of an earlier load that brought `key`. As that takes a pass over the input, the keys of `rest` are looked up with it.
+    /// The record of an earlier load that `key` came with. As this takes a pass over the input, the keys of `rest` are looked up along with
+    /// it.
     fn earlier_record(
         &mut self,
         key: i64,

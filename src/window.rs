@@ -1,9 +1,9 @@
 //! Input bytes, a bounded span at a time: mapped where the input is a regular file, read into buffers where it is not.
 //!
-//! Comes in: a path, or a reader of the program's. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next record may start,
-//! so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean.
-//! The first bytes of a stream can be looked at before they are read: they go into a file without a name, which is read again first.
-//! A window is unmapped (or its buffer given back to the next one) when its last user drops it; how many are alive is the caller's affair.
+//! Comes in: a path, or the program's reader. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next
+//! record may start, so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean. The
+//! first bytes of a stream can be looked at before they are read: they go into a file without a name, which is later read first. A window
+//! is unmapped (or its buffer given back for the next one) when its last user drops it; how many are alive is up to the caller.
 
 mod stream_source;
 #[cfg(test)]
@@ -24,14 +24,14 @@ use crate::database_file::unless_database;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::Wording;
 
-/// Why a database is no input.
+/// Why a database is not an input.
 pub const IS_DATABASE: Wording = Wording {
     on_command_line: "it is a SQLite database; the inputs come first, the database last",
-    in_program: "it is a SQLite database, and no input",
+    in_program: "it is a SQLite database, which cannot be an input",
 };
 /// Longest wait for a stream's next bytes before the stop request is looked at again.
 const POLL_INTERVAL_MS: i32 = 100;
-/// Most bytes of a stream that are put on record at a time.
+/// Most bytes of a stream that are recorded at a time.
 const RECORD_PIECE_BYTES: u64 = 256 << 10;
 const RECORD_ACTION: &str = "writing a temporary file in";
 
@@ -56,13 +56,13 @@ enum Backing {
     Buffered(StreamBuffer),
 }
 
-/// Memory that a stream is read into. It is used again by the stream's next windows: the kernel takes longer to make fresh memory than to
-/// read into it.
+/// Memory that a stream is read into. The stream's next windows reuse it: the kernel takes longer to make fresh memory than to read into
+/// it.
 #[derive(Debug)]
 struct StreamBuffer {
     /// `None` only while it is being dropped.
     memory: Option<MmapMut>,
-    /// How many of its bytes are the window.
+    /// How many of its bytes make up the window.
     length: usize,
     /// Where it goes when it is dropped; nowhere once the stream has ended.
     idle: Weak<IdleBuffers>,
@@ -78,8 +78,8 @@ impl Drop for StreamBuffer {
     }
 }
 
-/// Memory of `bytes` bytes, from `idle` if there is some; what is there of another size is given back to the system. There is never more
-/// of it than there were windows alive at a time.
+/// Memory of `bytes` bytes, from `idle` if there is some of that size; idle memory of any other size is given back to the system. There is
+/// never more of it than there were windows alive at a time.
 fn stream_memory(idle: &IdleBuffers, bytes: usize) -> std::io::Result<MmapMut> {
     let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
     idle.retain(|memory| memory.len() == bytes);
@@ -97,14 +97,14 @@ impl Window {
     }
 }
 
-/// What can be done with an input. Whoever needs one of these asks for it, and for no other that usually comes with it.
+/// What can be done with an input. Whoever needs one of these abilities asks for that one, not for another that usually comes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abilities {
-    /// Its size, where that is known before all of it is read.
+    /// Its size, if that is known before all of it is read.
     pub length_bytes: Option<u64>,
-    /// Its bytes are pages of a file: they take no memory that is not given back at need.
+    /// Its bytes are pages of a file: the memory that they take is given back when it is needed.
     pub can_be_mapped: bool,
-    /// Windows may begin anywhere, also before those handed out, now and when the load is started again.
+    /// Windows may begin anywhere, even before those handed out already, now and when the load is started again.
     pub can_be_read_again: bool,
 }
 
@@ -112,12 +112,12 @@ pub struct Abilities {
 #[derive(Debug)]
 pub struct Input {
     path: PathBuf,
-    /// `None` while a file that is one of many is closed.
+    /// `None` while the file is closed, as one of many.
     file: Option<Arc<File>>,
-    /// Whether a file is closed whenever nothing is read from it for a while.
+    /// Whether the file is closed whenever nothing is read from it for a while.
     rests: bool,
     kind: InputKind,
-    /// Whether it is no fault when a file grows while it is read: only what was there at first is read.
+    /// Whether the file may grow while it is read: only what was there at first is read.
     may_grow: bool,
 }
 
@@ -133,17 +133,17 @@ enum InputKind {
         last: Option<Arc<Window>>,
         ended: bool,
         idle: Arc<IdleBuffers>,
-        /// What the program gave to read from; `None`: the file.
+        /// The reader that the program gave; `None`: the file is read.
         reader: Option<SharedReader>,
-        /// The bytes that were looked at first.
+        /// The bytes that were looked at before anything was read.
         record: Option<StreamRecord>,
-        /// Windows are taken from the record, anywhere in it, and it grows as far as they reach.
+        /// Windows are taken from anywhere in the record, which grows as far as they reach.
         recording: bool,
     },
 }
 
 impl InputKind {
-    /// A stream of which nothing was read.
+    /// A stream of which nothing was read yet.
     fn stream(reader: Option<SharedReader>) -> InputKind {
         InputKind::Streamed {
             last: None,
@@ -159,7 +159,7 @@ impl InputKind {
 /// The first bytes of a stream.
 #[derive(Debug)]
 struct StreamRecord {
-    /// It has no name.
+    /// A file without a name.
     file: Arc<File>,
     length_bytes: u64,
     folder: PathBuf,
@@ -168,7 +168,7 @@ struct StreamRecord {
 /// When a file was last written to, as seconds and nanoseconds.
 type Modified = (i64, i64);
 
-/// What tells one file from another, whatever its name.
+/// What distinguishes one file from another, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileIdentity {
     pub device: u64,
@@ -193,11 +193,11 @@ impl From<&Metadata> for FileIdentity {
     }
 }
 
-/// A file that is read elsewhere, to be asked whether it is still what was opened.
+/// A file that is read elsewhere, by which to check that it is still what was opened.
 #[derive(Debug)]
 pub struct InputWatch {
     path: PathBuf,
-    /// `None`: it is asked for by its name.
+    /// `None`: the file is looked up by its name.
     file: Option<Arc<File>>,
     identity: FileIdentity,
     length_bytes: u64,
@@ -206,7 +206,7 @@ pub struct InputWatch {
 }
 
 impl InputWatch {
-    /// As [`Input::check_unchanged`].
+    /// As in [`Input::check_unchanged`].
     pub fn check_unchanged(&self) -> Result<(), Error> {
         let length_bytes = self.length_bytes;
         let (now_bytes, modified) = self.metadata()?;
@@ -227,7 +227,7 @@ impl InputWatch {
         })
     }
 
-    /// Size and time of the last write, as they are now.
+    /// The current size and time of the last write.
     fn metadata(&self) -> Result<(u64, Modified), Error> {
         let metadata = match &self.file {
             Some(file) => file.metadata(),
@@ -248,7 +248,7 @@ impl Input {
     /// `InputMissing` when it cannot be opened, `InputUnusable` for a directory.
     pub fn open(path: &Path) -> Result<Input, Error> {
         let missing = |source: std::io::Error| match source.raw_os_error() {
-            // The input is there; it is the system that will not open it.
+            // The input is there, but the system will not open it.
             Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM) => Error::io("opening", path, source),
             _ => Error::new(ErrorKind::InputMissing {
                 path: path.to_owned(),
@@ -325,7 +325,7 @@ impl Input {
         }
     }
 
-    /// Reads a file as if it ended after its first `bytes`, if it has as many.
+    /// Makes a file be read as if it ended after its first `bytes`, if it has that many.
     pub fn end_after(&mut self, bytes: u64) {
         if let InputKind::Mapped { length_bytes, .. } = &mut self.kind {
             *length_bytes = bytes.min(*length_bytes);
@@ -340,13 +340,13 @@ impl Input {
         }
     }
 
-    /// The window that starts at `start_bytes` and holds `want_bytes`, or less where the input ends.
+    /// The window that starts at `start_bytes` and holds `want_bytes`, or fewer if the input ends before.
     ///
-    /// For a stream `start_bytes` must lie within the window handed out last, or at its end. `stopped` is asked while a stream has
-    /// nothing to give; once it says yes the stream counts as ended.
+    /// For a stream `start_bytes` must lie within the window handed out last, or at its end. `stopped` is asked while a stream has nothing
+    /// to give; once it says yes, the stream counts as ended.
     ///
     /// # Errors
-    /// `Io` when mapping or reading fails, `InputChanged` when the file is not what it was when opened.
+    /// `Io` when mapping or reading fails, `InputChanged` when the file is no longer what was opened.
     pub fn window(
         &mut self,
         start_bytes: u64,
@@ -367,8 +367,8 @@ impl Input {
         }
     }
 
-    /// From now on windows of a stream are only looked at: what they show goes into a file without a name in `folder`, and is read
-    /// again, first, once [`end_recording`](Self::end_recording) says that looking has ended. Nothing for a file.
+    /// From now on, windows of a stream are only looked at: their bytes go into a file without a name in `folder`, which is read first once
+    /// [`end_recording`](Self::end_recording) says that looking has ended. Does nothing for a file.
     ///
     /// # Errors
     /// `Io` when the file cannot be made.
@@ -439,18 +439,18 @@ impl Input {
                 modified: (metadata.mtime(), metadata.mtime_nsec()),
                 identity: FileIdentity::from(&metadata),
             },
-            // What follows is not asked for.
+            // What follows is not needed.
             may_grow: true,
         };
         Ok((file, *ended && length_bytes == record.length_bytes))
     }
 
-    /// From now on a file is closed by [`rest`](Self::rest): it is one of more than may be open.
+    /// Lets [`rest`](Self::rest) close the file from now on: there are more inputs than may be open.
     pub fn let_rest(&mut self) {
         self.rests = true;
     }
 
-    /// Nothing is read for a while: gives back what is held for reading.
+    /// Gives back what is held for reading: nothing will be read for a while.
     pub fn rest(&mut self) {
         match &mut self.kind {
             InputKind::Mapped { .. } if self.rests => self.file = None,
@@ -459,7 +459,7 @@ impl Input {
         }
     }
 
-    /// The open file. One that was closed must be found again where it was.
+    /// The open file. If it was closed, it must be found again where it was.
     fn opened(&mut self) -> Result<Arc<File>, Error> {
         if let Some(file) = &self.file {
             return Ok(Arc::clone(file));
@@ -489,26 +489,26 @@ impl Input {
         })
     }
 
-    /// From now on it is no fault when the file grows.
+    /// From now on the file may grow.
     pub fn let_grow(&mut self) {
         self.may_grow = true;
     }
 
     /// Checks that nobody has written to the file since it was opened. A stream passes.
     ///
-    /// Asked before each window and after the last: what was read in between is then what the file held. A file that took the
-    /// name of this one is none of its business.
+    /// Called before each window and after the last: what was read in between is then what the file held. It does not matter if another
+    /// file took the name of this one.
     ///
     /// # Errors
-    /// `InputChanged` saying how, `Io` when the file cannot be asked.
+    /// `InputChanged` saying how it changed, `Io` when the file cannot be checked.
     pub fn check_unchanged(&self) -> Result<(), Error> {
         self.watch().map_or(Ok(()), |watch| watch.check_unchanged())
     }
 
-    /// Whether a file that may grow was written to since it was opened. What was there then may be the same or not.
+    /// Whether a file that may grow was written to since it was opened. What it held then may have changed or not.
     ///
     /// # Errors
-    /// `Io` when the file cannot be asked.
+    /// `Io` when the file cannot be checked.
     pub fn was_written_to(&self) -> Result<bool, Error> {
         match self.watch() {
             Some(watch) if self.may_grow => Ok(watch.metadata()?.1 != watch.modified),
@@ -516,7 +516,7 @@ impl Input {
         }
     }
 
-    /// What tells whether the file, if it is one, is still what was opened.
+    /// A way to check that the file, if it is one, is still what was opened.
     pub fn watch(&self) -> Option<InputWatch> {
         let InputKind::Mapped {
             length_bytes,
@@ -556,7 +556,7 @@ impl Input {
         // representations (only `u8` is read), and truncation after the check ends in SIGBUS, which ends the process with every
         // committed batch intact.
         let map = unsafe { options.map_copy_read_only(&*file) }.map_err(|e| Error::io("mapping", &self.path, e))?;
-        // Advice is advice: a kernel that does not know it loads the pages as they are touched.
+        // It is only advice: a kernel that does not know it loads the pages as they are touched.
         let _ = map.advise(Advice::Sequential);
         let _ = map.advise(Advice::PopulateRead);
         read_ahead(&file, start_bytes + window_bytes as u64, want_bytes);
@@ -614,7 +614,7 @@ impl Input {
             *record = None;
         }
         let weak_idle = if at_end {
-            // From here on what is dropped is given back to the system: indexes are built next, and they can use it.
+            // From here on, dropped memory is given back to the system: indexes are built next, and they can use it.
             *idle = Arc::default();
             Weak::new()
         } else {
@@ -643,8 +643,8 @@ fn read_ahead(file: &File, start_bytes: u64, want_bytes: usize) {
     unsafe { libc::posix_fadvise(file.as_raw_fd(), start, length, libc::POSIX_FADV_WILLNEED) };
 }
 
-/// Opens `path` for reading. A FIFO that nobody writes to yet does not keep it waiting: its first bytes are waited for, which a
-/// request to stop can end.
+/// Opens `path` for reading. A FIFO that nobody writes to yet does not block here: the wait comes later, for its first bytes, and a request
+/// to stop can end it.
 fn open_at_once(path: &Path) -> std::io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -671,7 +671,7 @@ fn wait_readable(file: &File, stopped: &dyn Fn() -> bool) -> bool {
         if stopped() {
             return false;
         }
-        // An error from poll is left for read to report.
+        // If poll fails, the read that follows reports it.
         if ready > 0 || (ready < 0 && std::io::Error::last_os_error().kind() != IoErrorKind::Interrupted) {
             return true;
         }

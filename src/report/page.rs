@@ -1,7 +1,7 @@
 //! A load as one HTML page that needs nothing else: no network, no script, no second file.
 //!
 //! Comes in: the report, how the load went over time, the first rejects of each code, the first rows of the table. Goes out: the
-//! page's text. Never: markup from data. Every word goes through the templates' escaping, what is invisible is spelled out first, and
+//! page's text. Never: markup from data. Every word goes through the templates' escaping after invisible characters are spelled out, and
 //! the page forbids itself scripts and requests, should all that ever fail.
 
 mod chart;
@@ -21,9 +21,9 @@ use crate::options::LoadOptions;
 use crate::reject::RejectSample;
 
 const STYLE: &str = include_str!("page/style.css");
-/// Columns of a chart at most: what can be told apart, and enough to smooth out the waits for each commit.
+/// Most columns of a chart: few enough to be distinguished, and wide enough to smooth out the waits for each commit.
 const MAX_STEPS: u32 = 100;
-/// Styles of the page itself and nothing else, from nowhere else.
+/// Allows the styles of the page itself, and nothing else from anywhere.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
@@ -53,7 +53,7 @@ pub fn page(parts: &PageParts<'_>) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="referrer" content="no-referrer";
-                // Without one a browser asks the server for it.
+                // Without an icon a browser would ask the server for one.
                 link rel="icon" href="data:,";
                 title { "rowmill: " (title(report)) ", " (verdict(report).words) }
                 style { (PreEscaped(STYLE)) }
@@ -76,7 +76,7 @@ pub fn page(parts: &PageParts<'_>) -> String {
     markup.into_string()
 }
 
-/// What the load is called: by its table, or by its database as long as the table is not known.
+/// What the load is called: the name of its table, or of its database if the table is not known.
 fn title(report: &LoadReport) -> String {
     match report.table.as_str() {
         "" => path(&report.database),
@@ -84,7 +84,7 @@ fn title(report: &LoadReport) -> String {
     }
 }
 
-/// How a load ended, in a word and its colour.
+/// How a load ended: a few words and their colour.
 struct EndBadge {
     words: String,
     class: &'static str,
@@ -128,7 +128,7 @@ fn header(parts: &PageParts<'_>) -> Markup {
             }
             @if report.outcome == Outcome::Interrupted {
                 p.note {
-                    "What was read until then is committed; the rest of the input was not loaded."
+                    "What was read by then is committed; the rest of the input was not loaded."
                     @if resumable { " The " (SAME_LOAD.to_string()) " goes on where it stopped." }
                 }
             }
@@ -139,10 +139,10 @@ fn header(parts: &PageParts<'_>) -> Markup {
     }
 }
 
-/// The figures that one looks for first.
+/// The figures that readers look for first.
 fn tiles(parts: &PageParts<'_>) -> Markup {
     let report = parts.report;
-    // The report counts inputs whole; of a load that was stopped the timeline knows how much was read.
+    // The report counts whole inputs; for a load that was stopped, the timeline knows how much was read.
     let read_bytes = match report.outcome {
         Outcome::Complete => report.bytes,
         _ => parts.timeline.last_progress().bytes,
@@ -184,7 +184,7 @@ fn identity(parts: &PageParts<'_>) -> Markup {
             @if report.outcome == Outcome::Failed {
                 @let last = parts.timeline.last_progress();
                 p {
-                    "The load failed before its counts were final. Up to then " b { (grouped(last.records)) }
+                    "The load failed before its counts were final. By then " b { (grouped(last.records)) }
                     " records (" (bytes(last.bytes)) " of input) had been looked at. Batches that were committed stay in the table."
                 }
             } @else {
@@ -211,7 +211,7 @@ fn identity(parts: &PageParts<'_>) -> Markup {
     }
 }
 
-/// Parts of a whole side by side; one that is there at all can be seen.
+/// Parts of a whole, side by side; even the smallest part can be seen.
 fn shares(parts: &[(&str, u64)]) -> Markup {
     let classes: Vec<(&str, &str, u64)> = parts.iter().map(|(label, count)| (*label, *label, *count)).collect();
     sections::share_bar(&classes, &|count| grouped(count).to_string())
@@ -261,7 +261,7 @@ fn charts(parts: &PageParts<'_>) -> Markup {
                     ..steps("memory", "Resident memory", Values::Points(memory), axis_bytes, |value| bytes(value as u64).to_string())
                 }.draw())
             }
-            p.muted { "Rates are averages over at least a hundredth of the load. Duplicates that are settled at the end are in no chart." }
+            p.muted { "Rates are averages over at least a hundredth of the load. Duplicates that are settled at the end do not appear in the charts." }
         }
     }
 }

@@ -2,9 +2,9 @@
 
 /// Rows of a preview.
 pub const PREVIEW_ROWS: usize = 10;
-/// Columns of a preview; a page a hundred columns wide shows nothing.
+/// Columns of a preview; nobody can read a page a hundred columns wide.
 pub const PREVIEW_COLUMNS: usize = 30;
-/// Bytes of a text that are kept: more than a page shows of it.
+/// Bytes of a text that are kept: more than a page shows.
 pub const PREVIEW_TEXT_BYTES: usize = 1024;
 
 /// A value in its storage class.
@@ -15,7 +15,7 @@ pub enum Cell {
     Real(f64),
     /// The first [`PREVIEW_TEXT_BYTES`] of a text; not always UTF-8.
     Text(Vec<u8>),
-    /// What is not looked at: bytes, or a text of this many of them.
+    /// A value that is not looked at: a blob, or a text, of this many bytes.
     Bytes {
         length_bytes: u64,
     },

@@ -249,7 +249,7 @@ pub fn rows(count: u64) -> String {
     format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
-/// The form of a word that belongs to so many: `1 row stays`, `2 rows stay`.
+/// The form of a word that agrees with a number: `1 row stays`, `2 rows stay`.
 pub const fn agreeing(count: u64, one: &'static str, others: &'static str) -> &'static str {
     if count == 1 { one } else { others }
 }
@@ -271,7 +271,7 @@ pub fn bytes(size_bytes: u64) -> impl fmt::Display {
     Bytes(size_bytes)
 }
 
-/// A size of memory in the form in which `--memory` takes it: `244MiB`; with a decimal where it is no whole number.
+/// A size of memory in the form in which `--memory` takes it: `244MiB`; with a decimal if it is not a whole number.
 pub fn size(bytes: u64) -> String {
     match bytes {
         0..0x400 => format!("{bytes}B"),

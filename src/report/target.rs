@@ -18,15 +18,15 @@ use crate::observer::Observer;
 use crate::option_name::REPORT;
 use crate::reject::{folder_of, sync_folder};
 
-/// Between two looks at a FIFO that nobody reads, and at whether to stop waiting for that.
+/// Time between two looks at a FIFO that nobody reads, and at whether to stop waiting for a reader.
 const PAUSE: Duration = Duration::from_millis(20);
-/// After so long it is said what is waited for.
+/// Time after which the user is told what the load is waiting for.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// What writes the report.
 type Put<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
 
-/// Number of the descriptor of the process that `path` is one of the system's names for.
+/// The number of the process's descriptor for which `path` is one of the system's names.
 fn named_descriptor(path: &Path) -> Option<u32> {
     let known = [("/dev/stdin", 0), ("/dev/stdout", 1), ("/dev/stderr", 2)];
     if let Some((_, number)) = known.iter().find(|(name, _)| path == Path::new(name)) {
@@ -37,27 +37,27 @@ fn named_descriptor(path: &Path) -> Option<u32> {
     name.to_str()?.parse().ok()
 }
 
-/// Whether `path` is one of the system's names for a descriptor of the process, be there such a descriptor or not.
+/// Whether `path` is one of the system's names for a descriptor of the process, whether or not that descriptor exists.
 pub(crate) fn names_descriptor(path: &Path) -> bool {
     named_descriptor(path).is_some()
 }
 
-/// Whether `path` is a name for what the process was started with, and can be written to: it is gone on with, where a file of that name
-/// would be replaced. That may be a regular file.
+/// Whether `path` is a name for a stream that the process was started with and that can be written to. The report goes down that stream,
+/// even if it is a regular file, whereas any other regular file would be replaced.
 pub(crate) fn is_own_stream(path: &Path) -> bool {
     let Some(number) = named_descriptor(path) else {
         return false;
     };
     match (path.metadata(), fs::metadata(format!("/proc/self/fd/{number}"))) {
-        // A file that somebody has put in the place of the name is a file like any other.
+        // A file that somebody has put under such a name is a file like any other.
         (Ok(named), Ok(own)) => (named.dev(), named.ino()) == (own.dev(), own.ino()) && may_be_written(number),
-        // Without /proc no such name leads anywhere; these two streams are there all the same.
+        // Without /proc these names lead nowhere; these two streams are there all the same.
         (Err(_), Err(_)) => number == 1 || number == 2,
         _ => false,
     }
 }
 
-/// Whether the descriptor was opened for writing: its name would let it be opened again whatever it was opened for.
+/// Whether the descriptor was opened for writing: its name could be opened for writing whatever the descriptor was opened for.
 ///
 /// Source: proc_pid_fdinfo(5), `flags`: octal.
 fn may_be_written(number: u32) -> bool {
@@ -76,7 +76,7 @@ fn own_stream(path: &Path) -> io::Result<File> {
 }
 
 /// Writes what `put` gives to `path`. A regular file is replaced in one step, never half-written; a pipe or a device such as
-/// `/dev/stdout` is written to. A FIFO that nobody reads is waited for, until `observer` asks to stop.
+/// `/dev/stdout` is written to. If nobody reads a FIFO, this waits for a reader until `observer` asks to stop.
 ///
 /// # Errors
 /// `OutputCreate` when the file cannot be created, `Io` when it cannot be written.
@@ -111,10 +111,10 @@ pub(super) fn write(path: &Path, observer: &dyn Observer, put: Put<'_>) -> Resul
 fn replace(path: &Path, put: Put<'_>, refuse: &dyn Fn(&str) -> Error) -> Result<(), Error> {
     let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if is_foreign(&target, is_json_report) {
-        let why = "a file has come there during the load which is no report of rowmill, and it is left as it is";
+        let why = "a file that is not a report of rowmill has come there during the load, and it is left as it is";
         return Err(refuse(why));
     }
-    // What any program's new file gets: the umask takes away what the user does not want.
+    // The permissions that any program's new file gets: the umask takes away what the user does not want.
     let mut builder = tempfile::Builder::new();
     let created = builder
         .permissions(Permissions::from_mode(0o666))
@@ -128,7 +128,7 @@ fn replace(path: &Path, put: Put<'_>, refuse: &dyn Fn(&str) -> Error) -> Result<
     sync_folder(&target)
 }
 
-/// The writing end of a FIFO, which blocks nowhere: nobody may read it yet, or whoever does may have paused.
+/// The writing end of a FIFO, which never blocks: nobody may read it yet, or whoever does may have paused.
 struct Fifo<'a> {
     file: File,
     observer: &'a dyn Observer,

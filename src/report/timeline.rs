@@ -1,25 +1,25 @@
 //! How a load went over time: counters and resident memory, in a bounded number of points however long the load is.
 //!
-//! Comes in: counters and sizes with the time they were taken at. Goes out: series that cover the whole load evenly. Never: more
-//! than [`MAX_POINTS`] points of either kind. A full series doubles its interval and keeps what still fits; of the sizes between two
-//! kept ones the largest counts, so no peak is thinned out.
+//! Comes in: counters and sizes with the time at which they were taken. Goes out: series that cover the whole load evenly. Never: more
+//! than [`MAX_POINTS`] points of either kind. A full series doubles its interval and keeps what still fits; of the sizes between two that
+//! are kept the largest counts, so no peak is lost.
 
 use std::time::Duration;
 
 use crate::observer::{Phase, Progress};
 
-/// Points of one series at most: one for every other pixel of a chart.
+/// Most points of one series: one for every other pixel of a chart.
 pub const MAX_POINTS: usize = 300;
 /// Shortest time between two points; as often as a load says how far it got.
 pub const FIRST_INTERVAL: Duration = Duration::from_millis(50);
-/// Phases that are told apart; a load that builds more indexes than this has them all in the last one.
+/// Most phases that are kept apart; in a load that builds more indexes than this, the last phase covers all the rest.
 const MAX_PHASES: usize = 24;
 
 /// When a phase began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PhaseStart {
     pub phase: Phase,
-    /// Since the load began, as every time here.
+    /// Time since the load began, like every time here.
     pub at: Duration,
 }
 
@@ -31,7 +31,7 @@ pub struct RateSpan {
     pub per_second: f64,
 }
 
-/// Resident memory at a time.
+/// Resident memory at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryPoint {
     pub at: Duration,
@@ -39,7 +39,7 @@ pub struct MemoryPoint {
     pub resident_bytes: u64,
 }
 
-/// Counters at a time.
+/// Counters at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CounterPoint {
     at: Duration,
@@ -50,9 +50,9 @@ struct CounterPoint {
 /// What a series is made of.
 trait Point: Copy {
     fn at(&self) -> Duration;
-    /// Whether both may be one point.
+    /// Whether both may be merged into one point.
     fn belongs_with(&self, other: &Self) -> bool;
-    /// This point in place of `earlier`, which goes.
+    /// This point in place of `earlier`, which is dropped.
     fn in_place_of(self, earlier: Self) -> Self;
 }
 
@@ -114,7 +114,7 @@ impl<P: Point> Series<P> {
         }
     }
 
-    /// The latest point stands in for the one before it until that one is an interval away from its own predecessor.
+    /// The latest point replaces the one before it until that one is an interval away from its own predecessor.
     fn put(&mut self, point: P) {
         if let [.., before, last] = &mut self.points[..]
             && before.belongs_with(last)
@@ -147,7 +147,7 @@ impl Timeline {
 
     /// The counters of the current phase.
     pub fn note_progress(&mut self, at: Duration, progress: Progress) {
-        // What is counted before the first byte was there before: a resumed load begins with the records of the earlier run.
+        // Whatever is counted before the first byte was counted by an earlier run: a resumed load begins with that run's records.
         let phase_index = self.phases.len();
         match self.counters.points.last_mut() {
             Some(last) if progress.bytes == 0 && last.phase_index == phase_index && last.progress.bytes == 0 => {
@@ -190,7 +190,7 @@ impl Timeline {
 
     /// How fast `counter` moved, one step after another; times in which no phase counted are left out.
     ///
-    /// A span shorter than `least`, as there may be one at the end of a phase, is joined with the one before it: its rate would say
+    /// A span shorter than `least`, which can occur at the end of a phase, is joined with the one before it: its rate would say
     /// more about the clock than about the load.
     pub fn rates(&self, least: Duration, counter: impl Fn(&Progress) -> u64) -> Vec<RateSpan> {
         let least = least.max(self.counters.interval / 2);

@@ -1,7 +1,7 @@
 //! Which of the rows that wait are in the table on trial, and under which row ids.
 //!
-//! Comes in: an entry for each row, in the order of the spool. Goes out: any of them. In a file without a name beside the database, so that
-//! memory does not depend on how many rows wait.
+//! Comes in: an entry for each row, in the order of the spool. Goes out: any of them. They are kept in a file without a name beside the
+//! database, so that memory does not depend on how many rows wait.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
@@ -30,10 +30,10 @@ pub struct OnTrial {
 }
 
 impl OnTrial {
-    /// Of no rows yet.
+    /// Holds no rows yet.
     ///
     /// # Errors
-    /// `Io` when there can be no file beside `database`.
+    /// `Io` when no file can be made beside `database`.
     pub fn new(database: &Path) -> Result<Self, Error> {
         let folder = folder_of(database).to_owned();
         let file = tempfile::tempfile_in(&folder).map_err(|error| failed(&folder, error))?;
@@ -43,7 +43,7 @@ impl OnTrial {
         })
     }
 
-    /// Forgets them all.
+    /// Forgets all rows.
     ///
     /// # Errors
     /// `Io`.
@@ -52,7 +52,7 @@ impl OnTrial {
         cleared.map_err(|error| failed(&self.folder, error))
     }
 
-    /// Notes what became of the next row; `None` where it did not go in.
+    /// Notes what became of the next row; `None` if it did not go in.
     ///
     /// # Errors
     /// `Io` when the disk is full.
@@ -66,7 +66,7 @@ impl OnTrial {
         self.out.write_all(&entry).map_err(|error| failed(&self.folder, error))
     }
 
-    /// Has what was noted be read.
+    /// Makes everything noted so far readable.
     ///
     /// # Errors
     /// `Io` when the disk is full.
@@ -74,7 +74,7 @@ impl OnTrial {
         self.out.flush().map_err(|error| failed(&self.folder, error))
     }
 
-    /// The row that is number `index` in the spool, from 0; `None` where it did not go in.
+    /// The row with number `index` in the spool, from 0; `None` if it did not go in.
     ///
     /// # Errors
     /// `Io`.

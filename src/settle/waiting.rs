@@ -1,11 +1,11 @@
-//! Rows that refer to rows which were not there when they came: a deferred foreign key allows that until the end.
+//! Rows that refer to rows that were not there yet when they came: a deferred foreign key allows that until the end.
 //!
-//! Comes in: the spool of such rows, in input order, after every other row is in the table. Goes out: those whose references hold once
-//! all of them that can be are in, circles included, go into the table, the others into the dead-letter file, each in its place.
+//! Comes in: the spool of such rows, in input order, after every other row is in the table. Goes out: the rows whose references hold once
+//! all that can go in are in, circles included, go into the table; the others go into the dead-letter file, each in its place.
 //!
-//! The largest set of rows that hold together is found from above: all go in, in their order, those that are then without what they
-//! refer to are left out, and so again until none is. Where a row may undo the whole transaction, or what triggers did elsewhere is open,
-//! each row is tried alone, and again while that helps others.
+//! The largest set of rows that hold together is found from above: all go in, in their order; then those that lack what they refer to are
+//! left out; and so on until none lacks anything. Where a row may undo the whole transaction, or where it is not known what triggers did
+//! elsewhere, each row is tried alone, and tried again as long as that helps others.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,18 +26,18 @@ use crate::sqlite::own::row_origins::RowOrigins;
 /// Most rows that are tried in all rounds together: a minute or two.
 const MOST_TRIES: u64 = 1 << 26;
 
-/// What settling waiting rows works with.
+/// What is needed to settle waiting rows.
 pub struct Waiting<'a, 'd, 'w> {
     pub writer: &'w mut SqlWriter<'d>,
     pub target: TargetTable<'a>,
-    /// SQLite looks at foreign keys, too.
+    /// SQLite checks foreign keys, too.
     pub is_guarded: bool,
     pub settings: &'a BatchSettings,
     pub origins: &'a Origins,
-    /// Where the rows came from that did not wait.
+    /// Where the rows that did not wait came from.
     pub rows: RowOrigins<'a>,
     pub spool: &'a mut SuspectSpool,
-    /// Whether to stop, where a later run can settle what is left.
+    /// Whether to stop; asked where a later run can settle what is left.
     pub stopped: &'a dyn Fn() -> bool,
 }
 
@@ -45,7 +45,7 @@ pub struct Waiting<'a, 'd, 'w> {
 #[derive(Default)]
 struct Verdicts {
     landed: BitSet,
-    /// Not for want of what they refer to.
+    /// Refused for reasons other than the lack of what they refer to.
     refused: BTreeMap<u64, (Option<Arc<str>>, RejectReason)>,
 }
 
@@ -75,15 +75,15 @@ impl BitSet {
 
 /// Rows that are tried together.
 struct Trial {
-    /// Those that are left out for good.
+    /// Rows that are left out for good.
     out: BitSet,
     rows: OnTrial,
     refused: HeldKeys,
 }
 
 impl Waiting<'_, '_, '_> {
-    /// Settles every waiting row within the open transaction of the writer. The merge is to be prepared before that is committed and
-    /// finished after. `None` when it was stopped: then the transaction is to be rolled back.
+    /// Settles every waiting row within the open transaction of the writer. The merge must be prepared before that is committed, and
+    /// finished afterwards. `None` if settling was stopped: then the transaction must be rolled back.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
@@ -129,13 +129,13 @@ impl Waiting<'_, '_, '_> {
         Ok(Some(merge))
     }
 
-    /// All that hold together; whether they could be told.
+    /// Finds all rows that hold together; returns whether they could be found in this way.
     fn together(&mut self, verdicts: &mut Verdicts) -> Result<bool, Error> {
-        // Where a row may undo the whole transaction there is no going back to before the others.
+        // Where a row may undo the whole transaction, a savepoint cannot take back the others alone.
         if self.writer.traces().rolled_back {
             return Ok(false);
         }
-        // What rows of others refer to may come only now: SQLite then counts open keys wrongly where several rows go in at once.
+        // Rows of others may refer to rows that come only now: SQLite then counts open keys wrongly when several rows go in at once.
         if let Some(orphans) = self.writer.orphans().filter(|_| self.is_guarded)
             && orphans.has_any()?
         {
@@ -167,7 +167,7 @@ impl Waiting<'_, '_, '_> {
             }
             database.undo_savepoint()?;
             self.rows.rolled_back()?;
-            // What was refused for the sake of a row that is left out now may go in.
+            // A row that was refused because of a row that is now left out may go in.
             verdicts.refused.clear();
             if left_out == 0 {
                 break;
@@ -176,8 +176,9 @@ impl Waiting<'_, '_, '_> {
         Ok(false)
     }
 
-    /// Leaves out the rows on trial that are without what they refer to; how many. One that refers to a row that was refused is not among
-    /// them, as that may go in without those, unless there are no others. What refers to those that are left out is left out at once.
+    /// Leaves out the rows on trial that lack what they refer to; returns how many. A row that refers to a refused row is kept, unless
+    /// there are no others to leave out: without those, the refused row may go in. Rows that refer to rows that are left out are left out
+    /// at once.
     fn leave_out(&mut self, trial: &mut Trial) -> Result<u64, Error> {
         let database = self.writer.database();
         let follows = !self.writer.traces().triggered;
@@ -222,12 +223,12 @@ impl Waiting<'_, '_, '_> {
         Ok(left_out)
     }
 
-    /// Each round goes through all the rows that are left, and frees at least one.
+    /// Each round goes through all the rows that are left, and decides at least one.
     fn most_rounds(&self) -> u64 {
         MOST_TRIES / self.spool.count().max(1) + 64
     }
 
-    /// Puts in every row but those that are out, whether or not what it refers to is there.
+    /// Puts in every row except those that are out, whether or not what it refers to is there.
     fn try_all(&mut self, trial: &mut Trial, verdicts: &mut Verdicts) -> Result<(), Error> {
         let database = self.writer.database();
         self.writer.let_open(true);
@@ -262,7 +263,7 @@ impl Waiting<'_, '_, '_> {
         trial.rows.flush()
     }
 
-    /// Each row that can go in, given those that went in before it.
+    /// Puts in each row that can go in, given those that went in before it.
     fn one_by_one(&mut self, verdicts: &mut Verdicts) -> Result<(), Error> {
         for _ in 0..self.most_rounds() {
             let (mut helped, mut is_undone) = (false, false);
@@ -282,7 +283,7 @@ impl Waiting<'_, '_, '_> {
                         }
                         outcome => {
                             if let RowOutcome::RolledBack { .. } = outcome {
-                                // All are out again, and this one stays out: the others go in anew, in their order.
+                                // All rows are out again, and this one stays out: the others go in anew, in their order.
                                 self.rows.rolled_back()?;
                                 self.writer.begin()?;
                                 verdicts.landed = BitSet::default();

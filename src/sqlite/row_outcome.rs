@@ -7,17 +7,17 @@ use crate::reject::RejectReason;
 /// What became of a row that was handed to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowOutcome {
-    /// With its row id; 0 in a table without them.
+    /// It is in the table, with this row id; 0 in a table without row ids.
     Inserted { row_id: i64 },
-    /// What must be unique is in the table already: the row that has it, if that can be told, and the names of its columns.
+    /// A value that must be unique is in the table already: the row that has it, if known, and the names of its columns.
     Duplicate { row_id: Option<i64>, columns: Arc<str> },
-    /// The table's own constraints refuse the row; SQLite's message. Nothing of it is left.
+    /// The table's own constraints refuse the row, with SQLite's message. Nothing of it is left.
     Refused { message: Box<str> },
-    /// A trigger left the row out. What else it did stays.
+    /// A trigger left the row out. Whatever else the trigger did stays.
     Ignored,
-    /// The row refers to one that is not there, which is no fault before the end. Nothing of it is left.
+    /// The row refers to one that is not there, which is not an error until the end. Nothing of it is left.
     Waits,
-    /// The table refuses the row, and with it all that was done since the transaction began; SQLite's message.
+    /// The table refuses the row and undoes all that was done since the transaction began, with SQLite's message.
     RolledBack { message: Box<str> },
 }
 

@@ -1,4 +1,4 @@
-//! Where the bytes of a stream come from: a file that is no regular one, or a reader of the program's.
+//! Where the bytes of a stream come from: a file that is not a regular one, or the program's reader.
 
 use std::fmt;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::wait_readable;
 
-/// A reader of the program's.
+/// The program's reader.
 #[derive(Clone)]
 pub(super) struct SharedReader(Arc<Mutex<dyn Read + Send>>);
 
@@ -30,8 +30,8 @@ pub(super) enum StreamSource {
 }
 
 impl StreamSource {
-    /// Bytes read into `piece`, 0 at the end; `None` when told to stop while there are none. A reader that keeps waiting cannot be
-    /// stopped: it is asked for before and after it is read from.
+    /// Reads into `piece` and returns the number of bytes, 0 at the end; `None` when told to stop while there are none. A reader that keeps
+    /// waiting cannot be stopped: `stopped` is asked only before and after a read.
     pub(super) fn read(&self, piece: &mut [u8], stopped: &dyn Fn() -> bool) -> Option<std::io::Result<usize>> {
         match self {
             StreamSource::File(file) => wait_readable(file, stopped).then(|| (&**file).read(piece)),

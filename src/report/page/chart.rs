@@ -1,7 +1,7 @@
 //! Charts over time as inline SVG: no script, a title to hover for each value, readable in either colour scheme.
 //!
-//! Comes in: points or steps with their times. Goes out: a chart whose vertical axis begins at 0 and whose horizontal one is the
-//! whole load. A single value is a chart, too, and none is one that says so.
+//! Comes in: points or steps with their times. Goes out: a chart whose vertical axis begins at 0 and whose horizontal axis is the whole
+//! load. A single value makes a chart, too; a chart without values says so.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -19,12 +19,12 @@ const LEFT: f64 = 66.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 26.0;
-/// Lines across the chart: about as many.
+/// Lines across the chart, roughly.
 const VERTICAL_TICKS: f64 = 4.0;
 const HORIZONTAL_TICKS: f64 = 6.0;
-/// Points that are few enough to be marked one by one.
+/// The number of points up to which each one is marked.
 const MARKED_POINTS: usize = 12;
-/// Width of a phase's band that its name fits in, for each letter and on both sides.
+/// Width that a phase's band needs for its name: for each letter, and on both sides.
 const LETTER_WIDTH: f64 = 6.5;
 const BAND_PADDING: f64 = 10.0;
 /// Steps between ticks below and above one minute, in seconds.
@@ -34,7 +34,7 @@ const MINUTE_STEPS: [f64; 11] = [
 
 /// What a chart shows.
 pub(super) enum Values {
-    /// Values that hold for a span of time each.
+    /// Values that each hold for a span of time.
     Steps(Vec<RateSpan>),
     /// Values at times.
     Points(Vec<(Duration, f64)>),
@@ -137,7 +137,7 @@ impl TimeChart<'_> {
         }
     }
 
-    /// The phases, as shades behind everything with their names above.
+    /// The phases: shades behind everything else, with their names above.
     fn bands(&self, scale: &Scale) -> Markup {
         let end = Duration::from_secs_f64(scale.seconds);
         let ends = self.phases.iter().skip(1).map(|next| next.at).chain([end]);
@@ -203,7 +203,7 @@ impl TimeChart<'_> {
         }
     }
 
-    /// A line through the points, and each of them where they are few.
+    /// A line through the points, each of which is marked if they are few.
     fn points(&self, scale: &Scale, points: &[(Duration, f64)]) -> Markup {
         let mut line = String::new();
         for (at, value) in points {
@@ -258,7 +258,7 @@ fn tick_step(least: f64) -> f64 {
     factor.unwrap_or(10.0) * power
 }
 
-/// As [`tick_step`], in seconds: minutes and hours are no powers of ten.
+/// As [`tick_step`], in seconds: minutes and hours are not powers of ten.
 fn time_step(least: f64) -> f64 {
     if least < MINUTE_STEPS[0] / 2.0 {
         return tick_step(least);

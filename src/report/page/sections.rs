@@ -18,11 +18,11 @@ use crate::report::{Cell, InputReport, LoadReport, PREVIEW_COLUMNS, Preview, byt
 const MAX_LISTED_COLUMNS: usize = 500;
 /// Inputs that are listed.
 const MAX_LISTED_INPUTS: usize = 200;
-/// Length of a bar in its own units, and the least of it that can be seen.
+/// Length of a bar in its own units, and the least part of it that can be seen.
 const BAR: f64 = 1000.0;
 const LEAST_SEEN: f64 = 3.0;
 
-/// Parts of a whole side by side: class, label, amount. One that is there at all can be seen.
+/// Parts of a whole, side by side: class, label, amount. Even the smallest part can be seen.
 pub(super) fn share_bar(parts: &[(&str, &str, u64)], amount: &dyn Fn(u64) -> String) -> Markup {
     let whole = parts.iter().map(|(_, _, part)| part).sum::<u64>();
     let least = |part: u64| if part == 0 { 0.0 } else { LEAST_SEEN };
@@ -86,7 +86,7 @@ pub(super) fn stages(report: &LoadReport) -> Markup {
 
 pub(super) fn rejects(parts: &PageParts<'_>) -> Markup {
     let PageParts { report, samples, .. } = *parts;
-    // A load that failed has samples, but no counts yet.
+    // A load that failed has samples but no counts yet.
     let counted = |code: RejectCode| {
         let found = report.by_code.iter().find(|(known, _)| *known == code);
         found.map(|(_, count)| *count)
@@ -232,7 +232,7 @@ fn is_number(column_type: &str) -> bool {
     matches!(column_type, "integer" | "real")
 }
 
-/// A value as it is stored: numbers are not regrouped, they might be keys.
+/// A value as it is stored: the digits of numbers are not grouped, as they might be keys.
 fn cell(value: &Cell) -> Markup {
     html! {
         @match value {
@@ -359,7 +359,7 @@ fn facts(report: &LoadReport) -> Markup {
     }
 }
 
-/// Every option as it would be typed. The page shows those muted that are the defaults.
+/// Every option as it would be typed. The page shows defaults muted.
 fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
     let LoadOptions {
         dialect,

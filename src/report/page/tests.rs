@@ -1,4 +1,4 @@
-//! Pages of loads that did not happen: every way to end, and data that means harm.
+//! Pages of loads that never took place: every way to end, and data that means harm.
 
 use super::*;
 use crate::observer::{Phase, Progress};

@@ -15,7 +15,7 @@ pub(super) const RAW_CHARS: usize = 300;
 /// Characters of a message or of SQLite's own words.
 pub(super) const MESSAGE_CHARS: usize = 1000;
 
-/// The beginning of `text`, with what is invisible or would reorder the line spelled out.
+/// The beginning of `text`, with characters that are invisible or would reorder the line spelled out.
 pub(super) fn shown<T: AsRef<[u8]> + ?Sized>(text: &T, max_chars: usize) -> String {
     cut(text, max_chars).to_string()
 }
@@ -29,7 +29,7 @@ pub(super) fn path(path: &Path) -> String {
     shown(path.as_os_str().as_encoded_bytes(), 4096)
 }
 
-/// `part` of `whole` in percent; a part that is there is never shown as nothing, nor one that is missing as all.
+/// `part` of `whole` in percent; a part is never shown as 0 % unless it is nothing, nor as 100 % unless it is all.
 pub(super) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return String::new();
