@@ -71,10 +71,10 @@ impl<'d> BatchWriter<'d> {
         }
     }
 
-    /// Goes on where an earlier run of the same load got to: its records are skipped.
+    /// Goes on where an earlier run of the same load stopped: that run's records are skipped.
     ///
     /// # Errors
-    /// `SideFileChanged` when the spool is not what it was, `Database`, `Io`.
+    /// `SideFileChanged` when the spool is not what it was; `Database`, `Io`.
     pub fn resume(&mut self, progress: &SavedProgress) -> Result<(), Error> {
         self.ledger.resume(progress);
         self.destination.resume(progress.root_page);
@@ -93,12 +93,12 @@ impl<'d> BatchWriter<'d> {
         &self.ledger
     }
 
-    /// Comes to the next input, before which the load has `records_before` records.
+    /// Moves to the next input; the load has `records_before` records before it.
     pub fn begin_input(&mut self, records_before: u64) {
         self.ledger.begin_input(records_before);
     }
 
-    /// Ends the load: the parts that settlement goes on with.
+    /// Ends the load; returns the parts that settlement goes on with.
     pub fn into_parts(self) -> BatchParts<'d> {
         BatchParts {
             destination: self.destination,
@@ -118,13 +118,13 @@ impl<'d> BatchWriter<'d> {
         self.ledger.counts().records.is_multiple_of(self.settings.batch_rows)
     }
 
-    /// Commits what there is up to and with the first `records` records of a block.
+    /// Commits everything up to and including the first `records` records of a block.
     fn commit_within(&mut self, incoming: &Incoming, records: u32) -> Result<(), Error> {
         self.ledger.read_up_to(incoming, records);
         self.commit()
     }
 
-    /// Writes a block; `Stop` once the error limit is passed, with everything up to the record that passed it written.
+    /// Writes a block; returns `Stop` once the error limit is passed, after writing everything up to the record that passed it.
     pub fn write_block(&mut self, incoming: &Incoming) -> Result<Flow, Error> {
         let Incoming { block, place, suspects } = incoming;
         let mut done_records = self.ledger.begin_block(incoming)?;
@@ -184,7 +184,7 @@ impl<'d> BatchWriter<'d> {
             RowIds::Given | RowIds::None => None,
         };
         let group_rows = self.destination.group_rows();
-        // Rows below go in alone: their group was refused.
+        // Rows before this one go in one by one: their group was refused.
         let mut alone_until = start;
         let mut next = start;
         while next < end {
@@ -224,12 +224,12 @@ impl<'d> BatchWriter<'d> {
         Ok(Flow::Continue)
     }
 
-    /// Puts several rows in at once, or none of them; which.
+    /// Puts several rows in at once, or none of them; returns which.
     fn write_group<'r>(&mut self, group: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
         if !self.destination.insert_group(group.clone())? {
             return Ok(false);
         }
-        // Ids that SQLite gave are not known here; nor are they asked for: a table of others is never taken back.
+        // Ids that SQLite gave are not known here, and not needed: a table of others is never taken back.
         group.for_each(|(row_id, _)| self.ledger.add_row(row_id.unwrap_or(0)));
         Ok(true)
     }
@@ -242,7 +242,7 @@ impl<'d> BatchWriter<'d> {
         self.indexes.push(given, placed.record)
     }
 
-    /// Keeps a row that the table took until it is committed, where it may have to go in again.
+    /// Keeps a row that the table took until it is committed, if it may have to go in again.
     #[inline(always)]
     fn keep(&mut self, incoming: &Incoming, placed: &PlacedRow<'_>) -> Result<(), Error> {
         if self.destination.keep(placed.row_id, placed.ordinal, placed.record) {
@@ -269,7 +269,7 @@ impl<'d> BatchWriter<'d> {
             return Ok(Flow::Continue);
         }
         if let RowOutcome::RolledBack { .. } = outcome {
-            // The rows before it, which it has taken along, go in again and are committed, so that none of them does a third time.
+            // The rows before it, which it has taken along, go in again and are committed, so that none of them has to go in a third time.
             self.destination.put_back()?;
             self.ledger.read_up_to(incoming, record_index);
             self.commit()?;
@@ -279,7 +279,7 @@ impl<'d> BatchWriter<'d> {
         self.ledger.note_stop_within(incoming, record_index);
         self.refused(placed.row, outcome, places)?;
         if self.ledger.past_limit(placed.ordinal) {
-            // The load goes on at this record: what triggers did for it, they do then.
+            // The load will go on at this record: what triggers did for it, they will do again then.
             self.destination.undo_ignored()?;
             self.commit_within(incoming, record_index + 1)?;
             return Ok(Flow::Stop);
@@ -325,7 +325,7 @@ impl<'d> BatchWriter<'d> {
     fn begin(&mut self) -> Result<(), Error> {
         if !self.in_batch {
             if self.destination.begin(self.ledger.counts())? == Opened::WithoutPages {
-                // SQLite builds them at the end.
+                // SQLite will build them at the end.
                 self.indexes.give_up();
             }
             self.in_batch = true;
@@ -333,10 +333,10 @@ impl<'d> BatchWriter<'d> {
         Ok(())
     }
 
-    /// Commits what has been written since the last commit.
+    /// Commits everything written since the last commit.
     pub fn commit(&mut self) -> Result<(), Error> {
         if self.in_batch {
-            // What was read before this moment is what the files held.
+            // If they are unchanged now, what was read before is what the files held.
             self.settings.watches.iter().try_for_each(InputWatch::check_unchanged)?;
             let progress = self.ledger.end_batch()?;
             let loaded = self.ledger.counts().loaded;

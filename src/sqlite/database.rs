@@ -29,7 +29,7 @@ impl Database {
     /// Opens the database at `path`, or creates it.
     ///
     /// # Errors
-    /// `OutputCreate` when it cannot be created, `Schema` when it is no SQLite database, `DatabaseBusy`, `Database`.
+    /// `OutputCreate` when it cannot be created, `Schema` when it is not a SQLite database, `DatabaseBusy`, `Database`.
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Database, Error> {
         if path.is_dir() {
             return Err(Error::create(path, "it is a folder; name a file in it as the database"));
@@ -41,7 +41,7 @@ impl Database {
                 "it is not a regular file; name another file as the database",
             ));
         }
-        // SQLite gives names a meaning that begin with `file:` or are `:memory:` or empty; here a path is a path.
+        // SQLite gives a meaning to names that begin with `file:` or are `:memory:` or empty; here a path is just a path.
         let file = Path::new(".").join(path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags).map_err(|e| database_error(path, e))?;
@@ -52,7 +52,7 @@ impl Database {
         let cache_kib = cache_bytes / 1024;
         let setup = || -> rusqlite::Result<()> {
             database.connection.busy_timeout(busy_timeout())?;
-            // The schema of a database may come from anybody. See <https://sqlite.org/security.html>.
+            // The schema of a database may come from anyone. See <https://sqlite.org/security.html>.
             database
                 .connection
                 .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
@@ -86,7 +86,7 @@ impl Database {
     /// Settings for writing: a rollback journal that is truncated, not deleted, at each commit, and FULL synchronisation, so
     /// that a committed batch survives a power cut. A database in WAL mode stays in it.
     ///
-    /// An append journals next to nothing, so the promise costs two more syncs per batch and no bandwidth.
+    /// An append journals almost nothing, so the promise costs two more syncs per batch and no bandwidth.
     pub fn prepare_for_load(&self) -> Result<(), Error> {
         let run = || -> rusqlite::Result<()> {
             let mode: String = self.connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
@@ -99,8 +99,8 @@ impl Database {
         run().map_err(|e| self.fail(e))
     }
 
-    /// From now on no foreign key is enforced, nor followed: a table that is dropped does not empty those that refer to it. Not within
-    /// a transaction.
+    /// Stops enforcing and following foreign keys from now on: dropping a table does not empty those that refer to it. Not to be called
+    /// within a transaction.
     pub fn ignore_foreign_keys(&self) -> Result<(), Error> {
         self.execute("PRAGMA foreign_keys = OFF")
     }
@@ -111,7 +111,7 @@ impl Database {
         number.map_err(|e| self.fail(e))
     }
 
-    /// SQLite's number for the schema, which every change to it counts up.
+    /// SQLite's number for the schema, which every change to the schema increments.
     pub fn schema_version(&self) -> Result<i64, Error> {
         let version = self.connection.query_row("PRAGMA schema_version", [], |row| row.get(0));
         version.map_err(|e| self.fail(e))
@@ -130,8 +130,8 @@ impl Database {
         self.execute("ROLLBACK")
     }
 
-    /// How many rows of `table` have row ids of at most `last`, and the [hash](row_id_hash) of those ids; takes a look at each of them.
-    /// Without the hash where no name is left for the row id.
+    /// How many rows of `table` have row ids of at most `last`, and the [hash](row_id_hash) of those ids; looks at each row. Without the
+    /// hash if no name is left for the row id.
     pub fn row_ids(&self, table: &TableInfo, last: i64) -> Result<(u64, Option<u64>), Error> {
         let name = quote(&table.name);
         let run = || -> rusqlite::Result<(u64, Option<u64>)> {
@@ -170,8 +170,8 @@ impl Database {
         found.map(|found| found.is_some()).map_err(|e| self.fail(e))
     }
 
-    /// Whether the table has what it is known by. VACUUM gives other row ids where no column and no index needs them: there, and where
-    /// rows have none, half as many rows are enough: others may have taken some out.
+    /// Whether the table has the mark by which it is recognized. VACUUM gives new row ids where no column and no index needs them: there,
+    /// and where rows have none, half as many rows are enough, as others may have taken some out.
     pub fn has_mark(&self, info: &TableInfo, mark: Mark) -> Result<bool, Error> {
         let table = quote(&info.name);
         let ask = |sql: &str, number: i64| {
@@ -202,7 +202,7 @@ impl Database {
         read.map_err(|e| self.fail(e))
     }
 
-    /// Whether SQLite looks at foreign keys; outside of a transaction.
+    /// Sets whether SQLite checks foreign keys; outside of a transaction.
     pub fn look_at_foreign_keys(&self, on: bool) -> Result<(), Error> {
         self.execute(if on {
             "PRAGMA foreign_keys = ON"
@@ -211,7 +211,7 @@ impl Database {
         })
     }
 
-    /// Marks where to go back to within a transaction.
+    /// Marks a place to go back to within a transaction.
     pub fn savepoint(&self) -> Result<(), Error> {
         self.execute("SAVEPOINT several_rows")
     }
@@ -230,8 +230,8 @@ impl Database {
         self.connection.execute_batch(sql).map_err(|e| self.fail(e))
     }
 
-    /// Goes back from [`prepare_for_load`](Self::prepare_for_load)'s journal mode to SQLite's own, which leaves no journal behind: it
-    /// deletes the journal at each commit, and a commit whose last step failed has not happened.
+    /// Goes back from [`prepare_for_load`](Self::prepare_for_load)'s journal mode to SQLite's default, which leaves no journal behind: the
+    /// journal is deleted at each commit, and a commit whose last step failed has not happened.
     pub fn give_up_journal(&self) -> Result<(), Error> {
         let mode = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, String>(0));
         if mode("PRAGMA journal_mode").map_err(|e| self.fail(e))? == "truncate" {
@@ -274,7 +274,7 @@ impl Database {
         }
     }
 
-    /// A key that more than one row of the table has, in words; compared as a unique index would.
+    /// A key that more than one row of the table has, in words; keys are compared as a unique index would compare them.
     pub fn repeated_key(&self, table: &str, columns: &[String]) -> Result<Option<String>, Error> {
         let no_null: Vec<String> = columns
             .iter()
@@ -316,7 +316,7 @@ impl Database {
     }
 }
 
-/// A defensive connection refuses what could break the file, such as the schema written by hand.
+/// A defensive connection refuses what could break the file, such as writing the schema by hand.
 pub(super) fn set_defensive(connection: &Connection, on: bool) -> rusqlite::Result<()> {
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, on)
@@ -339,7 +339,7 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
             );
             ErrorKind::Schema { message }
         }
-        // SQLite says no more than that it cannot open a file; the system tells why when it is asked again.
+        // SQLite says only that it cannot open a file; the system says why when it is asked again.
         Some(ErrorCode::CannotOpen) if File::open("/dev/null").is_err() => ErrorKind::Io {
             action: "opening",
             path: path.to_owned(),
@@ -381,12 +381,12 @@ pub(crate) fn database_error(path: &Path, error: rusqlite::Error) -> Error {
     Error::new(kind)
 }
 
-/// Whether the database has grown up to the process's file-size limit, or nearly: SQLite says no more than that a write failed.
+/// Whether the database has grown to the process's file-size limit, or nearly: SQLite says only that a write failed.
 fn is_at_size_limit(path: &Path) -> bool {
     /// What SQLite writes at a time, or a little more.
     const NEAR_BYTES: u64 = 256 << 10;
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    // Source: proc_pid_limits(5). Without a limit the word is no number.
+    // Source: proc_pid_limits(5). Without a limit the word is not a number.
     let words = limits.lines().find_map(|line| line.strip_prefix("Max file size"));
     let limit_bytes = words.and_then(|words| words.split_whitespace().next()?.parse::<u64>().ok());
     let length_bytes = std::fs::metadata(path).map_or(0, |metadata| metadata.len());

@@ -1,7 +1,7 @@
-//! What SQLite says of a table that exists: its columns, keys and indexes, and what else a row brings into play.
+//! What SQLite says about a table that exists: its columns, keys and indexes, and what else a row brings into play.
 //!
-//! Comes in: a database and a name. Goes out: a [`TableInfo`]. Never: a look at the text of the schema where SQLite has an answer; where
-//! it has none, a word that stands in the text is taken for the thing itself, which may cost time and never a row.
+//! Comes in: a database and a name. Goes out: a [`TableInfo`]. Never: a look at the text of the schema where SQLite has an answer; where it
+//! has none, a word in the text is taken for the thing itself, which may cost time but never a row.
 
 use rusqlite::{OptionalExtension, ffi};
 
@@ -15,15 +15,15 @@ use crate::schema::table_info::{
 use crate::sqlite::database::Database;
 use crate::sqlite::sql_text::has_conflict_clause;
 
-/// A table of the connection's own, for a moment.
+/// A temporary table of the connection's own, for a moment.
 const AFFINITIES: &str = "_rowmill_affinities";
 
 impl Database {
     /// The table's description, if it exists.
     ///
     /// # Errors
-    /// `Schema` for what is no table to load into: a view, a virtual table or a table that one of those keeps, or one that this build
-    /// of SQLite cannot write to.
+    /// `Schema` for what cannot be loaded into: a view, a virtual table, a table in which one of those keeps its data, or a table that this
+    /// build of SQLite cannot write to.
     pub fn describe_table(&self, table: &str) -> Result<Option<TableInfo>, Error> {
         let find = "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND name = ?1 COLLATE NOCASE";
         let found = self
@@ -51,7 +51,7 @@ impl Database {
     }
 
     /// # Errors
-    /// `Schema` where an index has the name, so that no table can.
+    /// `Schema` if an index has the name, so that no table can have it.
     fn refuse_index(&self, table: &str) -> Result<(), Error> {
         let find = "SELECT tbl_name FROM sqlite_schema WHERE type = 'index' AND name = ?1 COLLATE NOCASE";
         let found = self
@@ -86,8 +86,8 @@ impl Database {
         }))
     }
 
-    /// What SQLite cannot make sense of when it looks at a table (a collation, function or module that this program does not have)
-    /// lies in the schema.
+    /// Turns an error of looking at a table into one that says what SQLite cannot make sense of in its schema, such as a collation,
+    /// function or module that this program does not have.
     fn cannot_use(&self, table: &str, error: rusqlite::Error) -> Error {
         let (code, message) = match &error {
             rusqlite::Error::SqliteFailure(code, Some(message)) => (code, message),
@@ -109,7 +109,7 @@ impl Database {
             )
         } else {
             (
-                "it needs what only another program has, perhaps: load into another table",
+                "it may need something that only another program has: load into another table",
                 " and copy the rows with that program",
             )
         };
@@ -138,7 +138,7 @@ impl Database {
         let is_empty = !asked(&format!(
             "SELECT EXISTS (SELECT 1 FROM {table} NOT INDEXED WHERE ?1 IS NOT NULL)"
         ))?;
-        // Whatever a row brings into play is looked at when this is prepared.
+        // Preparing this makes SQLite look at everything that a row brings into play.
         self.connection()
             .prepare(&format!("INSERT INTO main.{table} DEFAULT VALUES"))?;
         let max_row_id = match row_id_alias(&columns) {
@@ -155,12 +155,12 @@ impl Database {
         let foreign_keys: i64 = self.connection().query_row(foreign_keys, [&name], |row| row.get(0))?;
         let has_foreign_keys = foreign_keys > 0;
         let words = self.words(&name)?;
-        // Each of these words stands in the schema wherever the thing is: a word too many costs time, none is missed.
+        // Wherever the thing is, its word stands in the schema: a word without the thing costs time, but no thing is missed.
         let deferred = (has_triggers || has_foreign_keys) && words.defer;
         let traces = Traces {
             half_done: has_triggers || deferred,
             deferred,
-            // SQLite rolls back, too, when a trigger fills a table whose row ids are used up.
+            // SQLite also rolls back when a trigger fills a table whose row ids are used up.
             rolled_back: has_triggers && (words.roll_back || self.table_with_row_ids_from(NEAR_LAST_ID)?.is_some()),
             triggered: has_triggers,
         };
@@ -187,7 +187,7 @@ impl Database {
         })
     }
 
-    /// A table in which AUTOINCREMENT has come to the row id `least` or further.
+    /// A table in which AUTOINCREMENT has reached the row id `least` or gone further.
     pub(super) fn table_with_row_ids_from(&self, least: i64) -> rusqlite::Result<Option<String>> {
         let any = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')";
         if !self.connection().query_row(any, [], |row| row.get(0))? {
@@ -216,7 +216,7 @@ impl Database {
             may_autoincrement |= autoincrements;
             columns.push(TableColumn {
                 name,
-                // Known below, when SQLite was asked for all of them.
+                // Set below, once SQLite was asked for all of them.
                 column_type: ColumnType::Any,
                 collation: collation.map_or_else(|| BINARY.to_owned(), |name| name.to_string_lossy().into_owned()),
                 keeps_differences: false,
@@ -254,9 +254,9 @@ impl Database {
         )
     }
 
-    /// Asks SQLite what each column does to values: a table made from a query has columns of the affinities of the query's. Nothing is
-    /// read or written but a table of this connection, which goes again at once.
-    /// Source: <https://sqlite.org/lang_createtable.html#ctas>.
+    /// Asks SQLite what each column does to values: a table made from a query has columns with the affinities of the query's. Nothing is
+    /// read, and only a table of this connection is written, which is dropped at once. Source:
+    /// <https://sqlite.org/lang_createtable.html#ctas>.
     fn find_affinities(&self, table: &str, columns: &mut [TableColumn]) -> rusqlite::Result<()> {
         let connection = self.connection();
         let names: Vec<String> = (columns.iter().enumerate())
@@ -299,7 +299,7 @@ impl Database {
             let mut columns = self
                 .connection()
                 .prepare("SELECT name, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno")?;
-            // An expression has no name and matches no column.
+            // An expression has no name, so it matches no column.
             let columns = columns.query_map([&name], |row| {
                 Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get(1)?))
             })?;
@@ -315,14 +315,14 @@ impl Database {
     }
 }
 
-/// The columns of a table, and what is known of them together.
+/// The columns of a table, and what is known about them as a whole.
 struct Columns {
     columns: Vec<TableColumn>,
     primary_key: Vec<usize>,
     may_autoincrement: bool,
 }
 
-/// Words that stand in the text of the schema, of a table or anywhere, and where the table begins.
+/// Which words stand in the text of the schema, at the table or anywhere, and where the table begins.
 struct Words {
     check: bool,
     defer: bool,
@@ -332,7 +332,7 @@ struct Words {
 }
 
 struct IndexInfo {
-    /// Names of the columns, and the collation that each is compared by.
+    /// Names of the columns, and the collation by which each is compared.
     columns: Vec<(String, String)>,
     unique: bool,
     partial: bool,

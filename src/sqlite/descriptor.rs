@@ -1,11 +1,12 @@
 //! One descriptor of each database file that this process loads into, kept for the life of the process.
 //!
 //! SQLite's locks are POSIX locks, and those belong to the process: closing any descriptor of a file drops every lock that the process
-//! has on it, whichever connection took it. A program that loads into a database may have connections of its own to it, in the midst
-//! of a transaction or, in WAL mode, with a lock that keeps others from clearing the log away. So what is opened here is not closed
-//! again, and the next load into the same file uses the same descriptor. SQLite does the same with its own.
+//! has on it, whichever connection took it. A program that loads into a database may have connections of its own to it, in the middle of a
+//! transaction or, in WAL mode, with a lock that keeps others from clearing the log away. So what is opened here is not closed again, and
+//! the next load into the same file uses the same descriptor. SQLite does the same with its own.
 //!
-//! A file that has no name any more is let go: its space would never be free. Even then only if nothing else in the process has it open.
+//! A file that no longer has a name is let go, as its space would never be freed otherwise; but only if nothing else in the process has it
+//! open.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -32,7 +33,7 @@ impl Descriptor {
     /// The descriptor of the regular file at `path`, for reading and writing; opened if this process has none yet.
     ///
     /// # Errors
-    /// Those of the system; `InvalidInput` for what is no regular file.
+    /// Those of the system; `InvalidInput` for anything but a regular file.
     pub fn of(path: &Path) -> io::Result<Arc<Descriptor>> {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|descriptor| !descriptor.is_useless());
@@ -40,7 +41,7 @@ impl Descriptor {
             let found = kept.iter().find(|descriptor| descriptor.identity == identity);
             found.map(Arc::clone)
         };
-        // Asked first: what is opened for nothing could not be closed.
+        // Checked first: a file that was opened needlessly could not be closed.
         if let Some(found) = known(&kept, regular(&fs::metadata(path)?)?) {
             return Ok(found);
         }
@@ -55,7 +56,7 @@ impl Descriptor {
             identity,
             is_load_locked: AtomicBool::new(false),
         });
-        // The name may have come to lead to a known file just now: then both are kept, and the first one is used.
+        // The name may have begun to lead to a known file just now: then both descriptors are kept, and the first one is used.
         let found = known(&kept, identity);
         kept.push(Arc::clone(&opened));
         Ok(found.unwrap_or(opened))
@@ -73,7 +74,7 @@ impl Descriptor {
 }
 
 /// # Errors
-/// `InvalidInput` for what is no regular file: SQLite locks nothing else.
+/// `InvalidInput` for anything but a regular file: SQLite locks nothing else.
 fn regular(metadata: &fs::Metadata) -> io::Result<FileIdentity> {
     if metadata.is_file() {
         Ok(FileIdentity {
@@ -85,7 +86,7 @@ fn regular(metadata: &fs::Metadata) -> io::Result<FileIdentity> {
     }
 }
 
-/// How many descriptors of the file this process has, if that can be told.
+/// How many descriptors of the file this process has, if that can be found out.
 fn open_here(identity: FileIdentity) -> Option<usize> {
     let descriptors = fs::read_dir("/proc/self/fd").ok()?;
     let is_it = |entry: &fs::DirEntry| FileIdentity::of(&entry.path()) == Some(identity);

@@ -1,4 +1,4 @@
-//! Where rows go: the table, by INSERT or as finished pages, and from the one to the other when somebody else writes.
+//! Where rows go: into the table, by INSERT or as finished pages, changing from pages to INSERT when somebody else writes.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ use crate::sqlite::own::row_origins::{AmongOthers, RowOrigins};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opened {
     AsBefore,
-    /// From here on rows go in by INSERT: finished pages cannot be added any more.
+    /// From now on rows go in by INSERT: finished pages can no longer be added.
     WithoutPages,
 }
 
@@ -31,9 +31,9 @@ pub enum Opened {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Began {
     Alone,
-    /// Others have written to the database since the last one.
+    /// Begun; others have written to the database since the last one.
     AmongOthers,
-    /// They have, and finished pages cannot be added to it any more.
+    /// Not begun: others have written, and finished pages can no longer be added.
     Not,
 }
 
@@ -83,7 +83,7 @@ impl Sink<'_> {
         })
     }
 
-    /// `progress`: with the name of the table that is loaded.
+    /// `progress`: how far the load got, with the name of its table.
     fn commit(&mut self, progress: Option<(&str, &SavedProgress)>, path: &Path) -> Result<(), Error> {
         let mut write = |connection: &Connection| match progress {
             Some((table, progress)) => checkpoint::write(connection, path, table, progress),
@@ -99,20 +99,20 @@ impl Sink<'_> {
     }
 }
 
-/// The table, and the way into it: takes rows, in transactions, and says what became of each. Who counts them, and what else is
-/// accounted for, is none of its business.
+/// The table, and the way into it: takes rows, in transactions, and says what became of each. Counting them, and all other accounting, is
+/// left to others.
 #[derive(Debug)]
 pub struct Destination<'d> {
     pub sink: Sink<'d>,
-    /// The rows of the open transaction, where one that is refused may take the others along.
+    /// The rows of the open transaction, if one that is refused may take the others along.
     redo: Option<Redo>,
     pub database: &'d Database,
     pub target: TargetTable<'d>,
     pub origins: RowOrigins<'d>,
-    /// Unique values of rows that wait, once one does.
+    /// Unique values of rows that wait, once any does.
     held: Option<HeldKeys>,
     is_counted: bool,
-    /// Where the direct path, in this run or an earlier one, made the table begin.
+    /// The page at which the direct path, in this run or an earlier one, made the table begin.
     root_page: Option<u32>,
 }
 
@@ -131,7 +131,7 @@ impl<'d> Destination<'d> {
             Sink::Sql(writer) => writer.has_keys(),
             Sink::Direct(_) => !target.key_columns.is_empty(),
         };
-        // Nobody asks where rows came from that nothing can repeat.
+        // If no row can repeat another, nobody asks where rows came from.
         let row_ids = if has_keys { target.row_ids } else { RowIds::None };
         Ok(Destination {
             redo: sink.redo(),
@@ -145,7 +145,7 @@ impl<'d> Destination<'d> {
         })
     }
 
-    /// Where the direct path made the table begin, or will at the next commit; `None` where it begins where it was made.
+    /// The page at which the direct path made the table begin, or will at the next commit; `None` if it begins where it was created.
     pub fn root_page(&self) -> Option<u32> {
         match &self.sink {
             Sink::Direct(writer) => Some(writer.root_page()),
@@ -161,7 +161,7 @@ impl<'d> Destination<'d> {
     /// Begins a batch; `counts`: what the load has counted so far.
     ///
     /// # Errors
-    /// `DatabaseBusy` when another process writes, `Schema` when others have changed the table, or brought a key that is there already,
+    /// `DatabaseBusy` when another process writes, `Schema` when others have changed the table or added a key that is there already,
     /// `Database`.
     pub fn begin(&mut self, counts: &Counts) -> Result<Opened, Error> {
         let mut opened = Opened::AsBefore;
@@ -195,9 +195,9 @@ impl<'d> Destination<'d> {
         self.sink.insert_group(rows)
     }
 
-    /// Hands a row to the table. Finished pages refuse none, and nothing takes one back.
+    /// Hands a row to the table. Finished pages refuse no row, and no row is taken back.
     ///
-    /// Inlined wherever it is called, so that the outcome of a row that is never refused is not made.
+    /// Inlined wherever it is called, so that no outcome is built for rows that are never refused.
     ///
     /// # Errors
     /// `Io` when the disk is full or fails, `Database`.
@@ -211,7 +211,7 @@ impl<'d> Destination<'d> {
         }
     }
 
-    /// Inserts a row, or has it wait for one that waits, with which it shares a unique value or to which it refers.
+    /// Inserts a row, or makes it wait for one that waits, if it shares a unique value with that one or refers to it.
     fn insert_by_sql(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
         let Sink::Sql(writer) = &mut self.sink else {
             return Err(Error::internal("a row was to be inserted among finished pages"));
@@ -252,7 +252,7 @@ impl<'d> Destination<'d> {
         matches!(&self.sink, Sink::Sql(writer) if writer.traces().deferred)
     }
 
-    /// Keeps a row that the table took, if it may have to go in again; whether so much is kept that a commit is due.
+    /// Keeps a row that the table took, if it may have to go in again; returns whether so much is kept that a commit is due.
     #[inline]
     pub fn keep(&mut self, row_id: Option<i64>, ordinal: u64, record: &[u8]) -> bool {
         let Some(redo) = &mut self.redo else { return false };
@@ -260,7 +260,7 @@ impl<'d> Destination<'d> {
         redo.is_full()
     }
 
-    /// Puts the rows back that were taken along when the table rolled the transaction back.
+    /// Puts back the rows that were taken along when the table rolled the transaction back.
     ///
     /// # Errors
     /// `Database` when the table does not take one of them again.
@@ -295,8 +295,8 @@ impl<'d> Destination<'d> {
         }
     }
 
-    /// Commits the rows of a batch, and with them how far the load got, if a checkpoint is kept for this `table`. `loaded`: rows that the
-    /// table has of the load.
+    /// Commits the rows of a batch, and with them how far the load got, if a checkpoint is kept for this `table`. `loaded`: how many rows
+    /// of the load the table has.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`.
@@ -325,7 +325,7 @@ impl<'d> Destination<'d> {
         Ok(())
     }
 
-    /// Builds the key's index now, not after the rows: the filter does not know the keys that others bring.
+    /// Builds the key's index now, not after the rows: the filter does not know keys that others add.
     ///
     /// # Errors
     /// `Schema` when others have brought a key that is there already, `Database`.
@@ -356,7 +356,7 @@ impl<'d> Destination<'d> {
         )))
     }
 
-    /// Whether others have rows in a table that this load numbers itself; `counts`: what it has counted so far.
+    /// Looks whether others have rows in a table that this load numbers itself; `counts`: what the load has counted so far.
     ///
     /// # Errors
     /// `Schema` when others have brought a key that is there already, `Database`.
@@ -369,7 +369,7 @@ impl<'d> Destination<'d> {
         }
         let table = self.target.table;
         let last_row_id = base + counts.records as i64;
-        // A look at each page is taken once: where SQLite numbers them, rows of others lie above ours.
+        // Each page is looked at only once: rows that SQLite numbers for others come after ours.
         let is_mixed = !self.is_counted && !self.has_own_rows_only(counts, last_row_id)?;
         self.is_counted = true;
         if is_mixed || self.database.has_rows_above(table, last_row_id)? {
@@ -387,10 +387,10 @@ impl<'d> Destination<'d> {
         Ok(count == counts.loaded && row_ids_hash == Some(counts.row_ids_hash))
     }
 
-    /// Prepares for a table that others have changed, by a trigger perhaps. Within a transaction.
+    /// Adapts to a table that others have changed, perhaps by adding a trigger. Within a transaction.
     ///
     /// # Errors
-    /// `Schema` when values would become others in it, `Database`.
+    /// `Schema` when values would become different in it, `Database`.
     fn renew_if_outdated(&mut self) -> Result<(), Error> {
         let is_outdated = match &self.sink {
             Sink::Sql(writer) => writer.is_outdated()?,
@@ -403,7 +403,7 @@ impl<'d> Destination<'d> {
         Ok(())
     }
 
-    /// Goes on by INSERT: others have written to the database, so that no finished pages can be added to it.
+    /// Goes on by INSERT: others have written to the database, so finished pages can no longer be added to it.
     fn go_on_by_sql(&mut self) -> Result<(), Error> {
         self.root_page = self.root_page();
         let writer = SqlWriter::new(self.database, self.target)?;

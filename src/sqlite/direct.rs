@@ -1,8 +1,8 @@
 //! The direct path: finished pages into the file, inside SQLite's own transaction.
 //!
 //! Pages are written past the end of the file, and over pages of ours that the last commit left free, where no reader looks and no
-//! journal is needed. Each batch makes the table's tree complete, with a root of its own; what makes it part of the database, the
-//! root's number in the schema and the fields of page 1, goes through SQLite's pager at commit, so the rollback journal covers it:
+//! journal is needed. Each batch completes the table's tree, with a root of its own. What makes it part of the database, the root's number
+//! in the schema and the fields of page 1, goes through SQLite's pager at commit, so the rollback journal covers it:
 //! after a crash at any moment the file is what the last commit left, plus bytes that nothing refers to.
 //!
 //! Traps: this connection must never read a row of the table, and no statement in a batch's transaction may take or free a page.
@@ -34,7 +34,7 @@ use crate::sqlite::direct::publish::{FreeList, FreePages, Publication};
 use crate::sqlite::direct::roots::{PlacedRoots, RootKind};
 use crate::sqlite::own::checkpoint;
 
-/// Appends rows to a table that was empty when it was opened, as long as nobody else writes to the database.
+/// Appends rows to a table that was empty when this was opened, as long as nobody else writes to the database.
 #[derive(Debug)]
 pub struct DirectWriter {
     database: Database,
@@ -44,31 +44,31 @@ pub struct DirectWriter {
     /// Where the table began before the first batch.
     first_root: u32,
     builder: TableBuilder,
-    /// What the batches so far have made part of the database; nothing before the first has begun.
+    /// What the batches so far have made part of the database; `None` before the first has begun.
     edition: Option<Edition>,
     in_batch: bool,
-    /// A tree built out of order would be a corrupt one: one comparison a row rules it out, whatever the plan was.
+    /// A tree built out of order would be corrupt: one comparison a row rules that out, whatever the plan was.
     last_row_id: Option<i64>,
-    /// SQLite's number for the state of the file that the builder knows: every commit counts it up.
+    /// SQLite's number for the state of the file that the builder knows; every commit increments it.
     change_counter: u32,
 }
 
-/// Pages of which each batch uses one and leaves the other free: what the last commit uses is not written to.
+/// Pairs of pages of which each batch uses one and leaves the other free: what the last commit uses is not written to.
 #[derive(Debug)]
 struct Edition {
-    /// Both numbers have the same width: the schema's entry is changed in place.
+    /// Both numbers have the same width, so that the schema's entry can be changed in place.
     roots: [u32; 2],
     trunks: [u32; 2],
     /// Which of the two the open batch uses.
     current: usize,
     /// Pages of the database as SQLite knows it.
     known_pages: u32,
-    /// What the last commit left free of them.
+    /// Which of them the last commit left free.
     free: Option<FreeList>,
 }
 
 impl DirectWriter {
-    /// A writer for the empty table `table` of the database at `path`; [`obstacle`](Self::obstacle) tells whether the table can take it.
+    /// A writer for the empty table `table` of the database at `path`; [`obstacle`](Self::obstacle) says whether the table can take it.
     ///
     /// # Errors
     /// `Io` or `Database` when the file cannot be opened or read.
@@ -80,7 +80,7 @@ impl DirectWriter {
             connection.execute_batch("BEGIN")?;
             let root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
             let first_root = connection.query_row(root, [table], |row| row.get(0)).optional()?;
-            // First: what others commit while the table is looked at is then noticed when the first batch begins.
+            // This comes first, so that what others commit while the table is looked at is noticed when the first batch begins.
             let counter = change_counter(&FileObject::of(connection)?.header()?);
             let page_bytes: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             connection.execute_batch("COMMIT")?;
@@ -94,7 +94,7 @@ impl DirectWriter {
             page_bytes,
             table: table.to_owned(),
             first_root,
-            // Of the first batch, when that begins.
+            // The first batch's builder is made when that batch begins.
             builder: TableBuilder::new(page_bytes, first_root, NewPages::new(page_bytes, 0, 0)),
             edition: None,
             in_batch: false,
@@ -106,8 +106,8 @@ impl DirectWriter {
     /// Why the table of `target`, filled with its columns, cannot take the direct path; `None` when it can. What others commit from now
     /// on is noticed when the first batch begins.
     ///
-    /// SQLite itself is asked, about each property that it tells of and, for what it tells of no other way, about the steps that it
-    /// would take for an INSERT: one that is not known to be harmless is an obstacle.
+    /// SQLite itself is asked, about each property that it reports and, for what it reports in no other way, about the steps that it would
+    /// take for an INSERT: a step that is not known to be harmless is an obstacle.
     ///
     /// # Errors
     /// `Database` when the schema cannot be read.
@@ -115,8 +115,8 @@ impl DirectWriter {
         obstacle(&self.database, target)
     }
 
-    /// Appends a row of a batch that was [begun](Self::begin); its row id. `row_id` must be greater than every one before it; without
-    /// one, the row gets the number that SQLite would give it.
+    /// Appends a row of a batch that was [begun](Self::begin); returns its row id. `row_id` must be greater than every one before it;
+    /// without one, the row gets the number that SQLite would give it.
     ///
     /// # Errors
     /// `Io` when the disk is full or fails, `Internal` for a row id that does not ascend.
@@ -135,8 +135,9 @@ impl DirectWriter {
         Ok(row_id)
     }
 
-    /// Begins a batch, if none is begun; whether that is possible. From here on no other process can add pages to the file. One that
-    /// did since the last batch may hold the very pages that come next, or have changed the table: then nothing more can be appended.
+    /// Begins a batch, if none is begun; returns whether that is possible. From here on no other process can add pages to the file. A
+    /// process that did so since the last batch may have taken the very pages that come next, or have changed the table: then nothing more
+    /// can be appended.
     ///
     /// # Errors
     /// `DatabaseBusy` when another process writes, `Database`.
@@ -156,7 +157,7 @@ impl DirectWriter {
         Ok(true)
     }
 
-    /// Begins a transaction if nobody else has written since the last; whether it is begun.
+    /// Begins a transaction if nobody else has written since the last one; returns whether it did.
     fn begin_unchanged(&self) -> Result<bool, Error> {
         self.database.begin()?;
         let is_unchanged = read_change_counter(&self.database)? == self.change_counter;
@@ -170,7 +171,7 @@ impl DirectWriter {
     fn first_edition(&self) -> Result<(Edition, NewPages), Error> {
         let four = |new: &mut NewPages| {
             let mut pages = [(); 4].map(|()| new.reserve());
-            // Among four numbers in a row at most one is followed by a wider one.
+            // Of four consecutive numbers at most one is followed by a wider one.
             if roots::width_bytes(pages[0]) != roots::width_bytes(pages[1]) {
                 pages.reverse();
             }
@@ -192,7 +193,7 @@ impl DirectWriter {
         Ok((edition, new))
     }
 
-    /// What the table will be known by once the open batch is committed, with `rows` of the load.
+    /// The mark by which the table will be recognized once the open batch is committed, with `rows` of the load.
     pub fn mark(&self, rows: u64) -> Option<Mark> {
         self.last_row_id.map(|row_id| Mark {
             row_id: Some(row_id),
@@ -201,7 +202,7 @@ impl DirectWriter {
         })
     }
 
-    /// Where the table begins, or will once the open batch is committed.
+    /// The page at which the table begins, or will begin once the open batch is committed.
     pub fn root_page(&self) -> u32 {
         match &self.edition {
             Some(edition) if self.in_batch => edition.roots[edition.current],
@@ -210,7 +211,7 @@ impl DirectWriter {
         }
     }
 
-    /// Commits everything appended so far in one transaction, in which `also` runs: it may update rows in place, nothing else.
+    /// Commits everything appended so far in one transaction, in which `also` runs: it may update rows in place and do nothing else.
     ///
     /// # Errors
     /// As [`append`](Self::append); nothing of the batch is then part of the database.
@@ -298,8 +299,8 @@ fn read_change_counter(database: &Database) -> Result<u32, Error> {
         .map_err(|e| database.fail(e))
 }
 
-/// What SQLite does for an INSERT of one row into a plain table: no step that looks at other tables, other rows or what the values are,
-/// but for NULLs and the row id, which validation and order have seen to.
+/// What SQLite does for an INSERT of one row into a plain table. None of these steps looks at other tables, other rows or what the values
+/// are, except for NULLs and the row id, which validation and order have taken care of.
 const PLAIN_STEPS: [&str; 15] = [
     "Init",
     "Transaction",
@@ -387,7 +388,7 @@ fn obstacle_in_file(connection: &Connection) -> rusqlite::Result<Option<String>>
     Ok(None)
 }
 
-/// What stands in the way in the table, as far as SQLite tells of it.
+/// What stands in the way in the table, as far as SQLite reports it.
 fn obstacle_in_table(connection: &Connection, info: &TableInfo) -> rusqlite::Result<Option<String>> {
     let others =
         "SELECT type || ' ' || name FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND type <> 'table' LIMIT 1";
@@ -424,7 +425,7 @@ fn obstacle_in_table(connection: &Connection, info: &TableInfo) -> rusqlite::Res
 
 /// The first of SQLite's steps for an INSERT that is not [plain](PLAIN_STEPS), such as those of a CHECK.
 ///
-/// The steps differ from version to version of SQLite; what a new one does otherwise is taken for unusual, which costs speed alone.
+/// The steps differ from version to version of SQLite; what a new version does differently is taken as unusual, which costs only speed.
 /// Source: <https://sqlite.org/opcode.html>.
 fn unusual_step(connection: &Connection, info: &TableInfo) -> rusqlite::Result<Option<String>> {
     let values = vec!["?"; info.columns.len()].join(",");
@@ -433,7 +434,7 @@ fn unusual_step(connection: &Connection, info: &TableInfo) -> rusqlite::Result<O
         quote(&info.name)
     );
     let mut statement = connection.prepare(&explain)?;
-    // Nothing is bound: the steps are listed, not taken.
+    // Nothing is bound: the steps are only listed, not taken.
     let mut steps = statement.raw_query();
     while let Some(step) = steps.next()? {
         let (name, code): (String, i32) = (step.get("opcode")?, step.get("p1")?);

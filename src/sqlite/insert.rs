@@ -1,11 +1,11 @@
 //! The SQL path: prepared INSERTs, bound from SQLite records.
 //!
-//! Comes in: a row id and a record. Goes out: what the table's own constraints say of it. A row that they refuse fails alone: its
-//! statement is undone, the transaction goes on. Where a statement that fails may leave a half of what it did (`RAISE(FAIL)`), or the
-//! failure would come at the commit only (deferred foreign keys), each row has a savepoint of its own.
+//! Comes in: a row id and a record. Goes out: what the table's own constraints say about it. A row that they refuse fails alone: its
+//! statement is undone, and the transaction goes on. Where a statement that fails may leave half of what it did (`RAISE(FAIL)`), or the
+//! failure would come only at the commit (deferred foreign keys), each row has a savepoint of its own.
 //!
-//! Where a table cannot tell the rows of one statement from those of several, a whole group goes in with one statement, and one by one
-//! when it is refused.
+//! Where it makes no difference to a table whether rows come in one statement or in several, a whole group goes in with one statement; if
+//! that is refused, its rows go in one by one.
 
 mod given_ids;
 mod groups;
@@ -41,32 +41,32 @@ pub struct SqlWriter<'d> {
     insert_sql: String,
     groups: Option<GroupInserts<'d>>,
     given_ids: Option<GivenIds<'d>>,
-    /// Where a row that is refused might leave something.
+    /// Used if a row that is refused might leave something behind.
     savepoint: Option<Savepoint<'d>>,
     /// Whether a row that leaves a foreign key open is taken back.
     refuses_open: bool,
-    /// Tells whose foreign keys are open.
+    /// Finds out whose foreign keys are open.
     orphans: Option<Orphans<'d>>,
-    /// The last row was refused for a foreign key that is looked at at once.
+    /// The last row was refused because of a foreign key that is checked at once.
     refused_foreign_key: bool,
     traces: Traces,
-    /// Others have taken a row id that was to be ours: from then on SQLite gives them.
+    /// Others have taken a row id that was to be ours: from then on SQLite gives row ids.
     moved: bool,
-    /// SQLite's number for the state that others left the database in, and for the schema.
+    /// SQLite's numbers for the state in which others left the database, and for the schema.
     data_version: i64,
     schema_version: i64,
     /// A row may be left out without an error.
     may_skip: bool,
-    /// The last row was, and what its triggers did can still be taken back.
+    /// The last row was left out, and what its triggers did can still be taken back.
     skipped: bool,
-    /// The table's last row, and where the table begins.
+    /// Finds the table's last row; and the page at which the table begins.
     last: Statement<'d>,
     root_page: i64,
     has_row_ids: bool,
     /// The load's key first, then the table's own.
     keys: Vec<KeySearch<'d>>,
     layout: ParameterLayout,
-    /// Values of the row at hand; reused.
+    /// Values of the current row; reused.
     values: Vec<RecordValue>,
 }
 
@@ -85,7 +85,7 @@ struct KeySearch<'d> {
     /// Indices of the key's columns among those that the load fills.
     columns: Vec<usize>,
     names: Arc<str>,
-    /// What is found is a row id.
+    /// What it finds is a row id.
     tells_row_id: bool,
 }
 
@@ -93,7 +93,7 @@ impl<'d> SqlWriter<'d> {
     /// A writer into `target`.
     ///
     /// # Errors
-    /// `Schema` when the table is gone, or values would become others in it than was planned; `Database`.
+    /// `Schema` when the table is gone, or values would become different in it from what was planned; `Database`.
     pub fn new(database: &'d Database, target: TargetTable<'_>) -> Result<Self, Error> {
         let TargetTable {
             columns,
@@ -155,7 +155,7 @@ impl<'d> SqlWriter<'d> {
         })
     }
 
-    /// What the table will be known by once the open transaction is committed, with `rows` of the load.
+    /// The mark by which the table will be recognized once the open transaction is committed, with `rows` of the load.
     ///
     /// # Errors
     /// `Database`.
@@ -174,7 +174,7 @@ impl<'d> SqlWriter<'d> {
         self.traces
     }
 
-    /// Whether the schema was changed since this writer was made: a trigger, perhaps, for which it is not prepared.
+    /// Whether the schema was changed since this writer was made, for example by a trigger for which it is not prepared.
     ///
     /// # Errors
     /// `Database`.
@@ -182,7 +182,7 @@ impl<'d> SqlWriter<'d> {
         Ok(self.database.schema_version()? != self.schema_version)
     }
 
-    /// Takes back what triggers did for the last row, which they left out.
+    /// Takes back what triggers did for the last row, if they left it out.
     ///
     /// # Errors
     /// `Database`.
@@ -196,7 +196,7 @@ impl<'d> SqlWriter<'d> {
         }
     }
 
-    /// Keeps what triggers did for the last row, which they left out.
+    /// Keeps what triggers did for the last row, if they left it out.
     ///
     /// # Errors
     /// `Database`.
@@ -207,12 +207,12 @@ impl<'d> SqlWriter<'d> {
         }
     }
 
-    /// Whether a row may repeat what another one has.
+    /// Whether a row may repeat a key of another.
     pub fn has_keys(&self) -> bool {
         !self.keys.is_empty()
     }
 
-    /// From now on a row that leaves a foreign key open goes in all the same, or no longer.
+    /// Sets whether, from now on, a row that leaves a foreign key open goes in all the same.
     pub fn let_open(&mut self, open: bool) {
         self.refuses_open = !open && self.traces.deferred;
     }
@@ -228,12 +228,12 @@ impl<'d> SqlWriter<'d> {
         open != 0
     }
 
-    /// What tells whose foreign keys are open, where they may be.
+    /// What finds out whose foreign keys are open, if any may be.
     pub fn orphans(&mut self) -> Option<&mut Orphans<'d>> {
         self.orphans.as_mut()
     }
 
-    /// Whether it was a foreign key for which the last row was refused.
+    /// Whether the last row was refused because of a foreign key.
     pub fn refused_foreign_key(&self) -> bool {
         self.refused_foreign_key
     }
@@ -246,7 +246,7 @@ impl<'d> SqlWriter<'d> {
         self.database
     }
 
-    /// Begins a transaction; whether others have written to the database since the last one, or since the writer was made.
+    /// Begins a transaction; returns whether others have written to the database since the last one, or since the writer was made.
     ///
     /// # Errors
     /// `DatabaseBusy`, `Database`.
@@ -274,10 +274,10 @@ impl<'d> SqlWriter<'d> {
         self.database.commit()
     }
 
-    /// Inserts one row given as a SQLite record. `row_id` is `None` where there is none or SQLite gives it.
+    /// Inserts one row given as a SQLite record. `row_id` is `None` if there is none or SQLite gives it.
     ///
     /// # Errors
-    /// Anything that does not lie in the row: `DatabaseBusy`, `Database`, `Io` when the disk is full.
+    /// Any trouble that is not the row's own: `DatabaseBusy`, `Database`, `Io` when the disk is full.
     pub fn insert(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
         if let Some(ids) = &mut self.given_ids
             && ids.is_near_end
@@ -314,13 +314,13 @@ impl<'d> SqlWriter<'d> {
         }
     }
 
-    /// The table that a trigger fills and whose row ids are used up, if that is what is meant by a full disk. SQLite may have rolled all
-    /// back then, so this is asked only where the rows can be put back.
+    /// The table that a trigger fills and whose row ids are used up, if that is what SQLite means by a full disk. SQLite may then have
+    /// rolled everything back, so this is asked only where the rows can be put back.
     fn used_up_by_trigger(&self, failure: &StatementFailure) -> Result<Option<String>, Error> {
         if failure.code & 0xFF != ffi::SQLITE_FULL || !self.traces.triggered || !self.traces.rolled_back {
             return Ok(None);
         }
-        // Not the last itself: that was rolled back, perhaps.
+        // Not the very last id: that may have been rolled back.
         let found = self.database.table_with_row_ids_from(NEAR_LAST_ID);
         found.map_err(|e| self.database.fail(e))
     }
@@ -358,12 +358,12 @@ impl<'d> SqlWriter<'d> {
         Ok(RowOutcome::Inserted { row_id })
     }
 
-    /// Rows that [`insert_group`](Self::insert_group) takes; `None` where every row goes in alone.
+    /// How many rows [`insert_group`](Self::insert_group) takes; `None` if every row goes in alone.
     pub fn group_rows(&self) -> Option<usize> {
         self.groups.as_ref().map(|groups| groups.rows)
     }
 
-    /// Inserts [`group_rows`](Self::group_rows) rows, or none of them, and says which: then they are to be inserted one by one.
+    /// Inserts [`group_rows`](Self::group_rows) rows, or none of them, and says which; if none, they are to be inserted one by one.
     ///
     /// # Errors
     /// As [`insert`](Self::insert).
@@ -404,7 +404,7 @@ impl<'d> SqlWriter<'d> {
         }
         match insert.step() {
             Ok(_) if is_numbered && Some(self.database.connection().last_insert_rowid()) != last_row_id => {
-                Err(Error::internal("SQLite numbered rows otherwise than foreseen"))
+                Err(Error::internal("SQLite numbered rows differently from what was foreseen"))
             }
             Ok(_) => {
                 groups.last_row_id = last_row_id;
@@ -415,7 +415,7 @@ impl<'d> SqlWriter<'d> {
         }
     }
 
-    /// A violated constraint, the key's or another, or an expression of the table that fails for this row.
+    /// The outcome for a violated constraint, the key's or another, or for an expression of the table that fails for this row.
     fn refused(&mut self, failure: StatementFailure, record: &[u8]) -> Result<RowOutcome, Error> {
         let message = failure.message.into_boxed_str();
         if self.connection().is_autocommit() {
@@ -427,7 +427,7 @@ impl<'d> SqlWriter<'d> {
         }
         self.refused_foreign_key = failure.code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
         if failure.code & 0xFF == ffi::SQLITE_ERROR {
-            // SQLite prepares a statement anew when another connection has changed the schema: then it fails for every row.
+            // SQLite prepares a statement anew when another connection has changed the schema: if that fails, it fails for every row.
             Statement::new(self.database, &self.insert_sql)?;
         }
         let unique = [
@@ -470,7 +470,7 @@ struct ParameterLayout {
 /// Where a row's id goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RowIdPlace {
-    /// There is none, or SQLite chooses it.
+    /// Nowhere: there is none, or SQLite chooses it.
     Nowhere,
     /// Before the columns.
     First,
@@ -497,7 +497,7 @@ impl ParameterLayout {
         Ok(())
     }
 
-    /// Binds a row from `parameter` on; the first parameter behind it.
+    /// Binds a row from `parameter` on; returns the first parameter after it.
     fn bind(
         self,
         statement: &mut Statement<'_>,
@@ -524,7 +524,7 @@ impl ParameterLayout {
 }
 
 impl<'d> KeySearch<'d> {
-    /// A search for the load's key, for the row id and for each of the table's unique keys that the load fills.
+    /// Searches for the load's key, for the row id and for each of the table's unique keys that the load fills.
     fn all(database: &'d Database, info: &TableInfo, target: &TargetTable<'_>) -> Result<Vec<Self>, Error> {
         let columns = target.columns;
         let place = |index: &usize| {
@@ -572,7 +572,7 @@ impl<'d> Savepoint<'d> {
     }
 }
 
-/// SQLite's numbers for the state that others left the database in, and for the schema.
+/// SQLite's numbers for the state in which others left the database, and for the schema.
 struct Versions {
     data: i64,
     schema: i64,
@@ -581,7 +581,7 @@ struct Versions {
 /// The table as it is now, if it is the one that the load was planned for.
 fn describe(database: &Database, target: &TargetTable<'_>) -> Result<(TableInfo, Versions), Error> {
     let table = target.table;
-    // First: what others commit while the rest is read is then noticed when the first batch begins.
+    // These come first, so that what others commit while the rest is read is noticed when the first batch begins.
     let versions = Versions {
         data: database.data_version()?,
         schema: database.schema_version()?,
@@ -607,7 +607,7 @@ fn describe(database: &Database, target: &TargetTable<'_>) -> Result<(TableInfo,
     Ok((info, versions))
 }
 
-/// Finds the row with the greatest row id, or any where they have none.
+/// Finds the row with the greatest row id, or any row if they have none.
 fn find_last<'d>(database: &'d Database, info: &TableInfo) -> Result<Statement<'d>, Error> {
     let table = quote(&info.name);
     let find = match row_id_name(info) {
@@ -627,7 +627,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.db");
         let other = Connection::open(&path).unwrap();
-        // With a trigger, so that rows go in one by one, and the insert is what meets the change.
+        // With a trigger, so that rows go in one by one, and it is the insert that meets the change.
         let schema =
             "CREATE TABLE t (a INTEGER CHECK (abs(a) > 0)); CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END";
         other.execute_batch(schema).unwrap();

@@ -1,8 +1,8 @@
 //! One load at a time into one database.
 //!
-//! SQLite's own locks are held batch by batch. Between two batches another load could take this one's checkpoint for that of a load
-//! that died, or number its rows alike; so a load holds a lock of its own from its first look at the database to its end, on a byte
-//! far behind those that SQLite locks. Readers and other writers are not kept out by it.
+//! SQLite's own locks are held batch by batch. Between two batches another load could take this one's checkpoint for that of a load that
+//! died, or give its rows the same numbers; so a load holds a lock of its own, from its first look at the database to its end, on a byte
+//! far past those that SQLite locks. Readers and other writers are not kept out by it.
 //!
 //! The lock is on the process's own [`Descriptor`] of the file, which is never closed: that would drop the locks of SQLite, and of the
 //! program that loads.
@@ -20,7 +20,7 @@ use crate::sqlite::database::CANNOT_BE_WRITTEN;
 use crate::sqlite::descriptor::Descriptor;
 use crate::sqlite::holders::{busy_timeout, holders};
 
-/// Between two tries to get the lock.
+/// Pause between two tries to get the lock.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The byte that a load locks. SQLite locks some five hundred bytes from 0x40000000 on; no file is as long as this.
@@ -34,7 +34,7 @@ pub struct LoadLock {
 
 impl Drop for LoadLock {
     fn drop(&mut self) {
-        // Nothing can be done about a failure; the end of the process unlocks too.
+        // Nothing can be done about a failure; the end of the process also unlocks.
         let _ = set_lock(self.descriptor.file(), libc::F_UNLCK);
         self.descriptor.is_load_locked.store(false, Ordering::Release);
     }
@@ -43,7 +43,7 @@ impl Drop for LoadLock {
 impl LoadLock {
     /// Waits for other loads into the database at `path` to end, then keeps others out until it is dropped.
     ///
-    /// `None` when there is nothing to lock: no such file, or one that cannot be a database; or a file system without locks.
+    /// `None` if there is nothing to lock: no file, one that cannot be a database, or a file system without locks.
     ///
     /// # Errors
     /// `DatabaseBusy` when another load goes on for longer than a short while, or when `stopped` says so; `OutputCreate` or `Io` when the
@@ -51,7 +51,7 @@ impl LoadLock {
     pub fn take(path: &Path, stopped: &dyn Fn() -> bool) -> Result<Option<LoadLock>, Error> {
         let descriptor = match Descriptor::of(path) {
             Ok(descriptor) => descriptor,
-            // Nothing to lock yet, or nothing that can be a database: SQLite makes the one and whoever opens it refuses the other.
+            // Nothing to lock yet, or nothing that can be a database: SQLite will make the first, and whoever opens the second refuses it.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -89,7 +89,7 @@ impl LoadLock {
     }
 }
 
-/// Keeps out the other loads of this process, then those of others; without waiting.
+/// Keeps out other loads of this process, then those of other processes; without waiting.
 fn lock(descriptor: &Descriptor) -> io::Result<()> {
     if descriptor.is_load_locked.swap(true, Ordering::Acquire) {
         return Err(io::Error::from_raw_os_error(libc::EAGAIN));

@@ -1,4 +1,4 @@
-//! rowmill's own tables in a database: whether what has such a name is ours.
+//! rowmill's own tables in a database: whether what has one of their names is ours.
 
 pub mod checkpoint;
 pub mod finished;
@@ -36,7 +36,7 @@ pub fn find(connection: &Connection, schema: &str, name: &str, columns: &[&str])
     })
 }
 
-/// The error for a table that the load needs, where another one has its name.
+/// The error for a table that the load needs but whose name another table has.
 pub fn foreign(database: &Database, name: &str) -> Error {
     Error::schema(format!(
         "{} has a table \"{name}\" that is not rowmill's; rename it",

@@ -28,7 +28,7 @@ const CACHE_KIB: u64 = 512;
 pub fn read_preview(path: &Path, table: &str, columns: &[ColumnReport]) -> Result<Preview, Error> {
     let read = || -> rusqlite::Result<Preview> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        // As when it was loaded: a path is a path, whatever it is called.
+        // As when it was loaded: a path is just a path, whatever it is called.
         let connection = Connection::open_with_flags(Path::new(".").join(path), flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.execute_batch(&format!(

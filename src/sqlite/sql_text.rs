@@ -1,7 +1,7 @@
-//! The text of the schema, for what SQLite tells nobody in another way: whether a constraint says ON CONFLICT, and whether a trigger may
+//! The text of the schema, for what SQLite reports in no other way: whether a constraint says ON CONFLICT, and whether a trigger may
 //! concern a table.
 //!
-//! Cut into tokens by SQLite's own rules, so that nothing within a string, a quoted name or a comment is taken for a word.
+//! It is cut into tokens by SQLite's own rules, so that nothing within a string, a quoted name or a comment is taken for a word.
 //! Source: `sqlite3GetToken` in tokenize.c.
 
 /// A token that can matter.
@@ -9,13 +9,13 @@
 enum Token<'a> {
     /// A keyword or a name that stands unquoted.
     Word(&'a [u8]),
-    /// A quoted name, or a string, which SQLite takes for a name in places; with its quotes.
+    /// A quoted name, or a string, which SQLite takes for a name in some places; with its quotes.
     Quoted(&'a [u8]),
     /// A number, a blob, an operator.
     Other,
 }
 
-/// Whether `sql` may mean the table `name`: the name stands in it, quoted in any way or not.
+/// Whether `sql` may mean the table `name`: whether the name stands in it, quoted in any way or not.
 pub fn may_mean(sql: &str, name: &str) -> bool {
     let is_name = |bytes: &[u8]| String::from_utf8_lossy(bytes).eq_ignore_ascii_case(name);
     Tokens(sql.as_bytes()).any(|token| match token {
@@ -30,7 +30,7 @@ pub fn may_mean(sql: &str, name: &str) -> bool {
 
 /// Whether a constraint of the table that `sql` creates has an ON CONFLICT clause.
 ///
-/// ON is reserved: unquoted it is never a name, so these two words in a row are never anything else.
+/// ON is reserved: unquoted it is never a name, so these two words together never mean anything else.
 pub fn has_conflict_clause(sql: &str) -> bool {
     let mut after_on = false;
     for token in Tokens(sql.as_bytes()) {
@@ -59,7 +59,7 @@ impl<'a> Iterator for Tokens<'a> {
                 [] => return None,
                 [b' ' | b'\t' | b'\n' | b'\x0c' | b'\r', ..] => 1,
                 [b'-', b'-', ..] => up_to(sql, b"\n"),
-                // As SQLite has it, a comment needs a byte after its opening.
+                // In SQLite, a comment needs a byte after its opening.
                 [b'/', b'*', _, ..] => 2 + up_to(&sql[2..], b"*/"),
                 _ => {
                     let (token, length) = token(sql);
@@ -72,13 +72,13 @@ impl<'a> Iterator for Tokens<'a> {
     }
 }
 
-/// Bytes up to and with the first `end`, or all there are.
+/// Number of bytes up to and including the first `end`, or of all bytes.
 fn up_to(sql: &[u8], end: &[u8]) -> usize {
     let found = sql.windows(end.len()).position(|window| window == end);
     found.map_or(sql.len(), |at| at + end.len())
 }
 
-/// The token at the start of `sql`, which is neither blank nor a comment, and its length.
+/// The token at the start of `sql`, where there is neither a blank nor a comment, and its length.
 fn token(sql: &[u8]) -> (Token<'_>, usize) {
     match sql[0] {
         quote @ (b'\'' | b'"' | b'`') => {
@@ -103,7 +103,7 @@ fn token(sql: &[u8]) -> (Token<'_>, usize) {
     }
 }
 
-/// Length of a string or name in `quote`s, in which a doubled one stands for one.
+/// Length of a string or name in `quote`s, in which a doubled quote stands for one.
 fn quoted(sql: &[u8], quote: u8) -> usize {
     let mut at = 1;
     while let Some(&byte) = sql.get(at) {
@@ -118,7 +118,7 @@ fn quoted(sql: &[u8], quote: u8) -> usize {
     sql.len()
 }
 
-/// Bytes that names and numbers are made of; every one beyond ASCII is. Source: `IdChar` in tokenize.c.
+/// Whether names and numbers may contain `byte`; every byte beyond ASCII counts. Source: `IdChar` in tokenize.c.
 fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || byte >= 0x80
 }

@@ -26,9 +26,9 @@ pub struct StatementFailure {
 }
 
 impl StatementFailure {
-    /// Whether it lies in the values of the row: a constraint, or an expression (of a CHECK, an index, a generated column, a trigger)
-    /// that cannot be computed from them, such as `json_extract` of text that is no JSON. What lies in the table shows when the
-    /// statement is prepared.
+    /// Whether the cause is in the values of the row: a constraint, or an expression (of a CHECK, an index, a generated column, a trigger)
+    /// that cannot be computed from them, such as `json_extract` of text that is not JSON. Causes in the table show when the statement is
+    /// prepared.
     pub fn is_of_the_row(&self) -> bool {
         let of_a_row = [
             ffi::SQLITE_CONSTRAINT,
@@ -72,7 +72,7 @@ impl<'d> Statement<'d> {
         Ok(statement)
     }
 
-    /// Runs a statement that no row can be blamed for.
+    /// Runs a statement whose failure no row can be blamed for.
     pub fn run(&mut self, database: &Database) -> Result<(), Error> {
         let ran = self.step();
         ran.map(|_| ()).map_err(|failure| database_failure(database, failure))
@@ -101,7 +101,7 @@ impl<'d> Statement<'d> {
         };
     }
 
-    /// Runs the statement once and makes it ready for the next run: the first column of the first row, if there is one.
+    /// Runs the statement once and makes it ready for the next run; returns the first column of the first row, if there is one.
     pub fn step(&mut self) -> Result<Option<i64>, StatementFailure> {
         // SAFETY: `handle` is a prepared statement; the column is read only while a row is there.
         unsafe {

@@ -1,8 +1,8 @@
-//! What a load made in the database, told from what others made: only that is ever taken back.
+//! What a load made in the database, as distinct from what others made: only that is ever taken back.
 //!
-//! A table that the load created is dropped only if all of it can be told to be the load's: its definition is, word for word, the one
-//! that the load wrote, and it begins where the load made it; it has as many rows as the load committed, under the same row ids; no
-//! index, trigger, view or foreign key of others refers to it. What this cannot see: values that somebody changed in rows of the load.
+//! A table that the load created is dropped only if all of it is known to be the load's: its definition is, word for word, the one that the
+//! load wrote, and it begins where the load made it; it has as many rows as the load committed, under the same row ids; and no index,
+//! trigger, view or foreign key of others refers to it. What this cannot see: values that somebody changed in rows of the load.
 
 use std::collections::BTreeSet;
 
@@ -20,19 +20,19 @@ use crate::sqlite::sql_text::may_mean;
 #[derive(Debug, Clone, Copy)]
 pub struct Made<'a> {
     pub plan: &'a TablePlan,
-    /// The columns of the indexes that it builds besides the key's.
+    /// The columns of each index that it builds besides the key's.
     pub indexes: &'a [Vec<String>],
-    /// What it committed.
+    /// The counts of what it committed.
     pub counts: &'a Counts,
     /// Where the table begins, if that is known.
     pub root_page: Option<i64>,
 }
 
 impl Made<'_> {
-    /// What stands in the way of dropping the table, in words; nothing when there is no table any more.
+    /// What stands in the way of dropping the table, in words; nothing if the table is gone.
     ///
     /// # Errors
-    /// `Schema` when the name is that of a view now, `Database` when it cannot be read.
+    /// `Schema` when the name is now that of a view, `Database` when it cannot be read.
     pub fn obstacles(&self, database: &Database) -> Result<Vec<String>, Error> {
         let Some(info) = database.describe_table(&self.plan.table)? else {
             return Ok(Vec::new());
@@ -48,7 +48,7 @@ impl Made<'_> {
         if count != loaded {
             obstacles.push(format!("it holds {}, of which the load made {loaded}", rows(count)));
         } else if row_ids_hash.is_some_and(|hash| hash != self.counts.row_ids_hash) {
-            obstacles.push("it holds rows that the load did not make, in the place of some that it made".to_owned());
+            obstacles.push("it holds rows that the load did not make, in place of some that it made".to_owned());
         }
         Ok(obstacles)
     }
@@ -66,7 +66,7 @@ impl Made<'_> {
             while let Some(entry) = entries.next()? {
                 let (kind, name, sql): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
                 if kind == "table" && sql != made {
-                    obstacles.push("its definition was changed since".to_owned());
+                    obstacles.push("its definition was changed since then".to_owned());
                 } else if kind != "table" && !self.is_own_index(&name, &sql) {
                     obstacles.push(format!("it has the {kind} \"{name}\", which the load did not make"));
                 }
@@ -85,7 +85,7 @@ impl Made<'_> {
             let mut entries = others.query([table])?;
             while let Some(entry) = entries.next()? {
                 let (kind, name, sql): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
-                // What a view reads SQLite tells when the table is dropped, if it can make sense of the view at all.
+                // When the table is dropped, SQLite says which views read it, as far as it can make sense of them.
                 let is_asked = kind == "view" && is_sound(connection, &name);
                 if !is_asked && may_mean(&sql, table) {
                     obstacles.push(format!("the {kind} \"{name}\" may use it"));
@@ -115,7 +115,7 @@ impl Made<'_> {
     }
 
     /// Drops the table, within a transaction of a connection that does [not enforce foreign keys](Database::ignore_foreign_keys);
-    /// if views of others read it, says which. Then the transaction is to be rolled back.
+    /// if views of others read it, says which. Then the transaction must be rolled back.
     ///
     /// # Errors
     /// `Database`.
@@ -127,7 +127,7 @@ impl Made<'_> {
         Ok(broken.map(|view| format!("the view \"{view}\" reads it")).collect())
     }
 
-    /// Drops the key's index that the load built on a table of others before its first row. In a transaction of the caller.
+    /// Drops the key's index, which the load built on a table of others before its first row. In a transaction of the caller.
     ///
     /// # Errors
     /// `Database`.
@@ -150,7 +150,7 @@ impl Made<'_> {
     }
 }
 
-/// Names of the views that SQLite can read. It is asked, because no table lists what a view reads.
+/// Names of the views that SQLite can read. SQLite is asked because no table lists what a view reads.
 fn sound_views(database: &Database) -> Result<BTreeSet<String>, Error> {
     let connection = database.connection();
     let run = || -> rusqlite::Result<BTreeSet<String>> {

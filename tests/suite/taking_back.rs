@@ -315,7 +315,7 @@ fn a_table_with_a_row_of_others_in_the_place_of_one_of_the_load_is_not_dropped()
     says(
         &scene.load("t.csv x.db --types qty=integer --restart", 78),
         &[
-            "it holds rows that the load did not make, in the place of some that it made",
+            "it holds rows that the load did not make, in place of some that it made",
             "--forget",
         ],
     );

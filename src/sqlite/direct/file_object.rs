@@ -1,4 +1,4 @@
-//! SQLite's own file object of a connection's database: what is done to the file through it drops no lock and needs no descriptor.
+//! SQLite's own file object of a connection's database: work on the file through it drops no lock and needs no descriptor.
 
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -8,7 +8,7 @@ use rusqlite::{Connection, ffi};
 /// Bytes of the header on a database's first page. Source: SQLite file format §1.3.
 pub const HEADER_BYTES: usize = 100;
 
-/// The file that a connection has its main database in.
+/// The file in which a connection has its main database.
 #[derive(Debug)]
 pub struct FileObject<'c> {
     file: NonNull<ffi::sqlite3_file>,
@@ -17,7 +17,7 @@ pub struct FileObject<'c> {
 
 impl<'c> FileObject<'c> {
     /// # Errors
-    /// Those of SQLite; `SQLITE_ERROR` where there is no file.
+    /// Those of SQLite; `SQLITE_ERROR` if there is no file.
     pub fn of(connection: &'c Connection) -> rusqlite::Result<Self> {
         let mut file: *mut ffi::sqlite3_file = std::ptr::null_mut();
         // SAFETY: the handle is that of an open connection; the operation stores one pointer where its argument points to.
@@ -49,20 +49,20 @@ impl<'c> FileObject<'c> {
         unsafe { (*self.file.as_ptr()).pMethods.as_ref() }.ok_or_else(|| error(ffi::SQLITE_ERROR))
     }
 
-    /// The header of the database as it is in the file. In a transaction, so that nobody else is changing it.
+    /// The header of the database as it is in the file. To be called in a transaction, so that nobody else is changing it.
     ///
     /// # Errors
-    /// Those of SQLite, for a file that is shorter, too.
+    /// Those of SQLite, also for a file that is shorter.
     pub fn header(&self) -> rusqlite::Result<[u8; HEADER_BYTES]> {
         let mut header = [0; HEADER_BYTES];
         self.read(&mut header, 0)?;
         Ok(header)
     }
 
-    /// Fills `bytes` from the file, from `offset_bytes` on. In a transaction, as [`header`](Self::header).
+    /// Fills `bytes` from the file, from `offset_bytes` on. To be called in a transaction, as [`header`](Self::header).
     ///
     /// # Errors
-    /// Those of SQLite, for a file that ends before that, too.
+    /// Those of SQLite, also for a file that ends before that.
     pub fn read(&self, bytes: &mut [u8], offset_bytes: i64) -> rusqlite::Result<()> {
         let read = self.methods()?.xRead.ok_or_else(|| error(ffi::SQLITE_ERROR))?;
         let count = i32::try_from(bytes.len()).map_err(|_| error(ffi::SQLITE_ERROR))?;
@@ -70,7 +70,7 @@ impl<'c> FileObject<'c> {
         result(unsafe { read(self.as_ptr(), bytes.as_mut_ptr().cast(), count, offset_bytes) })
     }
 
-    /// Cuts the file to nothing: an empty database. In an exclusive transaction in which nothing was written.
+    /// Cuts the file to nothing, which makes it an empty database. To be called in an exclusive transaction in which nothing was written.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -87,17 +87,17 @@ impl<'c> FileObject<'c> {
     }
 }
 
-/// The number that every commit counts up. Source: SQLite file format §1.3.
+/// The number that every commit increments. Source: SQLite file format §1.3.
 pub fn change_counter(header: &[u8; HEADER_BYTES]) -> u32 {
     number_at(header, 24)
 }
 
-/// Bytes at the end of each page that are not SQLite's. Source: SQLite file format §1.3.
+/// How many bytes at the end of each page SQLite does not use. Source: SQLite file format §1.3.
 pub fn reserved_bytes(header: &[u8; HEADER_BYTES]) -> u8 {
     header[20]
 }
 
-/// The number of four bytes at `offset` of a database's header.
+/// The four-byte number at `offset` of a database's header.
 pub(super) fn number_at(header: &[u8], offset: usize) -> u32 {
     let bytes: [u8; 4] = header[offset..offset + 4]
         .try_into()

@@ -1,4 +1,4 @@
-//! The indexes of a table that is filled directly: collected while its rows are written, built as finished pages at the end.
+//! The indexes of a table that is filled directly: collected while its rows are written, and built as finished pages at the end.
 //!
 //! Comes in: each row with its row id, and the keys of suspects. Goes out: which suspects are duplicates, from the sorted keys; then
 //! each index, packed past the end of the file. A key too long to be sorted here leaves its index to SQLite.
@@ -27,7 +27,7 @@ use crate::sqlite::direct::pages::NewPages;
 use crate::sqlite::direct::publish::Publication;
 use crate::sqlite::direct::roots::{self, PlacedRoots, RootKind};
 
-/// Share of memory in which duplicates are brought into input order.
+/// Memory in which duplicates are brought into input order.
 const DUPLICATES_BYTES: u64 = 4 << 20;
 
 /// An index that a load is to build.
@@ -56,9 +56,9 @@ pub struct IndexPlace<'a, 'p> {
 #[derive(Debug)]
 pub struct TableIndexes<'p> {
     indexes: Vec<TableIndex<'p>>,
-    /// Prefixes of the suspects' keys: no other key can have a duplicate.
+    /// Prefixes of the suspects' keys: no other key can be repeated.
     suspects: PrefixSet,
-    /// Keys of the unique index that are not to be in it.
+    /// How many keys of the unique index must be left out of it.
     duplicates: u64,
 }
 
@@ -117,7 +117,7 @@ impl<'p> TableIndexes<'p> {
             .try_for_each(|index| index.push(row_id, record).map(|_| ()))
     }
 
-    /// Takes a row that may be a duplicate: only its key, for [`duplicates`](Self::duplicates).
+    /// Takes a row that may be a duplicate: only its key is taken, for [`duplicates`](Self::duplicates).
     ///
     /// # Errors
     /// As [`push`](Self::push).
@@ -139,8 +139,8 @@ impl<'p> TableIndexes<'p> {
         others.try_for_each(|index| index.push(row_id, record).map(|_| ()))
     }
 
-    /// The row ids of the duplicates in ascending order, each with that of the row that has its key: the first with it. `None` when
-    /// only SQLite can tell.
+    /// The row ids of the duplicates in ascending order, each with the row id of the first row that has its key. `None` if only SQLite can
+    /// find them.
     ///
     /// # Errors
     /// `Io` when a temporary file cannot be written or read.
@@ -171,7 +171,7 @@ impl<'p> TableIndexes<'p> {
         }))
     }
 
-    /// Has SQLite build the unique index, or the others, where they cannot be built here.
+    /// Makes SQLite build the unique index, or the others, if they cannot be built here.
     ///
     /// # Errors
     /// `Database`, `DatabaseBusy`.
@@ -185,9 +185,9 @@ impl<'p> TableIndexes<'p> {
         Ok(())
     }
 
-    /// Builds every index that can be built here, within the open transaction of `database`, after everything else in it that
-    /// may take a page; what makes them part of the database when that is committed, where there is one. `database` must not read its schema
-    /// before.
+    /// Builds every index that can be built here, within the open transaction of `database`, after everything else in it that may take a
+    /// page. If there is any, returns what makes them part of the database when that is committed. `database` must not read its schema
+    /// before then.
     ///
     /// # Errors
     /// `Io` when the disk is full or fails, `Database`.
@@ -250,7 +250,7 @@ impl<'p> TableIndexes<'p> {
         }))
     }
 
-    /// Enters every index into the schema, without a root; their names.
+    /// Enters every index into the schema, without a root; returns their names.
     fn enter(&self, database: &Database, table: &str) -> Result<Vec<String>, Error> {
         let mut names = Vec::new();
         for index in &self.indexes {

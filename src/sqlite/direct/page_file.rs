@@ -15,12 +15,12 @@ use crate::sqlite::descriptor::Descriptor;
 use crate::sqlite::direct::file_object::FileObject;
 use crate::sqlite::direct::pages::{NewPages, RewrittenPage};
 
-/// Where [`lock_byte`] is in every build of SQLite that does not tell. Source: `PENDING_BYTE` in sqlite3.c.
+/// Where [`lock_byte`] is in builds of SQLite that do not say. Source: `PENDING_BYTE` in sqlite3.c.
 const DEFAULT_LOCK_BYTE: u64 = 0x4000_0000;
 /// Finished pages that wait in memory before they are written.
 const FLUSH_BYTES: usize = 2 << 20;
 
-/// The database file, written to beside SQLite.
+/// The database file, which is written to alongside SQLite.
 #[derive(Debug)]
 pub struct PageFile {
     descriptor: Arc<Descriptor>,
@@ -55,7 +55,7 @@ impl PageFile {
         }
     }
 
-    /// Writes the pages to their places past the end of the database and has the disk begin with them.
+    /// Writes the pages to their places past the end of the database, and makes the disk begin to write them.
     ///
     /// # Errors
     /// `Io` when the disk is full or fails.
@@ -78,7 +78,7 @@ impl PageFile {
         Ok(())
     }
 
-    /// Has the kernel write dirty pages now, so that the disk works while the processor does. Only a hint: failure shows at the sync.
+    /// Makes the kernel write dirty pages now, so that the disk works while the processor does. Only a hint: a failure shows at the sync.
     fn start_writeback(&self, offset_bytes: u64, length_bytes: usize) {
         // SAFETY: sync_file_range takes no pointer; the descriptor is open.
         unsafe {
@@ -103,7 +103,7 @@ impl PageFile {
         Ok(())
     }
 
-    /// Writes pages from number `first_page` on; the offset of the first.
+    /// Writes pages from number `first_page` on; returns the offset of the first.
     fn write(&self, first_page: u32, bytes: &[u8]) -> Result<u64, Error> {
         let offset_bytes = u64::from(first_page - 1) * self.page_bytes as u64;
         let written = self.descriptor.file().write_all_at(bytes, offset_bytes);
@@ -112,8 +112,8 @@ impl PageFile {
     }
 }
 
-/// Makes an empty file of `database` if it holds nothing but `tables` and what belongs to them, nothing that a program has set, and `also`
-/// agrees; whether it did. Nothing is journalled, so that it takes no longer for a large database. `database` must be closed next.
+/// Empties the file of `database` if it holds only `tables` and what belongs to them, and nothing that a program has set, and if `also`
+/// agrees; returns whether it did. Nothing is journalled, so this takes no longer for a large database. `database` must be closed next.
 ///
 /// # Errors
 /// `DatabaseBusy` while anybody else has a transaction in it, `Database`, and whatever `also` fails with.
@@ -124,7 +124,7 @@ pub fn empty_if_only(
 ) -> Result<bool, Error> {
     let connection = database.connection();
     let look = || -> rusqlite::Result<bool> {
-        // Nobody reads or writes from here on, so what is looked at stays as it is until the file is empty.
+        // Nobody else reads or writes from here on, so what is looked at stays as it is until the file is empty.
         connection.execute_batch("BEGIN EXCLUSIVE")?;
         let mut statement = connection.prepare("SELECT tbl_name FROM sqlite_schema")?;
         let names: Vec<String> = statement
@@ -145,7 +145,7 @@ pub fn empty_if_only(
     Ok(empties)
 }
 
-/// The first byte that SQLite locks; the page that it lies in holds nothing. SQLite itself is asked, so that the two cannot differ: its
+/// The first byte that SQLite locks; the page that it lies in holds nothing. SQLite itself is asked, so that the two cannot disagree: its
 /// tests, and ours, move the byte to where small files have it.
 pub fn lock_byte() -> u64 {
     // SAFETY: the operation takes one unsigned int; zero changes nothing, and the byte is returned.

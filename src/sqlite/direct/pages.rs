@@ -1,8 +1,9 @@
-//! A table's b-tree, built from its left edge to its right out of rows in ascending row id. Pure: pages come out, nothing is written.
+//! A table's b-tree, built from its left edge to its right edge out of rows in ascending order of row id. Pure: pages come out, nothing is
+//! written.
 //!
 //! New pages are numbered upwards from the end of the file. A page that a batch committed is never changed while it is in use: the right
-//! edge of the tree, whose interior pages change as rows are added, is made anew by each batch, out of pages that the last commit left
-//! free where there are any. So nothing needs to be journaled, and whoever reads the last commit's tree finds all of it. After
+//! edge of the tree, whose interior pages change as rows are added, is made anew by each batch, out of pages that the last commit left free
+//! if there are any. So nothing needs to be journaled, and whoever reads the last commit's tree finds all of it. After
 //! [`TableBuilder::finish_batch`] the tree is complete; the next batch goes on from there.
 //!
 //! Source: SQLite file format §1.6 (b-tree pages); SQLite adds two rules of its own: no page but an empty root has zero cells, and
@@ -10,7 +11,7 @@
 
 use crate::sqlite::format::{local_bytes, put_varint, varint_bytes};
 
-/// Greatest number of a page up to which pages are added: SQLite's own limit, less than what one call may add before somebody looks.
+/// Greatest page number up to which pages are added: below SQLite's own limit by more than one call may add before somebody checks.
 /// Source: <https://sqlite.org/limits.html> (SQLITE_MAX_PAGE_COUNT).
 const MOST_PAGES: u32 = 0xFFFF_FFFE - (1 << 22);
 /// Bytes of a leaf page's and an interior page's header.
@@ -29,7 +30,7 @@ pub struct TableBuilder {
     new: NewPages,
     /// Pages that are free in the last committed state.
     spare: Vec<u32>,
-    /// Pages of the last committed state that the open batch has made anew elsewhere.
+    /// Pages of the last committed state that the open batch has replaced by new ones elsewhere.
     retired: Vec<u32>,
     /// Pages that were free and got new content.
     rewritten: Vec<RewrittenPage>,
@@ -61,7 +62,7 @@ struct Node {
     number: Option<u32>,
 }
 
-/// Finished new pages on their way to the end of the file: numbered upwards, adjacent there.
+/// Finished new pages on their way to the end of the file, where they are adjacent and numbered upwards.
 #[derive(Debug)]
 pub struct NewPages {
     page_bytes: usize,
@@ -72,7 +73,7 @@ pub struct NewPages {
 }
 
 impl NewPages {
-    /// Pages behind the `page_count` pages of a file.
+    /// New pages after the `page_count` pages of a file.
     pub fn new(page_bytes: usize, page_count: u32, lock_byte: u64) -> Self {
         let lock_page = (lock_byte / page_bytes as u64) as u32 + 1;
         let skips = page_count.checked_add(1) == Some(lock_page);
@@ -91,7 +92,7 @@ impl NewPages {
         self.next_page - 1
     }
 
-    /// Whether a database cannot have as many pages.
+    /// Whether a database cannot have that many pages.
     pub fn are_too_many(&self) -> bool {
         self.next_page > MOST_PAGES
     }
@@ -111,21 +112,21 @@ impl NewPages {
         self.first_page = self.next_page;
     }
 
-    /// Adds a page; its number.
+    /// Adds a page; returns its number.
     pub fn push(&mut self, page: &[u8]) -> u32 {
         let number = self.take_number();
         self.bytes.extend_from_slice(page);
         number
     }
 
-    /// Adds an empty page, to be rewritten; its number.
+    /// Adds an empty page, to be rewritten; returns its number.
     pub fn reserve(&mut self) -> u32 {
         let number = self.take_number();
         self.bytes.resize(self.bytes.len() + self.page_bytes, 0);
         number
     }
 
-    /// Adds `overflow` as a chain of pages; the number of the first.
+    /// Adds `overflow` as a chain of pages; returns the number of the first.
     pub fn push_overflow(&mut self, overflow: &[u8]) -> u32 {
         let mut first = 0;
         let mut pieces = overflow.chunks(self.page_bytes - 4).peekable();
@@ -136,7 +137,7 @@ impl NewPages {
             self.bytes.resize(start + self.page_bytes, 0);
             self.bytes[start + 4..start + 4 + piece.len()].copy_from_slice(piece);
             if pieces.peek().is_some() {
-                // Taking the number may put a filler page behind this one, never before it.
+                // Taking the number may put a filler page after this one, never before it.
                 number = self.take_number();
                 self.bytes[start..start + 4].copy_from_slice(&number.to_be_bytes());
             }
@@ -144,7 +145,7 @@ impl NewPages {
         first
     }
 
-    /// The number of the next new page, which the caller pushes at once. Over the page at the lock byte goes an empty one.
+    /// The number of the next new page, which the caller pushes at once. The page at the lock byte is filled with an empty one.
     fn take_number(&mut self) -> u32 {
         if self.next_page == self.lock_page {
             self.bytes.resize(self.bytes.len() + self.page_bytes, 0);
@@ -225,7 +226,7 @@ impl TableBuilder {
         self.add_child(0, number, last_row_id);
     }
 
-    /// Adds a finished child to the open node of `level`; a node that is full passes all but two children up as a finished node.
+    /// Adds a finished child to the open node of `level`; a full node passes all but two children up as a finished node.
     fn add_child(&mut self, level: usize, number: u32, last_row_id: i64) {
         if level == self.levels.len() {
             self.levels.push(Node::default());
@@ -247,7 +248,7 @@ impl TableBuilder {
         self.add_child(level + 1, number, last.1);
     }
 
-    /// Puts a page where one is free, or after everything else.
+    /// Puts a page in the place of a free one, or after everything else.
     fn place(&mut self, bytes: Vec<u8>) -> u32 {
         match self.spare.pop() {
             Some(number) => {
@@ -258,8 +259,8 @@ impl TableBuilder {
         }
     }
 
-    /// Completes the tree; the pages that were free and get new content: last of all the root, which goes to `root_page`. New pages are
-    /// in [`new_pages`](Self::new_pages).
+    /// Completes the tree; returns the pages that were free and get new content, last of all the root, which goes to `root_page`. New pages
+    /// are in [`new_pages`](Self::new_pages).
     pub fn finish_batch(&mut self, root_page: u32) -> Vec<RewrittenPage> {
         let root = if self.levels.is_empty() {
             // All rows still fit the root, which is then a leaf itself and stays open.
@@ -278,7 +279,7 @@ impl TableBuilder {
         std::mem::take(&mut self.rewritten)
     }
 
-    /// Places the right edge of the tree; the root's content.
+    /// Places the right edge of the tree; returns the root's content.
     fn close_edge(&mut self) -> Vec<u8> {
         let mut open_child = None;
         let mut level = 0;
@@ -307,7 +308,7 @@ impl TableBuilder {
         self.spare.iter().chain(&self.retired).copied()
     }
 
-    /// The batch is committed: what it retired may be used.
+    /// The batch is committed, so the pages that it retired may be used.
     pub fn committed(&mut self) {
         self.spare.append(&mut self.retired);
     }
@@ -323,7 +324,7 @@ impl Leaf {
     }
 
     fn clear(&mut self) {
-        // The gap between pointers and cells must not show old bytes: nobody reads them, but files should not depend on history.
+        // The gap between pointers and cells must not hold old bytes: nobody reads them, but files should not depend on history.
         self.page.fill(0);
         self.cells = 0;
         self.content_start = self.page.len();

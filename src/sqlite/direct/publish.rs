@@ -1,15 +1,15 @@
-//! What makes finished pages part of the database: a commit that tells page 1 of them.
+//! What makes finished pages part of the database: a commit that records them on page 1.
 //!
-//! New pages lie past the end of the file, and rewritten ones are such as the last commit counts as free: nobody reads either. SQLite
-//! knows of neither, so the page count and the list of free pages that it writes on page 1 are not those that they need. For the length
-//! of one COMMIT its file object is given another method to write with, which puts ours in their place. All the rest is SQLite's own:
-//! its journal holds page 1 as it was, so that a rollback, also one after a crash, undoes it; its sync at commit is of the same file,
-//! so that the pages are on the disk before the journal is given up; and at its next transaction it sees that page 1 is not as it wrote
-//! it, and reads anew what it remembers of the file. So would any other program.
+//! New pages lie past the end of the file, and rewritten ones are among those that the last commit counts as free: nobody reads either.
+//! SQLite knows of neither, so the page count and the list of free pages that it writes on page 1 are not the ones that they need. For the
+//! length of one COMMIT its file object is given another method to write with, which puts ours in their place. All the rest is SQLite's
+//! own: its journal holds page 1 as it was, so that a rollback, even after a crash, undoes the change; its sync at commit is of the same
+//! file, so that the pages are on the disk before the journal is given up; and at its next transaction it sees that page 1 is not as it
+//! wrote it, and rereads what it remembers of the file. So would any other program.
 //!
-//! Whatever SQLite did to the file that the pages were not made for fails the commit: a page taken at the end, or a change to our free
-//! pages. The page that lists those is the first of the free list, so SQLite writes to it, or puts another before it, with whatever
-//! page it takes or frees.
+//! If SQLite did anything to the file that the pages were not made for, the commit fails: a page taken at the end, or a change to our free
+//! pages. The page that lists those is the first of the free list, so whenever SQLite takes or frees a page, it writes to that page or puts
+//! another before it.
 
 use std::cell::Cell;
 
@@ -21,7 +21,7 @@ use crate::faults;
 use crate::sqlite::database::{Database, set_defensive};
 use crate::sqlite::direct::file_object::{FileObject, change_counter, number_at};
 
-/// Where the fields that we set are on page 1. Source: SQLite file format §1.3.
+/// Where on page 1 the fields that we set are. Source: SQLite file format §1.3.
 const PAGE_COUNT: usize = 28;
 const FIRST_TRUNK: usize = 32;
 const FREE_PAGES: usize = 36;
@@ -31,9 +31,9 @@ const FREE_PAGES: usize = 36;
 pub struct Publication {
     /// Pages of the database as SQLite knows it.
     pub known_pages: u32,
-    /// Pages of the database with those that were written past its end.
+    /// Pages of the database, including those that were written past its end.
     pub page_count: u32,
-    /// Ours among the free pages, where there are any.
+    /// Our free pages, if there are any.
     pub free: Option<FreePages>,
 }
 
@@ -41,23 +41,23 @@ pub struct Publication {
 #[derive(Debug, Clone)]
 pub struct FreePages {
     pub page_bytes: usize,
-    /// The page that lists the others; of no use in the last committed state.
+    /// The page that lists the others; it is not in use in the last committed state.
     pub trunk: u32,
     pub leaves: Vec<u32>,
-    /// The list of ours that this one takes the place of.
+    /// The list of ours that this one replaces.
     pub replaces: Option<FreeList>,
 }
 
-/// Our list of free pages, as a commit left it: the first in the database.
+/// Our list of free pages, as a commit left it; it comes first in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FreeList {
     trunk: u32,
-    /// Where the page that lists them lies, and the hash of what is in it.
+    /// Where the page that lists them lies, and the hash of its content.
     trunk_offset_bytes: i64,
     trunk_hash: u64,
     /// How many pages it has, itself included.
     pages: u32,
-    /// How many free pages there are with those of others.
+    /// How many free pages there are in all, those of others included.
     all_pages: u32,
     /// The list of others that follows.
     next: u32,
@@ -66,13 +66,13 @@ pub struct FreeList {
 /// What became of a publication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
-    /// The number that every commit counts up, as this one left it.
+    /// The number that every commit increments, as this one left it.
     pub change_counter: u32,
     pub free: Option<FreeList>,
 }
 
-/// Commits the open transaction of `database`, and with it `publication`. Everybody then reads the schema anew; the connection itself must
-/// not be asked about it before the commit once a root page was changed by hand.
+/// Commits the open transaction of `database`, and with it `publication`. Everybody then reads the schema anew. Once a root page was
+/// changed by hand, the connection itself must not be asked about the schema before the commit.
 ///
 /// # Errors
 /// `DatabaseBusy`, `Io` or `Database`; nothing of the transaction is then part of the database.
@@ -81,7 +81,7 @@ pub fn commit(database: &Database, publication: &Publication) -> Result<Publishe
     let run = || -> rusqlite::Result<Option<Published>> {
         set_defensive(connection, false)?;
         let version: i64 = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
-        // The number has 32 bits, and nothing but a difference is asked of it.
+        // The number has 32 bits, and all that matters is that it differs.
         connection.execute_batch(&format!("PRAGMA schema_version = {}", (version as i32).wrapping_add(1)))?;
         let published = commit_with(connection, publication);
         set_defensive(connection, true)?;
@@ -97,7 +97,7 @@ fn commit_with(connection: &Connection, publication: &Publication) -> rusqlite::
     let file = FileObject::of(connection)?;
     let before = change_counter(&file.header()?);
     if let Some(list) = publication.free.as_ref().and_then(|free| free.replaces) {
-        // A large transaction may have written it already.
+        // A large transaction may have written page 1 already.
         let mut page = vec![0; publication.free.as_ref().map_or(0, |free| free.page_bytes)];
         file.read(&mut page, list.trunk_offset_bytes)?;
         if xxh3_64(&page) != list.trunk_hash {
@@ -121,7 +121,7 @@ fn commit_with(connection: &Connection, publication: &Publication) -> rusqlite::
     Ok(hook.published.get())
 }
 
-/// A file's methods, the one that writes replaced.
+/// A file's methods, with the one that writes replaced.
 #[repr(C)]
 struct Hook<'a> {
     /// First, so that a pointer to the methods is one to the whole.
@@ -131,11 +131,11 @@ struct Hook<'a> {
     /// The change counter before the commit.
     before: u32,
     published: Cell<Option<Published>>,
-    /// The commit has failed: what SQLite writes from then on takes it back.
+    /// The commit has failed: whatever SQLite writes from then on takes it back.
     is_refused: Cell<bool>,
 }
 
-/// A file object that has a hook's methods; has its own again when this is dropped.
+/// A file object that has a hook's methods; it gets its own back when this is dropped.
 struct Hooked<'a> {
     file: *mut ffi::sqlite3_file,
     hook: &'a Hook<'a>,
@@ -174,7 +174,7 @@ unsafe extern "C" fn write(
     let page = unsafe { std::slice::from_raw_parts(bytes.cast::<u8>(), usize::try_from(count).unwrap_or(0)) };
     let has_header = offset == 0 && page.len() > FREE_PAGES + 4;
     let is_plain = match has_header {
-        // With the old number it is the page as it was: SQLite takes the transaction back.
+        // With the old number it is the page as it was: SQLite is taking the transaction back.
         true => number_at(page, 24) == hook.before,
         false => !hook.is_our_list(offset),
     };
@@ -200,7 +200,7 @@ unsafe extern "C" fn write(
     unsafe { own_write(file, page.as_ptr().cast(), count, 0) }
 }
 
-/// Page 1, what it then says, and with its offset the page that lists our free pages.
+/// Page 1, what it then says, and the page that lists our free pages, with its offset.
 type Filled = (Vec<u8>, Published, Option<(i64, Vec<u8>)>);
 
 impl Hook<'_> {

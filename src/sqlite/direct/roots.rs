@@ -1,10 +1,10 @@
 //! Root pages, changed by hand: where a table or an index begins, as the schema says.
 //!
-//! A change in place takes no page, so that the numbers of pages that follow are known. One that makes an entry longer may take or free
-//! some; so the first change of a load comes before any page of it has a number.
+//! A change in place takes no page, so the numbers of the pages that follow are known. A change that makes an entry longer may take or free
+//! some; so the first change of a load comes before any of its pages has a number.
 //!
-//! The connection must not read its schema anew between such a change and the commit that [publishes](crate::sqlite::direct::publish) the pages: to
-//! it they lie outside the database.
+//! The connection must not read its schema anew between such a change and the commit that [publishes](crate::sqlite::direct::publish) the pages: as
+//! far as it knows, they lie outside the database.
 
 use rusqlite::Connection;
 
@@ -23,7 +23,7 @@ pub enum RootKind {
 /// Entries of the schema with roots past the end of the file.
 #[derive(Debug)]
 pub struct PlacedRoots {
-    /// The pages that were reserved, those of the entries first.
+    /// The pages that were reserved, starting with those of the entries.
     pub reserved: Vec<u32>,
     /// Pages of the database as SQLite knows it.
     pub known_pages: u32,
@@ -48,7 +48,7 @@ pub fn place(
         for (name, &root) in names.iter().zip(&reserved) {
             set(database, kind, name, root)?;
         }
-        // A longer entry may have taken one of these very pages.
+        // A longer entry may have taken one of these pages.
         if database.number("PRAGMA page_count")? == known_pages {
             return Ok(PlacedRoots {
                 reserved,
@@ -62,7 +62,7 @@ pub fn place(
 /// Sets the root page of an entry of the schema. In a transaction.
 ///
 /// # Errors
-/// `Internal` when there is no such entry, `Database`.
+/// `Internal` when the entry does not exist, `Database`.
 pub fn set(database: &Database, kind: RootKind, name: &str, root: u32) -> Result<(), Error> {
     let kind = match kind {
         RootKind::Table => "table",
@@ -75,7 +75,7 @@ pub fn set(database: &Database, kind: RootKind, name: &str, root: u32) -> Result
     }
 }
 
-/// Has `change` write to the schema as to any table.
+/// Lets `change` write to the schema as to any table.
 ///
 /// # Errors
 /// `Database`.
@@ -95,7 +95,7 @@ pub fn change_schema<T>(
     run().map_err(|e| database.fail(e))
 }
 
-/// Bytes that the number of a page takes in an entry of the schema. Source: SQLite file format §2.1.
+/// How many bytes the number of a page takes in an entry of the schema. Source: SQLite file format §2.1.
 pub fn width_bytes(page: u32) -> u32 {
     match page {
         0..=0x7F => 1,

@@ -1,4 +1,4 @@
-//! Row ids that AUTOINCREMENT gives: known to be used up before SQLite says, of all things, that the disk is full.
+//! Row ids that AUTOINCREMENT gives: this notices that they are used up before SQLite says, of all things, that the disk is full.
 
 use crate::error::Error;
 use crate::schema::identifier::quote;
@@ -6,17 +6,17 @@ use crate::schema::table_info::{TableInfo, row_id_alias};
 use crate::sqlite::database::Database;
 use crate::sqlite::statement::{Statement, database_failure};
 
-/// The row ids that AUTOINCREMENT gives: none twice, and so at some time none any more. Then SQLite says that the disk is full.
+/// The row ids that AUTOINCREMENT gives: none twice, so at some point none is left. Then SQLite says that the disk is full.
 #[derive(Debug)]
 pub struct GivenIds<'d> {
-    /// Finds the greatest that was given.
+    /// Finds the greatest id that was given.
     greatest: Statement<'d>,
-    /// It is to be looked at before each row.
+    /// The greatest id must be checked before each row.
     pub is_near_end: bool,
 }
 
 impl<'d> GivenIds<'d> {
-    /// `None` where SQLite gives no ids, or finds free ones always.
+    /// `None` if SQLite gives no ids, or always finds free ones.
     pub fn new(database: &'d Database, info: &TableInfo) -> Result<Option<Self>, Error> {
         let alias = row_id_alias(&info.columns);
         let Some(alias) = alias.filter(|_| info.may_autoincrement) else {
@@ -42,7 +42,7 @@ impl<'d> GivenIds<'d> {
     }
 }
 
-/// What SQLite means when it says of such a table that the disk is full.
+/// What SQLite means when it says, about such a table, that the disk is full.
 pub fn no_more_ids(table: &str) -> String {
     format!(
         "the row ids of table \"{table}\" are used up: AUTOINCREMENT has come to {}, the greatest there is",

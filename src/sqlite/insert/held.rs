@@ -1,10 +1,10 @@
-//! Rows that wait for what they refer to keep their place: a later row that shares a unique value with one of them, or that refers to one,
-//! waits, too.
+//! Rows that wait for what they refer to keep their place: a later row that shares a unique value with one of them, or refers to one, waits
+//! too.
 //!
-//! Comes in: rows that wait, and each row after them. Goes out: whether that one may be judged before them. What is kept are the values
-//! of unique keys, in a database of its own that is a temporary file beyond a few megabytes and that no rollback of the load touches.
-//! SQLite compares them, by the affinities and collations of the table. Where what must be unique is not known by columns that the load
-//! fills (an expression, a default), every later row waits.
+//! Comes in: rows that wait, and each row after them. Goes out: whether that row may be judged before them. The values of unique keys are
+//! kept in a separate database, which is a temporary file beyond a few megabytes and which no rollback of the load touches.
+//! SQLite compares them, by the affinities and collations of the table. If what must be unique cannot be seen from the columns that the
+//! load fills (an expression, a default), every later row waits.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
@@ -23,27 +23,27 @@ use crate::sqlite::insert::orphans::{self, ForeignKey};
 pub struct HeldKeys {
     connection: Connection,
     keys: Vec<HeldKey>,
-    /// What rows of the table refer to others of it by.
+    /// The keys by which rows of the table refer to other rows of it.
     parents: Vec<HeldKey>,
-    /// A row may refer to one by what is not known here.
+    /// A row may refer to another by something that is not known here.
     refers_unseen: bool,
     /// The column that is the row id.
     row_id_column: Option<usize>,
-    /// A row may share what is not known here.
+    /// A row may share something that is not known here.
     holds_all: bool,
     /// Rows that wait.
     count: u64,
-    /// Values of the row at hand; reused.
+    /// Values of the current row; reused.
     values: Vec<RecordValue>,
 }
 
-/// Values of rows that wait, by which others are compared with them.
+/// Values of waiting rows, with which other rows are compared.
 #[derive(Debug)]
 struct HeldKey {
     table: String,
-    /// Indices of the columns, among those that the load fills, of rows that wait.
+    /// The columns of the waiting rows, as indices among those that the load fills.
     columns: Vec<usize>,
-    /// Of rows that are compared.
+    /// The columns of the rows that are compared with them.
     others: Vec<usize>,
     find: String,
     put: String,
@@ -65,7 +65,7 @@ impl ToSql for Bound<'_> {
 }
 
 impl HeldKeys {
-    /// Of rows of the table `info`, none yet.
+    /// Holds no rows of the table `info` yet.
     ///
     /// # Errors
     /// `Database`.
@@ -138,7 +138,7 @@ impl HeldKeys {
         put().map_err(|error| database_error(database.path(), error))
     }
 
-    /// Whether a row must wait for one that waits.
+    /// Whether a row must wait because it shares a unique value with one that waits.
     ///
     /// # Errors
     /// `Database`.
@@ -151,7 +151,7 @@ impl HeldKeys {
             .map_err(|error| database_error(database.path(), error))
     }
 
-    /// Whether a row refers to one that waits, or may.
+    /// Whether a row refers, or may refer, to one that waits.
     ///
     /// # Errors
     /// `Database`.
@@ -195,14 +195,14 @@ impl HeldKeys {
     }
 }
 
-/// Columns with what they are compared by, and those of the rows that are compared with them.
+/// Columns with their collations and types, and the columns of the rows that are compared with them.
 type KeyParts<'a> = (Vec<(usize, &'a str, ColumnType)>, Vec<usize>);
 
 fn indices(parts: &[(usize, &str, ColumnType)]) -> Vec<usize> {
     parts.iter().map(|(index, ..)| *index).collect()
 }
 
-/// The columns that a foreign key refers to in its own table, and its own; `None` where the load does not fill them all.
+/// The columns of its own table to which a foreign key refers, and the key's own columns; `None` if the load does not fill them all.
 fn parent_parts<'a>(info: &'a TableInfo, target: &TargetTable<'_>, key: &ForeignKey) -> Option<KeyParts<'a>> {
     let place = |name: &str| (target.columns.iter()).position(|column| column.name.eq_ignore_ascii_case(name));
     let part = |name: &str| {
@@ -214,7 +214,7 @@ fn parent_parts<'a>(info: &'a TableInfo, target: &TargetTable<'_>, key: &Foreign
     Some((parts.collect::<Option<_>>()?, own.collect::<Option<_>>()?))
 }
 
-/// Whether a value is NULL, which is equal to nothing.
+/// Whether any value is NULL, which is equal to nothing.
 fn has_null(columns: &[usize], values: &[RecordValue]) -> bool {
     columns.iter().any(|&index| matches!(values[index], RecordValue::Null))
 }

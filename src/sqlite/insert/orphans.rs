@@ -1,8 +1,8 @@
 //! Which rows refer to what is not there.
 //!
-//! Comes in: a row of the table. Goes out: whether one of its foreign keys is open. SQLite itself counts open keys only, and a row that
-//! another one left open long ago may close a count that a new row opened; so each row is asked about. A value is compared as SQLite
-//! does it for a foreign key: by the affinity and the collation of the column that it refers to. Source:
+//! Comes in: a row of the table. Goes out: whether one of its foreign keys is open. SQLite itself only counts open keys, and a new row's
+//! open key can be cancelled out in that count by closing one that an old row left open long ago; so each row is checked. A value is
+//! compared as SQLite does it for a foreign key: by the affinity and the collation of the column that it refers to. Source:
 //! <https://sqlite.org/foreignkeys.html> §2, <https://sqlite.org/datatype3.html> §4.2.
 
 use std::ffi::c_int;
@@ -15,16 +15,16 @@ use crate::sqlite::database::Database;
 use crate::sqlite::format::{RecordValue, decode};
 use crate::sqlite::statement::{Statement, database_failure};
 
-/// Asks about the rows of one table.
+/// Checks the rows of one table.
 #[derive(Debug)]
 pub struct Orphans<'d> {
     database: &'d Database,
     find: Statement<'d>,
     delete: Statement<'d>,
     find_any: Statement<'d>,
-    /// Where a row is known by its primary key: the places of its columns among those that the load fills.
+    /// If rows are identified by their primary key: the places of its columns among those that the load fills.
     key: Option<Vec<usize>>,
-    /// Values of the row at hand; reused.
+    /// Values of the current row; reused.
     values: Vec<RecordValue>,
 }
 
@@ -35,7 +35,7 @@ pub struct ForeignKey {
 }
 
 impl<'d> Orphans<'d> {
-    /// `None` where the table has no foreign keys, or the load does not know its rows.
+    /// `None` if the table has no foreign keys, or the load cannot identify its rows.
     ///
     /// # Errors
     /// `Database`.
@@ -101,7 +101,7 @@ impl<'d> Orphans<'d> {
             .map_err(|failure| database_failure(self.database, failure))
     }
 
-    /// Deletes the row; whether it could be.
+    /// Deletes the row; returns whether that was possible.
     ///
     /// # Errors
     /// `Internal` for a malformed record.
@@ -129,13 +129,13 @@ fn bind(statement: &mut Statement<'_>, (key, values): (Option<&[usize]>, &[Recor
 }
 
 impl ForeignKey {
-    /// The test of a row `c` for referring to what is not there.
+    /// The SQL test of whether row `c` refers to what is not there.
     fn is_open(&self) -> String {
         let is_set = self
             .columns
             .iter()
             .map(|(own, _)| format!("c.{} IS NOT NULL", quote(own)));
-        // The sign takes the column's own affinity from the value; the other one's counts.
+        // The sign removes the affinity of the value's own column, so that the other column's counts.
         let is_equal = self
             .columns
             .iter()

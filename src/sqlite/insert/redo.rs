@@ -1,4 +1,4 @@
-//! The rows of an open transaction, to be put back should one that follows roll it back: `RAISE(ROLLBACK)` in a trigger, or a conflict
+//! The rows of an open transaction, to be put back if a later one rolls it back: `RAISE(ROLLBACK)` in a trigger, or a conflict
 //! clause of a table that a trigger fills.
 //!
 //! Only tables for which that is possible pay for it: a copy of each row, and a commit whenever the copies fill a few megabytes, which
@@ -37,7 +37,7 @@ impl Redo {
         });
     }
 
-    /// Whether the rows are to be committed, so that no more need be kept.
+    /// Whether so many rows are kept that they should be committed.
     pub fn is_full(&self) -> bool {
         self.records.len() + self.rows.len() * size_of::<Row>() >= FULL_BYTES
     }
@@ -48,10 +48,10 @@ impl Redo {
         self.records.clear();
     }
 
-    /// Hands over row id, record number and record of each row, in order.
+    /// Hands over the row id, record number and record of each row, in order.
     ///
     /// # Errors
-    /// What `take` fails with.
+    /// Whatever `take` fails with.
     pub fn for_each(&self, mut take: impl FnMut(Option<i64>, u64, &[u8]) -> Result<(), Error>) -> Result<(), Error> {
         let mut start = 0;
         for row in &self.rows {
@@ -61,7 +61,7 @@ impl Redo {
         Ok(())
     }
 
-    /// The error for a row that the table took before, and does not take again.
+    /// The error for a row that the table took before and does not take again.
     pub fn refused_now(path: &Path, outcome: &RowOutcome) -> Error {
         let why = match outcome {
             RowOutcome::Refused { message } | RowOutcome::RolledBack { message } => message,

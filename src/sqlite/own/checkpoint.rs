@@ -2,8 +2,8 @@
 //! the same transaction as that table's rows.
 //!
 //! The row that changes has a fixed size and is updated in place: on the direct path no statement of a batch's transaction may
-//! allocate a page. Each body begins with a hash of the rest, so that one which was damaged or edited is refused, not believed.
-//! Bodies are blobs: text would be kept in the database's own encoding, UTF-16 perhaps.
+//! allocate a page. Each body begins with a hash of the rest, so that one that was damaged or edited is refused, not believed.
+//! Bodies are blobs: text would be kept in the database's own encoding, which may be UTF-16.
 
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
@@ -45,7 +45,7 @@ fn insert(connection: &Connection, identity: &Identity, progress: &SavedProgress
     Ok(())
 }
 
-/// Notes anew who an unfinished load is and how far it got.
+/// Writes anew who an unfinished load is and how far it got.
 pub fn renew(database: &Database, checkpoint: &Checkpoint) -> Result<(), Error> {
     database.begin()?;
     let run = || insert(database.connection(), &checkpoint.identity, &checkpoint.progress);
@@ -66,7 +66,7 @@ pub fn write(connection: &Connection, path: &Path, table: &str, progress: &Saved
     };
     match run() {
         Ok(1) => Ok(()),
-        // The table is gone with the note, or another one has its name.
+        // The table is gone, and the note with it, or another table has its name.
         Err(error) if matches!(form(connection), Ok(CheckpointTable::ByTable)) => Err(database_error(path, error)),
         _ => Err(Error::schema(format!(
             "the load's note of how far it got is gone from table \"{TABLE}\" of {}: somebody else removed it; \
@@ -108,7 +108,7 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Checkpoint>, Erro
     let Some([identity, progress]) = run().map_err(|e| database_error(database.path(), e))? else {
         return Ok(None);
     };
-    // Without a plan that can be trusted there is no telling what the load made.
+    // Without a plan that can be trusted, nobody knows what the load made.
     let unknown = |reason: &dyn std::fmt::Display| {
         let path = database.path().display();
         Error::schema(format!(
@@ -138,10 +138,10 @@ pub fn is_foreign(database: &Database) -> Result<bool, Error> {
     Ok(matches!(form, CheckpointTable::Unknown))
 }
 
-/// Brings checkpoints into today's form, in a transaction of its own, where a version that knew one load at a time left its.
+/// Brings a checkpoint that was left by a version that knew only one load at a time into today's form, in a transaction of its own.
 ///
 /// # Errors
-/// `Schema` when a table of that name is somebody else's, or the load in it cannot be told; `Database`.
+/// `Schema` when a table of that name is somebody else's, or the load in it cannot be identified; `Database`.
 pub fn bring_up_to_date(database: &Database) -> Result<(), Error> {
     let connection = database.connection();
     let fail = |e| database_error(database.path(), e);
@@ -192,7 +192,7 @@ pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
     run().map_err(|e| database_error(database.path(), e))
 }
 
-/// Whether no load into another table than `table` is noted.
+/// Whether no load into any table but `table` is noted.
 ///
 /// # Errors
 /// `Database`.
@@ -218,7 +218,7 @@ fn delete(connection: &Connection, table: &str) -> rusqlite::Result<()> {
 enum CheckpointTable {
     Absent,
     ByTable,
-    /// That of versions that knew one load at a time: two rows of text.
+    /// The form of versions that knew only one load at a time: two rows of text.
     OfOneLoad,
     /// Somebody else's.
     Unknown,
@@ -240,7 +240,7 @@ fn form(connection: &Connection) -> rusqlite::Result<CheckpointTable> {
 
 fn bodies_of_one_load(connection: &Connection) -> rusqlite::Result<[Vec<u8>; 2]> {
     let body = |id: i64| {
-        // As text: in whatever encoding the database keeps it, it comes as UTF-8.
+        // As text: whatever the database's encoding, it comes as UTF-8.
         let select = format!("SELECT CAST(body AS TEXT) FROM \"{TABLE}\" WHERE id = ?1");
         let found = connection.query_row(&select, [id], |row| row.get::<_, String>(0));
         found.optional().map(|body| body.unwrap_or_default().into_bytes())
@@ -266,12 +266,12 @@ fn padded(progress: &SavedProgress) -> String {
     sealed(&format!("{:<PROGRESS_BYTES$}", encode(progress)))
 }
 
-/// `text` behind its hash.
+/// `text` after its hash.
 pub(super) fn sealed(text: &str) -> String {
     format!("{:016x} {text}", xxh3_64(text.as_bytes()))
 }
 
-/// The text of a row that is as it was written.
+/// The text of a row, if the row is as it was written.
 pub(super) fn unsealed(row: &[u8]) -> Option<&[u8]> {
     let (seal, text) = row.split_at_checked(SEAL_BYTES)?;
     (format!("{:016x} ", xxh3_64(text)).as_bytes() == seal).then_some(text)

@@ -51,7 +51,7 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error>
     let body = match body.optional() {
         Ok(None) => return Ok(None),
         Ok(Some(body)) => body.unwrap_or_default(),
-        // A statement that the table does not fit: somebody has made it another one.
+        // The statement does not fit the table: somebody has made it a different one.
         Err(e @ rusqlite::Error::SqlInputError { .. }) => return Err(unknown(&e)),
         Err(e) => return Err(database_error(database.path(), e)),
     };
@@ -62,7 +62,7 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error>
 /// Forgets the finished append-only loads of `table`. In a transaction of the caller.
 pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
     let connection = database.connection();
-    // Nothing is noted in a table that is not ours.
+    // A table that is not ours holds no notes of ours.
     if find(database)? != Found::Ours {
         return Ok(());
     }

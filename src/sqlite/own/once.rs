@@ -1,4 +1,4 @@
-//! Which contents went into which table with `--once`: a small table with a row for each, for people to read as well.
+//! Which contents went into which table with `--once`: a small table with a row for each, which people can read too.
 
 use rusqlite::{Row, params};
 
@@ -16,10 +16,10 @@ const COLUMNS: [&str; 6] = ["table_name", "input", "bytes", "crc64_nvme", "loade
 /// An input that went into a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedInput {
-    /// Its name then.
+    /// Its name at the time.
     pub name: String,
     pub content: ContentHash,
-    /// Rejects among them.
+    /// How many records it had, rejects included.
     pub records: u64,
 }
 
@@ -62,7 +62,7 @@ pub fn finish(database: &Database, table: &str, inputs: &[LoadedInput]) -> Resul
     database.commit()
 }
 
-/// Whether there is such a table.
+/// Whether our table is there.
 ///
 /// # Errors
 /// `Schema` for a table of that name that is not ours; as any read.
@@ -100,7 +100,7 @@ pub fn read(database: &Database, table: &str) -> Result<Vec<Remembered>, Error> 
         let mut select = database.connection().prepare(&format!(
             "SELECT input, bytes, crc64_nvme, loaded_at, records FROM \"{TABLE}\" WHERE table_name = ?1"
         ))?;
-        // A row that nobody here can have written says nothing.
+        // A row that rowmill cannot have written says nothing.
         let rows = select.query_map([table], remembered)?;
         rows.filter_map(Result::transpose).collect()
     };
@@ -112,12 +112,12 @@ pub fn read(database: &Database, table: &str) -> Result<Vec<Remembered>, Error> 
     })
 }
 
-/// Forgets the rows that went into a table of that name, as it has none: it was made anew, or emptied. In a transaction of the caller.
+/// Forgets the inputs whose rows went into `table`, as the table has no rows: it was made anew, or emptied. In a transaction of the caller.
 ///
 /// # Errors
 /// As any write.
 pub fn forget_rows(database: &Database, table: &str) -> Result<(), Error> {
-    // Nothing is remembered in a table that is not ours.
+    // A table that is not ours remembers nothing.
     if find(database)? != Found::Ours {
         return Ok(());
     }

@@ -1,9 +1,9 @@
-//! Which record each row came from, where row ids do not tell: in tables whose rows SQLite numbers.
+//! Which record each row came from, where row ids do not say it: in tables whose rows SQLite numbers.
 //!
-//! Comes in: row ids with the numbers of their records, as the rows go in. Goes out: the record of a row that a later one repeats. What
-//! is kept are runs, in which row id and record number advance together: one for all rows that came without a reject between them. They
-//! are rows of a small table, written in the transaction of the rows they tell of, so that a resumed load knows them. A load that
-//! cannot be resumed keeps them in a temporary table.
+//! Comes in: row ids with the numbers of their records, as the rows go in. Goes out: the record of a row that a later one repeats. Runs are
+//! kept, in which row id and record number advance together: one run for all rows that came without a reject between them. They are rows of
+//! a small table, written in the transaction of the rows that they describe, so that a resumed load knows them. A load that cannot be
+//! resumed keeps them in a temporary table.
 
 use rusqlite::{Connection, OptionalExtension, Statement};
 
@@ -14,7 +14,7 @@ use crate::schema::RowIds;
 use crate::sqlite::database::{Database, database_error};
 use crate::sqlite::own::{self, Found};
 
-/// The table's name; its rows go when the load that they are of is done.
+/// The table's name; its rows are removed when the load that they belong to is done.
 pub const TABLE: &str = "_rowmill_rows";
 const COLUMNS: [&str; 4] = ["table_name", "row_id", "record", "rows"];
 
@@ -27,11 +27,11 @@ pub struct RowOrigins<'d> {
     schema: &'static str,
     row_ids: RowIds,
     current: Option<OriginRun>,
-    /// Rows whose ids are their keys are noted, too.
+    /// Rows whose ids are their keys are also noted.
     notes_keys: bool,
-    /// Others have written to a table that this load numbers itself: from then on every row is noted.
+    /// Set once others have written to a table that this load numbers itself: from then on every row is noted.
     among_others: Option<AmongOthers>,
-    /// The table of runs is there.
+    /// The table of runs exists.
     exists: bool,
     find: Option<Statement<'d>>,
     put: Option<Statement<'d>>,
@@ -41,9 +41,9 @@ pub struct RowOrigins<'d> {
 /// How far a table was numbered by this load alone.
 #[derive(Debug, Clone, Copy)]
 pub struct AmongOthers {
-    /// The number of the last record before others were seen to have written.
+    /// The number of the last record before it was noticed that others have written.
     pub last_row_id: i64,
-    /// Rows of others are among those before it: its number does not tell whose a row is.
+    /// Rows of others are among those up to it, so a row's number does not say whose it is.
     pub is_mixed: bool,
 }
 
@@ -65,7 +65,7 @@ impl OriginRun {
 }
 
 impl<'d> RowOrigins<'d> {
-    /// Of rows of `table`, those of an earlier run of the load included; `resumable`: a later run will want to know.
+    /// The origins of `table`'s rows, including those of an earlier run of the load; `resumable`: a later run will need them.
     ///
     /// # Errors
     /// `Database` when the schema cannot be read, `Schema` when the table of runs will be needed and another one has its name.
@@ -93,12 +93,12 @@ impl<'d> RowOrigins<'d> {
         })
     }
 
-    /// From now on every row is noted, for others have rows in the table, too.
+    /// Notes every row from now on, because others have rows in the table, too.
     pub fn note_all(&mut self, since: AmongOthers) {
         self.among_others.get_or_insert(since);
     }
 
-    /// From now on rows whose ids are their keys are noted, too: one that waits may find that such a row has taken its key.
+    /// Also notes rows whose ids are their keys from now on: a row that waits may find that such a row has taken its key.
     pub fn note_keys(&mut self) {
         self.notes_keys = true;
     }
@@ -183,7 +183,7 @@ impl<'d> RowOrigins<'d> {
         let noted = self.run_at(row_id)?.and_then(|run| run.record_of(row_id));
         Ok(match (noted, self.row_ids, self.among_others) {
             (Some(record), _, _) => origins.record(record),
-            // Those that came before keys were noted are not known.
+            // Rows that came before keys were noted are not known.
             (None, RowIds::Key, _) => FirstRecord::Unknown,
             (None, RowIds::Ordinal { .. }, Some(since)) if row_id > since.last_row_id => FirstRecord::Existing,
             (None, RowIds::Ordinal { .. }, Some(since)) if since.is_mixed => FirstRecord::Unknown,
@@ -200,7 +200,7 @@ impl<'d> RowOrigins<'d> {
         Ok(self.run_at(row_id)?.and_then(|run| run.record_of(row_id)))
     }
 
-    /// The last run that begins at `row_id` or before it.
+    /// The last run that begins at or before `row_id`.
     fn run_at(&mut self, row_id: i64) -> Result<Option<OriginRun>, Error> {
         if let Some(run) = self.current.filter(|run| run.record_of(row_id).is_some()) {
             return Ok(Some(run));
@@ -242,7 +242,7 @@ impl<'d> RowOrigins<'d> {
             let sql = format!("REPLACE INTO {schema}.\"{TABLE}\" VALUES (?1, ?2, ?3, ?4)");
             let put = prepared(&mut self.put, connection, &sql)?;
             put.execute((&self.table, run.row_id, run.record as i64, run.rows as i64))?;
-            // Rows whose ids others have freed, and SQLite has given again.
+            // Runs of rows whose ids others have freed and SQLite has given again.
             let sql = format!("DELETE FROM {schema}.\"{TABLE}\" WHERE table_name = ?1 AND row_id > ?2 AND row_id < ?3");
             let clear = prepared(&mut self.clear, connection, &sql)?;
             clear.execute((&self.table, run.row_id, run.row_id.saturating_add_unsigned(run.rows)))
@@ -265,7 +265,7 @@ fn prepared<'s, 'd>(
     })
 }
 
-/// Forgets where the rows of `table` came from; the table of runs goes with its last row.
+/// Forgets where the rows of `table` came from; the table of runs is dropped with its last row.
 ///
 /// # Errors
 /// `Database`, `DatabaseBusy`.

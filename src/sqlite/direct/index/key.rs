@@ -1,7 +1,7 @@
-//! What an index takes from a row, and the order it stands in. Pure.
+//! What an index takes from a row, and the order in which it puts that. Pure.
 //!
-//! A key's bytes are the serial types of its columns and then their values, both as they stand in the row's record, so that an index
-//! record is made of them by adding the row id. Beside them goes a prefix: a number that orders most keys by itself.
+//! A key's bytes are the serial types of its columns and then their values, both as they stand in the row's record, so that adding the row
+//! id makes them an index record. A prefix goes with them: a number that is enough to order most keys.
 //!
 //! Source: SQLite file format §2.1 and §2.5 (NULL < numbers < text, BINARY collation); §2.4 (values as in the table, the row id last).
 
@@ -36,7 +36,7 @@ enum KeySource {
 pub struct IndexEntry<'a> {
     pub prefix: u64,
     pub row_id: i64,
-    /// Empty when the key is one integer: then the prefix says all.
+    /// Empty if the key is one integer: then the prefix says it all.
     pub key: &'a [u8],
 }
 
@@ -63,7 +63,7 @@ impl KeyColumns {
         }
     }
 
-    /// A single integer, which is given as row id.
+    /// A key of a single integer, which is given as the row id.
     pub fn integer() -> Self {
         KeyColumns {
             columns: vec![KeySource::RowId],
@@ -72,7 +72,7 @@ impl KeyColumns {
         }
     }
 
-    /// The integer that [`extract`](Self::extract) made `prefix` of.
+    /// The integer from which [`extract`](Self::extract) made `prefix`.
     pub fn integer_of(prefix: u64) -> i64 {
         (prefix ^ SIGN) as i64
     }
@@ -82,7 +82,7 @@ impl KeyColumns {
         integer as u64 ^ SIGN
     }
 
-    /// Appends the key of a row to `key`, nothing for a single integer; returns the prefix.
+    /// Appends the key of a row to `key` (nothing for a single integer) and returns the prefix.
     ///
     /// # Errors
     /// `Internal` for a record that validation did not make.
@@ -131,7 +131,7 @@ impl KeyColumns {
         Ok(self.prefix(serial_type, &key[values_start..]))
     }
 
-    /// A number that never orders two keys the wrong way round, from the first value.
+    /// A number, made from the first value, that never orders two keys the wrong way round.
     fn prefix(&self, serial_type: u64, value: &[u8]) -> u64 {
         match serial_type {
             0 => 0,
@@ -164,7 +164,7 @@ impl KeyColumns {
             .then_with(|| compare_values(a.key, b.key, self.columns.len()))
     }
 
-    /// Whether a column of the key is NULL: such a key is a duplicate of nothing.
+    /// Whether a column of the key is NULL: such a key is never a duplicate.
     pub fn has_null(&self, entry: &IndexEntry<'_>) -> bool {
         let mut types = entry.key;
         !types.is_empty() && (0..self.columns.len()).any(|_| next_varint(&mut types) == 0)
@@ -200,13 +200,13 @@ impl KeyColumns {
 /// Room for [`integer_record`]: the header and two numbers of eight bytes.
 const MAX_INTEGER_RECORD_BYTES: usize = 3 + 8 + 8;
 
-/// Writes the index record of a single integer to `record`; its size.
+/// Writes the index record of a single integer to `record`; returns its size.
 #[inline]
 fn integer_record(integer: i64, row_id: i64, record: &mut [u8]) -> usize {
     let (key_type, key_bytes) = integer_type(integer);
     let (row_id_type, row_id_bytes) = integer_type(row_id);
     record[..3].copy_from_slice(&[3, key_type as u8, row_id_type as u8]);
-    // Eight bytes each time, of which the last ones are written over or left out: no copy of a length that is only known here.
+    // Eight bytes each time, the last of which are written over or left out: a copy of a length that is known only now would be slower.
     let leading = |value: i64, bytes: usize| (value << (64 - 8 * bytes.max(1))).to_be_bytes();
     record[3..11].copy_from_slice(&leading(integer, key_bytes));
     let key_end = 3 + key_bytes;
@@ -218,10 +218,10 @@ fn integer_record(integer: i64, row_id: i64, record: &mut [u8]) -> usize {
 #[derive(Debug, Default)]
 pub struct RecordValues(Vec<ValuePlace>);
 
-/// Compares the values of two keys, column by column; an empty key is a single integer that its prefix has told already.
+/// Compares the values of two keys, column by column; an empty key is a single integer, which its prefix has given already.
 fn compare_values(a: &[u8], b: &[u8], columns: usize) -> Ordering {
     if a.is_empty() || b.is_empty() {
-        // Of two keys with the same prefix, one an integer, the other can only be an integer or NULL, which comes first.
+        // If two keys have the same prefix and one is an integer, the other can only be an integer or NULL, which comes first.
         return a.is_empty().cmp(&b.is_empty());
     }
     let (mut a_types, mut b_types) = (a, b);

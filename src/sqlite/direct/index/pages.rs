@@ -1,8 +1,8 @@
-//! An index's b-tree, built from its left edge to its right out of entries in their order. Pure: pages come out, nothing is written.
+//! An index's b-tree, built from its left edge to its right edge out of entries in their order. Pure: pages come out, nothing is written.
 //!
-//! Unlike in a table's tree each entry stands once: those that part two pages stand in the interior page above them. So a page that
-//! is full waits: the next entry will part it from the page after it, if there is to be one. At the end a waiting page without a
-//! successor gives its own last entry up for that, because no page but an empty root may have zero cells.
+//! Unlike in a table's tree, each entry stands only once: an entry that separates two pages stands in the interior page above them. So a
+//! page that is full waits: the next entry will separate it from the page after it, if there is one. If a page is still waiting at the end,
+//! its last entry separates it from a page for the entry that waits with it, because no page but an empty root may have zero cells.
 //!
 //! Source: SQLite file format §1.6.
 
@@ -30,7 +30,7 @@ struct Level {
     header_bytes: usize,
     cells: usize,
     content_start: usize,
-    /// Once the page is full: the entry that parts it from the next page. On an interior level its child is the page's right child.
+    /// Once the page is full: the entry that separates it from the next page. On an interior level its child is the page's right child.
     divider: Option<Divider>,
 }
 
@@ -71,7 +71,7 @@ impl Level {
         true
     }
 
-    /// Takes the last cell out again.
+    /// Removes the last cell.
     fn take_last(&mut self) -> Vec<u8> {
         self.cells -= 1;
         let pointer = self.header_bytes + 2 * self.cells;
@@ -151,7 +151,7 @@ impl IndexBuilder {
         }
     }
 
-    /// Adds a finished page and the entry to the right of it.
+    /// Adds a finished page and the entry to its right.
     fn add_child(&mut self, level: usize, child: u32, cell: Vec<u8>, new: &mut NewPages) {
         if level == self.levels.len() {
             self.levels.push(Level::new(self.page_bytes, INTERIOR_HEADER_BYTES));
@@ -168,14 +168,14 @@ impl IndexBuilder {
         }
     }
 
-    /// Completes the tree; its root.
+    /// Completes the tree; returns its root.
     pub fn finish(mut self, new: &mut NewPages) -> RewrittenPage {
         let mut right_child = None;
         let mut level = 0;
         loop {
             let node = &mut self.levels[level];
             if let Some(divider) = node.divider.take() {
-                // A page of its own for the entry that waits, parted from this one by this one's last.
+                // The entry that waits gets a page of its own, separated from this one by this one's last entry.
                 let mut last = node.take_last();
                 let closed_right_child = right_child.map(|_| {
                     let child = u32::from_be_bytes([last[0], last[1], last[2], last[3]]);

@@ -1,12 +1,12 @@
-//! Which keys are worth a look when duplicates are searched among the sorted ones. Pure.
+//! Which keys are worth a look when the sorted ones are searched for duplicates. Pure.
 
-/// A set of prefixes that may also hold some it was never given: one bit for each, chosen by a hash.
+/// A set of prefixes that may seem to hold some that it was never given: one bit for each, chosen by a hash.
 #[derive(Debug)]
 pub struct PrefixSet {
     bits: Vec<u64>,
 }
 
-/// Bits of a [`PrefixSet`], as a power of two: 1 MiB, for which two million prefixes are not too many.
+/// Bits of a [`PrefixSet`], as a power of two: 1 MiB, which is enough for two million prefixes.
 const PREFIX_SET_BITS: u32 = 23;
 
 impl Default for PrefixSet {

@@ -2,11 +2,11 @@
 //!
 //! Comes in: entries in any order, one after another. They fill a buffer; a full one is sorted by the worker threads and written to a
 //! temporary file as a *run* while the next one fills. Goes out: every entry in order, in *parts* that each fit the memory: a part is
-//! the same range of keys out of every run, so parts are read and sorted in parallel, too, and only their order ties them together.
+//! the same range of keys out of every run, so parts, too, are read and sorted in parallel, and only their order ties them together.
 //! Entries that never filled a buffer stay in memory.
 //!
-//! The hard part is to cut parts of even size without looking at every entry: each run keeps a sample of its entries and where in the
-//! file they stand.
+//! The hard part is to cut parts of equal size without looking at every entry: each run keeps a sample of its entries and of where they
+//! stand in the file.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -24,15 +24,15 @@ use crate::sqlite::direct::index::prefix_set::PrefixSet;
 
 /// Bytes of an entry in a run before its key: prefix, row id and length of the key, little-endian.
 const HEAD_BYTES: usize = 8 + 8 + 4;
-/// Bytes of an entry in a run of single integers: what [`pack`] makes of it, little-endian.
+/// Bytes of an entry in a run of single integers: the number that [`pack`] makes of it, little-endian.
 const INTEGER_BYTES: usize = 16;
-/// Bytes of a run between two samples, at least.
+/// Least number of bytes of a run between two samples.
 const SAMPLE_EVERY_BYTES: usize = 16 << 10;
-/// Memory of all samples, keys included, of which they take at most a buffer's half; beyond that every other one is dropped.
+/// Memory of all samples, keys included; they also take at most half of a buffer's. Beyond that every other one is dropped.
 const MAX_SAMPLES_BYTES: usize = 4 << 20;
 /// Longest key that is sorted here. Samples hold whole keys, so longer ones could break the memory promise.
 pub const MAX_KEY_BYTES: usize = 4 << 10;
-/// Smallest buffer and smallest part: below that the overhead of a part would show.
+/// Smallest buffer and smallest part: with smaller ones the overhead of a part would show.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 /// Largest part: what a core's cache holds sorts fastest.
 const MAX_PART_BYTES: usize = 2 << 20;
@@ -66,7 +66,7 @@ pub struct Buffer {
     keys: Vec<u8>,
 }
 
-/// An entry whose key is a single integer as a number. The numbers stand in the order of the entries.
+/// An entry whose key is a single integer as a number. The numbers sort as the entries do.
 #[inline]
 fn pack(prefix: u64, row_id: i64) -> u128 {
     u128::from(prefix) << 64 | u128::from(KeyColumns::prefix_of(row_id))
@@ -94,7 +94,7 @@ struct EntryPlace {
 struct SortedRun {
     start: u64,
     end: u64,
-    /// Its entries are as [`pack`] makes them.
+    /// Its entries are numbers as [`pack`] makes them.
     integers: bool,
     samples: Vec<Sample>,
 }
@@ -118,7 +118,7 @@ impl Sample {
         }
     }
 
-    /// Memory that it takes.
+    /// How much memory it takes.
     fn bytes(&self) -> usize {
         size_of::<Sample>() + self.key.len()
     }
@@ -138,7 +138,7 @@ impl Buffer {
         self.integers.len() * size_of::<u128>() + self.entries.len() * size_of::<EntryPlace>() + self.keys.len()
     }
 
-    /// What the entries take in a run.
+    /// How many bytes the entries take in a run.
     fn run_bytes(&self) -> usize {
         self.integers.len() * INTEGER_BYTES + self.entries.len() * HEAD_BYTES + self.keys.len()
     }
@@ -162,7 +162,7 @@ impl Buffer {
         }
     }
 
-    /// The entries, in the order in which they stand here.
+    /// The entries, in their current order.
     pub fn entries(&self) -> impl Iterator<Item = IndexEntry<'_>> {
         let integers = self.integers.iter().map(|&number| unpack(number));
         integers.chain(self.entries.iter().map(|slot| self.entry(slot)))
@@ -175,7 +175,7 @@ impl Buffer {
         self.entries = entries;
     }
 
-    /// As [`sort`](Self::sort), for entries that stand in a few sorted stretches already: a stable sort only merges them.
+    /// As [`sort`](Self::sort), for entries that are already in a few sorted stretches: a stable sort only merges them.
     fn merge(&mut self, columns: &KeyColumns) {
         self.integers.sort();
         let mut entries = std::mem::take(&mut self.entries);
@@ -239,7 +239,7 @@ impl Buffer {
         Ok(run)
     }
 
-    /// Takes from `bytes`, entries as in a run, those of the part. `None` when they are damaged.
+    /// Takes the part's entries from `bytes`, which are entries as in a run. `None` if they are damaged.
     fn read(&mut self, bytes: &[u8], part: &Part<'_>) -> Option<()> {
         let Part {
             columns, range, only, ..
@@ -311,7 +311,7 @@ impl Buffer {
         Some(())
     }
 
-    /// Takes an entry, beside others of any kind.
+    /// Takes an entry among others of any kind.
     fn push(&mut self, entry: &IndexEntry<'_>) {
         self.entries.push(EntryPlace {
             prefix: entry.prefix,
@@ -324,12 +324,12 @@ impl Buffer {
     }
 }
 
-/// What is read of all runs at a time.
+/// What is read from all runs at a time.
 #[derive(Debug, Clone, Copy)]
 struct Part<'s> {
     columns: &'s KeyColumns,
     range: KeyRange<'s>,
-    /// Leave out what it does not contain.
+    /// Entries that it does not contain may be left out.
     only: Option<&'s PrefixSet>,
     /// Not all of its entries are single integers.
     mixed: bool,
@@ -361,7 +361,7 @@ impl<'p> Sorter<'p> {
         }
     }
 
-    /// Takes the key of a row; its prefix, or `None` when it is longer than [`MAX_KEY_BYTES`]: it was not taken.
+    /// Takes the key of a row and returns its prefix; or `None`, without taking it, if it is longer than [`MAX_KEY_BYTES`].
     ///
     /// # Errors
     /// `Io` when the temporary file cannot be made or written.
@@ -410,11 +410,11 @@ impl<'p> Sorter<'p> {
         Ok(())
     }
 
-    /// The first key that is no single integer stands in the buffer: from here on entries are stored as any are.
+    /// The buffer holds the first key that is not a single integer: from here on entries are stored in the general form.
     #[cold]
     fn begin_mixed(&mut self) -> Result<(), Error> {
         self.mixed = true;
-        // The only key there is: integers have none.
+        // This is the only key there: integers have none.
         let key = std::mem::take(&mut self.filling.keys);
         if self.filling.integers.len() * size_of::<EntryPlace>() > self.buffer_bytes / 2 {
             self.hand_over()?;
@@ -427,7 +427,7 @@ impl<'p> Sorter<'p> {
         Ok(())
     }
 
-    /// Has the full buffer sorted and written, and goes on with the other one.
+    /// Sends the full buffer off to be sorted and written, and goes on with the other one.
     fn hand_over(&mut self) -> Result<(), Error> {
         self.wait()?;
         let file = match &self.file {
@@ -440,7 +440,7 @@ impl<'p> Sorter<'p> {
         };
         let mut next = self.idle.take().unwrap_or_default();
         if self.mixed {
-            // The memory is needed for entries of the other kind.
+            // Its memory is needed for entries of the other kind.
             next.integers = Vec::new();
         }
         let mut full = std::mem::replace(&mut self.filling, next);
@@ -454,7 +454,7 @@ impl<'p> Sorter<'p> {
             full.sort(&columns);
             let run = full.write(&file, start, &folder);
             full.clear();
-            // Nobody waits any more when the load has failed.
+            // Nobody waits for this any more if the load has failed.
             let _ = done.send(run.map(|run| (run, full)));
         });
         Ok(())
@@ -471,7 +471,7 @@ impl<'p> Sorter<'p> {
         self.runs.push(run);
         self.idle = Some(buffer);
         let limit_bytes = MAX_SAMPLES_BYTES.min(self.buffer_bytes / 2);
-        // One sample a run is always left.
+        // At least one sample a run is always left.
         while self.samples_bytes() > limit_bytes && self.runs.iter().any(|run| run.samples.len() > 1) {
             for run in &mut self.runs {
                 let mut index = 0;
@@ -489,7 +489,7 @@ impl<'p> Sorter<'p> {
         self.runs.iter().flat_map(|run| &run.samples).map(Sample::bytes).sum()
     }
 
-    /// Ends the input. `memory_bytes` is what the parts may take, all that are in memory at a time.
+    /// Ends the input. `memory_bytes` is what the parts may take together that are in memory at a time.
     ///
     /// # Errors
     /// As [`push_row`](Self::push_row).
@@ -504,7 +504,7 @@ impl<'p> Sorter<'p> {
             self.filling = Buffer::default();
         }
         let ahead = self.pool.current_num_threads() + 1;
-        // A part is in memory twice for a moment: as it was read, and as entries.
+        // For a moment a part is in memory twice: as it was read, and as entries.
         let part_bytes = (memory_bytes as usize / (ahead + 1) / 3).clamp(MIN_BUFFER_BYTES, MAX_PART_BYTES);
         let splitters = self.splitters(part_bytes);
         Ok(Sorted {
@@ -520,7 +520,7 @@ impl<'p> Sorter<'p> {
         })
     }
 
-    /// Entries between which lie about `part_bytes` of all runs.
+    /// Entries that cut all runs together into parts of about `part_bytes`.
     fn splitters(&self, part_bytes: usize) -> Vec<Sample> {
         let mut samples: Vec<&Sample> = self.runs.iter().flat_map(|run| &run.samples).collect();
         samples.sort_unstable_by(|a, b| self.columns.compare(&a.entry(), &b.entry()));
@@ -545,12 +545,12 @@ pub struct Sorted<'p> {
     file: Option<Arc<File>>,
     mixed: bool,
     folder: PathBuf,
-    /// Parts that are being made, or wait, at a time.
+    /// How many parts may be in the making, or waiting, at a time.
     ahead: usize,
 }
 
 impl<'p> Sorted<'p> {
-    /// Another sorter, which works with the same threads and in the same folder.
+    /// Another sorter with the same threads and the same folder.
     pub fn sorter(&self, columns: KeyColumns, memory_bytes: u64) -> Sorter<'p> {
         Sorter::new(self.pool, columns, memory_bytes, &self.folder)
     }
@@ -584,7 +584,7 @@ impl<'p> Sorted<'p> {
             for part in 0..=self.splitters.len() {
                 let (done, result) = sync_channel(1);
                 scope.spawn(move |_| {
-                    // Nobody waits any more when an earlier part has failed.
+                    // Nobody waits for this any more if an earlier part has failed.
                     let _ = done.send(self.read_part(part, only, file));
                 });
                 waiting.push_back(result);
@@ -636,7 +636,7 @@ fn next_part(waiting: &mut VecDeque<Receiver<Result<Buffer, Error>>>) -> Result<
 }
 
 impl SortedRun {
-    /// Where in the file the entries of `range` stand, and a few beside them.
+    /// Where in the file the entries of `range` stand, along with a few others.
     fn stretch(&self, range: &KeyRange<'_>, columns: &KeyColumns) -> (u64, u64) {
         let below = |limit: &Sample, or_equal: bool| {
             self.samples
