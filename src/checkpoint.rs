@@ -336,7 +336,7 @@ impl Checkpoint {
         } else {
             format!(
                 "start afresh with {RESTART} or give it up with {FORGET}; either leaves its {loaded} in the table, and rows that are \
-                 loaded again are there twice unless a key tells"
+                 loaded again are there twice unless a key prevents it"
             )
         }
     }
@@ -427,8 +427,8 @@ impl Fingerprint {
 /// The error for inputs that are not what an unfinished load found. They were read up to the last of `read`, inclusive.
 pub fn changed_since_begun(read: &[PathBuf]) -> Error {
     let since = match read.len() {
-        0 | 1 => "since the unfinished load began, what was loaded of it was edited",
-        _ => "since the unfinished load began, what was loaded of it or of an input before it was edited",
+        0 | 1 => "the part of it that was loaded was edited after the unfinished load began",
+        _ => "the part that was loaded of it, or of an input before it, was edited after the unfinished load began",
     };
     Error::new(ErrorKind::InputChanged {
         path: read.last().cloned().unwrap_or_default(),

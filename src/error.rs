@@ -38,7 +38,7 @@ pub enum ErrorKind {
         message: String,
     },
     /// An input that changed while it was read.
-    #[error("input {} changed while it was being loaded: {message}; what was committed is safe, run the load again", .path.display())]
+    #[error("input {} changed while it was being loaded: {message}; what was committed is safe, so run the load again", .path.display())]
     InputChanged {
         /// The file.
         path: PathBuf,
@@ -134,7 +134,7 @@ fn hint_for(error: &std::io::Error) -> String {
         }
         (Some(libc::EMFILE | libc::ENFILE), _) => "; allow more open files (ulimit -n) and run the load again",
         (Some(libc::EFBIG), _) => {
-            "; files may not grow as large as that (ulimit -f, or the file system): allow more and run the load again"
+            "; a file may not grow that large (ulimit -f, or the file system): allow larger files and run the load again"
         }
         (_, std::io::ErrorKind::StorageFull) => "; free some space and run the load again",
         (_, std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied) => {

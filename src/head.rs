@@ -328,8 +328,8 @@ impl HeaderRecord<'_> {
             return Err(Error::unusable(
                 path,
                 format!(
-                    "its header, line {line}, has a carriage return within it (column {at}), and line feeds end its lines; take that carriage \
-                     return out or quote its field, or, if it is an old Mac file, turn every one into a line feed: tr '\\r' '\\n' < FILE"
+                    "its header, line {line}, has a carriage return within it (column {at}), but lines end with line feeds; remove that \
+                     carriage return or quote its field, or, if it is an old Mac file, turn every one into a line feed: tr '\\r' '\\n' < FILE"
                 ),
             ));
         }
@@ -401,8 +401,8 @@ fn line_end(
             Some(LineEnds::Mixed { cr, lf }) => {
                 let before = bytes.len() - look.bytes.len() + 1;
                 let message = format!(
-                    "a carriage return (byte {}) stands where its first line ends or within it, and a line feed (byte {}) outside quotes \
-                     after that, so nobody can tell what a line is; take that carriage return out or quote its field, or, if it is \
+                    "a carriage return (byte {}) ends its first line or stands within it, and a line feed (byte {}) outside quotes comes after \
+                     that, so nobody can tell what a line is; remove that carriage return or quote its field, or, if it is \
                      an old Mac file, turn every one into a line feed: tr '\\r' '\\n' < FILE",
                     cr + before,
                     lf + before
@@ -431,11 +431,11 @@ fn look<'a>(bytes: &'a [u8], next: Option<u8>, is_widest: bool, options: &LoadOp
 
 const GZIP: Wording = Wording {
     on_command_line: "it is compressed with gzip; pipe it in: zcat FILE | rowmill load - DB",
-    in_program: "it is compressed with gzip; decompress it, or load what a reader that does so gives",
+    in_program: "it is compressed with gzip; decompress it, or load it through a reader that decompresses it",
 };
 const ZSTD: Wording = Wording {
     on_command_line: "it is compressed with zstd; pipe it in: zstdcat FILE | rowmill load - DB",
-    in_program: "it is compressed with zstd; decompress it, or load what a reader that does so gives",
+    in_program: "it is compressed with zstd; decompress it, or load it through a reader that decompresses it",
 };
 
 /// Says what a file that is not CSV in UTF-8 is, and what to do about it.

@@ -206,7 +206,7 @@ impl Settling<'_, '_, '_, '_> {
     fn start_over(&mut self, message: Box<str>) -> Result<(), Error> {
         if self.indexes.is_some() {
             return Err(Error::internal(
-                "a trigger undid a transaction that only an unchanged database has",
+                "a trigger undid a transaction, though the database is unchanged",
             ));
         }
         self.undoing.insert(self.suspects_read, message);

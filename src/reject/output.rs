@@ -172,7 +172,7 @@ pub(super) fn tampered(path: &Path) -> Error {
 /// The error for a file that no longer holds what this load wrote to it.
 pub(super) fn changed_meanwhile(path: &Path) -> Error {
     let message = format!(
-        "it was changed, moved or removed by somebody else while the load wrote it; what was committed is safe, put it back and run \
+        "it was changed, moved or removed by somebody else while the load wrote it; what was committed is safe. Put the file back and run \
          the load again, or start afresh with {RESTART}"
     );
     Error::side_file_changed(path, &message)

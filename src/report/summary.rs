@@ -185,7 +185,7 @@ impl Summary<'_> {
             let are = agreeing(report.loaded, "is", "are");
             write!(
                 f,
-                "\n  or afresh   add {RESTART}: its {rows} {stay}, and {are} there twice if no key tells"
+                "\n  or afresh   add {RESTART}: its {rows} {stay}, and {are} there twice if no key prevents it"
             )?;
         }
         write!(f, "\n  to give up  add {FORGET}: its {rows} {stay}")
@@ -373,7 +373,7 @@ loaded 4,850,000 rows into table people of people.db
         let text = report.summary(false).to_string();
         for words in [
             "loaded 1 row into table people",
-            "add `restart`: its 1 row stays, and is there twice if no key tells",
+            "add `restart`: its 1 row stays, and is there twice if no key prevents it",
             "add `forget`: its 1 row stays",
         ] {
             assert!(text.contains(words), "{text}");

@@ -158,7 +158,7 @@ impl<'a> Fifo<'a> {
                 is_said = true;
                 let path = path.display();
                 observer.notice(&format!(
-                    "the report waits for somebody to read {path}; interrupt to go without it"
+                    "the report waits for somebody to read {path}; interrupt to go on without it"
                 ));
             }
             std::thread::sleep(PAUSE);

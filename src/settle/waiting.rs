@@ -16,6 +16,7 @@ use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::faults;
 use crate::reject::Origins;
+use crate::option_name::SAME_LOAD;
 use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, RejectReason, Suspect, SuspectSpool};
 use crate::sqlite::RowOutcome;
 use crate::sqlite::TargetTable;
@@ -302,8 +303,9 @@ impl Waiting<'_, '_, '_> {
             }
         }
         Err(Error::schema(format!(
-            "{} rows wait for one another in table \"{}\", too many to be tried one by one, as a trigger that may roll back, or old rows \
-             that refer to what is not there, ask for; drop that trigger or mend those rows, and run the same command again to go on",
+            "{} rows wait for one another in table \"{}\", too many to be tried one by one, which a trigger that may roll back, or old rows \
+             that refer to what is not there, make necessary; drop that trigger or mend those rows, and run the {SAME_LOAD} again to \
+             go on",
             self.spool.count(),
             self.target.table
         )))

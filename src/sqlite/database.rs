@@ -193,7 +193,7 @@ impl Database {
     fn row_id_alias_of(&self, table: &str) -> Result<&'static str, Error> {
         let info = self.describe_table(table)?;
         let alias = info.and_then(|info| row_id_alias(&info.columns));
-        alias.ok_or_else(|| Error::internal("rows are told apart by row ids that have no name"))
+        alias.ok_or_else(|| Error::internal("row ids are needed that have no name"))
     }
 
     /// A number that changes whenever another connection commits. Source: <https://sqlite.org/pragma.html#pragma_data_version>

@@ -350,7 +350,7 @@ impl<'d> Destination<'d> {
             return Err(error);
         };
         Err(Error::schema(format!(
-            "others put rows into table \"{table}\" that repeat the key {}, for example {example}; take them away and run the \
+            "others put rows into table \"{table}\" that repeat the key {}, for example {example}; remove them and run the \
              {SAME_LOAD} again to go on, or give the load up with {FORGET}",
             names.join(",")
         )))

@@ -219,7 +219,7 @@ impl DirectWriter {
         also(self.database.connection())?;
         let root = self.root_page();
         let Some(edition) = self.edition.as_mut().filter(|_| self.in_batch) else {
-            return Err(Error::internal("a batch was to be committed that was not begun"));
+            return Err(Error::internal("a batch that was not begun was to be committed"));
         };
         let rewritten = self.builder.finish_batch(root);
         self.file.append(self.builder.new_pages())?;

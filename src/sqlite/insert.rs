@@ -599,8 +599,8 @@ fn describe(database: &Database, target: &TargetTable<'_>) -> Result<(TableInfo,
         && !database.has_mark(&info, mark)?
     {
         return Err(Error::schema(format!(
-            "table \"{table}\" is not the one that this load put rows into, or they were taken out: the schema was changed, and the \
-             last row that was committed is gone. Put the table back, under another name perhaps, and run the {SAME_LOAD} again to \
+            "table \"{table}\" is not the one that this load put rows into, or its rows were removed: the schema was changed, and the \
+             last row that was committed is gone. Put the table back (it may have been renamed) and run the {SAME_LOAD} again to \
              go on, or give the load up with {FORGET}"
         )));
     }

@@ -67,7 +67,7 @@ impl PageFile {
         if pages.are_too_many() {
             let full = std::io::Error::new(
                 std::io::ErrorKind::StorageFull,
-                "the database has as many pages as there can be: VACUUM it, with a larger PRAGMA page_size",
+                "the database has as many pages as it can have: VACUUM it with a larger PRAGMA page_size",
             );
             return Err(Error::io("writing", &self.path, full));
         }

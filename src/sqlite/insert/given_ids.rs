@@ -45,7 +45,7 @@ impl<'d> GivenIds<'d> {
 /// What SQLite means when it says, about such a table, that the disk is full.
 pub fn no_more_ids(table: &str) -> String {
     format!(
-        "the row ids of table \"{table}\" are used up: AUTOINCREMENT has come to {}, the greatest there is",
+        "the row ids of table \"{table}\" are used up: AUTOINCREMENT has reached {}, the greatest possible",
         i64::MAX
     )
 }

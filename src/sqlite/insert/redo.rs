@@ -68,7 +68,7 @@ impl Redo {
             _ => "it is a duplicate",
         };
         let message = format!(
-            "a trigger rolled rows back, and the table does not take them again: {why}; what was committed is safe, run the load again"
+            "a trigger rolled rows back, and the table does not take them again: {why}; what was committed is safe, so run the load again"
         );
         Error::new(ErrorKind::Database {
             path: path.to_owned(),
