@@ -5,7 +5,7 @@ use divan::{Bencher, black_box};
 use rowmill::internal::chunk::cut;
 use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
 
-/// Large enough for a steady state, small enough for the caches that a chunk is parsed in.
+/// Large enough for a steady state, small enough for the caches in which a chunk is parsed.
 const CHUNK_BYTES: usize = 1 << 20;
 
 const MAX_RECORD_BYTES: u64 = 16 << 20;

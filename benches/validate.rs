@@ -86,7 +86,7 @@ fn verdicts_alone(bencher: Bencher) {
     bench_bytes::<Nothing>(bencher, KeyPlan::RowId(0), chunk(), 0);
 }
 
-/// One bad byte: every record of the chunk is then looked at for itself.
+/// One bad byte: every record of the chunk is then checked by itself.
 #[divan::bench]
 fn one_invalid_byte(bencher: Bencher) {
     let mut bytes = chunk();

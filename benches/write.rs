@@ -29,7 +29,7 @@ fn columns() -> Vec<Column> {
     ["a", "b"].map(|name| Column::new(name, ColumnType::Text)).to_vec()
 }
 
-/// The table, whose rows get the ids that they come with.
+/// The table, whose rows keep the ids that they come with.
 fn target(columns: &[Column]) -> TargetTable<'_> {
     TargetTable {
         table: "t",

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_a_number_only_if_every_value_can_be_told_again() {
+    fn a_column_is_a_number_only_if_every_value_can_be_recovered() {
         assert_eq!(second(&["1", "-2", "", "0"]), ColumnType::Integer);
         assert_eq!(second(&["1", "2.5", "9007199254740992"]), ColumnType::Real);
         assert_eq!(second(&["2.5", "9007199254740993"]), ColumnType::Text);

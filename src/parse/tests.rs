@@ -115,7 +115,7 @@ fn parse_pieces(kernel: Kernel, input: &[u8], pieces: &[usize], syntax: &Syntax)
     records
 }
 
-/// Parses `input` up to one border after another, everything in view.
+/// Parses `input` up to one border after another, with everything in view.
 fn parse_up_to_borders(kernel: Kernel, input: &[u8], pieces: &[usize], syntax: &Syntax) -> Vec<Parsed> {
     let mut out = Records::default();
     let mut records = Vec::new();
@@ -136,7 +136,7 @@ fn parse_up_to_borders(kernel: Kernel, input: &[u8], pieces: &[usize], syntax: &
         records.extend(collect(&out, start));
         assert!(
             records.iter().all(|record| record.start < border),
-            "none starts behind the border"
+            "none starts after the border"
         );
         start += decided;
         assert!(start >= border, "all that start before it are decided");
@@ -170,7 +170,7 @@ fn plain(max_record_bytes: u64) -> Syntax {
     }
 }
 
-/// Bytes in which everything that can go wrong with syntax does.
+/// Bytes in which everything that can go wrong with syntax goes wrong.
 fn wild_bytes() -> impl Strategy<Value = Vec<u8>> {
     let dense = prop::collection::vec(
         prop_oneof![
@@ -513,7 +513,7 @@ fn a_record_is_not_decided_before_the_byte_that_decides_it() {
     assert_eq!(decided(b"a\n\"b\"", false), 2);
     assert_eq!(decided(b"a\n\"b\nb", false), 2);
     assert_eq!(decided(b"a\n\"b\"c", false), 2);
-    // Whether the damage reaches further is told by the next line.
+    // The next line shows whether the damage reaches further.
     assert_eq!(decided(b"a\n\"b\"c\n", false), 2);
     assert_eq!(decided(b"a\n\"b\"c\n", true), 7);
     assert_eq!(decided(b"a\n\"b\"c\nd,e\n", false), 11);
@@ -528,7 +528,7 @@ fn a_record_is_not_decided_before_the_byte_that_decides_it() {
 
 #[test]
 fn recovery_takes_linear_time_on_lines_of_stray_quotes() {
-    // Quadratic time would be hours: every line opens a quote that no later line closes well, or none at all.
+    // Quadratic time would mean hours: every line opens a quote that no later line closes well, or closes at all.
     for (line, tail) in [
         ("a\",x,\"\n", ""),
         ("\",\"\n", ""),
@@ -574,7 +574,7 @@ fn what_matters_may_lie_across_the_edge_of_a_block() {
         "\"a\"\"",
         "\r\"a\"",
     ];
-    // Whole blocks before and behind, with quotes and without, and a field that ends right where the case begins.
+    // Whole blocks before and after, with quotes and without, and a field that ends right where the case begins.
     for (before, separator, after) in [
         ("a", "", ""),
         ("a", ",", ","),

@@ -111,7 +111,7 @@ fn scanned(path: &Path, threads: usize, format: Csv, settings: ScanSettings) -> 
     records
 }
 
-/// The same where the bytes come through a pipe, whose end shows only behind the last byte.
+/// The same if the bytes come through a pipe, whose end shows only after the last byte.
 fn scanned_from_pipe(bytes: &[u8], threads: usize, format: Csv, settings: ScanSettings) -> Vec<String> {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let path = format!("/dev/fd/{}", reader.as_raw_fd());
@@ -151,7 +151,7 @@ proptest! {
         chunk_bytes in 1usize..40,
         max_record_bytes in prop::sample::select(vec![3u64, 17, 60, 1000]),
         threads in 1usize..4,
-        // With little memory, what was made of chunks behind an undecided record is not kept.
+        // With little memory, what was made of chunks after an undecided record is not kept.
         blocks_bytes in prop::sample::select(vec![1usize, 40, 1 << 20]),
     ) {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -166,8 +166,8 @@ proptest! {
 }
 
 #[test]
-fn a_chunk_behind_an_undecided_record_is_decided_by_the_end_of_a_stream_that_comes_after_it() {
-    // The first quote is decided by the second, and the last one by the end, of which a window that is full to it knows nothing.
+fn a_chunk_after_an_undecided_record_is_decided_by_the_end_of_a_stream_that_comes_after_it() {
+    // The second quote decides the first, and the end decides the last one; a window that is full up to the end does not know of the end.
     let bytes = b"aaaa,\"\nbbbbbbbbb\na\"b\n,\"\n";
     let wanted = expected(bytes, 1000);
     assert_eq!(wanted.len(), 2);
@@ -210,7 +210,7 @@ fn a_scan_that_is_told_to_stop_says_that_it_did_not_reach_the_end() {
 #[test]
 fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    // A record of eight bytes is four bytes off: every chunk ends within its quotes, and none is read rightly.
+    // Records of eight bytes are off by four: every chunk ends within the quotes of one, and none is read rightly.
     let bytes = [b"abc\n".to_vec(), b"\"ab\ncd\"\n".repeat(100_000)].concat();
     let chunk_bytes = 4096;
     assert_eq!(bytes[chunk_bytes - 4..chunk_bytes + 4], *b"\"ab\ncd\"\n");

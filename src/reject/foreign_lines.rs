@@ -79,7 +79,7 @@ mod tests {
     use crate::reject::state::HEADER;
 
     #[test]
-    fn the_lines_of_a_load_are_told_from_those_of_others() {
+    fn the_lines_of_a_load_are_recognized_among_those_of_others() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("errors.csv");
         let inputs = [

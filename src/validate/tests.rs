@@ -175,7 +175,7 @@ fn alone(span: &[u8], records: &Records, index: usize, plan: &RowPlan) -> Record
     out
 }
 
-/// Fields that numbers and texts are made of or not, the good ones more often.
+/// Fields that may or may not be numbers and texts; the good ones are more frequent.
 const FIELDS: &[&[u8]] = &[
     b"1",
     b"2",
@@ -233,7 +233,7 @@ proptest! {
                 record_index: joined.record_count,
                 source: moved(reject.source),
                 lines_before: span[..record.start as usize].iter().filter(|&&byte| byte == b'\n').count() as u32,
-                // Only the field at fault has a place; "none" stays at nought.
+                // Only a field at fault has a place; "none" stays at zero.
                 value: if reject.column == 0 || reject.value.is_empty() { reject.value } else { moved(reject.value) },
                 ..reject.clone()
             }));
@@ -259,7 +259,7 @@ proptest! {
         prop_assert_eq!(&whole.integer_keys, &joined.integer_keys);
         prop_assert_eq!(&whole.key_hashes, &joined.key_hashes);
         prop_assert_eq!((whole.record_count, whole.blank_lines), (joined.record_count, joined.blank_lines));
-        // Nor does the verdict depend on what is made of the values.
+        // The verdict does not depend on what is made of the values, either.
         let mut bare = RowBlock::<Nothing>::default();
         validate(span, &records, &plan, &syntax(&plan), &mut bare);
         prop_assert_eq!((&bare.rows, &bare.rejects), (&whole.rows, &whole.rejects));
@@ -461,7 +461,7 @@ fn nulls_among_values_are_what_sqlite_stores() {
     }
 }
 
-/// CSV with blanks around its fields that are no part of them, so that fields do not touch.
+/// CSV with blanks around its fields that are not part of them, so that fields do not touch.
 #[derive(Clone, Copy)]
 struct Padded(Csv);
 

@@ -39,7 +39,7 @@ pub struct Fault {
     pub nth: u64,
     pub forever: bool,
     pub how: How,
-    /// Only calls on files whose name ends so; empty: on all.
+    /// Only calls on files whose names end like this; empty: on all files.
     pub name: &'static str,
 }
 
@@ -66,7 +66,7 @@ pub enum Event {
         file: usize,
         length: u64,
     },
-    /// `opening` tells the descriptors of one file apart.
+    /// `opening` distinguishes the descriptors of one file.
     Synced {
         file: usize,
         opening: usize,
@@ -222,7 +222,7 @@ fn fault_of(descriptor: c_int, call: Call) -> Option<How> {
     lock(&opened.shared.state).fails(call, &opened.name, file)
 }
 
-/// Records what was done to the file behind `descriptor`: `event` gets its number and that of the opening.
+/// Records what was done to the file of `descriptor`: `event` gets its number and that of the opening.
 fn record(descriptor: c_int, event: impl FnOnce(usize, usize) -> Event) {
     if let Some(opened) = opened(descriptor)
         && let Target::File(file) = opened.target
@@ -316,7 +316,7 @@ fn sync_hook(descriptor: c_int, number: libc::c_long) -> c_int {
     if let Some(How::Error(errno)) = fault_of(descriptor, Call::Sync) {
         return fail(errno);
     }
-    // What a crash of the machine leaves is worked out from the record, so for watched files the disk is not made to wait.
+    // What a crash of the machine leaves is worked out from the record, so nobody waits for the disk for watched files.
     if let Some(Opened {
         shared,
         target,

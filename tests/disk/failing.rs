@@ -42,7 +42,7 @@ struct Tally {
     wrong: Vec<String>,
 }
 
-/// Runs one load in which `fault` strikes; `false` once the load makes fewer such calls.
+/// Runs one load in which `fault` strikes; returns `false` once the load makes fewer such calls.
 fn strike(scene: &Scene, golden: &Outcome, fault: Fault, tally: &mut Tally) -> bool {
     let watch = Watch::start(&scene.work(), Some(fault));
     let result = catch_unwind(AssertUnwindSafe(|| scene.load()));
@@ -240,7 +240,7 @@ fn feed(fifo: &Path) -> u64 {
     let held = unsafe { libc::fcntl(fifo.as_raw_fd(), libc::F_SETPIPE_SZ, PIECE_BYTES as libc::c_int) };
     assert_eq!(held, PIECE_BYTES as libc::c_int, "a pipe of a page");
     for piece in text.as_bytes().chunks(PIECE_BYTES) {
-        // Who no longer reads has had an error.
+        // A load that no longer reads has had an error.
         if fifo.write_all(piece).is_err() {
             break;
         }

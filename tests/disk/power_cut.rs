@@ -1,5 +1,5 @@
-//! The power is cut at every point of a load, again and again with other losses. What was committed is there, the database is whole,
-//! and the same command finishes the load as if nothing had been.
+//! The power is cut at every point of a load, again and again with other losses. What was committed is there, the database is whole, and
+//! the same command finishes the load as if nothing had happened.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -118,14 +118,14 @@ fn cut(scene: &Scene, recording: &Recording, golden: &Outcome, disk: &Disk, at: 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dishonesty {
     None,
-    /// Syncs of files whose name ends so do nothing.
+    /// Syncs of files whose names end like this do nothing.
     Ignores(&'static str),
     IgnoresFolder,
     /// A sync covers only what was written through the same descriptor.
     OwnDescriptorOnly,
 }
 
-/// Cuts the power `cuts` times at points spread over the whole load; every damage that was seen, with where.
+/// Cuts the power `cuts` times at points spread over the whole load; returns every damage that was seen, and where.
 fn cut_often(scene: &Scene, golden: &Outcome, cuts: u64, dishonesty: Dishonesty) -> Vec<String> {
     let recording = record(scene);
     let total = recording.events.len();
@@ -231,8 +231,8 @@ fn a_missing_sync_is_seen() {
     }
 }
 
-/// Linux takes bytes that could not be written for clean: a second sync succeeds and they are lost all the same. So a sync that failed
-/// must be the end of the load, and what it leaves must do without those bytes.
+/// Linux takes bytes that could not be written as clean: a second sync succeeds, and they are lost all the same. So a sync that failed must
+/// be the end of the load, and what the load leaves must do without those bytes.
 #[test]
 fn bytes_that_a_failed_sync_lost_are_not_missed() {
     for shape in SHAPES {

@@ -1,4 +1,4 @@
-//! Loads to break, small but of every shape, and what an undisturbed one comes to.
+//! Loads to break, small but of every shape, and the result of an undisturbed one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -322,7 +322,7 @@ pub fn committed_in(path: &Path) -> Option<u64> {
             |row| row.get(0),
         )
         .unwrap();
-    // Behind the row's hash and a blank.
+    // After the row's hash and a blank.
     let (_, progress) = body.split_once(' ').unwrap();
     let progress: serde_json::Value = serde_json::from_str(progress.trim_end()).unwrap();
     let records = progress["counts"]["records"].as_u64().unwrap();

@@ -72,7 +72,7 @@ impl Growing {
         String::from_utf8_lossy(&fs::read(self.path("errors.csv")).unwrap()).into_owned()
     }
 
-    /// Everything that a load must leave alone that changes nothing.
+    /// Everything that a load that changes nothing must leave alone.
     fn state(&self) -> (Vec<u8>, Vec<u8>) {
         (
             fs::read(self.path("out.db")).unwrap(),
@@ -129,7 +129,7 @@ fn only_what_was_appended_is_loaded_by_the_same_command() {
         let ended = log.load(b"id,v\n1,a\n2,b\n2,c\n");
         assert_eq!(ended.code(), 2, "{}", said(&ended));
         let ended = log.load(b"id,v\n1,a\n2,b\n2,c\n3,d\n4,e\n");
-        // The exit code speaks of the records that were appended.
+        // The exit code is about the records that were appended.
         assert_eq!(ended.code(), 0, "{}", said(&ended));
         assert!(said(&ended).contains("going on behind record 3"), "{}", said(&ended));
         assert!(said(&ended).contains("loaded 2 more rows"), "{}", said(&ended));
@@ -400,7 +400,7 @@ fn what_cannot_go_on_is_refused_with_what_differs() {
     let log = started("INSERT INTO t(rowid, id, v) VALUES (4, 9, 'mine')");
     assert_eq!(log.again(&[]).code(), 0);
     assert_eq!(log.rows(), ["1: 1, 'a'", "2: 2, 'b'", "4: 9, 'mine'", "5: 3, 'c'"]);
-    // Old rows may be taken out.
+    // Old rows may be removed.
     let log = started("DELETE FROM t");
     assert_eq!(log.again(&[]).code(), 0);
     assert_eq!(log.rows(), ["4: 3, 'c'"]);

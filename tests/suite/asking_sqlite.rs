@@ -1,4 +1,4 @@
-//! What a table is, as SQLite tells it, not as its text reads: quotes, comments, collations, encodings, what only another program has.
+//! What a table is, as SQLite reports it, not as its text reads: quotes, comments, collations, encodings, what only another program has.
 
 use super::harness::{Case, PLAIN};
 

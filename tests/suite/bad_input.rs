@@ -1,4 +1,4 @@
-//! What is no good input or no good output: a clear message with what to do, the right exit code, and nothing half-written.
+//! Inputs and outputs that are no good: a clear message that says what to do, the right exit code, and nothing half-written.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

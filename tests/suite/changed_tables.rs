@@ -56,7 +56,7 @@ impl Scene {
         said
     }
 
-    /// Loads, and lets `meanwhile` run once the load has come to `point`.
+    /// Loads, and lets `meanwhile` run once the load has reached `point`.
     fn load_while(&self, args: &str, point: &str, meanwhile: &str, code: i32) -> String {
         let all = format!("load t.csv x.db --report r.json {args}");
         let mut command = rowmill(
@@ -94,7 +94,7 @@ fn rows_that_are_committed_while_a_load_begins_stay() {
             }
             let scene = Scene::new("a,b\n1,1\n3,3\n5,5\n", schema);
             let meanwhile = "INSERT INTO t VALUES (777, 777); CREATE INDEX theirs ON t (a)";
-            // Before the table is looked at for good, the load was planned for an empty one.
+            // Before the final look at the table, the load was planned for an empty one.
             let said = scene.load_while("", point, meanwhile, if is_early { 75 } else { 0 });
             if is_early {
                 says(&said, &["was empty and has rows now"]);
@@ -126,7 +126,7 @@ fn a_table_that_was_made_anew_while_a_load_begins_is_not_filled() {
     says(&said, &["table \"t\" is gone: somebody dropped or renamed it"]);
 }
 
-/// What others hang on the notes of loads takes and frees pages among the load's own.
+/// What others attach to the notes of loads takes and frees pages among the load's own.
 #[test]
 fn an_index_or_a_trigger_of_others_on_the_notes_of_loads_does_no_harm() {
     for theirs in [
@@ -211,7 +211,7 @@ fn a_column_that_became_another_ends_the_load_before_a_value_is_changed() {
             &scene.load("--max-errors 9", 78),
             &["compared by BINARY and is by NOCASE"],
         );
-        // A column more does not matter.
+        // One more column does not matter.
         scene.write("DROP TABLE t; CREATE TABLE t (zip VARCHAR(9), id INT, more TEXT DEFAULT 'x'); INSERT INTO t VALUES ('01234', 1, 'y')");
         scene.load("--max-errors 9", 2);
         assert_eq!(
@@ -298,7 +298,7 @@ fn a_table_that_took_the_place_of_the_loads_is_not_filled() {
     }
 }
 
-/// The table is the same, though it begins elsewhere, has fewer rows or another make.
+/// The table is the same, even if it begins elsewhere, has fewer rows or is made differently.
 #[test]
 fn a_load_goes_on_in_a_table_that_others_work_on() {
     let csv = format!("a,b\n{}", numbers(1..3001));
@@ -327,7 +327,7 @@ fn a_load_goes_on_in_a_table_that_others_work_on() {
 
 #[test]
 fn restart_drops_no_row_that_took_the_place_of_one_of_the_load() {
-    // Keys that are row ids, row ids of rejects, and another table of the same make.
+    // Keys that are row ids, row ids of rejects, and another table made the same way.
     for (csv, args, change, kept) in [
         (
             "id,b\n1,2\n2,3\n3,4\n4\n5,1\n",
@@ -497,7 +497,7 @@ fn what_a_trigger_does_for_the_record_at_which_a_load_stops_is_done_once() {
     assert_eq!(scene.rows("SELECT * FROM t"), ["1", "3"]);
 }
 
-/// VACUUM numbers the rows of a table without an INTEGER PRIMARY KEY anew, so a row id no longer tells the record.
+/// VACUUM numbers the rows of a table without an INTEGER PRIMARY KEY anew, so a row id no longer says which record a row came from.
 #[test]
 fn a_vacuum_between_two_runs_names_no_wrong_record() {
     let scene = Scene::new("k,v\nx,1,1\nx,1,1\na,1\nb,2\nc,3,3\nd,4\na,5\nb,6\n", "");

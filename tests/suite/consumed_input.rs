@@ -1,4 +1,4 @@
-//! What was read is what counts: a resumed load, and one that goes on behind another, find every byte that was loaded as it was.
+//! What was read is what counts: a resumed load, and one that goes on after another, find every byte that was loaded as it was.
 
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::Write;
@@ -27,7 +27,8 @@ const SETTINGS: [[&str; 6]; 3] = [
     ["--threads", "4", "--window-bytes", "64k", "--chunk-bytes", "7"],
 ];
 
-/// Several times longer than what is looked at at both its ends: with line ends in quotes, blank lines and lines that are too long.
+/// Several times longer than the parts at both its ends that are looked at: with line ends in quotes, blank lines and lines that are too
+/// long.
 fn lines(records: u32, word: &str) -> String {
     let mut text = "id,v\n".to_owned();
     for id in 0..records {
@@ -114,7 +115,7 @@ fn an_edit_of_what_was_loaded_is_refused_at_resume_though_size_and_time_are_kept
             );
             assert_eq!(rows(folder), committed, "nothing new is committed");
         }
-        // What is not loaded yet is nobody's business, so far.
+        // What is not loaded yet does not matter yet.
         let other = edited(&text, last + 10);
         edit_in_place(&path, &other);
         assert_eq!(load(folder, &SETTINGS[(index + 2) % 3]).code(), 2);
@@ -233,7 +234,7 @@ fn a_file_that_grows_is_refused_when_it_is_written_over_while_it_is_loaded() {
         running.signal(libc::SIGCONT);
         let ended = running.wait();
         if ended.code() == 2 && point.starts_with("batch") {
-            // It had been read to its end before.
+            // It had been read to its end before that.
             assert!(rows(folder.path()).iter().all(|row| !row.contains("xbc")), "{point}");
         } else {
             assert_eq!(ended.code(), 74, "{point}: {}", said(&ended));
@@ -242,7 +243,7 @@ fn a_file_that_grows_is_refused_when_it_is_written_over_while_it_is_loaded() {
         let again = load(folder.path(), &["--append-only"]);
         assert_eq!(again.code(), 74, "{point}: {}", said(&again));
     }
-    // One that only grows meanwhile is none of them.
+    // A file that only grows meanwhile is not one of them.
     let (folder, running) = stopped_at(&old, "load: an input is read 1", libc::SIGSTOP, &["--append-only"]);
     running.wait_for_stop();
     let mut file = File::options().append(true).open(folder.path().join("in.csv")).unwrap();

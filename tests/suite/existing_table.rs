@@ -317,7 +317,7 @@ fn rows_that_are_inserted_together_still_fail_alone() {
         .any_rejects()
         .once();
     assert_eq!(run.counted("rejected"), 20);
-    // The limit is passed at record 107: what follows in its group is not in the table.
+    // The limit is passed at record 107: the records after it in its group are not in the table.
     Case::csv(lines(1000))
         .existing(existing)
         .args(["--max-errors", "2"])
@@ -377,7 +377,7 @@ fn row_ids_go_on_from_those_of_rows_that_are_there() {
 }
 
 #[test]
-fn a_column_that_makes_numbers_of_texts_refuses_those_that_could_not_be_told_again() {
+fn a_column_that_makes_numbers_of_texts_refuses_those_that_could_not_be_recovered() {
     let case = Case::csv(
         "id,phone,acct,sha,per\n1,0123456789,1,x,1\n2,+4912,1,x,1\n3,a,12345678901234567891,x,1\n4,a,00042,x,1\n5,a,1,12e5,1\n\
          6,a,1,5e400,1\n7,a,1,x,2023.10\n8,a,1,x,1.0\n9,49-12,42,12e5a,2023.25\n10,-7,-9223372036854775808,,0.5\n11, 5,1,x,1\n",

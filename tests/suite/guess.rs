@@ -32,7 +32,7 @@ fn stages(run: &Run) -> Vec<String> {
         .collect()
 }
 
-/// Loads `text` on a guess on both write paths, and with every value read first; whether the guess was refuted.
+/// Loads `text` on a guess on both write paths, and with every value read first; returns whether the guess was refuted.
 fn is_refuted(text: &str, key: &str) -> bool {
     let mut case = Case::csv(text).args(["--batch-rows", "50"]).any_rejects();
     if !key.is_empty() {
@@ -63,7 +63,7 @@ fn is_refuted(text: &str, key: &str) -> bool {
     refuted[0]
 }
 
-/// Whether `value`, far behind values like `first`, refutes what was guessed from those.
+/// Whether `value`, long after values like `first`, refutes what was guessed from those.
 fn refutes(first: &str, value: &str) -> bool {
     let text = format!(
         "a,b\n{}{}{}",
@@ -110,7 +110,7 @@ fn a_guess_that_one_value_does_not_fit_is_given_up() {
         // Declared REAL these would be rounded; inferred they are text.
         ("1.5", "3.14159265358979323846"),
         ("1.5", "-0.0"),
-        // Each is a number, and together they could not be told again.
+        // Each is a number, but together they could not be recovered.
         ("1.5", "1.50"),
         ("1.50", "1.5"),
         ("1.0", "3"),
@@ -172,7 +172,8 @@ fn a_guess_is_verified_in_every_file() {
     }
 }
 
-/// What else is in a database could not be told from what a wrong guess left, so nothing is guessed there; nor where types are known.
+/// If a database holds anything else, that could not be distinguished from what a wrong guess left, so nothing is guessed; nor where types
+/// are known.
 #[test]
 fn nothing_is_guessed_into_a_database_or_beside_declared_types() {
     let text = format!("a,b\n{}", records(1, 100, "1"));
@@ -232,7 +233,7 @@ fn a_wrong_guess_is_taken_back_from_among_other_tables() {
     assert_eq!(report["columns"][0]["type"], "text");
 }
 
-/// The page speaks of the rows that are in the table, not of those that were taken back.
+/// The page is about the rows that are in the table, not about those that were taken back.
 #[test]
 fn samples_of_rejects_are_not_kept_twice() {
     let folder = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::database;
 use super::process::has_shell;
 
-/// What the other process is to do, where, and where it says what became of it.
+/// What the other process is to do, where, and where it says what came of it.
 const ASKED: [&str; 3] = ["ROWMILL_OTHER_SQL", "ROWMILL_OTHER_DATABASE", "ROWMILL_OTHER_ANSWER"];
 
 /// A folder with a database `x.db`, to which the program has a connection, and an input `in.csv`.
@@ -67,7 +67,7 @@ impl Host {
         rowmill::internal::load(&[self.path(input)], &self.path("x.db"), &options, &())
     }
 
-    /// Another process runs `sql`; what SQLite says against it.
+    /// Another process runs `sql`; returns what SQLite objects to.
     fn other_program(&self, sql: &str) -> Result<(), String> {
         let answer = self.path("answer");
         let values = [
@@ -236,7 +236,7 @@ fn a_database_in_wal_mode_is_whole_after_loads_beside_its_programs_connection() 
         } else {
             assert_eq!(host.load("in.csv", LoadOptions::default()).unwrap().loaded, 3);
         }
-        // The last connection that closes clears the log away: the other program's must know that it is not the last.
+        // The last connection to close clears the log away: the other program's must know that it is not the last.
         assert_eq!(host.shell("INSERT INTO note VALUES ('other')"), Ok(()));
         assert!(host.path("x.db-wal").exists(), "the log is still there");
         host.run("INSERT INTO note VALUES ('mine')");

@@ -179,7 +179,7 @@ impl Case {
         self
     }
 
-    /// Without it: 0, or 2 when rejects are expected.
+    /// If it is not called: 0, or 2 when rejects are expected.
     pub fn expect_exit(mut self, code: i32) -> Case {
         self.exit = Some(code);
         self

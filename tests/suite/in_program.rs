@@ -42,7 +42,7 @@ impl Read for Drops {
 
 type Failure = fn(&mut [u8]) -> io::Result<usize>;
 
-/// Gives `text`, then does something else than to end.
+/// Gives `text`, then does something other than end.
 struct ThenOther<F> {
     text: Drops,
     other: F,

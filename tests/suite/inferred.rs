@@ -1,4 +1,4 @@
-//! What is inferred loads, and the text of every value can be told again from what the database holds.
+//! What is inferred loads, and the text of every value can be recovered from what the database holds.
 
 use std::collections::HashMap;
 use std::fs;
@@ -143,7 +143,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if super::data::big() { 20_000 } else { 400 }))]
 
     #[test]
-    fn the_text_of_every_value_can_be_told_again_from_the_database(
+    fn the_text_of_every_value_can_be_recovered_from_the_database(
         columns in prop::collection::vec(columns(), 1..8),
         guessed in any::<bool>(),
         cut in cuts(),

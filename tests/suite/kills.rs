@@ -16,9 +16,9 @@ use super::process::{Ended, Running, rowmill};
 const KILLS_IN_A_ROW: usize = 3;
 /// Kills of the series of one kind of load together; there are five kinds.
 const LEAST_KILLS: usize = 40;
-/// A point that only another command than the one of these series gets to; it has a test of its own.
+/// A point that the command of these series does not get to; it has a test of its own.
 const ELSEWHERE: &str = "restart: taken back";
-/// Points that only a load gets to whose guessed types are refuted.
+/// Points that only a load whose guessed types are refuted gets to.
 const REFUTED: [&str; 2] = ["guess: refuted", "guess: taken back"];
 /// Points of the direct path alone, and of the SQL path alone.
 const DIRECT: [&str; 6] = [
@@ -118,7 +118,7 @@ impl Load {
         load
     }
 
-    /// The same, in a database that an unfinished load has left its rows in.
+    /// The same, in a database in which an unfinished load has left its rows.
     fn beside_another() -> Load {
         let mut load = Load::new(true, "auto", false);
         load.beside = true;
@@ -353,7 +353,7 @@ fn the_merged_file_of_a_load_that_was_given_up_is_forgotten() {
             .any(|entry| entry.unwrap().file_name().to_string_lossy().ends_with(".merging"))
     };
     assert!(merging());
-    // A key out of order is looked at twice and is no duplicate: something is settled, nothing merged.
+    // A key out of order is looked at twice and is not a duplicate: something is settled, nothing is merged.
     let mut input = String::from("id,name,amount,note\n");
     for number in (1..=3000).filter(|number| number % 500 != 0) {
         input += &format!("{number},a,1.5,x\n");

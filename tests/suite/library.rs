@@ -6,7 +6,7 @@ use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A program that depends on rowmill and loads `in.csv` beside it, then what a reader gives, with all that it may ask for.
+/// A program that depends on rowmill and loads `in.csv` beside it, then what a reader gives, using everything that it may ask for.
 const PROGRAM: &str = r#"
 use rowmill::{CancelToken, ColumnType, Error, ErrorLimit, Inference, Load, LoadReport, Observer, Outcome, Phase, WritePath};
 
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 const SAID: &str = "2 rows, direct path, [\"infer\", \"load\"]\n1 more, 1 known\ncannot open input none.csv: No such file or \
                     directory (os error 2); check the path and its permissions\n";
 
-/// Where the tests were built: the crates that this program needs are there already.
+/// Where the tests were built: the crates that this program needs are already there.
 fn target_folder() -> PathBuf {
     let debug = Path::new(env!("CARGO_BIN_EXE_rowmill")).parent().unwrap();
     debug.parent().unwrap().to_owned()

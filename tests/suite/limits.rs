@@ -1,4 +1,4 @@
-//! What the system, the table or the error limit stands against: said in words, with the right exit code and a way on.
+//! What the system, the table or the error limit does not allow: said in words, with the right exit code and a way to go on.
 
 use std::fs;
 use std::os::unix::process::CommandExt;

@@ -6,7 +6,7 @@ use super::harness::{Case, PLAIN, Setting};
 const MIB: usize = 1 << 20;
 const PIPED: Setting = Setting { piped: true, ..PLAIN };
 
-/// Loads `bytes`, records of up to 20 MiB, from a file and through a pipe, and demands so many rows, the first column being integers.
+/// Loads `bytes`, records of up to 20 MiB, from a file and through a pipe, and demands this many rows, the first column being integers.
 fn has_rows(bytes: &[u8], args: &[&str], rows: usize) {
     let mut all_args = vec!["--max-record-bytes".to_owned(), (20 * MIB).to_string()];
     all_args.extend(args.iter().map(|&arg| arg.to_owned()));
@@ -43,7 +43,7 @@ fn so_may_more_crs_before_a_line_feed_and_those_that_end_lines_themselves() {
     for shift in 0..4 {
         has_rows(&filled("1,", "\r\r\r\n2,y\n3,z\n", MIB - shift), &["--no-header"], 3);
         has_rows(&filled("a,", "\r2,y\r3,z\r", MIB - shift), &[], 2);
-        // The first line end, which is a blank line's, reaches over the border.
+        // The first line end, a blank line's, reaches across the border.
         let crs = "\r".repeat(MIB + shift);
         has_rows(format!("{crs}a,b\r1,x\r2,y\r").as_bytes(), &[], 2);
         has_rows(format!("{crs}\na,b\n1,x\n2,y\n").as_bytes(), &[], 2);
@@ -104,7 +104,7 @@ fn a_header_with_a_bare_carriage_return_in_a_file_of_line_feeds_is_refused() {
     has_rows(b"\nid,\"a\rb\"\n1,2\n", &[], 1);
 }
 
-/// However it is cut into pieces.
+/// The outcome is the same however the input is cut into pieces.
 #[test]
 fn a_line_feed_at_the_end_of_an_old_mac_file_is_no_part_of_a_line_that_is_too_long() {
     let run = Case::csv("1,x\r\raaa00.0\n")

@@ -67,7 +67,7 @@ fn many_streams_take_no_more_memory_than_one_and_each_is_looked_at_alike() {
     for number in 0..250_000 {
         text += &format!("{number},{}\n", "x".repeat(70));
     }
-    // After the part that is looked at comes what is no integer.
+    // After the part that is looked at comes something that is not an integer.
     assert!(text.len() > 18 << 20);
     text += "last,x\n";
     let feeds: Vec<Feed> = names
@@ -140,7 +140,7 @@ fn a_first_line_that_does_not_end_is_refused_as_soon_as_it_shows() {
 }
 
 #[test]
-fn without_a_header_the_columns_are_those_of_the_first_good_record_behind_a_line_that_is_too_long() {
+fn without_a_header_the_columns_are_those_of_the_first_good_record_after_a_line_that_is_too_long() {
     for bytes in [5_000, 3_000_000] {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("{}\n\n\"open\n1,2\n", "x".repeat(bytes));
@@ -156,7 +156,7 @@ fn without_a_header_the_columns_are_those_of_the_first_good_record_behind_a_line
 }
 
 #[test]
-fn a_line_of_any_length_behind_the_header_is_one_reject() {
+fn a_line_of_any_length_after_the_header_is_one_reject() {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("a\n{}\n1\n", "x".repeat(100_000_000));
     fs::write(folder.path().join("in.csv"), text).unwrap();
@@ -170,7 +170,7 @@ fn a_line_of_any_length_behind_the_header_is_one_reject() {
 #[test]
 fn a_stream_of_rows_of_two_bytes_keeps_the_promise() {
     let folder = tempfile::tempdir().unwrap();
-    // More than is looked at for the types.
+    // More than is looked at to find the types.
     let feed = Feed::bytes(folder.path().join("in.csv"), b"1\n".repeat(9_000_000));
     let report = load(folder.path(), &["in.csv".to_owned()], 100, &[]);
     drop(feed);
@@ -231,7 +231,7 @@ fn a_quoted_field_of_short_lines_among_many_columns_keeps_the_promise() {
     assert_eq!((&report["exit_code"], &report["loaded"]), (&0.into(), &1.into()));
 }
 
-/// A stray quote that nothing closes leaves all lines undecided that a record may have.
+/// A stray quote that nothing closes leaves as many lines undecided as a record may have.
 #[test]
 fn short_lines_after_a_stray_quote_keep_the_promise() {
     for (line, lines, memory_mib) in [("1\n", 4_500_000, 128), ("\n", 9_000_000, 244)] {

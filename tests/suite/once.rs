@@ -10,7 +10,7 @@ use super::database;
 use super::harness::run_in;
 use super::process::{Ended, Running, rowmill};
 
-/// Settings of the pairs that files allow.
+/// The settings among the pairs that files allow.
 const SETTINGS: [&[&str]; 5] = [
     &[],
     &["--threads", "1", "--window-bytes", "7", "--chunk-bytes", "1"],
@@ -153,7 +153,7 @@ fn the_same_content_again_is_a_note_and_no_rows() {
             );
             assert_eq!(report["skipped"][0]["path"], name);
         }
-        // Of the same size, and not the same.
+        // Of the same size, but different.
         job.write("in.csv", "id,v\n1,a\n2,c\n");
         exits(&job.once(&["in.csv"]), 0);
         assert_eq!(job.rows(), 4);
@@ -316,7 +316,7 @@ fn a_table_without_rows_cannot_hold_what_is_remembered() {
             assert_eq!(job.rows(), 2);
         }
     }
-    // A load that knows nothing of it finds the table empty, too.
+    // A load that does not know of this finds the table empty, too.
     let job = Job::new(&[]);
     job.write("in.csv", "id,v\n1,a\n");
     job.write("other.csv", "id,v\n2,b\n");

@@ -106,7 +106,7 @@ pub struct Record {
 /// `None`: there is no header to be had, or it lacks a key column.
 pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Prediction> {
     let line_end = line_end(input, rules)?;
-    // One line feed behind the last line of an old Mac file is part of no line.
+    // One line feed after the last line of an old Mac file is part of no line.
     let input = match input.strip_suffix(b"\n") {
         Some(lines) if line_end == b'\r' => lines,
         _ => input,
@@ -192,7 +192,7 @@ pub fn line_end(input: &[u8], rules: &Rules) -> Option<u8> {
             }
             if close < input.len() {
                 let is_sound = [None, Some(rules.delimiter), Some(b'\r'), Some(b'\n')];
-                // Where no line has ended yet, a stray quote may have hidden the line feed that ends the first.
+                // If no line has ended yet, a stray quote may have hidden the line feed that ends the first.
                 let hides_line_feed = carriage_returns.is_empty() && input[at..close].contains(&b'\n');
                 if !is_sound.contains(&input.get(close + 1).copied()) && !hides_line_feed {
                     damages.push(at);
@@ -335,7 +335,7 @@ fn infer(records: &[Record], faults: &[BTreeSet<&'static str>], column: usize, r
     }
 }
 
-/// INTEGER if every text is what its integer is written as; REAL if there is one way to write numbers that gives every text back.
+/// INTEGER if every text is how its integer is written; REAL if there is one way to write numbers that gives every text back.
 pub fn kind_of_values(values: &[&[u8]], is_key: bool) -> Kind {
     let texts: Option<Vec<&str>> = values.iter().map(|value| std::str::from_utf8(value).ok()).collect();
     let Some(texts) = texts.filter(|texts| !texts.is_empty()) else {
@@ -397,7 +397,7 @@ fn is_one_form(numbers: &[(&str, f64)]) -> bool {
     plain_fits && exponents_fit && no_codes && each_has_one_way(&plain, &exponents)
 }
 
-/// Whether a number's size, or the length of its texts, says whether it has an exponent.
+/// Whether a number's size, or the length of its texts, decides whether it has an exponent.
 fn each_has_one_way(plain: &[&(&str, f64)], exponents: &[&(&str, f64)]) -> bool {
     let is_zero = |numbers: &[&(&str, f64)]| numbers.iter().any(|(_, number)| *number == 0.0);
     if is_zero(plain) && is_zero(exponents) {
@@ -443,14 +443,14 @@ fn ordered(small: &[f64], large: &[f64]) -> bool {
     small.iter().all(|small| large.iter().all(|large| small < large))
 }
 
-/// How the digits behind the point end.
+/// How the digits after the point end.
 #[derive(Debug, Clone, Copy)]
 enum Ending {
     /// Whole numbers have no point.
     Whole,
     /// Whole numbers have `.0`.
     PointZero,
-    /// So many digits, zeros among them.
+    /// This many digits, zeros included.
     Fixed(usize),
 }
 
@@ -573,8 +573,8 @@ impl Grammar<'_> {
         }
     }
 
-    /// What text behind a closing quote, at `at`, costs: whether a stray quote opened the first line, which then is all it costs, and
-    /// where the rejected bytes end. An end behind the limit means that none of this holds.
+    /// What text after a closing quote, at `at`, costs: whether a stray quote opened the first line, which then is all it costs, and where
+    /// the rejected bytes end. An end past the limit means that none of this holds.
     fn damage(&self, rest: &[u8], first_line: usize, at: usize) -> (bool, usize) {
         let end_of = |start: usize| {
             let length = rest[start..].iter().position(|&byte| byte == self.line_end);
@@ -597,7 +597,7 @@ impl Grammar<'_> {
         };
         let is_good = |line: &ByItself| matches!(line, ByItself::Good { width: found, .. } if *found == width);
         let is_sound = |line: &ByItself| matches!(line, ByItself::Good { .. });
-        // The last line may have a stray quote of its own, where many come before it.
+        // The last line may have a stray quote of its own if many come before it.
         let own_quote = matches!(lines.last(), Some(ByItself::Broken));
         let records = &lines[..lines.len() - usize::from(own_quote)];
         let good = records.iter().filter(|line| is_good(line)).count();
@@ -656,8 +656,8 @@ impl Grammar<'_> {
         }
     }
 
-    /// Whether the damaged `lines` of a record are likely not to be all of it: their quotes are odd in number, and if only quotes
-    /// before a delimiter or the end close fields, they are no record of the right width.
+    /// Whether the damaged `lines` of a record are probably not all of it: their quotes are odd in number, and if only quotes before a
+    /// delimiter or the end close fields, they are not a record of the right width.
     fn stays_open(&self, lines: &[u8]) -> bool {
         let (lines, quote) = (
             self.without_crs(lines),

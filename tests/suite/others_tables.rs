@@ -139,7 +139,7 @@ fn row_ids_that_are_used_up_cost_the_rows_that_get_none() {
         .expect_rows([])
         .expect_rejects([(2, "constraint_failed")])
         .check();
-    // Of a table that a trigger fills; SQLite rolls all back then.
+    // The ids of a table that a trigger fills; SQLite then rolls everything back.
     let case = Case::csv("v\n1\n2\n3\n-4\n5\n").existing(&format!(
         "CREATE TABLE t (v INTEGER); CREATE TABLE log (id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO log VALUES ({}, 0);
          CREATE TRIGGER g AFTER INSERT ON t WHEN NEW.v > 0 BEGIN INSERT INTO log (v) VALUES (NEW.v); END",
@@ -163,7 +163,7 @@ fn row_ids_that_are_used_up_cost_the_rows_that_get_none() {
 }
 
 #[test]
-fn what_has_the_name_of_a_table_of_rowmills_own_is_left_alone_or_told() {
+fn what_has_the_name_of_a_table_of_rowmills_own_is_left_alone_or_reported() {
     let csv = "k,v\na,1\nb,2\n";
     let theirs = |name: &str| format!("CREATE TABLE {name} (mine, yours); INSERT INTO {name} VALUES ('precious', 1)");
     let view = |name: &str| format!("CREATE VIEW {name} AS SELECT 'precious' AS mine, 1 AS yours");
@@ -373,7 +373,7 @@ fn a_resumed_load_of_a_new_table_goes_on_among_rows_that_others_added() {
     assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
     let rows = scene.rows("SELECT k, v FROM t ORDER BY k");
     assert_eq!(rows, ["'a', 2", "'b', 1", "'c', 4", "'q', 0", "'r', 0"]);
-    // Row 3 is not of record 3.
+    // Row 3 is not from record 3.
     let expected = [
         "4 type_error v",
         "6 duplicate_key k 1",
@@ -429,7 +429,7 @@ fn the_first_row_wins_where_another_column_must_be_unique_too() {
             .expect_rejects([(3, "duplicate_key"), (5, "duplicate_key")])
             .check();
     }
-    // The key is the row id and mostly ascends: a row out of order is in its turn all the same.
+    // The key is the row id and mostly ascends: a row out of order is nevertheless judged in its turn.
     Case::csv("id,u\n10,a\n5,b\n20,b\n30,c\n")
         .args(["--key", "id"])
         .existing("CREATE TABLE t (id INTEGER PRIMARY KEY, u TEXT); CREATE UNIQUE INDEX i ON t (lower(u))")
@@ -540,7 +540,7 @@ fn rows_may_refer_to_later_ones_under_a_deferred_foreign_key() {
     assert_eq!(count(&run.path("out.db"), "log"), 3);
 }
 
-/// SQLite cannot be asked which of them are open, but whether any is.
+/// SQLite can only be asked whether any of them is open, not which.
 #[test]
 fn rows_that_refer_to_each_other_go_in_together_whatever_the_table_is_like() {
     let columns = "id TEXT PRIMARY KEY, mate TEXT REFERENCES t DEFERRABLE INITIALLY DEFERRED";
@@ -636,7 +636,7 @@ fn a_row_that_fails_half_done_is_not_in_the_table() {
 }
 
 #[test]
-fn a_conflict_is_told_by_the_columns_that_are_in_conflict() {
+fn a_conflict_is_reported_by_the_columns_that_are_in_conflict() {
     let run = Case::csv("k,u\na,1\nb,1\na,2\n")
         .args(["--key", "k"])
         .existing("CREATE TABLE t (k TEXT, u INTEGER UNIQUE)")
@@ -671,7 +671,7 @@ fn a_row_of_others_in_the_gap_of_a_reject_is_no_record_of_the_load() {
         scene.rows("SELECT rowid, k, v FROM t"),
         ["1, 'b', 1", "2, 'q', 0", "3, 'a', 2", "6, 'c', 5"]
     );
-    // Row 2 is not of record 2, and so none of these rows is sure to be of the record of its number.
+    // Row 2 is not from record 2, so none of these rows is sure to be from the record of its number.
     let expected = ["3 missing_columns ", "5 duplicate_key k", "6 duplicate_key k"];
     assert_eq!(scene.rejects(), expected);
     scene.is_sound();
@@ -817,7 +817,7 @@ fn a_row_that_was_refused_for_the_sake_of_an_orphan_goes_in() {
     assert_eq!(scene.rows("SELECT * FROM t"), ["2, 3, 'x'", "3, NULL, 'y'"]);
     assert_eq!(scene.rejects(), ["2 constraint_failed "]);
     scene.is_sound();
-    // A row that waited and repeats another such row is told which.
+    // A row that waited and repeats another such row learns which.
     let scene = Scene::new(
         "CREATE TABLE t (id INTEGER, parent INTEGER REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED, v TEXT UNIQUE, UNIQUE (id))",
         "id,parent,v\n1,3,x\n2,3,x\n3,,y\n",
@@ -884,7 +884,7 @@ fn the_first_row_wins_though_it_waits() {
     }
 }
 
-/// A row that refers to one that was refused for the sake of an orphan goes in with it.
+/// A row that refers to one that was refused because of an orphan goes in with it.
 #[test]
 fn a_row_whose_parent_had_to_give_way_to_an_orphan_goes_in() {
     let parent = "p INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED";
@@ -923,7 +923,7 @@ fn a_foreign_key_that_is_not_deferred_is_looked_at_in_the_order_of_the_file() {
     scene.is_sound();
 }
 
-/// Whose row ids have no name, or whose key is filled by a default.
+/// Tables whose row ids have no name, or whose key is filled by a default.
 #[test]
 fn rows_that_cannot_be_asked_about_go_in_together_if_all_hold() {
     let rowids =
@@ -938,7 +938,7 @@ fn rows_that_cannot_be_asked_about_go_in_together_if_all_hold() {
     assert_eq!(scene.rows("SELECT count(*) FROM t"), ["3"]);
 }
 
-/// A row of others without what it refers to, which the load brings, hides no row of the load that is without.
+/// If the load brings what a row of others refers to, that hides no row of the load that lacks what it refers to.
 #[test]
 fn an_old_orphan_hides_no_new_one() {
     for end in ["", " WITHOUT ROWID"] {
@@ -956,7 +956,7 @@ fn an_old_orphan_hides_no_new_one() {
     }
 }
 
-/// A circle goes in though another waiting row is refused, and a long chain of rows that hang on nothing is told at once.
+/// A circle goes in even if another waiting row is refused, and a long chain of rows that depend on nothing is recognized at once.
 #[test]
 fn waiting_rows_that_hold_together_go_in_whatever_becomes_of_the_others() {
     let columns = "id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t DEFERRABLE INITIALLY DEFERRED";
@@ -967,7 +967,7 @@ fn waiting_rows_that_hold_together_go_in_whatever_becomes_of_the_others() {
         format!("CREATE TABLE t ({columns}); {log}"),
     ] {
         let links = if schema.contains("log") { 40 } else { 20_000 };
-        // Each hangs on the one before it, or after it, and the first, or the last, on nothing.
+        // Each depends on the one before it, or after it, and the first, or the last, on nothing.
         let (half, rest) = (links / 2, 100_000);
         let chain: String = (1..=half).map(|n| format!("{},{}\n", 1000 + n, 999 + n)).collect();
         let chain = chain
@@ -1014,7 +1014,7 @@ fn the_order_of_the_keys_is_that_of_the_first_mebibyte_however_it_is_read() {
             ..PLAIN
         },
     ];
-    // Eighteen bytes a line: within the first mebibyte the keys begin to descend, or behind it.
+    // Eighteen bytes a line: the keys begin to descend within the first mebibyte, or after it.
     for (ascending, descending, is_row_id) in [(20_000, 30_000, false), (66_000, 10_000, true)] {
         let ids = (100_000..100_000 + ascending).chain((0..descending).map(|i| 900_000 - i));
         let lines: String = ids.map(|id| format!("{id},aaaaaaaaaa\n")).collect();

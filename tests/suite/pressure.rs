@@ -42,7 +42,7 @@ fn command(folder: &Path, args: &[&str]) -> Command {
     rowmill(folder, &args)
 }
 
-/// Has the program run under a limit of the system.
+/// Makes the program run under a limit of the system.
 fn limited(mut command: Command, resource: libc::__rlimit_resource_t, limit: u64) -> Command {
     let limit = libc::rlimit {
         rlim_cur: limit,
@@ -73,7 +73,7 @@ fn outcome(folder: &Path) -> (Dump, Vec<u8>) {
     )
 }
 
-/// What the same load comes to when nothing is in its way.
+/// The result of the same load when nothing is in its way.
 fn undisturbed(records: u32) -> (Dump, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     input(folder.path(), records);
@@ -96,7 +96,7 @@ fn refused_until_enough(resource: libc::__rlimit_resource_t, limits: &[u64], cod
             continue;
         }
         if ended.code() != 2 {
-            // The C library ends a program by itself, and says so, where a thread of it cannot note what to do at its end.
+            // The C library itself ends a program, and says so, when a thread cannot note what to do at its end.
             let is_given_up = said(&ended).starts_with("Fatal glibc error") && said(&ended).contains("out of memory");
             if !is_given_up {
                 assert!(
@@ -187,7 +187,7 @@ fn a_terminal_that_goes_away_lets_the_load_drain() {
     let mut command = command(folder.path(), &ARGS);
     command.args(["--report", "report.json"]).stderr(Stdio::from(inner));
     let lead = || {
-        // Under nohup(1) the tests themselves ignore the signal, and what ignores it goes on, as it should.
+        // Under nohup(1) the tests themselves ignore the signal, and a program that ignores it goes on, as it should.
         // SAFETY: all calls take integers; descriptor 2 is the terminal, which becomes that of the new session.
         match unsafe {
             libc::signal(libc::SIGHUP, libc::SIG_DFL);
@@ -267,7 +267,7 @@ fn a_second_load_into_a_database_is_refused_while_the_first_goes_on() {
     assert!(loaded_numbers(folder.path()) == [first_rows, second_rows].concat());
 }
 
-/// Whether a load holds the database, asked in the load's own way.
+/// Whether a load holds the database, checked in the load's own way.
 fn is_locked(path: &Path) -> bool {
     rowmill::internal::sqlite::lock::LoadLock::take(path, &|| true).is_err()
 }

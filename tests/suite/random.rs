@@ -138,7 +138,7 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
     } else {
         b"1,x".to_vec()
     };
-    // A header line that ends as the first line of the body does keeps old Mac files possible.
+    // The header line ends as the first line of the body does, so that old Mac files are possible.
     bytes.extend(if super::harness::line_end_of(body) == b'\r' {
         b"\r"
     } else {
@@ -268,7 +268,7 @@ proptest! {
         let mut reader = csv::Reader::from_reader(&bytes[..]);
         let expected: Vec<String> = reader.records().enumerate().map(|(index, record)| {
             let record = record.unwrap();
-            // The csv crate does not tell an empty field from a quoted empty one.
+            // The csv crate does not distinguish an empty field from a quoted empty one.
             let values: Vec<String> = record.iter().map(|value| match (value, always_quoted) {
                 ("", false) => "NULL".to_owned(),
                 _ => text_literal(value.as_bytes()),

@@ -1,7 +1,7 @@
 //! Loads into random tables that others made, against a loader that knows one way only: each row in the order of the file, in a
 //! transaction of its own. Stopped now and then, while others write.
 //!
-//! `ROWMILL_RANDOM_EXISTING=50000` loads into so many instead of [`TABLES`] (`scripts/random_tables` does that);
+//! `ROWMILL_RANDOM_EXISTING=50000` loads into that many instead of [`TABLES`] (`scripts/random_tables` does that);
 //! `ROWMILL_RANDOM_EXISTING_SEED=123` into the one with that seed. A table is the same on every machine.
 
 use std::collections::BTreeSet;
@@ -57,7 +57,7 @@ struct Scene {
     records: Vec<Vec<String>>,
     /// What others write after the load was stopped at its first reject.
     meanwhile: Option<String>,
-    /// Rows are numbered where nobody sees it, as finished pages may be.
+    /// Nobody sees how rows are numbered, as may be the case with finished pages.
     hides_row_ids: bool,
     options: LoadOptions,
 }
@@ -138,7 +138,7 @@ impl Scene {
             String::new()
         };
         if has_rows && p.contains("REFERENCES") && r.one_in(4) {
-            // A row that refers to what is not there, perhaps until the load brings it.
+            // A row that refers to what is not there, perhaps only until the load brings it.
             let id = if brings_id { ("id, ", "70, ") } else { ("", "") };
             rows += &format!(
                 "PRAGMA foreign_keys = OFF; INSERT OR IGNORE INTO t ({}k, u, p) VALUES ({}'z', 80, {}); PRAGMA foreign_keys = ON; ",
@@ -208,7 +208,7 @@ impl Scene {
         ])
     }
 
-    /// Rows that others insert, without a conflict among them that would end it.
+    /// Rows that others insert, without a conflict among them that would end the load.
     fn rows(r: &mut Random, id: &str, brings_id: bool) -> String {
         let mut sql = String::new();
         for _ in 0..1 + r.below(4) {
@@ -274,7 +274,7 @@ impl Scene {
     }
 }
 
-/// Runs each statement; the table may refuse it, which is the same everywhere.
+/// Runs each statement; the table may refuse it, in the same way everywhere.
 fn run_each(connection: &Connection, sql: &str) {
     for statement in sql.split("; ").filter(|statement| !statement.is_empty()) {
         let _ = connection.execute_batch(statement);
@@ -311,7 +311,7 @@ fn look(connection: &Connection, hides_row_ids: bool) -> Outcome {
     }
 }
 
-/// The loader that knows one way only.
+/// The loader that knows only one way.
 struct Plain<'s> {
     scene: &'s Scene,
     connection: Connection,
@@ -330,7 +330,7 @@ impl<'s> Plain<'s> {
         made.unwrap_or_else(|error| panic!("{error}: {}", scene.schema));
         run_each(&connection, &scene.rows);
         if !scene.key.is_empty() {
-            // As the load does where the key has none.
+            // As the load does if the key has no index.
             let index = format!("CREATE UNIQUE INDEX own_key ON t ({})", scene.key.join(","));
             connection.execute_batch(&index).ok()?;
         }
@@ -456,7 +456,7 @@ impl<'s> Plain<'s> {
         self.scene.schema.contains("REFERENCES t (u)") && !refers.is_empty() && refers == field(other, "u")
     }
 
-    /// Whether a record has a unique value of one that waits: both cannot be in one table.
+    /// Whether a record has a unique value of one that waits: the two cannot both be in one table.
     fn shares(&self, record: u64) -> bool {
         self.waiting.iter().any(|&first| {
             let scratch = Connection::open_in_memory().unwrap();
@@ -540,12 +540,12 @@ impl<'s> Plain<'s> {
                 self.refused.extend(out);
                 return;
             }
-            // One that refers to a refused row may have it once others are out.
+            // A row that refers to a refused one may have it once others are out.
             let hangs = |record: &u64| out.iter().any(|&refused| self.refers(*record, refused));
             let (hanging, lost): (Vec<u64>, Vec<u64>) = orphans.iter().partition(|record| hangs(record));
             orphans = if lost.is_empty() { vec![hanging[0]] } else { lost };
             self.connection.execute_batch("ROLLBACK").unwrap();
-            // What was refused is judged anew without those.
+            // Refused rows are judged anew without those.
             rest.retain(|record| !orphans.contains(record));
             self.refused.extend(orphans);
         }

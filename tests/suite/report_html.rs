@@ -58,7 +58,7 @@ fn grouped(count: &Value) -> String {
     text
 }
 
-/// What JSON and page both say, they say alike.
+/// Whatever JSON and page both say, they say alike.
 #[track_caller]
 fn agrees_with_json(folder: &Path) {
     let (page, json) = (page_of(folder), json_of(folder));
@@ -376,7 +376,7 @@ fn an_older_page_is_replaced_whole() {
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
 }
 
-/// Has `scripts/page_test` look at pages in a real browser. `None`, said loudly, where there is none.
+/// Lets `scripts/page_test` look at pages in a real browser. `None`, said loudly, if there is none.
 fn look_at(pages: &[PathBuf], more: &[&str]) -> Option<std::process::Output> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/page_test");
     let looked = Command::new("python3").arg(script).args(more).args(pages).output();

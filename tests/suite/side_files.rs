@@ -197,7 +197,7 @@ fn append(folder: &Path, name: &str, text: &str) {
     std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
 }
 
-/// A finished load leaves nothing behind what it committed: what is there then, somebody has written.
+/// A finished load leaves nothing after what it committed: anything there was written by somebody else.
 #[test]
 fn notes_that_somebody_made_in_an_errors_file_are_kept() {
     for first in ["id,v\n1,a\n2\n3,c\n", "id,v\n"] {
@@ -224,7 +224,7 @@ fn notes_that_somebody_made_in_an_errors_file_are_kept() {
         assert!(said(&ended).contains("kept in errors.1.csv"), "{}", said(&ended));
         assert_eq!(read(folder, "errors.1.csv"), noted);
         assert_eq!(rejects(folder, "errors.csv"), before + 1);
-        // What goes on from there goes on in the new file.
+        // Loads that go on from there go on in the new file.
         append(folder, "log.csv", "6\n");
         let ended = load(folder, &log);
         assert_eq!(ended.code(), 2, "{}", said(&ended));
@@ -233,7 +233,7 @@ fn notes_that_somebody_made_in_an_errors_file_are_kept() {
     }
 }
 
-/// Behind what a load has committed may be what it wrote before it was stopped at the limit, but that is known to the byte.
+/// After what a load has committed may come what it wrote before it was stopped at the limit, but that is known to the byte.
 #[test]
 fn notes_in_the_errors_file_of_a_load_that_was_stopped_are_kept() {
     for note in ["", "# checked by Ann\n"] {
@@ -337,7 +337,7 @@ fn notes_in_the_errors_file_of_a_load_that_runs_or_was_killed_are_kept() {
     }
 }
 
-/// As a rotation of logs by copying and emptying does it.
+/// This is what a rotation of logs by copying and emptying does.
 #[test]
 fn an_errors_file_that_is_emptied_while_a_load_writes_it_ends_the_load() {
     let folder = tempfile::tempdir().unwrap();
@@ -370,7 +370,7 @@ fn an_errors_file_that_somebody_keeps_under_another_name_is_never_cut() {
     assert_eq!(ended.code(), 3, "{}", said(&ended));
     assert_eq!(read(folder, "evidence.csv"), evidence);
     assert_eq!(rejects(folder, "errors.csv"), 1);
-    // Nor where a load goes on that has written more than it committed.
+    // Nor when a load that has written more than it committed goes on.
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     write(folder, "in.csv", &many(3000));
@@ -389,7 +389,7 @@ fn an_errors_file_that_somebody_keeps_under_another_name_is_never_cut() {
     assert_eq!(rejects(folder, "errors.csv"), 30);
 }
 
-/// The rejects of the loads that it went on behind are theirs.
+/// The rejects of the loads that it went on after are theirs.
 #[test]
 fn a_load_of_what_was_appended_that_is_killed_at_once_leaves_the_earlier_rejects() {
     for point in ["load: table made", "batch: before the commit"] {
@@ -647,7 +647,7 @@ fn standard_streams_are_files_of_the_load_too() {
     command.stderr(Stdio::from(messages));
     assert_eq!(command.status().unwrap().code(), Some(73));
     assert!(read(folder, "errors.csv").contains("standard error"));
-    // A report for standard output goes on where that is.
+    // A report for standard output is written from where that stands.
     write(folder, "log", "before\n");
     let log = fs::File::options().append(true).open(folder.join("log")).unwrap();
     let args = ["load", "in.csv", "x.db", "--errors", "e.csv", "--report", "/dev/stdout"];
@@ -716,7 +716,7 @@ fn a_database_whose_name_is_that_of_a_folder_is_refused_before_anything_is_made(
 
 #[test]
 fn a_file_of_somebody_in_the_place_of_a_journal_is_left_alone() {
-    // Beside a database that is there it may be the database's own, torn by a power cut.
+    // Beside a database that exists it may be the database's own, torn by a power cut.
     for ending in ["-journal", "-wal"] {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();

@@ -231,7 +231,7 @@ fn a_report_waits_for_the_reader_of_its_fifo_and_reaches_it_whole() {
     assert_eq!(running.wait().code(), 0);
 }
 
-/// A file that takes long enough to be stopped in the middle of.
+/// A file that takes long enough for a load of it to be stopped in the middle.
 fn large_input(folder: &Path, text_keys: bool) -> Content {
     let recipe = Recipe {
         seed: 5,
@@ -372,7 +372,7 @@ fn a_resumed_load_that_is_stopped_anywhere_accounts_for_every_record() {
             assert_eq!((report.records, report.loaded, report.rejected), (60, 51, 9));
             break;
         }
-        // A load that has not begun to read says nothing of the run before it.
+        // A load that has not begun to read says nothing about the run before it.
         if report.records > 0 {
             stopped_again += 1;
             assert!(report.records >= first.records, "{report:?}");

@@ -337,7 +337,7 @@ fn quotes_that_were_not_doubled_make_no_rows_of_the_lines_of_their_text() {
 }
 
 #[test]
-fn damage_in_a_table_of_one_column_is_told_by_its_quotes() {
+fn damage_in_a_table_of_one_column_is_found_by_its_quotes() {
     Case::csv("note\n\"she said \"wow\" and\nleft\nfor good\"\nok\n\"a\n\nb\n\"c\"\n")
         .expect_rows(["2: 'ok'", "4: NULL", "5: 'b'", "6: 'c'"])
         .expect_rejects([(2, "invalid_quote"), (6, "unterminated_quote")])
@@ -432,9 +432,9 @@ fn without_a_header_a_bad_first_record_costs_itself_alone() {
         .check();
 }
 
-/// Of many lines behind a stray quote a quarter may be bad records; of more, or of fewer lines, none is sure to be a record.
+/// Of many lines after a stray quote a quarter may be bad records; if more are, or there are fewer lines, no line is sure to be a record.
 #[test]
-fn how_many_bad_lines_there_may_be_behind_a_stray_quote() {
+fn how_many_bad_lines_there_may_be_after_a_stray_quote() {
     for (good, bad, are_records) in [
         (12, 4, true),
         (12, 5, false),
@@ -445,7 +445,7 @@ fn how_many_bad_lines_there_may_be_behind_a_stray_quote() {
         let mut text = "a,b\n0,\"stray\n".to_owned();
         text += &"bad\n".repeat(bad);
         text += &(1..good).map(|n| format!("{n},v\n")).collect::<String>();
-        // Its quote ends what the stray one began.
+        // This quote ends what the stray one began.
         text += &format!("{good},\"late\"\n77,v\n");
         let run = Case::csv(&text).any_rejects().once();
         let lines: Vec<u64> = run.rejects().iter().map(|reject| reject.line).collect();

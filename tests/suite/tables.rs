@@ -1,8 +1,8 @@
 //! Random tables, each loaded on the direct path, on the SQL path, and by plain INSERT: the same rows, row ids and storage classes, the
 //! same index entries, and a file with which SQLite goes on working.
 //!
-//! `ROWMILL_RANDOM_TABLES=20000` loads so many instead of [`TABLES`] (`scripts/random_tables` does that); `ROWMILL_RANDOM_TABLE=123` loads
-//! the one with that seed. The seeds are 0, 1, 2, …: a table is the same on every machine.
+//! `ROWMILL_RANDOM_TABLES=20000` loads that many instead of [`TABLES`] (`scripts/random_tables` does that); `ROWMILL_RANDOM_TABLE=123`
+//! loads the one with that seed. The seeds are 0, 1, 2, …: a table is the same on every machine.
 
 mod cell;
 mod compare;
@@ -32,7 +32,7 @@ use super::process::has_shell;
 
 /// Tables of a normal run.
 const TABLES: u64 = 1_000;
-/// One table in so many is also shown to the system's `sqlite3`.
+/// One table in this many is also shown to the system's `sqlite3`.
 const SHELL_EVERY: u64 = 20;
 
 /// How often the generator reached what it is meant to reach.
@@ -97,7 +97,7 @@ fn check(recipe: &Recipe, folder: &Path, with_shell: bool) -> Result<Reached, St
         recipe.row_id_column
     };
     let key_is_row_id = row_id_column.is_some_and(|place| recipe.key == [place]);
-    // In tables of others SQLite gives the row ids, but for those in which suspects are settled last and nobody sees them.
+    // In tables of others SQLite gives the row ids, except in those in which suspects are settled last and nobody sees the row ids.
     let numbered = !recipe.table_exists || report.filter.is_some();
     let oracle = Oracle::new(recipe, row_id_column, numbered);
     let theirs = &oracle.connection;
@@ -257,7 +257,7 @@ fn quick_folder() -> TempDir {
     named.unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-/// Runs one table; what went wrong is told with everything needed to see it again.
+/// Runs one table; reports what went wrong, with everything needed to see it again.
 fn run_seed(seed: u64, shell: bool) -> Result<Reached, String> {
     let recipe = Recipe::new(seed);
     let folder = quick_folder();

@@ -306,7 +306,7 @@ fn a_table_that_the_load_made_is_not_dropped_once_others_use_it() {
     }
 }
 
-/// Where rows are numbered by records, one that took the place of another is seen by its number.
+/// Where rows have the numbers of their records, a row that took the place of another is noticed by its number.
 #[test]
 fn a_table_with_a_row_of_others_in_the_place_of_one_of_the_load_is_not_dropped() {
     let scene = Scene::new(&[("t.csv", FIVE)], "CREATE TABLE other (a)");
@@ -370,7 +370,7 @@ fn a_load_that_was_killed_before_its_first_rows_is_no_ones_obstacle() {
     scene.write("e.csv", "b,a\n3,4\n");
     scene.load("e.csv x.db", 0);
     assert_eq!(scene.schema(), ["e", "t"]);
-    // What somebody has put in meanwhile stays: then the load is one of a table that exists.
+    // What somebody has put in meanwhile stays: the load is then one into a table that exists.
     scene.stop_at("t.csv x.db --table n", "load: table made", libc::SIGKILL);
     scene.sql("INSERT INTO n VALUES (0, 0)");
     scene.load("t.csv x.db --table n --forget", 0);
@@ -424,7 +424,7 @@ fn a_load_over_the_limit_that_read_everything_is_not_loaded_twice() {
     }
 }
 
-/// Makes of the checkpoints what a version that knew one load at a time left.
+/// Turns the checkpoints into what a version that knew only one load at a time left.
 fn as_of_old(path: &Path) {
     database::open(path)
         .execute_batch(
@@ -536,7 +536,7 @@ fn a_table_that_the_load_made_is_made_anew_although_only_what_follows_was_mended
     assert_eq!(scene.rows("t"), ["1: 1, '5'", "2: 2, '5'", "3: 3, 'x'", "4: 4, '6'"]);
 }
 
-/// Whoever found the record that was one too many: the table, or the limit of its length.
+/// Whatever found the record that was one too many: the table, or the limit on its length.
 #[test]
 fn a_load_stopped_by_any_kind_of_reject_goes_on_with_the_mended_file() {
     let long = "x".repeat(200);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Lines of a source file above which it is looked at twice.
 const MAX_LINES: usize = 700;
-/// Lines of a function, and parameters, `self` among them, above which it is told as steps.
+/// Lines of a function, and parameters including `self`, above which it is split into steps.
 const MAX_FUNCTION_LINES: usize = 70;
 const MAX_PARAMETERS: usize = 5;
 
@@ -178,7 +178,7 @@ fn uses_below(path: &str) -> Uses {
 
 /// Each use between rooms that use each other in a circle, in words.
 fn circles(uses: &Uses) -> Vec<String> {
-    // What is left once every room is taken away that uses none of the others.
+    // What is left once every room that uses none of the others is taken away.
     let mut left: Vec<&String> = uses.keys().collect();
     loop {
         let before = left.len();
@@ -256,7 +256,7 @@ fn size_of_function(lines: &[&str], start: usize) -> (usize, usize) {
 }
 
 #[test]
-fn every_function_is_told_as_steps() {
+fn every_function_is_split_into_steps() {
     let mut large = Vec::new();
     for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
         let lines: Vec<&str> = text.lines().collect();

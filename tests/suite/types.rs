@@ -431,7 +431,7 @@ fn a_declared_moment_is_stored_so_that_sqlite_understands_it() {
         })
         .unwrap();
     assert_eq!(unknown, 0);
-    // What SQLite's functions do not know, or only in some of its versions, is no moment.
+    // What SQLite's functions do not know, or only in some versions, is not a moment.
     Case::csv(
         "n,at\n1,9999-12-31 23:59:59.9999999\n2,9999-12-31T23:59:59-14:00\n3,9999-12-31 23:59:59.999\n4,0000-01-01T00:00:00+14:00\n",
     )
@@ -439,7 +439,7 @@ fn a_declared_moment_is_stored_so_that_sqlite_understands_it() {
     .expect_rows(["3: 3, '9999-12-31 23:59:59.999'"])
     .expect_rejects([(2, "out_of_range"), (3, "out_of_range"), (5, "out_of_range")])
     .check();
-    // Two ways to write the same are one key.
+    // Two ways to write the same value are one key.
     Case::csv("at,v\n2024-01-02 03:04:05+00,1\n2024-01-02 03:04:05+0000,2\n")
         .args(["--types", "at=datetime", "--key", "at"])
         .expect_rows(["1: '2024-01-02 03:04:05+00:00', 1"])

@@ -90,7 +90,7 @@ impl Damage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     Good,
-    /// The how-manieth malformed record it is, 0-based.
+    /// The number of this malformed record among the malformed ones, 0-based.
     Bad(u64),
     Duplicate,
 }

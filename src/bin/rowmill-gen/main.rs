@@ -33,13 +33,13 @@ struct Args {
     /// What the records look like
     #[arg(value_enum)]
     shape: Shape,
-    /// Records, malformed and duplicate ones included; the header is not one
+    /// Number of records, including malformed and duplicate ones but not the header
     #[arg(long, value_name = "N")]
     rows: u64,
-    /// Other seeds give other values, and the same number of good, malformed and duplicate records
+    /// Seed: another one gives other values, but the same numbers of good, malformed and duplicate records
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Share of malformed records in percent, evenly over all kinds and over the file
+    /// Share of malformed records in percent, spread evenly over all kinds and over the file
     #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = parse_percent)]
     bad: f64,
     /// Share of records in percent that repeat the key of an earlier good record
@@ -192,7 +192,7 @@ fn run(args: &Args) -> Result<(), Failure> {
 fn main() -> ExitCode {
     let args = Args::try_parse().unwrap_or_else(|error| {
         let code = if error.use_stderr() { 64 } else { 0 };
-        // Nothing is left to do if even this cannot be printed.
+        // Nothing can be done if even this cannot be printed.
         let _ = error.print();
         std::process::exit(code)
     });

@@ -26,9 +26,9 @@ pub enum Shape {
 /// What a load needs to know about a shape, and where its records can be damaged. Columns are 0-based.
 pub struct Layout {
     pub columns: Vec<(String, &'static str)>,
-    /// The integer column whose sum over the loaded rows is announced. The key is column 0 always.
+    /// The integer column whose sum over the loaded rows is announced. The key is always column 0.
     pub sum_column: usize,
-    /// Where syntax faults and bytes that are no text go.
+    /// Where syntax faults and bytes that are not text go.
     pub text_column: usize,
     /// A number other than the key.
     pub number_column: usize,
@@ -198,7 +198,7 @@ static WORDS: [Word; 16] = words([
     "narrow", "quiet", "round", "steady", "warm",
 ]);
 
-/// A record of the people shapes, as every shape's without its line end. `write_note` is given random bits.
+/// A record of the people shapes, without its line end, as for every shape. `write_note` is given random bits.
 #[inline(always)]
 fn people<const QUOTED: bool>(out: &mut Text, id: u64, rng: &mut Rng, write_note: impl Fn(&mut Text, u64)) {
     let next_field = |out: &mut Text| if QUOTED { out.put(b"\",\"") } else { out.put(b",") };

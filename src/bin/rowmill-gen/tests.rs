@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::random::shuffle;
 
-/// A file and what is announced of it.
+/// A file and what is announced about it.
 fn file(shape: Shape, rows: u64, bad: f64, duplicates: f64) -> (Vec<u8>, Expected) {
     let mut bytes = Vec::new();
     let schedule = Schedule::new(rows, bad, duplicates).expect("the shares leave good records");

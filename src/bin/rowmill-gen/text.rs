@@ -41,7 +41,7 @@ static DIGIT_PAIRS: [[u8; 2]; 100] = digit_pairs();
 
 /// Bytes collected before they are written.
 pub const BUFFER_BYTES: usize = 256 << 10;
-/// More than the longest record with what the fixed-size copies write past its end.
+/// More than the longest record plus what the fixed-size copies write past its end.
 const SLACK_BYTES: usize = 16 << 10;
 
 /// The output buffer. Appends copy blocks of fixed size and advance by the length meant, which is several times faster

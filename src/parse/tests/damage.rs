@@ -96,7 +96,7 @@ fn a_stray_quote_before_a_text_of_several_lines_makes_no_row_of_them() {
             );
         }
     }
-    // A damaged line that is whole costs nothing behind it.
+    // A damaged line that is whole costs nothing after it.
     assert_values_of(
         &of_columns(2),
         "4,\"a b\n5,\"He said \"stop\"\n6,x\n7,12\"\n",
@@ -165,7 +165,7 @@ fn without_a_known_width_the_lines_must_be_of_one() {
 
 #[test]
 fn each_byte_is_looked_at_a_few_times_whatever_is_damaged() {
-    // More than that and it would grow with the length of the input or with the limit.
+    // If there were more, they would grow with the length of the input or with the limit.
     const TIMES: u64 = 10;
     let (stray, tails) = ("1,\"a\n2,b\n".repeat(3) + "3,\"c\"\n", "x,y\n".repeat(50) + "z\"w,\n");
     for (line, end) in [

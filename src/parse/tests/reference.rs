@@ -1,5 +1,4 @@
-//! The grammar once more, written for being obvious: one record at a time, first without a limit, then the limit
-//! applied.
+//! The grammar once more, written to be obvious: one record at a time, first without a limit, then with the limit applied.
 
 use super::{Dialect, FaultKind, Parsed, Syntax};
 
@@ -128,7 +127,7 @@ fn trimmed(rest: &[u8], mut end: usize, dialect: &Dialect) -> usize {
     end
 }
 
-/// Where a record ends whose damage is at `text`, and what it is called. Its first line ends at `line`.
+/// Where a record whose damage is at `text` ends, and what the fault is called. The record's first line ends at `line`.
 fn damage(rest: &[u8], syntax: &Syntax, line: usize, text: usize) -> (usize, FaultKind) {
     let (dialect, max) = (&syntax.dialect, syntax.max_record_bytes as usize);
     let ends: Vec<usize> = (0..rest.len())
@@ -176,7 +175,7 @@ fn damage(rest: &[u8], syntax: &Syntax, line: usize, text: usize) -> (usize, Fau
     (ends[damaged], FaultKind::InvalidQuote)
 }
 
-/// The number of fields that is right.
+/// The right number of fields.
 fn columns_of(lines: &[ByItself], syntax: &Syntax) -> u32 {
     match lines[0] {
         ByItself::Good { columns, .. } if syntax.columns == 0 => columns,
@@ -229,8 +228,8 @@ fn reference_line(line: &[u8], syntax: &Syntax) -> ByItself {
     }
 }
 
-/// Whether the lines of a damaged record leave its field open: an odd number of quotes, and not the right number of fields even if
-/// only quotes before a delimiter or the end close a field.
+/// Whether the lines of a damaged record leave its field open: they have an odd number of quotes, and not the right number of fields even
+/// if only quotes before a delimiter or the end close a field.
 fn is_left_open(lines: &[u8], syntax: &Syntax) -> bool {
     let (quote, delimiter) = (syntax.dialect.quote.unwrap(), syntax.dialect.delimiter);
     let is_even = lines.iter().filter(|&&byte| byte == quote).count() % 2 == 0;

@@ -181,7 +181,7 @@ pub(super) struct Digits {
     /// Of no use with more than 19 digits.
     mantissa: u64,
     before_point: usize,
-    behind_point: usize,
+    after_point: usize,
 }
 
 /// A decimal of 1 to 16 bytes, without loops; `None` if it is not one.
@@ -219,7 +219,7 @@ pub(super) fn short_decimal(text: &[u8]) -> Option<Digits> {
     Some(Digits {
         mantissa,
         before_point,
-        behind_point: length.saturating_sub(before_point + 1),
+        after_point: length.saturating_sub(before_point + 1),
     })
 }
 
@@ -247,7 +247,7 @@ pub(super) fn long_decimal(text: &[u8]) -> Option<Digits> {
     Some(Digits {
         mantissa,
         before_point,
-        behind_point: text.len().saturating_sub(before_point + 1),
+        after_point: text.len().saturating_sub(before_point + 1),
     })
 }
 
@@ -269,16 +269,16 @@ pub(in crate::schema) fn decimal(text: &[u8]) -> Result<Decimal, CastError> {
     let Digits {
         mantissa,
         before_point,
-        behind_point,
+        after_point,
     } = found.ok_or(CastError::Type)?;
     let has_point = before_point < magnitude.len();
-    if before_point == 0 || (before_point > 1 && magnitude[0] == b'0') || (has_point && behind_point == 0) {
+    if before_point == 0 || (before_point > 1 && magnitude[0] == b'0') || (has_point && after_point == 0) {
         return Err(CastError::Type);
     }
-    let digits = before_point + behind_point;
+    let digits = before_point + after_point;
     let value = if digits <= 19 && mantissa <= MAX_EXACT_INTEGER as u64 {
         // Both operands are exact, so the one division rounds correctly.
-        mantissa as f64 / EXACT_POWERS[behind_point]
+        mantissa as f64 / EXACT_POWERS[after_point]
     } else {
         let text = std::str::from_utf8(magnitude).map_err(|_| CastError::Type)?;
         text.parse::<f64>().map_err(|_| CastError::Type)?
@@ -290,6 +290,6 @@ pub(in crate::schema) fn decimal(text: &[u8]) -> Result<Decimal, CastError> {
     Ok(Decimal {
         value,
         digits,
-        decimals: behind_point,
+        decimals: after_point,
     })
 }

@@ -109,7 +109,7 @@ fn reals_take_every_usual_form() {
 }
 
 #[test]
-fn inference_refuses_decimals_that_a_double_cannot_tell_again() {
+fn inference_refuses_decimals_that_a_double_does_not_give_back() {
     for text in [
         "0.1",
         "3.141592653589793",
@@ -501,7 +501,7 @@ proptest! {
     }
 
     #[test]
-    fn what_inference_takes_for_a_real_can_be_told_again(text in "-?(0|[1-9][0-9]{0,18})\\.(0{0,330}[0-9]{1,18})") {
+    fn what_inference_takes_for_a_real_can_be_recovered(text in "-?(0|[1-9][0-9]{0,18})\\.(0{0,330}[0-9]{1,18})") {
         // The slow way: the shortest text of the double, written out, against the text itself.
         let value = text.parse::<f64>().unwrap();
         let shortest = format!("{value}");

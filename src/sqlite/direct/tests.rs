@@ -140,7 +140,7 @@ proptest! {
         let mut row_id = first;
         let rows: Vec<(i64, Vec<Value>)> = gaps.iter().enumerate().map(|(index, gap)| {
             row_id += gap;
-            // Each column keeps its type, or is NULL or of that type elsewhere.
+            // Each value has its column's type or is NULL; a column of NULLs may have texts.
             let values = columns.iter().enumerate().map(|(place, column)| {
                 let other = &seeds[(index * 7 + place) % seeds.len()];
                 let same = std::mem::discriminant(other) == std::mem::discriminant(column);

@@ -1,4 +1,4 @@
-//! Several rows with one INSERT, where a table cannot tell them from those of several.
+//! Several rows with one INSERT, where that makes no difference to the table.
 
 use rusqlite::ffi;
 
@@ -9,22 +9,22 @@ use crate::schema::table_info::{TableInfo, row_id_alias};
 use crate::sqlite::database::Database;
 use crate::sqlite::statement::Statement;
 
-/// Most rows of one INSERT: more are no faster, and a group that is refused goes in twice.
+/// Most rows of one INSERT: more would be no faster, and a group that is refused goes in a second time, row by row.
 const GROUP_ROWS: usize = 64;
 /// Most values of one INSERT: 64 rows of 8 columns and a row id. Wider rows gain little, and a refused group costs more.
 const GROUP_VALUES: usize = 576;
 
-/// The INSERTs of several rows.
+/// INSERTs of several rows each.
 #[derive(Debug)]
 pub(super) struct GroupInserts<'d> {
     pub(super) rows: usize,
     pub(super) with_ids: Group<'d>,
-    /// Leaves the row ids to SQLite, which then appends and need not search the table for each.
+    /// Whether the row ids are left to SQLite, which then appends and need not search the table for each.
     pub(super) appending: Option<Group<'d>>,
-    /// Greatest row id of the table, as of this transaction; a group lies above it. Others would touch pages all over the table, which
-    /// SQLite copies first to be able to undo the statement.
+    /// Greatest row id of the table, as of this transaction; a group's ids must be above it. Others would touch pages all over the table,
+    /// which SQLite copies first so that it can undo the statement.
     pub(super) last_row_id: Option<i64>,
-    /// Finds it; `None` where SQLite numbers the rows.
+    /// Finds that row id; `None` if SQLite numbers the rows.
     pub(super) greatest: Option<Statement<'d>>,
 }
 
@@ -37,9 +37,9 @@ pub(super) struct Group<'d> {
 }
 
 impl<'d> GroupInserts<'d> {
-    /// `None` where rows of one statement are not as those of several: foreign keys are looked at when a statement ends, triggers see
-    /// the rows that came before. With an index every row touches a page of its own, which SQLite copies first to be able to undo the
-    /// statement: slower than row by row.
+    /// `None` if rows of one statement are not treated as those of several are: foreign keys are checked when a statement ends, and
+    /// triggers see the rows that came before. With an index every row touches a page of its own, which SQLite copies first so that it can
+    /// undo the statement: that is slower than row by row.
     pub(super) fn new(
         database: &'d Database,
         info: &TableInfo,
@@ -52,7 +52,7 @@ impl<'d> GroupInserts<'d> {
         if alone || info.without_rowid || rows < 2 {
             return Ok(None);
         }
-        // AUTOINCREMENT chooses row ids in a way of its own.
+        // AUTOINCREMENT chooses row ids in its own way.
         let left_out = match layout.row_id {
             RowIdPlace::First => Some((0, RowIdPlace::Nowhere)),
             RowIdPlace::Column(index) => Some((index, RowIdPlace::LeftOut(index))),
@@ -69,7 +69,7 @@ impl<'d> GroupInserts<'d> {
             names.remove(place);
             group(&names, row_id)
         });
-        // A row, so that the table's not having any is told from its greatest being 0.
+        // Asks for a row, so that a table without rows differs from one whose greatest row id is 0.
         let greatest = |alias| {
             let table = quote(&info.name);
             Statement::new(
@@ -100,8 +100,8 @@ fn parameter_limit(database: &Database) -> usize {
 
 /// The INSERT of `row_count` rows into the columns `names`.
 ///
-/// OR ABORT overrules the table's ON CONFLICT clauses, which would drop or replace rows unseen. It would overrule those within triggers
-/// too, which are none of our business.
+/// OR ABORT overrules the table's ON CONFLICT clauses, which would drop or replace rows unseen. It would also overrule those within
+/// triggers, which are none of our business: with triggers it is left out.
 pub(super) fn insert_sql(info: &TableInfo, names: &[String], row_count: usize) -> String {
     let row = format!("({})", vec!["?"; names.len()].join(","));
     let rows = vec![row; row_count].join(",");

@@ -16,7 +16,7 @@ struct Input {
     max_record_bytes: u8,
     /// Lengths of the pieces in which the text arrives, over and over. Empty: whole.
     pieces: Vec<u8>,
-    /// Bytes behind a piece that are in view.
+    /// How many bytes after a piece are in view.
     ahead_bytes: u8,
     lines: Vec<Vec<Token>>,
 }

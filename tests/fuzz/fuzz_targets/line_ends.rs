@@ -1,5 +1,5 @@
-//! What ends the lines of an input, told from its bytes and by its head, against a second, plain telling of the rule; and the records that
-//! follow from it, the last line feed of an old Mac file among them.
+//! What ends the lines of an input, found from its bytes and by its head, against a second, plain form of the rule; and the records that
+//! follow from it, including the last line feed of an old Mac file.
 
 #![cfg_attr(feature = "libfuzzer", no_main)]
 
@@ -79,7 +79,7 @@ rowmill_fuzz::target!(|input: Input| {
     }
 });
 
-/// A look at the first `cut` bytes says nothing that the whole does not.
+/// A look at the first `cut` bytes says nothing that the whole does not say.
 fn part_must_agree(whole: &Look<'_>, cut: usize) {
     let part = Look {
         bytes: &whole.bytes[..cut],

@@ -24,13 +24,13 @@ enum Cell {
     Integer(i64),
     Real(f64),
     Text(String),
-    /// So many bytes: records that spill onto overflow pages.
+    /// A text of this many bytes: records that spill onto overflow pages.
     Long(u16),
 }
 
 #[derive(Debug, Arbitrary)]
 struct Group {
-    /// Each row's id is so much above the one before it.
+    /// Each row's id is this much above the one before it.
     step: u32,
     cells: [Cell; 3],
     times: u8,

@@ -19,7 +19,7 @@ struct Input {
     max_record_bytes: u16,
     /// Lengths of the pieces in which the text arrives, over and over. Empty: whole.
     pieces: Vec<u8>,
-    /// Bytes behind a piece that are in view.
+    /// How many bytes after a piece are in view.
     ahead_bytes: u8,
     text: Text,
 }
@@ -47,7 +47,7 @@ rowmill_fuzz::target!(|input: Input| {
         ..Rules::default()
     };
     let text = &input.text.0[..];
-    // The target `line_ends` has what becomes of a line feed behind the last line of an old Mac file.
+    // What becomes of a line feed after the last line of an old Mac file is tested by the target `line_ends`.
     let text = if input.old_mac { text.trim_ascii_end() } else { text };
     let grammar = Grammar {
         input: text,
@@ -71,7 +71,7 @@ rowmill_fuzz::target!(|input: Input| {
             expected_at = expected.next;
             assert!(
                 start + (record.start as usize) < present,
-                "no record starts behind the border"
+                "no record starts after the border"
             );
             assert_eq!(
                 (start + record.start as usize, start + record.end as usize),

@@ -147,7 +147,7 @@ fn must_be(place: &Place, report: &LoadReport, expected: &Result) {
         .expect("the folder is there")
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        // Of a copy nobody knows who wrote the lines that were not committed: they are kept.
+        // In a copy, nobody knows who wrote the lines that were not committed: they are kept.
         .filter(|name| !name.starts_with("errors.") || name == "errors.csv")
         .collect();
     assert_eq!(left.len(), 2, "left behind: {left:?}");
@@ -206,7 +206,7 @@ impl Place {
         (report.outcome == Outcome::Complete).then_some(report)
     }
 
-    /// A load of which only what it had written by the given event is left. The report of one that ended before.
+    /// A load of which only what it had written by the given event is left; returns the report of one that ended before that.
     fn die(&self, input: &Input, event: u8) -> Option<LoadReport> {
         let watch = Watch {
             save: Some((self.folder.clone(), self.saved.clone())),

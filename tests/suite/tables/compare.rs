@@ -12,7 +12,7 @@ use crate::suite::database::literal;
 
 /// Rows looked up through each index.
 const LOOK_UPS: usize = 12;
-/// Longest value that a message shows whole.
+/// Longest value that a message shows in full.
 const SHOWN_BYTES: usize = 80;
 
 /// An index as SQLite describes it.
@@ -250,7 +250,7 @@ pub fn same_payload(ours: &Connection, theirs: &Connection, exact: bool) -> Resu
     Ok(ours)
 }
 
-/// No tree of `ours` has many more pages than its like in `theirs`.
+/// No tree of `ours` has many more pages than its counterpart in `theirs`.
 pub fn as_dense(
     ours: &BTreeMap<String, Tree>,
     theirs: &BTreeMap<String, Tree>,

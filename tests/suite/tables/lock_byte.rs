@@ -22,7 +22,7 @@ use crate::suite::database;
 
 /// Set for the process that moves the byte.
 const CHILD: &str = "ROWMILL_LOCK_BYTE_CHILD";
-/// Where the byte is in every database of the world.
+/// Where the byte is in every database in the world.
 const LOCK_BYTE: u32 = 0x4000_0000;
 /// Random tables that are loaded with the byte in a random page.
 const RANDOM_TABLES: u64 = 60;
@@ -112,7 +112,7 @@ fn kinds_of_pages(database: &Path) -> BTreeMap<u32, String> {
     pages.map(Result::unwrap).collect()
 }
 
-/// Loads the table with the lock byte in each of its pages; what those pages would have been.
+/// Loads the table with the lock byte in each of its pages; returns what those pages would have been.
 fn sweep(page_bytes: usize, batch_rows: u64) -> BTreeSet<String> {
     let recipe = every_kind_of_page(page_bytes, batch_rows);
     move_lock_byte(LOCK_BYTE);

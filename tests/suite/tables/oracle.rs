@@ -17,7 +17,7 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// `row_id_column` is the INTEGER PRIMARY KEY of the table, new or not; `numbered`: other rows have the numbers of their records.
+    /// `row_id_column` is the INTEGER PRIMARY KEY of the table, new or not; `numbered`: rows without one have the numbers of their records.
     pub fn new(recipe: &Recipe, row_id_column: Option<usize>, numbered: bool) -> Oracle {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(&recipe.setup).unwrap();

@@ -11,7 +11,7 @@ use super::cell::{Cell, record_bytes};
 use super::setup;
 use crate::suite::data::Numbers;
 
-/// What a column's values are taken for.
+/// What a column's values are taken to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Integer,
@@ -23,7 +23,7 @@ pub enum Kind {
     DateTime,
     /// Any text, in a column of an existing table that takes it as it is.
     Any,
-    /// Text, some of which the affinity of a column of an existing table turns into a number that tells it.
+    /// Text, some of which the affinity of a column of an existing table turns into a number from which it can be recovered.
     Numeric,
 }
 
@@ -36,7 +36,7 @@ pub enum Style {
     Ascending { start: i64, gap: i64 },
     /// Few different values.
     Few { count: u64 },
-    /// Texts that differ only behind, or in front of, very many bytes.
+    /// Texts that differ only after, or before, very many bytes.
     Alike {
         bytes: usize,
         count: u64,
@@ -50,10 +50,10 @@ pub enum Style {
 pub struct Column {
     pub name: String,
     pub kind: Kind,
-    /// What stands behind the name in `CREATE TABLE`.
+    /// What stands after the name in `CREATE TABLE`.
     pub declared: String,
     pub style: Style,
-    /// One value in so many is NULL; 0: none.
+    /// One value in this many is NULL; 0: none.
     pub null_every: u64,
 }
 
@@ -94,7 +94,7 @@ pub struct Recipe {
     pub options: LoadOptions,
 }
 
-/// Little more than a load can work in.
+/// Little more memory than a load needs to work.
 pub const SMALL_MEMORY_BYTES: u64 = 48 << 20;
 pub const PAGE_SIZES: [usize; 8] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536];
 
@@ -303,7 +303,7 @@ impl Recipe {
         }
     }
 
-    /// Makes `cells[index]` as long as brings the row's record, or that of an index, to a border.
+    /// Makes `cells[index]` so long that the row's record, or that of an index, comes to a border.
     fn fit(&self, index: usize, number: u64, cells: &mut [Cell], dice: &mut Dice) {
         let mut index_columns = self
             .indexes
@@ -329,7 +329,7 @@ impl Recipe {
     }
 }
 
-/// `digits` and so many `y` as give `bytes` bytes.
+/// `digits` and as many `y` as make `bytes` bytes.
 fn padded(digits: &str, bytes: usize, number_last: bool) -> String {
     let filler = "y".repeat(bytes.saturating_sub(digits.len()));
     if number_last {
@@ -629,7 +629,7 @@ fn integer(dice: &mut Dice) -> i64 {
     }
 }
 
-/// Plain decimals; `lossless`: only those that inference takes for a REAL, which have one decimal all of them.
+/// Plain decimals; `lossless`: only those that inference takes for a REAL, all of which have one decimal.
 fn real(lossless: bool, dice: &mut Dice) -> String {
     let zeros = "0".repeat(300);
     if lossless {

@@ -2,7 +2,7 @@
 
 use super::recipe::{Dice, Kind, Recipe, quote};
 
-/// SQL that makes it, and the table where the load shall find one.
+/// SQL that makes it, and the table if the load is to find one.
 pub fn sql(recipe: &Recipe, dice: &mut Dice) -> String {
     let mut sql = format!("PRAGMA page_size = {}; ", recipe.page_bytes);
     match dice.below(50) {
@@ -19,7 +19,7 @@ pub fn sql(recipe: &Recipe, dice: &mut Dice) -> String {
     }
     let leaves_free_pages = dice.one_in(2);
     if leaves_free_pages {
-        // Dropped below: its pages, before and behind the table's, are then free.
+        // Dropped below: its pages, before and after the table's, are then free.
         sql += "CREATE TABLE gone(x); ";
         sql += &fill("gone", "hex(zeroblob(900))", rows(dice));
     }

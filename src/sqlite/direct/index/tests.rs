@@ -1,4 +1,4 @@
-//! Indexes built here against SQLite: it must find nothing wrong with them, sort as they do, and go on with them.
+//! Indexes built here, checked against SQLite: it must find nothing wrong with them, sort as they do, and go on with them.
 
 use super::*;
 use crate::pipeline::WorkerPool;
@@ -32,7 +32,7 @@ impl Case<'_> {
         self.kinds.iter().enumerate().map(column).collect()
     }
 
-    /// Fills the table by INSERT and builds its indexes here; the database, in which SQLite has found nothing wrong.
+    /// Fills the table by INSERT and builds its indexes here; returns the database, in which SQLite has found nothing wrong.
     fn build(&self) -> (TempDir, Connection) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("index.db");
@@ -274,7 +274,7 @@ fn a_key_too_long_to_be_sorted_leaves_its_index_to_sqlite() {
 }
 
 #[test]
-fn duplicates_are_told_from_false_alarms_in_input_order() {
+fn duplicates_are_separated_from_false_alarms_in_input_order() {
     let folder = tempfile::tempdir().unwrap();
     let pool = WorkerPool::new(2).unwrap();
     let columns = Case {
@@ -306,7 +306,7 @@ fn duplicates_are_told_from_false_alarms_in_input_order() {
             let row = record(&[number, Value::Text(format!("key {}", key % 10))]);
             let first = *first_rows.entry(key).or_insert(row_id);
             let is_repeat = first != row_id && key != 5;
-            // Some that are no repeats are called suspects, too.
+            // Some that are not repeats are called suspects, too.
             if is_repeat || row_id % 11 == 0 {
                 indexes.push_suspect(row_id, &row).unwrap();
             } else {

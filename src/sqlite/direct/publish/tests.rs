@@ -32,7 +32,7 @@ fn seen(database: &Database) -> (u32, String) {
     (rows, sound.unwrap())
 }
 
-/// Begins a transaction in which the rows 1 to `rows` are put into pages; what is to be published.
+/// Begins a transaction in which the rows 1 to `rows` are put into pages; returns what is to be published.
 fn fill(database: &Database, rows: i64) -> Publication {
     database.begin().unwrap();
     let first_root = number(database, "SELECT rootpage FROM sqlite_schema WHERE name = 't'");
@@ -128,7 +128,7 @@ fn a_list_of_free_pages_that_sqlite_changed_fails_the_commit() {
     let first = fill(&database, 10);
     let published = commit(&database, &first).unwrap();
     let mut second = fill(&database, 1_000);
-    // The list of another commit, not the last one's.
+    // The list is another commit's, not the last one's.
     second.free.as_mut().unwrap().replaces = published.free.map(|list| FreeList {
         trunk: list.trunk + 1,
         ..list
@@ -174,7 +174,7 @@ fn a_database_of_as_many_pages_as_there_can_be_is_full() {
 
 #[test]
 fn a_longer_entry_of_the_schema_takes_pages_before_ours_are_numbered() {
-    // The definition fills its page to the last byte, more or less: a wider number of the root moves entries to other pages.
+    // The definition fills its page to the last byte, more or less: a wider root number moves entries to other pages.
     for length in 380..=460 {
         let folder = tempfile::tempdir().unwrap();
         let name = "c".repeat(length);
