@@ -5,7 +5,7 @@ Reads the whole file into a list, finds the column types, inserts row by row and
 is printed and skipped; a key that repeats is whatever the database says about it. No dead letters, no resume, no signals.
 
 `--executemany` is the strongest form of the same: it streams, inserts 10,000 rows at a time, falls back to single rows where one of
-them fails, waits a minute for a locked database, and takes text that is no UTF-8 as a bad row instead of an end.
+them fails, waits a minute for a locked database, and takes text that is not UTF-8 as a bad row instead of ending.
 
 Types are rowmill's: INTEGER only in canonical form, REAL only plain decimals that a double gives back, everything else TEXT, an
 empty field NULL. One thing it cannot do: Python's csv module does not say whether an empty field was quoted, so "" is NULL too.
@@ -42,7 +42,7 @@ def parse_arguments():
 
 
 def open_input(args):
-    # What is no UTF-8 ends the load, as it does in most scripts; the careful form finds out row by row.
+    # Text that is not UTF-8 ends the load, as it does in most scripts; the careful form finds out row by row.
     errors = "surrogateescape" if args.executemany else "strict"
     if args.input == "-":
         return open(sys.stdin.fileno(), newline="", encoding="utf-8-sig", errors=errors)
@@ -205,7 +205,7 @@ def load_streaming(args):
     with open_input(args) as file:
         reader = csv.reader(file)
         header = next(reader)
-        # A pipe cannot be read twice: what is not declared is text there.
+        # A pipe cannot be read twice, so there what is not declared is text.
         kinds = [args.types.get(name, "text") for name in header]
         if args.input != "-" and len(args.types) < len(header):
             kinds = infer_types(header, reader, args.types)

@@ -117,7 +117,7 @@ def filesystem(folder):
 
 
 def need_room(folder, needed_bytes):
-    """Ends the script where `folder` has not this much room, with a tenth to spare."""
+    """Ends the script if `folder` does not have this much room, with a tenth to spare."""
     folder.mkdir(parents=True, exist_ok=True)
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes * 1.1:
@@ -139,7 +139,7 @@ def describe_machine():
 
 
 def commit():
-    """The commit that is measured, with a mark where rowmill itself was changed since."""
+    """The commit that is measured, with a mark if rowmill itself was changed since."""
     if not (ROOT / ".git").exists():
         return "unknown"
     git = ["git", "-C", str(ROOT)]

@@ -41,7 +41,7 @@ class Bench:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def once(self, name, make):
-        """What `make()` gave the first time; who asks meanwhile waits. A failure is remembered, too."""
+        """What `make()` gave the first time; whoever asks meanwhile waits. A failure is remembered, too."""
         with self.lock:
             made = self.made.setdefault(name, Made())
         with made.lock:

@@ -3,7 +3,7 @@
 from html import escape
 
 WIDTH = 880
-# Three subjects, told apart by colour and, in lists, by their order.
+# Three subjects, distinguished by colour and, in lists, by their order.
 CLASSES = {"legacy script": "legacy", "legacy, executemany": "careful", "rowmill": "rowmill"}
 
 

@@ -29,7 +29,7 @@ def expected_false_alarms(capacity, keys):
 
 
 def key_stream_load(bench, subject):
-    """Keys in no order through a pipe: of a stream nobody knows the length, so the filter is sized for 100,000,000 keys."""
+    """Keys in no order through a pipe: nobody knows the length of a stream, so the filter is sized for 100,000,000 keys."""
 
     def run():
         keys = bench.scale.stream_keys
@@ -65,8 +65,8 @@ def stream_is_exact(bench, subject):
     said = load.said
     distinct = keys - keys // 1_000
     right = said and (said.records, loaded, said.duplicates, said.rejected) == (keys, distinct, keys - distinct, 0)
-    told = f"{said.duplicates:,} duplicates, {said.rejected:,} other rejects announced" if said else "nothing announced"
-    return Verdict(bool(right), f"{loaded:,} of {distinct:,} rows, {told}; {load.ending()}")
+    announced = f"{said.duplicates:,} duplicates, {said.rejected:,} other rejects announced" if said else "nothing announced"
+    return Verdict(bool(right), f"{loaded:,} of {distinct:,} rows, {announced}; {load.ending()}")
 
 
 def judge_alarms(bench, subject, load, what):

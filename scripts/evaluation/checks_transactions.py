@@ -11,7 +11,7 @@ from .model import Verdict, check
 from .subjects import Load, Options, has_rows
 
 ROWS = 60_000
-# A load that was done before the signal came is started again, so often at most.
+# A load that was done before the signal came is started again, at most this often.
 SIGNALS = 5
 # Small batches and little memory: there is something left to stop in the middle of.
 READ_ALONG = Options(key="id", types=PEOPLE_TYPES, batch_rows=200, memory="40MiB")
@@ -19,7 +19,7 @@ STOPPABLE = Options(types=PEOPLE_TYPES, batch_rows=500, memory="40MiB", write_pa
 
 
 def start_and_signal(bench, subject, path, options, number):
-    """Signals a load once rows are in the database. The load, as it was then."""
+    """Signals a load once rows are in the database; returns the load as it was then."""
     process = bench.start(subject, path, options)
     process.wait_until(lambda: has_rows(process.folder / "out.db"))
     process.signal(number)
@@ -36,7 +36,7 @@ def stopped_load(bench, subject, number, **input_more):
             count, last = (load.query("SELECT count(*), coalesce(max(id), 0) FROM t") or [(0, 0)])[0]
             if count < ROWS:
                 break
-        # What it said of itself then: finishing it writes another report.
+        # What it reported then: finishing it writes another report.
         return load, count, last, path, expected
 
     return bench.once((subject.name, "stopped", number, *input_more.items()), run)

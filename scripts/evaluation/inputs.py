@@ -83,7 +83,7 @@ def uneven(content, smallest=1):
         size = (size * 3 + 1) % 60_001
 
 
-# Values that a careless type would change: each column once as only value of its kind.
+# Values that a careless type would change: in each column one is the only value of its kind.
 TRAPS = "\n".join(
     [
         "id,zip,plus,exponent,big,under,hex,decimal,mixed,large_mixed,zero,long_decimal,text",

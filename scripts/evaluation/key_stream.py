@@ -19,7 +19,7 @@ def main():
     out.write(b"id\n")
     for block in range(int(sys.argv[1]) // BLOCK):
         start = str((block + 1) * MULTIPLIER & MASK)
-        # A key of this block at first, later of one long gone.
+        # A key of this block at first, later one of a block long gone.
         repeated = str((block // 2 + 1) * MULTIPLIER & MASK) + endings[0]
         keys = start + f"\n{start}".join(endings)
         out.write(f"{keys}\n{repeated}\n".encode())

@@ -86,7 +86,7 @@ class Process:
         seen.max_descriptors = max(seen.max_descriptors, len(os.listdir(root / "fd")))
 
     def cpu_seconds(self):
-        """CPU time so far; as at the last look once it has ended."""
+        """CPU time so far; once it has ended, as of the last look."""
         try:
             fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -99,7 +99,7 @@ class Process:
             os.kill(self.child.pid, number)
 
     def wait_until(self, condition):
-        """Waits until `condition()`; whether it came before the process ended."""
+        """Waits until `condition()`; returns whether it came before the process ended."""
         while not condition():
             if self.has_ended():
                 return condition()
@@ -121,13 +121,13 @@ class Process:
         return False
 
     def wait_at_most(self, seconds):
-        """Waits for so long, or until it has ended."""
+        """Waits for this long, or until it has ended."""
         until = time.monotonic() + seconds
         while not self.has_ended() and time.monotonic() < until:
             time.sleep(0.02)
 
     def wait_while_busy(self, condition, quiet_seconds):
-        """Waits until `condition()`, the end, or until it has used no CPU for so long. Whether `condition()` came."""
+        """Waits until `condition()`, the end, or until it has used no CPU for this long. Returns whether `condition()` came."""
         cpu, since = self.cpu_seconds(), time.monotonic()
         while not condition():
             if self.has_ended() or time.monotonic() - since > quiet_seconds:

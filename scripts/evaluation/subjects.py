@@ -15,7 +15,7 @@ SAID_COUNTS = re.compile(r"^(\d+) rows read, (\d+) loaded, (\d+) skipped$", re.M
 
 @dataclass(frozen=True)
 class Options:
-    """What a load is asked for. The old script has no word for those after `types`."""
+    """What a load is asked for. The old script has no flag for those after `types`."""
 
     table: str = "t"
     key: str = ""
@@ -72,7 +72,7 @@ class Legacy:
         return Said(records, loaded, skipped, 0)
 
     def places(self, load):
-        """Lines of bad rows, as well as it says them: it has no dead letters, but its messages count."""
+        """Lines of bad rows, as far as it names them: it has no dead letters, but its messages count."""
         return [int(number) for number, _ in SAID_SKIPPED.findall(load.seen.stderr)]
 
     def rejects(self, _load):
@@ -155,7 +155,7 @@ class Load:
         self.subject, self.folder, self.seen = subject, folder, seen
         path = folder / "report.json"
         self.report = json.loads(path.read_text()) if path.exists() else None
-        # Of this moment: another load may follow in the same folder.
+        # As of this moment: another load may follow in the same folder.
         self.left = {path.name for path in folder.iterdir()}
         self.peak_rss_bytes = seen.peak_rss_bytes
         if self.report:
@@ -175,7 +175,7 @@ class Load:
         return self.subject.places(self)
 
     def query(self, sql):
-        """All rows; none where there is no such table, or no database at all."""
+        """All rows; none if there is no such table, or no database at all."""
         path = self.folder / "out.db"
         if not path.exists():
             return []

@@ -51,7 +51,7 @@ def figures(results):
         grouped.setdefault((run["place"], run["shape"]), {}).setdefault((run["tool"], run["rows"]), []).append(run)
     order = ["", *TOOLS, "dd"]
     for key, tools in grouped.items():
-        # A file may hold a trial with fewer rows: what the most rows were counts.
+        # A file may hold a trial with fewer rows: the largest number of rows counts.
         most = {}
         for tool, rows in tools:
             most[tool] = max(rows, most.get(tool, 0))
@@ -88,7 +88,7 @@ def markdown(results):
         "All tools load the same file, which is in the page cache, into a new table; in turn, and every round another one",
         "begins. Times are medians, with least and most; CPU is user and system time; peak is the largest RSS of any round.",
         "`exact`: number of rows, key sum and a digest of every value are what the csv crate reads in the input, after every",
-        "round (`''` and NULL count as the same for an empty field). Of a tool that is not exact, its worst round is told.",
+        "round (`''` and NULL count as the same for an empty field). For a tool that is not exact, its worst round is shown.",
         "",
     ]
     for (place, shape), found in figures(results):

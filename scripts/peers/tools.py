@@ -162,7 +162,7 @@ class RowmillTyped(Rowmill):
 
 
 class RowmillInferred(Rowmill):
-    """Without a word about types, as most would begin: inferred from every value, dates as plain text."""
+    """Without a word about types, as most people would begin: inferred from every value, dates as plain text."""
 
     name = "rowmill-inferred"
 
@@ -248,7 +248,7 @@ class DuckDb(Tool):
         return [python_of(self.name), HERE / "duckdb_sql.py", self.database(job)], sql
 
     def digest(self, job):
-        """Through CSV: the file that DuckDB writes of its table is read like the input."""
+        """Through CSV: the file that DuckDB writes from its table is read like the input."""
         formats = {"date": "%Y-%m-%d", "datetime": "%Y-%m-%dT%H:%M:%S"}
         columns = [
             f"strftime({quoted(name)}, '{formats[kind]}') AS {quoted(name)}" if kind in formats else quoted(name)
@@ -283,7 +283,7 @@ class DuckDbSqlite(DuckDb):
 
     def set_up(self):
         version = super().set_up()
-        # A package of somebody else's on PyPI holds DuckDB's file; DuckDB loads it only if its signature is right.
+        # Somebody else's package on PyPI holds DuckDB's file; DuckDB loads it only if its signature is right.
         command = [python_of(self.name), HERE / "duckdb_sql.py", ":memory:", self.extension()]
         done = subprocess.run(command, input="SELECT 1", capture_output=True, text=True, check=False)
         if done.returncode:

@@ -403,9 +403,9 @@ impl<'d> SqlWriter<'d> {
             parameter = layout.bind(insert, parameter, (row_id, record), &self.values);
         }
         match insert.step() {
-            Ok(_) if is_numbered && Some(self.database.connection().last_insert_rowid()) != last_row_id => {
-                Err(Error::internal("SQLite numbered rows differently from what was foreseen"))
-            }
+            Ok(_) if is_numbered && Some(self.database.connection().last_insert_rowid()) != last_row_id => Err(
+                Error::internal("SQLite numbered rows differently from what was foreseen"),
+            ),
             Ok(_) => {
                 groups.last_row_id = last_row_id;
                 Ok(true)

@@ -463,7 +463,11 @@ fn messages_say_what_helps() {
         "{}",
         messages[0]
     );
-    assert!(messages[1].contains("there are blanks around the value"), "{}", messages[1]);
+    assert!(
+        messages[1].contains("there are blanks around the value"),
+        "{}",
+        messages[1]
+    );
 }
 
 /// Types of a stream come from its beginning; what follows is not changed either.

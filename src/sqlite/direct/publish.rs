@@ -89,7 +89,9 @@ pub fn commit(database: &Database, publication: &Publication) -> Result<Publishe
     };
     let published = run().map_err(|e| database.fail(e))?;
     published.ok_or_else(|| {
-        Error::internal("finished pages could not be made part of the database: it is not in the state that they were made for")
+        Error::internal(
+            "finished pages could not be made part of the database: it is not in the state that they were made for",
+        )
     })
 }
 

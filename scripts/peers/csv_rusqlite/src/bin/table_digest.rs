@@ -14,14 +14,14 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What is known of a set of rows.
+/// What is known about a set of rows.
 #[derive(Default)]
 struct Contents {
     rows: u64,
     key_sum: u64,
     /// Sum of the rows' hashes.
     digest: u64,
-    /// Hashes of reference rows that were not met yet, with how often; `same_rows` counts the others.
+    /// Hashes of reference rows that were not met yet, and how often each occurs; `same_rows` counts the others.
     reference: HashMap<u64, u32>,
     same_rows: u64,
 }
@@ -78,7 +78,7 @@ fn read_table(database: &str, key: usize, mut take: impl FnMut(i64, &[u8])) -> R
         for column in 0..columns {
             append(&mut bytes, row.get_ref(column)?);
         }
-        // A key that is no integer, as lax loaders store it, counts as nothing: sum and digest tell.
+        // A key that is not an integer, as lax loaders may store it, counts as nothing: sum and digest will differ.
         take(row.get_ref(key)?.as_i64().unwrap_or(0), &bytes);
     }
     Ok(())
