@@ -36,7 +36,7 @@ pub trait Format: Copy + Send + Sync {
     /// The field that stands in the input as `bytes`.
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a>;
 
-    /// Line ends in `span`, of which `parsed` are the records.
+    /// Line ends in `span`, whose records are `parsed`.
     fn line_count(&self, span: &[u8], parsed: &Self::Parsed) -> u32 {
         if parsed.is_multi_line() {
             return memchr::memchr_iter(self.line_end(), span).count() as u32;
@@ -87,7 +87,7 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// A field, which is quoted if it begins with `quote`.
+    /// A field that is enclosed in a pair of `quote`s, if one is given.
     #[inline]
     pub fn new(bytes: &'a [u8], quote: Option<u8>) -> Self {
         Field { bytes, quote }

@@ -17,7 +17,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    /// The phase's name in reports and on the terminal.
+    /// Returns the phase's name in reports and on the terminal.
     pub const fn as_str(self) -> &'static str {
         match self {
             Phase::Infer => "infer",

@@ -37,7 +37,7 @@ pub enum ErrorLimit {
 }
 
 impl ErrorLimit {
-    /// Whether `rejects` among `records` records are too many.
+    /// Returns whether `rejects` among `records` records are too many.
     pub fn is_passed(self, rejects: u64, records: u64) -> bool {
         match self {
             ErrorLimit::Count(limit) => rejects > limit,

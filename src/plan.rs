@@ -254,7 +254,7 @@ pub fn key_columns(names: &[String], key: &[String], option: OptionName) -> Resu
     Ok(columns)
 }
 
-/// The declared type of each column that has one.
+/// The declared type of each column, if it has one.
 ///
 /// # Errors
 /// `Usage` when `--types` names a column that is not there.

@@ -1,7 +1,7 @@
 //! What the user sees while a load runs and when it ends: everything on stderr, so that stdout stays clean for pipes.
 //!
 //! On a terminal: a bar of two lines (a spinner if the total is not known), notes above it, and the summary at the end. Without a terminal:
-//! notes and summary only. Text from outside is escaped. A closed stderr is no error.
+//! notes and summary only. Text from outside is escaped. A closed stderr is not an error.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -109,7 +109,7 @@ impl RejectCode {
         }
     }
 
-    /// Position in [`RejectCode::ALL`].
+    /// Returns the position in [`RejectCode::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }

@@ -118,7 +118,7 @@ pub struct InputReport {
     pub records: u64,
     /// Physical lines, the header included.
     pub lines: u64,
-    /// Lines without a byte, which are no records.
+    /// Lines without a byte, which are not records.
     pub blank_lines: u64,
     /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. In an
     /// append-only load, what earlier loads read is included.
@@ -392,7 +392,7 @@ impl LoadReport {
         }
     }
 
-    /// The report for people, a few short lines; `verbose` adds stages, memory and filter. Safe to show on a terminal.
+    /// Returns the report for people, a few short lines; `verbose` adds stages, memory and filter. Safe to show on a terminal.
     pub fn summary(&self, verbose: bool) -> Summary<'_> {
         Summary { report: self, verbose }
     }

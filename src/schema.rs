@@ -42,7 +42,7 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    /// Its name in messages and reports, and on the command line.
+    /// Returns its name in messages and reports, and on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             ColumnType::Text => "text",

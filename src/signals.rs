@@ -88,7 +88,7 @@ impl StopSignal {
         }
     }
 
-    /// A stop signal that was received already; no handler is installed.
+    /// One that has received `signal` (0: none), without any handler.
     #[cfg(test)]
     pub fn holding(signal: usize) -> Self {
         StopSignal {

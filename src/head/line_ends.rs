@@ -126,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// What ends the lines of an input of which `bytes` are looked at.
+    /// What ends the lines of an input whose `bytes` are looked at.
     fn found(bytes: &str, next: Option<u8>, is_widest: bool) -> Option<LineEnds> {
         line_ends(&Look {
             bytes: bytes.as_bytes(),

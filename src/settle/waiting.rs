@@ -177,8 +177,8 @@ impl Waiting<'_, '_, '_> {
         Ok(false)
     }
 
-    /// Leaves out the rows on trial that lack what they refer to; returns how many. A row that refers to a refused row is kept, unless
-    /// there are no others to leave out: without those, the refused row may go in. Rows that refer to rows that are left out are left out
+    /// Leaves out the rows on trial that lack what they refer to; returns how many. A row that refers to a refused row is kept as long as
+    /// there are others to leave out: without the others, the refused row may go in. Rows that refer to rows that are left out are left out
     /// at once.
     fn leave_out(&mut self, trial: &mut Trial) -> Result<u64, Error> {
         let database = self.writer.database();

@@ -219,7 +219,7 @@ fn more_threads_than_memory_allows_are_refused_with_what_would_do() {
     assert!(said.contains("memory 64MiB: ") && said.contains(" of 64MiB"), "{said}");
 }
 
-/// A chunk that begins within quotes is read as if it did not, and its lines are no rows then.
+/// A chunk that begins within quotes is read as if it did not, and then its lines are not rows.
 #[test]
 fn a_quoted_field_of_short_lines_among_many_columns_keeps_the_promise() {
     let folder = tempfile::tempdir().unwrap();

@@ -103,7 +103,7 @@ pub struct Record {
 
 /// Predicts the load of `input` into a new table. `row_id_is_key`: the table was made with its only key column as row id.
 ///
-/// `None`: there is no header to be had, or it lacks a key column.
+/// `None`: no header can be had, or it lacks a key column.
 pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Prediction> {
     let line_end = line_end(input, rules)?;
     // One line feed after the last line of an old Mac file is part of no line.

@@ -44,7 +44,7 @@ fn an_old_mac_file_may_end_with_a_line_feed_and_hold_some_in_quotes() {
         .expect_types([("a\nb", "integer"), ("c", "text")])
         .expect_rows(["1: 1, 'x\\n'"])
         .check();
-    // With one column the last line feed is no row either.
+    // With one column the last line feed is not a row either.
     Case::csv("v\r1\r\r2\r\n")
         .expect_rows(["1: 1", "2: NULL", "3: 2"])
         .check();

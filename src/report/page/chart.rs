@@ -19,7 +19,7 @@ const LEFT: f64 = 66.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 26.0;
-/// Lines across the chart, roughly.
+/// How many lines cross the chart, roughly.
 const VERTICAL_TICKS: f64 = 4.0;
 const HORIZONTAL_TICKS: f64 = 6.0;
 /// The number of points up to which each one is marked.
