@@ -1,8 +1,8 @@
 //! Whose file is at `--errors`, and making room there for the dead letters of one load.
 //!
 //! Dead letters are evidence. So a file that is not rowmill's is never touched; one that a running load writes is locked and left to it;
-//! one that holds the rejects of another load is kept under the next free number; and only what this load itself wrote after its last
-//! commit is cut off, which the file's mark shows.
+//! one that holds the rejects of another load is kept under the next free number; and what is cut off is only what this load itself wrote
+//! after its last commit; the file's mark shows whose it is.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
