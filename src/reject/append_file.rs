@@ -127,7 +127,7 @@ impl AppendFile {
     /// Copies what follows the load's own lines to a new file beside, named by the next free number; where. It is durable then.
     ///
     /// # Errors
-    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when none can be made, [`ErrorKind::Io`](crate::ErrorKind::Io).
+    /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when it cannot be made, [`ErrorKind::Io`](crate::ErrorKind::Io).
     fn copy_beside(&self, taken: &[PathBuf]) -> Result<PathBuf, Error> {
         for number in 1_u64.. {
             let path = numbered(&self.path, number);

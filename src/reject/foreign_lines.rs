@@ -1,6 +1,7 @@
 //! Whether what stands in a dead-letter file may be the load's own.
 //!
-//! Comes in: a file and how much of it is known to be the load's. Goes out: whether the rest may be its own, too, as after a kill. A load's lines begin with the name of one of its inputs and a line number.
+//! Comes in: a file and how much of it is known to be the load's. Goes out: whether the rest may be the load's own too, as after a
+//! kill. A load's lines begin with the name of one of its inputs and a line number.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};

@@ -26,7 +26,7 @@ pub(crate) fn beside_with(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// `errors.csv` with the number before its ending.
+/// `errors.csv` with `number` before its ending.
 pub(super) fn numbered(path: &Path, number: u64) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(format!(".{number}"));

@@ -13,9 +13,9 @@ pub struct LettersPlace<'a> {
     pub path: &'a Path,
     /// The names that [`Position::file_index`](crate::position::Position::file_index) stands for.
     pub inputs: &'a [PathBuf],
-    /// Names that no file may be given: what else the load reads and writes.
+    /// Names that no new file may be given: what else the load reads and writes.
     pub taken: &'a [PathBuf],
-    /// What the load's side files are named by: no other load's are named so.
+    /// What the load's side files are named by; no other load's are named so.
     pub token: &'a str,
 }
 
@@ -25,7 +25,7 @@ pub struct Committed {
     pub bytes: u64,
     /// XXH3-64 of those bytes.
     pub hash: u64,
-    /// Tells the file from any other that has, or had, its name; 0 when nothing does.
+    /// Distinguishes the file from any other that has, or had, its name; 0 if nothing does.
     pub mark: u64,
 }
 
@@ -33,7 +33,7 @@ pub struct Committed {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Left {
     pub committed: Committed,
-    /// Length of the file when that run ended in an orderly way: what follows now somebody else has written. `None` when it was
+    /// Length of the file when that run ended in an orderly way: whatever follows now was written by somebody else. `None` if the run was
     /// killed: then it may have written more than it committed.
     pub end_bytes: Option<u64>,
 }

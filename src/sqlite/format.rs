@@ -13,7 +13,7 @@ const ONE: u64 = 9;
 /// Serial type of an empty text; each byte adds 2.
 const TEXT: u64 = 13;
 
-/// Bytes of a varint: seven bits each, the ninth byte eight.
+/// Bytes of a varint: seven bits in each, eight in the ninth.
 #[inline]
 pub fn varint_bytes(value: u64) -> usize {
     match value {
@@ -24,7 +24,7 @@ pub fn varint_bytes(value: u64) -> usize {
     }
 }
 
-/// Writes a varint at the start of `out`; its length.
+/// Writes a varint at the start of `out`; returns its length.
 #[inline]
 pub fn put_varint(out: &mut [u8], value: u64) -> usize {
     match value {
@@ -238,7 +238,7 @@ pub enum RecordValue {
     Text { start: usize, bytes: usize },
 }
 
-/// Reads all values of a record. `None` when it is not one that validation makes.
+/// Reads all values of a record. `None` if validation cannot have made it.
 pub fn decode(record: &[u8], values: &mut Vec<RecordValue>) -> Option<()> {
     values.clear();
     let mut types = record;

@@ -16,12 +16,12 @@ pub fn busy_timeout() -> Duration {
     faults::short_wait().unwrap_or(BUSY_TIMEOUT)
 }
 
-/// Processes that a message names.
+/// How many processes a message names.
 const NAMED_HOLDERS: usize = 3;
 
 /// Which other processes hold locks on the file at `path`, as the end of a sentence; empty when none can be named.
 ///
-/// Where the kernel does not tell (it names no process for some kinds of locks), those that have the file open.
+/// If the kernel does not say (it names no process for some kinds of locks), those that have the file open.
 pub(crate) fn holders(path: &Path) -> String {
     // In WAL mode the locks are on the shared-memory file.
     let files: Vec<FileId> = [path.to_owned(), beside_with(path, "-shm")]

@@ -14,8 +14,8 @@ pub struct TargetTable<'a> {
     /// Indices in `columns` of the load's key.
     pub key_columns: &'a [usize],
     pub row_ids: RowIds,
-    /// The table that the plan was made for, where it may have been changed since.
+    /// The table that the plan was made for, if it may have been changed since.
     pub shape: Option<&'a TableShape>,
-    /// What it is known by, once this load has committed rows to it.
+    /// The mark by which it is recognized, once this load has committed rows to it.
     pub mark: Option<Mark>,
 }
