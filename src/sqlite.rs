@@ -1,7 +1,7 @@
-//! SQLite, all of it: its file format, its databases and tables, and the ways of rows into them.
+//! All of SQLite: its file format, its databases and tables, and the ways of rows into them.
 //!
-//! From the bottom: `format` and `record` (bytes), `database` with what it says of its tables, `own` (the tables that rowmill keeps for itself), and two ways in that
-//! give the same table, `insert` and `direct`; `destination` chooses between them.
+//! From the bottom: `format` and `record` (bytes), `database` with what it says about its tables, `own` (the tables that rowmill keeps for
+//! itself), and two ways in that give the same table, `insert` and `direct`; `destination` chooses between them.
 
 pub mod database;
 mod describe;

@@ -1,4 +1,4 @@
-//! A file that only grows: buffered, counted, synced when asked. What others append to it meanwhile is kept beside.
+//! A file that only grows: buffered, counted, synced when asked. What others append to it meanwhile is kept in a file beside it.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -124,7 +124,8 @@ impl AppendFile {
         Ok(())
     }
 
-    /// Copies what follows the load's own lines to a new file beside, named by the next free number; where. It is durable then.
+    /// Copies what follows the load's own lines to a new file beside this one, with the next free number in its name; returns the path. The
+    /// copy is then durable.
     ///
     /// # Errors
     /// [`ErrorKind::OutputCreate`](crate::ErrorKind::OutputCreate) when it cannot be made, [`ErrorKind::Io`](crate::ErrorKind::Io).

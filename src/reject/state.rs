@@ -1,4 +1,4 @@
-//! What a dead-letter file is known by: where it is to be, and how much of it is committed.
+//! How a dead-letter file is recognized: where it is to be, and how much of it is committed.
 
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ pub struct Left {
 }
 
 impl Left {
-    /// That of a run which left nothing after what is committed.
+    /// For a run that left nothing after what is committed.
     pub fn whole(committed: Committed) -> Self {
         Left {
             committed,

@@ -45,7 +45,7 @@ pub enum Sink<'d> {
 }
 
 impl Sink<'_> {
-    /// Where a row may take the others of its transaction along, what to keep them in.
+    /// What to keep rows in, if a row may take the others of its transaction along.
     fn redo(&self) -> Option<Redo> {
         let may_roll_back = match self {
             Sink::Sql(writer) => writer.traces().rolled_back,

@@ -55,7 +55,8 @@ fn put_long_varint(out: &mut [u8], value: u64) -> usize {
     bytes
 }
 
-/// Reads a varint and steps over it. `None` when the bytes end before, or it has nine bytes, which no size and no serial type needs.
+/// Reads a varint and steps over it. `None` if the bytes end before it does, or if it has nine bytes, which no size and no serial type
+/// needs.
 #[inline]
 pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
@@ -69,13 +70,13 @@ pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Bytes of a record's header whose serial types take `types_bytes`: its size counts itself.
+/// Size of a record's header whose serial types take `types_bytes`; the size counts itself.
 #[inline]
 pub fn header_bytes(types_bytes: usize) -> usize {
     let with_one = types_bytes + 1;
     match varint_bytes(with_one as u64) {
         1 => with_one,
-        // The size of the size may take it over another border.
+        // The size of the size may push it over another border.
         more => types_bytes + varint_bytes((types_bytes + more) as u64),
     }
 }
@@ -87,7 +88,7 @@ pub fn local_bytes(record_bytes: usize, most: usize, page_bytes: usize) -> usize
     if fitting <= most { fitting } else { least }
 }
 
-/// The serial type of an integer and the bytes of its value: as few as can be.
+/// The serial type of an integer and the bytes of its value: as few as possible.
 #[inline]
 pub fn integer_type(value: i64) -> (u64, usize) {
     match value {
@@ -111,7 +112,7 @@ pub fn is_number(serial_type: u64) -> bool {
     (1..=ONE).contains(&serial_type)
 }
 
-/// Bytes of a value.
+/// Length of a value in bytes.
 #[inline]
 pub fn value_bytes(serial_type: u64) -> usize {
     const BYTES: [usize; 10] = [0, 1, 2, 3, 4, 6, 8, 8, 0, 0];
@@ -121,7 +122,7 @@ pub fn value_bytes(serial_type: u64) -> usize {
     }
 }
 
-/// Bytes of a text.
+/// Length of a text in bytes.
 pub fn text_bytes(serial_type: u64) -> usize {
     (serial_type as usize).saturating_sub(TEXT as usize) / 2
 }
@@ -184,7 +185,7 @@ pub struct ValuePlace {
 }
 
 impl ValuePlace {
-    /// The value at `index`. `None` when the record ends before.
+    /// The value at `index`. `None` if the record ends before it.
     #[inline]
     pub fn find(record: &[u8], index: usize) -> Option<ValuePlace> {
         let mut types = record;
@@ -209,7 +210,7 @@ impl ValuePlace {
     }
 }
 
-/// Finds the first `count` values of a record. `None` when it ends before.
+/// Finds the first `count` values of a record. `None` if it ends before that.
 #[inline]
 pub fn find_values(record: &[u8], count: usize, places: &mut Vec<ValuePlace>) -> Option<()> {
     places.clear();
@@ -229,7 +230,7 @@ pub fn find_values(record: &[u8], count: usize, places: &mut Vec<ValuePlace>) ->
     Some(())
 }
 
-/// A value of a record; of a text, where its bytes lie.
+/// A value of a record; for a text, where its bytes lie.
 #[derive(Debug, Clone, Copy)]
 pub enum RecordValue {
     Null,
