@@ -395,7 +395,7 @@ fn what_cannot_go_on_is_refused_with_what_differs() {
     );
     let log = started("");
     fs::write(log.path("errors.csv"), "other").unwrap();
-    refused(&log, &[], 74, "not what the earlier run left");
+    refused(&log, &[], 74, "not as the earlier run left it");
     // Rows that others added are not in the way.
     let log = started("INSERT INTO t(rowid, id, v) VALUES (4, 9, 'mine')");
     assert_eq!(log.again(&[]).code(), 0);
