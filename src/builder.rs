@@ -341,7 +341,7 @@ impl<'a> Load<'a> {
     /// [`Database`](crate::ErrorKind::Database).
     pub fn forget(self) -> Result<(), Error> {
         let database = self.database()?;
-        load::forget(self.inputs.names(), &database, &self.options, &Watched::of(&self))
+        load::forget(&self.inputs.names(), &database, &self.options, &Watched::of(&self))
     }
 
     /// The database, if every file is named that a load cannot do without.

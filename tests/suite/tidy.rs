@@ -9,6 +9,8 @@ const MAX_LINES: usize = 700;
 /// Lines of a function, and parameters, `self` among them, above which it is told as steps.
 const MAX_FUNCTION_LINES: usize = 70;
 const MAX_PARAMETERS: usize = 5;
+/// Files over which the methods of one type are spread: above that they are steps that want types of their own.
+const MAX_IMPL_FILES: usize = 2;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
 const ROOMS: [(&str, &[&str]); 11] = [
@@ -282,6 +284,45 @@ fn every_function_is_told_as_steps() {
         }
     }
     assert!(large.is_empty(), "{}", large.join("\n"));
+}
+
+/// The type that a line begins to give methods of its own to, those of traits aside.
+fn inherent_impl(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("impl")?;
+    let mut depth = 0;
+    // Past the parameters of the `impl` itself, if it has some.
+    let start = rest.find(|character: char| {
+        match character {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && character == ' '
+    })?;
+    let named = &rest[start + 1..];
+    let end = named.find(|character: char| !character.is_alphanumeric() && character != '_')?;
+    (!named.contains(" for ")).then_some(&named[..end])
+}
+
+#[test]
+fn no_type_has_its_methods_in_many_files() {
+    assert_eq!(inherent_impl("impl<'d, T: Into<Vec<u8>>> Rows<'d, T> {"), Some("Rows"));
+    assert_eq!(inherent_impl("impl Rows {"), Some("Rows"));
+    assert_eq!(inherent_impl("impl<T> From<T> for Rows<T> {"), None);
+    let mut files: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        // Rooms may have types of the same name.
+        let room = name.trim_end_matches(".rs").split('/').next().unwrap();
+        for (_, line) in code(text) {
+            if let Some(type_name) = inherent_impl(line) {
+                let key = (room.to_owned(), type_name.to_owned());
+                files.entry(key).or_default().insert(name.clone());
+            }
+        }
+    }
+    assert!(files.len() > 100, "the types were found");
+    files.retain(|_, files| files.len() > MAX_IMPL_FILES);
+    assert!(files.is_empty(), "{files:#?}");
 }
 
 #[test]

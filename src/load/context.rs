@@ -1,0 +1,81 @@
+//! What every step of a load needs: what was asked for, whom to tell, the threads, and the lock that keeps other loads out.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::account::Account;
+use crate::error::Error;
+use crate::memory;
+use crate::observer::Observer;
+use crate::options::LoadOptions;
+use crate::pipeline::{ScanSettings, WorkerPool};
+use crate::reject::RejectSamples;
+use crate::report::MemorySplit;
+use crate::sqlite::database::Database;
+use crate::sqlite::lock::LoadLock;
+
+/// What every step of a load needs.
+pub(super) struct Context<'a> {
+    pub(super) database_path: &'a Path,
+    pub(super) options: &'a LoadOptions,
+    /// The first input as it was named, be it one that is skipped: a table without a name is named after it.
+    pub(super) first_input: PathBuf,
+    pub(super) observer: &'a dyn Observer,
+    /// Where rejects leave samples, if anybody wants to see them.
+    pub(super) samples: Option<RejectSamples>,
+    pub(super) account: &'a Account<'a>,
+    pub(super) pool: WorkerPool,
+    /// What the side files of a load without a checkpoint are named by.
+    pub(super) token: String,
+    /// Keeps other loads out of the database. Taken when there is a file to lock.
+    pub(super) lock: OnceLock<LoadLock>,
+    /// This run has made something in the database, or taken up what an earlier one made.
+    pub(super) made: OnceLock<()>,
+}
+
+impl Context<'_> {
+    /// Keeps other loads out of the database; whether that is new.
+    pub(super) fn lock_database(&self) -> Result<bool, Error> {
+        if self.lock.get().is_some() {
+            return Ok(false);
+        }
+        let lock = LoadLock::take(self.database_path, &|| self.is_stopped())?;
+        Ok(lock.is_some_and(|lock| self.lock.set(lock).is_ok()))
+    }
+
+    /// The database, if there is one.
+    pub(super) fn existing_database(&self) -> Result<Option<Database>, Error> {
+        let there = std::fs::metadata(self.database_path).is_ok_and(|metadata| metadata.len() > 0);
+        there.then(|| self.open_database()).transpose()
+    }
+
+    /// The database, which is made if there is none.
+    pub(super) fn open_database(&self) -> Result<Database, Error> {
+        Database::open(self.database_path, memory::DATABASE_BYTES)
+    }
+
+    /// The database's folder: what is too large for memory goes there, beside what it belongs to.
+    pub(super) fn folder(&self) -> &Path {
+        match self.database_path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Whether somebody wants the load to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.observer.cancelled().is_some()
+    }
+
+    /// How inputs are scanned with this memory.
+    pub(super) fn scan_settings(&self, split: &MemorySplit) -> ScanSettings {
+        let window_bytes = memory::window_bytes(split, self.options.resources.window_bytes);
+        ScanSettings {
+            window_bytes,
+            chunk_bytes: (self.options.resources.chunk_bytes as usize).min(window_bytes),
+            blocks_bytes: split.blocks_bytes as usize,
+            windows_bytes: memory::waiting_windows_bytes(window_bytes),
+            may_grow: self.options.repeat.append_only,
+        }
+    }
+}
