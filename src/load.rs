@@ -161,10 +161,11 @@ impl Task<'_> {
         options.validate()?;
         self.refusal.map_or(Ok(()), Err)?;
         memory::check_threads(options.resources.memory_bytes, options.resources.threads)?;
+        let first_input = inputs.check(options)?;
         let context = &Context {
-            first_input: inputs.check(options)?,
             database_path: self.database_path,
             options,
+            first_input,
             observer: onlookers.observer,
             samples: onlookers.samples,
             account,

@@ -78,10 +78,11 @@ pub(super) fn go_on_after(
         max_row_id: info.max_row_id,
     };
     let plan = identity.plan.behind(base.max_row_id, base.loaded.counts.records);
-    let lengths_bytes = inputs.lengths_bytes().unwrap_or_default();
-    identity.inputs = (inputs.paths().iter().zip(lengths_bytes))
-        .map(|(path, length_bytes)| Fingerprint::of_start(path, length_bytes))
-        .collect::<Result<_, _>>()?;
+    let extents = inputs.extents().unwrap_or_default();
+    let fingerprints = extents
+        .iter()
+        .map(|extent| Fingerprint::of_start(&extent.path, extent.length_bytes));
+    identity.inputs = fingerprints.collect::<Result<_, _>>()?;
     env!("CARGO_PKG_VERSION").clone_into(&mut identity.version);
     let errors = base.loaded.errors();
     identity.base = Some(base);

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use super::context::Context;
 use super::ended::{Ended, Halt};
 use super::inputs::{Inputs, NamedInput};
-use crate::checkpoint::{Identity, Loaded};
+use crate::checkpoint::{Extent, Identity, Loaded};
 use crate::content_hash::ContentHash;
 use crate::dedup;
 use crate::error::{Error, ErrorKind};
 use crate::head::{FILE_HEAD_BYTES, Head, read_head};
 use crate::option_name::APPEND_ONLY;
 use crate::pipeline::hash_range;
-use crate::plan;
+use crate::plan::{self, Header};
 use crate::report::InputReport;
 use crate::window::{FileIdentity, Input};
 
@@ -53,6 +53,27 @@ pub(super) struct InputCount {
 }
 
 impl OpenedInput {
+    /// Reads what `input` begins with.
+    fn read_head(mut input: Input, context: &Context<'_>) -> Result<OpenedInput, Error> {
+        input.record_in(context.folder())?;
+        let head = read_head(&mut input, context.options, &|| context.is_stopped())?;
+        input.rest();
+        Ok(OpenedInput {
+            input,
+            head,
+            fields: Vec::new(),
+            loaded: None,
+            count: InputCount::default(),
+        })
+    }
+
+    fn header(&self) -> Header<'_> {
+        Header {
+            path: self.input.path(),
+            names: &self.head.names,
+        }
+    }
+
     /// Counts from the first record on that is to be loaded.
     fn begin_counting(&mut self) {
         self.count = match &self.loaded {
@@ -137,33 +158,22 @@ impl OpenedInputs {
             check_growing(&inputs)?;
             inputs.iter_mut().for_each(Input::let_grow);
         }
-        let stopped = || context.is_stopped();
-        let mut heads = Vec::with_capacity(inputs.len());
-        for input in &mut inputs {
-            input.record_in(context.folder())?;
-            heads.push(read_head(input, options, &stopped)?);
-            input.rest();
-        }
-        let paths: Vec<PathBuf> = inputs.iter().map(|input| input.path().to_owned()).collect();
-        for (head, path) in heads.iter().zip(&paths) {
+        let read = inputs.into_iter().map(|input| OpenedInput::read_head(input, context));
+        let mut all = read.collect::<Result<Vec<_>, Error>>()?;
+        for OpenedInput { input, head, .. } in &all {
             for notice in &head.notices {
-                context.observer.notice(&format!("{}: {notice}", path.display()));
+                context
+                    .observer
+                    .notice(&format!("{}: {notice}", input.path().display()));
             }
         }
-        let fields = plan::match_headers(&heads, &paths)?;
-        let estimated_keys = estimate_keys(&mut inputs, &heads[0], &stopped)?;
-        let parts = inputs.into_iter().zip(heads).zip(fields);
-        let all = parts.map(|((input, head), fields)| OpenedInput {
-            input,
-            head,
-            fields,
-            loaded: None,
-            count: InputCount::default(),
-        });
-        let mut opened = OpenedInputs {
-            all: all.collect(),
-            estimated_keys,
-        };
+        let headers: Vec<Header<'_>> = all.iter().map(OpenedInput::header).collect();
+        let fields = plan::match_headers(&headers)?;
+        for (opened, fields) in all.iter_mut().zip(fields) {
+            opened.fields = fields;
+        }
+        let estimated_keys = estimate_keys(&mut all, &|| context.is_stopped())?;
+        let mut opened = OpenedInputs { all, estimated_keys };
         opened.begin_counting(context);
         Ok(opened)
     }
@@ -234,12 +244,15 @@ impl OpenedInputs {
         Ok(true)
     }
 
-    /// Size of each input, if every one is known.
-    pub(super) fn lengths_bytes(&self) -> Option<Vec<u64>> {
-        self.all
-            .iter()
-            .map(|opened| opened.input.abilities().length_bytes)
-            .collect()
+    /// How much of each input there is to read, if that is known of every one.
+    pub(super) fn extents(&self) -> Option<Vec<Extent>> {
+        let extent = |OpenedInput { input, .. }: &OpenedInput| {
+            Some(Extent {
+                path: input.path().to_owned(),
+                length_bytes: input.abilities().length_bytes?,
+            })
+        };
+        self.all.iter().map(extent).collect()
     }
 
     /// Size of all inputs, if every one is known.
@@ -310,16 +323,14 @@ pub(super) fn check_content(
 /// Keys to size the filter for: the rows that the inputs' sizes promise, with a third to spare. A tenth would do for the estimate; but a
 /// filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the midst of a full
 /// table: 30 µs, measured.
-fn estimate_keys(inputs: &mut [Input], first: &Head, stopped: &dyn Fn() -> bool) -> Result<u64, Error> {
-    let Some(total_bytes) = inputs
-        .iter()
-        .map(|input| input.abilities().length_bytes)
-        .sum::<Option<u64>>()
-    else {
+fn estimate_keys(all: &mut [OpenedInput], stopped: &dyn Fn() -> bool) -> Result<u64, Error> {
+    let lengths = all.iter().map(|opened| opened.input.abilities().length_bytes);
+    let Some(total_bytes) = lengths.sum::<Option<u64>>() else {
         return Ok(dedup::MAX_FILTER_KEYS);
     };
-    let sample = inputs[0].window(first.data_start_bytes, FILE_HEAD_BYTES, stopped)?;
-    let lines = memchr::memchr_iter(first.dialect.line_end, sample.bytes())
+    let OpenedInput { input, head, .. } = &mut all[0];
+    let sample = input.window(head.data_start_bytes, FILE_HEAD_BYTES, stopped)?;
+    let lines = memchr::memchr_iter(head.dialect.line_end, sample.bytes())
         .count()
         .max(1);
     let rows = total_bytes as f64 * lines as f64 / sample.bytes().len().max(1) as f64;

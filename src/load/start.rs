@@ -225,9 +225,9 @@ fn resume(
 
 /// From now on the unfinished load is one of the inputs as they are.
 fn take_up_mended(found: &mut Checkpoint, inputs: &OpenedInputs, context: &Context<'_>) -> Result<(), Error> {
-    let lengths_bytes = inputs.lengths_bytes().unwrap_or_default();
+    let extents = inputs.extents().unwrap_or_default();
     found.identity.plan.sources = inputs.fields();
-    let identity = Identity::new(&inputs.paths(), &lengths_bytes, context.options, &found.identity.plan)?;
+    let identity = Identity::new(&extents, context.options, &found.identity.plan)?;
     found.identity.inputs = identity.inputs;
     let database = context.open_database()?;
     checkpoint::renew(&database, found)?;
@@ -235,8 +235,8 @@ fn take_up_mended(found: &mut Checkpoint, inputs: &OpenedInputs, context: &Conte
 }
 
 fn start_afresh(seen: Seen, inputs: &mut OpenedInputs, may_guess: bool, context: &Context<'_>) -> Result<Start, Error> {
-    let (options, paths) = (context.options, inputs.paths());
-    let lengths_bytes = inputs.lengths_bytes().filter(|_| inputs.can_be_read_again());
+    let options = context.options;
+    let extents = inputs.extents().filter(|_| inputs.can_be_read_again());
     faults::point("infer: before");
     // What was loaded on a wrong guess must be taken back without a trace, so there must be nothing else in the database.
     let may_guess = may_guess && !seen.is_database;
@@ -249,15 +249,15 @@ fn start_afresh(seen: Seen, inputs: &mut OpenedInputs, may_guess: bool, context:
     if seen.info.is_none() {
         plan.guess = is_guess.then(|| TypeGuess { forms: facts.forms() });
         if !is_guess {
-            plan.notices = plan::text_notices(&plan.columns, &facts, &paths);
+            plan.notices = plan::text_notices(&plan.columns, &facts, &inputs.paths());
         }
-        if lengths_bytes.is_none() || options.repeat.append_only {
+        if extents.is_none() || options.repeat.append_only {
             // Values will come that nothing was inferred from.
             plan.settled = Some(facts.forms().iter().map(Form::settled).collect());
         }
     }
-    let identity = lengths_bytes
-        .map(|lengths| Identity::new(&paths, &lengths, options, &plan))
+    let identity = extents
+        .map(|extents| Identity::new(&extents, options, &plan))
         .transpose()?;
     Ok(Start {
         plan,
