@@ -4,14 +4,16 @@
 //!
 //! ```text
 //! Inputs ─► OpenedInputs ─► Planned ─► Outputs ─► LoadedRows ─► SettledRows ─► Ended
-//! inputs    opened          planned    outputs    rows          settled        ended
+//! inputs    opened          planned    outputs    rows          settled        leave
 //! ```
 //!
-//! [`once`] leaves inputs out, [`start`] finds out where the load begins ([`infer`]: types, read or guessed; [`append`]: a file that grew),
-//! [`order`] is the thread between parsing and writing, [`earlier`] finds records of the loads before, [`undo`] takes back. What all of them
-//! need is in the [`Context`]; what they have to say goes to the [`Account`], of which the report is made, also that of a load that failed.
+//! [`once`] leaves inputs out. A load has its [`start`] in what was [`seen`] in the database: [`afresh`] (types are read or guessed in
+//! [`infer`]), where another stopped ([`resume`]), or where a file has grown ([`append`]). [`order`] is the thread between parsing and
+//! writing, [`earlier`] finds records of the loads before, [`undo`] takes back. What all of them need is in the [`Context`]; what they have to
+//! say goes to the [`Account`], of which the report is made, also that of a load that failed.
 
 mod account;
+mod afresh;
 mod append;
 mod context;
 #[cfg(feature = "html")]
@@ -22,12 +24,15 @@ mod files;
 mod indexes;
 mod infer;
 mod inputs;
+mod leave;
 mod once;
 mod opened;
 mod order;
 mod outputs;
 mod planned;
+mod resume;
 mod rows;
+mod seen;
 mod settled;
 mod side_files;
 mod start;
@@ -218,7 +223,7 @@ fn fill(blueprint: &Blueprint, mut inputs: OpenedInputs, context: &Context<'_>) 
     };
     faults::point("load: rows committed");
     let settled = SettledRows::of(rows, context)?;
-    let ended = Ended::of(settled, context)?;
+    let ended = leave::end(settled, context)?;
     faults::point("finish: before closing");
     table.database.close()?;
     faults::point("finish: before the report");

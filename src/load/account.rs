@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::ended::{Ended, Ending};
 use crate::checkpoint::Loaded;
 use crate::error::Error;
+use crate::load::ended::{Ended, Ending};
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
 use crate::reject::RejectCode;

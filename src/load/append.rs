@@ -8,16 +8,14 @@
 
 use std::path::PathBuf;
 
-use super::context::Context;
-use super::ended::{Ended, Ending, Halt};
-use super::opened::{OpenedInputs, ReadPart, check_content};
-use super::planned::table_name;
-use super::settled::SettledRows;
-use super::start::{Seen, Start};
 use crate::checkpoint::{Base, Fingerprint, Finished, Loaded, SavedProgress};
 use crate::error::Error;
+use crate::load::context::{Context, table_name};
+use crate::load::ended::{Ended, Ending, Halt};
+use crate::load::opened::OpenedInputs;
+use crate::load::seen::Seen;
+use crate::load::start::Start;
 use crate::option_name::RESTART;
-use crate::reject::Committed;
 use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::finished;
 
@@ -64,7 +62,7 @@ pub(super) fn go_on_after(
         ))));
     };
     identity.plan.check_grown_table(info, identity.shape.as_ref())?;
-    begin_after(&loaded, inputs, context)?;
+    inputs.begin_after(&loaded, context)?;
     if !inputs.has_line_after(loaded.offset_bytes, context)? {
         context.account.table(&identity.plan);
         return Err(Halt::Early(Box::new(nothing_new(loaded, inputs, context))));
@@ -103,23 +101,6 @@ pub(super) fn go_on_after(
     })
 }
 
-/// Takes up the file after its loaded part, which must be what it was.
-///
-/// # Errors
-/// `InputChanged` when it is not.
-pub(super) fn begin_after(loaded: &Loaded, inputs: &mut OpenedInputs, context: &Context<'_>) -> Result<(), Error> {
-    let message =
-        format!("since it was loaded, its loaded part was edited: it did not only grow; start afresh with {RESTART}");
-    let part = ReadPart {
-        range: 0..loaded.offset_bytes,
-        content: loaded.content,
-    };
-    check_content(&mut inputs.all[0].input, part, &message, context)?;
-    inputs.begin_after(loaded);
-    context.account.went_before(loaded);
-    Ok(())
-}
-
 /// A load to which nothing has come since `loaded`.
 fn nothing_new(loaded: Loaded, inputs: &mut OpenedInputs, context: &Context<'_>) -> Ended {
     let waiting_bytes = inputs.total_bytes().unwrap_or(0) - loaded.offset_bytes;
@@ -140,30 +121,4 @@ fn nothing_new(loaded: Loaded, inputs: &mut OpenedInputs, context: &Context<'_>)
         records,
         counts: loaded.counts,
     }
-}
-
-/// Leaves what the load of what will be appended goes on from, and ends this load. `errors`: what the dead-letter file is now.
-pub(super) fn leave_for_next(settled: &SettledRows<'_>, errors: Committed) -> Result<(), Error> {
-    let start = &settled.blueprint.start;
-    let Some(identity) = &start.identity else {
-        return Err(Error::internal("a stream was loaded as a file that grows"));
-    };
-    let opened = &settled.inputs.all[0];
-    let count = &opened.count;
-    let loaded = Loaded {
-        offset_bytes: count.bytes,
-        lines: count.lines,
-        blank_lines: count.blank_lines,
-        counts: settled.counts.clone(),
-        errors_bytes: errors.bytes,
-        errors_hash: errors.hash,
-        errors_mark: errors.mark,
-        content: count.content,
-    };
-    let table = &start.plan.table;
-    let mut identity = identity.clone();
-    identity.base = None;
-    identity.shape = settled.database.describe_table(table)?.map(|info| info.shape());
-    identity.inputs = vec![Fingerprint::of_start(opened.input.path(), loaded.offset_bytes)?];
-    finished::write(settled.database, table, &Finished { identity, loaded })
 }

@@ -3,16 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::account::Account;
 use crate::error::Error;
+use crate::load::account::Account;
 use crate::memory;
 use crate::observer::Observer;
+use crate::option_name::TABLE;
 use crate::options::LoadOptions;
 use crate::pipeline::{ScanSettings, WorkerPool};
 use crate::reject::RejectSamples;
 use crate::report::MemorySplit;
 use crate::sqlite::database::Database;
 use crate::sqlite::lock::LoadLock;
+
+/// How the names of all tables begin that rowmill keeps in a database.
+const OWN_NAMES: &str = "_rowmill_";
 
 /// What every step of a load needs.
 pub(super) struct Context<'a> {
@@ -78,4 +82,25 @@ impl Context<'_> {
             may_grow: self.options.repeat.append_only,
         }
     }
+}
+
+/// `--table`, or the stem of the first input's name.
+///
+/// # Errors
+/// `Usage` for a name that no table of a user can have.
+pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
+    let stem = || match first.file_stem() {
+        Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
+        _ => "stdin".to_owned(),
+    };
+    let name = options.target.table.clone().unwrap_or_else(stem);
+    let lower = name.to_ascii_lowercase();
+    let why = match lower.as_str() {
+        _ if lower.starts_with(OWN_NAMES) => format!(": names that begin with {OWN_NAMES} are rowmill's own"),
+        _ if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") => String::new(),
+        _ => return Ok(name),
+    };
+    Err(Error::usage(format!(
+        "a table cannot be named \"{name}\"{why}; name another one with {TABLE}"
+    )))
 }

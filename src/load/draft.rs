@@ -11,9 +11,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::{Onlookers, Told};
 use crate::cancel::Cancelled;
 use crate::error::Error;
+use crate::load::{Onlookers, Told};
 use crate::observer::{Observer, Phase, Progress};
 use crate::option_name::REPORT_HTML;
 use crate::options::LoadOptions;

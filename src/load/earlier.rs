@@ -5,12 +5,12 @@
 
 use std::sync::Mutex;
 
-use super::context::Context;
-use super::opened::OpenedInput;
-use super::order::RowWork;
-use super::planned::Blueprint;
 use crate::checkpoint::Base;
 use crate::error::Error;
+use crate::load::context::Context;
+use crate::load::opened::OpenedInput;
+use crate::load::order::RowWork;
+use crate::load::planned::Blueprint;
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanTimes, Scanned, scan};
 use crate::rows::Nothing;
 use crate::settle::EarlierKeys;

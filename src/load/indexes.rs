@@ -1,8 +1,8 @@
 //! The indexes of a load: which it is to build, and those that SQLite builds from the rows that are in.
 
-use super::context::Context;
 use crate::error::Error;
 use crate::faults;
+use crate::load::context::Context;
 use crate::observer::Phase;
 use crate::option_name::{INDEX, KEY};
 use crate::plan::{self, DedupPlan, TablePlan};

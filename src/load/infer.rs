@@ -1,12 +1,12 @@
 //! What the columns hold, before anything is written: from every value of every file in a pass of its own, from the head of a stream, or
 //! a guess that loading verifies.
 
-use super::context::Context;
-use super::opened::{OpenedInput, OpenedInputs};
 use crate::error::Error;
 use crate::format::{Csv, Format, Parsed};
 use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
 use crate::infer::{Facts, Reading, SpanToInfer, ValuePosition, observe};
+use crate::load::context::Context;
+use crate::load::opened::{OpenedInput, OpenedInputs};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
 use crate::option_name::{COLUMN_TYPE, KEY, TEXT};

@@ -1,11 +1,11 @@
 //! What a load is asked to read: files by name, and readers of the program's.
 
+use std::fmt::Display;
 use std::io::Read;
 use std::path::PathBuf;
 
-use super::once;
-use super::opened::needs_file;
 use crate::error::Error;
+use crate::option_name::{APPEND_ONLY, ONCE};
 use crate::options::LoadOptions;
 
 /// The inputs of a load, in order.
@@ -55,7 +55,7 @@ impl Inputs {
         if let Some(reader) = self.all.iter().find(|input| input.reader.is_some()) {
             let name = reader.name.display();
             if options.repeat.once {
-                return Err(once::needs_files(&name));
+                return Err(needs_files(&name));
             }
             if options.repeat.append_only {
                 return Err(needs_file(&name));
@@ -77,4 +77,19 @@ impl From<&[PathBuf]> for Inputs {
         paths.iter().for_each(|path| inputs.add_path(path.clone()));
         inputs
     }
+}
+
+/// Why `--once` does not go with the stream `name`.
+pub(super) fn needs_files(name: &dyn Display) -> Error {
+    Error::usage(format!(
+        "{ONCE} needs files, and {name} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
+         file first, or leave {ONCE} out"
+    ))
+}
+
+/// Why `--append-only` does not go with the stream `name`.
+pub(super) fn needs_file(name: &dyn Display) -> Error {
+    Error::usage(format!(
+        "{APPEND_ONLY} needs a file, and {name} is a stream: what it gave once cannot be told from what is new"
+    ))
 }

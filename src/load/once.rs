@@ -1,21 +1,17 @@
 //! `--once`: inputs whose content went into the table already are left out, and what goes in is remembered.
 
-use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::context::Context;
-use super::ended::{Ended, Halt};
-use super::inputs::{Inputs, NamedInput};
-use super::opened::OpenedInputs;
-use super::planned::table_name;
 use crate::cancel::Cancelled;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
+use crate::load::context::{Context, table_name};
+use crate::load::ended::{Ended, Halt};
+use crate::load::inputs::{Inputs, NamedInput, needs_files};
 use crate::option_name::ONCE;
 use crate::pipeline::hash_range;
 use crate::report::SkippedInput;
-use crate::sqlite::database::Database;
-use crate::sqlite::own::once::{self, LoadedInput, Remembered};
+use crate::sqlite::own::once::{self, Remembered};
 use crate::window::Input;
 
 /// Those of `inputs` that are to be loaded: all of them without `--once`. Where none is, the load is at its end.
@@ -119,16 +115,6 @@ fn content_of(path: &Path, context: &Context<'_>) -> Result<Option<ContentHash>,
     Ok(content)
 }
 
-/// Ends the load, and has the database remember its inputs.
-pub(super) fn remember(database: &Database, table: &str, inputs: &OpenedInputs) -> Result<(), Error> {
-    let loaded = inputs.all.iter().map(|opened| LoadedInput {
-        name: opened.input.path().to_string_lossy().into_owned(),
-        content: opened.count.content,
-        records: opened.count.records,
-    });
-    once::finish(database, table, &loaded.collect::<Vec<_>>())
-}
-
 /// # Errors
 /// `Usage` unless `path` is a file, or nothing, which the load itself has a word for.
 fn refuse_stream(path: &Path) -> Result<(), Error> {
@@ -137,12 +123,4 @@ fn refuse_stream(path: &Path) -> Result<(), Error> {
         return Err(needs_files(&path.display()));
     }
     Ok(())
-}
-
-/// Why `--once` does not go with the stream `name`.
-pub(super) fn needs_files(name: &dyn Display) -> Error {
-    Error::usage(format!(
-        "{ONCE} needs files, and {name} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
-         file first, or leave {ONCE} out"
-    ))
 }

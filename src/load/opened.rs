@@ -1,18 +1,17 @@
 //! The inputs, opened: what each begins with, how their columns match, how much there is to read.
 
-use std::fmt::Display;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::context::Context;
-use super::ended::{Ended, Halt};
-use super::inputs::{Inputs, NamedInput};
 use crate::checkpoint::{Extent, Identity, Loaded};
 use crate::content_hash::ContentHash;
 use crate::dedup;
 use crate::error::{Error, ErrorKind};
 use crate::head::{FILE_HEAD_BYTES, Head, read_head};
-use crate::option_name::APPEND_ONLY;
+use crate::load::context::Context;
+use crate::load::ended::{Ended, Halt};
+use crate::load::inputs::{Inputs, NamedInput, needs_file};
+use crate::option_name::{APPEND_ONLY, RESTART};
 use crate::pipeline::hash_range;
 use crate::plan::{self, Header};
 use crate::report::InputReport;
@@ -206,9 +205,23 @@ impl OpenedInputs {
         self.all.iter().all(|opened| opened.input.abilities().can_be_read_again)
     }
 
-    /// Takes up a file that grows after its loaded part.
-    pub(super) fn begin_after(&mut self, loaded: &Loaded) {
-        self.all[0].loaded = Some(loaded.clone());
+    /// Takes up the one file after the part of it that is `loaded`, which must be what it was.
+    ///
+    /// # Errors
+    /// `InputChanged` when it is not.
+    pub(super) fn begin_after(&mut self, loaded: &Loaded, context: &Context<'_>) -> Result<(), Error> {
+        let message = format!(
+            "since it was loaded, its loaded part was edited: it did not only grow; start afresh with {RESTART}"
+        );
+        let part = ReadPart {
+            range: 0..loaded.offset_bytes,
+            content: loaded.content,
+        };
+        let grown = &mut self.all[0];
+        check_content(&mut grown.input, part, &message, context)?;
+        grown.loaded = Some(loaded.clone());
+        context.account.went_before(loaded);
+        Ok(())
     }
 
     /// Reads the inputs as if they ended where they did when `identity` was taken.
@@ -347,11 +360,4 @@ fn check_growing(inputs: &[Input]) -> Result<(), Error> {
             "{APPEND_ONLY} takes one input; load each file that grows into a table of its own"
         ))),
     }
-}
-
-/// Why `--append-only` does not go with the stream `name`.
-pub(super) fn needs_file(name: &dyn Display) -> Error {
-    Error::usage(format!(
-        "{APPEND_ONLY} needs a file, and {name} is a stream: what it gave once cannot be told from what is new"
-    ))
 }

@@ -1,16 +1,16 @@
 //! What rows go into, opened: deduplication, the database, the way that they take into the table, and the books.
 
-use super::account::WritePathTaken;
-use super::context::Context;
-use super::indexes::{build_key_index, column_names};
-use super::opened::{OpenedInput, OpenedInputs};
-use super::planned::Blueprint;
-use super::start::Start;
 use crate::batch::{BatchSettings, BatchWriter};
 use crate::checkpoint::{Identity, SavedProgress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::ledger::{InputNames, Ledger, LedgerSettings, SideFiles};
+use crate::load::account::WritePathTaken;
+use crate::load::context::Context;
+use crate::load::indexes::{build_key_index, column_names};
+use crate::load::opened::{OpenedInput, OpenedInputs};
+use crate::load::planned::Blueprint;
+use crate::load::start::Start;
 use crate::option_name::WRITE_PATH;
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};

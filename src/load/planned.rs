@@ -3,29 +3,27 @@
 //! Comes in: the opened inputs. Goes out: they, and the blueprint that all later steps go by. Types and an order of keys that were guessed
 //! may be refuted later on: then the rows are taken back, and the inputs are planned once more.
 
-use std::path::Path;
-
-use super::context::Context;
-use super::ended::Halt;
-use super::opened::OpenedInputs;
-use super::start::Start;
-use super::undo::Begun;
-use super::{indexes, undo};
 use crate::checkpoint::{Counts, Identity};
 use crate::dedup;
 use crate::error::Error;
 use crate::faults;
 use crate::ledger::SideFiles;
+use crate::load::afresh;
+use crate::load::append;
+use crate::load::context::{Context, table_name};
+use crate::load::ended::{Ended, Halt};
+use crate::load::indexes;
+use crate::load::opened::OpenedInputs;
+use crate::load::resume;
+use crate::load::seen;
+use crate::load::start::Start;
+use crate::load::undo::{self, Begun};
 use crate::memory::{self, MemoryWish};
-use crate::option_name::{INFERENCE, RESTART, TABLE};
-use crate::options::LoadOptions;
+use crate::option_name::{INFERENCE, RESTART};
 use crate::plan::{DedupPlan, TablePlan};
 use crate::report::MemorySplit;
 use crate::sqlite::direct::index::IndexSpec;
 use crate::sqlite::own::checkpoint;
-
-/// How the names of all tables begin that rowmill keeps in a database.
-const OWN_NAMES: &str = "_rowmill_";
 
 /// A load that is planned.
 pub(super) struct Planned {
@@ -57,9 +55,10 @@ pub(super) struct Refuted {
 }
 
 impl Planned {
-    /// Plans the load of `inputs`, and says what is about to be done. `may_guess`: see [`Start::of`].
+    /// Plans the load of `inputs`, and says what is about to be done. `may_guess`: types may be
+    /// guessed, to be verified by loading.
     pub(super) fn of(mut inputs: OpenedInputs, may_guess: bool, context: &Context<'_>) -> Result<Planned, Halt> {
-        let start = Start::of(&mut inputs, may_guess, context)?;
+        let start = find_start(&mut inputs, may_guess, context)?;
         inputs.check_unchanged()?;
         inputs.begin_counting(context);
         let plan = &start.plan;
@@ -73,6 +72,25 @@ impl Planned {
         context.observer.detail(&format!("memory {split}"));
         let blueprint = Blueprint { start, split, indexes };
         Ok(Planned { inputs, blueprint })
+    }
+}
+
+/// Plans a new load, takes up an unfinished one, or goes on after a finished one; at the end are those with nothing to do.
+/// `may_guess`: types may be guessed, to be verified by loading.
+fn find_start(inputs: &mut OpenedInputs, may_guess: bool, context: &Context<'_>) -> Result<Start, Halt> {
+    let table = table_name(context.options, &context.first_input)?;
+    let mut seen = seen::look_around(&table, inputs, context)?;
+    if let Some(found) = seen.checkpoint {
+        return resume::resume(found, seen.info.as_ref(), inputs, context).map_err(Halt::Failed);
+    }
+    if let Some(finished) = seen.finished.take() {
+        return append::go_on_after(finished, &seen, inputs, context);
+    }
+    let start = afresh::start_afresh(seen, inputs, may_guess, context)?;
+    match context.observer.cancelled() {
+        // Types inferred from a part of the input would be a plan for another load.
+        Some(by) => Err(Halt::Early(Box::new(Ended::interrupted(by)))),
+        None => Ok(start),
     }
 }
 
@@ -135,25 +153,4 @@ fn split_memory(
         indexes,
         record_bytes: options.limits.max_record_bytes,
     })
-}
-
-/// `--table`, or the stem of the first input's name.
-///
-/// # Errors
-/// `Usage` for a name that no table of a user can have.
-pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
-    let stem = || match first.file_stem() {
-        Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
-        _ => "stdin".to_owned(),
-    };
-    let name = options.target.table.clone().unwrap_or_else(stem);
-    let lower = name.to_ascii_lowercase();
-    let why = match lower.as_str() {
-        _ if lower.starts_with(OWN_NAMES) => format!(": names that begin with {OWN_NAMES} are rowmill's own"),
-        _ if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") => String::new(),
-        _ => return Ok(name),
-    };
-    Err(Error::usage(format!(
-        "a table cannot be named \"{name}\"{why}; name another one with {TABLE}"
-    )))
 }

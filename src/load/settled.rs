@@ -3,15 +3,6 @@
 //! Comes in: the rows that are in, and those that were set aside. Goes out: the counts, final, and the dead-letter file with every reject in
 //! its place. A load that was stopped and can be resumed leaves all that to the run that finishes it.
 
-use super::account::WritePathTaken;
-use super::context::Context;
-use super::earlier::EarlierRecords;
-use super::indexes;
-use super::opened::OpenedInputs;
-use super::outputs::Outputs;
-use super::planned::Blueprint;
-use super::rows::{LoadedRows, RowsEnd};
-use super::side_files::{note_end, tell_notes};
 use crate::batch::{BatchParts, BatchSettings};
 use crate::checkpoint::{Counts, SavedProgress};
 use crate::content_hash::ContentHash;
@@ -19,6 +10,15 @@ use crate::dedup::Dedup;
 use crate::error::Error;
 use crate::faults;
 use crate::ledger::{ClosedBooks, OpenItems, SideFiles};
+use crate::load::account::WritePathTaken;
+use crate::load::context::Context;
+use crate::load::earlier::EarlierRecords;
+use crate::load::indexes;
+use crate::load::opened::OpenedInputs;
+use crate::load::outputs::Outputs;
+use crate::load::planned::Blueprint;
+use crate::load::rows::{LoadedRows, RowsEnd};
+use crate::load::side_files::{note_end, tell_notes};
 use crate::observer::Phase;
 use crate::plan::DedupPlan;
 use crate::reject::DeadLetters;

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::context::Context;
-use super::files;
-use super::start::Start;
 use crate::checkpoint::{Checkpoint, Identity, SavedProgress};
 use crate::error::{Error, ErrorKind};
 use crate::ledger::SideFiles;
+use crate::load::context::Context;
+use crate::load::files;
+use crate::load::start::Start;
 use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge, forget_rejects};
 use crate::sqlite::database::Database;
 use crate::sqlite::holders::holders;

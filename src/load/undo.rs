@@ -5,16 +5,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::account::{Account, Remains};
-use super::context::Context;
-use super::ended::Ending;
-use super::indexes::{column_names, index_columns};
-use super::planned::table_name;
-use super::side_files::forget_side_files;
-use super::start::Start;
 use crate::checkpoint::{Checkpoint, Counts, Identity};
 use crate::error::{Error, ErrorKind};
 use crate::faults;
+use crate::load::account::{Account, Remains};
+use crate::load::context::{Context, table_name};
+use crate::load::ended::Ending;
+use crate::load::indexes::{column_names, index_columns};
+use crate::load::side_files::forget_side_files;
+use crate::load::start::Start;
 use crate::observer::Observer;
 use crate::option_name::{APPEND_ONLY, ERRORS, FORGET, RESTART, TABLE};
 use crate::options::LoadOptions;

@@ -161,10 +161,15 @@ fn uses_below(path: &str) -> Uses {
             continue;
         };
         let room = below.trim_end_matches(".rs").split('/').next().unwrap();
+        let from_the_top = format!("crate::{path}");
+        // Neighbours in a folder may name each other in short.
+        let is_neighbour = !path.is_empty() && !below.contains('/');
+        let starts = [Some(from_the_top.as_str()), is_neighbour.then_some("super::")];
         for (number, line) in code(text) {
-            let start = format!("crate::{path}");
-            for (at, _) in line.match_indices(&start) {
-                let used: String = line[at + start.len()..]
+            let starts = starts.into_iter().flatten();
+            let ends = starts.flat_map(|start| line.match_indices(start).map(|(at, start)| at + start.len()));
+            for end in ends {
+                let used: String = line[end..]
                     .chars()
                     .take_while(|c| c.is_alphanumeric() || *c == '_')
                     .collect();
