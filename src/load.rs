@@ -1,4 +1,4 @@
-//! The load as one sentence: inputs are opened, a table is planned, outputs are opened, rows are loaded, then settled, and the load is ended.
+//! The load as one sentence: inputs are opened, a table is planned, outputs are opened, rows are loaded and settled, and the load ends.
 //!
 //! Each step is a type in a room of its own, made of the one before:
 //!
@@ -7,10 +7,12 @@
 //! inputs    opened          planned    outputs    rows          settled        leave
 //! ```
 //!
-//! [`once`] leaves inputs out. A load has its [`start`] in what was [`seen`] in the database: [`afresh`] (types are read or guessed in
-//! [`infer`]), where another stopped ([`resume`]), or where a file has grown ([`append`]). [`order`] is the thread between parsing and
-//! writing, [`earlier`] finds records of the loads before, [`undo`] takes back. What all of them need is in the [`Context`]; what they have to
-//! say goes to the [`Account`], of which the report is made, also that of a load that failed.
+//! [`once`] leaves inputs out. What was [`seen`] in the database tells where a load has its [`start`]: [`afresh`] (types are read or guessed
+//! in [`infer`]), where another one stopped ([`resume`]), or where a file has grown ([`append`]). [`order`] is the thread between parsing
+//! and writing, [`earlier`] finds records of the loads before, [`undo`] takes back.
+//!
+//! What all of them need is in the [`Context`]. What they have to say goes to the [`Account`], which makes the report of it, also that of a
+//! load that failed.
 
 mod account;
 mod afresh;
@@ -39,11 +41,10 @@ mod start;
 mod undo;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use self::account::Account;
-use self::context::Context;
+use self::context::{Asked, Context, Onlookers};
 use self::ended::{Ended, Halt};
 pub use self::inputs::Inputs;
 use self::opened::OpenedInputs;
@@ -58,7 +59,6 @@ use crate::memory;
 use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
-use crate::reject::{RejectSamples, random_token};
 use crate::report::{LoadReport, Outcome};
 
 /// Loads `inputs`, one after another, into one table of `database`; `-` among them is standard input.
@@ -129,13 +129,6 @@ struct Task<'a> {
     started: Instant,
 }
 
-/// Who looks on while a load runs.
-struct Onlookers<'a> {
-    observer: &'a dyn Observer,
-    /// Where rejects leave samples, if anybody wants to see them.
-    samples: Option<RejectSamples>,
-}
-
 /// A load that is over, in words and figures.
 struct Told {
     report: LoadReport,
@@ -166,19 +159,13 @@ impl Task<'_> {
         options.validate()?;
         self.refusal.map_or(Ok(()), Err)?;
         memory::check_threads(options.resources.memory_bytes, options.resources.threads)?;
-        let first_input = inputs.check(options)?;
-        let context = &Context {
+        let asked = Asked {
             database_path: self.database_path,
             options,
-            first_input,
-            observer: onlookers.observer,
-            samples: onlookers.samples,
-            account,
-            pool: WorkerPool::new(options.resources.threads)?,
-            token: random_token(),
-            lock: OnceLock::new(),
-            made: OnceLock::new(),
+            first_input: inputs.check(options)?,
         };
+        let pool = WorkerPool::new(options.resources.threads)?;
+        let context = &Context::new(asked, onlookers, account, pool);
         context.lock_database()?;
         account.threads(context.pool.current_num_threads());
         append::check_grown(&inputs.names(), context)?;

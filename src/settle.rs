@@ -16,8 +16,7 @@ use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
 use crate::faults;
 use crate::ledger::OpenItems;
-use crate::reject::Origins;
-use crate::reject::{ColumnLabel, FirstRecord, RejectReason, Suspect, SuspectReader, SuspectSpool};
+use crate::reject::{ColumnLabel, FirstRecord, Origins, RejectReason, Suspect, SuspectReader, SuspectSpool};
 use crate::schema::RowIds;
 use crate::sqlite::RowOutcome;
 use crate::sqlite::direct::index::{Duplicates, TableIndexes};
@@ -63,8 +62,8 @@ pub struct Suspects<'a, 'l, 'p> {
 }
 
 impl Settlement<'_> {
-    /// Settles every suspect within the open transaction of `writer`; the books of them, whose batch is to be ended before that transaction
-    /// is committed, and which are to be closed after. `None` when it was stopped: then the transaction is to be rolled back.
+    /// Settles every suspect within the open transaction of `writer`, and returns their books: the batch is to be ended there before the
+    /// transaction is committed, and the books are to be closed after. `None` when it was stopped: then the transaction is to be rolled back.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.

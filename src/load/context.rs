@@ -10,7 +10,7 @@ use crate::observer::Observer;
 use crate::option_name::TABLE;
 use crate::options::LoadOptions;
 use crate::pipeline::{ScanSettings, WorkerPool};
-use crate::reject::RejectSamples;
+use crate::reject::{RejectSamples, random_token};
 use crate::report::MemorySplit;
 use crate::sqlite::database::Database;
 use crate::sqlite::lock::LoadLock;
@@ -18,26 +18,66 @@ use crate::sqlite::lock::LoadLock;
 /// How the names of all tables begin that rowmill keeps in a database.
 const OWN_NAMES: &str = "_rowmill_";
 
-/// What every step of a load needs.
-pub(super) struct Context<'a> {
+/// What was asked for, but for the inputs.
+pub(super) struct Asked<'a> {
     pub(super) database_path: &'a Path,
     pub(super) options: &'a LoadOptions,
     /// The first input as it was named, be it one that is skipped: a table without a name is named after it.
     pub(super) first_input: PathBuf,
+}
+
+/// Who looks on while a load runs.
+pub(super) struct Onlookers<'a> {
     pub(super) observer: &'a dyn Observer,
     /// Where rejects leave samples, if anybody wants to see them.
+    pub(super) samples: Option<RejectSamples>,
+}
+
+/// What every step of a load needs.
+pub(super) struct Context<'a> {
+    pub(super) database_path: &'a Path,
+    pub(super) options: &'a LoadOptions,
+    /// See [`Asked`].
+    pub(super) first_input: PathBuf,
+    pub(super) observer: &'a dyn Observer,
+    /// See [`Onlookers`].
     pub(super) samples: Option<RejectSamples>,
     pub(super) account: &'a Account<'a>,
     pub(super) pool: WorkerPool,
     /// What the side files of a load without a checkpoint are named by.
     pub(super) token: String,
     /// Keeps other loads out of the database. Taken when there is a file to lock.
-    pub(super) lock: OnceLock<LoadLock>,
+    lock: OnceLock<LoadLock>,
     /// This run has made something in the database, or taken up what an earlier one made.
-    pub(super) made: OnceLock<()>,
+    made: OnceLock<()>,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// Of a load that has done nothing yet.
+    pub(super) fn new(asked: Asked<'a>, onlookers: Onlookers<'a>, account: &'a Account<'a>, pool: WorkerPool) -> Self {
+        Context {
+            database_path: asked.database_path,
+            options: asked.options,
+            first_input: asked.first_input,
+            observer: onlookers.observer,
+            samples: onlookers.samples,
+            account,
+            pool,
+            token: random_token(),
+            lock: OnceLock::new(),
+            made: OnceLock::new(),
+        }
+    }
+
+    /// From now on there is something in the database that a load without a row must not leave there.
+    pub(super) fn note_made(&self) {
+        self.made.get_or_init(|| ());
+    }
+
+    pub(super) fn has_made(&self) -> bool {
+        self.made.get().is_some()
+    }
+
     /// Keeps other loads out of the database; whether that is new.
     pub(super) fn lock_database(&self) -> Result<bool, Error> {
         if self.lock.get().is_some() {

@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use crate::cancel::Cancelled;
 use crate::error::Error;
-use crate::load::{Onlookers, Told};
+use crate::load::Told;
+use crate::load::context::Onlookers;
 use crate::observer::{Observer, Phase, Progress};
 use crate::option_name::REPORT_HTML;
 use crate::options::LoadOptions;

@@ -59,7 +59,7 @@ impl<'b> OpenedTable<'b> {
         }
         database.prepare_for_load()?;
         let shape = if start.begun {
-            context.made.get_or_init(|| ());
+            context.note_made();
             let shape = check_shape(&database, start, context)?;
             note_going_on(&database, start)?;
             shape
@@ -106,7 +106,7 @@ fn begin_load(
         checkpoint::write(database.connection(), database.path(), &plan.table, &progress)?;
     }
     // A commit whose last step failed may have happened all the same.
-    context.made.get_or_init(|| ());
+    context.note_made();
     database.commit()?;
     Ok(shape)
 }

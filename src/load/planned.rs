@@ -55,8 +55,7 @@ pub(super) struct Refuted {
 }
 
 impl Planned {
-    /// Plans the load of `inputs`, and says what is about to be done. `may_guess`: types may be
-    /// guessed, to be verified by loading.
+    /// Plans the load of `inputs`, and says what is about to be done. `may_guess`: types may be guessed, to be verified by loading.
     pub(super) fn of(mut inputs: OpenedInputs, may_guess: bool, context: &Context<'_>) -> Result<Planned, Halt> {
         let start = find_start(&mut inputs, may_guess, context)?;
         inputs.check_unchanged()?;

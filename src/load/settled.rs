@@ -1,7 +1,7 @@
 //! After the last row: suspects are settled, and indexes are built.
 //!
-//! Comes in: the rows that are in, and those that were set aside. Goes out: the counts, final, and the dead-letter file with every reject in
-//! its place. A load that was stopped and can be resumed leaves all that to the run that finishes it.
+//! Comes in: the rows that are in, and those that were set aside. Goes out: the final counts, and the dead-letter file with every reject
+//! in its place. A load that was stopped and can be resumed leaves all that to the run that finishes it.
 
 use crate::batch::{BatchParts, BatchSettings};
 use crate::checkpoint::{Counts, SavedProgress};
@@ -21,8 +21,7 @@ use crate::load::rows::{LoadedRows, RowsEnd};
 use crate::load::side_files::{note_end, tell_notes};
 use crate::observer::Phase;
 use crate::plan::DedupPlan;
-use crate::reject::DeadLetters;
-use crate::reject::Origins;
+use crate::reject::{DeadLetters, Origins};
 use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
 use crate::sqlite::TargetTable;
 use crate::sqlite::database::Database;

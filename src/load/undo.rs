@@ -3,13 +3,12 @@
 //! Never touched: rows, tables, indexes and triggers that the load did not make, and every other table (see [`crate::sqlite::undo`]).
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use crate::checkpoint::{Checkpoint, Counts, Identity};
 use crate::error::{Error, ErrorKind};
 use crate::faults;
 use crate::load::account::{Account, Remains};
-use crate::load::context::{Context, table_name};
+use crate::load::context::{Asked, Context, Onlookers, table_name};
 use crate::load::ended::Ending;
 use crate::load::indexes::{column_names, index_columns};
 use crate::load::side_files::forget_side_files;
@@ -18,7 +17,7 @@ use crate::observer::Observer;
 use crate::option_name::{APPEND_ONLY, ERRORS, FORGET, RESTART, TABLE};
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
-use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge, random_token};
+use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge};
 use crate::report::{agreeing, rows};
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::page_file::empty_if_only;
@@ -51,18 +50,17 @@ pub fn forget(
         let path = database_path.to_owned();
         return Err(Error::new(ErrorKind::InputMissing { path, source }));
     }
-    let context = Context {
+    let account = Account::new(inputs.to_vec(), database_path, options);
+    let asked = Asked {
         database_path,
         options,
         first_input: first.to_owned(),
+    };
+    let onlookers = Onlookers {
         observer,
         samples: None,
-        account: &Account::new(inputs.to_vec(), database_path, options),
-        pool: WorkerPool::new(1)?,
-        token: random_token(),
-        lock: OnceLock::new(),
-        made: OnceLock::new(),
     };
+    let context = Context::new(asked, onlookers, &account, WorkerPool::new(1)?);
     context.lock_database()?;
     give_up(&table, &context)
 }
@@ -330,10 +328,10 @@ fn forget_its_side_files(found: &Checkpoint, context: &Context<'_>) -> Result<()
     forget_side_files(&found.identity, left, found.earlier_errors_bytes(), context)
 }
 
-/// A load that ends, `how` unless it failed, without having committed a row leaves nothing in the database. What cannot be done now, as the disk is full
-/// perhaps, the next load does.
+/// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, as the disk is full perhaps,
+/// the next load does. `how` it ended, unless it failed.
 pub(super) fn leave_no_trace(start: &Start, how: Option<Ending>, context: &Context<'_>) {
-    if how == Some(Ending::Complete) || context.made.get().is_none() {
+    if how == Some(Ending::Complete) || !context.has_made() {
         return;
     }
     let left = if start.identity.is_some() {

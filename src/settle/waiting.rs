@@ -15,8 +15,7 @@ use crate::batch::BatchSettings;
 use crate::error::Error;
 use crate::faults;
 use crate::ledger::OpenItems;
-use crate::reject::Origins;
-use crate::reject::{ColumnLabel, RejectReason, Suspect, SuspectSpool};
+use crate::reject::{ColumnLabel, Origins, RejectReason, Suspect, SuspectSpool};
 use crate::sqlite::RowOutcome;
 use crate::sqlite::TargetTable;
 use crate::sqlite::insert::SqlWriter;
@@ -82,8 +81,8 @@ struct Trial {
 }
 
 impl Waiting<'_, '_, '_> {
-    /// Settles every waiting row within the open transaction of the writer; the books of them, whose batch is to be ended before that is
-    /// committed, and which are to be closed after. `None` when it was stopped: then the transaction is to be rolled back.
+    /// Settles every waiting row within the open transaction of the writer, and returns their books: the batch is to be ended there before
+    /// that is committed, and the books are to be closed after. `None` when it was stopped: then the transaction is to be rolled back.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
