@@ -30,15 +30,9 @@ pub(super) fn leave_out_loaded(inputs: Inputs, context: &Context<'_>) -> Result<
     let table = table_name(context.options, &context.first_input)?;
     let known = remembered(&table, context)?;
     let size_of = |input: &NamedInput| Some(input.name.metadata().ok()?.len());
-    let sized: Vec<(NamedInput, Option<u64>)> = (inputs.all.into_iter())
-        .map(|input| {
-            let size = size_of(&input);
-            (input, size)
-        })
-        .collect();
-    let sizes: Vec<Option<u64>> = sized.iter().map(|(_, size)| *size).collect();
+    let sizes: Vec<Option<u64>> = inputs.all.iter().map(size_of).collect();
     let mut kept: Vec<(NamedInput, ContentHash)> = Vec::new();
-    for (input, size) in sized {
+    for (input, &size) in inputs.all.into_iter().zip(&sizes) {
         let is_known_size = known.iter().any(|known| Some(known.input.content.bytes) == size);
         if !is_known_size && sizes.iter().filter(|other| **other == size).count() < 2 {
             kept.push((input, ContentHash::default()));
