@@ -43,7 +43,7 @@ pub(super) struct OpenedInput {
 /// What was read of an input so far.
 #[derive(Default)]
 pub(super) struct InputCount {
-    /// The size of a file, whose end is known before.
+    /// Of a file its size, which is known before it is read.
     pub(super) bytes: u64,
     pub(super) records: u64,
     pub(super) lines: u64,
