@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use crate::checkpoint::SavedProgress;
 use crate::error::Error;
 use crate::faults;
-use crate::ledger::{Accounts, Incoming, Ledger, Place, PlacedRow, Places};
+use crate::ledger::{ClosedBooks, Incoming, Ledger, Place, PlacedRow, Places};
 use crate::pipeline::{Flow, LinePiece};
 use crate::reject::{ColumnLabel, RejectReason, Suspect};
 use crate::rows::RowMeta;
@@ -38,7 +38,7 @@ pub struct BatchSettings {
 #[derive(Debug)]
 pub struct BatchParts<'d> {
     pub destination: Destination<'d>,
-    pub accounts: Accounts,
+    pub books: ClosedBooks,
     pub indexes: TableIndexes<'d>,
     pub settings: BatchSettings,
 }
@@ -102,7 +102,7 @@ impl<'d> BatchWriter<'d> {
     pub fn into_parts(self) -> BatchParts<'d> {
         BatchParts {
             destination: self.destination,
-            accounts: self.ledger.into_accounts(),
+            books: self.ledger.close(),
             indexes: self.indexes,
             settings: self.settings,
         }

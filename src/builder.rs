@@ -343,7 +343,7 @@ impl<'a> Load<'a> {
     /// while a load is under way, and [`Database`](crate::ErrorKind::Database).
     pub fn forget(self) -> Result<(), Error> {
         let database = self.database()?;
-        load::forget(self.inputs.names(), &database, &self.options, &Watched::of(&self))
+        load::forget(&self.inputs.names(), &database, &self.options, &Watched::of(&self))
     }
 
     /// The database, if it and the dead-letter file are named: a load needs both.

@@ -105,6 +105,13 @@ pub struct Fingerprint {
     pub hash: u64,
 }
 
+/// How much of an input a load will read.
+#[derive(Debug, Clone)]
+pub struct Extent {
+    pub path: PathBuf,
+    pub length_bytes: u64,
+}
+
 /// What has been counted so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -437,32 +444,21 @@ pub fn changed_since_begun(read: &[PathBuf]) -> Error {
 }
 
 impl Identity {
-    /// The identity of a load that begins now. `lengths_bytes`: how much of each input it will read.
+    /// The identity of a load of `inputs` that begins now.
     ///
     /// # Errors
     /// `Io` when an input cannot be read.
-    pub fn new(
-        inputs: &[PathBuf],
-        lengths_bytes: &[u64],
-        options: &LoadOptions,
-        plan: &TablePlan,
-    ) -> Result<Identity, Error> {
-        let fingerprint = |(path, &length_bytes): (&PathBuf, &u64)| {
-            // A file may grow before it is read; what is added counts unless it was foreseen.
-            let length_bytes = if options.repeat.append_only {
-                length_bytes
-            } else {
-                u64::MAX
-            };
-            Fingerprint::of_start(path, length_bytes)
+    pub fn new(inputs: &[Extent], options: &LoadOptions, plan: &TablePlan) -> Result<Identity, Error> {
+        let fingerprint = |Extent { path, length_bytes }: &Extent| {
+            // A file may grow before it is read; only where that is foreseen does the rest not count.
+            match options.repeat.append_only {
+                true => Fingerprint::of_start(path, *length_bytes),
+                false => Fingerprint::of(path),
+            }
         };
         Ok(Identity {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            inputs: inputs
-                .iter()
-                .zip(lengths_bytes)
-                .map(fingerprint)
-                .collect::<Result<_, _>>()?,
+            inputs: inputs.iter().map(fingerprint).collect::<Result<_, _>>()?,
             options: outcome_options(options)
                 .into_iter()
                 .map(|(option, value)| (option.flag().to_owned(), value))

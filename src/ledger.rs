@@ -7,11 +7,13 @@
 
 mod consumed;
 mod limit;
+mod open_items;
 mod place;
 
 use std::path::PathBuf;
 
 use self::consumed::Consumed;
+pub use self::open_items::OpenItems;
 pub use self::place::{Incoming, Place, Places};
 use crate::checkpoint::{Counts, SavedProgress, changed_since_begun};
 use crate::content_hash::ContentHash;
@@ -67,7 +69,7 @@ pub struct Ledger {
 
 /// What is left of a [`Ledger`] after the last row.
 #[derive(Debug)]
-pub struct Accounts {
+pub struct ClosedBooks {
     pub side_files: SideFiles,
     pub counts: Counts,
     pub origins: Origins,
@@ -148,8 +150,8 @@ impl Ledger {
     }
 
     /// Closes the books.
-    pub fn into_accounts(self) -> Accounts {
-        Accounts {
+    pub fn close(self) -> ClosedBooks {
+        ClosedBooks {
             side_files: SideFiles {
                 letters: self.letters,
                 spool: self.spool,

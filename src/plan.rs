@@ -4,12 +4,13 @@
 
 mod existing;
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 pub use self::existing::plan_existing_table;
 use crate::error::Error;
 use crate::escape::excerpt;
-use crate::head::Head;
 use crate::infer::{Facts, NoNumber};
 use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, KEY, OptionName, RESTART};
 use crate::options::LoadOptions;
@@ -173,34 +174,40 @@ impl TablePlan {
     }
 }
 
-/// For each input, where the names of the first header stand in its own.
+/// The header of an input.
+pub struct Header<'a> {
+    pub path: &'a Path,
+    pub names: &'a [String],
+}
+
+/// For each input, where the names of the first one's header stand in its own.
 ///
 /// # Errors
 /// `Schema` listing every input whose header differs, and how.
-pub fn match_headers(heads: &[Head], paths: &[std::path::PathBuf]) -> Result<Vec<Vec<u32>>, Error> {
-    let names = &heads[0].names;
+pub fn match_headers(headers: &[Header<'_>]) -> Result<Vec<Vec<u32>>, Error> {
+    let names = headers[0].names;
     let mut problems = Vec::new();
     let mut sources = Vec::new();
-    for (head, path) in heads.iter().zip(paths) {
+    for header in headers {
         let missing: Vec<&str> = names
             .iter()
-            .filter(|name| find(&head.names, name).is_none())
+            .filter(|name| find(header.names, name).is_none())
             .map(String::as_str)
             .collect();
-        let extra: Vec<&str> = head
+        let extra: Vec<&str> = header
             .names
             .iter()
             .filter(|name| find(names, name).is_none())
             .map(String::as_str)
             .collect();
         if !missing.is_empty() || !extra.is_empty() {
-            problems.push(format!("{}: {}", path.display(), difference(&missing, &extra)));
+            problems.push(format!("{}: {}", header.path.display(), difference(&missing, &extra)));
             continue;
         }
         sources.push(
             names
                 .iter()
-                .filter_map(|name| find(&head.names, name))
+                .filter_map(|name| find(header.names, name))
                 .map(|index| index as u32)
                 .collect(),
         );
@@ -208,7 +215,7 @@ pub fn match_headers(heads: &[Head], paths: &[std::path::PathBuf]) -> Result<Vec
     if problems.is_empty() {
         return Ok(sources);
     }
-    let first = paths[0].display();
+    let first = headers[0].path.display();
     Err(Error::schema(format!(
         "headers differ from that of {first}; nothing was loaded:\n  {}",
         problems.join("\n  ")
@@ -279,7 +286,7 @@ fn types_by_name(names: &[String], options: &LoadOptions) -> Result<Vec<Option<C
 }
 
 /// Why columns of numbers became TEXT, with the first value that made them so and the option that would load it.
-pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[std::path::PathBuf]) -> Vec<String> {
+pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec<String> {
     let notice = |(index, column): (usize, &Column)| {
         let NoNumber { why, value, place } = facts.no_number(index).filter(|_| !column.declared)?;
         let Column { name, .. } = column;

@@ -12,7 +12,7 @@ mod timeline;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -315,17 +315,6 @@ impl LoadReport {
             key: options.contract.key.clone(),
             sqlite_version: String::new(),
         }
-    }
-
-    /// Runs `work` and notes how long it took.
-    pub(crate) fn time_stage<T>(&mut self, stage: &'static str, work: impl FnOnce() -> T) -> T {
-        let since = Instant::now();
-        let result = work();
-        self.stages.push(StageTime {
-            stage,
-            busy_ms: since.elapsed().as_secs_f64() * 1e3,
-        });
-        result
     }
 
     /// Every record was read. Called once the counts are final: they decide the exit code, which is about this load alone.

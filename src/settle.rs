@@ -12,15 +12,11 @@ use std::collections::BTreeMap;
 
 pub use self::waiting::Waiting;
 use crate::batch::BatchSettings;
-use crate::checkpoint::Counts;
 use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
 use crate::faults;
-use crate::reject::Origins;
-use crate::reject::{
-    ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, FirstRecord, RejectReason, Suspect, SuspectReader,
-    SuspectSpool,
-};
+use crate::ledger::OpenItems;
+use crate::reject::{ColumnLabel, FirstRecord, Origins, RejectReason, Suspect, SuspectReader, SuspectSpool};
 use crate::schema::RowIds;
 use crate::sqlite::RowOutcome;
 use crate::sqlite::direct::index::{Duplicates, TableIndexes};
@@ -56,7 +52,8 @@ pub trait EarlierKeys {
 
 /// What settlement works on.
 pub struct Suspects<'a, 'l, 'p> {
-    pub letters: &'l mut DeadLetters,
+    /// The books in which they wait.
+    pub items: OpenItems<'l>,
     pub spool: &'a mut SuspectSpool,
     /// What the sorted keys say, if the keys could be sorted.
     pub duplicates: Option<&'a Duplicates<'p>>,
@@ -65,8 +62,8 @@ pub struct Suspects<'a, 'l, 'p> {
 }
 
 impl Settlement<'_> {
-    /// Settles every suspect within the open transaction of `writer`. The merge of the duplicates into the dead-letter file must be
-    /// prepared before that transaction is committed, and finished afterwards. `None` if settlement was stopped: then the transaction must
+    /// Settles every suspect within the open transaction of `writer`, and returns their books: the batch must be ended there before
+    /// the transaction is committed, and the books must be closed afterwards. `None` if settlement was stopped: then the transaction must
     /// be rolled back.
     ///
     /// # Errors
@@ -75,10 +72,9 @@ impl Settlement<'_> {
         self,
         writer: &mut SqlWriter<'_>,
         suspects: Suspects<'_, 'l, '_>,
-        counts: &mut Counts,
-    ) -> Result<Option<DuplicateMerge<'l>>, Error> {
+    ) -> Result<Option<OpenItems<'l>>, Error> {
         let Suspects {
-            letters,
+            items,
             spool,
             duplicates,
             indexes,
@@ -89,12 +85,11 @@ impl Settlement<'_> {
             settings: self.settings,
             all_written: self.all_written,
             writer,
-            merge: letters.merge_duplicates(),
+            items,
             entries: spool.reader()?,
             suspect: Suspect::default(),
             suspects_read: 0,
             undoing: BTreeMap::new(),
-            before: counts.clone(),
             origins: KeyOrigins {
                 dedup: self.dedup,
                 settings: self.settings,
@@ -106,7 +101,6 @@ impl Settlement<'_> {
                 found: Vec::new(),
             },
             indexes,
-            counts,
             stopped: self.stopped,
             is_stopped: false,
         };
@@ -117,14 +111,7 @@ impl Settlement<'_> {
         while settling.next()? {
             settling.insert()?;
         }
-        let Settling {
-            merge,
-            counts,
-            is_stopped,
-            ..
-        } = settling;
-        counts.suspects = 0;
-        Ok((!is_stopped).then_some(merge))
+        Ok((!settling.is_stopped).then_some(settling.items))
     }
 }
 
@@ -133,17 +120,14 @@ struct Settling<'a, 'l, 'd, 'p> {
     settings: &'a BatchSettings,
     all_written: bool,
     writer: &'a mut SqlWriter<'d>,
-    merge: DuplicateMerge<'l>,
+    items: OpenItems<'l>,
     entries: SuspectReader<'a>,
     suspect: Suspect,
     suspects_read: u64,
     /// Suspects for which a trigger undid the whole transaction, by their place, with the trigger's message.
     undoing: BTreeMap<u64, Box<str>>,
-    /// What was counted before the first suspect.
-    before: Counts,
     origins: KeyOrigins<'a, 'd>,
     indexes: Option<&'a mut TableIndexes<'p>>,
-    counts: &'a mut Counts,
     stopped: &'a dyn Fn() -> bool,
     is_stopped: bool,
 }
@@ -186,7 +170,7 @@ impl Settling<'_, '_, '_, '_> {
         }
         match self.writer.insert(Some(self.suspect.row_id), &self.suspect.record)? {
             RowOutcome::Inserted { row_id } => {
-                self.counts.add_row(row_id);
+                self.items.add_row(Some(row_id));
                 self.origins.inserted(&self.suspect, row_id)?;
                 if let Some(indexes) = &mut self.indexes {
                     indexes.push_settled(self.suspect.row_id, &self.suspect.record)?;
@@ -212,8 +196,7 @@ impl Settling<'_, '_, '_, '_> {
         self.undoing.insert(self.suspects_read, message);
         self.suspects_read = 0;
         self.entries.rewind();
-        self.merge.start_over()?;
-        *self.counts = self.before.clone();
+        self.items.start_over()?;
         self.origins.rolled_back()?;
         self.writer.begin().map(|_| ())
     }
@@ -227,24 +210,7 @@ impl Settling<'_, '_, '_, '_> {
     }
 
     fn reject(&mut self, column: ColumnLabel<'_>, reason: &RejectReason) -> Result<(), Error> {
-        let Suspect {
-            position,
-            errors_offset,
-            ref raw,
-            ..
-        } = self.suspect;
-        self.merge.push(
-            errors_offset,
-            &DeadLetter {
-                position,
-                column,
-                reason,
-                value: b"",
-                raw,
-            },
-        )?;
-        self.counts.reject(reason.code());
-        Ok(())
+        self.items.reject(&self.suspect, column, reason)
     }
 }
 

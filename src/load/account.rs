@@ -1,68 +1,239 @@
-//! What a load says of itself: the table, and the counts, which must add up.
+//! What a load says of itself: each step tells its own part as soon as it knows it, and at the end the report is made of them.
+//!
+//! Comes in: the parts, and how the load ended. Goes out: the [`LoadReport`], of a load that failed with what was told until then. Never:
+//! an answer to a step. What one step needs of another it has from it, not from here.
 
-use super::Run;
-use super::rows::RowsEnd;
-use crate::cancel::Cancelled;
-use crate::checkpoint::{Counts, Loaded};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::checkpoint::Loaded;
+use crate::error::Error;
+use crate::load::ended::{Ended, Ending};
+use crate::options::LoadOptions;
 use crate::plan::TablePlan;
 use crate::reject::RejectCode;
-use crate::report::{ColumnReport, EarlierReport, LoadReport, MemorySplit};
+use crate::report::{
+    ColumnReport, EarlierReport, FilterReport, InputReport, LoadReport, MemorySplit, SkippedInput, StageTime,
+};
 use crate::schema::Column;
 
-impl Run<'_> {
-    /// Says what is about to be done.
-    pub(super) fn report_plan(&self, plan: &TablePlan, split: &MemorySplit, report: &mut LoadReport) {
-        for notice in &plan.notices {
-            self.observer.notice(notice);
+/// The account of a load.
+pub(super) struct Account<'a> {
+    /// What the inputs are called.
+    inputs: Vec<PathBuf>,
+    database_path: &'a Path,
+    options: &'a LoadOptions,
+    parts: Mutex<Parts>,
+}
+
+/// What has been told so far.
+#[derive(Default)]
+struct Parts {
+    threads: Option<usize>,
+    inputs: Option<Vec<InputReport>>,
+    skipped: Vec<SkippedInput>,
+    earlier: Option<EarlierReport>,
+    table: Option<String>,
+    columns: Option<TableColumns>,
+    memory: Option<MemorySplit>,
+    sqlite_version: String,
+    write_path: Option<WritePathTaken>,
+    /// What was read, once all rows of it are committed.
+    bytes: u64,
+    filter: Option<FilterReport>,
+    remains: Remains,
+    stages: Vec<StageTime>,
+}
+
+/// The columns of a table, and those of its key.
+struct TableColumns {
+    all: Vec<ColumnReport>,
+    key: Vec<String>,
+}
+
+/// The way that rows take into the table.
+#[derive(Debug, Clone)]
+pub(super) struct WritePathTaken {
+    /// `sql` or `direct`.
+    pub(super) name: &'static str,
+    pub(super) reason: String,
+}
+
+/// What a load that was not completed has left in the database.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Remains {
+    /// This load, or the one that it goes on with, made the table.
+    pub(super) created_table: bool,
+    /// There is a note of how far it got.
+    pub(super) resumable: bool,
+}
+
+impl<'a> Account<'a> {
+    /// The account of a load of `inputs` of which nothing is told yet.
+    pub(super) fn new(inputs: Vec<PathBuf>, database_path: &'a Path, options: &'a LoadOptions) -> Self {
+        Account {
+            inputs,
+            database_path,
+            options,
+            parts: Mutex::default(),
         }
-        report_table(plan, report);
-        report.memory = *split;
-        self.observer.detail(&format!("memory {split}"));
     }
 
-    /// Whether more was rejected, when all was read, than the load may have.
-    pub(super) fn is_over_limit(&self, counts: &Counts) -> bool {
-        let limit = self.options.limits.max_errors;
-        limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), counts.records))
+    fn parts(&self) -> MutexGuard<'_, Parts> {
+        // Each part is whole after any panic.
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fills in what was counted and checks that it adds up. `committed_before`: records that an earlier run of the load has committed.
-    pub(super) fn account(&self, end: RowsEnd, counts: &Counts, committed_before: u64, report: &mut LoadReport) {
-        // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead; the latter is
-        // where a resumed load is interrupted among those.
-        let parsed: u64 = report.inputs.iter().map(|input| input.records).sum();
-        report.records = match end {
-            RowsEnd::ErrorLimit => counts.records,
-            RowsEnd::Interrupted => parsed.max(committed_before),
-            RowsEnd::Complete => parsed,
+    /// Threads that parse.
+    pub(super) fn threads(&self, threads: usize) {
+        self.parts().threads = Some(threads);
+    }
+
+    /// An input that is left out.
+    pub(super) fn skipped(&self, input: SkippedInput) {
+        self.parts().skipped.push(input);
+    }
+
+    /// Every input is left out: nothing goes into `table`.
+    pub(super) fn all_skipped(&self, table: String) {
+        let mut parts = self.parts();
+        parts.inputs = Some(Vec::new());
+        parts.table = Some(table);
+    }
+
+    /// The inputs, opened, as they are before their first record is read.
+    pub(super) fn inputs(&self, inputs: Vec<InputReport>) {
+        self.parts().inputs = Some(inputs);
+    }
+
+    /// An input, as far as it was read.
+    pub(super) fn input_read(&self, file_index: usize, input: InputReport) {
+        if let Some(inputs) = &mut self.parts().inputs {
+            inputs[file_index] = input;
+        }
+    }
+
+    /// What was done before this load, which goes on after it.
+    pub(super) fn went_before(&self, loaded: &Loaded) {
+        self.parts().earlier = Some(EarlierReport {
+            records: loaded.counts.records,
+            loaded: loaded.counts.loaded,
+            rejected: loaded.counts.all_rejects(),
+        });
+    }
+
+    /// The table, as it is planned.
+    pub(super) fn table(&self, plan: &TablePlan) {
+        let column = |column: &Column| ColumnReport {
+            name: column.name.clone(),
+            column_type: column.column_type.as_str(),
         };
-        count(counts, report);
-        match end {
-            RowsEnd::ErrorLimit => report.stop_at_error_limit(),
-            RowsEnd::Interrupted => report.interrupt(self.observer.cancelled().unwrap_or(Cancelled::ByProgram)),
-            RowsEnd::Complete if self.is_over_limit(counts) => report.end_over_error_limit(),
-            RowsEnd::Complete => report.complete(),
+        let key = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone());
+        let mut parts = self.parts();
+        parts.table = Some(plan.table.clone());
+        parts.columns = Some(TableColumns {
+            all: plan.columns.iter().map(column).collect(),
+            key: key.collect(),
+        });
+    }
+
+    /// How the memory is split.
+    pub(super) fn memory(&self, split: MemorySplit) {
+        self.parts().memory = Some(split);
+    }
+
+    /// The version of the SQLite that has opened the database.
+    pub(super) fn sqlite_version(&self, version: String) {
+        self.parts().sqlite_version = version;
+    }
+
+    /// The way that the rows take into the table.
+    pub(super) fn write_path(&self, taken: WritePathTaken) {
+        self.parts().write_path = Some(taken);
+    }
+
+    /// All rows of the inputs, which have `bytes` bytes, are committed.
+    pub(super) fn rows_committed(&self, bytes: u64) {
+        self.parts().bytes = bytes;
+    }
+
+    /// What the filter did with them, if there was one.
+    pub(super) fn filter(&self, filter: Option<FilterReport>) {
+        self.parts().filter = filter;
+    }
+
+    /// How many of the filter's suspects turned out to be new.
+    pub(super) fn false_alarms(&self, false_alarms: u64) {
+        if let Some(filter) = &mut self.parts().filter {
+            filter.false_alarms = false_alarms;
         }
+    }
+
+    /// What a load that was not completed has left in the database.
+    pub(super) fn remains(&self, remains: Remains) {
+        self.parts().remains = remains;
+    }
+
+    /// Runs `work`, and notes how long it took as `stage`.
+    pub(super) fn time<T>(&self, stage: &'static str, work: impl FnOnce() -> T) -> T {
+        let since = Instant::now();
+        let result = work();
+        self.stage(stage, since.elapsed());
+        result
+    }
+
+    /// Notes how long a stage was busy.
+    pub(super) fn stage(&self, stage: &'static str, busy: Duration) {
+        self.parts().stages.push(StageTime {
+            stage,
+            busy_ms: busy.as_secs_f64() * 1e3,
+        });
+    }
+
+    /// The report of a load that took `elapsed`, of all that was told: the one place where it is made.
+    pub(super) fn report(self, ended: &Result<Ended, Error>, elapsed: Duration) -> LoadReport {
+        let nothing = LoadReport::new(self.database_path, &self.inputs, self.options);
+        let parts = self.parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (columns, key) = match parts.columns {
+            Some(TableColumns { all, key }) => (all, key),
+            None => (nothing.columns, nothing.key),
+        };
+        let (write_path, write_path_reason) = match parts.write_path {
+            Some(WritePathTaken { name, reason }) => (name, reason),
+            None => (nothing.write_path, nothing.write_path_reason),
+        };
+        let mut report = LoadReport {
+            threads: parts.threads.unwrap_or(nothing.threads),
+            inputs: parts.inputs.unwrap_or(nothing.inputs),
+            skipped: parts.skipped,
+            earlier: parts.earlier,
+            table: parts.table.unwrap_or(nothing.table),
+            columns,
+            key,
+            memory: parts.memory.unwrap_or(nothing.memory),
+            sqlite_version: parts.sqlite_version,
+            write_path,
+            write_path_reason,
+            bytes: parts.bytes,
+            filter: parts.filter,
+            created_table: parts.remains.created_table,
+            resumable: parts.remains.resumable,
+            stages: parts.stages,
+            ..nothing
+        };
+        match ended {
+            Ok(ended) => tell_end(ended, &mut report),
+            Err(error) => report.fail(error),
+        }
+        report.measure(elapsed);
+        report
     }
 }
 
-/// Says which table is loaded.
-pub(super) fn report_table(plan: &TablePlan, report: &mut LoadReport) {
-    let column = |column: &Column| ColumnReport {
-        name: column.name.clone(),
-        column_type: column.column_type.as_str(),
-    };
-    report.table.clone_from(&plan.table);
-    report.columns = plan.columns.iter().map(column).collect();
-    report.key = plan
-        .key_columns
-        .iter()
-        .map(|&index| plan.columns[index].name.clone())
-        .collect();
-}
-
-/// Fills in what the writer counted.
-pub(super) fn count(counts: &Counts, report: &mut LoadReport) {
+/// What was counted, and how the load ended.
+fn tell_end(Ended { how, records, counts }: &Ended, report: &mut LoadReport) {
+    report.records = *records;
     report.loaded = counts.loaded;
     report.duplicates = counts.duplicates();
     report.rejected = counts.all_rejects() - report.duplicates;
@@ -71,14 +242,11 @@ pub(super) fn count(counts: &Counts, report: &mut LoadReport) {
     }
     report.batches = counts.batches;
     report.pending = counts.suspects;
-    report.identity_holds = counts.add_up_to(report.records);
-}
-
-/// What was done before this load.
-pub(super) fn earlier(loaded: &Loaded) -> EarlierReport {
-    EarlierReport {
-        records: loaded.counts.records,
-        loaded: loaded.counts.loaded,
-        rejected: loaded.counts.all_rejects(),
+    report.identity_holds = counts.add_up_to(*records);
+    match how {
+        Ending::Complete => report.complete(),
+        Ending::CompleteOverErrorLimit => report.end_over_error_limit(),
+        Ending::AtErrorLimit => report.stop_at_error_limit(),
+        Ending::Interrupted(by) => report.interrupt(*by),
     }
 }

@@ -6,13 +6,15 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::cancel::Cancelled;
 use crate::error::Error;
+use crate::load::Told;
+use crate::load::context::Onlookers;
 use crate::observer::{Observer, Phase, Progress};
 use crate::option_name::REPORT_HTML;
 use crate::options::LoadOptions;
@@ -25,16 +27,34 @@ const MAX_NOTICES: usize = 20;
 /// Stack of the thread that notes the memory; it calls next to nothing.
 const STACK_BYTES: usize = 128 << 10;
 
+/// Runs `load` with somebody beside it who takes notes, and writes a page of its report into the file at `path`: what came of the load, and
+/// of the writing. Where the file cannot be had, the load is told so in the place of who looks on.
+pub(super) fn with_page(
+    path: &Path,
+    options: &LoadOptions,
+    observer: &dyn Observer,
+    load: impl FnOnce(Result<Onlookers<'_>, Error>) -> Told,
+) -> (Told, Result<(), Error>) {
+    match PageDraft::open(path) {
+        Ok(draft) => {
+            let told = draft.watch(observer, load);
+            let written = draft.write(&told.report, options);
+            (told, written)
+        }
+        Err(error) => (load(Err(error)), Ok(())),
+    }
+}
+
 /// The page before it is written.
-pub(super) struct PageDraft {
-    /// `None`: nobody asked for a page.
-    out: Option<PageFile>,
+struct PageDraft {
+    out: LockedFile,
     samples: RejectSamples,
     notes: Mutex<Notes>,
     started: Instant,
 }
 
-struct PageFile {
+/// The file that the page goes into.
+struct LockedFile {
     file: File,
     path: PathBuf,
     /// What it was when it was opened.
@@ -56,43 +76,27 @@ struct Notes {
 }
 
 impl PageDraft {
-    /// Opens the page's file, if one is asked for. What is in it stays until [`write`](Self::write).
+    /// Opens the page's file. What is in it stays until [`write`](Self::write).
     ///
     /// # Errors
     /// `OutputCreate` when it cannot be created, `OutputBusy` when another load has it open.
-    pub(super) fn open(path: Option<&PathBuf>) -> Result<Self, Error> {
-        let open = |path: &PathBuf| -> Result<PageFile, Error> {
-            let file = open_file(path, REPORT_HTML)?;
-            lock(&file, path, REPORT_HTML)?;
-            Ok(PageFile {
+    fn open(path: &Path) -> Result<Self, Error> {
+        let file = open_file(path, REPORT_HTML)?;
+        lock(&file, path, REPORT_HTML)?;
+        Ok(PageDraft {
+            out: LockedFile {
                 state: state_of(&file).map_err(|error| Error::io("opening", path, error))?,
                 file,
-                path: path.clone(),
-            })
-        };
-        Ok(PageDraft {
-            out: path.map(open).transpose()?,
+                path: path.to_owned(),
+            },
             samples: RejectSamples::default(),
             notes: Mutex::default(),
             started: Instant::now(),
         })
     }
 
-    /// Where rejects are to leave samples, if anybody wants to see them.
-    pub(super) fn samples(&self) -> Option<RejectSamples> {
-        self.out.as_ref().map(|_| self.samples.clone())
-    }
-
-    /// Forgets the rejects of rows that were taken back.
-    pub(super) fn forget_samples(&self) {
-        self.samples.clear();
-    }
-
     /// Runs `load` with an observer that passes on to `observer` all that it is told.
-    pub(super) fn watch<T>(&self, observer: &dyn Observer, load: impl FnOnce(&dyn Observer) -> T) -> T {
-        if self.out.is_none() {
-            return load(observer);
-        }
+    fn watch<T>(&self, observer: &dyn Observer, load: impl FnOnce(Result<Onlookers<'_>, Error>) -> T) -> T {
         let watching = Watching { draft: self, observer };
         self.note_memory();
         let result = std::thread::scope(|threads| {
@@ -106,7 +110,10 @@ impl PageDraft {
                         interval = self.note_memory();
                     }
                 });
-            let result = load(&watching);
+            let result = load(Ok(Onlookers {
+                observer: &watching,
+                samples: Some(self.samples.clone()),
+            }));
             drop(ended);
             // A page without that curve is still a page: no thread is no reason to fail.
             let _ = sampler.map(std::thread::ScopedJoinHandle::join);
@@ -135,10 +142,8 @@ impl PageDraft {
     ///
     /// # Errors
     /// `Io` when the file cannot be written.
-    pub(super) fn write(&self, report: &LoadReport, options: &LoadOptions) -> Result<(), Error> {
-        let Some(PageFile { file, path, state }) = &self.out else {
-            return Ok(());
-        };
+    fn write(&self, report: &LoadReport, options: &LoadOptions) -> Result<(), Error> {
+        let LockedFile { file, path, state } = &self.out;
         if state_of(file).ok() != Some(*state) {
             let message = format!(
                 "somebody has written to it during the load, and it is left as it is; name another file with {REPORT_HTML}"

@@ -5,36 +5,38 @@
 
 use std::sync::Mutex;
 
-use super::rows::RowWork;
-use super::sources::Source;
-use super::{Planned, Run, Sources};
 use crate::checkpoint::Base;
 use crate::error::Error;
+use crate::load::context::Context;
+use crate::load::opened::OpenedInput;
+use crate::load::order::RowWork;
+use crate::load::planned::Blueprint;
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanTimes, Scanned, scan};
 use crate::rows::Nothing;
 use crate::settle::EarlierKeys;
 
 /// Looks keys up in the loaded part of a load's input.
-pub(super) struct EarlierRecords<'a, 's> {
-    pub(super) load: &'a Run<'a>,
-    pub(super) planned: &'a Planned<'a>,
-    pub(super) sources: &'a mut Sources<'s>,
+pub(super) struct EarlierRecords<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) blueprint: &'a Blueprint,
+    pub(super) opened: &'a mut OpenedInput,
     pub(super) base: &'a Base,
     /// Greatest key of the table before the first load of the file: whatever is not above it was there already.
     pub(super) existing: Option<i64>,
 }
 
-impl EarlierKeys for EarlierRecords<'_, '_> {
+impl EarlierKeys for EarlierRecords<'_> {
     fn first_records(&mut self, keys: &[i64]) -> Result<Vec<Option<u64>>, Error> {
-        let Source { input, head, .. } = &mut self.sources.all[0];
+        let OpenedInput { input, head, .. } = &mut *self.opened;
+        let Context { options, pool, .. } = self.context;
         let idle = Mutex::default();
         // Only which records are rows is asked, and their keys.
         let work: RowWork<'_, Nothing> = RowWork {
-            plan: self.planned.start.plan.row_plan(0, head.names.len(), self.load.options),
-            format: head.syntax(self.load.options),
+            plan: self.blueprint.start.plan.row_plan(0, head.names.len(), options),
+            format: head.syntax(options),
             idle: &idle,
         };
-        let settings = self.load.scan_settings(&self.planned.split);
+        let settings = self.context.scan_settings(&self.blueprint.split);
         let request = ScanRequest {
             settings,
             work: &work,
@@ -46,7 +48,7 @@ impl EarlierKeys for EarlierRecords<'_, '_> {
         let last = self.base.loaded.counts.records;
         let mut found = vec![None; keys.len()];
         let mut records = 0;
-        scan(&self.load.pool, input, start_bytes, request, &mut |scanned| {
+        scan(pool, input, start_bytes, request, &mut |scanned| {
             match scanned {
                 Scanned::Nothing => {}
                 Scanned::LinePiece(piece) => records += u64::from(piece.last),

@@ -1,19 +1,18 @@
 //! What the columns hold, before anything is written: from every value of every file in a pass of its own, from the head of a stream, or
 //! a guess that loading verifies.
 
-use super::sources::Source;
-use super::{Run, Sources};
 use crate::error::Error;
 use crate::format::{Csv, Format, Parsed};
 use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
 use crate::infer::{Facts, Reading, SpanToInfer, ValuePosition, observe};
+use crate::load::context::Context;
+use crate::load::opened::{OpenedInput, OpenedInputs};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
 use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
 use crate::options::Inference;
 use crate::pipeline::{Flight, Flow, FoundBy, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
 use crate::plan;
-use crate::report::LoadReport;
 use crate::schema::table_info::TableInfo;
 use crate::window::Input;
 
@@ -86,86 +85,102 @@ fn first_place(head: &Head, file_index: usize) -> ValuePosition {
     }
 }
 
-impl Run<'_> {
-    /// What the columns hold, and whether that is a guess, which `may_guess` allows. Only the head is looked at when every type is known
-    /// already: then all there is to learn is whether the keys ascend.
-    pub(super) fn infer(
-        &self,
-        sources: &mut Sources<'_>,
-        existing: Option<&TableInfo>,
-        may_guess: bool,
-        report: &mut LoadReport,
-    ) -> Result<(Facts, bool), Error> {
-        let names = sources.names();
-        let declared: Vec<bool> = match existing {
-            Some(_) => vec![true; names.len()],
-            None => plan::declared_types(names, self.options)?
-                .iter()
-                .map(Option::is_some)
-                .collect(),
-        };
-        let key = plan::key_columns(names, &self.options.contract.key, KEY)?;
-        let nothing = Facts::new(&declared, &key);
-        if declared.iter().all(|&declared| declared) {
-            // Without a single key there is nothing to learn, and a stream need not be waited for.
-            let facts = match key[..] {
-                [_] => self.facts_of_start(sources, &nothing)?,
-                _ => nothing,
-            };
-            return Ok((facts, false));
-        }
-        if may_guess
-            && !declared.contains(&true)
-            && let Some(facts) = report.time_stage("guess types", || self.guess(sources, &nothing))?
-        {
-            return Ok((facts, true));
-        }
-        self.observer.phase(Phase::Infer, sources.total_bytes());
-        let facts = report.time_stage("infer", || self.facts_of_all(sources, &nothing))?;
-        Ok((facts, false))
-    }
+/// What the columns hold, as far as that is known before they are loaded.
+pub(super) struct Inferred {
+    pub(super) facts: Facts,
+    /// Not every value was looked at, and loading verifies it.
+    pub(super) is_guess: bool,
+}
 
+/// What the columns of `inputs` hold; a guess, where `may_guess` allows it. Only the head is looked at when every type is known already:
+/// then all there is to learn is whether the keys ascend.
+pub(super) fn infer(
+    inputs: &mut OpenedInputs,
+    existing: Option<&TableInfo>,
+    may_guess: bool,
+    context: &Context<'_>,
+) -> Result<Inferred, Error> {
+    let names = inputs.names();
+    let declared: Vec<bool> = match existing {
+        Some(_) => vec![true; names.len()],
+        None => plan::declared_types(names, context.options)?
+            .iter()
+            .map(Option::is_some)
+            .collect(),
+    };
+    let key = plan::key_columns(names, &context.options.contract.key, KEY)?;
+    let nothing = Facts::new(&declared, &key);
+    let survey = Survey {
+        context,
+        nothing: &nothing,
+    };
+    let certain = |facts| Inferred { facts, is_guess: false };
+    if declared.iter().all(|&declared| declared) {
+        // Without a single key there is nothing to learn, and a stream need not be waited for.
+        return match key[..] {
+            [_] => survey.start(inputs).map(certain),
+            _ => Ok(certain(nothing)),
+        };
+    }
+    if may_guess
+        && !declared.contains(&true)
+        && let Some(facts) = context.account.time("guess types", || survey.guess(inputs))?
+    {
+        return Ok(Inferred { facts, is_guess: true });
+    }
+    context.observer.phase(Phase::Infer, inputs.total_bytes());
+    let facts = context.account.time("infer", || survey.all(inputs))?;
+    Ok(certain(facts))
+}
+
+/// A look at inputs for what their columns hold.
+struct Survey<'a> {
+    context: &'a Context<'a>,
+    /// The facts of no value.
+    nothing: &'a Facts,
+}
+
+impl Survey<'_> {
     /// What the first chunk holds, if that is likely to be what all the inputs hold.
     ///
     /// A wrong guess costs time and nothing else, so it is made where a pass over every value would take long, and not where pieces from
     /// all over the inputs speak against it. A piece may begin within a quoted field, so it can call a guess off but not mend it.
-    fn guess(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Option<Facts>, Error> {
-        let (Some(total_bytes), false) = (sources.total_bytes(), self.options.repeat.append_only) else {
+    fn guess(&self, inputs: &mut OpenedInputs) -> Result<Option<Facts>, Error> {
+        let options = self.context.options;
+        let (Some(total_bytes), false) = (inputs.total_bytes(), options.repeat.append_only) else {
             return Ok(None);
         };
-        let observer = self.observer;
-        let stopped = || observer.cancelled().is_some();
-        let chunk_bytes = FILE_HEAD_BYTES.min(self.options.resources.chunk_bytes as usize);
-        let first = &mut sources.all[0];
+        let stopped = || self.context.is_stopped();
+        let chunk_bytes = FILE_HEAD_BYTES.min(options.resources.chunk_bytes as usize);
+        let first = &mut inputs.all[0];
         let sample = first.input.window(first.head.data_start_bytes, chunk_bytes, &stopped)?;
-        let chunk = sample.bytes();
-        let Some(facts) = self.facts_of_span(&sources.all[0], (chunk, false), nothing) else {
+        let Some(facts) = self.span(first, sample.bytes(), false) else {
             return Ok(None);
         };
-        match self.options.contract.inference {
+        match options.contract.inference {
             Inference::Whole => return Ok(None),
             Inference::Guess => return Ok(Some(facts)),
             Inference::Auto if total_bytes < GUESS_FROM_BYTES => return Ok(None),
             Inference::Auto => {}
         }
         drop(sample);
-        for source in &mut sources.all {
-            let start_bytes = source.head.data_start_bytes;
-            let length_bytes = source.input.abilities().length_bytes.unwrap_or(0);
+        for opened in &mut inputs.all {
+            let start_bytes = opened.head.data_start_bytes;
+            let length_bytes = opened.input.abilities().length_bytes.unwrap_or(0);
             let rest_bytes = length_bytes.saturating_sub(start_bytes);
             let pieces = (GUESS_PIECES * rest_bytes).div_ceil(total_bytes.max(1));
             for piece in 0..pieces {
                 let at_bytes = start_bytes + rest_bytes / pieces * piece;
-                let window = source.input.window(at_bytes, GUESS_PIECE_BYTES, &stopped)?;
-                let line_end = source.head.dialect.line_end;
+                let window = opened.input.window(at_bytes, GUESS_PIECE_BYTES, &stopped)?;
+                let line_end = opened.head.dialect.line_end;
                 let first_line = memchr::memchr(line_end, window.bytes()).map_or(window.bytes().len(), |at| at + 1);
                 let span = &window.bytes()[first_line..];
-                let Some(found) = self.facts_of_span(source, (span, false), nothing) else {
+                let Some(found) = self.span(opened, span, false) else {
                     continue;
                 };
                 let mut both = facts.clone();
                 both.merge(&found);
-                let columns = 0..source.fields.len();
+                let columns = 0..opened.fields.len();
                 let same_types = columns
                     .into_iter()
                     .all(|index| both.column_type(index) == facts.column_type(index));
@@ -174,89 +189,85 @@ impl Run<'_> {
                     return Ok(None);
                 }
             }
-            source.input.rest();
+            opened.input.rest();
         }
         Ok(Some(facts))
     }
 
     /// What the first records of the first input hold: whether keys ascend. That decides which column becomes the primary key, so as
     /// much is looked at of a stream as of a file.
-    fn facts_of_start(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {
-        let observer = self.observer;
-        let stopped = || observer.cancelled().is_some();
-        let first = &mut sources.all[0];
+    fn start(&self, inputs: &mut OpenedInputs) -> Result<Facts, Error> {
+        let first = &mut inputs.all[0];
         let start_bytes = first.head.data_start_bytes;
-        let sample = first.input.window(start_bytes, FILE_HEAD_BYTES, &stopped)?;
-        let is_whole = sample.at_end && !self.options.repeat.append_only;
-        let facts = self.facts_of_span(first, (sample.bytes(), is_whole), nothing);
-        Ok(facts.unwrap_or_else(|| nothing.clone()))
+        let sample = first
+            .input
+            .window(start_bytes, FILE_HEAD_BYTES, &|| self.context.is_stopped())?;
+        let is_whole = sample.at_end && !self.context.options.repeat.append_only;
+        let facts = self.span(first, sample.bytes(), is_whole);
+        Ok(facts.unwrap_or_else(|| self.nothing.clone()))
     }
 
     /// Adds what the first 16 MiB of a stream hold to `facts`.
-    fn facts_of_stream(
-        &self,
-        (file_index, source): (usize, &mut Source),
-        nothing: &Facts,
-        facts: &mut Facts,
-    ) -> Result<(), Error> {
-        let observer = self.observer;
-        let stopped = || observer.cancelled().is_some();
-        let Source { input, head, fields } = source;
-        let start_bytes = head.data_start_bytes;
-        let (mut record, is_whole) = input.recorded(start_bytes + STREAM_HEAD_BYTES as u64, &stopped)?;
+    fn stream(&self, file_index: usize, opened: &mut OpenedInput, facts: &mut Facts) -> Result<(), Error> {
+        let OpenedInput {
+            input, head, fields, ..
+        } = opened;
+        let end_bytes = head.data_start_bytes + STREAM_HEAD_BYTES as u64;
+        let (mut record, is_whole) = input.recorded(end_bytes, &|| self.context.is_stopped())?;
         let request = FactsRequest {
             head,
             fields,
             place: first_place(head, file_index),
             may_grow: !is_whole,
-            nothing,
         };
-        self.scan_facts(&mut record, &request, &mut |found| {
+        self.scan(&mut record, &request, &mut |found| {
             facts.merge_span(found.facts, found.span);
         })
     }
 
-    /// What the records of a span of an input hold, at its end perhaps; `None` without any.
-    fn facts_of_span(&self, source: &Source, (span, at_end): (&[u8], bool), nothing: &Facts) -> Option<Facts> {
-        let head = &source.head;
-        let format = head.syntax(self.options);
+    /// What the records of a span of an input hold, which is at its end perhaps; `None` without any.
+    fn span(&self, opened: &OpenedInput, span: &[u8], at_end: bool) -> Option<Facts> {
+        let options = self.context.options;
+        let format = opened.head.syntax(options);
         let mut parsed = FoundBy::<FactsWork<'_>>::default();
         let consumed = format.parse_before(span, span.len(), at_end, &mut parsed);
-        let mut facts = nothing.clone();
+        let mut facts = self.nothing.clone();
         let reading = Reading {
-            sources: &source.fields,
+            sources: &opened.fields,
             format: &format,
-            empty_is_null: self.options.dialect.empty_is_null,
+            empty_is_null: options.dialect.empty_is_null,
         };
         observe(&span[..consumed], &parsed, &reading, &mut facts);
         (parsed.count() > 0).then_some(facts)
     }
 
-    fn facts_of_all(&self, sources: &mut Sources<'_>, nothing: &Facts) -> Result<Facts, Error> {
-        let observer = self.observer;
-        let mut facts = nothing.clone();
+    /// What all the inputs hold.
+    fn all(&self, inputs: &mut OpenedInputs) -> Result<Facts, Error> {
+        let observer = self.context.observer;
+        let mut facts = self.nothing.clone();
         let mut done = Progress::default();
         let mut shown_bytes = 0;
-        for (file_index, source) in sources.all.iter_mut().enumerate() {
-            if !source.input.abilities().can_be_read_again {
-                self.facts_of_stream((file_index, source), nothing, &mut facts)?;
-                let path = source.input.path().display();
+        for (file_index, opened) in inputs.all.iter_mut().enumerate() {
+            if !opened.input.abilities().can_be_read_again {
+                self.stream(file_index, opened, &mut facts)?;
+                let path = opened.input.path().display();
                 observer.notice(&format!(
                     "{path} is a stream: column types are inferred from its first 16 MiB; values that do not fit later are rejected \
                      (declare them with {COLUMN_TYPE}, or {TEXT}, to be sure)"
                 ));
                 continue;
             }
-            let Source { input, head, fields } = source;
+            let OpenedInput {
+                input, head, fields, ..
+            } = opened;
             let request = FactsRequest {
                 head,
                 fields,
                 place: first_place(head, file_index),
-                may_grow: self.options.repeat.append_only,
-                nothing,
+                may_grow: self.context.options.repeat.append_only,
             };
             let before_bytes = done.bytes;
-            self.scan_facts(input, &request, &mut |found| {
+            self.scan(input, &request, &mut |found| {
                 done.bytes = before_bytes + found.end_bytes;
                 facts.merge_span(found.facts, found.span);
                 done.records += found.records;
@@ -272,42 +283,40 @@ impl Run<'_> {
     }
 
     /// Hands the facts of `input`, chunk by chunk in any case in its order, to `take`.
-    fn scan_facts(
+    fn scan(
         &self,
         input: &mut Input,
         request: &FactsRequest<'_>,
         take: &mut dyn FnMut(&FoundFacts<'_>),
     ) -> Result<(), Error> {
+        let Context { options, pool, .. } = self.context;
         let head = request.head;
         let mut place = request.place;
         let split = memory::split(MemoryWish {
-            budget_bytes: self.options.resources.memory_bytes,
-            window_bytes: self.options.resources.window_bytes,
+            budget_bytes: options.resources.memory_bytes,
+            window_bytes: options.resources.window_bytes,
             filter_bytes: 0,
             indexes: 0,
-            record_bytes: self.options.limits.max_record_bytes,
+            record_bytes: options.limits.max_record_bytes,
         })?;
         let work = FactsWork {
-            nothing: request.nothing,
+            nothing: self.nothing,
             sources: request.fields,
-            format: head.syntax(self.options),
-            empty_is_null: self.options.dialect.empty_is_null,
+            format: head.syntax(options),
+            empty_is_null: options.dialect.empty_is_null,
         };
-        let observer = self.observer;
-        let stopped = || observer.cancelled().is_some();
-        let times = ScanTimes::default();
         let settings = ScanSettings {
             may_grow: request.may_grow,
-            ..self.scan_settings(&split)
+            ..self.context.scan_settings(&split)
         };
         let scan_request = ScanRequest {
             settings,
             work: &work,
             flight: &Flight::new(&settings),
-            times: &times,
-            stopped: &stopped,
+            times: &ScanTimes::default(),
+            stopped: &|| self.context.is_stopped(),
         };
-        scan(&self.pool, input, head.data_start_bytes, scan_request, &mut |scanned| {
+        scan(pool, input, head.data_start_bytes, scan_request, &mut |scanned| {
             match scanned {
                 Scanned::Nothing => {}
                 Scanned::LinePiece(piece) => {
@@ -341,7 +350,6 @@ struct FactsRequest<'a> {
     place: ValuePosition,
     /// More bytes follow than are there: the last record may go on.
     may_grow: bool,
-    nothing: &'a Facts,
 }
 
 /// What a chunk holds.

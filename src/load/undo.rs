@@ -3,20 +3,22 @@
 //! Never touched: rows, tables, indexes and triggers that the load did not make, and every other table (see [`crate::sqlite::undo`]).
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
-use super::Run;
-use super::start::{Start, table_name};
 use crate::checkpoint::{Checkpoint, Counts, Identity};
 use crate::error::{Error, ErrorKind};
 use crate::faults;
-use crate::memory;
+use crate::load::account::{Account, Remains};
+use crate::load::context::{Asked, Context, Onlookers, table_name};
+use crate::load::ended::Ending;
+use crate::load::indexes::{column_names, index_columns};
+use crate::load::side_files::forget_side_files;
+use crate::load::start::Start;
 use crate::observer::Observer;
 use crate::option_name::{APPEND_ONLY, ERRORS, FORGET, RESTART, TABLE};
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
-use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge, random_token};
-use crate::report::{LoadReport, Outcome, agreeing, rows};
+use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge};
+use crate::report::{agreeing, rows};
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::page_file::empty_if_only;
 use crate::sqlite::own::checkpoint;
@@ -48,328 +50,344 @@ pub fn forget(
         let path = database_path.to_owned();
         return Err(Error::new(ErrorKind::InputMissing { path, source }));
     }
-    let load = Run {
+    let account = Account::new(inputs.to_vec(), database_path, options);
+    let asked = Asked {
         database_path,
         options,
-        observer,
-        pool: WorkerPool::new(1)?,
-        lock: OnceLock::new(),
-        token: random_token(),
-        made: OnceLock::new(),
+        first_input: first.to_owned(),
     };
-    load.lock_database()?;
-    load.forget(&table)
+    let onlookers = Onlookers {
+        observer,
+        samples: None,
+    };
+    let context = Context::new(asked, onlookers, &account, WorkerPool::new(1)?);
+    context.lock_database()?;
+    give_up(&table, &context)
 }
 
-/// The columns of the indexes that a load was to build besides the key's.
-fn index_columns(identity: &Identity) -> Vec<Vec<String>> {
-    let columns = identity.indexes.iter().filter_map(|index| {
-        let columns = super::finish::index_columns(&identity.plan, index).ok()?;
-        Some(
-            columns
-                .iter()
-                .map(|&column| identity.plan.columns[column].name.clone())
-                .collect(),
-        )
-    });
-    columns.collect()
+/// A load that was begun, and what it has committed.
+#[derive(Clone, Copy)]
+pub(super) struct Begun<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) counts: &'a Counts,
+    /// Where its table begins by now, if it was moved.
+    pub(super) root_page: Option<u32>,
 }
 
-impl Run<'_> {
-    fn forget(&self, table: &str) -> Result<(), Error> {
-        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        let found = match checkpoint::read(&database, table) {
-            Err(error) if !matches!(error.kind(), ErrorKind::Schema { .. }) => return Err(error),
-            found => found,
-        };
-        if let Ok(Some(found)) = &found
-            && found.is_without_rows()
-        {
-            database.close()?;
-            if self.forget_empty(found)? {
-                self.observer.notice(&format!(
-                    "{} is given up: what it had made in the database is gone again",
-                    found.load()
-                ));
-                return Ok(());
-            }
-            return self.forget_note(table, Ok(Some(found.clone())));
+impl<'a> Begun<'a> {
+    pub(super) fn of(found: &'a Checkpoint) -> Self {
+        Begun {
+            identity: &found.identity,
+            counts: &found.progress.counts,
+            root_page: found.progress.root_page,
         }
-        database.close()?;
-        self.forget_note(table, found)
     }
 
-    /// Gives up a load whose rows stay.
-    fn forget_note(&self, table: &str, found: Result<Option<Checkpoint>, Error>) -> Result<(), Error> {
-        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        if let Ok(Some(found)) = &found {
-            self.put_side_files_in_order(found)?;
-        }
-        database.begin()?;
-        checkpoint::remove(&database, table)?;
-        row_origins::forget(&database, table)?;
-        let mut had_finished = false;
-        if self.options.repeat.append_only {
-            had_finished = !matches!(finished::read(&database, table), Ok(None));
-            finished::remove(&database, table)?;
-        }
-        database.commit()?;
-        database.close()?;
-        self.observer.notice(&match found {
-            Ok(Some(found)) => {
-                let counts = &found.progress.counts;
-                let stay = agreeing(counts.loaded, "its row stays", "its rows stay");
-                let waiting = match counts.suspects {
-                    0 => String::new(),
-                    1 => "; one of its records, whose key was still to be compared, is not among them".to_owned(),
-                    suspects => {
-                        format!("; {suspects} of its records, whose keys were still to be compared, are not among them")
-                    }
-                };
-                let again = match &found.identity.base {
-                    Some(base) if !had_finished => format!(
-                        "; {APPEND_ONLY} then goes on behind record {}, which was the last one of the load before it, and loads them again",
-                        base.loaded.counts.records
-                    ),
-                    _ => String::new(),
-                };
-                format!("{} is given up: {stay} in the table{waiting}{again}", found.load())
-            }
-            Ok(None) if had_finished => {
-                format!("how far files were loaded into table \"{table}\" is forgotten; its rows stay")
-            }
-            Ok(None) => format!(
-                "there is no unfinished load into table \"{table}\" of {}",
-                self.database_path.display()
-            ),
-            Err(_) => format!(
-                "an unfinished load into table \"{table}\", whose note cannot be read, is given up; its rows stay"
-            ),
+    /// The columns of the indexes that it was to build besides the key's.
+    fn indexes(&self) -> Vec<Vec<String>> {
+        let plan = &self.identity.plan;
+        let columns = self.identity.indexes.iter().filter_map(|index| {
+            let columns = index_columns(plan, index).ok()?;
+            Some(column_names(plan, &columns))
         });
-        Ok(())
+        columns.collect()
     }
+}
 
-    /// The dead-letter file gets what is committed for it; what only a load that goes on needs is removed.
-    fn put_side_files_in_order(&self, found: &Checkpoint) -> Result<(), Error> {
-        let errors = &self.options.target.errors;
-        let is_its = found.identity.option(ERRORS) == Some(&errors.to_string_lossy());
-        if !is_its {
+fn give_up(table: &str, context: &Context<'_>) -> Result<(), Error> {
+    let database = context.open_database()?;
+    let found = match checkpoint::read(&database, table) {
+        Err(error) if !matches!(error.kind(), ErrorKind::Schema { .. }) => return Err(error),
+        found => found,
+    };
+    if let Ok(Some(found)) = &found
+        && found.is_without_rows()
+    {
+        database.close()?;
+        if forget_empty(found, context)? {
+            context.observer.notice(&format!(
+                "{} is given up: what it had made in the database is gone again",
+                found.load()
+            ));
             return Ok(());
         }
-        let (progress, token) = (&found.progress, found.identity.token.as_str());
-        let place = LettersPlace {
-            path: errors,
-            inputs: &[],
-            taken: &[],
-            token,
-        };
-        if progress.settled {
-            // A file that is not what this load left is none of its files, and is left alone.
-            drop(DeadLetters::take_up_settled(&place, progress.errors(), progress.merged));
-        } else {
-            discard_merge(errors, token)?;
-        }
-        SuspectSpool::beside(&place, true).forget()
+        return give_up_note(table, Ok(Some(found.clone())), context);
     }
+    database.close()?;
+    give_up_note(table, found, context)
+}
 
-    /// `--restart`: takes the load back if it made the table, else forgets it.
-    ///
-    /// # Errors
-    /// `Schema` when something in the table is, or may be, not the load's.
-    pub(super) fn restart(&self, identity: &Identity, counts: &Counts, root_page: Option<u32>) -> Result<(), Error> {
-        let table = &identity.plan.table;
-        let loaded = rows(counts.loaded);
-        if identity.plan.create {
-            let obstacles = self.drop_created(identity, counts, root_page)?;
-            if !obstacles.is_empty() {
-                return Err(Error::schema(format!(
-                    "{RESTART} cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
-                     nothing was changed. Take away what stands in the way, or give that load up with {FORGET}, which leaves every \
-                     row, and load into another table",
-                    obstacles.join("; ")
-                )));
-            }
-            self.observer.notice("an earlier load was taken back; starting afresh");
-        } else {
-            let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-            database.begin()?;
-            self.forget_notes(&database, table)?;
-            database.commit()?;
-            database.close()?;
-            let (stay, are) = match counts.loaded {
-                1 => ("stays, and is", "it is"),
-                _ => ("stay, and are", "they are"),
+/// Gives up a load whose rows stay.
+fn give_up_note(table: &str, found: Result<Option<Checkpoint>, Error>, context: &Context<'_>) -> Result<(), Error> {
+    let database = context.open_database()?;
+    if let Ok(Some(found)) = &found {
+        put_side_files_in_order(found, context)?;
+    }
+    database.begin()?;
+    checkpoint::remove(&database, table)?;
+    row_origins::forget(&database, table)?;
+    let mut had_finished = false;
+    if context.options.repeat.append_only {
+        had_finished = !matches!(finished::read(&database, table), Ok(None));
+        finished::remove(&database, table)?;
+    }
+    database.commit()?;
+    database.close()?;
+    context.observer.notice(&match found {
+        Ok(Some(found)) => {
+            let counts = &found.progress.counts;
+            let stay = agreeing(counts.loaded, "its row stays", "its rows stay");
+            let waiting = match counts.suspects {
+                0 => String::new(),
+                1 => "; one of its records, whose key was still to be compared, is not among them".to_owned(),
+                suspects => {
+                    format!("; {suspects} of its records, whose keys were still to be compared, are not among them")
+                }
             };
-            self.observer.notice(&format!(
-                "an earlier load into table \"{table}\" is forgotten; the {loaded} that it committed {stay} there twice if {are} loaded \
-                 again and no key tells; starting afresh"
-            ));
-        }
-        faults::point("restart: taken back");
-        Ok(())
-    }
-
-    fn forget_notes(&self, database: &Database, table: &str) -> Result<(), Error> {
-        checkpoint::remove(database, table)?;
-        row_origins::forget(database, table)?;
-        finished::remove(database, table)
-    }
-
-    /// Drops a table that the load created, and forgets the load; or does nothing and says what stands in the way. `root_page`: where it
-    /// begins by now, if it was moved.
-    pub(super) fn drop_created(
-        &self,
-        identity: &Identity,
-        counts: &Counts,
-        root_page: Option<u32>,
-    ) -> Result<Vec<String>, Error> {
-        let indexes = index_columns(identity);
-        let made = Made {
-            plan: &identity.plan,
-            indexes: &indexes,
-            counts,
-            root_page: root_page
-                .map(i64::from)
-                .or_else(|| identity.shape.as_ref().map(|shape| shape.root_page)),
-        };
-        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        // Dropping a table to which others refer would empty those, too.
-        database.ignore_foreign_keys()?;
-        let ours = [identity.plan.table.as_str(), checkpoint::TABLE];
-        let is_only_load = |database: &Database| {
-            Ok(checkpoint::is_only(database, &identity.plan.table)? && made.obstacles(database)?.is_empty())
-        };
-        if identity.made_database && empty_if_only(&database, &ours, &is_only_load)? {
-            return Ok(Vec::new());
-        }
-        database.begin()?;
-        let mut obstacles = made.obstacles(&database)?;
-        if obstacles.is_empty() {
-            obstacles = made.drop_table(&database)?;
-        }
-        if obstacles.is_empty() {
-            self.forget_notes(&database, &identity.plan.table)?;
-            database.commit()?;
-        } else {
-            database.rollback()?;
-        }
-        database.close()?;
-        Ok(obstacles)
-    }
-
-    /// Forgets a load of which nothing is in the table, with what it made and what it has left beside; whether it could.
-    pub(super) fn forget_empty(&self, found: &Checkpoint) -> Result<bool, Error> {
-        // Nothing stands in the way of that, and once the checkpoint is gone nobody knows whose dead letters those are.
-        let is_behind_another = found.is_without_rows() && found.identity.base.is_some();
-        if is_behind_another {
-            self.forget_its_side_files(found)?;
-        }
-        let is_forgotten = self.forget_if_empty(found)?;
-        if is_forgotten && !is_behind_another {
-            self.forget_its_side_files(found)?;
-        }
-        Ok(is_forgotten)
-    }
-
-    /// Forgets a load of which nothing is in the table, with what it made in the database; whether it could.
-    fn forget_if_empty(&self, found: &Checkpoint) -> Result<bool, Error> {
-        let identity = &found.identity;
-        if !found.is_without_rows() {
-            return Ok(false);
-        }
-        if identity.plan.create && identity.base.is_none() {
-            return Ok(self
-                .drop_created(identity, &found.progress.counts, found.progress.root_page)?
-                .is_empty());
-        }
-        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        database.begin()?;
-        checkpoint::remove(&database, &identity.plan.table)?;
-        row_origins::forget(&database, &identity.plan.table)?;
-        if identity.plan.build_key_index && identity.base.is_none() {
-            let made = Made {
-                plan: &identity.plan,
-                indexes: &[],
-                counts: &found.progress.counts,
-                root_page: None,
+            let again = match &found.identity.base {
+                Some(base) if !had_finished => format!(
+                    "; {APPEND_ONLY} then goes on behind record {}, which was the last one of the load before it, and loads them again",
+                    base.loaded.counts.records
+                ),
+                _ => String::new(),
             };
-            made.drop_key_index(&database)?;
+            format!("{} is given up: {stay} in the table{waiting}{again}", found.load())
         }
+        Ok(None) if had_finished => {
+            format!("how far files were loaded into table \"{table}\" is forgotten; its rows stay")
+        }
+        Ok(None) => format!(
+            "there is no unfinished load into table \"{table}\" of {}",
+            context.database_path.display()
+        ),
+        Err(_) => format!(
+            "an unfinished load into table \"{table}\", whose note cannot be read, is given up; its rows stay"
+        ),
+    });
+    Ok(())
+}
+
+/// The dead-letter file gets what is committed for it; what only a load that goes on needs is removed.
+fn put_side_files_in_order(found: &Checkpoint, context: &Context<'_>) -> Result<(), Error> {
+    let errors = &context.options.target.errors;
+    let is_its = found.identity.option(ERRORS) == Some(&errors.to_string_lossy());
+    if !is_its {
+        return Ok(());
+    }
+    let (progress, token) = (&found.progress, found.identity.token.as_str());
+    let place = LettersPlace {
+        path: errors,
+        inputs: &[],
+        taken: &[],
+        token,
+    };
+    if progress.settled {
+        // A file that is not what this load left is none of its files, and is left alone.
+        drop(DeadLetters::take_up_settled(&place, progress.errors(), progress.merged));
+    } else {
+        discard_merge(errors, token)?;
+    }
+    SuspectSpool::beside(&place, true).forget()
+}
+
+/// `--restart`: takes the load back if it made the table, else forgets it.
+///
+/// # Errors
+/// `Schema` when something in the table is, or may be, not the load's.
+pub(super) fn restart(begun: &Begun<'_>, context: &Context<'_>) -> Result<(), Error> {
+    let Begun { identity, counts, .. } = *begun;
+    let table = &identity.plan.table;
+    let loaded = rows(counts.loaded);
+    if identity.plan.create {
+        let obstacles = drop_created(begun, context)?;
+        if !obstacles.is_empty() {
+            return Err(Error::schema(format!(
+                "{RESTART} cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
+                 nothing was changed. Take away what stands in the way, or give that load up with {FORGET}, which leaves every \
+                 row, and load into another table",
+                obstacles.join("; ")
+            )));
+        }
+        context
+            .observer
+            .notice("an earlier load was taken back; starting afresh");
+    } else {
+        let database = context.open_database()?;
+        database.begin()?;
+        forget_notes(&database, table)?;
         database.commit()?;
         database.close()?;
-        Ok(true)
-    }
-
-    /// Removes what a load of which nothing is in the table has left beside; what those before it left stays.
-    fn forget_its_side_files(&self, found: &Checkpoint) -> Result<(), Error> {
-        let progress = &found.progress;
-        let left = Left {
-            committed: progress.errors(),
-            end_bytes: progress.errors_end_bytes,
+        let (stay, are) = match counts.loaded {
+            1 => ("stays, and is", "it is"),
+            _ => ("stay, and are", "they are"),
         };
-        self.forget_side_files(&found.identity, left, found.earlier_errors_bytes())
+        context.observer.notice(&format!(
+            "an earlier load into table \"{table}\" is forgotten; the {loaded} that it committed {stay} there twice if {are} loaded \
+             again and no key tells; starting afresh"
+        ));
     }
+    faults::point("restart: taken back");
+    Ok(())
+}
 
-    /// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, as the disk is full
-    /// perhaps, the next load does.
-    pub(super) fn leave_no_trace(&self, start: &Start, failed: bool, report: &mut LoadReport) {
-        let is_over = !failed && report.outcome == Outcome::Complete;
-        if is_over || self.made.get().is_none() {
-            return;
-        }
-        let left = if start.identity.is_some() {
-            self.existing_database().and_then(|database| match database {
-                Some(database) => {
-                    let found = checkpoint::read(&database, &start.plan.table)?;
-                    database.close()?;
-                    Ok(found)
-                }
-                None => Ok(None),
-            })
-        } else {
-            Ok(None)
-        };
-        // Who dropped the checkpoint has ended the load, whatever it committed.
-        let is_noted = !matches!(left, Ok(None));
-        let nothing_left = match left {
-            Ok(Some(found)) => {
-                if failed && found.is_without_rows() {
-                    // First: once the checkpoint is gone, nobody knows the names. After a stop at the limit its rejects tell why.
-                    let _ = self.forget_its_side_files(&found);
-                }
-                self.forget_if_empty(&found).unwrap_or(false)
-            }
-            _ => self.drop_empty_table_of_stream(start).unwrap_or(false),
-        };
-        report.created_table = start.plan.create || start.is_of_created_table();
-        report.resumable = !nothing_left && start.identity.is_some() && is_noted;
+fn forget_notes(database: &Database, table: &str) -> Result<(), Error> {
+    checkpoint::remove(database, table)?;
+    row_origins::forget(database, table)?;
+    finished::remove(database, table)
+}
+
+/// Drops a table that the load created, and forgets the load; or does nothing and says what stands in the way.
+pub(super) fn drop_created(begun: &Begun<'_>, context: &Context<'_>) -> Result<Vec<String>, Error> {
+    let Begun {
+        identity,
+        counts,
+        root_page,
+    } = *begun;
+    let indexes = begun.indexes();
+    let made = Made {
+        plan: &identity.plan,
+        indexes: &indexes,
+        counts,
+        root_page: root_page
+            .map(i64::from)
+            .or_else(|| identity.shape.as_ref().map(|shape| shape.root_page)),
+    };
+    let database = context.open_database()?;
+    // Dropping a table to which others refer would empty those, too.
+    database.ignore_foreign_keys()?;
+    let ours = [identity.plan.table.as_str(), checkpoint::TABLE];
+    let is_only_load = |database: &Database| {
+        Ok(checkpoint::is_only(database, &identity.plan.table)? && made.obstacles(database)?.is_empty())
+    };
+    if identity.made_database && empty_if_only(&database, &ours, &is_only_load)? {
+        return Ok(Vec::new());
     }
+    database.begin()?;
+    let mut obstacles = made.obstacles(&database)?;
+    if obstacles.is_empty() {
+        obstacles = made.drop_table(&database)?;
+    }
+    if obstacles.is_empty() {
+        forget_notes(&database, &identity.plan.table)?;
+        database.commit()?;
+    } else {
+        database.rollback()?;
+    }
+    database.close()?;
+    Ok(obstacles)
+}
 
-    /// A stream keeps no checkpoint: a table that the load created for it says itself whether anything was committed.
-    fn drop_empty_table_of_stream(&self, start: &Start) -> Result<bool, Error> {
-        if start.identity.is_some() || !start.plan.create {
-            return Ok(false);
-        }
+/// Forgets a load of which nothing is in the table, with what it made and what it has left beside; whether it could.
+pub(super) fn forget_empty(found: &Checkpoint, context: &Context<'_>) -> Result<bool, Error> {
+    // Nothing stands in the way of that, and once the checkpoint is gone nobody knows whose dead letters those are.
+    let is_after_another = found.is_without_rows() && found.identity.base.is_some();
+    if is_after_another {
+        forget_its_side_files(found, context)?;
+    }
+    let is_forgotten = forget_if_empty(found, context)?;
+    if is_forgotten && !is_after_another {
+        forget_its_side_files(found, context)?;
+    }
+    Ok(is_forgotten)
+}
+
+/// Forgets a load of which nothing is in the table, with what it made in the database; whether it could.
+fn forget_if_empty(found: &Checkpoint, context: &Context<'_>) -> Result<bool, Error> {
+    let identity = &found.identity;
+    if !found.is_without_rows() {
+        return Ok(false);
+    }
+    if identity.plan.create && identity.base.is_none() {
+        return Ok(drop_created(&Begun::of(found), context)?.is_empty());
+    }
+    let database = context.open_database()?;
+    database.begin()?;
+    checkpoint::remove(&database, &identity.plan.table)?;
+    row_origins::forget(&database, &identity.plan.table)?;
+    if identity.plan.build_key_index && identity.base.is_none() {
         let made = Made {
-            plan: &start.plan,
+            plan: &identity.plan,
             indexes: &[],
-            counts: &Counts::default(),
+            counts: &found.progress.counts,
             root_page: None,
         };
-        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        database.ignore_foreign_keys()?;
-        let ours = [start.plan.table.as_str()];
-        let is_free = |database: &Database| Ok(made.obstacles(database)?.is_empty());
-        if start.makes_database && empty_if_only(&database, &ours, &is_free)? {
-            return Ok(true);
-        }
-        database.begin()?;
-        let is_free = made.obstacles(&database)?.is_empty() && made.drop_table(&database)?.is_empty();
-        match is_free {
-            true => database.commit()?,
-            false => database.rollback()?,
-        }
-        database.close()?;
-        Ok(is_free)
+        made.drop_key_index(&database)?;
     }
+    database.commit()?;
+    database.close()?;
+    Ok(true)
+}
+
+/// Removes what a load of which nothing is in the table has left beside; what those before it left stays.
+fn forget_its_side_files(found: &Checkpoint, context: &Context<'_>) -> Result<(), Error> {
+    let progress = &found.progress;
+    let left = Left {
+        committed: progress.errors(),
+        end_bytes: progress.errors_end_bytes,
+    };
+    forget_side_files(&found.identity, left, found.earlier_errors_bytes(), context)
+}
+
+/// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, as the disk is full perhaps,
+/// the next load does. `how` it ended, unless it failed.
+pub(super) fn leave_no_trace(start: &Start, how: Option<Ending>, context: &Context<'_>) {
+    if how == Some(Ending::Complete) || !context.has_made() {
+        return;
+    }
+    let left = if start.identity.is_some() {
+        context.existing_database().and_then(|database| match database {
+            Some(database) => {
+                let found = checkpoint::read(&database, &start.plan.table)?;
+                database.close()?;
+                Ok(found)
+            }
+            None => Ok(None),
+        })
+    } else {
+        Ok(None)
+    };
+    // Who dropped the checkpoint has ended the load, whatever it committed.
+    let is_noted = !matches!(left, Ok(None));
+    let nothing_left = match left {
+        Ok(Some(found)) => {
+            if how.is_none() && found.is_without_rows() {
+                // First: once the checkpoint is gone, nobody knows the names. After a stop at the limit its rejects tell why.
+                let _ = forget_its_side_files(&found, context);
+            }
+            forget_if_empty(&found, context).unwrap_or(false)
+        }
+        _ => drop_empty_table_of_stream(start, context).unwrap_or(false),
+    };
+    context.account.remains(Remains {
+        created_table: start.plan.create || start.is_of_created_table(),
+        resumable: !nothing_left && start.identity.is_some() && is_noted,
+    });
+}
+
+/// A stream keeps no checkpoint: a table that the load created for it says itself whether anything was committed.
+fn drop_empty_table_of_stream(start: &Start, context: &Context<'_>) -> Result<bool, Error> {
+    if start.identity.is_some() || !start.plan.create {
+        return Ok(false);
+    }
+    let made = Made {
+        plan: &start.plan,
+        indexes: &[],
+        counts: &Counts::default(),
+        root_page: None,
+    };
+    let database = context.open_database()?;
+    database.ignore_foreign_keys()?;
+    let ours = [start.plan.table.as_str()];
+    let is_free = |database: &Database| Ok(made.obstacles(database)?.is_empty());
+    if start.makes_database && empty_if_only(&database, &ours, &is_free)? {
+        return Ok(true);
+    }
+    database.begin()?;
+    let is_free = made.obstacles(&database)?.is_empty() && made.drop_table(&database)?.is_empty();
+    match is_free {
+        true => database.commit()?,
+        false => database.rollback()?,
+    }
+    database.close()?;
+    Ok(is_free)
 }

@@ -12,12 +12,11 @@ use std::sync::Arc;
 
 use super::on_trial::{OnTrial, OneOnTrial};
 use crate::batch::BatchSettings;
-use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::faults;
+use crate::ledger::OpenItems;
 use crate::option_name::SAME_LOAD;
-use crate::reject::Origins;
-use crate::reject::{ColumnLabel, DeadLetter, DeadLetters, DuplicateMerge, RejectReason, Suspect, SuspectSpool};
+use crate::reject::{ColumnLabel, Origins, RejectReason, Suspect, SuspectSpool};
 use crate::sqlite::RowOutcome;
 use crate::sqlite::TargetTable;
 use crate::sqlite::insert::SqlWriter;
@@ -83,16 +82,13 @@ struct Trial {
 }
 
 impl Waiting<'_, '_, '_> {
-    /// Settles every waiting row within the open transaction of the writer. The merge must be prepared before that is committed, and
-    /// finished afterwards. `None` if settling was stopped: then the transaction must be rolled back.
+    /// Settles every waiting row within the open transaction of the writer, and returns their books: the batch must be ended there
+    /// before that is committed, and the books must be closed afterwards. `None` if settling was stopped: then the transaction must be
+    /// rolled back.
     ///
     /// # Errors
     /// `Io`, `Database` or `DatabaseBusy`, as any write.
-    pub fn settle<'l>(
-        mut self,
-        letters: &'l mut DeadLetters,
-        counts: &mut Counts,
-    ) -> Result<Option<DuplicateMerge<'l>>, Error> {
+    pub fn settle(mut self, mut items: OpenItems<'_>) -> Result<Option<OpenItems<'_>>, Error> {
         faults::point("settle: begun");
         let mut verdicts = Verdicts::default();
         if !self.together(&mut verdicts)? {
@@ -101,33 +97,23 @@ impl Waiting<'_, '_, '_> {
         if (self.stopped)() {
             return Ok(None);
         }
-        let mut merge = letters.merge_duplicates();
         let orphan = RowOutcome::Waits.refusal();
         let mut entries = self.spool.reader()?;
         let mut suspect = Suspect::default();
         let mut index = 0;
         while entries.next_into(&mut suspect)? {
             if verdicts.landed.contains(index) {
-                counts.loaded += 1;
+                items.add_row(None);
             } else {
                 let (columns, reason) = match verdicts.refused.get(&index) {
                     Some((columns, reason)) => (columns.as_deref(), reason),
                     None => (None, &orphan),
                 };
-                let letter = DeadLetter {
-                    position: suspect.position,
-                    column: columns.map_or(ColumnLabel::None, ColumnLabel::Name),
-                    reason,
-                    value: b"",
-                    raw: &suspect.raw,
-                };
-                merge.push(suspect.errors_offset, &letter)?;
-                counts.reject(reason.code());
+                items.reject(&suspect, columns.map_or(ColumnLabel::None, ColumnLabel::Name), reason)?;
             }
             index += 1;
         }
-        counts.suspects = 0;
-        Ok(Some(merge))
+        Ok(Some(items))
     }
 
     /// Finds all rows that hold together; returns whether they could be found in this way.

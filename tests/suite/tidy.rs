@@ -9,6 +9,8 @@ const MAX_LINES: usize = 700;
 /// Lines of a function, and parameters including `self`, above which it is split into steps.
 const MAX_FUNCTION_LINES: usize = 70;
 const MAX_PARAMETERS: usize = 5;
+/// Files over which the methods of one type are spread: above that they are steps that want types of their own.
+const MAX_IMPL_FILES: usize = 2;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
 const ROOMS: [(&str, &[&str]); 11] = [
@@ -159,10 +161,15 @@ fn uses_below(path: &str) -> Uses {
             continue;
         };
         let room = below.trim_end_matches(".rs").split('/').next().unwrap();
+        let from_the_top = format!("crate::{path}");
+        // Neighbours in a folder may name each other in short.
+        let is_neighbour = !path.is_empty() && !below.contains('/');
+        let starts = [Some(from_the_top.as_str()), is_neighbour.then_some("super::")];
         for (number, line) in code(text) {
-            let start = format!("crate::{path}");
-            for (at, _) in line.match_indices(&start) {
-                let used: String = line[at + start.len()..]
+            let starts = starts.into_iter().flatten();
+            let ends = starts.flat_map(|start| line.match_indices(start).map(|(at, start)| at + start.len()));
+            for end in ends {
+                let used: String = line[end..]
                     .chars()
                     .take_while(|c| c.is_alphanumeric() || *c == '_')
                     .collect();
@@ -217,6 +224,41 @@ fn no_parts_of_a_room_use_each_other_in_a_circle() {
     assert!(folders.contains("sqlite::direct::"), "the house has its rooms");
     let circles: Vec<String> = folders.iter().flat_map(|path| circles(&uses_below(path))).collect();
     assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+/// The type that a line declares, if it declares one.
+fn declared_type(line: &str) -> Option<&str> {
+    let words: Vec<&str> = line.split([' ', '(', '<', '{', ';', ':']).collect();
+    let at = words
+        .iter()
+        .position(|word| ["struct", "enum", "trait", "type"].contains(word))?;
+    let is_declaration = words[..at]
+        .iter()
+        .all(|word| ["pub", "crate)", "super)", "unsafe", ""].contains(word));
+    words.get(at + 1).copied().filter(|_| is_declaration)
+}
+
+#[test]
+fn one_word_stands_for_one_thing() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        // The generator is a program of its own, and a type within another item is that item's affair.
+        for (number, line) in code(text).filter(|(_, line)| !name.starts_with("bin/") && !line.starts_with(' ')) {
+            if let Some(declared) = declared_type(line) {
+                places
+                    .entry(declared.to_owned())
+                    .or_default()
+                    .push(format!("src/{name}:{number}"));
+            }
+        }
+    }
+    assert!(places.len() > 200, "the types were found");
+    let twice: Vec<String> = places
+        .iter()
+        .filter(|(_, places)| places.len() > 1)
+        .map(|(name, places)| format!("{name}: {}", places.join(", ")))
+        .collect();
+    assert!(twice.is_empty(), "{}", twice.join("\n"));
 }
 
 /// Lines and parameters of the function that begins with line `start` of a formatted source.
@@ -282,6 +324,45 @@ fn every_function_is_split_into_steps() {
         }
     }
     assert!(large.is_empty(), "{}", large.join("\n"));
+}
+
+/// The type that a line begins to give methods of its own to, those of traits aside.
+fn inherent_impl(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("impl")?;
+    let mut depth = 0;
+    // Past the parameters of the `impl` itself, if it has some.
+    let start = rest.find(|character: char| {
+        match character {
+            '<' => depth += 1,
+            '>' => depth -= 1,
+            _ => {}
+        }
+        depth == 0 && character == ' '
+    })?;
+    let named = &rest[start + 1..];
+    let end = named.find(|character: char| !character.is_alphanumeric() && character != '_')?;
+    (!named.contains(" for ")).then_some(&named[..end])
+}
+
+#[test]
+fn no_type_has_its_methods_in_many_files() {
+    assert_eq!(inherent_impl("impl<'d, T: Into<Vec<u8>>> Rows<'d, T> {"), Some("Rows"));
+    assert_eq!(inherent_impl("impl Rows {"), Some("Rows"));
+    assert_eq!(inherent_impl("impl<T> From<T> for Rows<T> {"), None);
+    let mut files: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for (name, text) in sources().iter().filter(|(name, _)| !is_test_file(name)) {
+        // Rooms may have types of the same name.
+        let room = name.trim_end_matches(".rs").split('/').next().unwrap();
+        for (_, line) in code(text) {
+            if let Some(type_name) = inherent_impl(line) {
+                let key = (room.to_owned(), type_name.to_owned());
+                files.entry(key).or_default().insert(name.clone());
+            }
+        }
+    }
+    assert!(files.len() > 100, "the types were found");
+    files.retain(|_, files| files.len() > MAX_IMPL_FILES);
+    assert!(files.is_empty(), "{files:#?}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ const DUPLICATES_BYTES: u64 = 4 << 20;
 
 /// An index that a load is to build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexWish {
+pub struct IndexSpec {
     /// Indices of the columns in the record.
     pub columns: Vec<usize>,
     pub unique: bool,
@@ -78,19 +78,19 @@ enum Entries<'p> {
 }
 
 impl<'p> TableIndexes<'p> {
-    pub fn new(wishes: &[IndexWish], place: &IndexPlace<'_, 'p>) -> Self {
-        let memory_bytes = place.memory_bytes / wishes.len().max(1) as u64;
-        let index = |wish: &IndexWish| {
-            let key = KeyColumns::new(place.columns, &wish.columns, place.row_id_column);
+    pub fn new(specs: &[IndexSpec], place: &IndexPlace<'_, 'p>) -> Self {
+        let memory_bytes = place.memory_bytes / specs.len().max(1) as u64;
+        let index = |spec: &IndexSpec| {
+            let key = KeyColumns::new(place.columns, &spec.columns, place.row_id_column);
             let name = |&index: &usize| place.columns[index].name.clone();
             TableIndex {
-                names: wish.columns.iter().map(name).collect(),
-                unique: wish.unique,
+                names: spec.columns.iter().map(name).collect(),
+                unique: spec.unique,
                 entries: Entries::Coming(Sorter::new(place.pool, key, memory_bytes, place.folder)),
             }
         };
         TableIndexes {
-            indexes: wishes.iter().map(index).collect(),
+            indexes: specs.iter().map(index).collect(),
             suspects: PrefixSet::default(),
             duplicates: 0,
         }

@@ -15,12 +15,12 @@ struct Case<'a> {
     page_bytes: usize,
     kinds: &'a [ColumnType],
     rows: &'a [Vec<Value>],
-    wishes: &'a [IndexWish],
+    specs: &'a [IndexSpec],
     memory_bytes: u64,
 }
 
-fn wish(columns: &[usize], unique: bool) -> IndexWish {
-    IndexWish {
+fn spec(columns: &[usize], unique: bool) -> IndexSpec {
+    IndexSpec {
         columns: columns.to_vec(),
         unique,
     }
@@ -64,7 +64,7 @@ impl Case<'_> {
             memory_bytes: self.memory_bytes,
             folder: folder.path(),
         };
-        let mut indexes = TableIndexes::new(self.wishes, &place);
+        let mut indexes = TableIndexes::new(self.specs, &place);
         for (index, row) in self.rows.iter().enumerate() {
             indexes.push(index as i64 + 1, &record(row)).unwrap();
         }
@@ -117,7 +117,7 @@ fn every_number_of_entries_makes_a_sound_tree() {
                 page_bytes: 512,
                 kinds: &[ColumnType::Integer, ColumnType::Text],
                 rows: &rows[..count],
-                wishes: &[wish(&[0], true), wish(&[1], false), wish(&[1, 0], false)],
+                specs: &[spec(&[0], true), spec(&[1], false), spec(&[1, 0], false)],
                 memory_bytes: 1 << 20,
             }
             .build();
@@ -135,12 +135,12 @@ fn the_schema_is_what_sqlite_would_write_and_the_index_lives_on() {
             ]
         })
         .collect();
-    let wishes = [wish(&[0], true), wish(&[1, 0], false)];
+    let specs = [spec(&[0], true), spec(&[1, 0], false)];
     let (_folder, connection) = Case {
         page_bytes: 1024,
         kinds: &[ColumnType::Integer, ColumnType::Text],
         rows: &rows,
-        wishes: &wishes,
+        specs: &specs,
         // Many runs: 40,000 entries of 24 bytes and more.
         memory_bytes: 0,
     }
@@ -189,7 +189,7 @@ fn keys_that_share_a_long_prefix_are_spilled_and_cut_into_parts_all_the_same() {
         page_bytes: 4096,
         kinds: &[ColumnType::Text, ColumnType::Boolean],
         rows: &rows,
-        wishes: &[wish(&[0], true), wish(&[1], false)],
+        specs: &[spec(&[0], true), spec(&[1], false)],
         memory_bytes: 0,
     }
     .build();
@@ -224,7 +224,7 @@ fn a_null_among_integers_may_come_before_or_after_any_run() {
             page_bytes: 4096,
             kinds: &[ColumnType::Integer],
             rows: &rows,
-            wishes: &[wish(&[0], false)],
+            specs: &[spec(&[0], false)],
             memory_bytes: 0,
         }
         .build();
@@ -240,7 +240,7 @@ fn samples_of_long_keys_take_no_more_than_their_share() {
         page_bytes: 4096,
         kinds: &[ColumnType::Text],
         rows: &rows,
-        wishes: &[wish(&[0], true)],
+        specs: &[spec(&[0], true)],
         memory_bytes: 0,
     };
     case.build();
@@ -266,7 +266,7 @@ fn a_key_too_long_to_be_sorted_leaves_its_index_to_sqlite() {
         page_bytes: 4096,
         kinds: &[ColumnType::Text],
         rows: &rows,
-        wishes: &[wish(&[0], true)],
+        specs: &[spec(&[0], true)],
         memory_bytes: 1 << 20,
     }
     .build();
@@ -281,7 +281,7 @@ fn duplicates_are_separated_from_false_alarms_in_input_order() {
         page_bytes: 512,
         kinds: &[ColumnType::Integer, ColumnType::Text],
         rows: &[],
-        wishes: &[],
+        specs: &[],
         memory_bytes: 0,
     }
     .columns();
@@ -297,7 +297,7 @@ fn duplicates_are_separated_from_false_alarms_in_input_order() {
             memory_bytes,
             folder: folder.path(),
         };
-        let mut indexes = TableIndexes::new(&[wish(key_columns, true)], &place);
+        let mut indexes = TableIndexes::new(&[spec(key_columns, true)], &place);
         let mut first_rows = std::collections::HashMap::new();
         let mut expected = Vec::new();
         for row_id in 1..=count {
@@ -378,10 +378,10 @@ proptest! {
         let mut all: Vec<usize> = (0..kinds.len()).collect();
         let turn = order as usize % kinds.len();
         all.rotate_left(turn);
-        let mut wishes: Vec<IndexWish> = all.iter().map(|&column| wish(&[column], false)).collect();
+        let mut specs: Vec<IndexSpec> = all.iter().map(|&column| spec(&[column], false)).collect();
         if all.len() > 1 {
-            wishes.push(wish(&all, false));
+            specs.push(spec(&all, false));
         }
-        Case { page_bytes: 1 << page_shift, kinds: &kinds, rows: &rows, wishes: &wishes, memory_bytes }.build();
+        Case { page_bytes: 1 << page_shift, kinds: &kinds, rows: &rows, specs: &specs, memory_bytes }.build();
     }
 }

@@ -1,0 +1,57 @@
+//! A new load: its types inferred, or guessed, and its table planned.
+
+use crate::checkpoint::Identity;
+use crate::error::Error;
+use crate::faults;
+use crate::load::context::Context;
+use crate::load::infer::{self, Inferred};
+use crate::load::opened::OpenedInputs;
+use crate::load::seen::Seen;
+use crate::load::start::Start;
+use crate::plan;
+use crate::schema::TypeGuess;
+use crate::schema::form::Form;
+use crate::schema::table_info::TableInfo;
+
+/// Plans a load from the first record on. `may_guess`: types may be guessed, to be verified by loading.
+pub(super) fn start_afresh(
+    seen: Seen,
+    inputs: &mut OpenedInputs,
+    may_guess: bool,
+    context: &Context<'_>,
+) -> Result<Start, Error> {
+    let options = context.options;
+    let extents = inputs.extents().filter(|_| inputs.can_be_read_again());
+    faults::point("infer: before");
+    // What was loaded on a wrong guess must be taken back without a trace, so there must be nothing else in the database.
+    let may_guess = may_guess && !seen.is_database;
+    let Inferred { facts, is_guess } = infer::infer(inputs, seen.info.as_ref(), may_guess, context)?;
+    faults::point("infer: types known");
+    let mut plan = match &seen.info {
+        Some(info) => plan::plan_existing_table(info, inputs.names(), inputs.fields(), &facts, options)?,
+        None => plan::plan_new_table(seen.table, inputs.names(), inputs.fields(), &facts, options)?,
+    };
+    if seen.info.is_none() {
+        plan.guess = is_guess.then(|| TypeGuess { forms: facts.forms() });
+        if !is_guess {
+            plan.notices = plan::text_notices(&plan.columns, &facts, &inputs.paths());
+        }
+        if extents.is_none() || options.repeat.append_only {
+            // Values will come that nothing was inferred from.
+            plan.settled = Some(facts.forms().iter().map(Form::settled).collect());
+        }
+    }
+    let identity = extents
+        .map(|extents| Identity::new(&extents, options, &plan))
+        .transpose()?;
+    Ok(Start {
+        plan,
+        identity,
+        progress: None,
+        begun: false,
+        obstacle: None,
+        shape: seen.info.as_ref().map(TableInfo::shape),
+        needs_empty_table: seen.info.as_ref().is_some_and(|info| info.is_empty),
+        makes_database: !seen.is_database,
+    })
+}

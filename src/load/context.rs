@@ -1,0 +1,146 @@
+//! What every step of a load needs: what was asked for, whom to tell, the threads, and the lock that keeps other loads out.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::error::Error;
+use crate::load::account::Account;
+use crate::memory;
+use crate::observer::Observer;
+use crate::option_name::TABLE;
+use crate::options::LoadOptions;
+use crate::pipeline::{ScanSettings, WorkerPool};
+use crate::reject::{RejectSamples, random_token};
+use crate::report::MemorySplit;
+use crate::sqlite::database::Database;
+use crate::sqlite::lock::LoadLock;
+
+/// How the names of all tables begin that rowmill keeps in a database.
+const OWN_NAMES: &str = "_rowmill_";
+
+/// What was asked for, but for the inputs.
+pub(super) struct Asked<'a> {
+    pub(super) database_path: &'a Path,
+    pub(super) options: &'a LoadOptions,
+    /// The first input as it was named, be it one that is skipped: a table without a name is named after it.
+    pub(super) first_input: PathBuf,
+}
+
+/// Who looks on while a load runs.
+pub(super) struct Onlookers<'a> {
+    pub(super) observer: &'a dyn Observer,
+    /// Where rejects leave samples, if anybody wants to see them.
+    pub(super) samples: Option<RejectSamples>,
+}
+
+/// What every step of a load needs.
+pub(super) struct Context<'a> {
+    pub(super) database_path: &'a Path,
+    pub(super) options: &'a LoadOptions,
+    /// See [`Asked`].
+    pub(super) first_input: PathBuf,
+    pub(super) observer: &'a dyn Observer,
+    /// See [`Onlookers`].
+    pub(super) samples: Option<RejectSamples>,
+    pub(super) account: &'a Account<'a>,
+    pub(super) pool: WorkerPool,
+    /// What the side files of a load without a checkpoint are named by.
+    pub(super) token: String,
+    /// Keeps other loads out of the database. Taken when there is a file to lock.
+    lock: OnceLock<LoadLock>,
+    /// This run has made something in the database, or taken up what an earlier one made.
+    made: OnceLock<()>,
+}
+
+impl<'a> Context<'a> {
+    /// Of a load that has done nothing yet.
+    pub(super) fn new(asked: Asked<'a>, onlookers: Onlookers<'a>, account: &'a Account<'a>, pool: WorkerPool) -> Self {
+        Context {
+            database_path: asked.database_path,
+            options: asked.options,
+            first_input: asked.first_input,
+            observer: onlookers.observer,
+            samples: onlookers.samples,
+            account,
+            pool,
+            token: random_token(),
+            lock: OnceLock::new(),
+            made: OnceLock::new(),
+        }
+    }
+
+    /// From now on there is something in the database that a load without a row must not leave there.
+    pub(super) fn note_made(&self) {
+        self.made.get_or_init(|| ());
+    }
+
+    pub(super) fn has_made(&self) -> bool {
+        self.made.get().is_some()
+    }
+
+    /// Keeps other loads out of the database; whether that is new.
+    pub(super) fn lock_database(&self) -> Result<bool, Error> {
+        if self.lock.get().is_some() {
+            return Ok(false);
+        }
+        let lock = LoadLock::take(self.database_path, &|| self.is_stopped())?;
+        Ok(lock.is_some_and(|lock| self.lock.set(lock).is_ok()))
+    }
+
+    /// The database, if there is one.
+    pub(super) fn existing_database(&self) -> Result<Option<Database>, Error> {
+        let there = std::fs::metadata(self.database_path).is_ok_and(|metadata| metadata.len() > 0);
+        there.then(|| self.open_database()).transpose()
+    }
+
+    /// The database, which is made if there is none.
+    pub(super) fn open_database(&self) -> Result<Database, Error> {
+        Database::open(self.database_path, memory::DATABASE_BYTES)
+    }
+
+    /// The database's folder: what is too large for memory goes there, beside what it belongs to.
+    pub(super) fn folder(&self) -> &Path {
+        match self.database_path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    /// Whether somebody wants the load to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.observer.cancelled().is_some()
+    }
+
+    /// How inputs are scanned with this memory.
+    pub(super) fn scan_settings(&self, split: &MemorySplit) -> ScanSettings {
+        let window_bytes = memory::window_bytes(split, self.options.resources.window_bytes);
+        ScanSettings {
+            window_bytes,
+            chunk_bytes: (self.options.resources.chunk_bytes as usize).min(window_bytes),
+            blocks_bytes: split.blocks_bytes as usize,
+            windows_bytes: memory::waiting_windows_bytes(window_bytes),
+            may_grow: self.options.repeat.append_only,
+        }
+    }
+}
+
+/// `--table`, or the stem of the first input's name.
+///
+/// # Errors
+/// `Usage` for a name that no table of a user can have.
+pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
+    let stem = || match first.file_stem() {
+        Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
+        _ => "stdin".to_owned(),
+    };
+    let name = options.target.table.clone().unwrap_or_else(stem);
+    let lower = name.to_ascii_lowercase();
+    let why = match lower.as_str() {
+        _ if lower.starts_with(OWN_NAMES) => format!(": names that begin with {OWN_NAMES} are rowmill's own"),
+        _ if name.is_empty() || name.contains('\0') || lower.starts_with("sqlite_") => String::new(),
+        _ => return Ok(name),
+    };
+    Err(Error::usage(format!(
+        "a table cannot be named \"{name}\"{why}; name another one with {TABLE}"
+    )))
+}

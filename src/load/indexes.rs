@@ -1,0 +1,86 @@
+//! The indexes of a load: which it is to build, and those that SQLite builds from the rows that are in.
+
+use crate::error::Error;
+use crate::faults;
+use crate::load::context::Context;
+use crate::observer::Phase;
+use crate::option_name::{INDEX, KEY};
+use crate::plan::{self, DedupPlan, TablePlan};
+use crate::schema::identifier;
+use crate::sqlite::database::Database;
+use crate::sqlite::direct::index::IndexSpec;
+
+/// The indexes that a table which is filled directly gets.
+pub(super) fn specs(plan: &TablePlan, context: &Context<'_>) -> Result<Vec<IndexSpec>, Error> {
+    let mut specs = Vec::new();
+    if plan.build_key_index && plan.dedup == DedupPlan::Filter {
+        specs.push(IndexSpec {
+            columns: plan.key_columns.clone(),
+            unique: true,
+        });
+    }
+    for index in &context.options.target.indexes {
+        let columns = index_columns(plan, index)?;
+        if !specs.iter().any(|spec| spec.columns == columns) {
+            specs.push(IndexSpec { columns, unique: false });
+        }
+    }
+    Ok(specs)
+}
+
+/// The columns that one `--index` names.
+pub(super) fn index_columns(plan: &TablePlan, index: &[String]) -> Result<Vec<usize>, Error> {
+    let names: Vec<String> = plan.columns.iter().map(|column| column.name.clone()).collect();
+    plan::key_columns(&names, index, INDEX)
+}
+
+/// Builds the indexes that `--index` asks for.
+pub(super) fn build_further(database: &Database, plan: &TablePlan, context: &Context<'_>) -> Result<(), Error> {
+    for index in &context.options.target.indexes {
+        let columns = index_columns(plan, index)?;
+        build(database, plan, &IndexSpec { columns, unique: false }, context)?;
+    }
+    Ok(())
+}
+
+/// Builds the unique index that a key needs which the table does not have.
+///
+/// # Errors
+/// `Schema` with an example when rows of the table repeat the key.
+pub(super) fn build_key_index(database: &Database, plan: &TablePlan, context: &Context<'_>) -> Result<(), Error> {
+    let spec = IndexSpec {
+        columns: plan.key_columns.clone(),
+        unique: true,
+    };
+    let built = build(database, plan, &spec, context);
+    let Err(error) = built else { return built };
+    let names = column_names(plan, &plan.key_columns);
+    let Ok(Some(example)) = database.repeated_key(&plan.table, &names) else {
+        return Err(error);
+    };
+    Err(Error::schema(format!(
+        "table \"{}\" has rows that repeat the key {}, for example {example}; nothing was loaded: make them unique, or name \
+         another {KEY}",
+        plan.table,
+        names.join(",")
+    )))
+}
+
+/// Has SQLite build an index, unless an earlier run of the same load did.
+fn build(database: &Database, plan: &TablePlan, spec: &IndexSpec, context: &Context<'_>) -> Result<(), Error> {
+    let names = column_names(plan, &spec.columns);
+    if database.has_index(&plan.table, &names, spec.unique)? {
+        return Ok(());
+    }
+    let name = identifier::index_name(&plan.table, &names, &database.index_names()?);
+    context.observer.phase(Phase::Index, None);
+    faults::point("index: before SQLite builds it");
+    database.create_index(&name, &plan.table, &names, spec.unique)?;
+    faults::point("index: built by SQLite");
+    Ok(())
+}
+
+/// The names of these columns of a plan.
+pub(super) fn column_names(plan: &TablePlan, columns: &[usize]) -> Vec<String> {
+    columns.iter().map(|&index| plan.columns[index].name.clone()).collect()
+}

@@ -1,0 +1,363 @@
+//! The inputs, opened: what each begins with, how their columns match, how much there is to read.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::checkpoint::{Extent, Identity, Loaded};
+use crate::content_hash::ContentHash;
+use crate::dedup;
+use crate::error::{Error, ErrorKind};
+use crate::head::{FILE_HEAD_BYTES, Head, read_head};
+use crate::load::context::Context;
+use crate::load::ended::{Ended, Halt};
+use crate::load::inputs::{Inputs, NamedInput, needs_file};
+use crate::option_name::{APPEND_ONLY, RESTART};
+use crate::pipeline::hash_range;
+use crate::plan::{self, Header};
+use crate::report::InputReport;
+use crate::window::{FileIdentity, Input};
+
+/// Bytes looked through at a time for a line end.
+const LOOK_BYTES: usize = 16 << 20;
+/// Files that are kept open from beginning to end. More of them are opened one after another, when they are read.
+const MAX_OPEN_FILES: usize = 64;
+
+/// The inputs, in the order in which they are loaded.
+pub(super) struct OpenedInputs {
+    pub(super) all: Vec<OpenedInput>,
+    /// Keys to size the filter for.
+    pub(super) estimated_keys: u64,
+}
+
+/// An input, opened, and what it begins with.
+pub(super) struct OpenedInput {
+    pub(super) input: Input,
+    pub(super) head: Head,
+    /// The field of each column of the first input's header.
+    pub(super) fields: Vec<u32>,
+    /// The part of it that an earlier load has loaded.
+    loaded: Option<Loaded>,
+    pub(super) count: InputCount,
+}
+
+/// What was read of an input so far.
+#[derive(Default)]
+pub(super) struct InputCount {
+    /// Of a file its size, which is known before it is read.
+    pub(super) bytes: u64,
+    pub(super) records: u64,
+    pub(super) lines: u64,
+    pub(super) blank_lines: u64,
+    pub(super) content: ContentHash,
+}
+
+impl OpenedInput {
+    /// Reads what `input` begins with.
+    fn read_head(mut input: Input, context: &Context<'_>) -> Result<OpenedInput, Error> {
+        input.record_in(context.folder())?;
+        let head = read_head(&mut input, context.options, &|| context.is_stopped())?;
+        input.rest();
+        Ok(OpenedInput {
+            input,
+            head,
+            fields: Vec::new(),
+            loaded: None,
+            count: InputCount::default(),
+        })
+    }
+
+    fn header(&self) -> Header<'_> {
+        Header {
+            path: self.input.path(),
+            names: &self.head.names,
+        }
+    }
+
+    /// Counts from the first record on that is to be loaded.
+    fn begin_counting(&mut self) {
+        self.count = match &self.loaded {
+            Some(loaded) => InputCount {
+                bytes: loaded.offset_bytes,
+                records: loaded.counts.records,
+                lines: loaded.lines,
+                blank_lines: loaded.blank_lines,
+                content: loaded.content,
+            },
+            None => InputCount {
+                bytes: self.input.abilities().length_bytes.unwrap_or(0),
+                lines: self.head.lines,
+                blank_lines: self.head.blank_lines,
+                ..InputCount::default()
+            },
+        };
+    }
+
+    /// Where the first record to load begins.
+    pub(super) fn start_bytes(&self) -> u64 {
+        match &self.loaded {
+            Some(loaded) => loaded.offset_bytes,
+            None => self.head.data_start_bytes,
+        }
+    }
+
+    /// What comes before that: the header, or the part that is loaded already.
+    pub(super) fn content_before(&self) -> ContentHash {
+        match &self.loaded {
+            Some(loaded) => loaded.content,
+            None => self.head.content,
+        }
+    }
+
+    pub(super) fn report(&self) -> InputReport {
+        let InputCount {
+            bytes,
+            records,
+            lines,
+            blank_lines,
+            content,
+        } = self.count;
+        InputReport {
+            path: self.input.path().to_owned(),
+            bytes,
+            mapped: self.input.abilities().can_be_mapped,
+            records,
+            lines,
+            blank_lines,
+            content,
+        }
+    }
+}
+
+impl OpenedInputs {
+    /// Opens the inputs and reads what each begins with.
+    pub(super) fn open(inputs: Inputs, context: &Context<'_>) -> Result<Self, Halt> {
+        Self::open_all(inputs.all, context).map_err(|error| match context.observer.cancelled() {
+            // A stream from which nothing has come yet looks empty to whoever stops waiting for it.
+            Some(by) => Halt::Early(Box::new(Ended::interrupted(by))),
+            None => Halt::Failed(error),
+        })
+    }
+
+    fn open_all(named: Vec<NamedInput>, context: &Context<'_>) -> Result<Self, Error> {
+        let options = context.options;
+        let is_many = named.len() > MAX_OPEN_FILES;
+        let mut inputs = Vec::with_capacity(named.len());
+        for NamedInput { name, reader } in named {
+            let mut input = match reader {
+                Some(reader) => Input::from_reader(&name, reader),
+                None => Input::open(&name)?,
+            };
+            if is_many {
+                input.let_rest();
+                input.rest();
+            }
+            inputs.push(input);
+        }
+        if options.repeat.append_only {
+            check_growing(&inputs)?;
+            inputs.iter_mut().for_each(Input::let_grow);
+        }
+        let read = inputs.into_iter().map(|input| OpenedInput::read_head(input, context));
+        let mut all = read.collect::<Result<Vec<_>, Error>>()?;
+        for OpenedInput { input, head, .. } in &all {
+            for notice in &head.notices {
+                context
+                    .observer
+                    .notice(&format!("{}: {notice}", input.path().display()));
+            }
+        }
+        let headers: Vec<Header<'_>> = all.iter().map(OpenedInput::header).collect();
+        let fields = plan::match_headers(&headers)?;
+        for (opened, fields) in all.iter_mut().zip(fields) {
+            opened.fields = fields;
+        }
+        let estimated_keys = estimate_keys(&mut all, &|| context.is_stopped())?;
+        let mut opened = OpenedInputs { all, estimated_keys };
+        opened.begin_counting(context);
+        Ok(opened)
+    }
+
+    /// Counts from the first records on that are to be loaded, and tells what there is to read.
+    pub(super) fn begin_counting(&mut self, context: &Context<'_>) {
+        self.all.iter_mut().for_each(OpenedInput::begin_counting);
+        context
+            .account
+            .inputs(self.all.iter().map(OpenedInput::report).collect());
+    }
+
+    /// What the inputs are called.
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.all.iter().map(|opened| opened.input.path().to_owned()).collect()
+    }
+
+    /// The column names of the first input, which those of the others are matched with.
+    pub(super) fn names(&self) -> &[String] {
+        &self.all[0].head.names
+    }
+
+    /// For each input, the field of each of these columns.
+    pub(super) fn fields(&self) -> Vec<Vec<u32>> {
+        self.all.iter().map(|opened| opened.fields.clone()).collect()
+    }
+
+    /// Whether a load of them can be gone on with when it was stopped.
+    pub(super) fn can_be_read_again(&self) -> bool {
+        self.all.iter().all(|opened| opened.input.abilities().can_be_read_again)
+    }
+
+    /// Takes up the one file after the part of it that is `loaded`, which must be what it was.
+    ///
+    /// # Errors
+    /// `InputChanged` when it is not.
+    pub(super) fn begin_after(&mut self, loaded: &Loaded, context: &Context<'_>) -> Result<(), Error> {
+        let message = format!(
+            "since it was loaded, its loaded part was edited: it did not only grow; start afresh with {RESTART}"
+        );
+        let part = ReadPart {
+            range: 0..loaded.offset_bytes,
+            content: loaded.content,
+        };
+        let grown = &mut self.all[0];
+        check_content(&mut grown.input, part, &message, context)?;
+        grown.loaded = Some(loaded.clone());
+        context.account.went_before(loaded);
+        Ok(())
+    }
+
+    /// Reads the inputs as if they ended where they did when `identity` was taken.
+    pub(super) fn end_after(&mut self, identity: &Identity) {
+        for (opened, fingerprint) in self.all.iter_mut().zip(&identity.inputs) {
+            opened.input.end_after(fingerprint.length_bytes);
+        }
+    }
+
+    /// From now on the inputs are read, and not only looked at.
+    pub(super) fn end_looking(&mut self) {
+        for opened in &mut self.all {
+            opened.input.end_recording();
+        }
+    }
+
+    /// Whether a line ends after `offset_bytes` of the first input.
+    pub(super) fn has_line_after(&mut self, mut offset_bytes: u64, context: &Context<'_>) -> Result<bool, Error> {
+        let stopped = || context.is_stopped();
+        let OpenedInput { input, head, .. } = &mut self.all[0];
+        let line_end = head.dialect.line_end;
+        while !stopped() {
+            let window = input.window(offset_bytes, LOOK_BYTES, &stopped)?;
+            if memchr::memchr(line_end, window.bytes()).is_some() {
+                return Ok(true);
+            }
+            if window.at_end {
+                return Ok(false);
+            }
+            offset_bytes += window.bytes().len() as u64;
+        }
+        // The load itself sees the signal at once and says so.
+        Ok(true)
+    }
+
+    /// How much of each input there is to read, if that is known of every one.
+    pub(super) fn extents(&self) -> Option<Vec<Extent>> {
+        let extent = |OpenedInput { input, .. }: &OpenedInput| {
+            Some(Extent {
+                path: input.path().to_owned(),
+                length_bytes: input.abilities().length_bytes?,
+            })
+        };
+        self.all.iter().map(extent).collect()
+    }
+
+    /// Size of all inputs, if every one is known.
+    pub(super) fn total_bytes(&self) -> Option<u64> {
+        self.all
+            .iter()
+            .map(|opened| opened.input.abilities().length_bytes)
+            .sum()
+    }
+
+    /// Bytes of all inputs, as far as they were read.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.all.iter().map(|opened| opened.count.bytes).sum()
+    }
+
+    /// Records of all inputs, as far as they were read.
+    pub(super) fn records_read(&self) -> u64 {
+        self.all.iter().map(|opened| opened.count.records).sum()
+    }
+
+    /// Checks that the files opened are, unchanged, those that their names lead to now: what the checkpoint says of the inputs
+    /// was learnt by name.
+    ///
+    /// # Errors
+    /// `InputChanged` saying which one and how.
+    pub(super) fn check_unchanged(&self) -> Result<(), Error> {
+        for OpenedInput { input, .. } in &self.all {
+            input.check_unchanged()?;
+            if input.identity().is_some() && input.identity() != FileIdentity::of(input.path()) {
+                return Err(changed(input, "another file took its name"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn changed(input: &Input, message: &str) -> Error {
+    Error::new(ErrorKind::InputChanged {
+        path: input.path().to_owned(),
+        message: message.to_owned(),
+    })
+}
+
+/// A part of an input, and what it held when it was read first.
+pub(super) struct ReadPart {
+    pub(super) range: Range<u64>,
+    pub(super) content: ContentHash,
+}
+
+/// Checks that the bytes of `part` are still what they were: reads them again, at the speed of memory or of the disk.
+///
+/// # Errors
+/// `InputChanged`, with `message`, when they are not.
+pub(super) fn check_content(
+    input: &mut Input,
+    part: ReadPart,
+    message: &str,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let ReadPart { range, content } = part;
+    match hash_range(&context.pool, input, range, &|| context.is_stopped())? {
+        Some(found) if found != content => Err(changed(input, message)),
+        // Stopped meanwhile: the load itself sees that and says so.
+        _ => Ok(()),
+    }
+}
+
+/// Keys to size the filter for: the rows that the inputs' sizes promise, with a third to spare. A tenth would do for the estimate; but a
+/// filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the midst of a full
+/// table: 30 µs, measured.
+fn estimate_keys(all: &mut [OpenedInput], stopped: &dyn Fn() -> bool) -> Result<u64, Error> {
+    let lengths = all.iter().map(|opened| opened.input.abilities().length_bytes);
+    let Some(total_bytes) = lengths.sum::<Option<u64>>() else {
+        return Ok(dedup::MAX_FILTER_KEYS);
+    };
+    let OpenedInput { input, head, .. } = &mut all[0];
+    let sample = input.window(head.data_start_bytes, FILE_HEAD_BYTES, stopped)?;
+    let lines = memchr::memchr_iter(head.dialect.line_end, sample.bytes())
+        .count()
+        .max(1);
+    let rows = total_bytes as f64 * lines as f64 / sample.bytes().len().max(1) as f64;
+    Ok(((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS))
+}
+
+/// # Errors
+/// `Usage` unless the input is one file: where several grow, the order of their records is not that of one load.
+fn check_growing(inputs: &[Input]) -> Result<(), Error> {
+    match inputs {
+        [input] if input.abilities().can_be_read_again => Ok(()),
+        [input] => Err(needs_file(&input.path().display())),
+        _ => Err(Error::usage(format!(
+            "{APPEND_ONLY} takes one input; load each file that grows into a table of its own"
+        ))),
+    }
+}

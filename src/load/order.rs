@@ -1,0 +1,418 @@
+//! The order thread: one input after another is scanned, in parallel, and what comes back in input order gets its lines and numbers.
+//!
+//! Comes in: the opened inputs. Goes out: blocks for the writer, with the rows in them that may repeat a key; in the end what the load read
+//! in all. Here a guess is refuted: by the first value that its column's type does not have, or by the order of the keys at the end.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::content_hash::ContentHash;
+use crate::dedup::{Candidates, Dedup};
+use crate::error::Error;
+use crate::faults;
+use crate::format::Csv;
+use crate::head::Head;
+use crate::infer::{self, Facts};
+use crate::ledger::{Incoming, Place};
+use crate::load::context::Context;
+use crate::load::infer::ends_a_line;
+use crate::load::opened::{InputCount, OpenedInput, OpenedInputs, ReadPart, check_content};
+use crate::load::planned::Blueprint;
+use crate::memory;
+use crate::option_name::RESTART;
+use crate::pipeline::{Flight, Flow, FoundBy, LinePiece, ScanRequest, ScanTimes, Scanned, Work, scan};
+use crate::plan::TablePlan;
+use crate::reject::BlockReject;
+use crate::rows::{Encoder, RowBlock};
+use crate::schema::form::ColumnFacts;
+use crate::schema::key_order::KeyOrder;
+use crate::schema::{ColumnType, RowPlan};
+use crate::sqlite::record::{RecordBlock, SqliteRecords};
+use crate::validate::validate;
+use crate::window::Input;
+
+/// What the order thread hands to the writer, in input order.
+pub(super) enum Delivery {
+    /// The next input begins after this many records of the load.
+    Input {
+        records_before: u64,
+    },
+    /// Boxed, so that the queue's slots are small.
+    Block(Box<Incoming>),
+    LinePiece {
+        piece: LinePiece,
+        place: Place,
+    },
+}
+
+/// Validation of one input's chunks.
+pub(super) struct RowWork<'a, E> {
+    pub(super) plan: RowPlan,
+    pub(super) format: Csv,
+    pub(super) idle: &'a Mutex<Vec<RowBlock<E>>>,
+}
+
+impl<E: Encoder> Work for RowWork<'_, E> {
+    type Format = Csv;
+    type Output = RowBlock<E>;
+
+    fn format(&self) -> Csv {
+        self.format
+    }
+
+    fn output(&self) -> RowBlock<E> {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+            .unwrap_or_default()
+    }
+
+    fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut RowBlock<E>) {
+        validate(span, parsed, &self.plan, &self.format, output);
+        // Here, while the bytes are in the cache, and not on the one thread that keeps the order.
+        output.content = ContentHash::of(span);
+    }
+
+    fn memory_bytes(&self, output: &RowBlock<E>) -> usize {
+        output.capacity_bytes()
+    }
+}
+
+/// What the order thread and the writer share.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// Outputs to be used again.
+    pub(super) idle: Mutex<Vec<RecordBlock>>,
+    /// The writer wants no more.
+    pub(super) ended: AtomicBool,
+    pub(super) times: ScanTimes,
+    pub(super) dedup_ns: AtomicU64,
+}
+
+/// What was read of all inputs together.
+pub(super) struct Totals {
+    records: u64,
+    content: ContentHash,
+    /// Whether every input was read to its end.
+    pub(super) complete: bool,
+    pub(super) evidence: Evidence,
+}
+
+pub(super) struct Evidence {
+    /// The order of the keys so far.
+    key_order: KeyOrder,
+    /// What the values so far look like.
+    pub(super) facts: Facts,
+    /// What the guess was refuted by, in words.
+    pub(super) refuted: Option<String>,
+}
+
+/// The order thread.
+pub(super) struct OrderThread<'a> {
+    pub(super) blueprint: &'a Blueprint,
+    pub(super) context: &'a Context<'a>,
+    pub(super) shared: &'a Shared,
+}
+
+impl OrderThread<'_> {
+    /// Reads the inputs to their end, or until nobody wants more of them.
+    pub(super) fn run(
+        &self,
+        inputs: &mut OpenedInputs,
+        dedup: &mut Dedup,
+        deliveries: SyncSender<Delivery>,
+    ) -> Result<Totals, Error> {
+        let plan = self.plan();
+        let mut totals = Totals {
+            records: 0,
+            content: ContentHash::default(),
+            complete: true,
+            evidence: Evidence {
+                key_order: KeyOrder::default(),
+                facts: Facts::new(&vec![false; plan.columns.len()], &plan.key_columns),
+                refuted: None,
+            },
+        };
+        let flight = Flight::new(&self.context.scan_settings(&self.blueprint.split));
+        for (file_index, opened) in inputs.all.iter_mut().enumerate() {
+            let records_before = totals.records;
+            if deliveries.send(Delivery::Input { records_before }).is_err() {
+                break;
+            }
+            let (start_bytes, before) = (opened.start_bytes(), opened.content_before());
+            let OpenedInput { input, head, count, .. } = opened;
+            let content = totals.content.then(before);
+            let mut one = OneInput {
+                order: self,
+                flight: &flight,
+                dedup,
+                deliveries: &deliveries,
+                path: input.path().to_owned(),
+                start_bytes,
+                before,
+                place: Place {
+                    file_index: file_index as u32,
+                    line: count.lines + 1,
+                    // More than none only after a loaded part.
+                    record: count.records + 1,
+                    ordinal: records_before + count.records + 1,
+                    before: content,
+                    after: content,
+                },
+                count,
+                read: ContentHash::default(),
+                whole: ContentHash::default(),
+                line_end: head.dialect.line_end,
+                is_length_known: input.abilities().length_bytes.is_some(),
+                held: Vec::new(),
+                held_bytes: 0,
+                evidence: &mut totals.evidence,
+            };
+            let complete = one.scan(input, head);
+            totals.content = one.place.before;
+            self.context.account.input_read(file_index, opened.report());
+            totals.complete = complete?;
+            totals.records += opened.count.records;
+            if !totals.complete {
+                break;
+            }
+        }
+        if totals.complete {
+            totals.evidence.refuted = plan.refuted_by_order(&totals.evidence.key_order);
+        }
+        Ok(totals)
+    }
+
+    fn plan(&self) -> &TablePlan {
+        &self.blueprint.start.plan
+    }
+}
+
+/// One input on the order thread.
+struct OneInput<'a> {
+    order: &'a OrderThread<'a>,
+    flight: &'a Flight,
+    dedup: &'a mut Dedup,
+    deliveries: &'a SyncSender<Delivery>,
+    path: PathBuf,
+    /// Where its records begin, and what comes before that.
+    start_bytes: u64,
+    before: ContentHash,
+    count: &'a mut InputCount,
+    /// Where the next block begins.
+    place: Place,
+    /// What was read of the input from where its records begin.
+    read: ContentHash,
+    /// That up to the end of its last whole record.
+    whole: ContentHash,
+    line_end: u8,
+    /// Else its bytes are counted as they are read.
+    is_length_known: bool,
+    /// Blocks that wait to go through deduplication together, and their memory.
+    held: Vec<Incoming>,
+    held_bytes: usize,
+    evidence: &'a mut Evidence,
+}
+
+impl OneInput<'_> {
+    /// Whether the input was read to its end.
+    fn scan(&mut self, input: &mut Input, head: &Head) -> Result<bool, Error> {
+        let OrderThread { context, shared, .. } = *self.order;
+        let (options, start_bytes) = (context.options, self.start_bytes);
+        let plan = self.order.plan();
+        let work: RowWork<'_, SqliteRecords> = RowWork {
+            plan: plan.row_plan(self.place.file_index as usize, head.names.len(), options),
+            format: head.syntax(options),
+            idle: &shared.idle,
+        };
+        let stopped = || shared.ended.load(Ordering::Relaxed) || context.is_stopped();
+        let request = ScanRequest {
+            settings: context.scan_settings(&self.order.blueprint.split),
+            work: &work,
+            flight: self.flight,
+            times: &shared.times,
+            stopped: &stopped,
+        };
+        if !self.is_length_known || options.repeat.append_only {
+            self.count.bytes = start_bytes;
+        }
+        let complete = scan(&context.pool, input, start_bytes, request, &mut |scanned| {
+            self.take(scanned)
+        })?;
+        self.count.content = self.before.then(self.whole);
+        if self.evidence.refuted.is_some() {
+            return Ok(false);
+        }
+        self.pass_on()?;
+        if complete {
+            faults::point("load: an input is read");
+            self.check_read(input)?;
+        }
+        input.rest();
+        Ok(complete)
+    }
+
+    /// Checks that an input which was read to its end is still what was read. Before the last batch is committed: a record that was cut
+    /// short or written over is not taken for a whole one.
+    fn check_read(&self, input: &mut Input) -> Result<(), Error> {
+        input.check_unchanged()?;
+        if !input.was_written_to()? {
+            return Ok(());
+        }
+        let part = ReadPart {
+            range: self.start_bytes..self.start_bytes + self.whole.bytes,
+            content: self.whole,
+        };
+        let message = format!(
+            "what was read of it was written over, and rows of both versions may be committed; start afresh with {RESTART}"
+        );
+        check_content(input, part, &message, self.order.context)
+    }
+
+    fn take(&mut self, scanned: Scanned<RecordBlock>) -> Result<Flow, Error> {
+        let mut place = self.place;
+        // Where whole records end.
+        let mut end_bytes = None;
+        let (flow, bytes) = match scanned {
+            Scanned::Nothing => return self.pass_on(),
+            Scanned::LinePiece(piece) => {
+                let bytes = piece.bytes().len();
+                place.after = self.consume(ContentHash::of(piece.bytes()));
+                if piece.last {
+                    end_bytes = Some(piece.start_bytes() + bytes as u64);
+                    self.advance(u64::from(ends_a_line(piece.bytes(), self.line_end)), 1);
+                }
+                let flow = match self.pass_on()? {
+                    Flow::Continue => self.send(Delivery::LinePiece { piece, place }),
+                    Flow::Stop => Flow::Stop,
+                };
+                (flow, bytes)
+            }
+            Scanned::Block(block) => {
+                let rows = &block.output;
+                if let Some(reject) = rows.refuted_by {
+                    self.evidence.refuted = Some(self.refutation(&rows.rejects[reject as usize], block.bytes()));
+                    return Ok(Flow::Stop);
+                }
+                if let Some(why) = self.refuted_by_form(&rows.column_facts, block.bytes()) {
+                    self.evidence.refuted = Some(why);
+                    return Ok(Flow::Stop);
+                }
+                self.evidence.key_order.merge(&rows.key_order);
+                self.advance(u64::from(rows.line_count), u64::from(rows.record_count));
+                self.count.blank_lines += u64::from(rows.blank_lines);
+                self.held_bytes += rows.capacity_bytes();
+                let bytes = block.bytes().len();
+                place.after = self.consume(block.output.content);
+                end_bytes = Some(block.start_bytes + bytes as u64);
+                let suspects = Vec::new();
+                self.held.push(Incoming { block, place, suspects });
+                let flow = if self.dedup.likes_groups()
+                    && self.held_bytes < memory::dedup_group_bytes(&self.order.blueprint.split)
+                {
+                    Flow::Continue
+                } else {
+                    self.pass_on()?
+                };
+                (flow, bytes)
+            }
+        };
+        if end_bytes.is_some() {
+            self.whole = self.read;
+        }
+        if !self.is_length_known {
+            self.count.bytes += bytes as u64;
+        } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.context.options.repeat.append_only) {
+            self.count.bytes = end_bytes;
+        }
+        Ok(flow)
+    }
+
+    /// Has the blocks that are held deduplicated and hands them to the writer.
+    fn pass_on(&mut self) -> Result<Flow, Error> {
+        let since = Instant::now();
+        let candidates = self.held.iter_mut().map(|incoming| Candidates {
+            rows: &incoming.block.output,
+            first_ordinal: incoming.place.ordinal,
+            suspects: &mut incoming.suspects,
+        });
+        self.dedup.admit(candidates)?;
+        let dedup_ns = &self.order.shared.dedup_ns;
+        dedup_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.held_bytes = 0;
+        for incoming in self.held.drain(..) {
+            if self.deliveries.send(Delivery::Block(Box::new(incoming))).is_err() {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn send(&self, delivery: Delivery) -> Flow {
+        match self.deliveries.send(delivery) {
+            Ok(()) => Flow::Continue,
+            Err(_) => Flow::Stop,
+        }
+    }
+
+    /// A value that the guessed type of its column does not have, in words.
+    fn refutation(&self, reject: &BlockReject, span: &[u8]) -> String {
+        let plan = self.order.plan();
+        let fields = &plan.sources[self.place.file_index as usize];
+        let column = fields.iter().position(|&field| field + 1 == reject.column);
+        format!(
+            "{}, line {}, column \"{}\", whose type was guessed: {}",
+            self.path.display(),
+            self.place.line + u64::from(reject.lines_before),
+            column.map_or("", |index| &plan.columns[index].name),
+            reject.reason.message(reject.value.of(span), None)
+        )
+    }
+
+    fn consume(&mut self, content: ContentHash) -> ContentHash {
+        self.read = self.read.then(content);
+        self.place.before = self.place.before.then(content);
+        self.place.before
+    }
+
+    /// Adds what the values of a block look like; in words, which of them speak against a guessed type, if any do.
+    fn refuted_by_form(&mut self, facts: &[ColumnFacts], bytes: &[u8]) -> Option<String> {
+        let plan = self.order.plan();
+        let guess = plan.guess.as_ref()?;
+        let Place { file_index, line, .. } = self.place;
+        let place = infer::ValuePosition {
+            file_index: file_index as usize,
+            line,
+        };
+        let line_end = self.line_end;
+        self.evidence
+            .facts
+            .merge_columns(facts, infer::SpanToInfer { bytes, line_end, place });
+        let seen = self.evidence.facts.forms();
+        let columns = plan.columns.iter().zip(&guess.forms).zip(&seen);
+        let mut refuted = columns.filter(|((column, guessed), seen)| {
+            let mut form = **guessed;
+            form.merge(seen);
+            // Integers are verified value by value.
+            column.column_type != ColumnType::Integer && infer::column_type(form.verdict()) != column.column_type
+        });
+        let ((column, _), _) = refuted.next()?;
+        Some(format!(
+            "{}, line {line} or soon after, column \"{}\", whose type was guessed: its numbers are not written like those before them",
+            self.path.display(),
+            column.name
+        ))
+    }
+
+    fn advance(&mut self, lines: u64, records: u64) {
+        self.place.line += lines;
+        self.place.record += records;
+        self.place.ordinal += records;
+        self.count.records += records;
+        self.count.lines += lines;
+    }
+}

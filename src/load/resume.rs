@@ -1,0 +1,98 @@
+//! An unfinished load, taken up where it stopped.
+
+use crate::checkpoint::{Again, Checkpoint, Identity};
+use crate::error::Error;
+use crate::load::context::Context;
+use crate::load::opened::OpenedInputs;
+use crate::load::start::Start;
+use crate::schema::table_info::TableInfo;
+use crate::sqlite::own::checkpoint;
+
+/// Takes up an unfinished load.
+pub(super) fn resume(
+    mut found: Checkpoint,
+    info: Option<&TableInfo>,
+    inputs: &mut OpenedInputs,
+    context: &Context<'_>,
+) -> Result<Start, Error> {
+    if !inputs.can_be_read_again() {
+        return Err(Error::usage(format!(
+            "{} is not finished, and a stream cannot be read again; finish it from its files, or {}",
+            found.load(),
+            found.ways()
+        )));
+    }
+    let again = found.check(&inputs.paths(), context.options)?;
+    check_table(&found, info)?;
+    let records = found.progress.counts.records;
+    if again == Again::Mended {
+        take_up_mended(&mut found, inputs, context)?;
+        context.observer.notice(&format!(
+            "the input was mended behind record {records}, where the load was stopped: going on there"
+        ));
+    } else {
+        context
+            .observer
+            .notice(&format!("resuming an unfinished load after record {records}"));
+    }
+    let Checkpoint { identity, progress } = found;
+    let (shape, makes_database) = (identity.shape.clone(), identity.made_database);
+    let mut plan = identity.plan.clone();
+    if context.options.repeat.append_only {
+        // What has come since is for the next load: this one was planned without it.
+        inputs.end_after(&identity);
+    }
+    if let Some(base) = &identity.base {
+        inputs.begin_after(&base.loaded, context)?;
+        plan = plan.behind(base.max_row_id, base.loaded.counts.records);
+    }
+    Ok(Start {
+        plan,
+        identity: Some(identity),
+        progress: Some(progress),
+        begun: true,
+        obstacle: Some("resumed: the table has rows".to_owned()),
+        shape,
+        needs_empty_table: false,
+        makes_database,
+    })
+}
+
+/// From now on the unfinished load is one of the inputs as they are.
+fn take_up_mended(found: &mut Checkpoint, inputs: &OpenedInputs, context: &Context<'_>) -> Result<(), Error> {
+    let extents = inputs.extents().unwrap_or_default();
+    found.identity.plan.sources = inputs.fields();
+    let identity = Identity::new(&extents, context.options, &found.identity.plan)?;
+    found.identity.inputs = identity.inputs;
+    let database = context.open_database()?;
+    checkpoint::renew(&database, found)?;
+    database.close()
+}
+
+/// # Errors
+/// `Schema` when the table that the unfinished load was filling is gone, or would make other values of the rest.
+fn check_table(found: &Checkpoint, info: Option<&TableInfo>) -> Result<(), Error> {
+    let plan = &found.identity.plan;
+    let is_there = |name: &str| {
+        info.is_some_and(|info| {
+            let mut columns = info.columns.iter();
+            columns.any(|column| column.name.eq_ignore_ascii_case(name))
+        })
+    };
+    let problem = match plan.columns.iter().find(|column| !is_there(&column.name)) {
+        _ if info.is_none() => "the table is gone".to_owned(),
+        Some(column) => format!("the table's column \"{}\" is gone", column.name),
+        None => match (&found.identity.shape, info) {
+            (Some(then), Some(now)) => match then.difference(&now.shape()) {
+                Some(difference) => difference,
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        },
+    };
+    Err(Error::schema(format!(
+        "{} cannot go on: {problem}. Put it back, or {}",
+        found.load(),
+        found.ways()
+    )))
+}

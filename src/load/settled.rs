@@ -1,0 +1,433 @@
+//! After the last row: suspects are settled, and indexes are built.
+//!
+//! Comes in: the rows that are in, and those that were set aside. Goes out: the final counts, and the dead-letter file with every reject
+//! in its place. A load that was stopped and can be resumed leaves all that to the run that finishes it.
+
+use crate::batch::{BatchParts, BatchSettings};
+use crate::checkpoint::{Counts, SavedProgress};
+use crate::content_hash::ContentHash;
+use crate::dedup::Dedup;
+use crate::error::Error;
+use crate::faults;
+use crate::ledger::{ClosedBooks, OpenItems, SideFiles};
+use crate::load::account::WritePathTaken;
+use crate::load::context::Context;
+use crate::load::earlier::EarlierRecords;
+use crate::load::indexes;
+use crate::load::opened::OpenedInputs;
+use crate::load::outputs::Outputs;
+use crate::load::planned::Blueprint;
+use crate::load::rows::{LoadedRows, RowsEnd};
+use crate::load::side_files::{note_end, tell_notes};
+use crate::observer::Phase;
+use crate::plan::DedupPlan;
+use crate::reject::{DeadLetters, Origins};
+use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
+use crate::sqlite::TargetTable;
+use crate::sqlite::database::Database;
+use crate::sqlite::destination::Sink;
+use crate::sqlite::direct::DatabaseState;
+use crate::sqlite::direct::index::TableIndexes;
+use crate::sqlite::direct::page_file::PageFile;
+use crate::sqlite::direct::publish::{self, Publication};
+use crate::sqlite::insert::SqlWriter;
+use crate::sqlite::own::checkpoint;
+use crate::sqlite::own::row_origins::RowOrigins;
+
+/// Rows that are settled, or left to a later run of the load.
+pub(super) struct SettledRows<'d> {
+    pub(super) blueprint: &'d Blueprint,
+    pub(super) database: &'d Database,
+    pub(super) inputs: OpenedInputs,
+    pub(super) end: RowsEnd,
+    pub(super) counts: Counts,
+    /// The dead letters, all of them; `None` where a later run goes on.
+    pub(super) letters: Option<DeadLetters>,
+}
+
+/// The books, when all rows that were set aside are settled.
+struct SettledBooks {
+    counts: Counts,
+    letters: DeadLetters,
+}
+
+impl<'d> SettledRows<'d> {
+    /// Builds the key's index, settles the suspects and builds the further indexes.
+    pub(super) fn of(rows: LoadedRows<'d>, context: &Context<'_>) -> Result<SettledRows<'d>, Error> {
+        let LoadedRows {
+            mut inputs,
+            outputs,
+            end,
+        } = rows;
+        let mut unsettled = Unsettled::of(outputs, context)?;
+        let (blueprint, database) = (unsettled.blueprint, unsettled.database);
+        let left_to_later = |end, counts, inputs| SettledRows {
+            blueprint,
+            database,
+            inputs,
+            end,
+            counts,
+            letters: None,
+        };
+        let before = unsettled.counts.clone();
+        if end != RowsEnd::Complete && unsettled.last.settings.checkpoint.is_some() {
+            let letters = &mut unsettled.side_files.letters;
+            tell_notes(letters, context);
+            // Best effort: without that note the load counts as one that was killed.
+            let _ = note_end(database, &blueprint.start.plan.table, letters.state().bytes);
+            return Ok(left_to_later(end, before, inputs));
+        }
+        let Some(settled) = unsettled.settle(&mut inputs, context)? else {
+            return Ok(left_to_later(RowsEnd::Interrupted, before, inputs));
+        };
+        let SettledBooks { counts, mut letters } = settled;
+        tell_notes(&mut letters, context);
+        context.account.false_alarms(counts.loaded - before.loaded);
+        Ok(SettledRows {
+            blueprint,
+            database,
+            inputs,
+            end,
+            counts,
+            letters: Some(letters),
+        })
+    }
+}
+
+/// What the rows that went in leave to be done.
+struct Unsettled<'d> {
+    blueprint: &'d Blueprint,
+    database: &'d Database,
+    target: TargetTable<'d>,
+    /// Where the rows came from.
+    rows: RowOrigins<'d>,
+    dedup: Dedup,
+    indexes: TableIndexes<'d>,
+    side_files: SideFiles,
+    counts: Counts,
+    last: Last,
+    /// The rows went in as finished pages, so none was refused.
+    all_written: bool,
+    /// The database after the last page of the direct path, if indexes are to be published as pages, too.
+    state: Option<DatabaseState>,
+}
+
+/// An open transaction, and the file that finished pages go into.
+struct IndexPages {
+    database: Database,
+    file: PageFile,
+}
+
+/// What the suspects are judged by besides the table.
+struct Judge<'a> {
+    /// The records of the loads that this one goes on after.
+    earlier: Option<Box<dyn EarlierKeys + 'a>>,
+    /// Whether to stop.
+    stopped: &'a dyn Fn() -> bool,
+}
+
+impl<'d> Unsettled<'d> {
+    /// The rows are in and need no writer any more: closes the way that they took into the table.
+    fn of(outputs: Outputs<'d>, context: &Context<'_>) -> Result<Unsettled<'d>, Error> {
+        let Outputs {
+            blueprint,
+            began_direct,
+            dedup,
+            writer,
+        } = outputs;
+        let BatchParts {
+            destination,
+            books,
+            indexes,
+            settings,
+        } = writer.into_parts();
+        let ClosedBooks {
+            side_files,
+            counts,
+            origins,
+            content,
+        } = books;
+        let last = Last {
+            settings,
+            origins,
+            content,
+            root_page: destination.root_page(),
+            publication: None,
+        };
+        let all_written = matches!(destination.sink, Sink::Direct(_));
+        if began_direct && !all_written {
+            context.account.write_path(WritePathTaken {
+                name: "sql",
+                reason: "another program wrote to the database during the load".to_owned(),
+            });
+        }
+        let mut state = None;
+        if let Sink::Direct(mut writer) = destination.sink {
+            if !indexes.is_empty() {
+                state = writer.state()?;
+            }
+            writer.close()?;
+        }
+        Ok(Unsettled {
+            blueprint,
+            database: destination.database,
+            target: destination.target,
+            rows: destination.origins,
+            dedup,
+            indexes,
+            side_files,
+            counts,
+            last,
+            all_written,
+            state,
+        })
+    }
+
+    /// Settles all; `None` when that was stopped.
+    fn settle(mut self, inputs: &mut OpenedInputs, context: &Context<'_>) -> Result<Option<SettledBooks>, Error> {
+        let (start, blueprint) = (&self.blueprint.start, self.blueprint);
+        if self.side_files.spool.count() > 0 {
+            context.observer.phase(Phase::Settle, None);
+        }
+        let stopped = || start.identity.is_some() && context.is_stopped();
+        let pages = self.state.take().map(|state| open_pages(state, context)).transpose()?;
+        if let Some(pages) = pages.flatten() {
+            return self.settle_directly(pages, &stopped, context);
+        }
+        let earlier = start.base().map(|base| {
+            let existing = start.greatest_key_before();
+            let opened = &mut inputs.all[0];
+            Box::new(EarlierRecords {
+                context,
+                blueprint,
+                opened,
+                base,
+                existing,
+            }) as Box<dyn EarlierKeys>
+        });
+        let judge = Judge {
+            earlier,
+            stopped: &stopped,
+        };
+        self.settle_by_sql(judge, context)
+    }
+
+    /// SQLite builds the key's index, judges the suspects by it and builds the other indexes. `None` when that was stopped.
+    fn settle_by_sql(self, judge: Judge<'_>, context: &Context<'_>) -> Result<Option<SettledBooks>, Error> {
+        let (database, start) = (self.database, &self.blueprint.start);
+        let (plan, account) = (&start.plan, context.account);
+        if plan.build_key_index && plan.dedup == DedupPlan::Filter && !start.is_settled() {
+            account.time("key index", || indexes::build_key_index(database, plan, context))?;
+        }
+        let settled = if self.side_files.spool.count() > 0 {
+            account.time("settle", || self.ask_database(judge))?
+        } else {
+            Some(SettledBooks {
+                counts: self.counts,
+                letters: self.side_files.letters,
+            })
+        };
+        if settled.is_some() {
+            account.time("further indexes", || indexes::build_further(database, plan, context))?;
+        }
+        Ok(settled)
+    }
+
+    /// Has SQLite judge the suspects, in one transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
+    /// `None` when it was stopped.
+    fn ask_database(self, Judge { earlier, stopped }: Judge<'_>) -> Result<Option<SettledBooks>, Error> {
+        let Unsettled {
+            database,
+            target,
+            rows,
+            side_files: SideFiles { mut letters, mut spool },
+            last,
+            ..
+        } = self;
+        let plan = &self.blueprint.start.plan;
+        let is_guarded = plan.dedup != DedupPlan::Database || !begin_unguarded(database, &plan.table)?;
+        if is_guarded {
+            database.begin()?;
+        }
+        let mut writer = SqlWriter::new(database, target)?;
+        let items = OpenItems::new(self.counts, &mut letters);
+        let settled = if plan.dedup == DedupPlan::Database {
+            let waiting = Waiting {
+                writer: &mut writer,
+                target,
+                is_guarded,
+                settings: &last.settings,
+                origins: &last.origins,
+                rows,
+                spool: &mut spool,
+                stopped,
+            };
+            waiting.settle(items)?
+        } else {
+            let settlement = Settlement {
+                dedup: &self.dedup,
+                settings: &last.settings,
+                origins: &last.origins,
+                all_written: self.all_written,
+                earlier,
+                rows,
+                stopped,
+            };
+            let suspects = Suspects {
+                items,
+                spool: &mut spool,
+                duplicates: None,
+                indexes: None,
+            };
+            settlement.settle(&mut writer, suspects)?
+        };
+        let committed = settled.map(|items| last.commit_settled(database, items));
+        let Some(counts) = committed.transpose()? else {
+            database.rollback()?;
+            return Ok(None);
+        };
+        database.look_at_foreign_keys(true)?;
+        spool.remove()?;
+        Ok(Some(SettledBooks { counts, letters }))
+    }
+
+    /// The sorted keys judge the suspects, and every index is built as finished pages: one transaction for all of it. `None` when that
+    /// was stopped.
+    fn settle_directly(
+        self,
+        pages: IndexPages,
+        stopped: &dyn Fn() -> bool,
+        context: &Context<'_>,
+    ) -> Result<Option<SettledBooks>, Error> {
+        let IndexPages { database, mut file } = pages;
+        let Unsettled {
+            rows,
+            mut indexes,
+            side_files: SideFiles { mut letters, mut spool },
+            mut last,
+            ..
+        } = self;
+        let (table, account) = (&self.blueprint.start.plan.table, context.account);
+        // Filter, windows and rows are gone: what they had is free.
+        let split = self.blueprint.split;
+        let memory_bytes = split.filter_bytes + split.windows_bytes + split.blocks_bytes;
+        account.time("key index", || indexes.build_by_sql(&database, table, true))?;
+        let mut items = None;
+        if spool.count() > 0 {
+            items = account.time("settle", || {
+                let duplicates = indexes.duplicates(memory_bytes)?;
+                let mut writer = SqlWriter::new(&database, self.target)?;
+                // Only a new load comes this way.
+                let settlement = Settlement {
+                    dedup: &self.dedup,
+                    settings: &last.settings,
+                    origins: &last.origins,
+                    all_written: true,
+                    earlier: None,
+                    rows,
+                    stopped,
+                };
+                let suspects = Suspects {
+                    items: OpenItems::new(self.counts.clone(), &mut letters),
+                    spool: &mut spool,
+                    duplicates: duplicates.as_ref(),
+                    indexes: Some(&mut indexes),
+                };
+                settlement.settle(&mut writer, suspects)
+            })?;
+            if items.is_none() {
+                database.rollback()?;
+                database.close()?;
+                return Ok(None);
+            }
+        }
+        context.observer.phase(Phase::Index, None);
+        last.publication = account.time("indexes", || {
+            indexes.build_by_sql(&database, table, false)?;
+            indexes.build(&database, table, &mut file, memory_bytes)
+        })?;
+        faults::point("index: pages written");
+        let counts = items.map_or_else(
+            || last.commit(&database).map(|()| self.counts),
+            |items| last.commit_settled(&database, items),
+        )?;
+        spool.remove()?;
+        faults::point("index: committed");
+        database.close()?;
+        Ok(Some(SettledBooks { counts, letters }))
+    }
+}
+
+/// Begins the transaction in which indexes go in as finished pages; `None` when others have written since the rows went in.
+fn open_pages(state: DatabaseState, context: &Context<'_>) -> Result<Option<IndexPages>, Error> {
+    let file = PageFile::open(context.database_path, state.page_bytes)?;
+    let database = context.open_database()?;
+    database.prepare_for_load()?;
+    database.begin()?;
+    if state.is_unchanged(&database)? {
+        return Ok(Some(IndexPages { database, file }));
+    }
+    database.rollback()?;
+    database.close()?;
+    Ok(None)
+}
+
+/// Begins a transaction in which SQLite does not look at foreign keys, where each row can be asked about its own; whether it is begun. SQLite
+/// goes through the whole table for each row that others may refer to, while one is open and the column that refers has no index.
+fn begin_unguarded(database: &Database, table: &str) -> Result<bool, Error> {
+    let tells_all = || {
+        database
+            .describe_table(table)
+            .map(|info| info.is_some_and(|info| info.has_one_foreign_key_alone()))
+    };
+    if !tells_all()? {
+        return Ok(false);
+    }
+    database.look_at_foreign_keys(false)?;
+    database.begin()?;
+    if tells_all()? {
+        return Ok(true);
+    }
+    // Somebody changed the table meanwhile.
+    database.rollback()?;
+    database.look_at_foreign_keys(true)?;
+    Ok(false)
+}
+
+/// What the last transaction of a load needs besides its rows.
+struct Last {
+    settings: BatchSettings,
+    /// How record numbers map to those of the inputs.
+    origins: Origins,
+    /// What the counts account for.
+    content: ContentHash,
+    root_page: Option<u32>,
+    /// Indexes that went in as finished pages.
+    publication: Option<Publication>,
+}
+
+impl Last {
+    fn commit(&self, database: &Database) -> Result<(), Error> {
+        match &self.publication {
+            Some(publication) => publish::commit(database, publication).map(|_| ()),
+            None => database.commit(),
+        }
+    }
+
+    /// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place after.
+    fn commit_settled(&self, database: &Database, mut items: OpenItems<'_>) -> Result<Counts, Error> {
+        let progress = SavedProgress {
+            root_page: self.root_page,
+            ..items.end_batch(self.content)?
+        };
+        if let Some(table) = &self.settings.checkpoint {
+            checkpoint::write(database.connection(), database.path(), table, &progress)?;
+        }
+        faults::point("settle: before the commit");
+        self.commit(database)?;
+        faults::point("settle: committed");
+        let counts = items.close()?;
+        faults::point("settle: merge in place");
+        Ok(counts)
+    }
+}
