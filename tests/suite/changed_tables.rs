@@ -209,7 +209,7 @@ fn a_column_that_became_another_ends_the_load_before_a_value_is_changed() {
         scene.write("DROP TABLE t; CREATE TABLE t (id INTEGER, zip TEXT COLLATE NOCASE)");
         says(
             &scene.load("--max-errors 9", 78),
-            &["compared by BINARY and is by NOCASE"],
+            &["compared by BINARY and is now compared by NOCASE"],
         );
         // One more column does not matter.
         scene.write("DROP TABLE t; CREATE TABLE t (zip VARCHAR(9), id INT, more TEXT DEFAULT 'x'); INSERT INTO t VALUES ('01234', 1, 'y')");
