@@ -88,7 +88,7 @@ pub fn load_inputs(
     observer: &dyn Observer,
 ) -> Result<LoadReport, Error> {
     let started = Instant::now();
-    // Before anything is opened: an input that is the database must not even be closed again, which would drop the locks on it.
+    // Before anything is opened: an input that is the database must not even be opened, as closing it would drop the locks on it.
     let checked = files::check(&inputs.paths(), database_path, options);
     let task = Task {
         inputs,
@@ -107,10 +107,10 @@ pub fn load_inputs(
         }
     };
     let report = told.report;
-    // A file that was refused is not written by the report of the refusal.
+    // The report of a refusal is not written to a file that was refused.
     let json = options.target.report.as_ref().filter(|_| checked.report);
     let written = json.map_or(Ok(()), |path| report.write_json(path, observer));
-    // What went wrong in the load comes first, and after a load that is complete the same command would be another one.
+    // What went wrong in the load comes first; and after a complete load the same command would be a new load.
     told.ended?;
     written.and(page_written).map_err(|error| match report.outcome {
         Outcome::Complete => error.after_complete_load(),

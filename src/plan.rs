@@ -77,7 +77,7 @@ impl TablePlan {
 
     /// The plan for the records that follow the first `records`, which are in a table whose greatest row id is `max_row_id`: by now the key
     /// has its index, which knows every key of the table.
-    pub fn behind(&self, max_row_id: Option<i64>, records: u64) -> TablePlan {
+    pub fn after(&self, max_row_id: Option<i64>, records: u64) -> TablePlan {
         TablePlan {
             row_ids: match self.row_ids {
                 // Others have added rows, which have taken the next numbers.

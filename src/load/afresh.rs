@@ -23,7 +23,7 @@ pub(super) fn start_afresh(
     let options = context.options;
     let extents = inputs.extents().filter(|_| inputs.can_be_read_again());
     faults::point("infer: before");
-    // What was loaded on a wrong guess must be taken back without a trace, so there must be nothing else in the database.
+    // What is loaded on a wrong guess must be taken back without a trace, so there must be nothing else in the database.
     let may_guess = may_guess && !seen.is_database;
     let Inferred { facts, is_guess } = infer::infer(inputs, seen.info.as_ref(), may_guess, context)?;
     faults::point("infer: types known");
@@ -37,7 +37,7 @@ pub(super) fn start_afresh(
             plan.notices = plan::text_notices(&plan.columns, &facts, &inputs.paths());
         }
         if extents.is_none() || options.repeat.append_only {
-            // Values will come that nothing was inferred from.
+            // Values will come from which nothing was inferred.
             plan.settled = Some(facts.forms().iter().map(Form::settled).collect());
         }
     }

@@ -1,8 +1,8 @@
-//! A file that grows: the load of what was appended since the last one, and what that one leaves behind for it.
+//! A file that grows: the load of what was appended since the last load, and what each load leaves behind for the next.
 //!
 //! The result is that of one load of the whole file: numbers of lines and records go on, so do row ids, the dead-letter file and
-//! the counts. The part that was loaded is read again only to see whether it is what it was: a key is looked up in the table. Only when a
-//! new record repeats the row id of an old one is it parsed, to name the record that came first (see [`super::earlier`]).
+//! the counts. The part that was loaded is read again only to see whether it is unchanged: keys are looked up in the table. It is parsed
+//! only when a new record repeats the row id of an old one, to name the record that came first (see [`super::earlier`]).
 //!
 //! What may still change is left for the next time: a record without its line end, or within an open quote.
 
@@ -19,7 +19,7 @@ use crate::option_name::RESTART;
 use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::finished;
 
-/// Refuses a file that is not the loaded one, grown, before a look at what it holds now: a log that was truncated is empty.
+/// Refuses a file that is not the loaded one, grown; this comes before a look at what it holds now, as a log that was truncated is empty.
 ///
 /// # Errors
 /// `InputChanged` or `Usage` when input or options are not what they were.
@@ -69,13 +69,13 @@ pub(super) fn go_on_after(
     }
     let records = loaded.counts.records;
     context.observer.notice(&format!(
-        "going on behind record {records}, which was the last one loaded"
+        "going on after record {records}, which was the last one loaded"
     ));
     let base = Base {
         loaded,
         max_row_id: info.max_row_id,
     };
-    let plan = identity.plan.behind(base.max_row_id, base.loaded.counts.records);
+    let plan = identity.plan.after(base.max_row_id, base.loaded.counts.records);
     let extents = inputs.extents().unwrap_or_default();
     let fingerprints = extents
         .iter()
@@ -94,7 +94,7 @@ pub(super) fn go_on_after(
         progress: Some(progress),
         identity: Some(identity),
         begun: false,
-        obstacle: Some("the table has the rows of the loads before".to_owned()),
+        obstacle: Some("the table has the rows of earlier loads".to_owned()),
         shape: Some(info.shape()),
         needs_empty_table: false,
         makes_database: false,
@@ -106,8 +106,8 @@ fn nothing_new(loaded: Loaded, inputs: &mut OpenedInputs, context: &Context<'_>)
     let waiting_bytes = inputs.total_bytes().unwrap_or(0) - loaded.offset_bytes;
     let waiting = match waiting_bytes {
         0 => String::new(),
-        1 => "; its last byte is no whole line yet and waits for the next time".to_owned(),
-        bytes => format!("; its last {bytes} bytes are no whole line yet and wait for the next time"),
+        1 => "; its last byte is not a whole line yet and waits for the next run".to_owned(),
+        bytes => format!("; its last {bytes} bytes are not a whole line yet and wait for the next run"),
     };
     let records = loaded.counts.records;
     context.observer.notice(&format!(

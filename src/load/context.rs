@@ -15,7 +15,7 @@ use crate::report::MemorySplit;
 use crate::sqlite::database::Database;
 use crate::sqlite::lock::LoadLock;
 
-/// How the names of all tables begin that rowmill keeps in a database.
+/// How the names of all tables that rowmill keeps in a database begin.
 const OWN_NAMES: &str = "_rowmill_";
 
 /// What was asked for, but for the inputs.
@@ -44,11 +44,11 @@ pub(super) struct Context<'a> {
     pub(super) samples: Option<RejectSamples>,
     pub(super) account: &'a Account<'a>,
     pub(super) pool: WorkerPool,
-    /// What the side files of a load without a checkpoint are named by.
+    /// The token by which the side files of a load without a checkpoint are named.
     pub(super) token: String,
-    /// Keeps other loads out of the database. Taken when there is a file to lock.
+    /// Keeps other loads out of the database. Taken once there is a file to lock.
     lock: OnceLock<LoadLock>,
-    /// This run has made something in the database, or taken up what an earlier one made.
+    /// Set once this run has made something in the database, or taken up what an earlier run made.
     made: OnceLock<()>,
 }
 
@@ -78,7 +78,7 @@ impl<'a> Context<'a> {
         self.made.get().is_some()
     }
 
-    /// Keeps other loads out of the database; whether that is new.
+    /// Keeps other loads out of the database; returns whether it did not do so before.
     pub(super) fn lock_database(&self) -> Result<bool, Error> {
         if self.lock.get().is_some() {
             return Ok(false);
@@ -98,7 +98,7 @@ impl<'a> Context<'a> {
         Database::open(self.database_path, memory::DATABASE_BYTES)
     }
 
-    /// The database's folder: what is too large for memory goes there, beside what it belongs to.
+    /// The database's folder: what is too large for memory goes there, beside the database.
     pub(super) fn folder(&self) -> &Path {
         match self.database_path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,

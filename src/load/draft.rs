@@ -1,7 +1,7 @@
-//! The report page of a running load: its file, opened before anything else is done, and what is watched for it meanwhile.
+//! The report page of a running load: its file, opened before anything else is done, and what is noted for it meanwhile.
 //!
-//! The load's observer is wrapped: what it is told is noted on the way. A thread of its own notes the resident memory, as nothing in
-//! a load happens at even intervals. Both cost a few microseconds a few times a second. Without `--report-html` none of it is there.
+//! The load's observer is wrapped, and what it is told is noted on the way. A separate thread notes the resident memory, as nothing in a
+//! load happens at even intervals. Both cost a few microseconds a few times a second. Without `--report-html` there is none of this.
 
 use std::fs::File;
 use std::io::Write;
@@ -22,7 +22,7 @@ use crate::reject::{RejectSamples, lock, open_file};
 use crate::report::{FIRST_INTERVAL, LoadReport, PageParts, Timeline, page, rss_bytes};
 use crate::sqlite::preview::read_preview;
 
-/// Notices that are kept: as many as a person reads.
+/// Most notices that are kept: as many as a person reads.
 const MAX_NOTICES: usize = 20;
 /// Stack of the thread that notes the memory; it calls next to nothing.
 const STACK_BYTES: usize = 128 << 10;
@@ -57,7 +57,7 @@ struct PageDraft {
 struct LockedFile {
     file: File,
     path: PathBuf,
-    /// What it was when it was opened.
+    /// The file's state when it was opened.
     state: FileState,
 }
 
@@ -95,7 +95,7 @@ impl PageDraft {
         })
     }
 
-    /// Runs `load` with an observer that passes on to `observer` all that it is told.
+    /// Runs `load` with an observer that passes everything on to `observer`.
     fn watch<T>(&self, observer: &dyn Observer, load: impl FnOnce(Result<Onlookers<'_>, Error>) -> T) -> T {
         let watching = Watching { draft: self, observer };
         self.note_memory();
@@ -115,7 +115,7 @@ impl PageDraft {
                 samples: Some(self.samples.clone()),
             }));
             drop(ended);
-            // A page without that curve is still a page: no thread is no reason to fail.
+            // A page without that curve is still a page: the lack of a thread is no reason to fail.
             let _ = sampler.map(std::thread::ScopedJoinHandle::join);
             result
         });
@@ -151,7 +151,7 @@ impl PageDraft {
             return Err(Error::create(path, message));
         }
         let preview = if report.columns.is_empty() || !report.database.exists() {
-            Err("The load ended before it came to its table.".to_owned())
+            Err("The load ended before it reached its table.".to_owned())
         } else {
             read_preview(&report.database, &report.table, &report.columns).map_err(|error| error.to_string())
         };
@@ -173,7 +173,7 @@ impl PageDraft {
     }
 }
 
-/// The load's observer with somebody who takes notes.
+/// The load's observer, with notes taken on the way.
 struct Watching<'a> {
     draft: &'a PageDraft,
     observer: &'a dyn Observer,

@@ -1,7 +1,7 @@
-//! The loaded part of a file that grows, read again: which of its records brought a key.
+//! The loaded part of a file that grows, read again: which of its records a key came with.
 //!
-//! Needed only where the key is the row id, which then does not tell the record's number, and only when a new record repeats an old
-//! key. Then the keys in question, a bounded number at a time, are looked for in the loaded part.
+//! Needed only if the key is the row id, which then does not give the record's number, and only when a new record repeats an old key. Then
+//! the keys in question are looked for in the loaded part, a bounded number at a time.
 
 use std::sync::Mutex;
 
@@ -21,7 +21,7 @@ pub(super) struct EarlierRecords<'a> {
     pub(super) blueprint: &'a Blueprint,
     pub(super) opened: &'a mut OpenedInput,
     pub(super) base: &'a Base,
-    /// Greatest key of the table before the first load of the file: whatever is not above it was there already.
+    /// Greatest key of the table before the first load of the file: any key that is not above it was there already.
     pub(super) existing: Option<i64>,
 }
 
@@ -30,7 +30,7 @@ impl EarlierKeys for EarlierRecords<'_> {
         let OpenedInput { input, head, .. } = &mut *self.opened;
         let Context { options, pool, .. } = self.context;
         let idle = Mutex::default();
-        // Only which records are rows is asked, and their keys.
+        // All that is asked is which records are rows, and their keys.
         let work: RowWork<'_, Nothing> = RowWork {
             plan: self.blueprint.start.plan.row_plan(0, head.names.len(), options),
             format: head.syntax(options),

@@ -1,8 +1,8 @@
-//! Every file that a load reads or writes, by every name that it has: no two may be one.
+//! Every file that a load reads or writes, by every name that it has: no two may be the same file.
 //!
 //! Comes in: what the user named. Goes out: the first two names that lead to one file, and which reports may be written all the same.
-//! Nothing is opened for writing here, and what is refused here is not written afterwards either, by the report of the failure least
-//! of all. The hard part: what a name leads to. Links are followed, also those that lead to nothing yet; a hard link is the file itself;
+//! Nothing is opened for writing here, and what is refused here is not written later either, least of all by the report of the failure. The
+//! hard part: what a name leads to. Links are followed, even those that lead to nothing yet; a hard link is the file itself;
 //! `-` is whatever standard input was redirected from.
 
 use std::fs;
@@ -33,7 +33,7 @@ enum Role {
     Database,
     /// A file that SQLite keeps beside the database.
     Journal,
-    /// Where messages go, if that is a file.
+    /// The file that messages go to, if they go to a file.
     Messages,
     Errors,
     Report,
@@ -43,7 +43,7 @@ enum Role {
 struct Claim {
     role: Role,
     path: PathBuf,
-    /// As it is called in a message.
+    /// What messages call it.
     shown: String,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Checked {
     pub(super) page: bool,
 }
 
-/// Compares all that a load of `inputs` into `database` reads and writes.
+/// Compares all files that a load of `inputs` into `database` reads and writes.
 pub(super) fn check(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Checked {
     let claims = claims(inputs, database, options);
     let mut checked = Checked {
@@ -107,7 +107,7 @@ fn claims(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<Cla
         false => claim(Role::Input, path.clone()),
     };
     let mut claims: Vec<Claim> = inputs.iter().map(input).collect();
-    // SQLite drops what a name has at its end after the file's own.
+    // SQLite drops whatever a name has at its end after the file's own name.
     let file: PathBuf = database.components().collect();
     claims.push(Claim {
         shown: database.display().to_string(),
@@ -145,9 +145,9 @@ fn claims(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<Cla
 fn may_not_meet(earlier: Role, later: &Claim) -> bool {
     match (earlier, later.role) {
         (Role::Input, Role::Input) | (Role::Journal, Role::Journal) | (Role::Messages, Role::Messages) => false,
-        // What is asked for there, goes there.
+        // What is asked to go there goes there.
         (Role::Messages, Role::Report) => !is_own_stream(&later.path),
-        // They may have been redirected to anything, and next to nothing is written there.
+        // Messages may have been redirected to anything, and almost nothing is written there.
         (Role::Input | Role::Journal, Role::Messages) | (Role::Database, Role::Journal) => false,
         _ => true,
     }
@@ -190,7 +190,7 @@ fn refuse(earlier: &Claim, later: &Claim) -> Error {
     }
 }
 
-/// What is wrong with a file whatever the others are.
+/// What is wrong with a file, whatever the other files are.
 fn check_alone(claim: &Claim, database: &Path) -> Result<(), Error> {
     match claim.role {
         Role::Database => check_database(database),
@@ -201,11 +201,11 @@ fn check_alone(claim: &Claim, database: &Path) -> Result<(), Error> {
     }
 }
 
-/// Refuses a name that means a file to SQLite only: SQLite drops `/` and `/.` at its end, and goes back from folders that are not there.
+/// Refuses a name that means a file only to SQLite: SQLite drops `/` and `/.` at its end, and goes back from folders that do not exist.
 fn check_database(path: &Path) -> Result<(), Error> {
     let name = path.as_os_str().as_bytes();
     if path.file_name().is_none() || name.ends_with(b"/") || name.ends_with(b"/.") {
-        let message = "a name that ends like this is that of a folder; name a file as the database";
+        let message = "a name that ends like this is the name of a folder; name a file as the database";
         return Err(Error::create(path, message));
     }
     match folder_of(path).metadata() {
@@ -217,10 +217,10 @@ fn check_database(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Refuses a file of somebody in the place of one of SQLite's, which SQLite would take for its own and delete.
+/// Refuses somebody's file in the place of one of SQLite's, which SQLite would take for its own and delete.
 fn check_journal(path: &Path, database: &Path) -> Result<(), Error> {
     if fs::metadata(database).is_ok() {
-        // It is the database's own, torn by a power cut perhaps: SQLite knows what to do with that.
+        // It is the database's own, perhaps torn by a power cut: SQLite knows what to do with it.
         return Ok(());
     }
     let name = path.as_os_str().as_bytes();
@@ -233,13 +233,13 @@ fn check_journal(path: &Path, database: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!(
-        "{} is no {what} of SQLite, which would take it for one and delete it; rename that file, or name another database",
+        "{} is not a {what} of SQLite, but SQLite would take it for one and delete it; rename that file, or name another database",
         path.display()
     );
     Err(Error::create(database, message))
 }
 
-/// Refuses to write a report over a file that is none, or where there is no folder.
+/// Refuses to write a report over a file that is not a report, or into a folder that does not exist.
 fn check_older(claim: &Claim, is_ours: fn(&[u8]) -> bool, option: OptionName, what: &str) -> Result<(), Error> {
     if claim.role == Role::Report && names_descriptor(&claim.path) {
         return check_stream(&claim.path);
@@ -251,13 +251,12 @@ fn check_older(claim: &Claim, is_ours: fn(&[u8]) -> bool, option: OptionName, wh
     if !is_foreign(&claim.path, is_ours) {
         return Ok(());
     }
-    let message = format!(
-        "there is a file of that name which is no {what} of rowmill, and it is left as it is; name another with {option}"
-    );
+    let message =
+        format!("the file of that name is not a {what} of rowmill and is left as it is; name another with {option}");
     Err(Error::create(&claim.path, message))
 }
 
-/// Refuses a descriptor that the process was not given: by the time the report is written it may be that of a file of the load.
+/// Refuses a descriptor that the process was not given: by the time the report is written, it may belong to a file of the load.
 fn check_stream(path: &Path) -> Result<(), Error> {
     if is_own_stream(path) {
         return Ok(());

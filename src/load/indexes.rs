@@ -10,7 +10,7 @@ use crate::schema::identifier;
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::index::IndexSpec;
 
-/// The indexes that a table which is filled directly gets.
+/// The indexes that a table gets that is filled directly.
 pub(super) fn specs(plan: &TablePlan, context: &Context<'_>) -> Result<Vec<IndexSpec>, Error> {
     let mut specs = Vec::new();
     if plan.build_key_index && plan.dedup == DedupPlan::Filter {

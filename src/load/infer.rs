@@ -1,5 +1,5 @@
-//! What the columns hold, before anything is written: from every value of every file in a pass of its own, from the head of a stream, or
-//! a guess that loading verifies.
+//! What the columns hold, before anything is written: from every value of every file in a separate pass, from the head of a stream, or by a
+//! guess that loading verifies.
 
 use crate::error::Error;
 use crate::format::{Csv, Format, Parsed};
@@ -16,11 +16,11 @@ use crate::plan;
 use crate::schema::table_info::TableInfo;
 use crate::window::Input;
 
-/// A shorter input is read in a moment.
+/// Least size of inputs for a guess: shorter ones are read in a moment.
 const GUESS_FROM_BYTES: u64 = 64 << 20;
-/// Pieces, spread over all inputs, that a guess must not be at odds with.
+/// Pieces, spread over all inputs, that must not contradict a guess.
 const GUESS_PIECES: u64 = 16;
-/// Bytes of one of them.
+/// Bytes of one such piece.
 const GUESS_PIECE_BYTES: usize = 128 << 10;
 /// Bytes between two calls of the observer: a few hundred calls a second at most.
 const SHOW_EVERY_BYTES: u64 = 8 << 20;
@@ -116,7 +116,7 @@ pub(super) fn infer(
     };
     let certain = |facts| Inferred { facts, is_guess: false };
     if declared.iter().all(|&declared| declared) {
-        // Without a single key there is nothing to learn, and a stream need not be waited for.
+        // Without a key of one column there is nothing to learn, and no need to wait for a stream.
         return match key[..] {
             [_] => survey.start(inputs).map(certain),
             _ => Ok(certain(nothing)),
@@ -143,8 +143,8 @@ struct Survey<'a> {
 impl Survey<'_> {
     /// What the first chunk holds, if that is likely to be what all the inputs hold.
     ///
-    /// A wrong guess costs time and nothing else, so it is made where a pass over every value would take long, and not where pieces from
-    /// all over the inputs speak against it. A piece may begin within a quoted field, so it can call a guess off but not mend it.
+    /// A wrong guess only costs time, so one is made where a pass over every value would take long, unless pieces from all over the inputs
+    /// speak against it. A piece may begin within a quoted field, so it can rule a guess out but not correct it.
     fn guess(&self, inputs: &mut OpenedInputs) -> Result<Option<Facts>, Error> {
         let options = self.context.options;
         let (Some(total_bytes), false) = (inputs.total_bytes(), options.repeat.append_only) else {
@@ -194,8 +194,8 @@ impl Survey<'_> {
         Ok(Some(facts))
     }
 
-    /// What the first records of the first input hold: whether keys ascend. That decides which column becomes the primary key, so as
-    /// much is looked at of a stream as of a file.
+    /// What the first records of the first input hold: whether keys ascend. That decides which column becomes the primary key, so the same
+    /// amount is looked at of a stream as of a file.
     fn start(&self, inputs: &mut OpenedInputs) -> Result<Facts, Error> {
         let first = &mut inputs.all[0];
         let start_bytes = first.head.data_start_bytes;
@@ -282,7 +282,7 @@ impl Survey<'_> {
         Ok(facts)
     }
 
-    /// Hands the facts of `input`, chunk by chunk in any case in its order, to `take`.
+    /// Hands the facts of `input` to `take`, chunk by chunk and always in input order.
     fn scan(
         &self,
         input: &mut Input,
@@ -348,7 +348,7 @@ struct FactsRequest<'a> {
     fields: &'a [u32],
     /// Where its records begin.
     place: ValuePosition,
-    /// More bytes follow than are there: the last record may go on.
+    /// More bytes may follow: the last record may go on.
     may_grow: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a load is asked to read: files by name, and readers of the program's.
+//! What a load is asked to read: files by name, and the program's readers.
 
 use std::fmt::Display;
 use std::io::Read;
@@ -79,17 +79,17 @@ impl From<&[PathBuf]> for Inputs {
     }
 }
 
-/// Why `--once` does not go with the stream `name`.
+/// The error for `--once` with the stream `name`.
 pub(super) fn needs_files(name: &dyn Display) -> Error {
     Error::usage(format!(
-        "{ONCE} needs files, and {name} is a stream: whether its content was loaded before cannot be told before it is read; save it as a \
+        "{ONCE} needs files, and {name} is a stream: whether its content was loaded before is not known until it is read; save it as a \
          file first, or leave {ONCE} out"
     ))
 }
 
-/// Why `--append-only` does not go with the stream `name`.
+/// The error for `--append-only` with the stream `name`.
 pub(super) fn needs_file(name: &dyn Display) -> Error {
     Error::usage(format!(
-        "{APPEND_ONLY} needs a file, and {name} is a stream: what it gave once cannot be told from what is new"
+        "{APPEND_ONLY} needs a file, and {name} is a stream: what it gave before cannot be distinguished from what is new"
     ))
 }

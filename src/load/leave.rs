@@ -30,8 +30,8 @@ pub(super) fn end(settled: SettledRows<'_>, context: &Context<'_>) -> Result<End
         ..
     } = settled;
     let committed_before = (blueprint.start.progress.as_ref()).map_or(0, |progress| progress.counts.records);
-    // The order thread counts what was parsed, the writer what became of it. At an error limit the former is ahead; the latter is
-    // where a resumed load is interrupted among those.
+    // The order thread counts what was parsed, the writer what became of it. At an error limit the order thread is ahead; the writer is, if
+    // a resumed load is interrupted among records that were committed before.
     let parsed = inputs.records_read();
     let (how, records) = match end {
         RowsEnd::ErrorLimit => (Ending::AtErrorLimit, counts.records),
@@ -45,13 +45,13 @@ pub(super) fn end(settled: SettledRows<'_>, context: &Context<'_>) -> Result<End
     Ok(Ended { how, records, counts })
 }
 
-/// Whether more was rejected, when all was read, than the load may have.
+/// Whether, once all was read, more records were rejected than the load may have.
 fn is_over_limit(counts: &Counts, context: &Context<'_>) -> bool {
     let limit = context.options.limits.max_errors;
     limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), counts.records))
 }
 
-/// Leaves in the database what the next load of it needs, of one that is done for the most part nothing. `errors`: what the dead-letter
+/// Leaves in the database what the next load needs; if the load is done, that is mostly nothing. `errors`: what the dead-letter
 /// file is now.
 fn leave(settled: &SettledRows<'_>, errors: Committed, context: &Context<'_>) -> Result<(), Error> {
     let SettledRows {
@@ -66,7 +66,7 @@ fn leave(settled: &SettledRows<'_>, errors: Committed, context: &Context<'_>) ->
     if repeat.append_only {
         return leave_for_next(settled, errors);
     }
-    // A load over its limit keeps the checkpoint: the same command with another limit must not load everything once more.
+    // A load over its limit keeps the checkpoint: the same command with another limit must not load everything again.
     if repeat.keep_checkpoint || *end == RowsEnd::Complete && is_over_limit(counts, context) {
         // Best effort: without that note the load counts as one that was killed.
         let _ = note_end(database, table, errors.bytes);
@@ -74,7 +74,7 @@ fn leave(settled: &SettledRows<'_>, errors: Committed, context: &Context<'_>) ->
     }
     row_origins::forget(database, table)?;
     faults::point("finish: before the checkpoint goes");
-    // Without the checkpoint the same command is another load: nothing that can fail may follow.
+    // Without the checkpoint the same command would be a new load: nothing that can fail may follow.
     database.give_up_journal()?;
     if repeat.once {
         remember(database, table, inputs)?;
@@ -111,7 +111,7 @@ fn leave_for_next(settled: &SettledRows<'_>, errors: Committed) -> Result<(), Er
     finished::write(settled.database, table, &Finished { identity, loaded })
 }
 
-/// Ends the load, and has the database remember its inputs.
+/// Ends the load, and makes the database remember its inputs.
 fn remember(database: &Database, table: &str, inputs: &OpenedInputs) -> Result<(), Error> {
     let loaded = inputs.all.iter().map(|opened| LoadedInput {
         name: opened.input.path().to_string_lossy().into_owned(),

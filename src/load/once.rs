@@ -16,7 +16,7 @@ use crate::window::Input;
 
 /// Those of `inputs` that are to be loaded: all of them without `--once`. Where none is, the load is at its end.
 ///
-/// A file is read here only if another of the same size is known: the load itself finds the hash of one that is new.
+/// A file is read here only if another of the same size is known: the load itself computes the hash of a new one.
 ///
 /// # Errors
 /// `Usage` for a stream; as any read of an input or of the database.
@@ -74,13 +74,13 @@ fn skip(path: PathBuf, content: ContentHash, because: String, context: &Context<
     context.account.skipped(SkippedInput { path, content, because });
 }
 
-/// What went into `table` and is there. Nothing if the table is gone, or empty, perhaps as it was made anew; `--restart` asks for all
-/// of it again.
+/// What went into `table` and is still there. Nothing if the table is gone, or empty, perhaps because it was made anew; nor with
+/// `--restart`, which asks for all of it again.
 fn remembered(table: &str, context: &Context<'_>) -> Result<Vec<Remembered>, Error> {
     let Some(database) = context.existing_database()? else {
         return Ok(Vec::new());
     };
-    // Asked for in any case: what goes in now is to be remembered there.
+    // Checked in any case: what goes in now is to be remembered there.
     let is_any = once::exists(&database)?;
     let Some(info) = database
         .describe_table(table)?
@@ -94,13 +94,13 @@ fn remembered(table: &str, context: &Context<'_>) -> Result<Vec<Remembered>, Err
         context.observer.notice(&format!(
             "table \"{table}\" has no rows: what was loaded into it with {ONCE} is gone, and no longer remembered"
         ));
-        // They are forgotten in the transaction that the load begins with.
+        // They are forgotten in the transaction with which the load begins.
         remembered.retain(|remembered| !says_rows(remembered));
     }
     Ok(remembered)
 }
 
-/// The hash of the whole file; `None` when a signal came first.
+/// The hash of the whole file; `None` if a signal came first.
 fn content_of(path: &Path, context: &Context<'_>) -> Result<Option<ContentHash>, Error> {
     let mut input = Input::open(path)?;
     let range = 0..input.abilities().length_bytes.unwrap_or(0);
@@ -110,7 +110,7 @@ fn content_of(path: &Path, context: &Context<'_>) -> Result<Option<ContentHash>,
 }
 
 /// # Errors
-/// `Usage` unless `path` is a file, or nothing, which the load itself has a word for.
+/// `Usage` unless `path` is a file, or does not exist, which the load itself reports.
 fn refuse_stream(path: &Path) -> Result<(), Error> {
     let is_stream = path.as_os_str() == "-" || path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir());
     if is_stream {

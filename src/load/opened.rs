@@ -19,7 +19,7 @@ use crate::window::{FileIdentity, Input};
 
 /// Bytes looked through at a time for a line end.
 const LOOK_BYTES: usize = 16 << 20;
-/// Files that are kept open from beginning to end. More of them are opened one after another, when they are read.
+/// Most files that are kept open from beginning to end. If there are more, they are opened one after another, when they are read.
 const MAX_OPEN_FILES: usize = 64;
 
 /// The inputs, in the order in which they are loaded.
@@ -132,7 +132,7 @@ impl OpenedInputs {
     /// Opens the inputs and reads what each begins with.
     pub(super) fn open(inputs: Inputs, context: &Context<'_>) -> Result<Self, Halt> {
         Self::open_all(inputs.all, context).map_err(|error| match context.observer.cancelled() {
-            // A stream from which nothing has come yet looks empty to whoever stops waiting for it.
+            // A stream that has given nothing yet looks empty to whoever stops waiting for it.
             Some(by) => Halt::Early(Box::new(Ended::interrupted(by))),
             None => Halt::Failed(error),
         })
@@ -190,7 +190,7 @@ impl OpenedInputs {
         self.all.iter().map(|opened| opened.input.path().to_owned()).collect()
     }
 
-    /// The column names of the first input, which those of the others are matched with.
+    /// The column names of the first input, with which those of the others are matched.
     pub(super) fn names(&self) -> &[String] {
         &self.all[0].head.names
     }
@@ -200,7 +200,7 @@ impl OpenedInputs {
         self.all.iter().map(|opened| opened.fields.clone()).collect()
     }
 
-    /// Whether a load of them can be gone on with when it was stopped.
+    /// Whether a load of them can go on after it was stopped.
     pub(super) fn can_be_read_again(&self) -> bool {
         self.all.iter().all(|opened| opened.input.abilities().can_be_read_again)
     }
@@ -211,7 +211,7 @@ impl OpenedInputs {
     /// `InputChanged` when it is not.
     pub(super) fn begin_after(&mut self, loaded: &Loaded, context: &Context<'_>) -> Result<(), Error> {
         let message = format!(
-            "since it was loaded, its loaded part was edited: it did not only grow; start afresh with {RESTART}"
+            "its loaded part was edited after it was loaded: it did not only grow; start afresh with {RESTART}"
         );
         let part = ReadPart {
             range: 0..loaded.offset_bytes,
@@ -253,7 +253,7 @@ impl OpenedInputs {
             }
             offset_bytes += window.bytes().len() as u64;
         }
-        // The load itself sees the signal at once and says so.
+        // The load itself will see the signal at once and say so.
         Ok(true)
     }
 
@@ -286,8 +286,8 @@ impl OpenedInputs {
         self.all.iter().map(|opened| opened.count.records).sum()
     }
 
-    /// Checks that the files opened are, unchanged, those that their names lead to now: what the checkpoint says of the inputs
-    /// was learnt by name.
+    /// Checks that the open files are unchanged and are those to which their names lead now: what the checkpoint says about the inputs was
+    /// found out by name.
     ///
     /// # Errors
     /// `InputChanged` saying which one and how.
@@ -328,13 +328,13 @@ pub(super) fn check_content(
     let ReadPart { range, content } = part;
     match hash_range(&context.pool, input, range, &|| context.is_stopped())? {
         Some(found) if found != content => Err(changed(input, message)),
-        // Stopped meanwhile: the load itself sees that and says so.
+        // Stopped meanwhile: the load itself will see that and say so.
         _ => Ok(()),
     }
 }
 
 /// Keys to size the filter for: the rows that the inputs' sizes promise, with a third to spare. A tenth would do for the estimate; but a
-/// filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the midst of a full
+/// filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the middle of a full
 /// table: 30 µs, measured.
 fn estimate_keys(all: &mut [OpenedInput], stopped: &dyn Fn() -> bool) -> Result<u64, Error> {
     let lengths = all.iter().map(|opened| opened.input.abilities().length_bytes);
@@ -351,7 +351,7 @@ fn estimate_keys(all: &mut [OpenedInput], stopped: &dyn Fn() -> bool) -> Result<
 }
 
 /// # Errors
-/// `Usage` unless the input is one file: where several grow, the order of their records is not that of one load.
+/// `Usage` unless the input is one file: if several grow, the order of their records is not that of one load.
 fn check_growing(inputs: &[Input]) -> Result<(), Error> {
     match inputs {
         [input] if input.abilities().can_be_read_again => Ok(()),

@@ -73,7 +73,7 @@ impl<E: Encoder> Work for RowWork<'_, E> {
 
     fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut RowBlock<E>) {
         validate(span, parsed, &self.plan, &self.format, output);
-        // Here, while the bytes are in the cache, and not on the one thread that keeps the order.
+        // Hashed here, while the bytes are in the cache, and not on the one thread that keeps the order.
         output.content = ContentHash::of(span);
     }
 
@@ -107,7 +107,7 @@ pub(super) struct Evidence {
     key_order: KeyOrder,
     /// What the values so far look like.
     pub(super) facts: Facts,
-    /// What the guess was refuted by, in words.
+    /// What refuted the guess, in words.
     pub(super) refuted: Option<String>,
 }
 
@@ -205,9 +205,9 @@ struct OneInput<'a> {
     count: &'a mut InputCount,
     /// Where the next block begins.
     place: Place,
-    /// What was read of the input from where its records begin.
+    /// The hash of what was read of the input from where its records begin.
     read: ContentHash,
-    /// That up to the end of its last whole record.
+    /// The same up to the end of its last whole record.
     whole: ContentHash,
     line_end: u8,
     /// Else its bytes are counted as they are read.
@@ -256,8 +256,8 @@ impl OneInput<'_> {
         Ok(complete)
     }
 
-    /// Checks that an input which was read to its end is still what was read. Before the last batch is committed: a record that was cut
-    /// short or written over is not taken for a whole one.
+    /// Checks that an input which was read to its end is still what was read. Before the last batch is committed, so that a record that was
+    /// cut short or written over is not taken for a whole one.
     fn check_read(&self, input: &mut Input) -> Result<(), Error> {
         input.check_unchanged()?;
         if !input.was_written_to()? {
@@ -332,7 +332,7 @@ impl OneInput<'_> {
         Ok(flow)
     }
 
-    /// Has the blocks that are held deduplicated and hands them to the writer.
+    /// Deduplicates the blocks that are held and hands them to the writer.
     fn pass_on(&mut self) -> Result<Flow, Error> {
         let since = Instant::now();
         let candidates = self.held.iter_mut().map(|incoming| Candidates {
@@ -359,7 +359,7 @@ impl OneInput<'_> {
         }
     }
 
-    /// A value that the guessed type of its column does not have, in words.
+    /// A value that does not fit the guessed type of its column, in words.
     fn refutation(&self, reject: &BlockReject, span: &[u8]) -> String {
         let plan = self.order.plan();
         let fields = &plan.sources[self.place.file_index as usize];
@@ -379,7 +379,7 @@ impl OneInput<'_> {
         self.place.before
     }
 
-    /// Adds what the values of a block look like; in words, which of them speak against a guessed type, if any do.
+    /// Adds what the values of a block look like; returns, in words, which of them speak against a guessed type, if any do.
     fn refuted_by_form(&mut self, facts: &[ColumnFacts], bytes: &[u8]) -> Option<String> {
         let plan = self.order.plan();
         let guess = plan.guess.as_ref()?;
@@ -402,7 +402,7 @@ impl OneInput<'_> {
         });
         let ((column, _), _) = refuted.next()?;
         Some(format!(
-            "{}, line {line} or soon after, column \"{}\", whose type was guessed: its numbers are not written like those before them",
+            "{}, line {line} or soon after, column \"{}\", whose type was guessed: its numbers are not written like those before",
             self.path.display(),
             column.name
         ))

@@ -54,7 +54,7 @@ impl<'b> OpenedTable<'b> {
         if context.lock_database()?
             && !(database.describe_table(&plan.table)?.is_none() && checkpoint::read(&database, &plan.table)?.is_none())
         {
-            // There was no file when this load was planned: another one made it since.
+            // There was no file when this load was planned: another load has made it since.
             return Err(busy(context, "another load made it meanwhile".to_owned()));
         }
         database.prepare_for_load()?;
@@ -87,7 +87,7 @@ fn begin_load(
         database.create_table(&plan.table, &plan.columns, plan.row_id_column)?;
     }
     if plan.create || database.is_empty(&plan.table)? {
-        // What went into an earlier table of that name is gone with it, and so is what others have deleted.
+        // What went into an earlier table of that name is gone with that table; so are rows that others have deleted.
         once::forget_rows(database, &plan.table)?;
     }
     let shape = check_shape(database, start, context)?;
@@ -111,7 +111,7 @@ fn begin_load(
     Ok(shape)
 }
 
-/// From now on the load may have written more dead letters than it has committed.
+/// Notes that from now on the load may have written more dead letters than it has committed.
 fn note_going_on(database: &Database, start: &Start) -> Result<(), Error> {
     match &start.progress {
         Some(progress) if progress.errors_end_bytes.is_some() => {
@@ -125,7 +125,7 @@ fn note_going_on(database: &Database, start: &Start) -> Result<(), Error> {
     }
 }
 
-/// The table as it is now, in an open transaction or before the first: as the plan has it.
+/// The table as it is now, which must be as the plan has it; in an open transaction, or before the first.
 ///
 /// # Errors
 /// `DatabaseBusy` when somebody changed it since the load was planned.
@@ -234,7 +234,7 @@ fn open_sink<'d>(
         _ => open_direct(&target, context)?,
     };
     match opened {
-        // A table of which a part is loaded already is not what was asked about.
+        // If part of a table is loaded already, the option was not about that table.
         Err(reason) if wish == WritePath::Direct && start.obstacle.is_none() => {
             Err(Error::usage(format!("{WRITE_PATH} direct is not possible: {reason}")))
         }
@@ -252,7 +252,7 @@ fn open_sink<'d>(
     }
 }
 
-/// The direct path into the table, or what stands in its way.
+/// Opens the direct path into the table, or says what stands in its way.
 fn open_direct(target: &TargetTable<'_>, context: &Context<'_>) -> Result<Result<DirectWriter, String>, Error> {
     let writer = DirectWriter::open(context.database_path, target.table)?;
     match writer.obstacle(target)? {
@@ -261,7 +261,7 @@ fn open_direct(target: &TargetTable<'_>, context: &Context<'_>) -> Result<Result
     }
 }
 
-/// The indexes that are built from the rows as they come: those of a table that is filled directly.
+/// The indexes that are built from the rows as they come, for a table that is filled directly.
 fn open_indexes<'d>(sink: &Sink<'_>, blueprint: &Blueprint, context: &'d Context<'_>) -> TableIndexes<'d> {
     let plan = &blueprint.start.plan;
     let specs = match sink {

@@ -118,7 +118,7 @@ impl Refuted {
         let obstacles = undo::drop_created(&begun, context)?;
         if !obstacles.is_empty() {
             return Err(Error::schema(format!(
-                "table \"{}\" was to be made anew, with other column types, but others use it by now: {}; take away what stands in \
+                "table \"{}\" was to be made anew, with other column types, but others use it by now: {}; remove what stands in \
                  the way and start afresh with {RESTART} {INFERENCE} whole",
                 identity.plan.table,
                 obstacles.join("; ")

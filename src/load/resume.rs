@@ -28,7 +28,7 @@ pub(super) fn resume(
     if again == Again::Mended {
         take_up_mended(&mut found, inputs, context)?;
         context.observer.notice(&format!(
-            "the input was mended behind record {records}, where the load was stopped: going on there"
+            "the input was mended after record {records}, where the load was stopped: going on there"
         ));
     } else {
         context
@@ -39,12 +39,12 @@ pub(super) fn resume(
     let (shape, makes_database) = (identity.shape.clone(), identity.made_database);
     let mut plan = identity.plan.clone();
     if context.options.repeat.append_only {
-        // What has come since is for the next load: this one was planned without it.
+        // What was appended since is for the next load: this one was planned without it.
         inputs.end_after(&identity);
     }
     if let Some(base) = &identity.base {
         inputs.begin_after(&base.loaded, context)?;
-        plan = plan.behind(base.max_row_id, base.loaded.counts.records);
+        plan = plan.after(base.max_row_id, base.loaded.counts.records);
     }
     Ok(Start {
         plan,
@@ -58,7 +58,7 @@ pub(super) fn resume(
     })
 }
 
-/// From now on the unfinished load is one of the inputs as they are.
+/// Makes the unfinished load one of the inputs as they are now.
 fn take_up_mended(found: &mut Checkpoint, inputs: &OpenedInputs, context: &Context<'_>) -> Result<(), Error> {
     let extents = inputs.extents().unwrap_or_default();
     found.identity.plan.sources = inputs.fields();
@@ -70,7 +70,7 @@ fn take_up_mended(found: &mut Checkpoint, inputs: &OpenedInputs, context: &Conte
 }
 
 /// # Errors
-/// `Schema` when the table that the unfinished load was filling is gone, or would make other values of the rest.
+/// `Schema` when the table that the unfinished load was filling is gone, or would store the rest as different values.
 fn check_table(found: &Checkpoint, info: Option<&TableInfo>) -> Result<(), Error> {
     let plan = &found.identity.plan;
     let is_there = |name: &str| {

@@ -17,7 +17,7 @@ pub(super) struct Seen {
     /// The name of the table to load into.
     pub(super) table: String,
     pub(super) info: Option<TableInfo>,
-    /// There is a database, be it one without a table.
+    /// There is a database, even if it has no table.
     pub(super) is_database: bool,
     pub(super) checkpoint: Option<Checkpoint>,
     pub(super) finished: Option<Finished>,
@@ -41,12 +41,12 @@ impl Seen {
 
 /// What the database holds, once what is not to go on is taken back.
 pub(super) fn look_around(table: &str, inputs: &OpenedInputs, context: &Context<'_>) -> Result<Seen, Error> {
-    // For what cannot be gone on with nothing is noted.
+    // Nothing is noted for a load that cannot go on.
     let is_noted = inputs.can_be_read_again();
     let restart = context.options.repeat.restart;
     let mut seen = look_at_database(table, is_noted, context)?;
     if restart || seen.begun_load().is_none() {
-        // Before types are inferred, or rows taken back, for nothing.
+        // Before types are inferred, or rows are taken back, in vain.
         check_errors_file(&context.options.target.errors).map_err(name_holders)?;
     }
     if let Some(found) = &seen.checkpoint
@@ -56,7 +56,7 @@ pub(super) fn look_around(table: &str, inputs: &OpenedInputs, context: &Context<
     }
     if restart && let Some((begun, left)) = seen.begun_load() {
         undo::restart(&begun, context)?;
-        // After the rows: what is left here by a kill is only kept beside.
+        // After the rows: a file that a kill leaves here is only kept under another name.
         forget_side_files(begun.identity, left, 0, context)?;
         seen = look_at_database(table, is_noted, context)?;
     }
@@ -89,7 +89,7 @@ fn look_at_database(table: &str, is_noted: bool, context: &Context<'_>) -> Resul
             true => checkpoint::read(&database, table)?,
             false => None,
         },
-        // Without the flag a load is a new one, whatever became of those before it.
+        // Without the flag a load is a new one, whatever became of earlier ones.
         finished: match context.options.repeat.append_only {
             true => finished::read(&database, table)?,
             false => None,

@@ -108,7 +108,7 @@ struct Unsettled<'d> {
     last: Last,
     /// The rows went in as finished pages, so none was refused.
     all_written: bool,
-    /// The database after the last page of the direct path, if indexes are to be published as pages, too.
+    /// The database after the last page of the direct path, if indexes are also to be published as pages.
     state: Option<DatabaseState>,
 }
 
@@ -127,7 +127,7 @@ struct Judge<'a> {
 }
 
 impl<'d> Unsettled<'d> {
-    /// The rows are in and need no writer any more: closes the way that they took into the table.
+    /// The rows are in and no longer need a writer: closes the way that they took into the table.
     fn of(outputs: Outputs<'d>, context: &Context<'_>) -> Result<Unsettled<'d>, Error> {
         let Outputs {
             blueprint,
@@ -212,7 +212,7 @@ impl<'d> Unsettled<'d> {
         self.settle_by_sql(judge, context)
     }
 
-    /// SQLite builds the key's index, judges the suspects by it and builds the other indexes. `None` when that was stopped.
+    /// Makes SQLite build the key's index, judge the suspects by it and build the other indexes. `None` if that was stopped.
     fn settle_by_sql(self, judge: Judge<'_>, context: &Context<'_>) -> Result<Option<SettledBooks>, Error> {
         let (database, start) = (self.database, &self.blueprint.start);
         let (plan, account) = (&start.plan, context.account);
@@ -233,8 +233,8 @@ impl<'d> Unsettled<'d> {
         Ok(settled)
     }
 
-    /// Has SQLite judge the suspects, in one transaction, so that an interrupted settlement leaves no trace and starts again from the spool.
-    /// `None` when it was stopped.
+    /// Makes SQLite judge the suspects, in one transaction, so that an interrupted settlement leaves no trace and starts again from the
+    /// spool. `None` if it was stopped.
     fn ask_database(self, Judge { earlier, stopped }: Judge<'_>) -> Result<Option<SettledBooks>, Error> {
         let Unsettled {
             database,
@@ -291,8 +291,8 @@ impl<'d> Unsettled<'d> {
         Ok(Some(SettledBooks { counts, letters }))
     }
 
-    /// The sorted keys judge the suspects, and every index is built as finished pages: one transaction for all of it. `None` when that
-    /// was stopped.
+    /// Lets the sorted keys judge the suspects, and builds every index as finished pages, all in one transaction. `None` if that was
+    /// stopped.
     fn settle_directly(
         self,
         pages: IndexPages,
@@ -308,7 +308,7 @@ impl<'d> Unsettled<'d> {
             ..
         } = self;
         let (table, account) = (&self.blueprint.start.plan.table, context.account);
-        // Filter, windows and rows are gone: what they had is free.
+        // Filter, windows and rows are gone: their memory is free.
         let split = self.blueprint.split;
         let memory_bytes = split.filter_bytes + split.windows_bytes + split.blocks_bytes;
         account.time("key index", || indexes.build_by_sql(&database, table, true))?;
@@ -358,7 +358,7 @@ impl<'d> Unsettled<'d> {
     }
 }
 
-/// Begins the transaction in which indexes go in as finished pages; `None` when others have written since the rows went in.
+/// Begins the transaction in which indexes go in as finished pages; `None` if others have written since the rows went in.
 fn open_pages(state: DatabaseState, context: &Context<'_>) -> Result<Option<IndexPages>, Error> {
     let file = PageFile::open(context.database_path, state.page_bytes)?;
     let database = context.open_database()?;
@@ -372,8 +372,8 @@ fn open_pages(state: DatabaseState, context: &Context<'_>) -> Result<Option<Inde
     Ok(None)
 }
 
-/// Begins a transaction in which SQLite does not look at foreign keys, where each row can be asked about its own; whether it is begun. SQLite
-/// goes through the whole table for each row that others may refer to, while one is open and the column that refers has no index.
+/// Begins a transaction in which SQLite does not check foreign keys, if each row's own can be checked here; returns whether it did. While a
+/// foreign key is open and the referring column has no index, SQLite goes through the whole table for each row to which others may refer.
 fn begin_unguarded(database: &Database, table: &str) -> Result<bool, Error> {
     let tells_all = || {
         database
@@ -397,7 +397,7 @@ fn begin_unguarded(database: &Database, table: &str) -> Result<bool, Error> {
 /// What the last transaction of a load needs besides its rows.
 struct Last {
     settings: BatchSettings,
-    /// How record numbers map to those of the inputs.
+    /// How the load's record numbers map to those of the inputs.
     origins: Origins,
     /// What the counts account for.
     content: ContentHash,
@@ -414,7 +414,8 @@ impl Last {
         }
     }
 
-    /// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place after.
+    /// Ends the transaction of a settlement. The merged file is complete before the commit that relies on it, and takes its place
+    /// afterwards.
     fn commit_settled(&self, database: &Database, mut items: OpenItems<'_>) -> Result<Counts, Error> {
         let progress = SavedProgress {
             root_page: self.root_page,

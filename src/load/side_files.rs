@@ -39,9 +39,9 @@ pub(super) fn open(start: &Start, paths: &[PathBuf], context: &Context<'_>) -> R
             DeadLetters::reopen(&place, progress.left()),
             SuspectSpool::reopen(&place, progress.counts.suspects, progress.suspects())?,
         ),
-        // A new load, or one that ended before its first commit: nothing committed relies on what it left.
+        // A new load, or one that ended before its first commit: nothing that is committed relies on what it left.
         progress => {
-            // What is in the file of a run that ended in an orderly way it has not written.
+            // A run that ended in an orderly way has not written what is in the file.
             let killed = progress.as_ref().filter(|progress| progress.errors_end_bytes.is_none());
             let own_mark = killed.map_or(0, |progress| progress.errors_mark);
             let spool = new_spool();
@@ -57,14 +57,14 @@ pub(super) fn open(start: &Start, paths: &[PathBuf], context: &Context<'_>) -> R
     Ok(SideFiles { letters, spool })
 }
 
-/// Says what became of files that were in the way of the dead letters, and of what others wrote among them.
+/// Reports what became of files that were in the way of the dead letters, and of what others wrote among them.
 pub(super) fn tell_notes(letters: &mut DeadLetters, context: &Context<'_>) {
     for note in letters.take_notes() {
         context.observer.notice(&note);
     }
 }
 
-/// Removes what a load that is taken back has left, as far as that is its own; `keep_bytes`: see [`forget_rejects`].
+/// Removes what a load that is taken back has left, as far as it is the load's own; `keep_bytes`: see [`forget_rejects`].
 pub(super) fn forget_side_files(
     identity: &Identity,
     left: Left,
@@ -72,7 +72,7 @@ pub(super) fn forget_side_files(
     context: &Context<'_>,
 ) -> Result<(), Error> {
     let (path, token) = (context.options.target.errors.as_path(), identity.token.as_str());
-    // As its lines name them.
+    // By the names that its lines use.
     let inputs: Vec<PathBuf> = identity.inputs.iter().map(|input| PathBuf::from(&input.path)).collect();
     let place = LettersPlace {
         path,
@@ -97,7 +97,7 @@ pub(super) fn note_end(database: &Database, table: &str, end_bytes: u64) -> Resu
     checkpoint::write(database.connection(), database.path(), table, &progress)
 }
 
-/// `error` with who writes the file that it is about, if that is what it says.
+/// `error`, with the names of those who write the file, if it says that somebody does.
 pub(super) fn name_holders(error: Error) -> Error {
     match error.kind() {
         ErrorKind::OutputBusy { path, option, .. } => Error::output_busy(path, *option, holders(path)),

@@ -8,7 +8,7 @@ use crate::schema::shape::TableShape;
 /// Where a load starts from: the plan, and how far earlier runs got.
 pub(super) struct Start {
     pub(super) plan: TablePlan,
-    /// What can be resumed keeps a checkpoint: files can be read again, streams cannot.
+    /// A load that can be resumed keeps a checkpoint: files can be read again, streams cannot.
     pub(super) identity: Option<Identity>,
     pub(super) progress: Option<SavedProgress>,
     /// The database has this load's checkpoint already.
@@ -34,7 +34,7 @@ impl Start {
         self.identity.as_ref().is_some_and(|identity| identity.plan.create)
     }
 
-    /// Greatest key of the table before the first load, where keys that ascend are row ids.
+    /// Greatest key of the table before the first load, if keys that ascend are row ids.
     pub(super) fn greatest_key_before(&self) -> Option<i64> {
         match self.identity.as_ref()?.plan.dedup {
             DedupPlan::Ascending { last } => last,
@@ -42,7 +42,7 @@ impl Start {
         }
     }
 
-    /// What its side files are named by, where a later run must find them.
+    /// The token by which its side files are named, if a later run must find them.
     pub(super) fn token(&self) -> Option<&str> {
         self.identity.as_ref().map(|identity| identity.token.as_str())
     }

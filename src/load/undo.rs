@@ -26,13 +26,13 @@ use crate::sqlite::own::finished;
 use crate::sqlite::own::row_origins;
 use crate::sqlite::undo::Made;
 
-/// Gives up the unfinished load into the table that [`load`](super::load) would load `inputs` into with the same options: only the
-/// note of how far it got is removed, every row that it committed stays. The inputs are not looked at.
+/// Gives up the unfinished load into the table into which [`load`](super::load) would load `inputs` with the same options: only its
+/// checkpoint is removed, and every row that it committed stays. The inputs are not looked at.
 ///
-/// Says through `observer` what was given up; that there was nothing to give up is no error.
+/// Says through `observer` what was given up; it is not an error if there was nothing to give up.
 ///
 /// # Errors
-/// `Usage` when no table is named, `InputMissing` when there is no such database, `DatabaseBusy` while a load is under way, `Database`.
+/// `Usage` when no table is named, `InputMissing` when the database does not exist, `DatabaseBusy` while a load is under way, `Database`.
 pub fn forget(
     inputs: &[PathBuf],
     database_path: &Path,
@@ -70,7 +70,7 @@ pub fn forget(
 pub(super) struct Begun<'a> {
     pub(super) identity: &'a Identity,
     pub(super) counts: &'a Counts,
-    /// Where its table begins by now, if it was moved.
+    /// Where its table begins now, if it was moved.
     pub(super) root_page: Option<u32>,
 }
 
@@ -146,7 +146,7 @@ fn give_up_note(table: &str, found: Result<Option<Checkpoint>, Error>, context: 
             };
             let again = match &found.identity.base {
                 Some(base) if !had_finished => format!(
-                    "; {APPEND_ONLY} then goes on behind record {}, which was the last one of the load before it, and loads them again",
+                    "; {APPEND_ONLY} then goes on after record {}, which was the last one of the load before it, and loads them again",
                     base.loaded.counts.records
                 ),
                 _ => String::new(),
@@ -167,7 +167,7 @@ fn give_up_note(table: &str, found: Result<Option<Checkpoint>, Error>, context: 
     Ok(())
 }
 
-/// The dead-letter file gets what is committed for it; what only a load that goes on needs is removed.
+/// Puts what is committed for it into the dead-letter file, and removes what only a load that goes on needs.
 fn put_side_files_in_order(found: &Checkpoint, context: &Context<'_>) -> Result<(), Error> {
     let errors = &context.options.target.errors;
     let is_its = found.identity.option(ERRORS) == Some(&errors.to_string_lossy());
@@ -182,7 +182,7 @@ fn put_side_files_in_order(found: &Checkpoint, context: &Context<'_>) -> Result<
         token,
     };
     if progress.settled {
-        // A file that is not what this load left is none of its files, and is left alone.
+        // A file that is not what this load left is not its own, and is left alone.
         drop(DeadLetters::take_up_settled(&place, progress.errors(), progress.merged));
     } else {
         discard_merge(errors, token)?;
@@ -190,7 +190,7 @@ fn put_side_files_in_order(found: &Checkpoint, context: &Context<'_>) -> Result<
     SuspectSpool::beside(&place, true).forget()
 }
 
-/// `--restart`: takes the load back if it made the table, else forgets it.
+/// `--restart`: takes the load back if it made the table, otherwise forgets it.
 ///
 /// # Errors
 /// `Schema` when something in the table is, or may be, not the load's.
@@ -203,7 +203,7 @@ pub(super) fn restart(begun: &Begun<'_>, context: &Context<'_>) -> Result<(), Er
         if !obstacles.is_empty() {
             return Err(Error::schema(format!(
                 "{RESTART} cannot make table \"{table}\" anew, because not all of it is the earlier load's ({loaded}): {}; \
-                 nothing was changed. Take away what stands in the way, or give that load up with {FORGET}, which leaves every \
+                 nothing was changed. Remove what stands in the way, or give that load up with {FORGET}, which leaves every \
                  row, and load into another table",
                 obstacles.join("; ")
             )));
@@ -223,7 +223,7 @@ pub(super) fn restart(begun: &Begun<'_>, context: &Context<'_>) -> Result<(), Er
         };
         context.observer.notice(&format!(
             "an earlier load into table \"{table}\" is forgotten; the {loaded} that it committed {stay} there twice if {are} loaded \
-             again and no key tells; starting afresh"
+             again and no key prevents it; starting afresh"
         ));
     }
     faults::point("restart: taken back");
@@ -253,7 +253,7 @@ pub(super) fn drop_created(begun: &Begun<'_>, context: &Context<'_>) -> Result<V
             .or_else(|| identity.shape.as_ref().map(|shape| shape.root_page)),
     };
     let database = context.open_database()?;
-    // Dropping a table to which others refer would empty those, too.
+    // Dropping a table to which others refer would also empty those.
     database.ignore_foreign_keys()?;
     let ours = [identity.plan.table.as_str(), checkpoint::TABLE];
     let is_only_load = |database: &Database| {
@@ -277,9 +277,9 @@ pub(super) fn drop_created(begun: &Begun<'_>, context: &Context<'_>) -> Result<V
     Ok(obstacles)
 }
 
-/// Forgets a load of which nothing is in the table, with what it made and what it has left beside; whether it could.
+/// Forgets a load that has no row in the table, with what it made and the files that it has left; returns whether it could.
 pub(super) fn forget_empty(found: &Checkpoint, context: &Context<'_>) -> Result<bool, Error> {
-    // Nothing stands in the way of that, and once the checkpoint is gone nobody knows whose dead letters those are.
+    // Nothing stands in the way of that, and once the checkpoint is gone, nobody knows whose dead letters those are.
     let is_after_another = found.is_without_rows() && found.identity.base.is_some();
     if is_after_another {
         forget_its_side_files(found, context)?;
@@ -291,7 +291,7 @@ pub(super) fn forget_empty(found: &Checkpoint, context: &Context<'_>) -> Result<
     Ok(is_forgotten)
 }
 
-/// Forgets a load of which nothing is in the table, with what it made in the database; whether it could.
+/// Forgets a load that has no row in the table, with what it made in the database; returns whether it could.
 fn forget_if_empty(found: &Checkpoint, context: &Context<'_>) -> Result<bool, Error> {
     let identity = &found.identity;
     if !found.is_without_rows() {
@@ -318,7 +318,7 @@ fn forget_if_empty(found: &Checkpoint, context: &Context<'_>) -> Result<bool, Er
     Ok(true)
 }
 
-/// Removes what a load of which nothing is in the table has left beside; what those before it left stays.
+/// Removes the files that a load without a row in the table has left; what earlier loads left stays.
 fn forget_its_side_files(found: &Checkpoint, context: &Context<'_>) -> Result<(), Error> {
     let progress = &found.progress;
     let left = Left {
@@ -328,8 +328,8 @@ fn forget_its_side_files(found: &Checkpoint, context: &Context<'_>) -> Result<()
     forget_side_files(&found.identity, left, found.earlier_errors_bytes(), context)
 }
 
-/// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, as the disk is full perhaps,
-/// the next load does. `how` it ended, unless it failed.
+/// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, perhaps because the disk is
+/// full, the next load does. `how` it ended, unless it failed.
 pub(super) fn leave_no_trace(start: &Start, how: Option<Ending>, context: &Context<'_>) {
     if how == Some(Ending::Complete) || !context.has_made() {
         return;
@@ -346,12 +346,12 @@ pub(super) fn leave_no_trace(start: &Start, how: Option<Ending>, context: &Conte
     } else {
         Ok(None)
     };
-    // Who dropped the checkpoint has ended the load, whatever it committed.
+    // Whoever dropped the checkpoint has ended the load, whatever it committed.
     let is_noted = !matches!(left, Ok(None));
     let nothing_left = match left {
         Ok(Some(found)) => {
             if how.is_none() && found.is_without_rows() {
-                // First: once the checkpoint is gone, nobody knows the names. After a stop at the limit its rejects tell why.
+                // This comes first: once the checkpoint is gone, nobody knows the names. After a stop at the limit, the rejects say why.
                 let _ = forget_its_side_files(&found, context);
             }
             forget_if_empty(&found, context).unwrap_or(false)
@@ -364,7 +364,7 @@ pub(super) fn leave_no_trace(start: &Start, how: Option<Ending>, context: &Conte
     });
 }
 
-/// A stream keeps no checkpoint: a table that the load created for it says itself whether anything was committed.
+/// A stream keeps no checkpoint: the table that the load created for it shows whether anything was committed.
 fn drop_empty_table_of_stream(start: &Start, context: &Context<'_>) -> Result<bool, Error> {
     if start.identity.is_some() || !start.plan.create {
         return Ok(false);

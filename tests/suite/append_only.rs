@@ -131,7 +131,7 @@ fn only_what_was_appended_is_loaded_by_the_same_command() {
         let ended = log.load(b"id,v\n1,a\n2,b\n2,c\n3,d\n4,e\n");
         // The exit code is about the records that were appended.
         assert_eq!(ended.code(), 0, "{}", said(&ended));
-        assert!(said(&ended).contains("going on behind record 3"), "{}", said(&ended));
+        assert!(said(&ended).contains("going on after record 3"), "{}", said(&ended));
         assert!(said(&ended).contains("loaded 2 more rows"), "{}", said(&ended));
         let earlier = &log.report()["earlier"];
         assert_eq!(
@@ -157,7 +157,7 @@ fn nothing_new_is_said_and_changes_nothing() {
             "{}",
             said(&ended)
         );
-        assert_eq!(said(&ended).contains("wait for the next time"), !more.is_empty());
+        assert_eq!(said(&ended).contains("wait for the next run"), !more.is_empty());
         assert!(log.state() == before, "something changed");
         let report = log.report();
         assert_eq!(
