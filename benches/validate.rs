@@ -6,6 +6,7 @@ use rowmill::ColumnType;
 use rowmill::internal::infer::{Facts, Reading, observe};
 use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
 use rowmill::internal::rows::{Encoder, Nothing, RowBlock};
+use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::{Column, KeyPlan, RowPlan};
 use rowmill::internal::sqlite::record::SqliteRecords;
 use rowmill::internal::validate::validate;
@@ -37,7 +38,7 @@ fn plan(key: KeyPlan) -> RowPlan {
         sources: (0..8).collect(),
         field_count: 8,
         key,
-        empty_is_null: false,
+        cells: CellRules::default(),
         max_record_bytes: 1 << 20,
         guess: None,
         settled: None,
@@ -116,7 +117,7 @@ fn infer_long_decimals(bencher: Bencher) {
             let reading = Reading {
                 sources: &[0, 1],
                 format: &format,
-                empty_is_null: false,
+                cells: &CellRules::default(),
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);
             assert_eq!(facts.column_type(1), ColumnType::Real);
@@ -137,7 +138,7 @@ fn infer_every_column(bencher: Bencher) {
             let reading = Reading {
                 sources: &sources,
                 format: &format,
-                empty_is_null: false,
+                cells: &CellRules::default(),
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);
             assert_eq!(facts.key_order().values, ROWS as u64);

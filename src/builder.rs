@@ -12,6 +12,7 @@ use crate::option_name::ERRORS;
 use crate::options::{ErrorLimit, Inference, LoadOptions, WritePath};
 use crate::report::LoadReport;
 use crate::schema::ColumnType;
+use crate::schema::cells::EmptyCell;
 
 /// A load of one or more CSV inputs into one table of a SQLite database.
 ///
@@ -166,9 +167,31 @@ impl Load<'_> {
         self
     }
 
-    /// Loads quoted empty fields as NULL, as unquoted ones are. Default: false.
+    /// A field that is this word, without quotes, is NULL: `NULL`, `\N`, `NA`, `-`. May be called for each word. Default: none.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new("id,age\n1,36\n2,NA\n3,-\n");
+    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors);
+    /// let report = load.null_word("NA").null_word("-").run()?;
+    /// assert_eq!((report.loaded, report.columns[1].column_type), (3, "integer"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn null_word(mut self, word: impl Into<String>) -> Self {
+        self.options.dialect.cells.null_words.push(word.into());
+        self
+    }
+
+    /// What an empty field without quotes is. Default: [`EmptyCell::Null`].
+    pub fn empty(mut self, cell: EmptyCell) -> Self {
+        self.options.dialect.cells.empty = cell;
+        self
+    }
+
+    /// Quoted empty fields are what [unquoted ones](Self::empty) are: NULL, or the DEFAULT of their column. Default: false.
     pub fn empty_as_null(mut self, on: bool) -> Self {
-        self.options.dialect.empty_is_null = on;
+        self.options.dialect.cells.quoted_empty_is_empty = on;
         self
     }
 }

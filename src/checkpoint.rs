@@ -18,8 +18,8 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::{
-    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, DELIMITER, EMPTY_AS_NULL, ERRORS, FORGET, INDEX, KEY, MAX_RECORD_BYTES,
-    NO_HEADER, OptionName, QUOTE, RESTART, SAFE_ERRORS, TABLE, TEXT,
+    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, FORGET, INDEX, KEY,
+    MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS, TABLE, TEXT,
 };
 use crate::options::LoadOptions;
 use crate::plan::TablePlan;
@@ -564,6 +564,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         b'\t' => "tab".to_owned(),
         byte => format!("'{}'", char::from(byte)),
     };
+    let cells = &options.dialect.cells;
     let types = options
         .contract
         .types
@@ -595,7 +596,12 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         (NO_HEADER, switch(!options.dialect.header)),
         (TEXT, switch(options.contract.all_text)),
         (COLUMN_TYPE, listed(types)),
-        (EMPTY_AS_NULL, switch(options.dialect.empty_is_null)),
+        (
+            NULL_WORD,
+            listed(cells.null_words.iter().map(|word| (word.as_str(), String::new()))),
+        ),
+        (EMPTY, cells.empty.as_str().to_owned()),
+        (EMPTY_AS_NULL, switch(cells.quoted_empty_is_empty)),
         (MAX_RECORD_BYTES, options.limits.max_record_bytes.to_string()),
         (APPEND_ONLY, switch(options.repeat.append_only)),
     ]

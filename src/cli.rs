@@ -7,7 +7,8 @@ use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
     ContractOptions, DialectOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions,
 };
-use rowmill::{ColumnType, ErrorLimit, Inference, WritePath};
+use rowmill::internal::schema::cells::CellRules;
+use rowmill::{ColumnType, EmptyCell, ErrorLimit, Inference, WritePath};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 7] = [
@@ -114,7 +115,20 @@ pub struct LoadArgs {
     /// Make columns TEXT unless --types declares them
     #[arg(long, help_heading = "Table")]
     text: bool,
-    /// Load quoted empty fields as NULL, like unquoted ones
+    /// Load fields that are this word, without quotes, as NULL, such as NULL, \N, NA or -; repeatable
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Table")]
+    null: Vec<String>,
+    /// What an empty field without quotes is: null, text (the empty one, like "") or default (its column's, in a table that exists)
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "null",
+        help_heading = "Table"
+    )]
+    empty: EmptyArg,
+    /// Load quoted empty fields as what unquoted ones are: NULL, or with --empty default their column's DEFAULT
     #[arg(long, help_heading = "Table")]
     empty_as_null: bool,
 
@@ -209,6 +223,14 @@ pub struct LoadArgs {
     /// Input parsed by one task; the result is the same at any size
     #[arg(long, value_name = "SIZE", default_value = "256KiB", value_parser = parse_size, help_heading = "Speed and memory")]
     chunk_bytes: u64,
+}
+
+/// [`EmptyCell`], with a word for each variant on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EmptyArg {
+    Null,
+    Text,
+    Default,
 }
 
 /// [`Inference`], with a word for each variant on the command line.
@@ -334,7 +356,15 @@ impl LoadArgs {
                 delimiter: self.delimiter,
                 quote: self.quote,
                 header: !self.no_header,
-                empty_is_null: self.empty_as_null,
+                cells: CellRules {
+                    null_words: self.null,
+                    empty: match self.empty {
+                        EmptyArg::Null => EmptyCell::Null,
+                        EmptyArg::Text => EmptyCell::Text,
+                        EmptyArg::Default => EmptyCell::Default,
+                    },
+                    quoted_empty_is_empty: self.empty_as_null,
+                },
             },
             limits: LimitOptions {
                 max_errors: self.max_errors,
@@ -547,7 +577,11 @@ mod tests {
                 delimiter: b'\t',
                 quote: None,
                 header: false,
-                empty_is_null: true,
+                cells: CellRules {
+                    null_words: vec!["NA".to_owned(), "-".to_owned()],
+                    empty: EmptyCell::Default,
+                    quoted_empty_is_empty: true,
+                },
             },
             limits: LimitOptions {
                 max_errors: Some(ErrorLimit::Percent(5.0)),

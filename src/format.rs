@@ -99,10 +99,10 @@ impl<'a> Field<'a> {
         self.quote
     }
 
-    /// An unquoted empty field is NULL; a quoted one only if `empty_is_null`.
+    /// Its bytes as they stand there.
     #[inline]
-    pub fn is_null(&self, empty_is_null: bool) -> bool {
-        self.bytes.is_empty() || (empty_is_null && self.quote.is_some() && self.bytes.len() == 2)
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The bytes between the quotes; quotes inside are still doubled.

@@ -6,6 +6,7 @@
 use crate::format::{Field, Fields, Format, Parsed};
 use crate::schema::ColumnType;
 use crate::schema::cast;
+use crate::schema::cells::{CellMeaning, CellRules};
 use crate::schema::form::{ColumnFacts, Form, FormVerdict, WhyNoNumber, WhyText, mark};
 use crate::schema::key_order::KeyOrder;
 use crate::validate::is_plain_text;
@@ -187,16 +188,25 @@ pub struct Reading<'a, F> {
     /// For each column, the field that it comes from.
     pub sources: &'a [u32],
     pub format: &'a F,
-    pub empty_is_null: bool,
+    pub cells: &'a CellRules,
 }
 
 /// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
 pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
-    let Reading {
-        sources,
-        format,
-        empty_is_null,
-    } = *reading;
+    match reading.cells.are_usual() {
+        true => observe_by::<F, true>(span, parsed, reading, facts),
+        false => observe_by::<F, false>(span, parsed, reading, facts),
+    }
+}
+
+/// [`observe`], where the rules for cells are `USUAL`, or are not.
+fn observe_by<F: Format, const USUAL: bool>(
+    span: &[u8],
+    parsed: &F::Parsed,
+    reading: &Reading<'_, F>,
+    facts: &mut Facts,
+) {
+    let Reading { sources, format, cells } = *reading;
     let mut open: Vec<usize> = (0..sources.len()).filter(|&index| facts.is_open(index)).collect();
     let span_is_plain = is_plain_text(span);
     for (record, fields) in parsed.iter() {
@@ -210,7 +220,7 @@ pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_,
         for &index in &open {
             let range = fields.range(sources[index] as usize);
             let field = format.field(range.of(span));
-            if field.is_null(empty_is_null) {
+            if cells.read::<USUAL>(field.bytes(), field.quote().is_some()) != CellMeaning::Value {
                 facts.order.nulls += u64::from(facts.key == Some(index));
                 continue;
             }
@@ -248,7 +258,7 @@ mod tests {
         let reading = Reading {
             sources: &[0, 1],
             format: &format,
-            empty_is_null: false,
+            cells: &CellRules::default(),
         };
         observe(text.as_bytes(), &records, &reading, &mut facts);
         facts

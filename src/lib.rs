@@ -184,6 +184,7 @@ pub use report::{
     Summary,
 };
 pub use schema::ColumnType;
+pub use schema::cells::EmptyCell;
 
 /// The door for rowmill's own binary, tests, benches and fuzz targets. Nothing behind it is guaranteed to stay.
 #[doc(hidden)]

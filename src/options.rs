@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::option_name::{
-    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, KEEP_CHECKPOINT, MAX_ERRORS, ONCE, OptionName,
-    QUOTE, REPORT, REPORT_HTML, THREADS, WINDOW_BYTES,
+    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, KEEP_CHECKPOINT,
+    MAX_ERRORS, NULL_WORD, ONCE, OptionName, QUOTE, REPORT, REPORT_HTML, THREADS, WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
+use crate::schema::cells::{CellRules, EmptyCell};
 
 /// Default promise on peak memory (VmHWM), mapped pages included. Below 256 MB (decimal), so that either reading holds.
 pub const DEFAULT_MEMORY_BYTES: u64 = 244 << 20;
@@ -99,8 +100,8 @@ pub struct DialectOptions {
     pub quote: Option<u8>,
     /// Whether the first record names the columns.
     pub header: bool,
-    /// Quoted empty fields are NULL too.
-    pub empty_is_null: bool,
+    /// How cells are read.
+    pub cells: CellRules,
 }
 
 /// What a good row is.
@@ -178,7 +179,7 @@ impl Default for DialectOptions {
             delimiter: b',',
             quote: Some(b'"'),
             header: true,
-            empty_is_null: false,
+            cells: CellRules::default(),
         }
     }
 }
@@ -249,6 +250,36 @@ impl DialectOptions {
             Some(quote) if quote == self.delimiter => {
                 Err(Error::usage(format!("{DELIMITER} and {QUOTE} are the same character")))
             }
+            _ => self.validate_cells(),
+        }
+    }
+
+    fn validate_cells(&self) -> Result<(), Error> {
+        let CellRules {
+            null_words,
+            empty,
+            quoted_empty_is_empty,
+        } = &self.cells;
+        for word in null_words {
+            let bytes = word.as_bytes();
+            if bytes.is_empty() {
+                return Err(Error::usage(format!(
+                    "{NULL_WORD} takes a word; what an empty field is, {EMPTY} says"
+                )));
+            }
+            let is_cut = |byte: &u8| matches!(byte, b'\n' | b'\r') || *byte == self.delimiter;
+            if bytes.iter().any(is_cut) || bytes.first().copied() == self.quote {
+                return Err(Error::usage(format!(
+                    "{NULL_WORD} '{}' can be no field without quotes, and only those are looked at: it has a delimiter or line end in it, \
+                     or begins with a quote",
+                    word.escape_debug()
+                )));
+            }
+        }
+        match (empty, quoted_empty_is_empty) {
+            (EmptyCell::Text, true) => Err(Error::usage(format!(
+                "{EMPTY} text loads empty fields as texts, and {EMPTY_AS_NULL} loads them as NULL; leave one of them out"
+            ))),
             _ => Ok(()),
         }
     }

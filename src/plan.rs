@@ -12,7 +12,7 @@ pub use self::existing::plan_existing_table;
 use crate::error::Error;
 use crate::escape::excerpt;
 use crate::infer::{Facts, NoNumber};
-use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, KEY, OptionName, RESTART};
+use crate::option_name::{COLUMN_TYPE, EMPTY, EMPTY_AS_NULL, KEY, OptionName, RESTART};
 use crate::options::LoadOptions;
 use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::key_order::KeyOrder;
@@ -166,7 +166,7 @@ impl TablePlan {
             sources: self.sources[file_index].clone(),
             field_count: field_count as u32,
             key,
-            empty_is_null: options.dialect.empty_is_null,
+            cells: options.dialect.cells.clone(),
             max_record_bytes: options.limits.max_record_bytes,
             guess: self.guess.clone(),
             settled: self.settled.clone(),
@@ -291,8 +291,12 @@ pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec
         let NoNumber { why, value, place } = facts.no_number(index).filter(|_| !column.declared)?;
         let Column { name, .. } = column;
         let place = format!("{}, line {}", paths[place.file_index].display(), place.line);
+        let is_unquoted = value.is_empty();
         let value = excerpt(value, NOTICE_CHARS);
         let way = match why {
+            WhyNoNumber::Empty if is_unquoted => {
+                format!("{EMPTY} null loads it as NULL and the others as numbers")
+            }
             WhyNoNumber::Empty => format!("{EMPTY_AS_NULL} loads it as NULL and the others as numbers"),
             WhyNoNumber::HugeInteger | WhyNoNumber::LargeInteger | WhyNoNumber::LostDigits => {
                 format!("{COLUMN_TYPE} {name}=real loads it rounded")

@@ -2,10 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use self::cells::{CellRules, DefaultValue};
 use self::form::Form;
 
 #[allow(missing_docs)]
 pub mod cast;
+pub mod cells;
 #[allow(missing_docs)]
 pub mod form;
 pub mod identifier;
@@ -106,6 +108,9 @@ pub struct TableType {
     pub declared_type: String,
     /// What SQLite does to values because of it: TEXT, INTEGER, REAL, any or numeric.
     pub affinity: ColumnType,
+    /// What an empty cell is to be, where that is asked for.
+    #[serde(default)]
+    pub default: Option<DefaultValue>,
 }
 
 /// How a row's key is taken.
@@ -164,8 +169,8 @@ pub struct RowPlan {
     pub field_count: u32,
     /// How its key is taken.
     pub key: KeyPlan,
-    /// Whether a quoted empty field is NULL like an unquoted one.
-    pub empty_is_null: bool,
+    /// How cells are read.
+    pub cells: CellRules,
     /// Longest record accepted, for messages.
     pub max_record_bytes: u64,
     /// The columns' types are only guessed.

@@ -4,6 +4,7 @@
 //! itself), and two ways in that give the same table, `insert` and `direct`; `destination` chooses between them.
 
 pub mod database;
+pub mod defaults;
 mod describe;
 pub mod descriptor;
 pub mod destination;

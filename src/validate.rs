@@ -14,6 +14,7 @@ use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
 use crate::schema::cast::{self, CastError, Moment, Numeric};
+use crate::schema::cells::{CellMeaning, DefaultValue};
 use crate::schema::form::ColumnFacts;
 use crate::schema::{Column, ColumnType, KeyPlan, RowPlan};
 
@@ -51,26 +52,17 @@ pub fn validate<F: Format, E: Encoder>(
         format,
         plain: is_plain_text(span),
         encoder,
+        default_bytes: default_bytes(plan),
         lines_before: 0,
         lines_counted_to: 0,
         out,
     };
-    let columns = columns(plan);
     if let Some(guess) = &plan.guess {
         rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
     }
-    for (record, fields) in parsed.iter() {
-        if record.source.is_empty() && fields.count() == 1 && plan.field_count > 1 {
-            rows.out.blank_lines += 1;
-            continue;
-        }
-        if let Err(reject) = rows
-            .check(&record, fields)
-            .and_then(|()| rows.encode(&record, fields, &columns))
-        {
-            rows.reject(record.source, reject);
-        }
-        rows.out.record_count += 1;
+    match plan.cells.are_usual() {
+        true => rows.take_all::<true>(parsed),
+        false => rows.take_all::<false>(parsed),
     }
     let RowMaker { encoder, out, .. } = rows;
     out.values = encoder;
@@ -155,6 +147,19 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
     plan.columns.iter().enumerate().map(column).collect()
 }
 
+/// The value of a column where a cell has none.
+fn default_of(column: &Column) -> Option<&DefaultValue> {
+    column.in_table.as_ref()?.default.as_ref()
+}
+
+fn default_bytes(plan: &RowPlan) -> usize {
+    let bytes = |column: &Column| match default_of(column) {
+        Some(DefaultValue::Text(text)) => text.len(),
+        _ => 0,
+    };
+    plan.columns.iter().map(bytes).sum()
+}
+
 /// Why a column does not take a value.
 #[cold]
 fn refuse(column: ColumnWork, error: CastError) -> RejectReason {
@@ -219,6 +224,8 @@ struct RowMaker<'a, F, E> {
     /// The whole span is UTF-8 without NUL, so no record needs to be checked for that.
     plain: bool,
     encoder: E,
+    /// Of all texts that are DEFAULTs of columns.
+    default_bytes: usize,
     /// Line ends before `lines_counted_to`.
     lines_before: u32,
     lines_counted_to: usize,
@@ -226,6 +233,24 @@ struct RowMaker<'a, F, E> {
 }
 
 impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
+    /// Makes rows and rejects of all records. `USUAL`: the rules for cells are, so that no time is spent on others.
+    fn take_all<const USUAL: bool>(&mut self, parsed: &F::Parsed) {
+        let columns = columns(self.plan);
+        for (record, fields) in parsed.iter() {
+            if record.source.is_empty() && fields.count() == 1 && self.plan.field_count > 1 {
+                self.out.blank_lines += 1;
+                continue;
+            }
+            if let Err(reject) = self
+                .check(&record, fields)
+                .and_then(|()| self.encode::<USUAL>(&record, fields, &columns))
+            {
+                self.reject(record.source, reject);
+            }
+            self.out.record_count += 1;
+        }
+    }
+
     /// Everything about a record that does not depend on its values' types.
     fn check(&self, record: &Record, fields: impl Fields) -> Result<(), Reject> {
         if let Some(fault) = record.fault {
@@ -279,15 +304,21 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     }
 
     /// Appends the record's row; leaves no trace if a value does not fit.
-    fn encode(&mut self, record: &Record, fields: impl Fields, columns: &[ColumnWork]) -> Result<(), Reject> {
+    fn encode<const USUAL: bool>(
+        &mut self,
+        record: &Record,
+        fields: impl Fields,
+        columns: &[ColumnWork],
+    ) -> Result<(), Reject> {
         let integer_keys = self.out.integer_keys.len();
         self.out.key_bytes.clear();
-        self.encoder.begin_row(record.source.len() as usize);
+        let default_bytes = if USUAL { 0 } else { self.default_bytes };
+        self.encoder.begin_row(record.source.len() as usize + default_bytes);
         let mut null_key = false;
         for &column in columns {
             let source = column.source as usize;
             let value = fields.range(source);
-            match self.encode_field(column, value.start as usize, value.end as usize) {
+            match self.encode_field::<USUAL>(column, value.start as usize, value.end as usize) {
                 Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
                 Err(reason) => {
                     self.out.integer_keys.truncate(integer_keys);
@@ -317,9 +348,18 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
 
     /// Appends the value of the field at `start..end` to the row, and its bytes to the key; returns whether it is NULL.
     #[inline]
-    fn encode_field(&mut self, column: ColumnWork, start: usize, end: usize) -> Result<bool, RejectReason> {
+    fn encode_field<const USUAL: bool>(
+        &mut self,
+        column: ColumnWork,
+        start: usize,
+        end: usize,
+    ) -> Result<bool, RejectReason> {
         let field = self.format.field(&self.span[start..end]);
-        if field.is_null(self.plan.empty_is_null) {
+        let cell = self.plan.cells.read::<USUAL>(field.bytes(), field.quote().is_some());
+        if cell != CellMeaning::Value {
+            if !USUAL && cell == CellMeaning::Default && self.encode_default(column) {
+                return Ok(false);
+            }
             if column.is(NOT_NULL) {
                 return Err(RejectReason::NullViolation);
             }
@@ -346,6 +386,30 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             _ => self.encode_other(column, field, start)?,
         }
         Ok(false)
+    }
+
+    /// Appends the DEFAULT of a column, if it has one.
+    #[inline(never)]
+    fn encode_default(&mut self, column: ColumnWork) -> bool {
+        let plan = self.plan;
+        match default_of(&plan.columns[column.index as usize]) {
+            None => return false,
+            Some(DefaultValue::Integer(value)) => self.encode_integer(column, *value),
+            Some(DefaultValue::Real(bits)) => self.encode_double(column, f64::from_bits(*bits)),
+            Some(DefaultValue::Text(text)) => {
+                let text = Text {
+                    span: text.as_bytes(),
+                    start: 0,
+                    end: text.len(),
+                    doubled: None,
+                };
+                self.encoder.push_text(text);
+                if column.is(IS_KEY) {
+                    push_text_key(&mut self.out.key_bytes, text);
+                }
+            }
+        }
+        true
     }
 
     /// Appends a value of one of the types that take longer anyway: their code would take registers from those above.

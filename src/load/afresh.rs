@@ -8,10 +8,13 @@ use crate::load::infer::{self, Inferred};
 use crate::load::opened::OpenedInputs;
 use crate::load::seen::Seen;
 use crate::load::start::Start;
-use crate::plan;
+use crate::option_name::EMPTY;
+use crate::plan::{self, TablePlan};
 use crate::schema::TypeGuess;
+use crate::schema::cells::EmptyCell;
 use crate::schema::form::Form;
 use crate::schema::table_info::TableInfo;
+use crate::sqlite::defaults;
 
 /// Plans a load from the first record on. `may_guess`: types may be guessed, to be verified by loading.
 pub(super) fn start_afresh(
@@ -31,10 +34,14 @@ pub(super) fn start_afresh(
         Some(info) => plan::plan_existing_table(info, inputs.names(), inputs.fields(), &facts, options)?,
         None => plan::plan_new_table(seen.table, inputs.names(), inputs.fields(), &facts, options)?,
     };
+    if options.dialect.cells.empty == EmptyCell::Default {
+        take_defaults(&mut plan, context)?;
+    }
     if seen.info.is_none() {
         plan.guess = is_guess.then(|| TypeGuess { forms: facts.forms() });
         if !is_guess {
-            plan.notices = plan::text_notices(&plan.columns, &facts, &inputs.paths());
+            plan.notices
+                .extend(plan::text_notices(&plan.columns, &facts, &inputs.paths()));
         }
         if extents.is_none() || options.repeat.append_only {
             // Values will come from which nothing was inferred.
@@ -54,4 +61,18 @@ pub(super) fn start_afresh(
         needs_empty_table: seen.info.as_ref().is_some_and(|info| info.is_empty),
         makes_database: !seen.is_database,
     })
+}
+
+/// Notes what empty cells are to be. A load that goes on has it from here: `CURRENT_TIMESTAMP` is when it began.
+fn take_defaults(plan: &mut TablePlan, context: &Context<'_>) -> Result<(), Error> {
+    match context.existing_database()? {
+        Some(database) if !plan.create => defaults::take(&database, &plan.table, &mut plan.columns),
+        _ => {
+            plan.notices.push(format!(
+                "table \"{}\" is made by this load and has no DEFAULTs: {EMPTY} default loads empty fields as NULL",
+                plan.table
+            ));
+            Ok(())
+        }
+    }
 }

@@ -13,6 +13,7 @@ use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
 use crate::options::Inference;
 use crate::pipeline::{Flight, Flow, FoundBy, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
 use crate::plan;
+use crate::schema::cells::CellRules;
 use crate::schema::table_info::TableInfo;
 use crate::window::Input;
 
@@ -30,7 +31,7 @@ struct FactsWork<'a> {
     nothing: &'a Facts,
     sources: &'a [u32],
     format: Csv,
-    empty_is_null: bool,
+    cells: &'a CellRules,
 }
 
 /// Facts of a chunk, and how many records and line ends they come from.
@@ -62,7 +63,7 @@ impl Work for FactsWork<'_> {
         let reading = Reading {
             sources: self.sources,
             format: &self.format,
-            empty_is_null: self.empty_is_null,
+            cells: self.cells,
         };
         observe(span, parsed, &reading, &mut output.facts);
     }
@@ -235,7 +236,7 @@ impl Survey<'_> {
         let reading = Reading {
             sources: &opened.fields,
             format: &format,
-            empty_is_null: options.dialect.empty_is_null,
+            cells: &options.dialect.cells,
         };
         observe(&span[..consumed], &parsed, &reading, &mut facts);
         (parsed.count() > 0).then_some(facts)
@@ -303,7 +304,7 @@ impl Survey<'_> {
             nothing: self.nothing,
             sources: request.fields,
             format: head.syntax(options),
-            empty_is_null: options.dialect.empty_is_null,
+            cells: &options.dialect.cells,
         };
         let settings = ScanSettings {
             may_grow: request.may_grow,

@@ -227,6 +227,7 @@ fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result
         in_table: Some(TableType {
             declared_type: declared_type.clone(),
             affinity,
+            default: None,
         }),
     })
 }

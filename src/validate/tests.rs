@@ -2,6 +2,7 @@ use super::*;
 use crate::format::{Csv, Record};
 use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
+use crate::schema::cells::CellRules;
 use crate::sqlite::record::RecordBlock;
 use proptest::prelude::*;
 
@@ -15,7 +16,7 @@ fn plan(types: &[ColumnType]) -> RowPlan {
         sources: (0..types.len() as u32).collect(),
         field_count: types.len() as u32,
         key: KeyPlan::None,
-        empty_is_null: false,
+        cells: CellRules::default(),
         max_record_bytes: 1000,
         guess: None,
         settled: None,
@@ -81,7 +82,7 @@ fn null_is_refused_where_the_column_or_the_row_id_forbids_it() {
         [(0, "null_violation", 1), (1, "null_violation", 2)]
     );
     assert_eq!(rows(b",a\n1,\n2,\"\"\n", &plan).integer_keys, [2]);
-    plan.empty_is_null = true;
+    plan.cells.quoted_empty_is_empty = true;
     assert_eq!(codes(b"2,\"\"\n", &plan), [(0, "null_violation", 2)]);
 }
 
@@ -215,7 +216,7 @@ proptest! {
     ) {
         let text: Vec<u8> = lines.iter().flat_map(|fields| [&fields.join(&b","[..])[..], b"\n"].concat()).collect();
         let mut plan = plan(&[ColumnType::Integer, ColumnType::Real, ColumnType::Text]);
-        (plan.key, plan.empty_is_null) = (key, empty_is_null);
+        (plan.key, plan.cells.quoted_empty_is_empty) = (key, empty_is_null);
         let mut records = Records::default();
         let consumed = parse(&text, true, &syntax(&plan), &mut records);
         let span = &text[..consumed];

@@ -8,6 +8,7 @@ pub mod process;
 mod append_only;
 mod asking_sqlite;
 mod bad_input;
+mod cells;
 mod changed_tables;
 mod changing_input;
 mod command_line;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use rowmill::internal::options::{ContractOptions, DialectOptions, LimitOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::{LoadOptions, load};
 use rowmill::{LoadReport, WritePath};
 
@@ -154,7 +155,10 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
         dialect: DialectOptions {
             quote: rules.quote,
             header: rules.header,
-            empty_is_null: rules.empty_is_null,
+            cells: CellRules {
+                quoted_empty_is_empty: rules.empty_is_null,
+                ..CellRules::default()
+            },
             ..DialectOptions::default()
         },
         limits: LimitOptions {

@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use crate::option_name::{
-    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY_AS_NULL, ERRORS, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS,
-    MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, OptionName, QUOTE, RESTART, TABLE, TEXT, THREADS, WINDOW_BYTES,
-    WRITE_PATH,
+    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, INDEX, KEEP_CHECKPOINT, KEY,
+    MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, TABLE, TEXT, THREADS,
+    WINDOW_BYTES, WRITE_PATH,
 };
 use crate::options::{ErrorLimit, LoadOptions, WritePath};
 use crate::reject::{RejectCode, RejectSample};
@@ -404,7 +404,16 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
             },
         ),
         (TEXT, yes(contract.all_text)),
-        (EMPTY_AS_NULL, yes(dialect.empty_is_null)),
+        (
+            NULL_WORD,
+            if dialect.cells.null_words.is_empty() {
+                "none".to_owned()
+            } else {
+                list(&dialect.cells.null_words)
+            },
+        ),
+        (EMPTY, dialect.cells.empty.as_str().to_owned()),
+        (EMPTY_AS_NULL, yes(dialect.cells.quoted_empty_is_empty)),
         (DELIMITER, character(dialect.delimiter)),
         (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
         (NO_HEADER, yes(!dialect.header)),

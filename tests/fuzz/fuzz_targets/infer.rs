@@ -76,10 +76,14 @@ rowmill_fuzz::target!(|input: Input| {
         let span = &text[start..end];
         assert_eq!(parse(span, true, &syntax, &mut records), span.len());
         let mut later = new_facts();
+        let rules = CellRules {
+            quoted_empty_is_empty: input.empty_is_null,
+            ..CellRules::default()
+        };
         let reading = Reading {
             sources: &sources,
             format: &syntax,
-            empty_is_null: input.empty_is_null,
+            cells: &rules,
         };
         observe(span, &records, &reading, &mut later);
         facts.merge(&later);
