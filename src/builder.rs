@@ -148,9 +148,10 @@ impl<'a> Load<'a> {
 
 /// The dialect: how the inputs are written.
 impl Load<'_> {
-    /// Sets what separates fields: an ASCII character other than a line end. Default: `,`.
+    /// Sets what separates fields: an ASCII character other than a line end. Default: what an input's first line names if it has the form
+    /// `sep=;`, otherwise `,`.
     pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.options.dialect.delimiter = delimiter;
+        self.options.dialect.delimiter = Some(delimiter);
         self
     }
 
@@ -164,6 +165,21 @@ impl Load<'_> {
     /// Takes the first record as data and names the columns `column_1`, `column_2` and so on. Default: false.
     pub fn no_header(mut self, on: bool) -> Self {
         self.options.dialect.header = !on;
+        self
+    }
+
+    /// The first `lines` physical lines of each input are no records, whatever they hold; the header is the first line after them that
+    /// is not blank, or where [`header_row`](Self::header_row) says. Default: 0.
+    pub fn skip_lines(mut self, lines: u64) -> Self {
+        self.options.dialect.skip_lines = lines;
+        self
+    }
+
+    /// The header is line `row`, the first being 1. What is before it is passed over; what is after it, up to the last of
+    /// [`skip_lines`](Self::skip_lines), too: `header_row(1)` with `skip_lines(2)` passes over a row of units. Default: the first line
+    /// that is not skipped.
+    pub fn header_row(mut self, row: u64) -> Self {
+        self.options.dialect.header_row = Some(row);
         self
     }
 

@@ -18,10 +18,10 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::{
-    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, FORGET, INDEX, KEY,
-    MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS, TABLE, TEXT,
+    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, FORGET, HEADER_ROW, INDEX, KEY,
+    MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS, SKIP_LINES, TABLE, TEXT,
 };
-use crate::options::LoadOptions;
+use crate::options::{DialectOptions, LoadOptions};
 use crate::plan::TablePlan;
 use crate::reject::{Committed, Left, RejectCode, random_token};
 use crate::report::{agreeing, rows};
@@ -588,12 +588,20 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         (ERRORS, options.target.errors.to_string_lossy().into_owned()),
         (SAFE_ERRORS, switch(options.target.safe_errors)),
         (BATCH_ROWS, options.resources.batch_rows.to_string()),
-        (DELIMITER, character(options.dialect.delimiter)),
+        (
+            DELIMITER,
+            options
+                .dialect
+                .delimiter
+                .map_or_else(|| "not given".to_owned(), character),
+        ),
         (
             QUOTE,
             options.dialect.quote.map_or_else(|| "none".to_owned(), character),
         ),
         (NO_HEADER, switch(!options.dialect.header)),
+        (SKIP_LINES, options.dialect.skip_lines.to_string()),
+        (HEADER_ROW, header_row(&options.dialect)),
         (TEXT, switch(options.contract.all_text)),
         (COLUMN_TYPE, listed(types)),
         (
@@ -606,6 +614,12 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         (APPEND_ONLY, switch(options.repeat.append_only)),
     ]
     .to_vec()
+}
+
+/// The line on which the header is to stand.
+fn header_row(dialect: &DialectOptions) -> String {
+    let row = dialect.header_row.map(|row| row.to_string());
+    row.unwrap_or_else(|| "the first that is not skipped".to_owned())
 }
 
 /// `a,"b,c"`: names as the command line takes them, each with what belongs to it; `none` if there are none.

@@ -132,15 +132,21 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Table")]
     empty_as_null: bool,
 
-    /// What separates fields: one character, `tab` or `\t`
-    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = parse_delimiter, help_heading = "Input format")]
-    delimiter: u8,
+    /// What separates fields: one character, `tab` or `\t` [default: what a first line such as sep=; says, else ,]
+    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter, help_heading = "Input format")]
+    delimiter: Option<u8>,
     /// What quotes fields: one character, or `none`
     #[arg(long, value_name = "CHAR", default_value = "\"", value_parser = parse_quote, help_heading = "Input format")]
     quote: Quote,
     /// The first record is data; columns are named column_1, column_2 ...
     #[arg(long, help_heading = "Input format")]
     no_header: bool,
+    /// Pass over the first N lines of each file, whatever they hold
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Input format")]
+    skip_lines: u64,
+    /// The header is line N; what is before it is passed over, and what is after it up to --skip-lines (a row of units)
+    #[arg(long, value_name = "N", help_heading = "Input format")]
+    header_row: Option<u64>,
     /// Longest record; longer ones are rejected
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, help_heading = "Input format")]
     max_record_bytes: u64,
@@ -356,6 +362,8 @@ impl LoadArgs {
                 delimiter: self.delimiter,
                 quote: self.quote,
                 header: !self.no_header,
+                skip_lines: self.skip_lines,
+                header_row: self.header_row,
                 cells: CellRules {
                     null_words: self.null,
                     empty: match self.empty {
@@ -574,9 +582,11 @@ mod tests {
                 chunk_bytes: 2,
             },
             dialect: DialectOptions {
-                delimiter: b'\t',
+                delimiter: Some(b'\t'),
                 quote: None,
                 header: false,
+                skip_lines: 4,
+                header_row: Some(3),
                 cells: CellRules {
                     null_words: vec!["NA".to_owned(), "-".to_owned()],
                     empty: EmptyCell::Default,

@@ -1,6 +1,7 @@
 //! The head of an input: byte order mark, line ends, header; everything that must be known before the first record is parsed.
 
 pub mod line_ends;
+mod preamble;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::report::size;
 use crate::schema::identifier;
 use crate::window::{IS_DATABASE, Input, Window};
 use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
+use preamble::{PassedLines, Preamble};
 
 /// Bytes of a stream after its header that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
@@ -58,11 +60,37 @@ pub struct Head {
     /// Physical lines before that: blank lines, header.
     pub lines: u64,
     pub blank_lines: u64,
+    /// Lines before that which are passed over, whatever they hold.
+    pub skipped_lines: u64,
     /// The bytes before the first record.
     pub content: ContentHash,
 }
 
 impl Head {
+    /// Passes over what follows, up to line `line`.
+    fn pass_lines(
+        &mut self,
+        line: u64,
+        input: &mut Input,
+        options: &LoadOptions,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<(), Error> {
+        let mut passed = PassedLines {
+            end_bytes: self.data_start_bytes,
+            lines: self.lines,
+            content: self.content,
+        };
+        passed.pass_lines(line, self.dialect.line_end, input, stopped)?;
+        if options.repeat.append_only && passed.lines < line {
+            return Err(Error::unusable(input.path(), no_whole_line()));
+        }
+        self.skipped_lines += passed.lines - self.lines;
+        self.data_start_bytes = passed.end_bytes;
+        self.lines = passed.lines;
+        self.content = passed.content;
+        Ok(())
+    }
+
     /// How records are separated.
     pub fn syntax(&self, options: &LoadOptions) -> Syntax {
         Syntax {
@@ -88,17 +116,27 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     } else {
         0
     };
-    let content = ContentHash::of(&first.bytes()[..bom_bytes as usize]);
-    let dialect = Dialect {
-        delimiter: options.dialect.delimiter,
-        quote: options.dialect.quote,
-        line_end: line_end(input, &mut first, options, stopped)?,
+    let preamble = Preamble::of(&first.bytes()[bom_bytes as usize..], &options.dialect);
+    let mut passed = PassedLines {
+        end_bytes: bom_bytes,
+        lines: 0,
+        content: ContentHash::of(&first.bytes()[..bom_bytes as usize]),
     };
+    let mut dialect = Dialect {
+        delimiter: options.dialect.delimiter_or(preamble.delimiter),
+        quote: options.dialect.quote,
+        line_end: b'\n',
+    };
+    if preamble.before > 0 {
+        dialect.line_end = passed.pass(preamble, input, options, stopped)?;
+        first = input.window(passed.end_bytes, SEARCH_BYTES, stopped)?;
+    }
+    dialect.line_end = line_end(input, &mut first, dialect, options, stopped)?;
     if options.repeat.append_only && dialect.line_end != b'\n' {
         // A CR that is the last byte may be half of a line end.
         let written = first.bytes();
         let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
-        let is_old_mac = line_ends(&look(&written[..before], None, true, options)) == Some(LineEnds::Cr);
+        let is_old_mac = line_ends(&look(&written[..before], None, true, dialect)) == Some(LineEnds::Cr);
         let message = if is_old_mac { old_mac_grows() } else { no_whole_line() };
         return Err(Error::unusable(&path, message));
     }
@@ -111,18 +149,21 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         },
         options,
         records: Records::default(),
-        at_bytes: bom_bytes,
-        content,
+        passed,
+        at_bytes: passed.end_bytes,
+        content: passed.content,
         blank_lines: 0,
         damaged_bytes: 0,
     };
     let Some((window, index)) = search.first_record(input, stopped)? else {
-        return Err(Error::unusable(&path, search.nothing_found(bom_bytes)));
+        return Err(Error::unusable(&path, search.nothing_found()));
     };
     let found = search.found(&window, index);
     found.check(&search, &path)?;
     if options.dialect.header {
-        return search.header(&found, window.start_bytes, &path);
+        let mut head = search.header(&found, window.start_bytes, &path)?;
+        head.pass_lines(preamble.up_to, input, options, stopped)?;
+        return Ok(head);
     }
     let names = (1..=found.ends.len())
         .map(|number| format!("column_{number}"))
@@ -131,9 +172,10 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         dialect,
         names,
         notices: Vec::new(),
-        data_start_bytes: bom_bytes,
-        lines: 0,
+        data_start_bytes: passed.end_bytes,
+        lines: passed.lines,
         blank_lines: 0,
+        skipped_lines: passed.lines,
         content: search.content,
     })
 }
@@ -143,6 +185,8 @@ struct Search<'a> {
     syntax: Syntax,
     options: &'a LoadOptions,
     records: Records,
+    /// What was passed over before it began.
+    passed: PassedLines,
     /// Offset up to which everything was passed over.
     at_bytes: u64,
     /// The hash of what was passed over; without a header, of the byte order mark alone, as all that follows is records.
@@ -174,8 +218,9 @@ impl Search<'_> {
             names,
             notices,
             data_start_bytes: window_start_bytes + end as u64,
-            lines: self.blank_lines + memchr::memchr_iter(dialect.line_end, header).count() as u64,
+            lines: self.line() - 1 + memchr::memchr_iter(dialect.line_end, header).count() as u64,
             blank_lines: self.blank_lines,
+            skipped_lines: self.passed.lines,
             content: self.content.then(ContentHash::of(&found.bytes[..end])),
         })
     }
@@ -263,13 +308,21 @@ impl Search<'_> {
         }
     }
 
+    /// The line on which the record begins.
+    fn line(&self) -> u64 {
+        self.passed.lines + self.blank_lines + 1
+    }
+
     /// Why no record was found.
-    fn nothing_found(&self, bom_bytes: u64) -> String {
+    fn nothing_found(&self) -> String {
         if self.options.repeat.append_only {
             return no_whole_line();
         }
-        let is_empty = self.at_bytes == bom_bytes && self.records.records.is_empty();
+        let is_empty = self.at_bytes == self.passed.end_bytes && self.records.records.is_empty();
         let of_records = match (is_empty, self.damaged_bytes) {
+            (true, _) if self.passed.lines > 0 => {
+                return "nothing follows the lines that are passed over: not even a header".to_owned();
+            }
             (true, _) => return "it is empty: not even a header".to_owned(),
             (_, 0) => return "it holds nothing but blank lines: not even a header".to_owned(),
             (_, 0..=MAX_DAMAGED_BYTES) => "of its records",
@@ -282,7 +335,7 @@ impl Search<'_> {
 
     /// Why a first line that does not end is not a header.
     fn too_long(&self) -> String {
-        too_long_line(self.blank_lines + 1, self.options)
+        too_long_line(self.line(), self.options)
     }
 }
 
@@ -305,7 +358,7 @@ struct HeaderRecord<'a> {
 impl HeaderRecord<'_> {
     /// Checks that the columns can be taken from it.
     fn check(&self, search: &Search<'_>, path: &Path) -> Result<(), Error> {
-        let line = search.blank_lines + 1;
+        let line = search.line();
         if self.span.fault != 0 {
             let fault = search.records.faults[self.span.fault as usize - 1];
             let what = match fault.kind {
@@ -376,11 +429,12 @@ impl HeaderRecord<'_> {
     }
 }
 
-/// What ends the lines of `input`, decided by its first line end outside quotes. `head` is widened until that is in view; if there is none
-/// as far as a record may reach, LF.
+/// What ends the lines of `input`, decided by the first line end outside quotes from where `head` begins. `head` is widened until that is in
+/// view; if there is none as far as a record may reach, it is that of `dialect`.
 fn line_end(
     input: &mut Input,
     head: &mut Arc<Window>,
+    dialect: Dialect,
     options: &LoadOptions,
     stopped: &dyn Fn() -> bool,
 ) -> Result<u8, Error> {
@@ -389,17 +443,17 @@ fn line_end(
     loop {
         // With the byte after the border: only that byte shows whether a stream ends there.
         if head.bytes().len() <= look_bytes && !head.at_end && !stopped() {
-            *head = input.window(0, look_bytes.saturating_add(1), stopped)?;
+            *head = input.window(head.start_bytes, look_bytes.saturating_add(1), stopped)?;
         }
         let (bytes, after) = head.bytes().split_at(head.bytes().len().min(look_bytes));
         let next = after.first().copied();
         let is_widest = next.is_none() || look_bytes > limit_bytes || stopped();
-        let look = look(bytes, next, is_widest, options);
+        let look = look(bytes, next, is_widest, dialect);
         return match line_ends(&look) {
             Some(LineEnds::Lf) => Ok(b'\n'),
             Some(LineEnds::Cr) => Ok(b'\r'),
             Some(LineEnds::Mixed { cr, lf }) => {
-                let before = bytes.len() - look.bytes.len() + 1;
+                let before = head.start_bytes as usize + bytes.len() - look.bytes.len() + 1;
                 let message = format!(
                     "a carriage return (byte {}) ends its first line or stands within it, and a line feed (byte {}) outside quotes comes after \
                      that, so nobody can tell what a line is; remove that carriage return or quote its field, or, if it is \
@@ -409,7 +463,7 @@ fn line_end(
                 );
                 Err(Error::unusable(input.path(), message))
             }
-            None if is_widest => Ok(b'\n'),
+            None if is_widest => Ok(dialect.line_end),
             None => {
                 look_bytes = look_bytes.saturating_mul(2);
                 continue;
@@ -419,13 +473,13 @@ fn line_end(
 }
 
 /// `bytes`, with which an input begins and which `next` follows, without a byte order mark.
-fn look<'a>(bytes: &'a [u8], next: Option<u8>, is_widest: bool, options: &LoadOptions) -> Look<'a> {
+fn look(bytes: &[u8], next: Option<u8>, is_widest: bool, dialect: Dialect) -> Look<'_> {
     Look {
         bytes: bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
         next,
         is_widest,
-        delimiter: options.dialect.delimiter,
-        quote: options.dialect.quote,
+        delimiter: dialect.delimiter,
+        quote: dialect.quote,
     }
 }
 

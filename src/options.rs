@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::option_name::{
-    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, KEEP_CHECKPOINT,
-    MAX_ERRORS, NULL_WORD, ONCE, OptionName, QUOTE, REPORT, REPORT_HTML, THREADS, WINDOW_BYTES,
+    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, HEADER_ROW,
+    KEEP_CHECKPOINT, MAX_ERRORS, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT, REPORT_HTML, THREADS,
+    WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
@@ -26,6 +27,9 @@ pub const MAX_CHUNK_BYTES: u64 = 256 << 20;
 pub const MAX_THREADS: usize = 1024;
 /// Records of one transaction.
 pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
+
+/// What separates fields where nothing says otherwise.
+pub const DEFAULT_DELIMITER: u8 = b',';
 
 /// When to stop because too many records were rejected.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -94,12 +98,16 @@ pub struct LoadOptions {
 /// How the inputs are written.
 #[derive(Debug, Clone)]
 pub struct DialectOptions {
-    /// What separates fields.
-    pub delimiter: u8,
+    /// What separates fields; `None`: what the input's first line names (`sep=;`), else a comma.
+    pub delimiter: Option<u8>,
     /// `None`: quotes are plain text.
     pub quote: Option<u8>,
     /// Whether the first record names the columns.
     pub header: bool,
+    /// The first so many lines of each input are no records.
+    pub skip_lines: u64,
+    /// The line of each input on which the header stands, from 1 on.
+    pub header_row: Option<u64>,
     /// How cells are read.
     pub cells: CellRules,
 }
@@ -176,9 +184,11 @@ pub struct ResourceOptions {
 impl Default for DialectOptions {
     fn default() -> Self {
         DialectOptions {
-            delimiter: b',',
+            delimiter: None,
             quote: Some(b'"'),
             header: true,
+            skip_lines: 0,
+            header_row: None,
             cells: CellRules::default(),
         }
     }
@@ -242,15 +252,30 @@ impl DialectOptions {
                 "{option} must be one ASCII character other than a line end or NUL"
             ))
         };
-        if !is_usable(self.delimiter) {
+        if self.delimiter.is_some_and(|delimiter| !is_usable(delimiter)) {
             return Err(of_one_character(DELIMITER));
         }
         match self.quote {
             Some(quote) if !is_usable(quote) => Err(of_one_character(QUOTE)),
-            Some(quote) if quote == self.delimiter => {
+            Some(quote) if quote == self.delimiter_or(None) => {
                 Err(Error::usage(format!("{DELIMITER} and {QUOTE} are the same character")))
             }
-            _ => self.validate_cells(),
+            _ => self.validate_header().and_then(|()| self.validate_cells()),
+        }
+    }
+
+    /// What separates fields in an input whose first line names `named`.
+    pub fn delimiter_or(&self, named: Option<u8>) -> u8 {
+        self.delimiter.or(named).unwrap_or(DEFAULT_DELIMITER)
+    }
+
+    fn validate_header(&self) -> Result<(), Error> {
+        match self.header_row {
+            Some(0) => Err(Error::usage(format!("{HEADER_ROW} counts lines from 1 on"))),
+            Some(_) if !self.header => Err(Error::usage(format!(
+                "{HEADER_ROW} says where the header is, and {NO_HEADER} that there is none; leave one of them out"
+            ))),
+            _ => Ok(()),
         }
     }
 
@@ -267,7 +292,7 @@ impl DialectOptions {
                     "{NULL_WORD} takes a word; what an empty field is, {EMPTY} says"
                 )));
             }
-            let is_cut = |byte: &u8| matches!(byte, b'\n' | b'\r') || *byte == self.delimiter;
+            let is_cut = |byte: &u8| matches!(byte, b'\n' | b'\r') || *byte == self.delimiter_or(None);
             if bytes.iter().any(is_cut) || bytes.first().copied() == self.quote {
                 return Err(Error::usage(format!(
                     "{NULL_WORD} '{}' can be no field without quotes, and only those are looked at: it has a delimiter or line end in it, \

@@ -120,6 +120,8 @@ pub struct InputReport {
     pub lines: u64,
     /// Lines without a byte, which are not records.
     pub blank_lines: u64,
+    /// Lines before or after the header that were passed over.
+    pub skipped_lines: u64,
     /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. In an
     /// append-only load, what earlier loads read is included.
     #[serde(flatten, serialize_with = "serialize_content")]
@@ -309,7 +311,7 @@ impl LoadReport {
             batches: 0,
             batch_rows: options.resources.batch_rows,
             threads: options.resources.threads,
-            delimiter: char::from(options.dialect.delimiter),
+            delimiter: char::from(options.dialect.delimiter_or(None)),
             quote: options.dialect.quote.map(char::from),
             columns: Vec::new(),
             key: options.contract.key.clone(),

@@ -123,6 +123,7 @@ impl OpenedInput {
             records,
             lines,
             blank_lines,
+            skipped_lines: self.head.skipped_lines,
             content,
         }
     }

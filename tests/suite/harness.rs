@@ -542,7 +542,10 @@ impl Run {
         .map(|name| format!("{name} {}", report[name]))
         .to_vec();
         for input in report["inputs"].as_array().into_iter().flatten() {
-            counts.extend(["bytes", "records", "lines", "blank_lines"].map(|name| format!("{name} {}", input[name])));
+            counts.extend(
+                ["bytes", "records", "lines", "blank_lines", "skipped_lines"]
+                    .map(|name| format!("{name} {}", input[name])),
+            );
         }
         counts
     }

@@ -6,6 +6,7 @@ pub mod oracle;
 pub mod process;
 
 mod append_only;
+mod around;
 mod asking_sqlite;
 mod bad_input;
 mod cells;

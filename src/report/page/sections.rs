@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use crate::option_name::{
-    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, INDEX, KEEP_CHECKPOINT, KEY,
-    MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, TABLE, TEXT, THREADS,
-    WINDOW_BYTES, WRITE_PATH,
+    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, HEADER_ROW, INDEX, KEEP_CHECKPOINT,
+    KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SKIP_LINES,
+    TABLE, TEXT, THREADS, WINDOW_BYTES, WRITE_PATH,
 };
 use crate::options::{ErrorLimit, LoadOptions, WritePath};
 use crate::reject::{RejectCode, RejectSample};
@@ -278,7 +278,7 @@ pub(super) fn load(parts: &PageParts<'_>) -> Markup {
 fn inputs(inputs: &[InputReport]) -> Markup {
     html! {
         table {
-            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th { "read" } }
+            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th.number { "lines passed over" } th { "read" } }
             @for input in inputs.iter().take(MAX_LISTED_INPUTS) {
                 tr {
                     td { code { (path(&input.path)) } }
@@ -286,6 +286,7 @@ fn inputs(inputs: &[InputReport]) -> Markup {
                     td.number { (grouped(input.records)) }
                     td.number { (grouped(input.lines)) }
                     td.number { (grouped(input.blank_lines)) }
+                    td.number { (grouped(input.skipped_lines)) }
                     td { @if input.mapped { "mapped" } @else { "streamed" } }
                 }
             }
@@ -414,9 +415,16 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         ),
         (EMPTY, dialect.cells.empty.as_str().to_owned()),
         (EMPTY_AS_NULL, yes(dialect.cells.quoted_empty_is_empty)),
-        (DELIMITER, character(dialect.delimiter)),
+        (DELIMITER, character(dialect.delimiter_or(None))),
         (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
         (NO_HEADER, yes(!dialect.header)),
+        (SKIP_LINES, grouped(dialect.skip_lines).to_string()),
+        (
+            HEADER_ROW,
+            dialect
+                .header_row
+                .map_or("the first".to_owned(), |row| grouped(row).to_string()),
+        ),
         (MAX_RECORD_BYTES, bytes(limits.max_record_bytes).to_string()),
         (MAX_ERRORS, limits.max_errors.map_or("never".to_owned(), error_limit)),
         (ERRORS, path(&target.errors)),

@@ -103,7 +103,7 @@ fn head_must_say(text: &[u8], input: &Input, expected: Option<u8>) {
     file.write_all(text).expect("room for 400 bytes");
     let options = LoadOptions {
         dialect: DialectOptions {
-            delimiter: input.characters.delimiter,
+            delimiter: Some(input.characters.delimiter),
             quote: input.characters.quote,
             ..DialectOptions::default()
         },

@@ -1,0 +1,198 @@
+//! What stands around a table: lines before the header, a row of units after it, Excel's `sep=`.
+
+use std::fs;
+
+use super::harness::{Case, Run, run_in};
+
+/// The counts of the only input's lines.
+fn line_counts(run: &Run) -> [u64; 3] {
+    let report = run.report().unwrap();
+    ["lines", "blank_lines", "skipped_lines"].map(|name| report["inputs"][0][name].as_u64().unwrap())
+}
+
+#[test]
+fn lines_before_the_header_are_passed_over_and_counted_whatever_they_hold() {
+    let case = Case::csv("\u{feff}Account \"statement\nPeriod,2024-01-01,it's,\"\n\n\nDate,Amount\n2024-01-02,-3.50\nx\n2024-01-03,100.25\n")
+        .args(["--skip-lines", "2"])
+        .expect_types([("Date", "text"), ("Amount", "real")])
+        .expect_rows(["1: '2024-01-02', -3.5", "3: '2024-01-03', 100.25"])
+        .expect_rejects([(7, "missing_columns")]);
+    case.check();
+    let run = case.once();
+    assert_eq!(line_counts(&run), [8, 2, 2]);
+    assert_eq!(run.rejects()[0].byte_offset, 78);
+}
+
+#[test]
+fn the_header_may_be_a_line_with_others_before_and_after_it() {
+    let text = "logger 7\n\"id\",\"t\nemp\"\n-,degC\nunits,\"\n1,20\n2,21\n";
+    let case = Case::csv(text)
+        .args(["--header-row", "2", "--skip-lines", "5"])
+        .expect_types([("id", "integer"), ("t\nemp", "integer")])
+        .expect_rows(["1: 1, 20", "2: 2, 21"]);
+    case.check();
+    assert_eq!(line_counts(&case.once()), [7, 0, 3]);
+    let case = Case::csv("a\nb\nid,n\n1,2\n")
+        .args(["--header-row", "3"])
+        .expect_rows(["1: 1, 2"]);
+    case.check();
+    assert_eq!(line_counts(&case.once()), [4, 0, 2]);
+    Case::csv("id,n\ns,m\n1,2\n")
+        .args(["--header-row", "1", "--skip-lines", "2"])
+        .expect_rows(["1: 1, 2"])
+        .check();
+    Case::csv("x\n1,2\n3,4\n")
+        .args(["--no-header", "--skip-lines", "1"])
+        .expect_rows(["1: 1, 2", "2: 3, 4"])
+        .check();
+}
+
+#[test]
+fn skipped_lines_end_as_lines_do_and_need_not_be_short() {
+    let long = "x".repeat(10_000);
+    Case::csv(format!("{long}\r\n\"{long}\r\nid,n\r\n1,\"a\r\nb\"\r\n"))
+        .args(["--skip-lines", "2"])
+        .expect_rows(["1: 1, 'a\\r\\nb'"])
+        .check();
+    Case::csv("it's \"\rid,n\r1,\"a\nb\"\r2,c\r")
+        .args(["--skip-lines", "1"])
+        .expect_rows(["1: 1, 'a\\nb'", "2: 2, 'c'"])
+        .check();
+}
+
+#[test]
+fn a_file_with_skipped_lines_is_the_file_without_them() {
+    let body: String = (0..300).map(|id| format!("{id},{}.5,\"a\n{id}\"\n", id * 7)).collect();
+    let (before, header, units) = ("title,\"\n\nfrom,to\n", "id,r,t\n", "-,m,\"s\n");
+    let case = Case::csv(format!("{before}{header}{units}{body}")).args(["--header-row", "4", "--skip-lines", "5"]);
+    let expected = Case::csv(format!("{header}{body}")).once();
+    case.check();
+    let found = case.once();
+    found.must_match("rows", &expected.dump().rows, &found.dump().rows);
+    found.must_match("types", &expected.column_types(), &found.column_types());
+}
+
+#[test]
+fn each_of_several_inputs_has_its_own_first_lines() {
+    let case = Case::csv("one\nid,n\n1,2\n")
+        .and_csv("more.csv", "two\nn,id\n4,3\nx\n")
+        .args(["--skip-lines", "1"])
+        .expect_rows(["1: 1, 2", "2: 3, 4"])
+        .expect_rejects([(4, "missing_columns")]);
+    case.check();
+}
+
+#[test]
+fn an_input_that_ends_within_what_is_passed_over_is_refused() {
+    for (text, args) in [
+        ("a\nb\n", &["--skip-lines", "3"][..]),
+        ("a\nb\n", &["--skip-lines", "2"]),
+        ("a", &["--skip-lines", "1"]),
+        ("a\n", &["--header-row", "2"]),
+        ("sep=;\n", &[]),
+    ] {
+        let case = Case::csv(text).arg_list(args.iter().map(ToString::to_string).collect());
+        case.expect_exit(65).expect_said("passed over").check();
+    }
+    // But a row of units need not be followed by anything.
+    Case::csv("id,n\ns,m\n")
+        .args(["--header-row", "1", "--skip-lines", "9"])
+        .expect_rows([])
+        .check();
+}
+
+#[test]
+fn a_growing_file_goes_on_after_its_first_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("in.csv");
+    let load = [
+        "load",
+        "in.csv",
+        "out.db",
+        "--append-only",
+        "--header-row",
+        "2",
+        "--skip-lines",
+        "3",
+        "--report",
+        "r.json",
+    ];
+    for (text, code, loaded) in [
+        ("log\nid,n\nuni", 65, None),
+        ("log\nid,n\nunit,m\n1,2\n", 0, Some(1)),
+        ("log\nid,n\nunit,m\n1,2\n3,4\nx\n", 2, Some(2)),
+    ] {
+        fs::write(&path, text).unwrap();
+        let ended = run_in(folder.path(), &load);
+        assert_eq!(ended.code(), code, "{}", String::from_utf8_lossy(&ended.stderr));
+        if let Some(loaded) = loaded {
+            let report: serde_json::Value =
+                serde_json::from_str(&fs::read_to_string(folder.path().join("r.json")).unwrap()).unwrap();
+            assert_eq!(
+                (report["loaded"].as_u64(), report["inputs"][0]["skipped_lines"].as_u64()),
+                (Some(loaded), Some(2))
+            );
+        }
+    }
+    let errors = fs::read_to_string(folder.path().join("errors.csv")).unwrap();
+    assert!(errors.lines().nth(1).unwrap().starts_with("in.csv,6,6,"), "{errors}");
+    let mut other = load;
+    other[7] = "2";
+    assert_eq!(run_in(folder.path(), &other).code(), 64);
+}
+
+#[test]
+fn excels_first_line_names_the_delimiter() {
+    for first in ["sep=;\n", "\u{feff}SEP=;\r\n", "\"sep=;\"\n"] {
+        let case = Case::csv(format!("{first}id;name\n1;Ann\n2\n"))
+            .expect_types([("id", "integer"), ("name", "text")])
+            .expect_rows(["1: 1, 'Ann'"])
+            .expect_rejects([(4, "missing_columns")]);
+        case.check();
+        assert_eq!(line_counts(&case.once()), [4, 0, 1]);
+    }
+    Case::csv("sep=\t\n1\t2\n")
+        .args(["--no-header"])
+        .expect_rows(["1: 1, 2"])
+        .check();
+    // A flag is stronger; the line is passed over all the same.
+    Case::csv("sep=;\nid,n\n1,a;b\n")
+        .args(["--delimiter", ","])
+        .expect_rows(["1: 1, 'a;b'"])
+        .check();
+    // Each input has its own.
+    Case::csv("sep=;\nid;n\n1;2\n")
+        .and_csv("more.csv", "id,n\n3,4\n")
+        .expect_rows(["1: 1, 2", "2: 3, 4"])
+        .check();
+    // It is one of the lines that are skipped.
+    Case::csv("sep=;\ntitle\nid;n\n1;2\n")
+        .args(["--skip-lines", "2"])
+        .expect_rows(["1: 1, 2"])
+        .check();
+}
+
+#[test]
+fn a_first_line_that_only_looks_like_it_is_a_header() {
+    for (text, name) in [
+        ("sep=\n1\n", "sep="),
+        ("sep=;;\n1\n", "sep=;;"),
+        ("sep=\"\n1\n", "sep=\""),
+    ] {
+        Case::csv(text).expect_types([(name, "integer")]).check();
+    }
+    Case::csv("sep=;\n1\n")
+        .args(["--header-row", "1", "--delimiter", ","])
+        .expect_types([("sep=;", "integer")])
+        .check();
+}
+
+#[test]
+fn a_header_that_is_nowhere_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("in.csv"), "a\n1\n").unwrap();
+    for args in [&["--header-row", "0"][..], &["--header-row", "1", "--no-header"]] {
+        let ended = run_in(folder.path(), &[&["load", "in.csv", "out.db"], args].concat());
+        assert_eq!(ended.code(), 64, "{args:?}");
+    }
+}
