@@ -168,6 +168,13 @@ impl Load<'_> {
         self
     }
 
+    /// Lines that begin with `comment`, outside quotes, are no records: an ASCII character other than a line end, the quote and the
+    /// delimiter. Quotes in them mean nothing. Default: `None`.
+    pub fn comment(mut self, comment: Option<u8>) -> Self {
+        self.options.dialect.comment = comment;
+        self
+    }
+
     /// The first `lines` physical lines of each input are no records, whatever they hold; the header is the first line after them that
     /// is not blank, or where [`header_row`](Self::header_row) says. Default: 0.
     pub fn skip_lines(mut self, lines: u64) -> Self {

@@ -18,8 +18,8 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::{
-    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, FORGET, HEADER_ROW, INDEX, KEY,
-    MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS, SKIP_LINES, TABLE, TEXT,
+    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, FORGET, HEADER_ROW, INDEX,
+    KEY, MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS, SKIP_LINES, TABLE, TEXT,
 };
 use crate::options::{DialectOptions, LoadOptions};
 use crate::plan::TablePlan;
@@ -66,6 +66,8 @@ pub struct Loaded {
     /// Physical lines before it.
     pub lines: u64,
     pub blank_lines: u64,
+    #[serde(default)]
+    pub comment_lines: u64,
     /// Of this load and all those before it that it went on after.
     pub counts: Counts,
     pub errors_bytes: u64,
@@ -600,6 +602,10 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
             options.dialect.quote.map_or_else(|| "none".to_owned(), character),
         ),
         (NO_HEADER, switch(!options.dialect.header)),
+        (
+            COMMENT,
+            options.dialect.comment.map_or_else(|| "none".to_owned(), character),
+        ),
         (SKIP_LINES, options.dialect.skip_lines.to_string()),
         (HEADER_ROW, header_row(&options.dialect)),
         (TEXT, switch(options.contract.all_text)),

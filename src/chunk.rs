@@ -4,6 +4,8 @@
 //! just after a line end. Never: a decision about records. Whether a chunk really starts a record is settled when the
 //! chunk before it has been parsed; the parity of quotes only makes it likely, so that little has to be parsed twice.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr_iter, memchr2_iter, memrchr};
 
 use crate::parse::Dialect;
@@ -38,6 +40,9 @@ fn even_line_end_from(window: &[u8], start: usize, dialect: &Dialect) -> Option<
     let Some(quote) = dialect.quote else {
         return memchr(dialect.line_end, near).map(|distance| start + distance);
     };
+    if dialect.comment.is_some() {
+        return line_end_outside(window, start..start + near.len(), dialect);
+    }
     let mut is_even = is_even(quote, &window[..start]);
     for distance in memchr2_iter(quote, dialect.line_end, near) {
         if near[distance] == quote {
@@ -45,6 +50,24 @@ fn even_line_end_from(window: &[u8], start: usize, dialect: &Dialect) -> Option<
         } else if is_even {
             return Some(start + distance);
         }
+    }
+    None
+}
+
+/// The first line end in `wanted` that is outside quoted fields and comments, if `window` begins outside both and every quote is one of a
+/// pair. Quotes in comments do not count, so each line is looked at.
+fn line_end_outside(window: &[u8], wanted: Range<usize>, dialect: &Dialect) -> Option<usize> {
+    let (mut at, mut is_even_so_far) = (0, true);
+    while at < wanted.end {
+        let line_end = at + memchr(dialect.line_end, &window[at..wanted.end])?;
+        let is_comment = is_even_so_far && window.get(at).copied() == dialect.comment;
+        if !is_comment && let Some(quote) = dialect.quote {
+            is_even_so_far ^= !is_even(quote, &window[at..line_end]);
+        }
+        if is_even_so_far && line_end >= wanted.start {
+            return Some(line_end);
+        }
+        at = line_end + 1;
     }
     None
 }
@@ -95,6 +118,21 @@ mod tests {
         assert_eq!(cut_at(b"", 1), None);
         assert_eq!(cut_at(b"aaaa", 1), None);
         assert_eq!(cut_at(b"aaaa", 100), None);
+    }
+
+    #[test]
+    fn quotes_in_comments_do_not_count() {
+        let dialect = Dialect {
+            comment: Some(b'#'),
+            ..Dialect::default()
+        };
+        for (window, target_bytes, found) in [
+            ("#it's \"\na\nb\n", 8, Some(8)),
+            ("\"x\n#\"\na\n", 2, Some(6)),
+            ("#\"\n\"a\nb\"\nc\n", 4, Some(9)),
+        ] {
+            assert_eq!(cut(window.as_bytes(), target_bytes, &dialect), found, "{window:?}");
+        }
     }
 
     #[test]

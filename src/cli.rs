@@ -1,5 +1,8 @@
 //! The flags of the command line, and their one-time translation into validated options.
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
@@ -141,6 +144,9 @@ pub struct LoadArgs {
     /// The first record is data; columns are named column_1, column_2 ...
     #[arg(long, help_heading = "Input format")]
     no_header: bool,
+    /// Lines that begin with it, outside quotes, are comments and no records
+    #[arg(long, value_name = "CHAR", value_parser = parse_comment, help_heading = "Input format")]
+    comment: Option<u8>,
     /// Pass over the first N lines of each file, whatever they hold
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Input format")]
     skip_lines: u64,
@@ -362,6 +368,7 @@ impl LoadArgs {
                 delimiter: self.delimiter,
                 quote: self.quote,
                 header: !self.no_header,
+                comment: self.comment,
                 skip_lines: self.skip_lines,
                 header_row: self.header_row,
                 cells: CellRules {
@@ -418,6 +425,13 @@ fn parse_delimiter(text: &str) -> Result<u8, String> {
         b"tab" | b"\\t" => Ok(b'\t'),
         [byte] if byte.is_ascii() => Ok(*byte),
         _ => Err("expected one ASCII character, `tab` or `\\t`".to_owned()),
+    }
+}
+
+fn parse_comment(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() => Ok(*byte),
+        _ => Err("expected one ASCII character".to_owned()),
     }
 }
 
@@ -505,215 +519,5 @@ fn take_name(text: &str, end: char) -> Result<(String, &str), String> {
             }
             None => return Ok((name, after)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
-        let words = ["rowmill", "load"].into_iter().chain(flags.split_whitespace());
-        Args::try_parse_from(words).and_then(Args::into_load)
-    }
-
-    #[test]
-    fn the_command_is_well_formed() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn messages_name_flags_that_there_are() {
-        let command = Args::command();
-        let load = command.find_subcommand("load").unwrap();
-        let flags: Vec<String> = load
-            .get_opts()
-            .filter_map(|flag| Some(format!("--{}", flag.get_long()?)))
-            .collect();
-        for option in rowmill::internal::option_name::ALL {
-            assert!(flags.iter().any(|flag| flag == option.flag()), "{}", option.flag());
-        }
-    }
-
-    #[test]
-    fn without_flags_the_options_are_the_librarys_defaults() {
-        let job = job("people.csv people.db").unwrap();
-        assert_eq!(job.inputs, [PathBuf::from("people.csv")]);
-        assert_eq!(job.database, PathBuf::from("people.db"));
-        assert_eq!(job.verbosity, Verbosity::Normal);
-        assert_eq!(format!("{:?}", job.options), format!("{:?}", LoadOptions::default()));
-    }
-
-    #[test]
-    fn every_flag_reaches_its_option() {
-        let options = job(
-            "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
-             --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
-             --empty-as-null --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
-             --restart --keep-checkpoint --append-only --once --safe-errors",
-        );
-        let LoadCommand { inputs, options, .. } = options.unwrap();
-        assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
-        let expected = LoadOptions {
-            target: TargetOptions {
-                table: Some("t".to_owned()),
-                indexes: vec![vec!["c".to_owned(), "d".to_owned()], vec!["e".to_owned()]],
-                errors: "e.csv".into(),
-                report: Some("r.json".into()),
-                report_html: Some("r.html".into()),
-                safe_errors: true,
-                write_path: WritePath::Sql,
-            },
-            contract: ContractOptions {
-                key: vec!["a".to_owned(), "b".to_owned()],
-                all_text: true,
-                types: vec![
-                    ("a".to_owned(), ColumnType::Integer),
-                    ("b".to_owned(), ColumnType::Real),
-                    ("c".to_owned(), ColumnType::Date),
-                ],
-                inference: Inference::Guess,
-            },
-            resources: ResourceOptions {
-                threads: 3,
-                memory_bytes: 1 << 30,
-                batch_rows: 7,
-                window_bytes: 1,
-                chunk_bytes: 2,
-            },
-            dialect: DialectOptions {
-                delimiter: Some(b'\t'),
-                quote: None,
-                header: false,
-                skip_lines: 4,
-                header_row: Some(3),
-                cells: CellRules {
-                    null_words: vec!["NA".to_owned(), "-".to_owned()],
-                    empty: EmptyCell::Default,
-                    quoted_empty_is_empty: true,
-                },
-            },
-            limits: LimitOptions {
-                max_errors: Some(ErrorLimit::Percent(5.0)),
-                max_record_bytes: 1024,
-            },
-            repeat: RepeatOptions {
-                restart: true,
-                keep_checkpoint: true,
-                append_only: true,
-                once: true,
-            },
-        };
-        assert_eq!(format!("{options:?}"), format!("{expected:?}"));
-    }
-
-    #[test]
-    fn one_name_alone_is_a_usage_error_that_shows_what_to_type() {
-        let message = job("x.csv").unwrap_err().to_string();
-        assert!(
-            message.contains("only 'x.csv' was given; for example: rowmill load x.csv x.db"),
-            "{message}"
-        );
-        assert!(message.contains("rowmill load [OPTIONS] <INPUT>... <DB>"), "{message}");
-    }
-
-    #[test]
-    fn an_unfinished_load_can_be_given_up_with_and_without_its_inputs() {
-        let with = job("a.csv x.db --forget").unwrap();
-        assert!(with.forget && with.inputs == [PathBuf::from("a.csv")]);
-        let without = job("x.db --forget --table t").unwrap();
-        assert!(without.forget && without.inputs.is_empty() && without.database.as_os_str() == "x.db");
-        assert!(job("x.db --forget").is_err() && job("x.db --table t").is_err());
-        assert!(job("a.csv x.db --forget --restart").is_err());
-    }
-
-    #[test]
-    fn quiet_and_verbose_exclude_each_other() {
-        assert_eq!(job("a b -q").unwrap().verbosity, Verbosity::Quiet);
-        assert_eq!(job("a b -v").unwrap().verbosity, Verbosity::Verbose);
-        assert!(job("a b -v --quiet").is_err());
-    }
-
-    #[test]
-    fn sizes_take_binary_and_decimal_units() {
-        for (text, size) in [
-            ("0", 0),
-            ("512", 512),
-            ("512b", 512),
-            ("64k", 65_536),
-            ("64K", 65_536),
-            ("16MiB", 16 << 20),
-            ("16 mib", 16 << 20),
-            ("256MB", 256_000_000),
-            ("1g", 1 << 30),
-            ("2GB", 2_000_000_000),
-            ("1t", 1 << 40),
-        ] {
-            assert_eq!(parse_size(text), Ok(size), "{text}");
-        }
-        for text in [
-            "",
-            "k",
-            "-1",
-            "1.5g",
-            "1x",
-            "1kk",
-            "99999999999999999999",
-            "99999999999g",
-            "１",
-        ] {
-            assert!(parse_size(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn delimiters_and_quotes_are_one_ascii_character_or_a_word() {
-        for (text, byte) in [
-            (",", b','),
-            (";", b';'),
-            ("|", b'|'),
-            ("tab", b'\t'),
-            ("\\t", b'\t'),
-            ("\t", b'\t'),
-        ] {
-            assert_eq!(parse_delimiter(text), Ok(byte));
-        }
-        for text in ["", ",,", "é", "none", "\\n"] {
-            assert!(parse_delimiter(text).is_err(), "{text}");
-        }
-        assert_eq!(parse_quote("'"), Ok(Some(b'\'')));
-        assert_eq!(parse_quote("none"), Ok(None));
-        assert!(parse_quote("").is_err() && parse_quote("\"\"").is_err() && parse_quote("«").is_err());
-    }
-
-    #[test]
-    fn error_limits_are_counts_or_shares() {
-        assert_eq!(parse_error_limit("0"), Ok(ErrorLimit::Count(0)));
-        assert_eq!(parse_error_limit("0.5%"), Ok(ErrorLimit::Percent(0.5)));
-        for text in ["", "%", "-1", "1.5", "101%", "-1%", "nan%", "1 %"] {
-            assert!(parse_error_limit(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn names_with_commas_and_quotes_can_be_quoted() {
-        assert_eq!(parse_list("a,b").unwrap(), ["a", "b"]);
-        assert_eq!(parse_list("\"last, first\",id").unwrap(), ["last, first", "id"]);
-        assert_eq!(parse_list("\"5\"\" pipe\"").unwrap(), ["5\" pipe"]);
-        for text in ["", "a,", ",a", "\"a", "\"a\"b", "a,,b"] {
-            assert!(parse_list(text).is_err(), "{text}");
-        }
-        let types = parse_types("\"a,b=c\"=integer,d=Text").unwrap();
-        assert_eq!(
-            types,
-            [
-                ("a,b=c".to_owned(), ColumnType::Integer),
-                ("d".to_owned(), ColumnType::Text)
-            ]
-        );
-        for text in ["", "a", "a=", "a=int", "=text", "a=text,", "a=any"] {
-            assert!(parse_types(text).is_err(), "{text}");
-        }
-        assert!(job("a b --types x=text --types X=real").is_err());
     }
 }

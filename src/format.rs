@@ -30,6 +30,9 @@ pub trait Format: Copy + Send + Sync {
     /// The byte that ends lines.
     fn line_end(&self) -> u8;
 
+    /// Whether there may be comments.
+    fn has_comments(&self) -> bool;
+
     /// The greatest length of a record.
     fn max_record_bytes(&self) -> u64;
 
@@ -69,6 +72,8 @@ pub struct Record {
     pub source: ByteRange,
     /// A record with a fault has no fields.
     pub fault: Option<Fault>,
+    /// It is a line that is no record, though it has its place among them.
+    pub is_comment: bool,
 }
 
 /// Where the fields of a record lie: each a range of its own, which need not touch its neighbours.

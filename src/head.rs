@@ -11,7 +11,7 @@ use crate::database_file;
 use crate::error::Error;
 use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD, Wording};
 use crate::options::LoadOptions;
-use crate::parse::{Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
+use crate::parse::{COMMENT, Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
 use crate::report::size;
 use crate::schema::identifier;
 use crate::window::{IS_DATABASE, Input, Window};
@@ -60,6 +60,7 @@ pub struct Head {
     /// Physical lines before that: blank lines, header.
     pub lines: u64,
     pub blank_lines: u64,
+    pub comment_lines: u64,
     /// Lines before that which are passed over, whatever they hold.
     pub skipped_lines: u64,
     /// The bytes before the first record.
@@ -126,6 +127,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         delimiter: options.dialect.delimiter_or(preamble.delimiter),
         quote: options.dialect.quote,
         line_end: b'\n',
+        comment: options.dialect.comment,
     };
     if preamble.before > 0 {
         dialect.line_end = passed.pass(preamble, input, options, stopped)?;
@@ -133,28 +135,10 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     }
     dialect.line_end = line_end(input, &mut first, dialect, options, stopped)?;
     if options.repeat.append_only && dialect.line_end != b'\n' {
-        // A CR that is the last byte may be half of a line end.
-        let written = first.bytes();
-        let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
-        let is_old_mac = line_ends(&look(&written[..before], None, true, dialect)) == Some(LineEnds::Cr);
-        let message = if is_old_mac { old_mac_grows() } else { no_whole_line() };
-        return Err(Error::unusable(&path, message));
+        return Err(Error::unusable(&path, cannot_grow(first.bytes(), dialect)));
     }
     drop(first);
-    let mut search = Search {
-        syntax: Syntax {
-            dialect,
-            columns: 0,
-            max_record_bytes: options.limits.max_record_bytes,
-        },
-        options,
-        records: Records::default(),
-        passed,
-        at_bytes: passed.end_bytes,
-        content: passed.content,
-        blank_lines: 0,
-        damaged_bytes: 0,
-    };
+    let mut search = Search::new(passed, dialect, options);
     let Some((window, index)) = search.first_record(input, stopped)? else {
         return Err(Error::unusable(&path, search.nothing_found()));
     };
@@ -175,9 +159,20 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         data_start_bytes: passed.end_bytes,
         lines: passed.lines,
         blank_lines: 0,
+        comment_lines: 0,
         skipped_lines: passed.lines,
         content: search.content,
     })
+}
+
+/// Why a file that begins with `written`, in which no line feed ends a line, cannot be loaded as one that grows.
+fn cannot_grow(written: &[u8], dialect: Dialect) -> String {
+    // A CR that is the last byte may be half of a line end.
+    let before = written.iter().rposition(|&byte| byte != b'\r').map_or(0, |at| at + 1);
+    match line_ends(&look(&written[..before], None, true, dialect)) {
+        Some(LineEnds::Cr) => old_mac_grows(),
+        _ => no_whole_line(),
+    }
 }
 
 /// The search for the first record that is not a blank line or, without a header, for the first from which the columns can be counted.
@@ -193,11 +188,31 @@ struct Search<'a> {
     content: ContentHash,
     /// Blank lines before the record.
     blank_lines: u64,
+    comment_lines: u64,
     /// Bytes of records passed over that were not blank lines.
     damaged_bytes: u64,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// One that begins after what was `passed` over.
+    fn new(passed: PassedLines, dialect: Dialect, options: &'a LoadOptions) -> Self {
+        Search {
+            syntax: Syntax {
+                dialect,
+                columns: 0,
+                max_record_bytes: options.limits.max_record_bytes,
+            },
+            options,
+            records: Records::default(),
+            passed,
+            at_bytes: passed.end_bytes,
+            content: passed.content,
+            blank_lines: 0,
+            comment_lines: 0,
+            damaged_bytes: 0,
+        }
+    }
+
     /// The head whose names are the fields of the record that was `found` in a window that begins at `window_start_bytes`.
     fn header(&self, found: &HeaderRecord<'_>, window_start_bytes: u64, path: &Path) -> Result<Head, Error> {
         let dialect = self.syntax.dialect;
@@ -220,6 +235,7 @@ impl Search<'_> {
             data_start_bytes: window_start_bytes + end as u64,
             lines: self.line() - 1 + memchr::memchr_iter(dialect.line_end, header).count() as u64,
             blank_lines: self.blank_lines,
+            comment_lines: self.comment_lines,
             skipped_lines: self.passed.lines,
             content: self.content.then(ContentHash::of(&found.bytes[..end])),
         })
@@ -288,6 +304,8 @@ impl Search<'_> {
         for (index, record) in self.records.records.iter().enumerate() {
             if record.end == record.start && record.fault == 0 {
                 self.blank_lines += 1;
+            } else if record.fault == COMMENT {
+                self.comment_lines += 1;
             } else if self.options.dialect.header || record.fault == 0 {
                 return Some(index);
             } else {
@@ -310,7 +328,7 @@ impl Search<'_> {
 
     /// The line on which the record begins.
     fn line(&self) -> u64 {
-        self.passed.lines + self.blank_lines + 1
+        self.passed.lines + self.blank_lines + self.comment_lines + 1
     }
 
     /// Why no record was found.
@@ -324,6 +342,9 @@ impl Search<'_> {
                 return "nothing follows the lines that are passed over: not even a header".to_owned();
             }
             (true, _) => return "it is empty: not even a header".to_owned(),
+            (_, 0) if self.comment_lines > 0 => {
+                return "it holds nothing but comments and blank lines: not even a header".to_owned();
+            }
             (_, 0) => return "it holds nothing but blank lines: not even a header".to_owned(),
             (_, 0..=MAX_DAMAGED_BYTES) => "of its records",
             _ => "of the records in its first 16 MiB",
@@ -480,6 +501,7 @@ fn look(bytes: &[u8], next: Option<u8>, is_widest: bool, dialect: Dialect) -> Lo
         is_widest,
         delimiter: dialect.delimiter,
         quote: dialect.quote,
+        comment: dialect.comment,
     }
 }
 

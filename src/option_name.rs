@@ -56,6 +56,7 @@ options! {
     BATCH_ROWS "batch_rows" "--batch-rows"
     CHUNK_BYTES "chunk_bytes" "--chunk-bytes"
     COLUMN_TYPE "column_type" "--types"
+    COMMENT "comment" "--comment"
     DELIMITER "delimiter" "--delimiter"
     EMPTY "empty" "--empty"
     EMPTY_AS_NULL "empty_as_null" "--empty-as-null"

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::option_name::{
-    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, HEADER_ROW,
+    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, EMPTY, EMPTY_AS_NULL, HEADER_ROW,
     KEEP_CHECKPOINT, MAX_ERRORS, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT, REPORT_HTML, THREADS,
     WINDOW_BYTES,
 };
@@ -104,6 +104,8 @@ pub struct DialectOptions {
     pub quote: Option<u8>,
     /// Whether the first record names the columns.
     pub header: bool,
+    /// Lines that begin with it, outside quotes, are no records.
+    pub comment: Option<u8>,
     /// The first so many lines of each input are no records.
     pub skip_lines: u64,
     /// The line of each input on which the header stands, from 1 on.
@@ -187,6 +189,7 @@ impl Default for DialectOptions {
             delimiter: None,
             quote: Some(b'"'),
             header: true,
+            comment: None,
             skip_lines: 0,
             header_row: None,
             cells: CellRules::default(),
@@ -254,6 +257,16 @@ impl DialectOptions {
         };
         if self.delimiter.is_some_and(|delimiter| !is_usable(delimiter)) {
             return Err(of_one_character(DELIMITER));
+        }
+        if let Some(comment) = self.comment {
+            if !is_usable(comment) {
+                return Err(of_one_character(COMMENT));
+            }
+            if comment == self.delimiter_or(None) || Some(comment) == self.quote {
+                return Err(Error::usage(format!(
+                    "{COMMENT} is the character of {DELIMITER} or {QUOTE}; a comment begins with another one"
+                )));
+            }
         }
         match self.quote {
             Some(quote) if !is_usable(quote) => Err(of_one_character(QUOTE)),

@@ -32,6 +32,8 @@ pub struct Dialect {
     pub quote: Option<u8>,
     /// Ends lines: `b'\n'`, or `b'\r'` for an old Mac file.
     pub line_end: u8,
+    /// Lines that begin with it, outside quotes, are comments; never another one of these.
+    pub comment: Option<u8>,
 }
 
 impl Default for Dialect {
@@ -40,6 +42,7 @@ impl Default for Dialect {
             delimiter: b',',
             quote: Some(b'"'),
             line_end: b'\n',
+            comment: None,
         }
     }
 }
@@ -73,6 +76,9 @@ pub struct Fault {
     pub column: u32,
 }
 
+/// Stands for the fault of a line that is a comment.
+pub const COMMENT: u32 = u32::MAX;
+
 /// One record of a span. Offsets are relative to the span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordSpan {
@@ -83,7 +89,7 @@ pub struct RecordSpan {
     /// Index in [`Records::field_ends`] one past this record's last field; the first is the previous record's
     /// `fields_end`.
     pub fields_end: u32,
-    /// Index in [`Records::faults`] plus one; 0: well-formed. A record with a fault has no fields.
+    /// Index in [`Records::faults`] plus one; 0: well-formed; [`COMMENT`]. A record with a fault has no fields, nor has a comment.
     pub fault: u32,
 }
 
@@ -119,6 +125,8 @@ impl Records {
 ///   nothing is trimmed, but one LF at the end of input is a line end too, not a record of its own.
 /// - A record fits if its line end lies at most `max_record_bytes` after its first byte, or the input ends within as many bytes. A record
 ///   that does not fit, or whose quoted field is never closed, costs the physical line on which it starts.
+/// - A line that begins with the comment character, outside quotes, is a comment, and quotes within it mean nothing. It has its place
+///   among the records. One that is longer than a record may be is a record that is too large.
 /// - Text after a closing quote is damage. If every line after the record's first, up to the one with the damage, is by
 ///   itself a good record (`syntax.columns` fields, no quote within an unquoted one; blank lines aside), the first line
 ///   alone is rejected. Otherwise the record is rejected up to the end of that line, or of the field's tail after it (`damage`), if it
@@ -202,6 +210,11 @@ struct ParseRequest<'a> {
 }
 
 impl ParseRequest<'_> {
+    /// Whether a line that begins at `start`, outside quotes, is a comment.
+    fn is_comment(&self, start: usize) -> bool {
+        self.dialect.comment.is_some() && self.span.get(start).copied() == self.dialect.comment
+    }
+
     /// Whether CRs before a line end belong to it.
     fn trims_cr(&self) -> bool {
         self.dialect.line_end == b'\n'
@@ -224,6 +237,7 @@ impl ParseRequest<'_> {
             delimiter,
             quote,
             line_end,
+            ..
         } = self.dialect;
         let is_quote = Some(byte) == quote;
         match state {
@@ -277,6 +291,19 @@ struct Walk {
     first_line_end: Option<LineEnd>,
     /// The last line end within a quoted field.
     last_line_end: usize,
+}
+
+impl Walk {
+    /// One that begins at `start`.
+    fn from(start: usize) -> Walk {
+        Walk {
+            at: start,
+            state: State::FieldStart,
+            delimiters: 0,
+            first_line_end: None,
+            last_line_end: 0,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -372,14 +399,11 @@ impl Walker<'_, '_> {
     /// Parses the record at `start` and returns where the next one starts; `None` if it cannot be decided yet.
     fn record(&mut self, start: usize) -> Option<usize> {
         self.out.drop_open_fields();
+        if self.input.is_comment(start) {
+            return self.comment(start);
+        }
         let limit = usize::try_from(self.input.max_record_bytes).map_or(usize::MAX, |max| start.saturating_add(max));
-        let mut walk = Walk {
-            at: start,
-            state: State::FieldStart,
-            delimiters: 0,
-            first_line_end: None,
-            last_line_end: 0,
-        };
+        let mut walk = Walk::from(start);
         let mut joined = false;
         let stop = loop {
             match self.advance(&mut walk, limit.min(self.input.span.len())) {
@@ -411,6 +435,23 @@ impl Walker<'_, '_> {
             RecordVerdict::Fault(kind) => self.fault(start, &walk, kind),
             RecordVerdict::Undecided => None,
         }
+    }
+
+    /// Notes the comment at `start` and returns where the next line starts, unless its end is not there yet.
+    fn comment(&mut self, start: usize) -> Option<usize> {
+        let line_end = match memchr::memchr(self.input.dialect.line_end, &self.input.span[start..]) {
+            Some(distance) => start + distance,
+            None if self.input.at_end => self.input.span.len(),
+            None => return None,
+        };
+        looked_at(line_end - start);
+        if (line_end - start) as u64 > self.input.max_record_bytes {
+            let walk = Walk::from(start);
+            return Some(self.reject(start, line_end, &walk, FaultKind::RecordTooLarge));
+        }
+        let end = self.input.trim_cr(start, line_end);
+        self.push_record(start, end as u32, COMMENT);
+        Some(self.after_line_end(line_end))
     }
 
     /// Walks on to `to`, exclusive, or to whatever stops it earlier. The byte that stopped it is not consumed, except for a line end in a

@@ -120,6 +120,8 @@ pub struct InputReport {
     pub lines: u64,
     /// Lines without a byte, which are not records.
     pub blank_lines: u64,
+    /// Comments, which are no records.
+    pub comment_lines: u64,
     /// Lines before or after the header that were passed over.
     pub skipped_lines: u64,
     /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. In an

@@ -45,6 +45,8 @@ pub struct RowBlock<E> {
     pub line_count: u32,
     /// Blank lines skipped: neither rows nor rejects.
     pub blank_lines: u32,
+    /// Comments skipped, as well.
+    pub comment_lines: u32,
     /// The hash of the chunk's bytes.
     pub content: ContentHash,
     /// Bytes of the key being hashed; here only to be reused.
@@ -67,6 +69,7 @@ impl<E: Encoder> RowBlock<E> {
         self.record_count = 0;
         self.line_count = 0;
         self.blank_lines = 0;
+        self.comment_lines = 0;
     }
 
     /// Where the first `records` records end in the chunk, without the last one's line end.

@@ -60,7 +60,7 @@ pub fn validate<F: Format, E: Encoder>(
     if let Some(guess) = &plan.guess {
         rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
     }
-    match plan.cells.are_usual() {
+    match plan.cells.are_usual() && !format.has_comments() {
         true => rows.take_all::<true>(parsed),
         false => rows.take_all::<false>(parsed),
     }
@@ -233,12 +233,17 @@ struct RowMaker<'a, F, E> {
 }
 
 impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
-    /// Makes rows and rejects of all records. `USUAL`: the rules for cells are, so that no time is spent on others.
+    /// Makes rows and rejects of all records. `USUAL`: the rules for cells are, and there are no comments, so that no time is spent on
+    /// others.
     fn take_all<const USUAL: bool>(&mut self, parsed: &F::Parsed) {
         let columns = columns(self.plan);
         for (record, fields) in parsed.iter() {
             if record.source.is_empty() && fields.count() == 1 && self.plan.field_count > 1 {
                 self.out.blank_lines += 1;
+                continue;
+            }
+            if !USUAL && record.is_comment {
+                self.out.comment_lines += 1;
                 continue;
             }
             if let Err(reject) = self

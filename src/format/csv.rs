@@ -2,7 +2,7 @@
 
 use super::{Field, Fields, Format, Parsed, Record};
 use crate::chunk;
-use crate::parse::{Dialect, Records, Syntax, parse_before};
+use crate::parse::{COMMENT, Dialect, Records, Syntax, parse_before};
 use crate::position::ByteRange;
 
 /// CSV in a dialect.
@@ -23,6 +23,10 @@ impl Format for Csv {
 
     fn line_end(&self) -> u8 {
         self.dialect.line_end
+    }
+
+    fn has_comments(&self) -> bool {
+        self.dialect.comment.is_some()
     }
 
     fn max_record_bytes(&self) -> u64 {
@@ -82,8 +86,9 @@ impl Parsed for Records {
                     start: record.start,
                     end: record.end,
                 },
+                is_comment: record.fault == COMMENT,
                 fault: match record.fault {
-                    0 => None,
+                    0 | COMMENT => None,
                     fault => Some(self.faults[fault as usize - 1]),
                 },
             };

@@ -29,6 +29,8 @@ pub struct Look<'a> {
     pub is_widest: bool,
     pub delimiter: u8,
     pub quote: Option<u8>,
+    /// Lines that begin with it, outside quotes, are comments: quotes in them mean nothing.
+    pub comment: Option<u8>,
 }
 
 /// What ends the lines of the input that begins with `look`; `None` if no line end outside quotes is in view, or none that is certain until
@@ -46,7 +48,12 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
     // Before this offset a line feed that seems to be outside quotes may be within a field whose quotes are damaged.
     let mut doubtful_to = 0;
     while let Some(&byte) = bytes.get(at) {
-        if is_field_start && Some(byte) == quote {
+        if look.begins_comment(at) {
+            let Some(distance) = memchr::memchr2(b'\n', b'\r', &bytes[at..]) else {
+                break;
+            };
+            at += distance;
+        } else if is_field_start && Some(byte) == quote {
             match closing_quote(bytes, at) {
                 Some(closing) => {
                     let is_damaged = bytes
@@ -94,6 +101,12 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
 }
 
 impl Look<'_> {
+    /// Whether a comment begins with the byte at `at`, if it is outside quotes.
+    fn begins_comment(&self, at: usize) -> bool {
+        let is_line_start = at == 0 || matches!(self.bytes[at - 1], b'\n' | b'\r');
+        is_line_start && self.comment.is_some() && self.bytes.get(at).copied() == self.comment
+    }
+
     /// Once a field is damaged: the offset up to which nobody can tell what is within quotes. Every quoted field is closed by a quote, so
     /// what follows the last quote of the input is outside.
     fn doubtful_to(&self) -> usize {
@@ -134,6 +147,7 @@ mod tests {
             is_widest,
             delimiter: b',',
             quote: Some(b'"'),
+            comment: None,
         })
     }
 
@@ -148,6 +162,27 @@ mod tests {
         }
         // What lies past the border is not a line feed among the bytes that were looked at.
         assert_eq!(found("a\rb\r", Some(b'\n'), false), Some(LineEnds::Cr));
+    }
+
+    #[test]
+    fn quotes_in_comments_open_no_field() {
+        let look = |bytes: &'static str| Look {
+            bytes: bytes.as_bytes(),
+            next: None,
+            is_widest: true,
+            delimiter: b',',
+            quote: Some(b'"'),
+            comment: Some(b'#'),
+        };
+        for (bytes, found) in [
+            ("#,\"\ra\r", Some(LineEnds::Cr)),
+            ("#,\"\r\na\r\"", Some(LineEnds::Lf)),
+            ("#,\"", None),
+            ("\"\n#\"\r", Some(LineEnds::Cr)),
+            ("a#,\"\n\"\r", Some(LineEnds::Cr)),
+        ] {
+            assert_eq!(line_ends(&look(bytes)), found, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -97,7 +97,9 @@ pub(super) struct Preamble {
 impl Preamble {
     /// That of an input that begins with `start`, byte order mark aside.
     pub(super) fn of(start: &[u8], options: &DialectOptions) -> Preamble {
-        let named = named_delimiter(start).filter(|&byte| Some(byte) != options.quote && options.header_row != Some(1));
+        let named = named_delimiter(start).filter(|&byte| {
+            Some(byte) != options.quote && Some(byte) != options.comment && options.header_row != Some(1)
+        });
         let before = options.header_row.map_or(options.skip_lines, |row| row - 1);
         Preamble {
             before: before.max(u64::from(named.is_some())),

@@ -97,6 +97,7 @@ fn leave_for_next(settled: &SettledRows<'_>, errors: Committed) -> Result<(), Er
         offset_bytes: count.bytes,
         lines: count.lines,
         blank_lines: count.blank_lines,
+        comment_lines: count.comment_lines,
         counts: settled.counts.clone(),
         errors_bytes: errors.bytes,
         errors_hash: errors.hash,

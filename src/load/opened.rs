@@ -48,6 +48,7 @@ pub(super) struct InputCount {
     pub(super) records: u64,
     pub(super) lines: u64,
     pub(super) blank_lines: u64,
+    pub(super) comment_lines: u64,
     pub(super) content: ContentHash,
 }
 
@@ -81,12 +82,14 @@ impl OpenedInput {
                 records: loaded.counts.records,
                 lines: loaded.lines,
                 blank_lines: loaded.blank_lines,
+                comment_lines: loaded.comment_lines,
                 content: loaded.content,
             },
             None => InputCount {
                 bytes: self.input.abilities().length_bytes.unwrap_or(0),
                 lines: self.head.lines,
                 blank_lines: self.head.blank_lines,
+                comment_lines: self.head.comment_lines,
                 ..InputCount::default()
             },
         };
@@ -114,6 +117,7 @@ impl OpenedInput {
             records,
             lines,
             blank_lines,
+            comment_lines,
             content,
         } = self.count;
         InputReport {
@@ -123,6 +127,7 @@ impl OpenedInput {
             records,
             lines,
             blank_lines,
+            comment_lines,
             skipped_lines: self.head.skipped_lines,
             content,
         }

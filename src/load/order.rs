@@ -305,6 +305,7 @@ impl OneInput<'_> {
                 self.evidence.key_order.merge(&rows.key_order);
                 self.advance(u64::from(rows.line_count), u64::from(rows.record_count));
                 self.count.blank_lines += u64::from(rows.blank_lines);
+                self.count.comment_lines += u64::from(rows.comment_lines);
                 self.held_bytes += rows.capacity_bytes();
                 let bytes = block.bytes().len();
                 place.after = self.consume(block.output.content);

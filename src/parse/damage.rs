@@ -100,7 +100,7 @@ impl ParseRequest<'_> {
     }
 
     /// Whether the lines of `start..end`, the last of which shows the damage, are records, so that a stray quote opened the field before
-    /// them. Blank lines do not count where they are not records.
+    /// them. Comments do not count, nor do blank lines where they are not records.
     ///
     /// All must be good; of many, a quarter may have another number of fields, as bad records do, and the last one may have a stray
     /// quote of its own: it makes no row.
@@ -111,7 +111,7 @@ impl ParseRequest<'_> {
             let line_end = memchr::memchr(self.dialect.line_end, &self.span[start..end]).map_or(end, |at| start + at);
             let trimmed = self.trim_cr(start, line_end);
             // As long as the number of columns is not known, a blank line does not count as a record.
-            if trimmed > start || self.columns == 1 {
+            if !self.is_comment(start) && (trimmed > start || self.columns == 1) {
                 let line = self.read_line(&self.span[start..trimmed]);
                 if line.is_broken && line_end == end {
                     return are_many_records(good, other);
@@ -178,7 +178,9 @@ impl ParseRequest<'_> {
             state: State::FieldStart,
             delimiters: 0,
         };
-        self.is_left_open(start, stand, end) && self.read_line(&self.span[start..self.trim_cr(start, end)]).is_broken
+        !self.is_comment(start)
+            && self.is_left_open(start, stand, end)
+            && self.read_line(&self.span[start..self.trim_cr(start, end)]).is_broken
     }
 }
 
@@ -237,7 +239,7 @@ impl Walker<'_, '_> {
                 None => span.len(),
             };
             let trimmed = input.trim_cr(at, end);
-            if trimmed > at || input.columns == 1 {
+            if !input.is_comment(at) && (trimmed > at || input.columns == 1) {
                 let line = input.read_line(&span[at..trimmed]);
                 if line.is_broken {
                     return Some(line_end);

@@ -66,7 +66,7 @@ impl Kernel {
             // SAFETY: `Lanes::Avx2` is only made where these features were detected.
             #[cfg(target_arch = "x86_64")]
             Lanes::Avx2 => unsafe { scan_avx2(input, start, out) },
-            Lanes::Portable => scan::<Portable>(input, start, out),
+            Lanes::Portable => scan_by::<Portable>(input, start, out),
         };
         out.drop_open_fields();
         next
@@ -76,13 +76,13 @@ impl Kernel {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512bw,avx512vbmi2,bmi1,popcnt")]
 fn scan_avx512(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
-    scan::<avx512::Avx512>(input, start, out)
+    scan_by::<avx512::Avx512>(input, start, out)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn scan_avx2(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
-    scan::<avx2::Avx2>(input, start, out)
+    scan_by::<avx2::Avx2>(input, start, out)
 }
 
 /// A way to compare the bytes of a block.
@@ -172,14 +172,26 @@ impl BlockMasks {
     }
 }
 
+/// [`scan`], compiled for inputs with comments and for those without.
 #[inline(always)]
-fn scan<C: Compare>(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
+fn scan_by<C: Compare>(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
+    match input.dialect.comment {
+        None => scan::<C, false>(input, start, out),
+        Some(_) => scan::<C, true>(input, start, out),
+    }
+}
+
+#[inline(always)]
+fn scan<C: Compare, const COMMENTS: bool>(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
     let (delimiter, line_end) = (C::needle(input.dialect.delimiter), C::needle(input.dialect.line_end));
     let (quote, has_quote) = match input.dialect.quote {
         Some(quote) => (C::needle(quote), u64::MAX),
         None => (C::needle(0), 0),
     };
     let (cr, trims_cr) = (C::needle(b'\r'), input.trims_cr());
+    let comment = C::needle(input.dialect.comment.unwrap_or(0));
+    // One if a record starts with the block, else zero.
+    let mut at_record_start = 1;
     let mut carry = ScanState::RECORD_START;
     let mut record_start = start;
     let mut at = start;
@@ -204,6 +216,13 @@ fn scan<C: Compare>(input: &ParseRequest<'_>, start: usize, out: &mut Records) -
             };
             out.multi_line |= line_ends != outside.line_ends;
             (block, carry) = (outside, after);
+        }
+        if COMMENTS {
+            // What follows in the block may be read wrongly: the walk takes all of it up to the comment.
+            if C::mask(bytes, comment) & (block.line_ends << 1 | at_record_start) != 0 {
+                break;
+            }
+            at_record_start = block.line_ends >> 63;
         }
         let fields_before = out.field_ends.len();
         C::push_offsets(block.structural, at as u32, &mut out.field_ends);

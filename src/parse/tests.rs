@@ -37,7 +37,7 @@ fn collect(out: &Records, base: usize) -> Vec<Parsed> {
             .map(|&end| base + end as usize)
             .collect();
         fields_start = fields_end;
-        let fault = (record.fault != 0).then(|| {
+        let fault = (record.fault != 0 && record.fault != COMMENT).then(|| {
             faults += 1;
             assert_eq!(record.fault, faults, "faults are numbered in order");
             let fault = out.faults[record.fault as usize - 1];
@@ -149,7 +149,8 @@ fn dialects() -> impl Strategy<Value = Dialect> {
         6 => Just(Dialect::default()),
         1 => Just(Dialect { line_end: b'\r', ..Dialect::default() }),
         1 => Just(Dialect { quote: None, ..Dialect::default() }),
-        1 => Just(Dialect { delimiter: b'\t', quote: Some(b'\''), line_end: b'\n' }),
+        3 => Just(Dialect { comment: Some(b'a'), ..Dialect::default() }),
+        1 => Just(Dialect { delimiter: b'\t', quote: Some(b'\''), ..Dialect::default() }),
     ]
 }
 

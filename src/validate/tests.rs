@@ -528,6 +528,10 @@ impl Format for Padded {
         self.0.cut(window, target_bytes, lines_matter)
     }
 
+    fn has_comments(&self) -> bool {
+        false
+    }
+
     fn line_end(&self) -> u8 {
         self.0.line_end()
     }

@@ -196,3 +196,95 @@ fn a_header_that_is_nowhere_is_a_usage_error() {
         assert_eq!(ended.code(), 64, "{args:?}");
     }
 }
+
+#[test]
+fn comments_are_no_records_and_quotes_in_them_mean_nothing() {
+    let case = Case::csv("#it's \"\n#,\"x\nid,t\n#\"a\n1,\"b\n#c\"\n2,#d\n#\n # e\n\n3,\"x\"\n#end \"")
+        .args(["--comment", "#"])
+        .expect_types([("id", "integer"), ("t", "text")])
+        .expect_rows(["1: 1, 'b\\n#c'", "2: 2, '#d'", "4: 3, 'x'"])
+        .expect_rejects([(9, "missing_columns")]);
+    case.check();
+    let run = case.once();
+    let report = run.report().unwrap();
+    assert_eq!(report["inputs"][0]["comment_lines"], 5);
+    assert_eq!(report["records"], 4);
+}
+
+#[test]
+fn a_file_with_comments_is_the_file_without_them() {
+    // Quotes in the comments, comments within quotes, enough for many chunks and windows.
+    let mut with = "#\"head\nid,n,t\n".to_owned();
+    for id in 0..500_u32 {
+        with += match id.wrapping_mul(2_654_435_761) % 7 {
+            0 => "#\n",
+            1 => "# it's \"open\n#,\"\n",
+            2 => "#,\"a\",\"b\nc\",1\nx,1\n",
+            _ => "",
+        };
+        with += &format!("{id},{},\"t\n#{id}\"\n", id % 9);
+    }
+    let mut without = String::new();
+    let mut is_open = false;
+    for line in with.lines() {
+        if !is_open && line.starts_with('#') {
+            continue;
+        }
+        is_open ^= line.matches('"').count() % 2 == 1;
+        without += line;
+        without += "\n";
+    }
+    let case = Case::csv(&with).args(["--comment", "#"]).any_rejects();
+    let expected = Case::csv(&without).any_rejects().once();
+    case.check();
+    let found = case.once();
+    found.must_match("rows", &expected.dump().rows, &found.dump().rows);
+    found.must_match("types", &expected.column_types(), &found.column_types());
+    for name in ["records", "loaded", "rejected"] {
+        assert_eq!(expected.counted(name), found.counted(name));
+    }
+}
+
+#[test]
+fn a_comment_between_the_lines_of_damaged_quotes_speaks_for_nothing() {
+    Case::csv("a,b\n1,\"x\n#c\n2,y\n\"3\",z\n4,v\n")
+        .args(["--comment", "#"])
+        .expect_rows(["2: '2', 'y'", "3: '3', 'z'", "4: '4', 'v'"])
+        .expect_rejects([(2, "unterminated_quote")])
+        .args(["--text"])
+        .check();
+}
+
+#[test]
+fn a_comment_longer_than_a_record_may_be_is_a_record_that_is_too_large() {
+    for (length, rejects) in [(9, vec![]), (10, vec![(2, "record_too_large")])] {
+        let text = format!("a,b\n#{}\n1,2\n", "x".repeat(length));
+        let mut case = Case::csv(text).args(["--comment", "#", "--max-record-bytes", "10"]);
+        if rejects.is_empty() {
+            case = case.expect_rows(["1: 1, 2"]);
+        } else {
+            case = case.expect_rows(["2: 1, 2"]).expect_rejects([rejects[0]]);
+        }
+        case.check();
+    }
+}
+
+#[test]
+fn comments_in_old_mac_files_without_headers_and_alone() {
+    Case::csv("#\"\n\ra;b\r#\r1;2\r")
+        .args(["--comment", "#", "--delimiter", ";"])
+        .expect_rows(["1: 1, 2"])
+        .check();
+    Case::csv("% x\n1\n%\n\n2\n")
+        .args(["--comment", "%", "--no-header"])
+        .expect_rows(["1: 1", "2: NULL", "3: 2"])
+        .check();
+    Case::csv("#a\n\n#b")
+        .args(["--comment", "#"])
+        .expect_exit(65)
+        .expect_said("nothing but comments")
+        .check();
+    for args in [["--comment", ","], ["--comment", "\""]] {
+        Case::csv("a\n").args(args).expect_exit(64).once();
+    }
+}

@@ -25,6 +25,17 @@ pub(super) fn reference(input: &[u8], syntax: &Syntax) -> Vec<Parsed> {
             .iter()
             .position(|&byte| byte == dialect.line_end)
             .unwrap_or(rest.len());
+        if dialect.comment == Some(rest[0]) {
+            let end = start + trimmed(rest, line, dialect);
+            records.push(Parsed {
+                start,
+                end,
+                field_ends: Vec::new(),
+                fault: (line > max).then_some((FaultKind::RecordTooLarge, 1)),
+            });
+            start += line + 1;
+            continue;
+        }
         // For each byte: whether it is inside a quoted field, and in which field it is.
         let (mut inside, mut columns) = (Vec::new(), Vec::new());
         let (outcome, mut field_ends) = reference_record(rest, dialect, &mut inside, &mut columns);
@@ -148,7 +159,7 @@ fn damage(rest: &[u8], syntax: &Syntax, line: usize, text: usize) -> (usize, Fau
         .collect();
     let is_good =
         |line: &ByItself| matches!(line, ByItself::Good { columns, .. } if *columns == columns_of(&lines, syntax));
-    let own_quote = lines.last() == Some(&ByItself::Broken);
+    let own_quote = damaged > 0 && by_itself(damaged) == ByItself::Broken;
     let records = &lines[..lines.len() - usize::from(own_quote)];
     let good = records.iter().filter(|line| is_good(line)).count();
     let others = records.len() - good;
@@ -200,7 +211,8 @@ enum ByItself {
 fn reference_line(line: &[u8], syntax: &Syntax) -> ByItself {
     let dialect = &syntax.dialect;
     let line = &line[..trimmed(line, line.len(), dialect)];
-    if line.is_empty() && syntax.columns != 1 {
+    let is_comment = line.first().is_some_and(|&byte| Some(byte) == dialect.comment);
+    if is_comment || (line.is_empty() && syntax.columns != 1) {
         return ByItself::Blank;
     }
     let (outcome, mut field_ends) = reference_record(line, dialect, &mut Vec::new(), &mut Vec::new());

@@ -5,11 +5,11 @@ use maud::{Markup, html};
 use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use crate::option_name::{
-    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, HEADER_ROW, INDEX, KEEP_CHECKPOINT,
-    KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SKIP_LINES,
-    TABLE, TEXT, THREADS, WINDOW_BYTES, WRITE_PATH,
+    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, HEADER_ROW, INDEX,
+    KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART,
+    SKIP_LINES, TABLE, TEXT, THREADS, WINDOW_BYTES, WRITE_PATH,
 };
-use crate::options::{ErrorLimit, LoadOptions, WritePath};
+use crate::options::{DialectOptions, ErrorLimit, LoadOptions, WritePath};
 use crate::reject::{RejectCode, RejectSample};
 use crate::report::summary::duration;
 use crate::report::{Cell, InputReport, LoadReport, PREVIEW_COLUMNS, Preview, bytes, grouped};
@@ -278,7 +278,7 @@ pub(super) fn load(parts: &PageParts<'_>) -> Markup {
 fn inputs(inputs: &[InputReport]) -> Markup {
     html! {
         table {
-            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th.number { "lines passed over" } th { "read" } }
+            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th.number { "comments" } th.number { "lines passed over" } th { "read" } }
             @for input in inputs.iter().take(MAX_LISTED_INPUTS) {
                 tr {
                     td { code { (path(&input.path)) } }
@@ -286,6 +286,7 @@ fn inputs(inputs: &[InputReport]) -> Markup {
                     td.number { (grouped(input.records)) }
                     td.number { (grouped(input.lines)) }
                     td.number { (grouped(input.blank_lines)) }
+                    td.number { (grouped(input.comment_lines)) }
                     td.number { (grouped(input.skipped_lines)) }
                     td { @if input.mapped { "mapped" } @else { "streamed" } }
                 }
@@ -370,10 +371,6 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         limits,
         resources,
     } = options;
-    let list = |names: &[String]| match names {
-        [] => "none".to_owned(),
-        names => names.iter().map(|one| name(one)).collect::<Vec<_>>().join(", "),
-    };
     let list_of_lists = |lists: &[Vec<String>]| match lists {
         [] => "none".to_owned(),
         lists => lists.iter().map(|names| list(names)).collect::<Vec<_>>().join("; "),
@@ -383,13 +380,11 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         .iter()
         .map(|(column, column_type)| format!("{}={}", name(column), column_type.as_str()))
         .collect();
-    let yes = |flag: bool| if flag { "yes" } else { "no" }.to_owned();
-    let character = |byte: u8| shown(&[byte], 1);
     let threads = match resources.threads {
         0 => "one per core".to_owned(),
         threads => threads.to_string(),
     };
-    vec![
+    let mut rows = vec![
         (
             TABLE,
             target.table.as_deref().map_or("the input's name".to_owned(), name),
@@ -405,26 +400,9 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
             },
         ),
         (TEXT, yes(contract.all_text)),
-        (
-            NULL_WORD,
-            if dialect.cells.null_words.is_empty() {
-                "none".to_owned()
-            } else {
-                list(&dialect.cells.null_words)
-            },
-        ),
-        (EMPTY, dialect.cells.empty.as_str().to_owned()),
-        (EMPTY_AS_NULL, yes(dialect.cells.quoted_empty_is_empty)),
-        (DELIMITER, character(dialect.delimiter_or(None))),
-        (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
-        (NO_HEADER, yes(!dialect.header)),
-        (SKIP_LINES, grouped(dialect.skip_lines).to_string()),
-        (
-            HEADER_ROW,
-            dialect
-                .header_row
-                .map_or("the first".to_owned(), |row| grouped(row).to_string()),
-        ),
+    ];
+    rows.extend(dialect_rows(dialect));
+    rows.extend([
         (MAX_RECORD_BYTES, bytes(limits.max_record_bytes).to_string()),
         (MAX_ERRORS, limits.max_errors.map_or("never".to_owned(), error_limit)),
         (ERRORS, path(&target.errors)),
@@ -436,7 +414,40 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         (WRITE_PATH, write_path(target.write_path).to_owned()),
         (WINDOW_BYTES, bytes(resources.window_bytes).to_string()),
         (CHUNK_BYTES, bytes(resources.chunk_bytes).to_string()),
+    ]);
+    rows
+}
+
+/// How the inputs are written.
+fn dialect_rows(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
+    let character = |byte: u8| shown(&[byte], 1);
+    vec![
+        (NULL_WORD, list(&dialect.cells.null_words)),
+        (EMPTY, dialect.cells.empty.as_str().to_owned()),
+        (EMPTY_AS_NULL, yes(dialect.cells.quoted_empty_is_empty)),
+        (DELIMITER, character(dialect.delimiter_or(None))),
+        (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
+        (NO_HEADER, yes(!dialect.header)),
+        (COMMENT, dialect.comment.map_or("none".to_owned(), character)),
+        (SKIP_LINES, grouped(dialect.skip_lines).to_string()),
+        (
+            HEADER_ROW,
+            dialect
+                .header_row
+                .map_or("the first".to_owned(), |row| grouped(row).to_string()),
+        ),
     ]
+}
+
+fn yes(flag: bool) -> String {
+    if flag { "yes" } else { "no" }.to_owned()
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.iter().map(|one| name(one)).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn error_limit(limit: ErrorLimit) -> String {

@@ -29,6 +29,7 @@ rowmill_fuzz::target!(|input: Input| {
         delimiter: input.characters.delimiter,
         quote: input.characters.quote,
         line_end: b'\n',
+        comment: None,
     };
     let syntax = Syntax {
         dialect,

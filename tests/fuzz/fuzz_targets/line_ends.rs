@@ -61,6 +61,7 @@ rowmill_fuzz::target!(|input: Input| {
         is_widest: true,
         delimiter,
         quote,
+        comment: None,
     };
     let found = match line_ends(&look) {
         None | Some(LineEnds::Lf) => Some(b'\n'),
@@ -123,6 +124,7 @@ fn records_must_follow(text: &[u8], input: &Input, line_end: u8, rules: &Rules) 
             delimiter: rules.delimiter,
             quote: rules.quote,
             line_end,
+            comment: None,
         },
         columns: u32::from(input.columns % 4),
         max_record_bytes: 1 << 20,

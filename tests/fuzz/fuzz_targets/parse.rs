@@ -34,6 +34,7 @@ rowmill_fuzz::target!(|input: Input| {
         delimiter: input.characters.delimiter,
         quote: input.characters.quote,
         line_end,
+        comment: None,
     };
     let syntax = Syntax {
         dialect,

@@ -71,6 +71,7 @@ rowmill_fuzz::target!(|input: Input| {
         delimiter: input.characters.delimiter,
         quote: input.characters.quote,
         line_end: if input.old_mac { b'\r' } else { b'\n' },
+        comment: None,
     };
     let max_record_bytes = match input.max_record_bytes {
         0 => 1 << 20,
