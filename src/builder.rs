@@ -175,6 +175,13 @@ impl Load<'_> {
         self
     }
 
+    /// Blanks and tabs around fields, those of the header too, are not part of them, and a quote after them opens a quoted field:
+    /// `a, "b"` has the fields `a` and `b`. What is within quotes stays as it is. Default: false.
+    pub fn trim(mut self, on: bool) -> Self {
+        self.options.dialect.trim = on;
+        self
+    }
+
     /// The first `lines` physical lines of each input are no records, whatever they hold; the header is the first line after them that
     /// is not blank, or where [`header_row`](Self::header_row) says. Default: 0.
     pub fn skip_lines(mut self, lines: u64) -> Self {

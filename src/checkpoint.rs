@@ -20,6 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::option_name::{
     APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, FORGET, HEADER_ROW, INDEX,
     KEY, MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS, SKIP_LINES, TABLE, TEXT,
+    TRIM,
 };
 use crate::options::{DialectOptions, LoadOptions};
 use crate::plan::TablePlan;
@@ -606,6 +607,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
             COMMENT,
             options.dialect.comment.map_or_else(|| "none".to_owned(), character),
         ),
+        (TRIM, switch(options.dialect.trim)),
         (SKIP_LINES, options.dialect.skip_lines.to_string()),
         (HEADER_ROW, header_row(&options.dialect)),
         (TEXT, switch(options.contract.all_text)),

@@ -147,6 +147,9 @@ pub struct LoadArgs {
     /// Lines that begin with it, outside quotes, are comments and no records
     #[arg(long, value_name = "CHAR", value_parser = parse_comment, help_heading = "Input format")]
     comment: Option<u8>,
+    /// Take blanks and tabs around fields off, also between a delimiter and a quote; what is within quotes stays
+    #[arg(long, help_heading = "Input format")]
+    trim: bool,
     /// Pass over the first N lines of each file, whatever they hold
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Input format")]
     skip_lines: u64,
@@ -369,6 +372,7 @@ impl LoadArgs {
                 quote: self.quote,
                 header: !self.no_header,
                 comment: self.comment,
+                trim: self.trim,
                 skip_lines: self.skip_lines,
                 header_row: self.header_row,
                 cells: CellRules {

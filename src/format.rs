@@ -30,8 +30,11 @@ pub trait Format: Copy + Send + Sync {
     /// The byte that ends lines.
     fn line_end(&self) -> u8;
 
-    /// Whether there may be comments.
-    fn has_comments(&self) -> bool;
+    /// Whether every record is meant as one, and every field as it stands: no comments, and no blanks that mean nothing.
+    fn is_usual(&self) -> bool;
+
+    /// Where the value of the field in `range` of `span` stands.
+    fn value(&self, span: &[u8], range: ByteRange) -> ByteRange;
 
     /// The greatest length of a record.
     fn max_record_bytes(&self) -> u64;

@@ -128,6 +128,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
         quote: options.dialect.quote,
         line_end: b'\n',
         comment: options.dialect.comment,
+        trim: options.dialect.trim,
     };
     if preamble.before > 0 {
         dialect.line_end = passed.pass(preamble, input, options, stopped)?;
@@ -256,7 +257,7 @@ impl<'a> Search<'a> {
             let window = input.window(self.at_bytes, want_bytes, stopped)?;
             let decides = window.at_end && !self.options.repeat.append_only;
             let consumed = parse(window.bytes(), decides, &self.syntax, &mut self.records);
-            if let Some(index) = self.first_of_span() {
+            if let Some(index) = self.first_of_span(window.bytes()) {
                 return Ok(Some((window, index)));
             }
             if window.at_end {
@@ -300,9 +301,13 @@ impl<'a> Search<'a> {
     }
 
     /// The record's index among those of the span just parsed; those before it are counted.
-    fn first_of_span(&mut self) -> Option<usize> {
+    fn first_of_span(&mut self, span: &[u8]) -> Option<usize> {
         for (index, record) in self.records.records.iter().enumerate() {
-            if record.end == record.start && record.fault == 0 {
+            let (_, text) = self
+                .syntax
+                .dialect
+                .trimmed(&span[record.start as usize..record.end as usize]);
+            if text.is_empty() && record.fault == 0 {
                 self.blank_lines += 1;
             } else if record.fault == COMMENT {
                 self.comment_lines += 1;
@@ -397,7 +402,7 @@ impl HeaderRecord<'_> {
         }
         if search.options.dialect.header
             && search.syntax.dialect.line_end == b'\n'
-            && let Some(at) = self.bare_cr(search.options.dialect.quote)
+            && let Some(at) = self.bare_cr(&search.syntax.dialect)
         {
             return Err(Error::unusable(
                 path,
@@ -418,14 +423,14 @@ impl HeaderRecord<'_> {
     }
 
     /// The 1-based number of the first field with a carriage return in it that is not in quotes.
-    fn bare_cr(&self, quote: Option<u8>) -> Option<usize> {
+    fn bare_cr(&self, dialect: &Dialect) -> Option<usize> {
         let mut start = self.span.start as usize;
         self.ends
             .iter()
             .position(|&end| {
-                let field = &self.bytes[start..end as usize];
+                let (_, field) = dialect.trimmed(&self.bytes[start..end as usize]);
                 start = end as usize + 1;
-                field.first().copied() != quote && field.contains(&b'\r')
+                field.first().copied() != dialect.quote && field.contains(&b'\r')
             })
             .map(|index| index + 1)
     }
@@ -435,7 +440,7 @@ impl HeaderRecord<'_> {
         let mut start = self.span.start as usize;
         let mut names = Vec::with_capacity(self.ends.len());
         for (index, &end) in self.ends.iter().enumerate() {
-            let field = &self.bytes[start..end as usize];
+            let (_, field) = dialect.trimmed(&self.bytes[start..end as usize]);
             let text = simdutf8::basic::from_utf8(field).map_err(|_| index + 1)?;
             names.push(match dialect.quote.map(char::from) {
                 Some(quote) if text.starts_with(quote) && text.len() >= 2 => {
@@ -502,6 +507,7 @@ fn look(bytes: &[u8], next: Option<u8>, is_widest: bool, dialect: Dialect) -> Lo
         delimiter: dialect.delimiter,
         quote: dialect.quote,
         comment: dialect.comment,
+        trim: dialect.trim,
     }
 }
 

@@ -193,13 +193,13 @@ pub struct Reading<'a, F> {
 
 /// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
 pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
-    match reading.cells.are_usual() {
+    match reading.cells.are_usual() && reading.format.is_usual() {
         true => observe_by::<F, true>(span, parsed, reading, facts),
         false => observe_by::<F, false>(span, parsed, reading, facts),
     }
 }
 
-/// [`observe`], where the rules for cells are `USUAL`, or are not.
+/// [`observe`], where format and rules for cells are `USUAL`, or are not.
 fn observe_by<F: Format, const USUAL: bool>(
     span: &[u8],
     parsed: &F::Parsed,
@@ -218,7 +218,10 @@ fn observe_by<F: Format, const USUAL: bool>(
         }
         let mut all_open = true;
         for &index in &open {
-            let range = fields.range(sources[index] as usize);
+            let range = match USUAL {
+                true => fields.range(sources[index] as usize),
+                false => format.value(span, fields.range(sources[index] as usize)),
+            };
             let field = format.field(range.of(span));
             if cells.read::<USUAL>(field.bytes(), field.quote().is_some()) != CellMeaning::Value {
                 facts.order.nulls += u64::from(facts.key == Some(index));

@@ -82,6 +82,7 @@ options! {
     TABLE "table" "--table"
     TEXT "text" "--text"
     THREADS "threads" "--threads"
+    TRIM "trim" "--trim"
     WINDOW_BYTES "window_bytes" "--window-bytes"
     WRITE_PATH "write_path" "--write-path"
 }

@@ -106,6 +106,8 @@ pub struct DialectOptions {
     pub header: bool,
     /// Lines that begin with it, outside quotes, are no records.
     pub comment: Option<u8>,
+    /// Blanks and tabs around fields are not part of them.
+    pub trim: bool,
     /// The first so many lines of each input are no records.
     pub skip_lines: u64,
     /// The line of each input on which the header stands, from 1 on.
@@ -190,6 +192,7 @@ impl Default for DialectOptions {
             quote: Some(b'"'),
             header: true,
             comment: None,
+            trim: false,
             skip_lines: 0,
             header_row: None,
             cells: CellRules::default(),

@@ -34,6 +34,8 @@ pub struct Dialect {
     pub line_end: u8,
     /// Lines that begin with it, outside quotes, are comments; never another one of these.
     pub comment: Option<u8>,
+    /// Blanks and tabs around a field are not part of its value, and a quote after them opens a quoted field.
+    pub trim: bool,
 }
 
 impl Default for Dialect {
@@ -43,7 +45,23 @@ impl Default for Dialect {
             quote: Some(b'"'),
             line_end: b'\n',
             comment: None,
+            trim: false,
         }
+    }
+}
+
+impl Dialect {
+    /// Whether `byte` means nothing at the edge of a field.
+    pub fn is_blank(&self, byte: u8) -> bool {
+        self.trim && matches!(byte, b' ' | b'\t') && byte != self.delimiter
+    }
+
+    /// `field` without what means nothing at its edges: how many bytes that is before it, and the rest.
+    pub fn trimmed<'a>(&self, field: &'a [u8]) -> (usize, &'a [u8]) {
+        let is_kept = |byte: &u8| !self.is_blank(*byte);
+        let start = field.iter().position(is_kept).unwrap_or(field.len());
+        let end = field.iter().rposition(is_kept).map_or(start, |last| last + 1);
+        (start, &field[start..end])
     }
 }
 
@@ -127,6 +145,7 @@ impl Records {
 ///   that does not fit, or whose quoted field is never closed, costs the physical line on which it starts.
 /// - A line that begins with the comment character, outside quotes, is a comment, and quotes within it mean nothing. It has its place
 ///   among the records. One that is longer than a record may be is a record that is too large.
+/// - Where blanks are trimmed, those before a quote and after a closing one mean nothing. They are part of the field all the same.
 /// - Text after a closing quote is damage. If every line after the record's first, up to the one with the damage, is by
 ///   itself a good record (`syntax.columns` fields, no quote within an unquoted one; blank lines aside), the first line
 ///   alone is rejected. Otherwise the record is rejected up to the end of that line, or of the field's tail after it (`damage`), if it
@@ -246,11 +265,17 @@ impl ParseRequest<'_> {
             State::Quoted => ByteEffect::To(State::Quoted),
             State::QuoteInQuoted if is_quote => ByteEffect::To(State::Quoted),
             State::FieldStart if is_quote => ByteEffect::To(State::Quoted),
+            State::FieldStart if self.dialect.is_blank(byte) => ByteEffect::To(State::FieldStart),
             _ if byte == line_end => ByteEffect::RecordEnd,
-            State::QuoteInQuoted | State::Closed if byte == b'\r' && self.trims_cr() => ByteEffect::To(State::Closed),
+            State::QuoteInQuoted | State::Closed | State::BlankClosed if byte == b'\r' && self.trims_cr() => {
+                ByteEffect::To(State::Closed)
+            }
             State::Closed => ByteEffect::BadQuote,
             _ if byte == delimiter => ByteEffect::FieldEnd,
-            State::QuoteInQuoted => ByteEffect::BadQuote,
+            State::QuoteInQuoted | State::BlankClosed if self.dialect.is_blank(byte) => {
+                ByteEffect::To(State::BlankClosed)
+            }
+            State::QuoteInQuoted | State::BlankClosed => ByteEffect::BadQuote,
             State::FieldStart | State::Unquoted => ByteEffect::To(State::Unquoted),
         }
     }
@@ -266,6 +291,8 @@ enum State {
     QuoteInQuoted,
     /// After a closing quote and CRs, which must belong to a line end.
     Closed,
+    /// After a closing quote and blanks.
+    BlankClosed,
 }
 
 /// What a byte does.

@@ -60,7 +60,7 @@ pub fn validate<F: Format, E: Encoder>(
     if let Some(guess) = &plan.guess {
         rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
     }
-    match plan.cells.are_usual() && !format.has_comments() {
+    match plan.cells.are_usual() && format.is_usual() {
         true => rows.take_all::<true>(parsed),
         false => rows.take_all::<false>(parsed),
     }
@@ -233,12 +233,11 @@ struct RowMaker<'a, F, E> {
 }
 
 impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
-    /// Makes rows and rejects of all records. `USUAL`: the rules for cells are, and there are no comments, so that no time is spent on
-    /// others.
+    /// Makes rows and rejects of all records. `USUAL`: format and rules for cells are, so that no time is spent on others.
     fn take_all<const USUAL: bool>(&mut self, parsed: &F::Parsed) {
         let columns = columns(self.plan);
         for (record, fields) in parsed.iter() {
-            if record.source.is_empty() && fields.count() == 1 && self.plan.field_count > 1 {
+            if fields.count() == 1 && self.plan.field_count > 1 && self.is_blank::<USUAL>(&record) {
                 self.out.blank_lines += 1;
                 continue;
             }
@@ -254,6 +253,12 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             }
             self.out.record_count += 1;
         }
+    }
+
+    /// Whether a record of one field is a blank line.
+    #[inline(always)]
+    fn is_blank<const USUAL: bool>(&self, record: &Record) -> bool {
+        record.source.is_empty() || (!USUAL && self.format.value(self.span, record.source).is_empty())
     }
 
     /// Everything about a record that does not depend on its values' types.
@@ -322,7 +327,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         let mut null_key = false;
         for &column in columns {
             let source = column.source as usize;
-            let value = fields.range(source);
+            let value = match USUAL {
+                true => fields.range(source),
+                false => self.format.value(self.span, fields.range(source)),
+            };
             match self.encode_field::<USUAL>(column, value.start as usize, value.end as usize) {
                 Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
                 Err(reason) => {

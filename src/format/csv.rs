@@ -25,8 +25,17 @@ impl Format for Csv {
         self.dialect.line_end
     }
 
-    fn has_comments(&self) -> bool {
-        self.dialect.comment.is_some()
+    fn is_usual(&self) -> bool {
+        self.dialect.comment.is_none() && !self.dialect.trim
+    }
+
+    fn value(&self, span: &[u8], range: ByteRange) -> ByteRange {
+        let (before, value) = self.dialect.trimmed(range.of(span));
+        let start = range.start + before as u32;
+        ByteRange {
+            start,
+            end: start + value.len() as u32,
+        }
     }
 
     fn max_record_bytes(&self) -> u64 {

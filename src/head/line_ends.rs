@@ -31,6 +31,8 @@ pub struct Look<'a> {
     pub quote: Option<u8>,
     /// Lines that begin with it, outside quotes, are comments: quotes in them mean nothing.
     pub comment: Option<u8>,
+    /// Blanks around a field mean nothing: a quote after them opens a quoted field.
+    pub trim: bool,
 }
 
 /// What ends the lines of the input that begins with `look`; `None` if no line end outside quotes is in view, or none that is certain until
@@ -56,8 +58,9 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
         } else if is_field_start && Some(byte) == quote {
             match closing_quote(bytes, at) {
                 Some(closing) => {
-                    let is_damaged = bytes
-                        .get(closing + 1)
+                    let is_damaged = bytes[closing + 1..]
+                        .iter()
+                        .find(|&&after| !look.is_blank(after))
                         .is_some_and(|&after| after != delimiter && after != b'\n' && after != b'\r');
                     // A damaged field before the first line end holds a line feed, which may itself be the first line end.
                     let is_either = first_cr.is_none() && memchr::memchr(b'\n', &bytes[at..closing]).is_some();
@@ -94,7 +97,8 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
             first_cr.get_or_insert(at);
             at = after_crs - 1;
         }
-        is_field_start = bytes[at] == delimiter || bytes[at] == b'\n' || bytes[at] == b'\r';
+        let is_end = bytes[at] == delimiter || bytes[at] == b'\n' || bytes[at] == b'\r';
+        is_field_start = is_end || (is_field_start && look.is_blank(bytes[at]));
         at += 1;
     }
     first_cr.map(|_| LineEnds::Cr)
@@ -105,6 +109,11 @@ impl Look<'_> {
     fn begins_comment(&self, at: usize) -> bool {
         let is_line_start = at == 0 || matches!(self.bytes[at - 1], b'\n' | b'\r');
         is_line_start && self.comment.is_some() && self.bytes.get(at).copied() == self.comment
+    }
+
+    /// Whether `byte` means nothing at the edge of a field.
+    fn is_blank(&self, byte: u8) -> bool {
+        self.trim && matches!(byte, b' ' | b'\t') && byte != self.delimiter
     }
 
     /// Once a field is damaged: the offset up to which nobody can tell what is within quotes. Every quoted field is closed by a quote, so
@@ -148,6 +157,7 @@ mod tests {
             delimiter: b',',
             quote: Some(b'"'),
             comment: None,
+            trim: false,
         })
     }
 
@@ -173,6 +183,7 @@ mod tests {
             delimiter: b',',
             quote: Some(b'"'),
             comment: Some(b'#'),
+            trim: false,
         };
         for (bytes, found) in [
             ("#,\"\ra\r", Some(LineEnds::Cr)),
@@ -182,6 +193,22 @@ mod tests {
             ("a#,\"\n\"\r", Some(LineEnds::Cr)),
         ] {
             assert_eq!(line_ends(&look(bytes)), found, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn blanks_before_a_quote_mean_nothing_where_they_are_trimmed() {
+        for (trim, found) in [(true, Some(LineEnds::Cr)), (false, Some(LineEnds::Lf))] {
+            let look = Look {
+                bytes: b"a, \"b\nc\" \r1,2\r",
+                next: None,
+                is_widest: true,
+                delimiter: b',',
+                quote: Some(b'"'),
+                comment: None,
+                trim,
+            };
+            assert_eq!(line_ends(&look), found);
         }
     }
 

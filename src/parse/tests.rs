@@ -150,6 +150,7 @@ fn dialects() -> impl Strategy<Value = Dialect> {
         1 => Just(Dialect { line_end: b'\r', ..Dialect::default() }),
         1 => Just(Dialect { quote: None, ..Dialect::default() }),
         3 => Just(Dialect { comment: Some(b'a'), ..Dialect::default() }),
+        3 => Just(Dialect { trim: true, ..Dialect::default() }),
         1 => Just(Dialect { delimiter: b'\t', quote: Some(b'\''), ..Dialect::default() }),
     ]
 }
@@ -176,7 +177,7 @@ fn wild_bytes() -> impl Strategy<Value = Vec<u8>> {
     let dense = prop::collection::vec(
         prop_oneof![
             4 => Just(b'a'), 3 => Just(b','), 3 => Just(b'"'), 3 => Just(b'\n'), 2 => Just(b'\r'),
-            1 => Just(b'\t'), 1 => Just(b'\''), 1 => any::<u8>(),
+            1 => Just(b'\t'), 1 => Just(b'\''), 2 => Just(b' '), 1 => any::<u8>(),
         ],
         0..120,
     );
@@ -189,6 +190,7 @@ fn line_pieces() -> impl Strategy<Value = Vec<u8>> {
         6 => "[a-z]{0,30},",
         5 => "[a-z]{0,20}\n",
         2 => "[a-z]{0,20}\r\n",
+        2 => " {1,2}\"[a-z,\n]{0,9}\" ?,",
         4 => "\"[a-z,\n\r]{0,25}\",",
         2 => "\"([a-z,]|\"\"){0,25}\"\n",
         2 => "\"([a-z,]|\"\"){0,25}\"\r{1,2}\n",

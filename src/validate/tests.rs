@@ -528,8 +528,12 @@ impl Format for Padded {
         self.0.cut(window, target_bytes, lines_matter)
     }
 
-    fn has_comments(&self) -> bool {
-        false
+    fn is_usual(&self) -> bool {
+        true
+    }
+
+    fn value(&self, _span: &[u8], range: ByteRange) -> ByteRange {
+        range
     }
 
     fn line_end(&self) -> u8 {

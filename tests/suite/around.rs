@@ -288,3 +288,72 @@ fn comments_in_old_mac_files_without_headers_and_alone() {
         Case::csv("a\n").args(args).expect_exit(64).once();
     }
 }
+
+#[test]
+fn blanks_around_fields_are_taken_off_and_a_quote_after_them_opens_a_field() {
+    Case::csv("id, name,\tqty \n1, \"Smith, J\", 5\n 2 ,\"Lee\" ,7\n3,  Kim Li\t,\" 9 \"\n4,,  \n \t\n5, \"a\n \"\"b\"\"\" , 6\r\n")
+        .args(["--trim"])
+        .expect_types([("id", "integer"), ("name", "text"), ("qty", "text")])
+        .expect_rows([
+            "1: 1, 'Smith, J', '5'",
+            "2: 2, 'Lee', '7'",
+            "3: 3, 'Kim Li', ' 9 '",
+            "4: 4, NULL, NULL",
+            "5: 5, 'a\\n \"b\"', '6'",
+        ])
+        .check();
+    // Without it blanks are data.
+    Case::csv("id, name\n1, \"Lee\"\n")
+        .expect_types([("id", "integer"), (" name", "text")])
+        .expect_rows(["1: 1, ' \"Lee\"'"])
+        .check();
+}
+
+#[test]
+fn trimmed_values_are_judged_and_shown_without_blanks() {
+    let case = Case::csv("k,d,n\n a , 2024-01-02 , NA\na,2024-01-02, 2 \n\"a\" , x y ,3\nb,2024-01-02,\"4\" z\n")
+        .args(["--trim", "--null", "NA", "--key", "k", "--types", "d=date"])
+        .expect_rows(["1: 'a', '2024-01-02', NULL"])
+        .expect_rejects([(3, "duplicate_key"), (4, "type_error"), (5, "invalid_quote")]);
+    case.check();
+    assert_eq!(case.once().rejects()[1].value, b"x y");
+}
+
+#[test]
+fn a_delimiter_that_is_a_tab_is_no_blank() {
+    Case::csv("a\tb\tc\n1\t \"x\ty\" \t\n\t\t\n")
+        .args(["--trim", "--delimiter", "tab"])
+        .expect_rows(["1: 1, 'x\\ty', NULL", "2: NULL, NULL, NULL"])
+        .check();
+}
+
+#[test]
+fn a_file_with_blanks_is_the_file_without_them() {
+    let (mut with, mut without) = ("id , n,\"t\" \n".to_owned(), "id,n,t\n".to_owned());
+    for id in 0..500_u32 {
+        let pad = |by: u32| ["", " ", "  ", "\t", " \t "][(id.wrapping_mul(2_654_435_761) / (by + 1) % 5) as usize];
+        let text = format!("\"x,{id}\n \"\"y\"\" \"");
+        with += &format!(
+            "{}{id}{},{}{}.25{},{}{text}{}\n",
+            pad(0),
+            pad(1),
+            pad(2),
+            id * 3,
+            pad(3),
+            pad(4),
+            pad(5)
+        );
+        without += &format!("{id},{}.25,{text}\n", id * 3);
+        if id % 50 == 0 {
+            with += &format!("{}\n", pad(6));
+            without += "\n";
+        }
+    }
+    let case = Case::csv(&with).args(["--trim", "--key", "id"]);
+    let expected = Case::csv(&without).args(["--key", "id"]).once();
+    case.check();
+    let found = case.once();
+    found.must_match("rows", &expected.dump().rows, &found.dump().rows);
+    found.must_match("types", &expected.column_types(), &found.column_types());
+    assert_eq!(line_counts(&found), line_counts(&expected));
+}

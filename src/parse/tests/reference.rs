@@ -92,6 +92,10 @@ fn reference_record(
             inside.extend(std::iter::repeat_n(is_inside, count));
             columns.extend(std::iter::repeat_n(column, count));
         };
+        while at < rest.len() && dialect.is_blank(rest[at]) {
+            note(1, false);
+            at += 1;
+        }
         if at < rest.len() && Some(rest[at]) == dialect.quote {
             note(1, false);
             at += 1;
@@ -109,6 +113,11 @@ fn reference_record(
                 }
             }
             let mut after = at;
+            while after < rest.len() && dialect.is_blank(rest[after]) {
+                after += 1;
+            }
+            note(after - at, false);
+            at = after;
             while dialect.line_end == b'\n' && rest.get(after) == Some(&b'\r') {
                 after += 1;
             }
@@ -224,7 +233,8 @@ fn reference_line(line: &[u8], syntax: &Syntax) -> ByItself {
     for &end in &field_ends {
         let field = &line[start..end];
         let quotes = field.iter().filter(|&&byte| Some(byte) == dialect.quote).count();
-        if quotes > 0 && Some(field[0]) != dialect.quote {
+        let (_, value) = dialect.trimmed(field);
+        if quotes > 0 && value.first().copied() != dialect.quote {
             has_inner = true;
             has_tail |= quotes % 2 == 1 && field.last().copied() == dialect.quote;
         }
@@ -247,7 +257,10 @@ fn is_left_open(lines: &[u8], syntax: &Syntax) -> bool {
     let is_even = lines.iter().filter(|&&byte| byte == quote).count() % 2 == 0;
     let (mut at, mut columns, mut is_closed) = (0, 1, true);
     while at < lines.len() {
-        if lines[at] == quote {
+        while at < lines.len() && syntax.dialect.is_blank(lines[at]) {
+            at += 1;
+        }
+        if lines.get(at) == Some(&quote) {
             is_closed = false;
             at += 1;
             while at < lines.len() && !is_closed {

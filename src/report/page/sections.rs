@@ -7,7 +7,7 @@ use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, sh
 use crate::option_name::{
     BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, HEADER_ROW, INDEX,
     KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART,
-    SKIP_LINES, TABLE, TEXT, THREADS, WINDOW_BYTES, WRITE_PATH,
+    SKIP_LINES, TABLE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
 };
 use crate::options::{DialectOptions, ErrorLimit, LoadOptions, WritePath};
 use crate::reject::{RejectCode, RejectSample};
@@ -429,6 +429,7 @@ fn dialect_rows(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
         (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
         (NO_HEADER, yes(!dialect.header)),
         (COMMENT, dialect.comment.map_or("none".to_owned(), character)),
+        (TRIM, yes(dialect.trim)),
         (SKIP_LINES, grouped(dialect.skip_lines).to_string()),
         (
             HEADER_ROW,

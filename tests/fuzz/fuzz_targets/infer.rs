@@ -30,6 +30,7 @@ rowmill_fuzz::target!(|input: Input| {
         quote: input.characters.quote,
         line_end: b'\n',
         comment: None,
+        trim: false,
     };
     let syntax = Syntax {
         dialect,

@@ -62,6 +62,7 @@ rowmill_fuzz::target!(|input: Input| {
         delimiter,
         quote,
         comment: None,
+        trim: false,
     };
     let found = match line_ends(&look) {
         None | Some(LineEnds::Lf) => Some(b'\n'),
@@ -125,6 +126,7 @@ fn records_must_follow(text: &[u8], input: &Input, line_end: u8, rules: &Rules) 
             quote: rules.quote,
             line_end,
             comment: None,
+            trim: false,
         },
         columns: u32::from(input.columns % 4),
         max_record_bytes: 1 << 20,

@@ -35,6 +35,7 @@ rowmill_fuzz::target!(|input: Input| {
         quote: input.characters.quote,
         line_end,
         comment: None,
+        trim: false,
     };
     let syntax = Syntax {
         dialect,

@@ -72,6 +72,7 @@ rowmill_fuzz::target!(|input: Input| {
         quote: input.characters.quote,
         line_end: if input.old_mac { b'\r' } else { b'\n' },
         comment: None,
+        trim: false,
     };
     let max_record_bytes = match input.max_record_bytes {
         0 => 1 << 20,
