@@ -39,6 +39,7 @@ fn plan(key: KeyPlan) -> RowPlan {
         field_count: 8,
         key,
         cells: CellRules::default(),
+        repeated_header: None,
         max_record_bytes: 1 << 20,
         guess: None,
         settled: None,
@@ -118,6 +119,7 @@ fn infer_long_decimals(bencher: Bencher) {
                 sources: &[0, 1],
                 format: &format,
                 cells: &CellRules::default(),
+                repeated_header: None,
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);
             assert_eq!(facts.column_type(1), ColumnType::Real);
@@ -139,6 +141,7 @@ fn infer_every_column(bencher: Bencher) {
                 sources: &sources,
                 format: &format,
                 cells: &CellRules::default(),
+                repeated_header: None,
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);
             assert_eq!(facts.key_order().values, ROWS as u64);

@@ -175,6 +175,12 @@ impl Load<'_> {
         self
     }
 
+    /// Records that are the header once more, as in files put together from others, are dropped and counted. Default: false.
+    pub fn drop_repeated_headers(mut self, on: bool) -> Self {
+        self.options.dialect.drop_repeated_headers = on;
+        self
+    }
+
     /// Blanks and tabs around fields, those of the header too, are not part of them, and a quote after them opens a quoted field:
     /// `a, "b"` has the fields `a` and `b`. What is within quotes stays as it is. Default: false.
     pub fn trim(mut self, on: bool) -> Self {

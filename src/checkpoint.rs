@@ -18,9 +18,9 @@ use xxhash_rust::xxh3::Xxh3;
 use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::{
-    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, FORGET, HEADER_ROW, INDEX,
-    KEY, MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS, SKIP_LINES, TABLE, TEXT,
-    TRIM,
+    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ERRORS,
+    FORGET, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS,
+    SKIP_LINES, TABLE, TEXT, TRIM,
 };
 use crate::options::{DialectOptions, LoadOptions};
 use crate::plan::TablePlan;
@@ -69,6 +69,8 @@ pub struct Loaded {
     pub blank_lines: u64,
     #[serde(default)]
     pub comment_lines: u64,
+    #[serde(default)]
+    pub repeated_headers: u64,
     /// Of this load and all those before it that it went on after.
     pub counts: Counts,
     pub errors_bytes: u64,
@@ -607,6 +609,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
             COMMENT,
             options.dialect.comment.map_or_else(|| "none".to_owned(), character),
         ),
+        (DROP_REPEATED_HEADERS, switch(options.dialect.drop_repeated_headers)),
         (TRIM, switch(options.dialect.trim)),
         (SKIP_LINES, options.dialect.skip_lines.to_string()),
         (HEADER_ROW, header_row(&options.dialect)),

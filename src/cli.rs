@@ -147,6 +147,9 @@ pub struct LoadArgs {
     /// Lines that begin with it, outside quotes, are comments and no records
     #[arg(long, value_name = "CHAR", value_parser = parse_comment, help_heading = "Input format")]
     comment: Option<u8>,
+    /// Drop records that are the header once more (cat a.csv b.csv), and count them
+    #[arg(long, help_heading = "Input format")]
+    drop_repeated_headers: bool,
     /// Take blanks and tabs around fields off, also between a delimiter and a quote; what is within quotes stays
     #[arg(long, help_heading = "Input format")]
     trim: bool,
@@ -372,6 +375,7 @@ impl LoadArgs {
                 quote: self.quote,
                 header: !self.no_header,
                 comment: self.comment,
+                drop_repeated_headers: self.drop_repeated_headers,
                 trim: self.trim,
                 skip_lines: self.skip_lines,
                 header_row: self.header_row,

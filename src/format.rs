@@ -87,6 +87,21 @@ pub trait Fields: Copy {
     fn range(&self, index: usize) -> ByteRange;
 }
 
+/// Whether the `fields` of a record in `span` say `names`, quotes and blanks that mean nothing aside; a byte order mark before the first is
+/// one of a file that was put together from others.
+pub fn are_names<F: Format>(format: &F, span: &[u8], fields: impl Fields, names: &[String]) -> bool {
+    const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+    let is_name = |(index, name): (usize, &String)| {
+        let bytes = format.value(span, fields.range(index)).of(span);
+        let bytes = match index {
+            0 => bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
+            _ => bytes,
+        };
+        format.field(bytes).says(name.as_bytes())
+    };
+    fields.count() == names.len() && names.iter().enumerate().all(is_name)
+}
+
 /// One field, as it stands in the input.
 #[derive(Debug, Clone, Copy)]
 pub struct Field<'a> {
@@ -111,6 +126,26 @@ impl<'a> Field<'a> {
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.bytes
+    }
+
+    /// Whether its value is `text`.
+    fn says(&self, text: &[u8]) -> bool {
+        let Some(quote) = self.quote else {
+            return self.bytes == text;
+        };
+        if self.bytes.len() < 2 {
+            return false;
+        }
+        let (mut inside, mut text) = (self.unquoted().iter(), text.iter());
+        while let Some(byte) = inside.next() {
+            if text.next() != Some(byte) {
+                return false;
+            }
+            if *byte == quote {
+                inside.next();
+            }
+        }
+        text.next().is_none()
     }
 
     /// The bytes between the quotes; quotes inside are still doubled.

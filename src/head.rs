@@ -53,6 +53,8 @@ pub struct Head {
     pub dialect: Dialect,
     /// Column names, made unique.
     pub names: Vec<String>,
+    /// What its header says, name by name; nothing without one.
+    header: Vec<String>,
     /// A notice for each name that had to be changed.
     pub notices: Vec<String>,
     /// Where the first record after the header begins.
@@ -90,6 +92,11 @@ impl Head {
         self.lines = passed.lines;
         self.content = passed.content;
         Ok(())
+    }
+
+    /// What a record says that is the header once more, where such records are to be dropped.
+    pub fn repeated_header(&self, options: &LoadOptions) -> Option<&[String]> {
+        options.dialect.drop_repeated_headers.then_some(&self.header)
     }
 
     /// How records are separated.
@@ -156,6 +163,7 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     Ok(Head {
         dialect,
         names,
+        header: Vec::new(),
         notices: Vec::new(),
         data_start_bytes: passed.end_bytes,
         lines: passed.lines,
@@ -223,7 +231,8 @@ impl<'a> Search<'a> {
                 format!("its header is not UTF-8 (column {column}); convert it with iconv first"),
             )
         })?;
-        let (names, notices) = identifier::unique_names(&names);
+        let header_names = names;
+        let (names, notices) = identifier::unique_names(&header_names);
         // The header ends with its line end, or with the input.
         let after = &found.bytes[found.span.end as usize..];
         let line_end_bytes = memchr::memchr(dialect.line_end, after).map_or(after.len(), |at| at + 1);
@@ -232,6 +241,7 @@ impl<'a> Search<'a> {
         Ok(Head {
             dialect,
             names,
+            header: header_names,
             notices,
             data_start_bytes: window_start_bytes + end as u64,
             lines: self.line() - 1 + memchr::memchr_iter(dialect.line_end, header).count() as u64,

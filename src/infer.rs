@@ -3,7 +3,7 @@
 //! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
 //! [form](crate::schema::form); one value that is not a number makes it TEXT, and from then on its values are not looked at.
 
-use crate::format::{Field, Fields, Format, Parsed};
+use crate::format::{Field, Fields, Format, Parsed, are_names};
 use crate::schema::ColumnType;
 use crate::schema::cast;
 use crate::schema::cells::{CellMeaning, CellRules};
@@ -189,11 +189,13 @@ pub struct Reading<'a, F> {
     pub sources: &'a [u32],
     pub format: &'a F,
     pub cells: &'a CellRules,
+    /// A record that says this is the header once more, and none.
+    pub repeated_header: Option<&'a [String]>,
 }
 
 /// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
 pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
-    match reading.cells.are_usual() && reading.format.is_usual() {
+    match reading.cells.are_usual() && reading.format.is_usual() && reading.repeated_header.is_none() {
         true => observe_by::<F, true>(span, parsed, reading, facts),
         false => observe_by::<F, false>(span, parsed, reading, facts),
     }
@@ -206,7 +208,12 @@ fn observe_by<F: Format, const USUAL: bool>(
     reading: &Reading<'_, F>,
     facts: &mut Facts,
 ) {
-    let Reading { sources, format, cells } = *reading;
+    let Reading {
+        sources,
+        format,
+        cells,
+        repeated_header,
+    } = *reading;
     let mut open: Vec<usize> = (0..sources.len()).filter(|&index| facts.is_open(index)).collect();
     let span_is_plain = is_plain_text(span);
     for (record, fields) in parsed.iter() {
@@ -214,6 +221,9 @@ fn observe_by<F: Format, const USUAL: bool>(
             continue;
         }
         if !span_is_plain && !is_plain_text(record.source.of(span)) {
+            continue;
+        }
+        if !USUAL && repeated_header.is_some_and(|names| are_names(format, span, fields, names)) {
             continue;
         }
         let mut all_open = true;
@@ -262,6 +272,7 @@ mod tests {
             sources: &[0, 1],
             format: &format,
             cells: &CellRules::default(),
+            repeated_header: None,
         };
         observe(text.as_bytes(), &records, &reading, &mut facts);
         facts

@@ -58,6 +58,7 @@ options! {
     COLUMN_TYPE "column_type" "--types"
     COMMENT "comment" "--comment"
     DELIMITER "delimiter" "--delimiter"
+    DROP_REPEATED_HEADERS "drop_repeated_headers" "--drop-repeated-headers"
     EMPTY "empty" "--empty"
     EMPTY_AS_NULL "empty_as_null" "--empty-as-null"
     ERRORS "errors" "--errors"

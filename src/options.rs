@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::option_name::{
-    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, EMPTY, EMPTY_AS_NULL, HEADER_ROW,
-    KEEP_CHECKPOINT, MAX_ERRORS, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT, REPORT_HTML, THREADS,
-    WINDOW_BYTES,
+    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY,
+    EMPTY_AS_NULL, HEADER_ROW, KEEP_CHECKPOINT, MAX_ERRORS, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT,
+    REPORT_HTML, THREADS, WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
@@ -106,6 +106,8 @@ pub struct DialectOptions {
     pub header: bool,
     /// Lines that begin with it, outside quotes, are no records.
     pub comment: Option<u8>,
+    /// Records that are the header once more are no records.
+    pub drop_repeated_headers: bool,
     /// Blanks and tabs around fields are not part of them.
     pub trim: bool,
     /// The first so many lines of each input are no records.
@@ -192,6 +194,7 @@ impl Default for DialectOptions {
             quote: Some(b'"'),
             header: true,
             comment: None,
+            drop_repeated_headers: false,
             trim: false,
             skip_lines: 0,
             header_row: None,
@@ -290,6 +293,10 @@ impl DialectOptions {
             Some(0) => Err(Error::usage(format!("{HEADER_ROW} counts lines from 1 on"))),
             Some(_) if !self.header => Err(Error::usage(format!(
                 "{HEADER_ROW} says where the header is, and {NO_HEADER} that there is none; leave one of them out"
+            ))),
+            None if self.drop_repeated_headers && !self.header => Err(Error::usage(format!(
+                "{DROP_REPEATED_HEADERS} drops records that are the header once more, and {NO_HEADER} says that there is none; leave one of \
+                 them out"
             ))),
             _ => Ok(()),
         }

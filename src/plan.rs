@@ -153,7 +153,7 @@ impl TablePlan {
         })
     }
 
-    /// What validation needs for input `file_index`.
+    /// What validation needs for input `file_index`, of which no record repeats the header.
     pub fn row_plan(&self, file_index: usize, field_count: usize, options: &LoadOptions) -> RowPlan {
         let key = match self.dedup {
             DedupPlan::Filter => KeyPlan::Hashed(self.key_columns.iter().map(|&index| index as u32).collect()),
@@ -167,6 +167,7 @@ impl TablePlan {
             field_count: field_count as u32,
             key,
             cells: options.dialect.cells.clone(),
+            repeated_header: None,
             max_record_bytes: options.limits.max_record_bytes,
             guess: self.guess.clone(),
             settled: self.settled.clone(),

@@ -122,6 +122,8 @@ pub struct InputReport {
     pub blank_lines: u64,
     /// Comments, which are no records.
     pub comment_lines: u64,
+    /// Records that are the header once more, and were dropped.
+    pub repeated_headers: u64,
     /// Lines before or after the header that were passed over.
     pub skipped_lines: u64,
     /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. In an

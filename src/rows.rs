@@ -47,6 +47,8 @@ pub struct RowBlock<E> {
     pub blank_lines: u32,
     /// Comments skipped, as well.
     pub comment_lines: u32,
+    /// Records skipped that are the header once more.
+    pub repeated_headers: u32,
     /// The hash of the chunk's bytes.
     pub content: ContentHash,
     /// Bytes of the key being hashed; here only to be reused.
@@ -70,6 +72,7 @@ impl<E: Encoder> RowBlock<E> {
         self.line_count = 0;
         self.blank_lines = 0;
         self.comment_lines = 0;
+        self.repeated_headers = 0;
     }
 
     /// Where the first `records` records end in the chunk, without the last one's line end.

@@ -171,6 +171,8 @@ pub struct RowPlan {
     pub key: KeyPlan,
     /// How cells are read.
     pub cells: CellRules,
+    /// A record that says this is the header once more, and none.
+    pub repeated_header: Option<Vec<String>>,
     /// Longest record accepted, for messages.
     pub max_record_bytes: u64,
     /// The columns' types are only guessed.

@@ -9,7 +9,7 @@ mod tests;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::format::{Fault, FaultKind, Field, Fields, Format, Parsed, Record};
+use crate::format::{Fault, FaultKind, Field, Fields, Format, Parsed, Record, are_names};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
@@ -60,7 +60,7 @@ pub fn validate<F: Format, E: Encoder>(
     if let Some(guess) = &plan.guess {
         rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
     }
-    match plan.cells.are_usual() && format.is_usual() {
+    match plan.cells.are_usual() && format.is_usual() && plan.repeated_header.is_none() {
         true => rows.take_all::<true>(parsed),
         false => rows.take_all::<false>(parsed),
     }
@@ -245,6 +245,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 self.out.comment_lines += 1;
                 continue;
             }
+            if !USUAL && self.is_header(&record, fields) {
+                self.out.repeated_headers += 1;
+                continue;
+            }
             if let Err(reject) = self
                 .check(&record, fields)
                 .and_then(|()| self.encode::<USUAL>(&record, fields, &columns))
@@ -259,6 +263,12 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     #[inline(always)]
     fn is_blank<const USUAL: bool>(&self, record: &Record) -> bool {
         record.source.is_empty() || (!USUAL && self.format.value(self.span, record.source).is_empty())
+    }
+
+    /// Whether a record is the header once more.
+    fn is_header(&self, record: &Record, fields: impl Fields) -> bool {
+        let names = self.plan.repeated_header.as_ref();
+        record.fault.is_none() && names.is_some_and(|names| are_names(self.format, self.span, fields, names))
     }
 
     /// Everything about a record that does not depend on its values' types.

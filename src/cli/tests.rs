@@ -39,7 +39,7 @@ fn every_flag_reaches_its_option() {
     let options = job(
         "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
          --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
-         --empty-as-null --null NA --null - --empty default --comment # --trim --skip-lines 4 --header-row 3 --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
+         --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --restart --keep-checkpoint --append-only --once --safe-errors",
     );
     let LoadCommand { inputs, options, .. } = options.unwrap();
@@ -76,6 +76,7 @@ fn every_flag_reaches_its_option() {
             quote: None,
             header: false,
             comment: Some(b'#'),
+            drop_repeated_headers: true,
             trim: true,
             skip_lines: 4,
             header_row: Some(3),

@@ -32,6 +32,7 @@ struct FactsWork<'a> {
     sources: &'a [u32],
     format: Csv,
     cells: &'a CellRules,
+    repeated_header: Option<&'a [String]>,
 }
 
 /// Facts of a chunk, and how many records and line ends they come from.
@@ -64,6 +65,7 @@ impl Work for FactsWork<'_> {
             sources: self.sources,
             format: &self.format,
             cells: self.cells,
+            repeated_header: self.repeated_header,
         };
         observe(span, parsed, &reading, &mut output.facts);
     }
@@ -237,6 +239,7 @@ impl Survey<'_> {
             sources: &opened.fields,
             format: &format,
             cells: &options.dialect.cells,
+            repeated_header: opened.head.repeated_header(options),
         };
         observe(&span[..consumed], &parsed, &reading, &mut facts);
         (parsed.count() > 0).then_some(facts)
@@ -305,6 +308,7 @@ impl Survey<'_> {
             sources: request.fields,
             format: head.syntax(options),
             cells: &options.dialect.cells,
+            repeated_header: head.repeated_header(options),
         };
         let settings = ScanSettings {
             may_grow: request.may_grow,

@@ -98,6 +98,7 @@ fn leave_for_next(settled: &SettledRows<'_>, errors: Committed) -> Result<(), Er
         lines: count.lines,
         blank_lines: count.blank_lines,
         comment_lines: count.comment_lines,
+        repeated_headers: count.repeated_headers,
         counts: settled.counts.clone(),
         errors_bytes: errors.bytes,
         errors_hash: errors.hash,

@@ -49,6 +49,7 @@ pub(super) struct InputCount {
     pub(super) lines: u64,
     pub(super) blank_lines: u64,
     pub(super) comment_lines: u64,
+    pub(super) repeated_headers: u64,
     pub(super) content: ContentHash,
 }
 
@@ -83,6 +84,7 @@ impl OpenedInput {
                 lines: loaded.lines,
                 blank_lines: loaded.blank_lines,
                 comment_lines: loaded.comment_lines,
+                repeated_headers: loaded.repeated_headers,
                 content: loaded.content,
             },
             None => InputCount {
@@ -118,6 +120,7 @@ impl OpenedInput {
             lines,
             blank_lines,
             comment_lines,
+            repeated_headers,
             content,
         } = self.count;
         InputReport {
@@ -128,6 +131,7 @@ impl OpenedInput {
             lines,
             blank_lines,
             comment_lines,
+            repeated_headers,
             skipped_lines: self.head.skipped_lines,
             content,
         }

@@ -225,7 +225,10 @@ impl OneInput<'_> {
         let (options, start_bytes) = (context.options, self.start_bytes);
         let plan = self.order.plan();
         let work: RowWork<'_, SqliteRecords> = RowWork {
-            plan: plan.row_plan(self.place.file_index as usize, head.names.len(), options),
+            plan: RowPlan {
+                repeated_header: head.repeated_header(options).map(<[String]>::to_vec),
+                ..plan.row_plan(self.place.file_index as usize, head.names.len(), options)
+            },
             format: head.syntax(options),
             idle: &shared.idle,
         };
@@ -306,6 +309,7 @@ impl OneInput<'_> {
                 self.advance(u64::from(rows.line_count), u64::from(rows.record_count));
                 self.count.blank_lines += u64::from(rows.blank_lines);
                 self.count.comment_lines += u64::from(rows.comment_lines);
+                self.count.repeated_headers += u64::from(rows.repeated_headers);
                 self.held_bytes += rows.capacity_bytes();
                 let bytes = block.bytes().len();
                 place.after = self.consume(block.output.content);

@@ -17,6 +17,7 @@ fn plan(types: &[ColumnType]) -> RowPlan {
         field_count: types.len() as u32,
         key: KeyPlan::None,
         cells: CellRules::default(),
+        repeated_header: None,
         max_record_bytes: 1000,
         guess: None,
         settled: None,

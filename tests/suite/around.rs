@@ -219,7 +219,7 @@ fn a_file_with_comments_is_the_file_without_them() {
         with += match id.wrapping_mul(2_654_435_761) % 7 {
             0 => "#\n",
             1 => "# it's \"open\n#,\"\n",
-            2 => "#,\"a\",\"b\nc\",1\nx,1\n",
+            2 => "#,\"a\",\"b\nx,1\n",
             _ => "",
         };
         with += &format!("{id},{},\"t\n#{id}\"\n", id % 9);
@@ -271,7 +271,7 @@ fn a_comment_longer_than_a_record_may_be_is_a_record_that_is_too_large() {
 
 #[test]
 fn comments_in_old_mac_files_without_headers_and_alone() {
-    Case::csv("#\"\n\ra;b\r#\r1;2\r")
+    Case::csv("#\"\ra;b\r#\r1;2\r")
         .args(["--comment", "#", "--delimiter", ";"])
         .expect_rows(["1: 1, 2"])
         .check();
@@ -356,4 +356,50 @@ fn a_file_with_blanks_is_the_file_without_them() {
     found.must_match("rows", &expected.dump().rows, &found.dump().rows);
     found.must_match("types", &expected.column_types(), &found.column_types());
     assert_eq!(line_counts(&found), line_counts(&expected));
+}
+
+#[test]
+fn the_header_once_more_is_no_record_and_is_counted() {
+    let case = Case::csv("id,\"v\",\n1,5,\nid,v,\n2,6,\n\u{feff}\"id\",v,\"\"\nid,v\nID,v,\nid,v,x\n3,7,\n")
+        .args(["--drop-repeated-headers", "--types", "id=integer"])
+        .expect_rows(["1: 1, '5', NULL", "2: 2, '6', NULL", "6: 3, '7', NULL"])
+        .expect_rejects([(6, "missing_columns"), (7, "type_error"), (8, "type_error")]);
+    case.check();
+    let run = case.once();
+    assert_eq!(run.report().unwrap()["inputs"][0]["repeated_headers"], 2);
+    assert_eq!(run.counted("records"), 6);
+}
+
+#[test]
+fn a_file_with_repeated_headers_is_the_file_without_them() {
+    let header = "\"id\",\"a \"\"b\nc\",n\n";
+    let (mut with, mut without) = (header.to_owned(), header.to_owned());
+    for id in 0..400_u32 {
+        let record = format!("{id},\"t\n{id}\",{}\n", id % 7);
+        if id.wrapping_mul(2_654_435_761) % 9 == 0 {
+            with += header;
+        }
+        with += &record;
+        without += &record;
+    }
+    let case = Case::csv(&with).args(["--drop-repeated-headers", "--key", "id"]);
+    let expected = Case::csv(&without).args(["--key", "id"]).once();
+    case.check();
+    let found = case.once();
+    found.must_match("rows", &expected.dump().rows, &found.dump().rows);
+    found.must_match("types", &expected.column_types(), &found.column_types());
+}
+
+#[test]
+fn each_of_several_inputs_has_its_own_header_to_come_again() {
+    Case::csv("id,n\n1,2\nid,n\n")
+        .and_csv("more.csv", "n,id\n4,3\nn,id\nn,5\n")
+        .args(["--drop-repeated-headers", "--types", "id=integer,n=integer"])
+        .expect_rows(["1: 1, 2", "2: 3, 4"])
+        .expect_rejects([(4, "type_error")])
+        .check();
+    Case::csv("1,2\n")
+        .args(["--drop-repeated-headers", "--no-header"])
+        .expect_exit(64)
+        .once();
 }

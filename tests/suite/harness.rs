@@ -543,8 +543,16 @@ impl Run {
         .to_vec();
         for input in report["inputs"].as_array().into_iter().flatten() {
             counts.extend(
-                ["bytes", "records", "lines", "blank_lines", "skipped_lines"]
-                    .map(|name| format!("{name} {}", input[name])),
+                [
+                    "bytes",
+                    "records",
+                    "lines",
+                    "blank_lines",
+                    "comment_lines",
+                    "repeated_headers",
+                    "skipped_lines",
+                ]
+                .map(|name| format!("{name} {}", input[name])),
             );
         }
         counts

@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use crate::option_name::{
-    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, EMPTY, EMPTY_AS_NULL, ERRORS, HEADER_ROW, INDEX,
-    KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART,
-    SKIP_LINES, TABLE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
+    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ERRORS,
+    HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD,
+    OptionName, QUOTE, RESTART, SKIP_LINES, TABLE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
 };
 use crate::options::{DialectOptions, ErrorLimit, LoadOptions, WritePath};
 use crate::reject::{RejectCode, RejectSample};
@@ -278,7 +278,7 @@ pub(super) fn load(parts: &PageParts<'_>) -> Markup {
 fn inputs(inputs: &[InputReport]) -> Markup {
     html! {
         table {
-            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th.number { "comments" } th.number { "lines passed over" } th { "read" } }
+            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th.number { "comments" } th.number { "headers repeated" } th.number { "lines passed over" } th { "read" } }
             @for input in inputs.iter().take(MAX_LISTED_INPUTS) {
                 tr {
                     td { code { (path(&input.path)) } }
@@ -287,6 +287,7 @@ fn inputs(inputs: &[InputReport]) -> Markup {
                     td.number { (grouped(input.lines)) }
                     td.number { (grouped(input.blank_lines)) }
                     td.number { (grouped(input.comment_lines)) }
+                    td.number { (grouped(input.repeated_headers)) }
                     td.number { (grouped(input.skipped_lines)) }
                     td { @if input.mapped { "mapped" } @else { "streamed" } }
                 }
@@ -429,6 +430,7 @@ fn dialect_rows(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
         (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
         (NO_HEADER, yes(!dialect.header)),
         (COMMENT, dialect.comment.map_or("none".to_owned(), character)),
+        (DROP_REPEATED_HEADERS, yes(dialect.drop_repeated_headers)),
         (TRIM, yes(dialect.trim)),
         (SKIP_LINES, grouped(dialect.skip_lines).to_string()),
         (

@@ -86,6 +86,7 @@ rowmill_fuzz::target!(|input: Input| {
             sources: &sources,
             format: &syntax,
             cells: &rules,
+            repeated_header: None,
         };
         observe(span, &records, &reading, &mut later);
         facts.merge(&later);
