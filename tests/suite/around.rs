@@ -403,3 +403,64 @@ fn each_of_several_inputs_has_its_own_header_to_come_again() {
         .expect_exit(64)
         .once();
 }
+
+#[test]
+fn a_load_that_was_stopped_goes_on_among_comments_blanks_and_headers() {
+    let mut text = "title \"\nid;  v\nunits\n".to_owned();
+    for id in 0..200_u32 {
+        text += match id % 6 {
+            0 => "# \"a\n",
+            1 => "id;v\n",
+            2 => " \n",
+            _ => "",
+        };
+        text += &format!("{id} ; \"x;\n#{id}\" \n");
+        if id % 40 == 20 {
+            text += "bad\n";
+        }
+    }
+    let around = [
+        "--header-row",
+        "2",
+        "--skip-lines",
+        "3",
+        "--comment",
+        "#",
+        "--trim",
+        "--drop-repeated-headers",
+    ];
+    let load = [
+        "load",
+        "in.csv",
+        "out.db",
+        "--delimiter",
+        ";",
+        "--batch-rows",
+        "7",
+        "--chunk-bytes",
+        "50",
+        "--report",
+        "r.json",
+    ];
+    let load = [&load[..], &around].concat();
+    let outcome = |limits: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("in.csv"), &text).unwrap();
+        for (index, limit) in limits.iter().enumerate() {
+            let ended = run_in(folder.path(), &[&load[..], &["--max-errors", limit]].concat());
+            let code = if index + 1 < limits.len() { 3 } else { 2 };
+            assert_eq!(ended.code(), code, "{}", String::from_utf8_lossy(&ended.stderr));
+        }
+        let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(path("r.json")).unwrap()).unwrap();
+        let counts = ["records", "loaded", "rejected", "inputs"].map(|name| report[name].to_string());
+        (
+            super::database::dump(&path("out.db"), "in").rows,
+            fs::read(path("errors.csv")).unwrap(),
+            counts,
+        )
+    };
+    let whole = outcome(&["9"]);
+    assert_eq!(whole.0.len(), 200);
+    assert!(outcome(&["0", "2", "9"]) == whole);
+}
