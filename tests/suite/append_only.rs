@@ -377,7 +377,7 @@ fn what_cannot_go_on_is_refused_with_what_differs() {
         &started(""),
         &["--delimiter", ";"],
         64,
-        "--delimiter was ',' and is ';'",
+        "--delimiter was not given and is ';'",
     );
     refused(&started(""), &["--keep-checkpoint"], 64, "leave --keep-checkpoint out");
     refused(&started("DROP TABLE t"), &[], 78, "is gone");

@@ -390,7 +390,7 @@ fn another_load_that_is_unfinished_is_named() {
     says(&scene.load("t.csv x.db --key id --quote none", 64), &named);
     says(
         &scene.load("t.csv x.db --key id --delimiter tab", 64),
-        &["--delimiter was ',' and is tab"],
+        &["--delimiter was not given and is tab"],
     );
     let said = scene.load("t.csv x.db --key id,qty --index id --types qty=text", 64);
     says(

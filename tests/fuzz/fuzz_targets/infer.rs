@@ -7,6 +7,7 @@ use rowmill::ColumnType;
 use rowmill::internal::infer::{Facts, Reading, observe};
 use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
 use rowmill::internal::schema::cast;
+use rowmill::internal::schema::cells::CellRules;
 use rowmill_fuzz::oracle::{Field, Grammar, Kind, Rules, kind_of_values};
 use rowmill_fuzz::{Characters, Text};
 
