@@ -7,6 +7,7 @@ use rowmill::internal::infer::{Facts, Reading, observe};
 use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
 use rowmill::internal::rows::{Encoder, Nothing, RowBlock};
 use rowmill::internal::schema::cells::CellRules;
+use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::{Column, KeyPlan, RowPlan};
 use rowmill::internal::sqlite::record::SqliteRecords;
 use rowmill::internal::validate::validate;
@@ -36,7 +37,9 @@ fn plan(key: KeyPlan) -> RowPlan {
     RowPlan {
         columns: types.map(|column_type| Column::new("c", column_type)).to_vec(),
         sources: (0..8).collect(),
+        given: Vec::new(),
         field_count: 8,
+        widths: Widths::default(),
         key,
         cells: CellRules::default(),
         repeated_header: None,
@@ -117,6 +120,8 @@ fn infer_long_decimals(bencher: Bencher) {
             let mut facts = Facts::new(&[false; 2], &[]);
             let reading = Reading {
                 sources: &[0, 1],
+                field_count: 2,
+                widths: Widths::default(),
                 format: &format,
                 cells: &CellRules::default(),
                 repeated_header: None,
@@ -139,6 +144,8 @@ fn infer_every_column(bencher: Bencher) {
             let mut facts = Facts::new(&[false; 8], &[0]);
             let reading = Reading {
                 sources: &sources,
+                field_count: 8,
+                widths: Widths::default(),
                 format: &format,
                 cells: &CellRules::default(),
                 repeated_header: None,

@@ -45,9 +45,12 @@ pub struct Load<'a> {
 
 /// What is loaded, and into what.
 impl<'a> Load<'a> {
-    /// Creates a load of the files `paths`, one after another, as if they were one. Their headers must have the same names, in any order.
+    /// Creates a load of the files `paths`, one after another, as if they were one. Their headers must have the same names, in any order,
+    /// unless [`union_by_name`](Self::union_by_name) allows others.
     ///
-    /// A FIFO or a device is read as a stream. `-` is standard input.
+    /// A FIFO or a device is read as a stream. `-` is standard input. A folder stands for the files in it that are named `*.csv`, `*.tsv`
+    /// or `*.tab`, by name; those in folders of its own and hidden ones are not among them. A name with `*`, `?` or `[` that is no file
+    /// stands for the files that match it, by name. The observer is told what was chosen.
     pub fn new<P: AsRef<Path>>(paths: impl IntoIterator<Item = P>) -> Self {
         let load = Load {
             inputs: Inputs::default(),
@@ -228,6 +231,77 @@ impl Load<'_> {
     /// Quoted empty fields are what [unquoted ones](Self::empty) are: NULL, or the DEFAULT of their column. Default: false.
     pub fn empty_as_null(mut self, on: bool) -> Self {
         self.options.dialect.cells.quoted_empty_is_empty = on;
+        self
+    }
+}
+
+/// Columns: which the table gets. Names are compared without regard to ASCII case.
+impl Load<'_> {
+    /// Loads only these columns of the inputs, in this order. They are called by the inputs' own names (`column_1` and so on without a
+    /// header). Inputs may have any others besides. Default: all, in the order of the first input.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new("id,internal,Full Name\n1,x,Ada\n");
+    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors);
+    /// let report = load.columns(["Full Name", "id"]).rename("Full Name", "name").constant("source", "web").run()?;
+    /// let names: Vec<&str> = report.columns.iter().map(|column| column.name.as_str()).collect();
+    /// assert_eq!(names, ["name", "id", "source"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn columns<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.options.columns.chosen = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Gives the inputs' column `old` the name `new` in the table, by which [`key`](Self::key), [`index`](Self::index) and
+    /// [`column_type`](Self::column_type) know it. May be called for each column; two may swap their names.
+    pub fn rename(mut self, old: impl Into<String>, new: impl Into<String>) -> Self {
+        self.options.columns.renamed.push((old.into(), new.into()));
+        self
+    }
+
+    /// Inputs may lack columns that others have: the table has the columns of all, in the order in which they first come, and what an input
+    /// lacks is NULL (with [`EmptyCell::Default`] the column's DEFAULT). Columns of the key must be in all of them. Default: false.
+    pub fn union_by_name(mut self, on: bool) -> Self {
+        self.options.columns.union_by_name = on;
+        self
+    }
+
+    /// A record with more fields than the header is a row, and what it has beyond them is left out. Reports count such rows as
+    /// [`cut_records`](crate::InputReport::cut_records). Default: false, it is rejected.
+    pub fn ignore_extra(mut self, on: bool) -> Self {
+        self.options.columns.widths.ignore_extra = on;
+        self
+    }
+
+    /// A record with fewer fields than the header is a row, and what it lacks is NULL (with [`EmptyCell::Default`] the column's DEFAULT).
+    /// Reports count such rows as [`filled_records`](crate::InputReport::filled_records). Blank lines are no rows all the same. Default:
+    /// false, it is rejected.
+    pub fn fill_missing(mut self, on: bool) -> Self {
+        self.options.columns.widths.fill_missing = on;
+        self
+    }
+
+    /// Adds a column that is `value` in every row: TEXT, unless [`column_type`](Self::column_type) or the table says otherwise. May be called
+    /// for each column; all values together have at most 1,024 bytes.
+    pub fn constant(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.columns.constants.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a column with the name of the input that a row comes from, as it was given: what the dead-letter file has as `file`. In a load
+    /// that goes on, the names are those of its first run.
+    pub fn filename_column(mut self, name: impl Into<String>) -> Self {
+        self.options.columns.filename = Some(name.into());
+        self
+    }
+
+    /// Adds a column with the number of a row's record in its input, from 1 on, rejected records counted: what the dead-letter file has as
+    /// `record`. It cannot be part of the [`key`](Self::key).
+    pub fn row_number(mut self, name: impl Into<String>) -> Self {
+        self.options.columns.row_number = Some(name.into());
         self
     }
 }

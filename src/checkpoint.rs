@@ -71,6 +71,10 @@ pub struct Loaded {
     pub comment_lines: u64,
     #[serde(default)]
     pub repeated_headers: u64,
+    #[serde(default)]
+    pub cut_records: u64,
+    #[serde(default)]
+    pub filled_records: u64,
     /// Of this load and all those before it that it went on after.
     pub counts: Counts,
     pub errors_bytes: u64,
@@ -495,8 +499,10 @@ impl Identity {
     /// The options that are not what they were, in words.
     fn differing_options(&self, options: &LoadOptions) -> Option<String> {
         let now = outcome_options(options);
-        let differing = now.iter().filter_map(|(name, now)| {
-            let then = self.option(*name).unwrap_or("unknown");
+        // A load that was begun before there was an option was one without it.
+        let without = outcome_options(&LoadOptions::default());
+        let differing = now.iter().zip(&without).filter_map(|((name, now), (_, without))| {
+            let then = self.option(*name).unwrap_or(without);
             (then != now).then(|| format!("{name} was {then} and is {now}"))
         });
         let differing: Vec<String> = differing.collect();
@@ -624,7 +630,9 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         (MAX_RECORD_BYTES, options.limits.max_record_bytes.to_string()),
         (APPEND_ONLY, switch(options.repeat.append_only)),
     ]
-    .to_vec()
+    .into_iter()
+    .chain(options.columns.described())
+    .collect()
 }
 
 /// The line on which the header is to stand.

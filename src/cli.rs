@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
-    ContractOptions, DialectOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions,
+    ColumnOptions, ContractOptions, DialectOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions,
 };
 use rowmill::internal::schema::cells::CellRules;
+use rowmill::internal::schema::widths::Widths;
 use rowmill::{ColumnType, EmptyCell, ErrorLimit, Inference, WritePath};
 
 /// Types that `--types` takes.
@@ -59,7 +60,7 @@ Examples:
 
 Sizes: bytes, or with a unit: k, m, g, t, KiB, MiB, GiB, TiB (1024) or KB, MB, GB, TB (1000).
 Types: text, integer, real, boolean, date, time, datetime.
-Columns in --key, --index and --types: a name that holds a comma, = or quote is quoted: '\"last, first\",id'.
+Columns in --key, --index, --types, --columns, --rename and --const: a name that holds a comma, = or quote is quoted: '\"last, first\",id'.
 
 Exit codes:
     0  every record was loaded
@@ -99,7 +100,8 @@ pub enum Command {
     arg_required_else_help = true
 )]
 pub struct LoadArgs {
-    /// CSV files to load, in order (- or a FIFO is read as a stream), and last the database
+    /// CSV files to load, in order (- or a FIFO is read as a stream), and last the database. Of a folder the files named *.csv, *.tsv and
+    /// *.tab are loaded, by name; a name with *, ? or [ that is no file stands for those that match
     #[arg(value_name = "INPUT... DB", required = true, value_hint = ValueHint::FilePath)]
     paths: Vec<PathBuf>,
 
@@ -134,6 +136,31 @@ pub struct LoadArgs {
     /// Load quoted empty fields as what unquoted ones are: NULL, or with --empty default their column's DEFAULT
     #[arg(long, help_heading = "Table")]
     empty_as_null: bool,
+
+    /// Load only these columns of the input, in this order
+    #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Columns")]
+    columns: Option<Names>,
+    /// Give a column of the input another name in the table, by which --key, --index and --types know it; repeatable
+    #[arg(long, value_name = "OLD=NEW", value_parser = parse_renamed, help_heading = "Columns")]
+    rename: Vec<Pair>,
+    /// Load files that have other columns: the table has those of all, and what a file lacks is NULL
+    #[arg(long, help_heading = "Columns")]
+    union_by_name: bool,
+    /// Load records with more fields than the header: the rest is left out, and the records are counted
+    #[arg(long, help_heading = "Columns")]
+    ignore_extra: bool,
+    /// Load records with fewer fields than the header: what they lack is NULL, and the records are counted
+    #[arg(long, help_heading = "Columns")]
+    fill_missing: bool,
+    /// Add a column that is the same in every row; repeatable
+    #[arg(long = "const", value_name = "NAME=VALUE", value_parser = parse_constant, help_heading = "Columns")]
+    constants: Vec<Pair>,
+    /// Add a column with the input's name, as the errors file has it
+    #[arg(long, value_name = "NAME", help_heading = "Columns")]
+    filename_column: Option<String>,
+    /// Add a column with the record's number in its input, as the errors file has it
+    #[arg(long, value_name = "NAME", help_heading = "Columns")]
+    row_number: Option<String>,
 
     /// What separates fields: one character, `tab` or `\t` [default: what a first line such as sep=; says, else ,]
     #[arg(long, value_name = "CHAR", value_parser = parse_delimiter, help_heading = "Input format")]
@@ -271,6 +298,7 @@ enum WritePathArg {
 type Names = Vec<String>;
 type Types = Vec<(String, ColumnType)>;
 type Quote = Option<u8>;
+type Pair = (String, String);
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -337,8 +365,24 @@ impl LoadArgs {
         })
     }
 
+    /// Takes what these flags say of columns.
+    fn column_options(&mut self) -> ColumnOptions {
+        ColumnOptions {
+            chosen: self.columns.take(),
+            renamed: std::mem::take(&mut self.rename),
+            union_by_name: self.union_by_name,
+            widths: Widths {
+                ignore_extra: self.ignore_extra,
+                fill_missing: self.fill_missing,
+            },
+            constants: std::mem::take(&mut self.constants),
+            filename: self.filename_column.take(),
+            row_number: self.row_number.take(),
+        }
+    }
+
     /// The options that these flags ask for, with the types that were declared.
-    fn into_options(self, types: Types) -> LoadOptions {
+    fn into_options(mut self, types: Types) -> LoadOptions {
         LoadOptions {
             target: TargetOptions {
                 table: self.table,
@@ -363,6 +407,7 @@ impl LoadArgs {
                     InferArg::Guess => Inference::Guess,
                 },
             },
+            columns: self.column_options(),
             resources: ResourceOptions {
                 threads: self.threads,
                 memory_bytes: self.memory,
@@ -503,6 +548,24 @@ fn parse_types(text: &str) -> Result<Types, String> {
             Some(more) => rest = more,
             None => return Ok(types),
         }
+    }
+}
+
+/// `old=new`, either quoted where it must be.
+fn parse_renamed(text: &str) -> Result<Pair, String> {
+    let (old, new) = parse_constant(text)?;
+    match take_name(&new, '=')? {
+        (new, "") => Ok((old, new)),
+        _ => Err("expected OLD=NEW; a name that holds a = or quote is quoted".to_owned()),
+    }
+}
+
+/// `name=value`: a name, and everything after it.
+fn parse_constant(text: &str) -> Result<Pair, String> {
+    let (name, after) = take_name(text, '=')?;
+    match after.strip_prefix('=') {
+        Some(value) => Ok((name, value.to_owned())),
+        None => Err(format!("expected a = after column '{name}'")),
     }
 }
 

@@ -3,12 +3,13 @@
 //! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
 //! [form](crate::schema::form); one value that is not a number makes it TEXT, and from then on its values are not looked at.
 
-use crate::format::{Field, Fields, Format, Parsed, are_names};
-use crate::schema::ColumnType;
+use crate::format::{Field, Fields, Format, Parsed, Record, are_names};
 use crate::schema::cast;
 use crate::schema::cells::{CellMeaning, CellRules};
 use crate::schema::form::{ColumnFacts, Form, FormVerdict, WhyNoNumber, WhyText, mark};
 use crate::schema::key_order::KeyOrder;
+use crate::schema::widths::Widths;
+use crate::schema::{ColumnType, NO_FIELD};
 use crate::validate::is_plain_text;
 
 /// Bytes of a value that are kept to name it.
@@ -185,8 +186,11 @@ pub fn column_type(verdict: FormVerdict) -> ColumnType {
 /// How fields become values.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a, F> {
-    /// For each column, the field that it comes from.
+    /// For each column, the field that it comes from, if it comes from one.
     pub sources: &'a [u32],
+    /// Fields of a record, and what becomes of records that have more or fewer.
+    pub field_count: usize,
+    pub widths: Widths,
     pub format: &'a F,
     pub cells: &'a CellRules,
     /// A record that says this is the header once more, and none.
@@ -195,7 +199,8 @@ pub struct Reading<'a, F> {
 
 /// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
 pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
-    match reading.cells.are_usual() && reading.format.is_usual() && reading.repeated_header.is_none() {
+    let is_usual = reading.cells.are_usual() && reading.widths.are_usual();
+    match is_usual && reading.format.is_usual() && reading.repeated_header.is_none() {
         true => observe_by::<F, true>(span, parsed, reading, facts),
         false => observe_by::<F, false>(span, parsed, reading, facts),
     }
@@ -210,14 +215,22 @@ fn observe_by<F: Format, const USUAL: bool>(
 ) {
     let Reading {
         sources,
+        field_count,
         format,
         cells,
         repeated_header,
+        ..
     } = *reading;
-    let mut open: Vec<usize> = (0..sources.len()).filter(|&index| facts.is_open(index)).collect();
+    let has_field = |index: usize| sources[index] != NO_FIELD;
+    let columns = (0..sources.len()).filter(|&index| has_field(index) && facts.is_open(index));
+    let mut open: Vec<usize> = columns.collect();
     let span_is_plain = is_plain_text(span);
     for (record, fields) in parsed.iter() {
-        if record.fault.is_some() || fields.count() != sources.len() {
+        if record.fault.is_some() {
+            continue;
+        }
+        let found = fields.count();
+        if found != field_count && (USUAL || !may_be_row(span, &record, found, reading)) {
             continue;
         }
         if !span_is_plain && !is_plain_text(record.source.of(span)) {
@@ -228,6 +241,10 @@ fn observe_by<F: Format, const USUAL: bool>(
         }
         let mut all_open = true;
         for &index in &open {
+            if !USUAL && sources[index] as usize >= found {
+                facts.order.nulls += u64::from(facts.key == Some(index));
+                continue;
+            }
             let range = match USUAL {
                 true => fields.range(sources[index] as usize),
                 false => format.value(span, fields.range(sources[index] as usize)),
@@ -253,6 +270,13 @@ fn observe_by<F: Format, const USUAL: bool>(
     }
 }
 
+/// Whether a record of `found` fields, which are more or fewer than are meant, may be a row.
+#[inline(never)]
+fn may_be_row<F: Format>(span: &[u8], record: &Record, found: usize, reading: &Reading<'_, F>) -> bool {
+    let is_blank = found == 1 && reading.format.value(span, record.source).is_empty();
+    !record.is_comment && !is_blank && reading.widths.admit(found as u32, reading.field_count as u32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,6 +294,8 @@ mod tests {
         let mut facts = Facts::new(&[false, false], &[0]);
         let reading = Reading {
             sources: &[0, 1],
+            field_count: 2,
+            widths: Widths::default(),
             format: &format,
             cells: &CellRules::default(),
             repeated_header: None,

@@ -7,7 +7,7 @@
 //! inputs    opened          planned    outputs    rows          settled        leave
 //! ```
 //!
-//! [`once`] leaves inputs out. What was [`seen`] in the database tells where a load has its [`start`]: [`afresh`] (types are read or guessed
+//! Folders and patterns become files ([`found`]), [`once`] leaves inputs out. What was [`seen`] in the database tells where a load has its [`start`]: [`afresh`] (types are read or guessed
 //! in [`infer`]), where another one stopped ([`resume`]), or where a file has grown ([`append`]). [`order`] is the thread between parsing
 //! and writing, [`earlier`] finds records of the loads before, [`undo`] takes back.
 //!
@@ -23,6 +23,7 @@ mod draft;
 mod earlier;
 mod ended;
 mod files;
+mod found;
 mod indexes;
 mod infer;
 mod inputs;
@@ -82,19 +83,20 @@ pub fn load(
 /// # Errors
 /// As [`Load::run`](crate::Load::run).
 pub fn load_inputs(
-    inputs: Inputs,
+    mut inputs: Inputs,
     database_path: &Path,
     options: &LoadOptions,
     observer: &dyn Observer,
 ) -> Result<LoadReport, Error> {
     let started = Instant::now();
+    let found = inputs.find_files(database_path, options);
     // Before anything is opened: an input that is the database must not even be opened, as closing it would drop the locks on it.
     let checked = files::check(&inputs.paths(), database_path, options);
     let task = Task {
         inputs,
         database_path,
         options,
-        refusal: checked.refusal,
+        refusal: found.err().or(checked.refusal),
         started,
     };
     let (told, page_written) = match options.target.report_html.as_deref().filter(|_| checked.page) {
@@ -158,6 +160,9 @@ impl Task<'_> {
         let Task { inputs, options, .. } = self;
         options.validate()?;
         self.refusal.map_or(Ok(()), Err)?;
+        for notice in &inputs.notices {
+            onlookers.observer.notice(notice);
+        }
         memory::check_threads(options.resources.memory_bytes, options.resources.threads)?;
         let asked = Asked {
             database_path: self.database_path,

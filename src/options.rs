@@ -1,7 +1,10 @@
 //! What a load is asked to do, validated once; every constant of the program with its unit and reason.
 
+mod columns;
+
 use std::path::PathBuf;
 
+pub use self::columns::{ColumnOptions, MAX_CONSTANT_BYTES};
 use crate::error::Error;
 use crate::option_name::{
     self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY,
@@ -83,6 +86,8 @@ pub enum Inference {
 pub struct LoadOptions {
     /// How the inputs are written.
     pub dialect: DialectOptions,
+    /// Which columns the table gets.
+    pub columns: ColumnOptions,
     /// What a good row is.
     pub contract: ContractOptions,
     /// Where rows, rejects and reports go.
@@ -245,6 +250,7 @@ impl LoadOptions {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) naming the option and what it takes.
     pub fn validate(&self) -> Result<(), Error> {
         self.dialect.validate()?;
+        self.columns.validate()?;
         self.contract.validate()?;
         self.target.validate()?;
         self.repeat.validate()?;

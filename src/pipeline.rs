@@ -128,6 +128,10 @@ pub trait Work: Sync {
     fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut Self::Output);
     /// Memory that `output` holds on to, in bytes.
     fn memory_bytes(&self, output: &Self::Output) -> usize;
+    /// Bytes that the output of a line holds besides what it makes of the line itself.
+    fn bytes_per_line(&self) -> usize {
+        0
+    }
 }
 
 /// What the format of a `Work` finds in a span.
@@ -442,6 +446,11 @@ impl<W: Work> Scan<'_, W> {
         }
     }
 
+    /// Memory that a line takes while it is worked on.
+    fn line_bytes(&self) -> usize {
+        LINE_BYTES + self.work.bytes_per_line()
+    }
+
     /// The current chunk size.
     fn chunk_bytes(&self) -> usize {
         self.settings
@@ -458,7 +467,7 @@ impl<W: Work> Scan<'_, W> {
     /// are made smaller; this one is left to the calling thread, which takes it up in pieces.
     fn is_crowded(&self, span: &[u8]) -> bool {
         let lines = memchr::memchr_iter(self.format.line_end(), span).count();
-        let memory_bytes = lines * LINE_BYTES;
+        let memory_bytes = lines * self.line_bytes();
         if memory_bytes <= self.task_bytes || span.len() <= LEAST_CHUNK_BYTES {
             return false;
         }

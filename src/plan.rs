@@ -3,25 +3,31 @@
 //! Pure: nothing is opened, created or changed here, so every problem is reported before anything is changed.
 
 mod existing;
+mod layout;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::existing::plan_existing_table;
+pub use self::layout::{Header, Layout};
 use crate::error::Error;
 use crate::escape::excerpt;
 use crate::infer::{Facts, NoNumber};
-use crate::option_name::{COLUMN_TYPE, EMPTY, EMPTY_AS_NULL, KEY, OptionName, RESTART};
+use crate::option_name::{COLUMN_TYPE, EMPTY, EMPTY_AS_NULL, OptionName, RESTART};
 use crate::options::LoadOptions;
+use crate::schema::cells::StoredValue;
 use crate::schema::form::{Form, WhyNoNumber};
+use crate::schema::identifier::nearest;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
-use crate::schema::{Column, ColumnType, KeyPlan, RowIds, RowPlan, TypeGuess};
+use crate::schema::{Column, ColumnType, Given, KeyPlan, RowIds, RowPlan, TypeGuess};
 
 /// Characters of a value that a notice quotes.
 const NOTICE_CHARS: usize = 32;
+/// Most columns that a message lists.
+const MAX_LISTED: usize = 40;
 
 /// How duplicates are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +38,36 @@ pub enum DedupPlan {
     Ascending { last: Option<i64> },
     /// The Bloom filter, then settlement against the unique index built after the rows.
     Filter,
+}
+
+/// A column that comes from no field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenColumn {
+    /// Index in the plan's columns.
+    pub column: usize,
+    pub values: GivenValues,
+}
+
+/// What a column holds that comes from no field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GivenValues {
+    /// The same in every row.
+    Same(StoredValue),
+    /// For each input, the same in all its rows.
+    OfInput(Vec<StoredValue>),
+    /// The number of the record in its input.
+    RecordNumber,
+}
+
+impl GivenValues {
+    /// What it is in the rows of input `file_index`.
+    fn of_input(&self, file_index: usize) -> Given {
+        match self {
+            GivenValues::Same(value) => Given::Value(value.clone()),
+            GivenValues::OfInput(values) => Given::Value(values[file_index].clone()),
+            GivenValues::RecordNumber => Given::RecordNumber,
+        }
+    }
 }
 
 /// Everything that is decided before the first row is written.
@@ -50,8 +86,11 @@ pub struct TablePlan {
     pub dedup: DedupPlan,
     /// The key has no unique index yet; it is built after the rows.
     pub build_key_index: bool,
-    /// For each input, the field of each column.
+    /// For each input, the field of each column; [`NO_FIELD`](crate::schema::NO_FIELD) for those that it does not have.
     pub sources: Vec<Vec<u32>>,
+    /// The columns that come from no field.
+    #[serde(default)]
+    pub given: Vec<GivenColumn>,
     /// The columns' types and the order of the keys are only guessed.
     pub guess: Option<TypeGuess>,
     /// If the columns' types were inferred from a part of the input: what the numbers of that part look like.
@@ -153,6 +192,11 @@ impl TablePlan {
         })
     }
 
+    /// Whether a column holds the number of each record.
+    pub fn has_record_number(&self) -> bool {
+        (self.given.iter()).any(|given| given.values == GivenValues::RecordNumber)
+    }
+
     /// What validation needs for input `file_index`, of which no record repeats the header.
     pub fn row_plan(&self, file_index: usize, field_count: usize, options: &LoadOptions) -> RowPlan {
         let key = match self.dedup {
@@ -164,7 +208,11 @@ impl TablePlan {
         RowPlan {
             columns: self.columns.clone(),
             sources: self.sources[file_index].clone(),
+            given: (self.given.iter())
+                .map(|given| (given.column, given.values.of_input(file_index)))
+                .collect(),
             field_count: field_count as u32,
+            widths: options.columns.widths,
             key,
             cells: options.dialect.cells.clone(),
             repeated_header: None,
@@ -173,54 +221,6 @@ impl TablePlan {
             settled: self.settled.clone(),
         }
     }
-}
-
-/// The header of an input.
-pub struct Header<'a> {
-    pub path: &'a Path,
-    pub names: &'a [String],
-}
-
-/// For each input, where the names of the first one's header stand in its own.
-///
-/// # Errors
-/// `Schema` listing every input whose header differs, and how.
-pub fn match_headers(headers: &[Header<'_>]) -> Result<Vec<Vec<u32>>, Error> {
-    let names = headers[0].names;
-    let mut problems = Vec::new();
-    let mut sources = Vec::new();
-    for header in headers {
-        let missing: Vec<&str> = names
-            .iter()
-            .filter(|name| find(header.names, name).is_none())
-            .map(String::as_str)
-            .collect();
-        let extra: Vec<&str> = header
-            .names
-            .iter()
-            .filter(|name| find(names, name).is_none())
-            .map(String::as_str)
-            .collect();
-        if !missing.is_empty() || !extra.is_empty() {
-            problems.push(format!("{}: {}", header.path.display(), difference(&missing, &extra)));
-            continue;
-        }
-        sources.push(
-            names
-                .iter()
-                .filter_map(|name| find(header.names, name))
-                .map(|index| index as u32)
-                .collect(),
-        );
-    }
-    if problems.is_empty() {
-        return Ok(sources);
-    }
-    let first = headers[0].path.display();
-    Err(Error::schema(format!(
-        "headers differ from that of {first}; nothing was loaded:\n  {}",
-        problems.join("\n  ")
-    )))
 }
 
 fn difference(missing: &[&str], extra: &[&str]) -> String {
@@ -240,20 +240,14 @@ fn find(names: &[String], name: &str) -> Option<usize> {
     names.iter().position(|other| other.eq_ignore_ascii_case(name))
 }
 
-/// Positions of the columns that `--key` names.
+/// Positions of the columns that `option` names, such as those of the key.
 ///
 /// # Errors
 /// `Usage`, listing the columns there are.
-pub fn key_columns(names: &[String], key: &[String], option: OptionName) -> Result<Vec<usize>, Error> {
+pub fn key_columns(names: &[String], wanted: &[String], option: OptionName) -> Result<Vec<usize>, Error> {
     let mut columns = Vec::new();
-    for name in key {
-        let Some(index) = find(names, name) else {
-            let names: Vec<String> = names.iter().take(40).map(|name| format!("\"{name}\"")).collect();
-            return Err(Error::usage(format!(
-                "{option} names \"{name}\", which is not a column; the columns are {}",
-                names.join(", ")
-            )));
-        };
+    for name in wanted {
+        let index = find(names, name).ok_or_else(|| unknown_column(name, names, option))?;
         if columns.contains(&index) {
             return Err(Error::usage(format!("{option} names \"{name}\" twice")));
         }
@@ -262,28 +256,18 @@ pub fn key_columns(names: &[String], key: &[String], option: OptionName) -> Resu
     Ok(columns)
 }
 
-/// The declared type of each column, if it has one.
-///
-/// # Errors
-/// `Usage` when `--types` names a column that is not there.
-pub fn declared_types(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
-    let mut types = types_by_name(names, options)?;
-    if options.contract.all_text {
-        for column_type in &mut types {
-            *column_type = column_type.or(Some(ColumnType::Text));
-        }
-    }
-    Ok(types)
-}
-
-/// The type that `--types` names for each column.
-fn types_by_name(names: &[String], options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
-    let mut types = vec![None; names.len()];
-    for (name, column_type) in &options.contract.types {
-        let index = key_columns(names, std::slice::from_ref(name), COLUMN_TYPE)?;
-        types[index[0]] = Some(*column_type);
-    }
-    Ok(types)
+/// The error for an `option` that names a column which is none of `names`.
+fn unknown_column(name: &str, names: &[String], option: OptionName) -> Error {
+    let nearest = nearest(name, names).map_or_else(String::new, |nearest| format!(" (is \"{nearest}\" meant?)"));
+    let names: Vec<String> = names
+        .iter()
+        .take(MAX_LISTED)
+        .map(|name| format!("\"{name}\""))
+        .collect();
+    Error::usage(format!(
+        "{option} names \"{name}\", which is not a column{nearest}; the columns are {}",
+        names.join(", ")
+    ))
 }
 
 /// Why columns of numbers became TEXT, with the first value that made them so and the option that would load it.
@@ -315,16 +299,16 @@ pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec
 /// Plans a table that the load creates. `facts` come from inference, or from the head if every type is declared.
 ///
 /// # Errors
-/// `Usage` when `--key` names no column.
+/// `Usage` when an option names no column, or a value that its column does not take.
 pub fn plan_new_table(
     table: String,
-    names: &[String],
-    sources: Vec<Vec<u32>>,
+    layout: &Layout,
     facts: &Facts,
     options: &LoadOptions,
 ) -> Result<TablePlan, Error> {
-    let declared = declared_types(names, options)?;
-    let key_columns = key_columns(names, &options.contract.key, KEY)?;
+    let names = &layout.names;
+    let declared = layout.declared_types(options)?;
+    let key_columns = layout.key(options)?;
     let column = |(index, name): (usize, &String)| Column {
         declared: declared[index].is_some(),
         ..Column::new(name, declared[index].unwrap_or_else(|| facts.column_type(index)))
@@ -347,7 +331,6 @@ pub fn plan_new_table(
     Ok(TablePlan {
         table,
         create: true,
-        columns,
         row_id_column,
         row_ids: match row_id_column {
             Some(_) => RowIds::Key,
@@ -357,7 +340,9 @@ pub fn plan_new_table(
         build_key_index: !key_columns.is_empty() && row_id_column.is_none(),
         key_columns,
         dedup,
-        sources,
+        sources: layout.sources.clone(),
+        given: layout.given_columns(&columns)?,
+        columns,
         guess: None,
         settled: None,
         notices: Vec::new(),

@@ -124,6 +124,10 @@ pub struct InputReport {
     pub comment_lines: u64,
     /// Records that are the header once more, and were dropped.
     pub repeated_headers: u64,
+    /// Rows of records with more fields than the header, whose rest was left out.
+    pub cut_records: u64,
+    /// Rows of records with fewer fields than the header, filled with NULL.
+    pub filled_records: u64,
     /// Lines before or after the header that were passed over.
     pub skipped_lines: u64,
     /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. In an

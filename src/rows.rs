@@ -49,6 +49,9 @@ pub struct RowBlock<E> {
     pub comment_lines: u32,
     /// Records skipped that are the header once more.
     pub repeated_headers: u32,
+    /// Rows of records with more fields than the header, and with fewer.
+    pub cut_records: u32,
+    pub filled_records: u32,
     /// The hash of the chunk's bytes.
     pub content: ContentHash,
     /// Bytes of the key being hashed; here only to be reused.
@@ -73,6 +76,8 @@ impl<E: Encoder> RowBlock<E> {
         self.blank_lines = 0;
         self.comment_lines = 0;
         self.repeated_headers = 0;
+        self.cut_records = 0;
+        self.filled_records = 0;
     }
 
     /// Where the first `records` records end in the chunk, without the last one's line end.

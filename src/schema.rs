@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use self::cells::{CellRules, DefaultValue};
+use self::cells::{CellRules, StoredValue};
 use self::form::Form;
+use self::widths::Widths;
 
 #[allow(missing_docs)]
 pub mod cast;
@@ -15,8 +16,10 @@ pub mod identifier;
 pub mod key_order;
 #[allow(missing_docs)]
 pub mod shape;
+pub mod stored;
 #[allow(missing_docs)]
 pub mod table_info;
+pub mod widths;
 
 /// What a column accepts and how its values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,7 +113,7 @@ pub struct TableType {
     pub affinity: ColumnType,
     /// What an empty cell is to be, where that is asked for.
     #[serde(default)]
-    pub default: Option<DefaultValue>,
+    pub default: Option<StoredValue>,
 }
 
 /// How a row's key is taken.
@@ -158,15 +161,31 @@ pub struct TypeGuess {
     pub forms: Vec<Form>,
 }
 
+/// The source of a column that comes from no field of an input.
+pub const NO_FIELD: u32 = u32::MAX;
+
+/// What a column is that comes from no field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Given {
+    /// The same in every row.
+    Value(StoredValue),
+    /// The number of the record in its input.
+    RecordNumber,
+}
+
 /// Everything that validation needs to know about one input's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPlan {
     /// The columns in the order in which they stand in the record.
     pub columns: Vec<Column>,
-    /// For each column, the field that it comes from, 0-based.
+    /// For each column, the field that it comes from, 0-based; [`NO_FIELD`] if it comes from none.
     pub sources: Vec<u32>,
+    /// Columns that come from no field, and what they are; those of them that are not here are what an empty field is.
+    pub given: Vec<(usize, Given)>,
     /// Fields that every record of this input must have.
     pub field_count: u32,
+    /// What becomes of records that have more or fewer.
+    pub widths: Widths,
     /// How its key is taken.
     pub key: KeyPlan,
     /// How cells are read.
@@ -179,4 +198,11 @@ pub struct RowPlan {
     pub guess: Option<TypeGuess>,
     /// If the columns' types come from a part of the input: the form, [settled](Form::settled), in which all other values must be.
     pub settled: Option<Vec<Form>>,
+}
+
+impl RowPlan {
+    /// Whether each value comes from a field of its own, and every record has as many fields as it must have.
+    pub fn takes_fields_only(&self) -> bool {
+        self.widths.are_usual() && !self.sources.contains(&NO_FIELD)
+    }
 }

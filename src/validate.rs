@@ -14,9 +14,9 @@ use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
 use crate::schema::cast::{self, CastError, Moment, Numeric};
-use crate::schema::cells::{CellMeaning, DefaultValue};
+use crate::schema::cells::{CellMeaning, EmptyCell, StoredValue};
 use crate::schema::form::ColumnFacts;
-use crate::schema::{Column, ColumnType, KeyPlan, RowPlan};
+use crate::schema::{Column, ColumnType, Given, KeyPlan, RowPlan};
 
 /// Whether `bytes` are UTF-8 without NUL.
 pub fn is_plain_text(bytes: &[u8]) -> bool {
@@ -52,7 +52,7 @@ pub fn validate<F: Format, E: Encoder>(
         format,
         plain: is_plain_text(span),
         encoder,
-        default_bytes: default_bytes(plan),
+        default_bytes: default_bytes(plan) + given_bytes(plan),
         lines_before: 0,
         lines_counted_to: 0,
         out,
@@ -60,7 +60,8 @@ pub fn validate<F: Format, E: Encoder>(
     if let Some(guess) = &plan.guess {
         rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
     }
-    match plan.cells.are_usual() && format.is_usual() && plan.repeated_header.is_none() {
+    let is_usual = plan.cells.are_usual() && plan.takes_fields_only();
+    match is_usual && format.is_usual() && plan.repeated_header.is_none() {
         true => rows.take_all::<true>(parsed),
         false => rows.take_all::<false>(parsed),
     }
@@ -148,16 +149,33 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
 }
 
 /// The value of a column where a cell has none.
-fn default_of(column: &Column) -> Option<&DefaultValue> {
+fn default_of(column: &Column) -> Option<&StoredValue> {
     column.in_table.as_ref()?.default.as_ref()
 }
 
 fn default_bytes(plan: &RowPlan) -> usize {
     let bytes = |column: &Column| match default_of(column) {
-        Some(DefaultValue::Text(text)) => text.len(),
+        Some(StoredValue::Text(text)) => text.len(),
         _ => 0,
     };
     plan.columns.iter().map(bytes).sum()
+}
+
+/// Bytes that each row holds for which no byte of its record stands: values that are given, and the types of values that it lacks.
+pub fn bytes_beyond_record(plan: &RowPlan) -> usize {
+    match plan.takes_fields_only() {
+        true => 0,
+        false => given_bytes(plan) + plan.given.len() * size_of::<i64>() + plan.columns.len(),
+    }
+}
+
+/// Bytes of all texts that are the same in every row.
+fn given_bytes(plan: &RowPlan) -> usize {
+    let bytes = |(_, given): &(usize, Given)| match given {
+        Given::Value(StoredValue::Text(text)) => text.len(),
+        _ => 0,
+    };
+    plan.given.iter().map(bytes).sum()
 }
 
 /// Why a column does not take a value.
@@ -224,7 +242,7 @@ struct RowMaker<'a, F, E> {
     /// The whole span is UTF-8 without NUL, so no record needs to be checked for that.
     plain: bool,
     encoder: E,
-    /// Of all texts that are DEFAULTs of columns.
+    /// Of all texts that are DEFAULTs of columns, or the same in every row.
     default_bytes: usize,
     /// Line ends before `lines_counted_to`.
     lines_before: u32,
@@ -249,11 +267,13 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 self.out.repeated_headers += 1;
                 continue;
             }
-            if let Err(reject) = self
+            match self
                 .check(&record, fields)
                 .and_then(|()| self.encode::<USUAL>(&record, fields, &columns))
             {
-                self.reject(record.source, reject);
+                Ok(()) if !USUAL => self.count_width(fields.count() as u32),
+                Ok(()) => {}
+                Err(reject) => self.reject(record.source, reject),
             }
             self.out.record_count += 1;
         }
@@ -271,6 +291,13 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         record.fault.is_none() && names.is_some_and(|names| are_names(self.format, self.span, fields, names))
     }
 
+    /// Counts a row of `found` fields, if they are more or fewer than are meant.
+    fn count_width(&mut self, found: u32) {
+        let expected = self.plan.field_count;
+        self.out.cut_records += u32::from(found > expected);
+        self.out.filled_records += u32::from(found < expected);
+    }
+
     /// Everything about a record that does not depend on its values' types.
     fn check(&self, record: &Record, fields: impl Fields) -> Result<(), Reject> {
         if let Some(fault) = record.fault {
@@ -281,9 +308,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         }
         let (expected, found) = (self.plan.field_count, fields.count() as u32);
         match found.cmp(&expected) {
+            std::cmp::Ordering::Equal => Ok(()),
+            _ if self.plan.widths.admit(found, expected) => Ok(()),
             std::cmp::Ordering::Less => Err(Reject::whole(RejectReason::MissingColumns { expected, found })),
             std::cmp::Ordering::Greater => Err(Reject::whole(RejectReason::TooManyColumns { expected, found })),
-            std::cmp::Ordering::Equal => Ok(()),
         }
     }
 
@@ -337,6 +365,19 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         let mut null_key = false;
         for &column in columns {
             let source = column.source as usize;
+            if !USUAL && source >= fields.count() {
+                match self.encode_given(column) {
+                    Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
+                    Err(reason) => {
+                        self.out.integer_keys.truncate(integer_keys);
+                        return Err(Reject {
+                            column: column.source.wrapping_add(1),
+                            ..Reject::whole(reason)
+                        });
+                    }
+                }
+                continue;
+            }
             let value = match USUAL {
                 true => fields.range(source),
                 false => self.format.value(self.span, fields.range(source)),
@@ -380,15 +421,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         let field = self.format.field(&self.span[start..end]);
         let cell = self.plan.cells.read::<USUAL>(field.bytes(), field.quote().is_some());
         if cell != CellMeaning::Value {
-            if !USUAL && cell == CellMeaning::Default && self.encode_default(column) {
-                return Ok(false);
-            }
-            if column.is(NOT_NULL) {
-                return Err(RejectReason::NullViolation);
-            }
-            self.encoder.push_null();
-            self.out.key_order.nulls += u64::from(column.is(ORDERED));
-            return Ok(true);
+            return match !USUAL && cell == CellMeaning::Default && self.encode_default(column) {
+                true => Ok(false),
+                false => self.encode_null(column),
+            };
         }
         match column.expected {
             ColumnType::Text | ColumnType::Any => {
@@ -411,15 +447,48 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         Ok(false)
     }
 
+    /// Appends NULL, if the column takes it.
+    #[inline(always)]
+    fn encode_null(&mut self, column: ColumnWork) -> Result<bool, RejectReason> {
+        if column.is(NOT_NULL) {
+            return Err(RejectReason::NullViolation);
+        }
+        self.encoder.push_null();
+        self.out.key_order.nulls += u64::from(column.is(ORDERED));
+        Ok(true)
+    }
+
+    /// Appends the value of a column that comes from no field of the record; returns whether it is NULL.
+    #[inline(never)]
+    fn encode_given(&mut self, column: ColumnWork) -> Result<bool, RejectReason> {
+        let plan = self.plan;
+        let index = column.index as usize;
+        match plan.given.iter().find(|(given, _)| *given == index) {
+            Some((_, Given::Value(value))) => self.encode_stored(column, value),
+            Some((_, Given::RecordNumber)) => self.encoder.push_record_number(),
+            None if plan.cells.empty == EmptyCell::Default && self.encode_default(column) => {}
+            None => return self.encode_null(column),
+        }
+        Ok(false)
+    }
+
     /// Appends the DEFAULT of a column, if it has one.
     #[inline(never)]
     fn encode_default(&mut self, column: ColumnWork) -> bool {
         let plan = self.plan;
-        match default_of(&plan.columns[column.index as usize]) {
-            None => return false,
-            Some(DefaultValue::Integer(value)) => self.encode_integer(column, *value),
-            Some(DefaultValue::Real(bits)) => self.encode_double(column, f64::from_bits(*bits)),
-            Some(DefaultValue::Text(text)) => {
+        let value = default_of(&plan.columns[column.index as usize]);
+        if let Some(value) = value {
+            self.encode_stored(column, value);
+        }
+        value.is_some()
+    }
+
+    /// Appends a value that is as the column stores it.
+    fn encode_stored(&mut self, column: ColumnWork, value: &StoredValue) {
+        match value {
+            StoredValue::Integer(value) => self.encode_integer(column, *value),
+            StoredValue::Real(bits) => self.encode_double(column, f64::from_bits(*bits)),
+            StoredValue::Text(text) => {
                 let text = Text {
                     span: text.as_bytes(),
                     start: 0,
@@ -432,7 +501,6 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 }
             }
         }
-        true
     }
 
     /// Appends a value of one of the types that take longer anyway: their code would take registers from those above.

@@ -39,6 +39,7 @@ fn every_flag_reaches_its_option() {
     let options = job(
         "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
          --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
+         --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
          --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --restart --keep-checkpoint --append-only --once --safe-errors",
     );
@@ -63,6 +64,20 @@ fn every_flag_reaches_its_option() {
                 ("c".to_owned(), ColumnType::Date),
             ],
             inference: Inference::Guess,
+        },
+        columns: ColumnOptions {
+            chosen: Some(vec!["a".to_owned(), "b".to_owned()]),
+            renamed: vec![("A".to_owned(), "a".to_owned())],
+            union_by_name: true,
+            widths: Widths {
+                ignore_extra: true,
+                fill_missing: true,
+            },
+            constants: [("year", "2024=5"), ("x", "")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+            filename: Some("f".to_owned()),
+            row_number: Some("n".to_owned()),
         },
         resources: ResourceOptions {
             threads: 3,
@@ -208,4 +223,12 @@ fn names_with_commas_and_quotes_can_be_quoted() {
         assert!(parse_types(text).is_err(), "{text}");
     }
     assert!(job("a b --types x=text --types X=real").is_err());
+    let pair = |left: &str, right: &str| Ok((left.to_owned(), right.to_owned()));
+    assert_eq!(parse_renamed("a=b,c"), pair("a", "b,c"));
+    assert_eq!(parse_renamed("\"a=b\"=\"c=\"\"d\""), pair("a=b", "c=\"d"));
+    for text in ["", "a", "a=", "=b", "a=b=c", "a=\"b\"c", "\"a\"b=c"] {
+        assert!(parse_renamed(text).is_err(), "{text}");
+    }
+    assert_eq!(parse_constant("a=\"b\""), pair("a", "\"b\""));
+    assert!(parse_constant("a").is_err() && parse_constant("=a").is_err());
 }

@@ -31,8 +31,8 @@ pub(super) fn start_afresh(
     let Inferred { facts, is_guess } = infer::infer(inputs, seen.info.as_ref(), may_guess, context)?;
     faults::point("infer: types known");
     let mut plan = match &seen.info {
-        Some(info) => plan::plan_existing_table(info, inputs.names(), inputs.fields(), &facts, options)?,
-        None => plan::plan_new_table(seen.table, inputs.names(), inputs.fields(), &facts, options)?,
+        Some(info) => plan::plan_existing_table(info, &inputs.layout, &facts, options)?,
+        None => plan::plan_new_table(seen.table, &inputs.layout, &facts, options)?,
     };
     if options.dialect.cells.empty == EmptyCell::Default {
         take_defaults(&mut plan, context)?;

@@ -29,7 +29,7 @@ pub(super) fn check_grown(paths: &[PathBuf], context: &Context<'_>) -> Result<()
     if !options.repeat.append_only || options.repeat.restart || !is_file {
         return Ok(());
     }
-    let table = table_name(options, &paths[0])?;
+    let table = table_name(options, &context.first_input)?;
     let Some(database) = context.existing_database()? else {
         return Ok(());
     };

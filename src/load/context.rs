@@ -124,12 +124,20 @@ impl<'a> Context<'a> {
     }
 }
 
-/// `--table`, or the stem of the first input's name.
+/// The name of a folder, however it was reached.
+fn folder_name(folder: &Path) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let name = folder.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// `--table`, or the stem of the first input's name, or the name of the folder that it was found in.
 ///
 /// # Errors
 /// `Usage` for a name that no table of a user can have.
 pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
     let stem = || match first.file_stem() {
+        _ if first.is_dir() => folder_name(first),
         Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
         _ => "stdin".to_owned(),
     };

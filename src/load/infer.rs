@@ -9,12 +9,12 @@ use crate::load::context::Context;
 use crate::load::opened::{OpenedInput, OpenedInputs};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
-use crate::option_name::{COLUMN_TYPE, KEY, TEXT};
+use crate::option_name::{COLUMN_TYPE, TEXT};
 use crate::options::Inference;
 use crate::pipeline::{Flight, Flow, FoundBy, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
-use crate::plan;
 use crate::schema::cells::CellRules;
 use crate::schema::table_info::TableInfo;
+use crate::schema::widths::Widths;
 use crate::window::Input;
 
 /// Least size of inputs for a guess: shorter ones are read in a moment.
@@ -30,6 +30,8 @@ const SHOW_EVERY_BYTES: u64 = 8 << 20;
 struct FactsWork<'a> {
     nothing: &'a Facts,
     sources: &'a [u32],
+    field_count: usize,
+    widths: Widths,
     format: Csv,
     cells: &'a CellRules,
     repeated_header: Option<&'a [String]>,
@@ -63,6 +65,8 @@ impl Work for FactsWork<'_> {
         output.lines = u64::from(self.format.line_count(span, parsed));
         let reading = Reading {
             sources: self.sources,
+            field_count: self.field_count,
+            widths: self.widths,
             format: &self.format,
             cells: self.cells,
             repeated_header: self.repeated_header,
@@ -103,15 +107,15 @@ pub(super) fn infer(
     may_guess: bool,
     context: &Context<'_>,
 ) -> Result<Inferred, Error> {
-    let names = inputs.names();
+    let layout = &inputs.layout;
     let declared: Vec<bool> = match existing {
-        Some(_) => vec![true; names.len()],
-        None => plan::declared_types(names, context.options)?
+        Some(_) => vec![true; layout.names.len()],
+        None => (layout.declared_types(context.options)?)
             .iter()
             .map(Option::is_some)
             .collect(),
     };
-    let key = plan::key_columns(names, &context.options.contract.key, KEY)?;
+    let key = layout.key(context.options)?;
     let nothing = Facts::new(&declared, &key);
     let survey = Survey {
         context,
@@ -126,7 +130,7 @@ pub(super) fn infer(
         };
     }
     if may_guess
-        && !declared.contains(&true)
+        && !declared[..layout.field_columns()].contains(&true)
         && let Some(facts) = context.account.time("guess types", || survey.guess(inputs))?
     {
         return Ok(Inferred { facts, is_guess: true });
@@ -237,6 +241,8 @@ impl Survey<'_> {
         let mut facts = self.nothing.clone();
         let reading = Reading {
             sources: &opened.fields,
+            field_count: opened.head.names.len(),
+            widths: options.columns.widths,
             format: &format,
             cells: &options.dialect.cells,
             repeated_header: opened.head.repeated_header(options),
@@ -306,6 +312,8 @@ impl Survey<'_> {
         let work = FactsWork {
             nothing: self.nothing,
             sources: request.fields,
+            field_count: head.names.len(),
+            widths: options.columns.widths,
             format: head.syntax(options),
             cells: &options.dialect.cells,
             repeated_header: head.repeated_header(options),

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::load::found::Finder;
 use crate::option_name::{APPEND_ONLY, ONCE};
 use crate::options::LoadOptions;
 
@@ -12,6 +13,10 @@ use crate::options::LoadOptions;
 #[derive(Default)]
 pub struct Inputs {
     pub(super) all: Vec<NamedInput>,
+    /// The folder that the first of them was found in, if that is what was asked for.
+    pub(super) first_folder: Option<PathBuf>,
+    /// Which files were found in folders and by patterns.
+    pub(super) notices: Vec<String>,
 }
 
 /// An input that was asked for.
@@ -39,12 +44,38 @@ impl Inputs {
         });
     }
 
+    /// Puts the files that folders and patterns stand for in their place. On an error everything is as it was.
+    ///
+    /// # Errors
+    /// `InputMissing` when one stands for no file, `Io` when a folder cannot be read.
+    pub(super) fn find_files(&mut self, database: &Path, options: &LoadOptions) -> Result<(), Error> {
+        let finder = Finder { database, options };
+        let find = |input: &NamedInput| match &input.reader {
+            None if input.name.as_os_str() != "-" => finder.find(&input.name),
+            _ => Ok(None),
+        };
+        let found = self.all.iter().map(find).collect::<Result<Vec<_>, Error>>()?;
+        for (index, (input, found)) in std::mem::take(&mut self.all).into_iter().zip(found).enumerate() {
+            let Some(found) = found else {
+                self.all.push(input);
+                continue;
+            };
+            if index == 0 && input.name.is_dir() {
+                self.first_folder = Some(input.name);
+            }
+            self.notices.push(found.notice);
+            found.files.into_iter().for_each(|path| self.add_path(path));
+        }
+        Ok(())
+    }
+
     /// What the inputs are called.
     pub fn names(&self) -> Vec<PathBuf> {
         self.all.iter().map(|input| input.name.clone()).collect()
     }
 
-    /// Checks that there are inputs, and that readers among them are not asked for what only a file can do; the name of the first.
+    /// Checks that there are inputs, and that readers among them are not asked for what only a file can do; the name of the first,
+    /// or of the folder that it was found in.
     ///
     /// # Errors
     /// `Usage` saying what is wrong.
@@ -61,7 +92,7 @@ impl Inputs {
                 return Err(needs_file(&name));
             }
         }
-        Ok(first.name.clone())
+        Ok(self.first_folder.as_ref().unwrap_or(&first.name).clone())
     }
 
     /// Those that have a place in the file system.

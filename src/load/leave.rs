@@ -99,6 +99,8 @@ fn leave_for_next(settled: &SettledRows<'_>, errors: Committed) -> Result<(), Er
         blank_lines: count.blank_lines,
         comment_lines: count.comment_lines,
         repeated_headers: count.repeated_headers,
+        cut_records: count.cut_records,
+        filled_records: count.filled_records,
         counts: settled.counts.clone(),
         errors_bytes: errors.bytes,
         errors_hash: errors.hash,

@@ -53,6 +53,7 @@ pub(super) fn leave_out_loaded(inputs: Inputs, context: &Context<'_>) -> Result<
     }
     Ok(Inputs {
         all: kept.into_iter().map(|(input, _)| input).collect(),
+        ..Inputs::default()
     })
 }
 

@@ -13,7 +13,7 @@ use crate::load::ended::{Ended, Halt};
 use crate::load::inputs::{Inputs, NamedInput, needs_file};
 use crate::option_name::{APPEND_ONLY, RESTART};
 use crate::pipeline::hash_range;
-use crate::plan::{self, Header};
+use crate::plan::{Header, Layout};
 use crate::report::InputReport;
 use crate::window::{FileIdentity, Input};
 
@@ -25,6 +25,8 @@ const MAX_OPEN_FILES: usize = 64;
 /// The inputs, in the order in which they are loaded.
 pub(super) struct OpenedInputs {
     pub(super) all: Vec<OpenedInput>,
+    /// The columns that the table gets, and where in each input they come from.
+    pub(super) layout: Layout,
     /// Keys to size the filter for.
     pub(super) estimated_keys: u64,
 }
@@ -33,7 +35,7 @@ pub(super) struct OpenedInputs {
 pub(super) struct OpenedInput {
     pub(super) input: Input,
     pub(super) head: Head,
-    /// The field of each column of the first input's header.
+    /// The field of each column of the table.
     pub(super) fields: Vec<u32>,
     /// The part of it that an earlier load has loaded.
     loaded: Option<Loaded>,
@@ -50,6 +52,8 @@ pub(super) struct InputCount {
     pub(super) blank_lines: u64,
     pub(super) comment_lines: u64,
     pub(super) repeated_headers: u64,
+    pub(super) cut_records: u64,
+    pub(super) filled_records: u64,
     pub(super) content: ContentHash,
 }
 
@@ -85,6 +89,8 @@ impl OpenedInput {
                 blank_lines: loaded.blank_lines,
                 comment_lines: loaded.comment_lines,
                 repeated_headers: loaded.repeated_headers,
+                cut_records: loaded.cut_records,
+                filled_records: loaded.filled_records,
                 content: loaded.content,
             },
             None => InputCount {
@@ -121,6 +127,8 @@ impl OpenedInput {
             blank_lines,
             comment_lines,
             repeated_headers,
+            cut_records,
+            filled_records,
             content,
         } = self.count;
         InputReport {
@@ -132,6 +140,8 @@ impl OpenedInput {
             blank_lines,
             comment_lines,
             repeated_headers,
+            cut_records,
+            filled_records,
             skipped_lines: self.head.skipped_lines,
             content,
         }
@@ -177,12 +187,16 @@ impl OpenedInputs {
             }
         }
         let headers: Vec<Header<'_>> = all.iter().map(OpenedInput::header).collect();
-        let fields = plan::match_headers(&headers)?;
-        for (opened, fields) in all.iter_mut().zip(fields) {
-            opened.fields = fields;
+        let layout = Layout::of(&headers, &options.columns)?;
+        for (opened, fields) in all.iter_mut().zip(&layout.sources) {
+            opened.fields.clone_from(fields);
         }
         let estimated_keys = estimate_keys(&mut all, &|| context.is_stopped())?;
-        let mut opened = OpenedInputs { all, estimated_keys };
+        let mut opened = OpenedInputs {
+            all,
+            layout,
+            estimated_keys,
+        };
         opened.begin_counting(context);
         Ok(opened)
     }
@@ -198,16 +212,6 @@ impl OpenedInputs {
     /// What the inputs are called.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         self.all.iter().map(|opened| opened.input.path().to_owned()).collect()
-    }
-
-    /// The column names of the first input, with which those of the others are matched.
-    pub(super) fn names(&self) -> &[String] {
-        &self.all[0].head.names
-    }
-
-    /// For each input, the field of each of these columns.
-    pub(super) fn fields(&self) -> Vec<Vec<u32>> {
-        self.all.iter().map(|opened| opened.fields.clone()).collect()
     }
 
     /// Whether a load of them can go on after it was stopped.

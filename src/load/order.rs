@@ -31,7 +31,7 @@ use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
 use crate::sqlite::record::{RecordBlock, SqliteRecords};
-use crate::validate::validate;
+use crate::validate::{bytes_beyond_record, validate};
 use crate::window::Input;
 
 /// What the order thread hands to the writer, in input order.
@@ -79,6 +79,10 @@ impl<E: Encoder> Work for RowWork<'_, E> {
 
     fn memory_bytes(&self, output: &RowBlock<E>) -> usize {
         output.capacity_bytes()
+    }
+
+    fn bytes_per_line(&self) -> usize {
+        bytes_beyond_record(&self.plan)
     }
 }
 
@@ -295,7 +299,10 @@ impl OneInput<'_> {
                 };
                 (flow, bytes)
             }
-            Scanned::Block(block) => {
+            Scanned::Block(mut block) => {
+                if self.order.plan().has_record_number() {
+                    self.number_records(&mut block.output);
+                }
                 let rows = &block.output;
                 if let Some(reject) = rows.refuted_by {
                     self.evidence.refuted = Some(self.refutation(&rows.rejects[reject as usize], block.bytes()));
@@ -310,6 +317,8 @@ impl OneInput<'_> {
                 self.count.blank_lines += u64::from(rows.blank_lines);
                 self.count.comment_lines += u64::from(rows.comment_lines);
                 self.count.repeated_headers += u64::from(rows.repeated_headers);
+                self.count.cut_records += u64::from(rows.cut_records);
+                self.count.filled_records += u64::from(rows.filled_records);
                 self.held_bytes += rows.capacity_bytes();
                 let bytes = block.bytes().len();
                 place.after = self.consume(block.output.content);
@@ -335,6 +344,14 @@ impl OneInput<'_> {
             self.count.bytes = end_bytes;
         }
         Ok(flow)
+    }
+
+    /// Fills in the number of the record of each row of a block.
+    fn number_records(&self, block: &mut RecordBlock) {
+        for (index, row) in block.rows.iter().enumerate() {
+            let number = self.place.record + u64::from(row.record_index);
+            block.values.set_record_number(index, number);
+        }
     }
 
     /// Deduplicates the blocks that are held and hands them to the writer.
@@ -368,7 +385,9 @@ impl OneInput<'_> {
     fn refutation(&self, reject: &BlockReject, span: &[u8]) -> String {
         let plan = self.order.plan();
         let fields = &plan.sources[self.place.file_index as usize];
-        let column = fields.iter().position(|&field| field + 1 == reject.column);
+        let column = fields
+            .iter()
+            .position(|&field| Some(field) == reject.column.checked_sub(1));
         format!(
             "{}, line {}, column \"{}\", whose type was guessed: {}",
             self.path.display(),
@@ -402,8 +421,10 @@ impl OneInput<'_> {
         let mut refuted = columns.filter(|((column, guessed), seen)| {
             let mut form = **guessed;
             form.merge(seen);
-            // Integers are verified value by value.
-            column.column_type != ColumnType::Integer && infer::column_type(form.verdict()) != column.column_type
+            // Integers are verified value by value, and what is declared was not guessed.
+            column.column_type != ColumnType::Integer
+                && !column.declared
+                && infer::column_type(form.verdict()) != column.column_type
         });
         let ((column, _), _) = refuted.next()?;
         Some(format!(

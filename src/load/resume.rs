@@ -61,7 +61,7 @@ pub(super) fn resume(
 /// Makes the unfinished load one of the inputs as they are now.
 fn take_up_mended(found: &mut Checkpoint, inputs: &OpenedInputs, context: &Context<'_>) -> Result<(), Error> {
     let extents = inputs.extents().unwrap_or_default();
-    found.identity.plan.sources = inputs.fields();
+    found.identity.plan.sources.clone_from(&inputs.layout.sources);
     let identity = Identity::new(&extents, context.options, &found.identity.plan)?;
     found.identity.inputs = identity.inputs;
     let database = context.open_database()?;

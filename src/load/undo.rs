@@ -11,6 +11,7 @@ use crate::load::account::{Account, Remains};
 use crate::load::context::{Asked, Context, Onlookers, table_name};
 use crate::load::ended::Ending;
 use crate::load::indexes::{column_names, index_columns};
+use crate::load::inputs::Inputs;
 use crate::load::side_files::forget_side_files;
 use crate::load::start::Start;
 use crate::observer::Observer;
@@ -39,13 +40,20 @@ pub fn forget(
     options: &LoadOptions,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
-    let first = inputs.first().map_or(Path::new(""), PathBuf::as_path);
-    if options.target.table.is_none() && inputs.is_empty() {
-        return Err(Error::usage(format!(
-            "{FORGET} needs to know which table: name it with {TABLE}"
-        )));
-    }
-    let table = table_name(options, first)?;
+    let first = match (&options.target.table, inputs) {
+        (Some(_), _) => PathBuf::new(),
+        (None, []) => {
+            return Err(Error::usage(format!(
+                "{FORGET} needs to know which table: name it with {TABLE}"
+            )));
+        }
+        (None, [first, ..]) => {
+            let mut first = Inputs::from(std::slice::from_ref(first));
+            first.find_files(database_path, options)?;
+            first.check(options)?
+        }
+    };
+    let table = table_name(options, &first)?;
     if let Err(source) = std::fs::metadata(database_path) {
         let path = database_path.to_owned();
         return Err(Error::new(ErrorKind::InputMissing { path, source }));
@@ -54,7 +62,7 @@ pub fn forget(
     let asked = Asked {
         database_path,
         options,
-        first_input: first.to_owned(),
+        first_input: first,
     };
     let onlookers = Onlookers {
         observer,

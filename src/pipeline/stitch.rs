@@ -14,14 +14,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
 
 use super::{
-    Block, BlockSource, FinishedSpan, Flow, FoundBy, HeldWindow, IDLE, InputPiece, LinePiece, Scan, Scanned, Work,
-    add_time,
+    Block, BlockSource, FinishedSpan, Flow, FoundBy, HeldWindow, IDLE, InputPiece, LINE_BYTES, LinePiece, Scan,
+    Scanned, Work, add_time,
 };
 use crate::error::Error;
 use crate::format::Format;
 
-/// Bytes of undecided records that are parsed at a time: few compared with what a load may hold, many compared with what is looked at again
-/// for each piece.
+/// Bytes of undecided records that are parsed at a time, where a row holds little more than its record: few compared with what a load may
+/// hold, many compared with what is looked at again for each piece.
 const PIECE_BYTES: usize = 256 << 10;
 /// Capacity for undecided bytes that is kept when there are none.
 const KEPT_BYTES: usize = 1 << 20;
@@ -321,7 +321,8 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         let carry = &mut self.carry;
         // In pieces, because the output of short lines takes many times their bytes.
         let border = carry.ahead.front().map_or(end, |(at, _)| *at);
-        let border = border.min(carry.done + PIECE_BYTES.max(self.scan.chunk_bytes()));
+        let piece_bytes = PIECE_BYTES * LINE_BYTES / self.scan.line_bytes();
+        let border = border.min(carry.done + piece_bytes.max(self.scan.chunk_bytes()));
         let span = &carry.bytes[carry.done..];
         let (consumed, output) = self
             .scan

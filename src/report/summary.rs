@@ -36,6 +36,7 @@ impl fmt::Display for Summary<'_> {
             grouped(report.records),
             bytes(report.bytes)
         )?;
+        self.widths(f)?;
         self.rejects(f)?;
         self.ways_on(f)?;
         let seconds = report.elapsed_ms / 1e3;
@@ -118,6 +119,29 @@ impl Summary<'_> {
                 grouped(report.loaded),
                 grouped(report.rejected),
                 grouped(report.duplicates)
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Rows of records that do not have as many fields as the header.
+    fn widths(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inputs = self.report.inputs.iter();
+        let (cut, filled) = inputs.fold((0, 0), |(cut, filled), input| {
+            (cut + input.cut_records, filled + input.filled_records)
+        });
+        if cut > 0 {
+            write!(
+                f,
+                "\n  cut         {}, which had more fields than the header",
+                rows(cut)
+            )?;
+        }
+        if filled > 0 {
+            write!(
+                f,
+                "\n  filled      {}, which had fewer fields than the header",
+                rows(filled)
             )?;
         }
         Ok(())

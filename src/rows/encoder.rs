@@ -67,6 +67,9 @@ pub trait Encoder: Default + Send {
     /// The value of the column that is the table's row id.
     fn push_row_id(&mut self, value: i64);
 
+    /// The number of the record in its input, which is known only once all records before it are counted. It is the last value of a row.
+    fn push_record_number(&mut self);
+
     /// A number in a column of numbers.
     fn push_real(&mut self, value: f64);
 
@@ -102,6 +105,9 @@ impl Encoder for Nothing {
 
     #[inline]
     fn push_row_id(&mut self, _value: i64) {}
+
+    #[inline]
+    fn push_record_number(&mut self) {}
 
     #[inline]
     fn push_real(&mut self, _value: f64) {}

@@ -40,9 +40,9 @@ pub struct CellRules {
     pub quoted_empty_is_empty: bool,
 }
 
-/// The DEFAULT of a column, as the column stores it.
+/// A value that does not come from a cell, as its column stores it: the column's DEFAULT, or what stands for every record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DefaultValue {
+pub enum StoredValue {
     /// Stored as INTEGER.
     Integer(i64),
     /// Stored as REAL: its bits.

@@ -52,6 +52,40 @@ pub fn unique_names(fields: &[String]) -> (Vec<String>, Vec<String>) {
     (names, notices)
 }
 
+/// `a,"b,c"`: names as the command line takes them.
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let one = |name: &String| match name.contains([',', '"', '=']) {
+        true => quote(name),
+        false => name.clone(),
+    };
+    names.into_iter().map(one).collect::<Vec<_>>().join(",")
+}
+
+/// The one of `names` that is most like `name`, if one is like it: no more than a third of its letters are others, or one more.
+pub fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
+    let letters = name.chars().count();
+    let most = letters.div_ceil(3).min(letters.saturating_sub(1));
+    let distances = names.iter().map(|other| (edits(name, other), other));
+    let (edits, found) = distances.min_by_key(|(edits, _)| *edits)?;
+    (edits <= most).then_some(found)
+}
+
+/// Letters to put in, take out or change to make one name the other, case and blanks around them aside (Levenshtein).
+fn edits(left: &str, right: &str) -> usize {
+    let folded = |name: &str| name.trim().to_lowercase().chars().collect::<Vec<char>>();
+    let (left, right) = (folded(left), folded(right));
+    let mut above: Vec<usize> = (0..=right.len()).collect();
+    for (row, l) in left.iter().enumerate() {
+        let mut corner = std::mem::replace(&mut above[0], row + 1);
+        for (column, r) in right.iter().enumerate() {
+            let changed = corner + usize::from(l != r);
+            corner = above[column + 1];
+            above[column + 1] = changed.min(corner + 1).min(above[column] + 1);
+        }
+    }
+    above[right.len()]
+}
+
 /// Whether `name` is one that [`index_name`] could give to an index on `columns` of `table`.
 pub fn is_index_name(name: &str, table: &str, columns: &[String]) -> bool {
     let wanted = format!("{table}_{}", columns.join("_"));
@@ -89,6 +123,25 @@ mod tests {
         );
         assert_eq!(names(&["", "column_1"]), ["column_1_2", "column_1"]);
         assert_eq!(names(&[" a", "a"]), [" a", "a"]);
+    }
+
+    #[test]
+    fn the_nearest_name_is_found_if_one_is_near() {
+        let all = ["customer_id", "name", "date "].map(str::to_owned);
+        for (name, found) in [
+            ("costumer_id", Some("customer_id")),
+            ("NAME ", Some("name")),
+            ("date", Some("date ")),
+            ("nam", Some("name")),
+            ("nmae", Some("name")),
+            ("x", None),
+            ("price", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, &all), found, "{name}");
+        }
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(nearest("a", &[]), None);
     }
 
     #[test]

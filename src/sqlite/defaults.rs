@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 
 use crate::error::Error;
 use crate::option_name::EMPTY;
-use crate::schema::cells::DefaultValue;
+use crate::schema::cells::StoredValue;
 use crate::schema::{Column, ColumnType};
 use crate::sqlite::database::Database;
 
@@ -20,7 +20,7 @@ const TIMES: [&str; 3] = ["CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"];
 /// What SQLite makes of a DEFAULT.
 enum FoundDefault {
     Null,
-    Value(DefaultValue),
+    Value(StoredValue),
     /// Nothing that can be known before the rows come.
     Computed,
 }
@@ -74,10 +74,10 @@ fn default_of(database: &Database, table: &str, column: &str, affinity: ColumnTy
     let found = connection.query_row(&format!("SELECT c FROM temp.{VALUES}"), [], |row| {
         Ok(match row.get_ref(0)? {
             ValueRef::Null => FoundDefault::Null,
-            ValueRef::Integer(value) => FoundDefault::Value(DefaultValue::Integer(value)),
-            ValueRef::Real(value) => FoundDefault::Value(DefaultValue::Real(value.to_bits())),
+            ValueRef::Integer(value) => FoundDefault::Value(StoredValue::Integer(value)),
+            ValueRef::Real(value) => FoundDefault::Value(StoredValue::Real(value.to_bits())),
             ValueRef::Text(text) => match std::str::from_utf8(text) {
-                Ok(text) => FoundDefault::Value(DefaultValue::Text(text.to_owned())),
+                Ok(text) => FoundDefault::Value(StoredValue::Text(text.to_owned())),
                 Err(_) => FoundDefault::Computed,
             },
             ValueRef::Blob(_) => FoundDefault::Computed,

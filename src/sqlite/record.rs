@@ -14,6 +14,10 @@ const HEADER_SIZE_BYTES: usize = 5;
 /// Short texts are copied as this many bytes, whatever their length.
 const COPY_BYTES: usize = 32;
 
+/// Bytes of a record's number, and the serial type of an integer of that size.
+const NUMBER_BYTES: usize = 6;
+const NUMBER_TYPE: u32 = 5;
+
 /// The rows and rejects of a chunk, the rows as SQLite records.
 pub type RecordBlock = RowBlock<SqliteRecords>;
 
@@ -86,6 +90,13 @@ impl Encoder for SqliteRecords {
         self.push_null();
     }
 
+    /// Room for it, at the record's end, of a fixed size: no input has more records than 48 bits count.
+    fn push_record_number(&mut self) {
+        self.buffer[self.at..self.at + NUMBER_BYTES].fill(0);
+        self.at += NUMBER_BYTES;
+        self.push_type(NUMBER_TYPE);
+    }
+
     /// As SQLite stores it in a REAL column: as an integer if it is one of at most 48 bits, which SQLite turns back into a double when it
     /// reads the column. Source: <https://sqlite.org/datatype3.html> §2, `MEM_IntReal` in sqlite3.c.
     #[inline]
@@ -154,6 +165,12 @@ impl SqliteRecords {
     pub fn record(&self, row_index: usize) -> &[u8] {
         let start = row_index.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.buffer[start as usize..self.ends[row_index] as usize]
+    }
+
+    /// Fills in the number of the record that row `row_index` was made of.
+    pub fn set_record_number(&mut self, row_index: usize, number: u64) {
+        let end = self.ends[row_index] as usize;
+        self.buffer[end - NUMBER_BYTES..end].copy_from_slice(&number.to_be_bytes()[8 - NUMBER_BYTES..]);
     }
 
     #[inline]

@@ -3,6 +3,7 @@ use crate::format::{Csv, Record};
 use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
 use crate::schema::cells::CellRules;
+use crate::schema::widths::Widths;
 use crate::sqlite::record::RecordBlock;
 use proptest::prelude::*;
 
@@ -14,7 +15,9 @@ fn plan(types: &[ColumnType]) -> RowPlan {
     RowPlan {
         columns: types.iter().map(|&column_type| column("c", column_type)).collect(),
         sources: (0..types.len() as u32).collect(),
+        given: Vec::new(),
         field_count: types.len() as u32,
+        widths: Widths::default(),
         key: KeyPlan::None,
         cells: CellRules::default(),
         repeated_header: None,

@@ -550,6 +550,8 @@ impl Run {
                     "blank_lines",
                     "comment_lines",
                     "repeated_headers",
+                    "cut_records",
+                    "filled_records",
                     "skipped_lines",
                 ]
                 .map(|name| format!("{name} {}", input[name])),

@@ -13,7 +13,8 @@ const MAX_PARAMETERS: usize = 5;
 const MAX_IMPL_FILES: usize = 2;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
-const ROOMS: [(&str, &[&str]); 11] = [
+const ROOMS: [(&str, &[&str]); 12] = [
+    ("glob", &["load/found.rs"]),
     ("crc_fast", &["content_hash.rs"]),
     ("memmap2", &["window.rs"]),
     ("indicatif", &["progress_bar.rs"]),

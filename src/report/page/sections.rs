@@ -278,7 +278,7 @@ pub(super) fn load(parts: &PageParts<'_>) -> Markup {
 fn inputs(inputs: &[InputReport]) -> Markup {
     html! {
         table {
-            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th.number { "comments" } th.number { "headers repeated" } th.number { "lines passed over" } th { "read" } }
+            tr { th { "file" } th.number { "size" } th.number { "records" } th.number { "lines" } th.number { "blank lines" } th.number { "comments" } th.number { "headers repeated" } th.number { "records cut" } th.number { "records filled" } th.number { "lines passed over" } th { "read" } }
             @for input in inputs.iter().take(MAX_LISTED_INPUTS) {
                 tr {
                     td { code { (path(&input.path)) } }
@@ -288,6 +288,8 @@ fn inputs(inputs: &[InputReport]) -> Markup {
                     td.number { (grouped(input.blank_lines)) }
                     td.number { (grouped(input.comment_lines)) }
                     td.number { (grouped(input.repeated_headers)) }
+                    td.number { (grouped(input.cut_records)) }
+                    td.number { (grouped(input.filled_records)) }
                     td.number { (grouped(input.skipped_lines)) }
                     td { @if input.mapped { "mapped" } @else { "streamed" } }
                 }
@@ -366,6 +368,7 @@ fn facts(report: &LoadReport) -> Markup {
 fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
     let LoadOptions {
         dialect,
+        columns,
         contract,
         target,
         repeat,
@@ -402,6 +405,8 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         ),
         (TEXT, yes(contract.all_text)),
     ];
+    let of_columns = columns.described().into_iter();
+    rows.extend(of_columns.map(|(option, setting)| (option, name(&setting))));
     rows.extend(dialect_rows(dialect));
     rows.extend([
         (MAX_RECORD_BYTES, bytes(limits.max_record_bytes).to_string()),

@@ -8,6 +8,7 @@ use rowmill::internal::infer::{Facts, Reading, observe};
 use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
 use rowmill::internal::schema::cast;
 use rowmill::internal::schema::cells::CellRules;
+use rowmill::internal::schema::widths::Widths;
 use rowmill_fuzz::oracle::{Field, Grammar, Kind, Rules, kind_of_values};
 use rowmill_fuzz::{Characters, Text};
 
@@ -85,6 +86,8 @@ rowmill_fuzz::target!(|input: Input| {
         };
         let reading = Reading {
             sources: &sources,
+            field_count: width,
+            widths: Widths::default(),
             format: &syntax,
             cells: &rules,
             repeated_header: None,

@@ -1,0 +1,205 @@
+//! Inputs that stand for several files: folders, and patterns that no shell has expanded.
+//!
+//! Comes in: a path. Goes out: the files that it stands for, by name, and a notice that says which. A folder stands for the CSV files in it,
+//! not for those in folders of its own; hidden files are not among them, nor are files of the load itself, as `errors.csv` is one that
+//! lies beside the inputs of many loads. Nothing is opened.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use glob::MatchOptions;
+
+use crate::error::{Error, ErrorKind};
+use crate::options::LoadOptions;
+use crate::reject::{folder_of, same_file};
+
+/// Endings of the files that are taken from a folder, in lower case.
+const ENDINGS: [&str; 3] = ["csv", "tsv", "tab"];
+/// Most files that a notice lists by name.
+const MAX_LISTED: usize = 10;
+/// As shells match: `*` ends at a `/`, and does not begin with the dot of a hidden file.
+const MATCHING: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// The files that an input stands for.
+pub(super) struct FoundFiles {
+    pub(super) files: Vec<PathBuf>,
+    /// Which they are, in words.
+    pub(super) notice: String,
+}
+
+/// What is looked for, and which files are the load's own.
+pub(super) struct Finder<'a> {
+    pub(super) database: &'a Path,
+    pub(super) options: &'a LoadOptions,
+}
+
+impl Finder<'_> {
+    /// The files that `path` stands for; `None` if it stands for itself.
+    ///
+    /// # Errors
+    /// `InputMissing` when it stands for no file, `Io` when a folder cannot be read.
+    pub(super) fn find(&self, path: &Path) -> Result<Option<FoundFiles>, Error> {
+        let is_there = path.metadata();
+        let (all, looked_for) = match &is_there {
+            Ok(metadata) if metadata.is_dir() => {
+                (files_in(path)?, "no file named *.csv, *.tsv or *.tab is in this folder")
+            }
+            Err(_) if is_pattern(path) => (
+                matching(path)?,
+                "no file of that name, and none that matches it as a pattern",
+            ),
+            _ => return Ok(None),
+        };
+        let is_folder = is_there.is_ok();
+        let is_taken = |file: &PathBuf| !is_folder || has_ending(file);
+        let (candidates, others): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(is_taken);
+        let (own, mut files): (Vec<PathBuf>, Vec<PathBuf>) = candidates.into_iter().partition(|file| self.is_own(file));
+        if files.is_empty() {
+            return Err(Error::new(ErrorKind::InputMissing {
+                path: path.to_owned(),
+                source: io::Error::new(io::ErrorKind::NotFound, looked_for),
+            }));
+        }
+        files.sort_unstable();
+        let mut notice = format!("{}: {} taken: {}", path.display(), counted(files.len()), listed(&files));
+        if !own.is_empty() {
+            notice += &format!("; not {}, which this load writes", listed(&own));
+        }
+        if !others.is_empty() {
+            notice += &format!(
+                "; not {} of another name than *.csv, *.tsv or *.tab",
+                counted(others.len())
+            );
+        }
+        Ok(Some(FoundFiles { files, notice }))
+    }
+
+    /// Whether the load, or one like it, writes `file`.
+    fn is_own(&self, file: &Path) -> bool {
+        let target = &self.options.target;
+        let reports = target.report.iter().chain(&target.report_html).map(PathBuf::as_path);
+        let mut own = reports.chain([self.database, &target.errors]);
+        own.any(|own| same_file(own, file)) || is_kept_errors_file(file, &target.errors)
+    }
+}
+
+/// Whether `file` has the name under which rejects of earlier loads are kept beside the errors file: `errors.1.csv`.
+fn is_kept_errors_file(file: &Path, errors: &Path) -> bool {
+    let (Some(name), Some(stem)) = (file.file_name(), errors.file_stem()) else {
+        return false;
+    };
+    let (name, stem) = (name.to_string_lossy(), stem.to_string_lossy());
+    let ending = errors
+        .extension()
+        .map(|ending| format!(".{}", ending.to_string_lossy()));
+    let number = name
+        .strip_prefix(&*stem)
+        .and_then(|rest| rest.strip_suffix(&ending.unwrap_or_default()))
+        .and_then(|rest| rest.strip_prefix('.'));
+    let is_number = number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
+    is_number && same_file(folder_of(file), folder_of(errors))
+}
+
+fn has_ending(file: &Path) -> bool {
+    let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
+
+/// Whether a path that leads nowhere may be meant as a pattern.
+fn is_pattern(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.contains(['*', '?', '[']))
+}
+
+/// The regular files in a folder that are not hidden.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let fail = |e| Error::io("reading", folder, e);
+    let mut files = Vec::new();
+    for entry in folder.read_dir().map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        // Links are followed.
+        if !is_hidden && entry.path().is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(files)
+}
+
+/// The regular files that match a pattern.
+fn matching(pattern: &Path) -> Result<Vec<PathBuf>, Error> {
+    let text = pattern.to_string_lossy();
+    let paths = glob::glob_with(&text, MATCHING)
+        .map_err(|e| Error::usage(format!("{text} is no file, and no pattern either: {}", e.msg)))?;
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.map_err(|e| {
+            let folder = e.path().to_owned();
+            Error::io("reading", &folder, e.into())
+        })?;
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn counted(files: usize) -> String {
+    match files {
+        1 => "1 file".to_owned(),
+        files => format!("{files} files"),
+    }
+}
+
+/// The files' names, but for those in the middle if they are many.
+fn listed(files: &[PathBuf]) -> String {
+    let name = |file: &PathBuf| {
+        let name = file.file_name().unwrap_or(file.as_os_str());
+        name.to_string_lossy().into_owned()
+    };
+    match files {
+        [first @ .., last] if first.len() >= MAX_LISTED => {
+            let first: Vec<String> = first.iter().take(MAX_LISTED - 1).map(name).collect();
+            format!("{} ... {}", first.join(", "), name(last))
+        }
+        files => files.iter().map(name).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_errors_file_is_known_by_its_number() {
+        let is_kept = |file: &str, errors: &str| is_kept_errors_file(Path::new(file), Path::new(errors));
+        assert!(is_kept("errors.1.csv", "errors.csv") && is_kept("./errors.12.csv", "errors.csv"));
+        assert!(is_kept("e.1", "e"));
+        for file in [
+            "errors.csv",
+            "errors..csv",
+            "errors.1x.csv",
+            "errors1.csv",
+            "other.1.csv",
+            "errors.1.tsv",
+            "/errors.1.csv",
+        ] {
+            assert!(!is_kept(file, "errors.csv"), "{file}");
+        }
+    }
+
+    #[test]
+    fn many_files_are_not_all_listed() {
+        let files: Vec<PathBuf> = (10..40)
+            .map(|number| PathBuf::from(format!("d/{number}.csv")))
+            .collect();
+        assert_eq!(listed(&files[..2]), "10.csv, 11.csv");
+        assert_eq!(
+            listed(&files),
+            "10.csv, 11.csv, 12.csv, 13.csv, 14.csv, 15.csv, 16.csv, 17.csv, 18.csv ... 39.csv"
+        );
+    }
+}
