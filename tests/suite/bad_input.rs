@@ -68,8 +68,8 @@ fn a_directory() {
     refused(
         |folder| fs::create_dir(folder.join("in.csv")).unwrap(),
         &ARGS,
-        65,
-        &["it is a directory"],
+        66,
+        &["no file named *.csv"],
     );
 }
 
