@@ -100,8 +100,10 @@ pub enum Command {
     arg_required_else_help = true
 )]
 pub struct LoadArgs {
-    /// CSV files to load, in order (- or a FIFO is read as a stream), and last the database. Of a folder the files named *.csv, *.tsv and
-    /// *.tab are loaded, by name; a name with *, ? or [ that is no file stands for those that match
+    /// CSV files to load, in order (- or a FIFO is read as a stream), and last the database
+    ///
+    /// Of a folder the files named *.csv, *.tsv and *.tab are loaded, by name. A name with *, ? or [ that is no file stands for those that
+    /// match.
     #[arg(value_name = "INPUT... DB", required = true, value_hint = ValueHint::FilePath)]
     paths: Vec<PathBuf>,
 

@@ -128,7 +128,7 @@ impl<'a> MatchedFields<'a> {
                 Err(problem) => problems.push(problem),
             }
             self.table_indices.push(place);
-            fitting.extend(layout.input_names.get(index));
+            fitting.extend(layout.input_names.get(index).filter(|_| !column.generated));
         }
         if let Some(last) = problems.last_mut().filter(|_| places.leaves_out(&fitting)) {
             *last += &format!("; leave out what does not fit with {COLUMNS} {}", listed(fitting));
@@ -281,10 +281,13 @@ impl<'a> TablePlaces<'a> {
         Some(format!("the table has no column \"{name}\"{meant}"))
     }
 
-    /// Whether there are columns to leave out, and others that fit.
+    /// Whether there are fields for which the table has no place, and others that fit.
     fn leaves_out(&self, fitting: &[&String]) -> bool {
-        let is_missing = |index| self.layout.given_by(index).is_none() && self.find(index).is_none();
-        !fitting.is_empty() && (0..self.layout.names.len()).any(is_missing)
+        let has_place = |index| {
+            self.find(index)
+                .is_some_and(|place| !self.info.columns[place].generated)
+        };
+        !fitting.is_empty() && !(0..self.layout.field_columns()).all(has_place)
     }
 }
 

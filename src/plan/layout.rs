@@ -204,14 +204,7 @@ impl Layout {
     pub fn declared_types(&self, options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
         let mut types = self.types_by_name(options)?;
         for (column, column_type) in types.iter_mut().enumerate() {
-            let is_number = self.given_by(column) == Some(ROW_NUMBER);
-            if is_number && column_type.is_some_and(|column_type| column_type != ColumnType::Integer) {
-                return Err(Error::usage(format!(
-                    "{COLUMN_TYPE} declares \"{}\", the record's number, as something else than an integer",
-                    self.names[column]
-                )));
-            }
-            if is_number {
+            if self.given_by(column) == Some(ROW_NUMBER) {
                 *column_type = Some(ColumnType::Integer);
             } else if options.contract.all_text || self.given_by(column).is_some() {
                 *column_type = column_type.or(Some(ColumnType::Text));
@@ -221,10 +214,18 @@ impl Layout {
     }
 
     /// The type that is declared for each column by its name.
+    ///
+    /// # Errors
+    /// As [`declared_types`](Self::declared_types).
     pub(super) fn types_by_name(&self, options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
         let mut types = vec![None; self.names.len()];
         for (name, column_type) in &options.contract.types {
             let index = key_columns(&self.names, std::slice::from_ref(name), COLUMN_TYPE)?;
+            if self.given_by(index[0]) == Some(ROW_NUMBER) && *column_type != ColumnType::Integer {
+                return Err(Error::usage(format!(
+                    "{COLUMN_TYPE} declares \"{name}\", the record's number, as something else than an integer"
+                )));
+            }
             types[index[0]] = Some(*column_type);
         }
         Ok(types)
