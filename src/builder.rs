@@ -162,12 +162,34 @@ impl Load<'_> {
     /// Default: `"`.
     pub fn quote(mut self, quote: Option<u8>) -> Self {
         self.options.dialect.quote = quote;
+        self.options.dialect.quote_is_given = true;
         self
     }
 
     /// Takes the first record as data and names the columns `column_1`, `column_2` and so on. Default: false.
     pub fn no_header(mut self, on: bool) -> Self {
         self.options.dialect.header = !on;
+        self.options.dialect.header_is_given = true;
+        self
+    }
+
+    /// Finds out from the first 64 KiB of each input what is not given: the [delimiter](Self::delimiter) (`,`, `;`, tab, `|` and the ASCII
+    /// separators), the [quote](Self::quote) and whether there [is a header](Self::no_header), which the first input decides for all. If
+    /// every record has one field more than the header, as in files of R's, the first is called `row_name`. What was found is in the
+    /// [report](crate::InputReport::dialect). Evidence must be clear: otherwise the defaults count, and a comma file stays one, however
+    /// many of its records are bad. Default: false.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new("id;name\n1;Ann\n2;Bob\n");
+    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors);
+    /// let report = load.detect_dialect(true).run()?;
+    /// assert_eq!(report.inputs[0].dialect.map(|found| found.delimiter), Some(';'));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn detect_dialect(mut self, on: bool) -> Self {
+        self.options.dialect.detect = on;
         self
     }
 

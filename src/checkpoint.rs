@@ -168,6 +168,17 @@ impl Counts {
         records == self.loaded + self.all_rejects() + self.suspects
     }
 
+    /// Whether there are records, and each is a reject.
+    pub fn are_all_rejects(&self) -> bool {
+        self.records > 0 && self.all_rejects() == self.records
+    }
+
+    /// Whether there are records, and each has another number of fields than the header.
+    pub fn are_all_of_other_width(&self) -> bool {
+        let of_width = [RejectCode::MissingColumns, RejectCode::TooManyColumns].map(|code| self.rejected[code.index()]);
+        self.records > 0 && of_width.iter().sum::<u64>() == self.records
+    }
+
     /// Rejects of every code.
     pub fn all_rejects(&self) -> u64 {
         self.rejected.iter().sum()

@@ -164,15 +164,21 @@ pub struct LoadArgs {
     #[arg(long, value_name = "NAME", help_heading = "Columns")]
     row_number: Option<String>,
 
-    /// What separates fields: one character, `tab` or `\t` [default: what a first line such as sep=; says, else ,]
+    /// What separates fields: one character, `tab` or `\t` [default: what a first line such as sep=; says, or found, or ,]
     #[arg(long, value_name = "CHAR", value_parser = parse_delimiter, help_heading = "Input format")]
     delimiter: Option<u8>,
-    /// What quotes fields: one character, or `none`
-    #[arg(long, value_name = "CHAR", default_value = "\"", value_parser = parse_quote, help_heading = "Input format")]
-    quote: Quote,
+    /// What quotes fields: one character, or `none` [default: found, or "]
+    #[arg(long, value_name = "CHAR", value_parser = parse_quote, help_heading = "Input format")]
+    quote: Option<Quote>,
+    /// The first record names the columns [default: found]
+    #[arg(long, conflicts_with = "no_header", help_heading = "Input format")]
+    header: bool,
     /// The first record is data; columns are named column_1, column_2 ...
     #[arg(long, help_heading = "Input format")]
     no_header: bool,
+    /// Do not look for delimiter, quote and header: commas, " and a header, unless other flags say otherwise
+    #[arg(long, help_heading = "Input format")]
+    no_detect: bool,
     /// Lines that begin with it, outside quotes, are comments and no records
     #[arg(long, value_name = "CHAR", value_parser = parse_comment, help_heading = "Input format")]
     comment: Option<u8>,
@@ -385,6 +391,7 @@ impl LoadArgs {
 
     /// The options that these flags ask for, with the types that were declared.
     fn into_options(mut self, types: Types) -> LoadOptions {
+        let columns = self.column_options();
         LoadOptions {
             target: TargetOptions {
                 table: self.table,
@@ -409,7 +416,7 @@ impl LoadArgs {
                     InferArg::Guess => Inference::Guess,
                 },
             },
-            columns: self.column_options(),
+            columns,
             resources: ResourceOptions {
                 threads: self.threads,
                 memory_bytes: self.memory,
@@ -419,8 +426,11 @@ impl LoadArgs {
             },
             dialect: DialectOptions {
                 delimiter: self.delimiter,
-                quote: self.quote,
+                quote: self.quote.unwrap_or(DialectOptions::default().quote),
                 header: !self.no_header,
+                detect: !self.no_detect,
+                quote_is_given: self.quote.is_some(),
+                header_is_given: self.header || self.no_header,
                 comment: self.comment,
                 drop_repeated_headers: self.drop_repeated_headers,
                 trim: self.trim,

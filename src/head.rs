@@ -1,22 +1,26 @@
 //! The head of an input: byte order mark, line ends, header; everything that must be known before the first record is parsed.
 
+mod foreign;
 pub mod line_ends;
 mod preamble;
+mod sample_cells;
+mod sniff;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::content_hash::ContentHash;
-use crate::database_file;
 use crate::error::Error;
-use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD, Wording};
+use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD};
 use crate::options::LoadOptions;
 use crate::parse::{COMMENT, Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
-use crate::report::size;
+use crate::report::{FoundDialect, size};
 use crate::schema::identifier;
-use crate::window::{IS_DATABASE, Input, Window};
+use crate::window::{Input, Window};
+use foreign::{binary_format, text_format};
 use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
 use preamble::{PassedLines, Preamble};
+use sniff::{HeadSample, Known, sniff};
 
 /// Bytes of a stream after its header that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
@@ -29,6 +33,9 @@ const MAX_DAMAGED_BYTES: u64 = 16 << 20;
 /// Most columns of a SQLite table in its default build, which other programs must be able to read.
 pub const MAX_COLUMNS: usize = 2000;
 
+/// What the column is called that a header leaves out.
+const ROW_NAME: &str = "row_name";
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 const BINARY: &str = "its first line has NUL bytes: it is a binary file or in UTF-16 without a byte order mark";
 
 /// Why a file that is still to grow cannot be loaded yet.
@@ -67,6 +74,10 @@ pub struct Head {
     pub skipped_lines: u64,
     /// The bytes before the first record.
     pub content: ContentHash,
+    /// Whether it has a header.
+    pub has_header: bool,
+    /// What was found out about its dialect, where that was asked for.
+    pub found: Option<FoundDialect>,
 }
 
 impl Head {
@@ -94,6 +105,20 @@ impl Head {
         Ok(())
     }
 
+    /// Takes in what was found about the dialect.
+    fn take_in(&mut self, found: FoundDialect) {
+        if found.row_names {
+            let mut names = vec![ROW_NAME.to_owned()];
+            names.append(&mut self.names);
+            (self.names, _) = identifier::unique_names(&names);
+            self.notices.push(format!(
+                "its records have one field more than its header; the first is taken for the name of the row, \"{}\"",
+                self.names[0]
+            ));
+        }
+        self.found = Some(found);
+    }
+
     /// What a record says that is the header once more, where such records are to be dropped.
     pub fn repeated_header(&self, options: &LoadOptions) -> Option<&[String]> {
         options.dialect.drop_repeated_headers.then_some(&self.header)
@@ -109,37 +134,29 @@ impl Head {
     }
 }
 
-/// Reads the head of `input`. Whatever it begins with, only a bounded span of it is in memory at a time, and none afterwards.
+/// Reads the head of `input`; its dialect is the one `decided` before, if there is one. Whatever it begins with, only a bounded span of it is in memory at a time, and none afterwards.
 ///
 /// # Errors
-/// `InputUnusable` when it is empty, binary, compressed or in another encoding, or has no usable header; `Io` when it cannot be read.
-pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() -> bool) -> Result<Head, Error> {
+/// `InputUnusable` when it is empty, of another format or in another encoding, or has no usable header; `Io` when it cannot be read.
+pub fn read_head(
+    input: &mut Input,
+    options: &LoadOptions,
+    decided: Option<FoundDialect>,
+    stopped: &dyn Fn() -> bool,
+) -> Result<Head, Error> {
     let path = input.path().to_owned();
-    let mut first = input.window(0, SEARCH_BYTES, stopped)?;
-    if let Some(message) = foreign_format(first.bytes()) {
-        return Err(Error::unusable(&path, message));
-    }
-    let bom_bytes = if first.bytes().starts_with(b"\xEF\xBB\xBF") {
-        3
-    } else {
-        0
-    };
-    let preamble = Preamble::of(&first.bytes()[bom_bytes as usize..], &options.dialect);
-    let mut passed = PassedLines {
-        end_bytes: bom_bytes,
-        lines: 0,
-        content: ContentHash::of(&first.bytes()[..bom_bytes as usize]),
-    };
-    let mut dialect = Dialect {
-        delimiter: options.dialect.delimiter_or(preamble.delimiter),
-        quote: options.dialect.quote,
-        line_end: b'\n',
-        comment: options.dialect.comment,
-        trim: options.dialect.trim,
-    };
-    if preamble.before > 0 {
-        dialect.line_end = passed.pass(preamble, input, options, stopped)?;
-        first = input.window(passed.end_bytes, SEARCH_BYTES, stopped)?;
+    let beginning = Beginning::of(input, options, stopped)?;
+    let found = decided.or_else(|| beginning.look_for_dialect(&path, options));
+    let Beginning {
+        mut first,
+        passed,
+        preamble,
+        mut dialect,
+    } = beginning;
+    let options = &with_found(options, found);
+    if let Some(found) = found {
+        dialect.delimiter = found.delimiter_byte();
+        dialect.quote = found.quote_byte();
     }
     dialect.line_end = line_end(input, &mut first, dialect, options, stopped)?;
     if options.repeat.append_only && dialect.line_end != b'\n' {
@@ -150,28 +167,147 @@ pub fn read_head(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() ->
     let Some((window, index)) = search.first_record(input, stopped)? else {
         return Err(Error::unusable(&path, search.nothing_found()));
     };
-    let found = search.found(&window, index);
-    found.check(&search, &path)?;
-    if options.dialect.header {
-        let mut head = search.header(&found, window.start_bytes, &path)?;
-        head.pass_lines(preamble.up_to, input, options, stopped)?;
-        return Ok(head);
+    let record = search.found(&window, index);
+    record.check(&search, &path)?;
+    let mut head = match options.dialect.header {
+        true => search.header(&record, window.start_bytes, &path)?,
+        false => search.without_header(record.ends.len()),
+    };
+    if let Some(found) = found {
+        head.take_in(found);
     }
-    let names = (1..=found.ends.len())
-        .map(|number| format!("column_{number}"))
-        .collect();
-    Ok(Head {
-        dialect,
-        names,
-        header: Vec::new(),
-        notices: Vec::new(),
-        data_start_bytes: passed.end_bytes,
-        lines: passed.lines,
-        blank_lines: 0,
-        comment_lines: 0,
-        skipped_lines: passed.lines,
-        content: search.content,
-    })
+    if head.names.len() == 1 {
+        head.notices.extend(one_column_hint(record.text(), dialect.delimiter));
+    }
+    if options.dialect.header {
+        head.pass_lines(preamble.up_to, input, options, stopped)?;
+    }
+    Ok(head)
+}
+
+/// What an input begins with, up to its header or first record.
+struct Beginning {
+    /// A window in which that stands.
+    first: Arc<Window>,
+    passed: PassedLines,
+    preamble: Preamble,
+    /// As given, or as assumed; what ends lines is known only if lines were passed over.
+    dialect: Dialect,
+}
+
+impl Beginning {
+    fn of(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() -> bool) -> Result<Self, Error> {
+        let path = input.path().to_owned();
+        let mut first = input.window(0, SEARCH_BYTES, stopped)?;
+        let start = first.bytes();
+        if let Some(message) = binary_format(&start[..start.len().min(foreign::LOOK_BYTES)]) {
+            return Err(Error::unusable(&path, message));
+        }
+        let bom = if start.starts_with(BYTE_ORDER_MARK) {
+            BYTE_ORDER_MARK
+        } else {
+            b""
+        };
+        let text = &start[bom.len()..];
+        let preamble = Preamble::of(text, &options.dialect);
+        let mut passed = PassedLines {
+            end_bytes: bom.len() as u64,
+            lines: 0,
+            content: ContentHash::of(bom),
+        };
+        let mut dialect = Dialect {
+            delimiter: options.dialect.delimiter_or(preamble.delimiter),
+            quote: options.dialect.quote,
+            line_end: b'\n',
+            comment: options.dialect.comment,
+            trim: options.dialect.trim,
+        };
+        if preamble.before > 0 {
+            dialect.line_end = passed.pass(preamble, input, options, stopped)?;
+            first = input.window(passed.end_bytes, SEARCH_BYTES, stopped)?;
+        }
+        let beginning = Beginning {
+            first,
+            passed,
+            preamble,
+            dialect,
+        };
+        match text_format(beginning.text()) {
+            Some(message) if !options.dialect.takes_any_text() => Err(Error::unusable(&path, message)),
+            _ => Ok(beginning),
+        }
+    }
+
+    /// What is in the window from the header on.
+    fn text(&self) -> &[u8] {
+        let skipped = self.passed.end_bytes - self.first.start_bytes;
+        self.first.bytes().get(skipped as usize..).unwrap_or_default()
+    }
+
+    /// What can be found out about the dialect. `None` if nothing is to be found.
+    fn look_for_dialect(&self, path: &Path, options: &LoadOptions) -> Option<FoundDialect> {
+        let asked = &options.dialect;
+        if !asked.detect {
+            return None;
+        }
+        let text = self.text();
+        let sample = HeadSample {
+            bytes: &text[..text.len().min(SEARCH_BYTES)],
+            // Of a stream of just that length nobody knows yet that it ends there.
+            is_whole: self.first.at_end && self.first.bytes().len() < SEARCH_BYTES && !options.repeat.append_only,
+            max_record_bytes: options.limits.max_record_bytes,
+        };
+        let line_end = preamble::first_line_end(sample.bytes, true).unwrap_or(b'\n');
+        let known = Known {
+            dialect: Dialect {
+                line_end,
+                ..self.dialect
+            },
+            delimiter: asked.delimiter.is_some() || self.preamble.delimiter.is_some(),
+            quote: asked.quote_is_given,
+            header: asked.says_header().then_some(asked.header),
+            hint: delimiter_of_name(path),
+            names: &options.column_names(),
+        };
+        Some(sniff(sample, &known))
+    }
+}
+
+/// What to look at, if the first record of an input, `text`, is one field only with `delimiter`.
+fn one_column_hint(text: &[u8], delimiter: u8) -> Option<String> {
+    let count = |wanted: u8| {
+        // As a delimiter stands, not as in prose.
+        let stands = |(at, &byte): (usize, &u8)| byte == wanted && text.get(at + 1).is_some_and(|&next| next != b' ');
+        text.iter().enumerate().filter(|&at| stands(at)).count()
+    };
+    let others = [(b',', "comma"), (b';', "semicolon"), (b'\t', "tab"), (b'|', "bar")];
+    let counts = others.into_iter().filter(|&(byte, _)| byte != delimiter);
+    let (found, name) = counts
+        .map(|(byte, name)| (count(byte), name))
+        .max_by_key(|&(count, _)| count)?;
+    let plural = if found == 1 { "" } else { "s" };
+    (found > 0)
+        .then(|| format!("it has one column, and its first record holds {found} {name}{plural}: is {DELIMITER} right?"))
+}
+
+/// `options` with what was found in place of what is assumed otherwise.
+fn with_found(options: &LoadOptions, found: Option<FoundDialect>) -> LoadOptions {
+    let mut options = options.clone();
+    if let Some(found) = found {
+        options.dialect.header = found.header;
+        options.dialect.quote = found.quote_byte();
+    }
+    options
+}
+
+/// The delimiter that a file's name promises.
+fn delimiter_of_name(path: &Path) -> Option<u8> {
+    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    match ending.as_str() {
+        "tsv" | "tab" => Some(b'\t'),
+        "psv" => Some(b'|'),
+        _ => None,
+    }
 }
 
 /// Why a file that begins with `written`, in which no line feed ends a line, cannot be loaded as one that grows.
@@ -249,7 +385,27 @@ impl<'a> Search<'a> {
             comment_lines: self.comment_lines,
             skipped_lines: self.passed.lines,
             content: self.content.then(ContentHash::of(&found.bytes[..end])),
+            has_header: true,
+            found: None,
         })
+    }
+
+    /// The head of an input whose first record has as many fields as there are `columns`.
+    fn without_header(&self, columns: usize) -> Head {
+        Head {
+            dialect: self.syntax.dialect,
+            names: (1..=columns).map(|number| format!("column_{number}")).collect(),
+            header: Vec::new(),
+            notices: Vec::new(),
+            data_start_bytes: self.passed.end_bytes,
+            lines: self.passed.lines,
+            blank_lines: 0,
+            comment_lines: 0,
+            skipped_lines: self.passed.lines,
+            content: self.content,
+            has_header: false,
+            found: None,
+        }
     }
 
     /// A window that begins with the record or before it, and its index among [`records`](Self::records); `None` if there is none.
@@ -392,6 +548,10 @@ struct HeaderRecord<'a> {
 }
 
 impl HeaderRecord<'_> {
+    fn text(&self) -> &[u8] {
+        &self.bytes[self.span.start as usize..self.span.end as usize]
+    }
+
     /// Checks that the columns can be taken from it.
     fn check(&self, search: &Search<'_>, path: &Path) -> Result<(), Error> {
         let line = search.line();
@@ -405,9 +565,8 @@ impl HeaderRecord<'_> {
             let message = format!("its header, line {line}, has {what} (column {})", fault.column);
             return Err(Error::unusable(path, message));
         }
-        let bytes = &self.bytes[self.span.start as usize..self.span.end as usize];
         // After damaged records, this is not the first line.
-        if search.damaged_bytes == 0 && memchr::memchr(0, bytes).is_some() {
+        if search.damaged_bytes == 0 && memchr::memchr(0, self.text()).is_some() {
             return Err(Error::unusable(path, BINARY));
         }
         if search.options.dialect.header
@@ -519,48 +678,4 @@ fn look(bytes: &[u8], next: Option<u8>, is_widest: bool, dialect: Dialect) -> Lo
         comment: dialect.comment,
         trim: dialect.trim,
     }
-}
-
-const GZIP: Wording = Wording {
-    on_command_line: "it is compressed with gzip; pipe it in: zcat FILE | rowmill load - DB",
-    in_program: "it is compressed with gzip; decompress it, or load it through a reader that decompresses it",
-};
-const ZSTD: Wording = Wording {
-    on_command_line: "it is compressed with zstd; pipe it in: zstdcat FILE | rowmill load - DB",
-    in_program: "it is compressed with zstd; decompress it, or load it through a reader that decompresses it",
-};
-
-/// Says what a file that is not CSV in UTF-8 is, and what to do about it.
-fn foreign_format(bytes: &[u8]) -> Option<&'static str> {
-    let known: [(&[u8], &str); 10] = [
-        (
-            b"\xFF\xFE\0\0",
-            "it is UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8",
-        ),
-        (
-            b"\0\0\xFE\xFF",
-            "it is UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8",
-        ),
-        (
-            b"\xFF\xFE",
-            "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
-        ),
-        (
-            b"\xFE\xFF",
-            "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8",
-        ),
-        (b"\x1F\x8B", GZIP.as_str()),
-        (b"\x28\xB5\x2F\xFD", ZSTD.as_str()),
-        (
-            b"PK\x03\x04",
-            "it is a zip archive or a spreadsheet; extract or export it as CSV first",
-        ),
-        (database_file::START, IS_DATABASE.as_str()),
-        (b"PAR1", "it is a Parquet file, not CSV"),
-        (b"%PDF-", "it is a PDF document, not CSV"),
-    ];
-    known
-        .iter()
-        .find(|(magic, _)| bytes.starts_with(magic))
-        .map(|&(_, message)| message)
 }

@@ -180,8 +180,8 @@ pub use option_name::OptionName;
 pub use options::{ErrorLimit, Inference, WritePath};
 pub use reject::RejectCode;
 pub use report::{
-    ColumnReport, EarlierReport, FilterReport, InputReport, LoadReport, MemorySplit, Outcome, SkippedInput, StageTime,
-    Summary,
+    ColumnReport, EarlierReport, FilterReport, FoundDialect, InputReport, LoadReport, MemorySplit, Outcome,
+    SkippedInput, StageTime, Summary,
 };
 pub use schema::ColumnType;
 pub use schema::cells::EmptyCell;

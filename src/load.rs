@@ -192,12 +192,12 @@ impl Task<'_> {
 /// Carries out a load as it is planned. One that ends without a row leaves no trace.
 fn carry_out(Planned { inputs, blueprint }: Planned, context: &Context<'_>) -> Result<Guess<Ended>, Error> {
     let ended = fill(&blueprint, inputs, context);
-    let how = match &ended {
+    let held = match &ended {
         Ok(Guess::Refuted(_)) => return ended,
-        Ok(Guess::Held(ended)) => Some(ended.how),
+        Ok(Guess::Held(ended)) => Some(ended),
         Err(_) => None,
     };
-    undo::leave_no_trace(&blueprint.start, how, context);
+    undo::leave_no_trace(&blueprint.start, held, context);
     ended
 }
 

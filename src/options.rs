@@ -121,6 +121,12 @@ pub struct DialectOptions {
     pub header_row: Option<u64>,
     /// How cells are read.
     pub cells: CellRules,
+    /// What is not given is found out from each input's first bytes.
+    pub detect: bool,
+    /// The quote was given: it is not to be found out.
+    pub quote_is_given: bool,
+    /// It was said whether there is a header.
+    pub header_is_given: bool,
 }
 
 /// What a good row is.
@@ -204,6 +210,9 @@ impl Default for DialectOptions {
             skip_lines: 0,
             header_row: None,
             cells: CellRules::default(),
+            detect: false,
+            quote_is_given: false,
+            header_is_given: false,
         }
     }
 }
@@ -259,6 +268,22 @@ impl LoadOptions {
     }
 }
 
+impl LoadOptions {
+    /// Names of columns that other options use.
+    pub fn column_names(&self) -> Vec<&str> {
+        let (contract, columns) = (&self.contract, &self.columns);
+        let types = contract.types.iter().map(|(name, _)| name);
+        let named = contract
+            .key
+            .iter()
+            .chain(types)
+            .chain(self.target.indexes.iter().flatten());
+        let chosen = columns.chosen.iter().flatten();
+        let renamed = columns.renamed.iter().map(|(name, _)| name);
+        named.chain(chosen).chain(renamed).map(String::as_str).collect()
+    }
+}
+
 impl DialectOptions {
     fn validate(&self) -> Result<(), Error> {
         let is_usable = |c: u8| c.is_ascii() && !matches!(c, 0 | b'\n' | b'\r');
@@ -292,6 +317,16 @@ impl DialectOptions {
     /// What separates fields in an input whose first line names `named`.
     pub fn delimiter_or(&self, named: Option<u8>) -> u8 {
         self.delimiter.or(named).unwrap_or(DEFAULT_DELIMITER)
+    }
+
+    /// Whether lines of any text are records, such as those of JSON or HTML.
+    pub fn takes_any_text(&self) -> bool {
+        !self.header && self.quote.is_none()
+    }
+
+    /// Whether it is known, and not to be found out, if there is a header.
+    pub fn says_header(&self) -> bool {
+        self.header_is_given || self.header_row.is_some() || self.drop_repeated_headers
     }
 
     fn validate_header(&self) -> Result<(), Error> {

@@ -16,6 +16,7 @@ use crate::escape::excerpt;
 use crate::infer::{Facts, NoNumber};
 use crate::option_name::{COLUMN_TYPE, EMPTY, EMPTY_AS_NULL, OptionName, RESTART};
 use crate::options::LoadOptions;
+use crate::report::FoundDialect;
 use crate::schema::cells::StoredValue;
 use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::identifier::nearest;
@@ -96,6 +97,9 @@ pub struct TablePlan {
     /// If the columns' types were inferred from a part of the input: what the numbers of that part look like.
     #[serde(default)]
     pub settled: Option<Vec<Form>>,
+    /// What was found out about the dialect of each input; nothing if that was not asked for.
+    #[serde(default)]
+    pub dialects: Vec<FoundDialect>,
     /// Notices for the user.
     pub notices: Vec<String>,
 }
@@ -345,6 +349,7 @@ pub fn plan_new_table(
         columns,
         guess: None,
         settled: None,
+        dialects: Vec::new(),
         notices: Vec::new(),
     })
 }

@@ -1,5 +1,6 @@
 //! What a load did: counts that must add up, times, sizes, and why it took the path it took.
 
+mod dialect;
 #[cfg(feature = "html")]
 #[allow(missing_docs)]
 mod page;
@@ -24,6 +25,7 @@ use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::reject::RejectCode;
 
+pub use self::dialect::FoundDialect;
 #[cfg(feature = "html")]
 pub use self::page::{PageParts, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
@@ -130,6 +132,8 @@ pub struct InputReport {
     pub filled_records: u64,
     /// Lines before or after the header that were passed over.
     pub skipped_lines: u64,
+    /// What was found out about its dialect, where that was asked for.
+    pub dialect: Option<FoundDialect>,
     /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. In an
     /// append-only load, what earlier loads read is included.
     #[serde(flatten, serialize_with = "serialize_content")]

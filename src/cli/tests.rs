@@ -26,19 +26,21 @@ fn messages_name_flags_that_there_are() {
 }
 
 #[test]
-fn without_flags_the_options_are_the_librarys_defaults() {
+fn without_flags_the_options_are_the_librarys_defaults_and_dialects_are_found() {
     let job = job("people.csv people.db").unwrap();
     assert_eq!(job.inputs, [PathBuf::from("people.csv")]);
     assert_eq!(job.database, PathBuf::from("people.db"));
     assert_eq!(job.verbosity, Verbosity::Normal);
-    assert_eq!(format!("{:?}", job.options), format!("{:?}", LoadOptions::default()));
+    let mut expected = LoadOptions::default();
+    expected.dialect.detect = true;
+    assert_eq!(format!("{:?}", job.options), format!("{expected:?}"));
 }
 
 #[test]
 fn every_flag_reaches_its_option() {
     let options = job(
         "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
-         --batch-rows 7 --delimiter tab --quote none --no-header --text --types a=integer,b=REAL --types c=date \
+         --batch-rows 7 --delimiter tab --quote none --no-header --no-detect --text --types a=integer,b=REAL --types c=date \
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
          --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --restart --keep-checkpoint --append-only --once --safe-errors",
@@ -90,6 +92,9 @@ fn every_flag_reaches_its_option() {
             delimiter: Some(b'\t'),
             quote: None,
             header: false,
+            detect: false,
+            quote_is_given: true,
+            header_is_given: true,
             comment: Some(b'#'),
             drop_repeated_headers: true,
             trim: true,

@@ -123,7 +123,7 @@ impl Preamble {
 /// What ends the lines of what is passed over: a line feed, or a carriage return that no line feed follows.
 ///
 /// `None` where there is none, or the byte after it is needed to tell. `is_whole`: no more bytes follow.
-fn first_line_end(bytes: &[u8], is_whole: bool) -> Option<u8> {
+pub(super) fn first_line_end(bytes: &[u8], is_whole: bool) -> Option<u8> {
     let at = memchr::memchr2(b'\n', b'\r', bytes)?;
     match bytes[at..].iter().find(|&&byte| byte != b'\r') {
         None if !is_whole => None,

@@ -23,7 +23,7 @@ pub(super) fn start_afresh(
     may_guess: bool,
     context: &Context<'_>,
 ) -> Result<Start, Error> {
-    let options = context.options;
+    let options = &inputs.as_found(context.options);
     let extents = inputs.extents().filter(|_| inputs.can_be_read_again());
     faults::point("infer: before");
     // What is loaded on a wrong guess must be taken back without a trace, so there must be nothing else in the database.
@@ -48,8 +48,9 @@ pub(super) fn start_afresh(
             plan.settled = Some(facts.forms().iter().map(Form::settled).collect());
         }
     }
+    plan.dialects = inputs.dialects();
     let identity = extents
-        .map(|extents| Identity::new(&extents, options, &plan))
+        .map(|extents| Identity::new(&extents, context.options, &plan))
         .transpose()?;
     Ok(Start {
         plan,

@@ -10,6 +10,7 @@ use crate::load::opened::OpenedInputs;
 use crate::load::rows::RowsEnd;
 use crate::load::settled::SettledRows;
 use crate::load::side_files::note_end;
+use crate::option_name::{DELIMITER, QUOTE};
 use crate::reject::Committed;
 use crate::sqlite::database::Database;
 use crate::sqlite::own::checkpoint;
@@ -42,6 +43,12 @@ pub(super) fn end(settled: SettledRows<'_>, context: &Context<'_>) -> Result<End
         RowsEnd::Complete if is_over_limit(&counts, context) => (Ending::CompleteOverErrorLimit, parsed),
         RowsEnd::Complete => (Ending::Complete, parsed),
     };
+    if counts.are_all_of_other_width() {
+        context.observer.notice(&format!(
+            "no record has as many fields as there are columns ({}): are {DELIMITER} and {QUOTE} right?",
+            blueprint.start.plan.sources.first().map_or(0, Vec::len)
+        ));
+    }
     Ok(Ended { how, records, counts })
 }
 
@@ -76,7 +83,8 @@ fn leave(settled: &SettledRows<'_>, errors: Committed, context: &Context<'_>) ->
     faults::point("finish: before the checkpoint goes");
     // Without the checkpoint the same command would be a new load: nothing that can fail may follow.
     database.give_up_journal()?;
-    if repeat.once {
+    // Content of which nothing could be loaded may be loaded again, in another way.
+    if repeat.once && !counts.are_all_rejects() {
         remember(database, table, inputs)?;
     } else {
         checkpoint::remove(database, table)?;

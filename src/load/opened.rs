@@ -12,9 +12,10 @@ use crate::load::context::Context;
 use crate::load::ended::{Ended, Halt};
 use crate::load::inputs::{Inputs, NamedInput, needs_file};
 use crate::option_name::{APPEND_ONLY, RESTART};
+use crate::options::LoadOptions;
 use crate::pipeline::hash_range;
 use crate::plan::{Header, Layout};
-use crate::report::InputReport;
+use crate::report::{FoundDialect, InputReport};
 use crate::window::{FileIdentity, Input};
 
 /// Bytes looked through at a time for a line end.
@@ -59,9 +60,9 @@ pub(super) struct InputCount {
 
 impl OpenedInput {
     /// Reads what `input` begins with.
-    fn read_head(mut input: Input, context: &Context<'_>) -> Result<OpenedInput, Error> {
+    fn read_head(mut input: Input, options: &LoadOptions, context: &Context<'_>) -> Result<OpenedInput, Error> {
         input.record_in(context.folder())?;
-        let head = read_head(&mut input, context.options, &|| context.is_stopped())?;
+        let head = read_head(&mut input, options, None, &|| context.is_stopped())?;
         input.rest();
         Ok(OpenedInput {
             input,
@@ -70,6 +71,14 @@ impl OpenedInput {
             loaded: None,
             count: InputCount::default(),
         })
+    }
+
+    /// `options` that say whether there is a header as this input does.
+    fn as_found(&self, options: &LoadOptions) -> LoadOptions {
+        let mut options = options.clone();
+        options.dialect.header = self.head.has_header;
+        options.dialect.header_is_given = true;
+        options
     }
 
     fn header(&self) -> Header<'_> {
@@ -143,6 +152,7 @@ impl OpenedInput {
             cut_records,
             filled_records,
             skipped_lines: self.head.skipped_lines,
+            dialect: self.head.found,
             content,
         }
     }
@@ -177,8 +187,14 @@ impl OpenedInputs {
             check_growing(&inputs)?;
             inputs.iter_mut().for_each(Input::let_grow);
         }
-        let read = inputs.into_iter().map(|input| OpenedInput::read_head(input, context));
-        let mut all = read.collect::<Result<Vec<_>, Error>>()?;
+        let mut all: Vec<OpenedInput> = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let options = match all.first() {
+                Some(first) => first.as_found(options),
+                None => options.clone(),
+            };
+            all.push(OpenedInput::read_head(input, &options, context)?);
+        }
         for OpenedInput { input, head, .. } in &all {
             for notice in &head.notices {
                 context
@@ -186,11 +202,7 @@ impl OpenedInputs {
                     .notice(&format!("{}: {notice}", input.path().display()));
             }
         }
-        let headers: Vec<Header<'_>> = all.iter().map(OpenedInput::header).collect();
-        let layout = Layout::of(&headers, &options.columns)?;
-        for (opened, fields) in all.iter_mut().zip(&layout.sources) {
-            opened.fields.clone_from(fields);
-        }
+        let layout = lay_out(&mut all, options)?;
         let estimated_keys = estimate_keys(&mut all, &|| context.is_stopped())?;
         let mut opened = OpenedInputs {
             all,
@@ -209,9 +221,33 @@ impl OpenedInputs {
             .inputs(self.all.iter().map(OpenedInput::report).collect());
     }
 
+    /// `options` that say whether there is a header: the first input decides it for all.
+    pub(super) fn as_found(&self, options: &LoadOptions) -> LoadOptions {
+        self.all[0].as_found(options)
+    }
+
     /// What the inputs are called.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         self.all.iter().map(|opened| opened.input.path().to_owned()).collect()
+    }
+
+    /// What was found out about the dialect of each, where that was asked for.
+    pub(super) fn dialects(&self) -> Vec<FoundDialect> {
+        self.all.iter().filter_map(|opened| opened.head.found).collect()
+    }
+
+    /// Reads the inputs in the dialects that were found when the load was begun: what has been appended since might tell otherwise.
+    pub(super) fn keep_to(&mut self, dialects: &[FoundDialect], context: &Context<'_>) -> Result<(), Error> {
+        for (opened, &dialect) in self.all.iter_mut().zip(dialects) {
+            if opened.head.found.is_some_and(|found| found != dialect) {
+                opened.head = read_head(&mut opened.input, context.options, Some(dialect), &|| {
+                    context.is_stopped()
+                })?;
+                opened.input.rest();
+            }
+        }
+        self.layout = lay_out(&mut self.all, context.options)?;
+        Ok(())
     }
 
     /// Whether a load of them can go on after it was stopped.
@@ -314,6 +350,16 @@ impl OpenedInputs {
         }
         Ok(())
     }
+}
+
+/// Finds which field of each input goes into which column.
+fn lay_out(all: &mut [OpenedInput], options: &LoadOptions) -> Result<Layout, Error> {
+    let headers: Vec<Header<'_>> = all.iter().map(OpenedInput::header).collect();
+    let layout = Layout::of(&headers, &options.columns)?;
+    for (opened, fields) in all.iter_mut().zip(&layout.sources) {
+        opened.fields.clone_from(fields);
+    }
+    Ok(layout)
 }
 
 fn changed(input: &Input, message: &str) -> Error {

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::faults;
 use crate::load::account::{Account, Remains};
 use crate::load::context::{Asked, Context, Onlookers, table_name};
-use crate::load::ended::Ending;
+use crate::load::ended::{Ended, Ending};
 use crate::load::indexes::{column_names, index_columns};
 use crate::load::inputs::Inputs;
 use crate::load::side_files::forget_side_files;
@@ -337,9 +337,17 @@ fn forget_its_side_files(found: &Checkpoint, context: &Context<'_>) -> Result<()
 }
 
 /// A load that ends without having committed a row leaves nothing in the database. What cannot be done now, perhaps because the disk is
-/// full, the next load does. `how` it ended, unless it failed.
-pub(super) fn leave_no_trace(start: &Start, how: Option<Ending>, context: &Context<'_>) {
-    if how == Some(Ending::Complete) || !context.has_made() {
+/// full, the next load does. `ended`: how, unless it failed.
+pub(super) fn leave_no_trace(start: &Start, ended: Option<&Ended>, context: &Context<'_>) {
+    let how = ended.map(|ended| ended.how);
+    if !context.has_made() {
+        return;
+    }
+    if let Some(ended) = ended.filter(|ended| ended.how == Ending::Complete) {
+        if ended.counts.are_all_rejects() && is_done_with(start, context) {
+            // A table that is not dropped is empty, and harms nobody.
+            let _ = drop_empty_table(start, context);
+        }
         return;
     }
     let left = if start.identity.is_some() {
@@ -364,7 +372,9 @@ pub(super) fn leave_no_trace(start: &Start, how: Option<Ending>, context: &Conte
             }
             forget_if_empty(&found, context).unwrap_or(false)
         }
-        _ => drop_empty_table_of_stream(start, context).unwrap_or(false),
+        // A stream keeps no checkpoint: the table that was made for it shows whether anything was committed.
+        _ if start.identity.is_none() => drop_empty_table(start, context).unwrap_or(false),
+        _ => false,
     };
     context.account.remains(Remains {
         created_table: start.plan.create || start.is_of_created_table(),
@@ -372,14 +382,25 @@ pub(super) fn leave_no_trace(start: &Start, how: Option<Ending>, context: &Conte
     });
 }
 
-/// A stream keeps no checkpoint: the table that the load created for it shows whether anything was committed.
-fn drop_empty_table_of_stream(start: &Start, context: &Context<'_>) -> Result<bool, Error> {
-    if start.identity.is_some() || !start.plan.create {
+/// Whether a load that is complete leaves nothing from which another one goes on.
+fn is_done_with(start: &Start, context: &Context<'_>) -> bool {
+    let repeat = &context.options.repeat;
+    start.plan.create && !repeat.append_only && !repeat.keep_checkpoint
+}
+
+/// Drops the table that the load created if it has no row; returns whether it could.
+fn drop_empty_table(start: &Start, context: &Context<'_>) -> Result<bool, Error> {
+    if !start.plan.create {
         return Ok(false);
     }
+    let indexes = context.options.target.indexes.iter().filter_map(|index| {
+        let columns = index_columns(&start.plan, index).ok()?;
+        Some(column_names(&start.plan, &columns))
+    });
+    let indexes: Vec<Vec<String>> = indexes.collect();
     let made = Made {
         plan: &start.plan,
-        indexes: &[],
+        indexes: &indexes,
         counts: &Counts::default(),
         root_page: None,
     };

@@ -52,6 +52,7 @@ pub fn plan_existing_table(
         sources: layout.sources.clone(),
         guess: None,
         settled: None,
+        dialects: Vec::new(),
         notices,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{LoadReport, MemorySplit, Outcome};
+use super::{FoundDialect, LoadReport, MemorySplit, Outcome};
 use crate::escape::escaped;
 use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
 use crate::reject::RejectCode;
@@ -36,6 +36,7 @@ impl fmt::Display for Summary<'_> {
             grouped(report.records),
             bytes(report.bytes)
         )?;
+        self.dialect(f)?;
         self.widths(f)?;
         self.rejects(f)?;
         self.ways_on(f)?;
@@ -145,6 +146,21 @@ impl Summary<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// What was found that is not as usual.
+    fn dialect(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut found = self.report.inputs.iter().filter_map(|input| input.dialect);
+        let Some(first) = found.next() else { return Ok(()) };
+        let are_all_alike = found.all(|other| other == first);
+        if first == FoundDialect::USUAL && are_all_alike {
+            return Ok(());
+        }
+        write!(f, "\n  dialect     {first}")?;
+        match are_all_alike {
+            true => Ok(()),
+            false => f.write_str("; in other files another one (see the report)"),
+        }
     }
 
     fn rejects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -617,7 +617,9 @@ proptest! {
         };
         let report = load(&input, &folder.join("once.db"), &once, &()).unwrap();
         prop_assert_eq!(outcome(folder, "steps", &last.unwrap()), outcome(folder, "once", &report));
-        if report.inputs[0].bytes == bytes.len() as u64 {
+        // A plain load of rejects alone leaves no table.
+        let has_row = report.records == 0 || report.loaded > 0;
+        if has_row && report.inputs[0].bytes == bytes.len() as u64 {
             let plain = LoadOptions {
                 repeat: RepeatOptions::default(),
                 ..options(folder, "plain", &other_cut, key, limit)

@@ -20,6 +20,7 @@ mod dedup;
 mod evaluation;
 mod existing_table;
 mod folders;
+mod found_dialects;
 mod full_disk;
 mod guess;
 mod guest;

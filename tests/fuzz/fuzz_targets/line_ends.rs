@@ -112,7 +112,7 @@ fn head_must_say(text: &[u8], input: &Input, expected: Option<u8>) {
         ..LoadOptions::default()
     };
     let mut source = window::Input::open(file.path()).expect("what was made just now");
-    match read_head(&mut source, &options, &|| false) {
+    match read_head(&mut source, &options, None, &|| false) {
         Ok(head) => assert_eq!(Some(head.dialect.line_end), expected),
         Err(error) => assert_eq!(error.exit_code(), 65),
     }

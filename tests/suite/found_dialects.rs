@@ -1,0 +1,279 @@
+//! Dialects that are found from an input's first bytes, and what is said where nothing is certain.
+
+use std::fs;
+
+use super::database;
+use super::harness::{Case, run_in};
+use super::process::Ended;
+
+/// What the program said.
+fn said(ended: &Ended) -> String {
+    String::from_utf8_lossy(&ended.stderr).into_owned()
+}
+
+/// What the report says was found, of each input.
+fn found(case: &Case) -> Vec<String> {
+    let report = case.once().report().unwrap();
+    let inputs = report["inputs"].as_array().unwrap();
+    let found = inputs.iter().map(|input| {
+        let dialect = &input["dialect"];
+        format!(
+            "{} {} {} {}",
+            dialect["delimiter"].as_str().unwrap().escape_default(),
+            dialect["quote"].as_str().unwrap_or("none"),
+            if dialect["header"].as_bool().unwrap() {
+                "header"
+            } else {
+                "rows"
+            },
+            if dialect["row_names"].as_bool().unwrap() {
+                "row_names"
+            } else {
+                "-"
+            }
+        )
+    });
+    found.collect()
+}
+
+#[test]
+fn a_delimiter_with_which_all_records_agree_is_found() {
+    for (text, delimiter) in [
+        ("id;name;city\n1;Ann;Oslo\n2;Bob;Rome\n", ";"),
+        ("id\tname\n1\tAnn, Bob\n2\tC, D\n", "\\t"),
+        ("id|n\r\n1|a;b\r\n2|c;d\r\n", "|"),
+        ("id\u{1f}n\n1\u{1f}a\n2\u{1f}b\n", "\\u{1f}"),
+        // A comma in each record is a decimal one, if that explains more.
+        ("x;y\n1,5;2,5\n3,5;4,5\n", ";"),
+        ("1,5;2,5\n3,5;4,5\n2,5;9,5\n", ";"),
+        // Quotes hold delimiters and line ends.
+        ("id;t\n1;\"a,b;c\nd\"\n2;\"x,y\"\n", ";"),
+    ] {
+        assert_eq!(
+            found(&Case::csv(text).any_rejects())[0].split(' ').next(),
+            Some(delimiter),
+            "{text:?}"
+        );
+    }
+    let bad_ones = "x;\n";
+    let good_ones: String = (3..30).map(|id| format!("{id};b;c\n")).collect();
+    let expected = ["1: '1', 'Ann', 'Oslo'".to_owned(), "2: '2', 'Bo;b', 'Rome'".to_owned()];
+    let rest = (3..30).map(|id| format!("{}: '{id}', 'b', 'c'", id + 1));
+    Case::csv(format!(
+        "id;name;city\n1;Ann;Oslo\n2;\"Bo;b\";Rome\n{bad_ones}{good_ones}"
+    ))
+    .expect_row_list(expected.into_iter().chain(rest).collect())
+    .expect_rejects([(4, "missing_columns")])
+    .args(["--text"])
+    .check();
+}
+
+#[test]
+fn a_comma_file_stays_one_however_bad_it_is() {
+    for text in [
+        "id,tags\n1,a;b\n2,c;d\n3,e;f\n",
+        "1,a;b\n2,c;d\n3,e;f\n",
+        "id,name\n1,Ann\n2\n3,Bob,x\n4,Cy\n",
+        "id,t\n1,\"a\n2,b\n3,c\n",
+        "a|b,c\n1|2,3\n4|5,6\n",
+        "id\n1\n2\n",
+        "a;b\n",
+    ] {
+        let case = Case::csv(format!("{text}\n")).any_rejects();
+        let report = case.once().report().unwrap();
+        let dialect = &report["inputs"][0]["dialect"];
+        assert!(dialect.is_null() || dialect["delimiter"] == ",", "{text:?}: {dialect}");
+    }
+}
+
+#[test]
+fn another_quote_is_found_where_columns_are_written_in_it() {
+    let case = Case::csv("id,'na,me'\n1,'a,b'\n2,'c''d'\n").expect_rows(["1: 1, 'a,b'", "2: 2, 'c'd'"]);
+    case.check();
+    assert_eq!(found(&case), [", ' header -"]);
+    // Apostrophes are no quotes.
+    let case = Case::csv("id,t\n1,'tis\n2,it's\n3,rock 'n' roll\n");
+    assert_eq!(found(&case), [", \" header -"]);
+    // In a file of tabs, a quote that is never closed is text.
+    let case = Case::csv("id\tt\n1\t\"open\n2\t5\" pipe\n").expect_rows(["1: 1, '\"open'", "2: 2, '5\" pipe'"]);
+    case.check();
+    assert_eq!(found(&case), ["\\t none header -"]);
+}
+
+#[test]
+fn a_first_record_like_all_others_is_no_header() {
+    let case = Case::csv("1,Ann,2024-01-01\n2,Bob,2024-01-02\n3,Cy,2024-02-01\n")
+        .expect_rows([
+            "1: 1, 'Ann', '2024-01-01'",
+            "2: 2, 'Bob', '2024-01-02'",
+            "3: 3, 'Cy', '2024-02-01'",
+        ])
+        .expect_types([("column_1", "integer"), ("column_2", "text"), ("column_3", "text")]);
+    case.check();
+    assert_eq!(found(&case), [", \" rows -"]);
+    for text in [
+        "country,1990,1991\nNorway,5,6\nSweden,7,8\nChile,1,2\n",
+        "0,1,2\n7,8,9\n1,5,3\n2,2,2\n",
+        "a,b\nx,y\nz,w\n",
+        "id,v\n1,2\n3,4\n5,6\n",
+        ",x\n1,2\n3,4\n5,6\n",
+        "1,2\n3,4\n",
+    ] {
+        assert!(
+            found(&Case::csv(text).any_rejects())[0].ends_with("header -"),
+            "{text:?}"
+        );
+    }
+    // Whoever names a column says that there is a header.
+    let case = Case::csv("7,x\n1,a\n2,b\n3,c\n");
+    assert_eq!(found(&case), [", \" rows -"]);
+    assert_eq!(found(&case.clone().args(["--key", "7"])), [", \" header -"]);
+    assert_eq!(found(&case.args(["--header"])), [", \" header -"]);
+}
+
+#[test]
+fn a_header_that_leaves_out_the_names_of_rows_gets_one_more() {
+    // Where one record in three has another number of fields, nothing is clear, nor with one record.
+    for text in ["x,y\nr1,5,a\nr2,6,b\nr3,7\n", "x,y\nr1,5,a\n"] {
+        assert!(
+            !found(&Case::csv(text).any_rejects())[0].ends_with("row_names"),
+            "{text}"
+        );
+    }
+    let case = Case::csv("\"x\",\"y\"\n\"r1\",5,a\n\"r2\",6,b\n")
+        .expect_rows(["1: 'r1', 5, 'a'", "2: 'r2', 6, 'b'"])
+        .expect_types([("row_name", "text"), ("x", "integer"), ("y", "text")]);
+    case.check();
+    let run = case.once();
+    assert!(run.stderr().contains("row_name"), "{}", run.stderr());
+}
+
+#[test]
+fn what_is_given_is_not_looked_for() {
+    let case = Case::csv("a;b,c\n1;2,3\n4;5,6\n").args(["--delimiter", ","]);
+    case.clone().expect_rows(["1: '1;2', 3", "2: '4;5', 6"]).check();
+    let text = "id;name\n1;Ann\n2;Bob\n";
+    Case::csv(text)
+        .args(["--no-detect"])
+        .expect_rows(["1: '1;Ann'", "2: '2;Bob'"])
+        .expect_said("its first record holds 1 semicolon: is --delimiter right?")
+        .check();
+    Case::csv("1;Ann\n2;Bob\n3;Cy\n")
+        .args(["--header"])
+        .expect_rows(["1: 2, 'Bob'", "2: 3, 'Cy'"])
+        .check();
+}
+
+#[test]
+fn each_file_has_its_own_dialect_and_the_first_says_whether_there_are_headers() {
+    Case::csv("id;name\n1;Ann\n2;Bob\n")
+        .and_csv("more.tsv", "name\tid\nCy\t3\n")
+        .expect_rows(["1: 1, 'Ann'", "2: 2, 'Bob'", "3: 3, 'Cy'"])
+        .check();
+    Case::csv("1;5.5\n2;6.5\n3;7.5\n")
+        .and_csv("more.csv", "a,1.5\n4,2.5\n")
+        .expect_rows([
+            "1: '1', 5.5",
+            "2: '2', 6.5",
+            "3: '3', 7.5",
+            "4: 'a', 1.5",
+            "5: '4', 2.5",
+        ])
+        .check();
+}
+
+#[test]
+fn a_table_that_got_no_row_is_not_left_behind_and_the_flag_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("out.db");
+    fs::write(folder.path().join("in.csv"), "id,v\n1,2,3\n2,3,4,5\n3\n").unwrap();
+    let run = run_in(
+        folder.path(),
+        &[
+            "load", "in.csv", "out.db", "--table", "t", "--index", "v", "--key", "id",
+        ],
+    );
+    assert_eq!(run.code(), 2);
+    assert!(
+        said(&run).contains("are --delimiter and --quote right?"),
+        "{}",
+        said(&run)
+    );
+    assert!(!database.exists() || fs::metadata(&database).unwrap().len() == 0);
+    // The rejects stay, and the mended command is free to make the table.
+    assert!(folder.path().join("errors.csv").exists());
+    fs::write(folder.path().join("in.csv"), "id,v\n1,2\n").unwrap();
+    assert_eq!(
+        run_in(folder.path(), &["load", "in.csv", "out.db", "--table", "t"]).code(),
+        0
+    );
+    // A table of others stays, and so does one of a file without records.
+    fs::write(folder.path().join("bad.csv"), "id,v\nx,2,3\n").unwrap();
+    assert_eq!(
+        run_in(folder.path(), &["load", "bad.csv", "out.db", "--table", "t"]).code(),
+        2
+    );
+    assert_eq!(database::dump(&database, "t").rows.len(), 1);
+    fs::write(folder.path().join("none.csv"), "id,v\n").unwrap();
+    assert_eq!(
+        run_in(folder.path(), &["load", "none.csv", "out.db", "--table", "u"]).code(),
+        0
+    );
+    assert!(database::dump(&database, "u").rows.is_empty());
+}
+
+#[test]
+fn a_file_that_grows_keeps_the_dialect_that_was_found_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = || {
+        run_in(
+            folder.path(),
+            &["load", "in.csv", "out.db", "--table", "t", "--append-only"],
+        )
+    };
+    // At first every record agrees; what comes later has another number of fields.
+    let mut text = "a;b\n1;2\n3;4\n".to_owned();
+    fs::write(folder.path().join("in.csv"), &text).unwrap();
+    assert_eq!(load().code(), 0);
+    text += "5;6\n7\n8\n9\n10\n11\n12;1\n";
+    fs::write(folder.path().join("in.csv"), &text).unwrap();
+    let run = load();
+    assert_eq!(run.code(), 2, "{}", said(&run));
+    let rows = database::dump(&folder.path().join("out.db"), "t").rows;
+    assert_eq!(rows, ["1: 1, 2", "2: 3, 4", "3: 5, 6", "9: 12, 1"]);
+}
+
+#[test]
+fn what_is_no_csv_is_named_and_refused() {
+    let zip = b"PK\x03\x04\x14\0\0\0\x08\0xxxxxxxxxxxxxxxx\x09\0\0\0xl/a.xmlxx".as_slice();
+    let mut tar = vec![0; 1024];
+    tar[..5].copy_from_slice(b"a.csv");
+    tar[257..262].copy_from_slice(b"ustar");
+    for (bytes, name) in [
+        (zip, "spreadsheet"),
+        (&tar, "tar archive"),
+        (b"PAR1\x15\x04\x15\0\x15", "Parquet"),
+        (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0\0", "Excel"),
+        (b"<!DOCTYPE html>\n<title>Sign in</title>\n", "HTML"),
+        (b"\n<?xml version=\"1.0\"?>\n<rows/>\n", "XML"),
+        (b"[{\"id\": 1},\n{\"id\": 2}]\n", "JSON"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n",
+            "git lfs pull",
+        ),
+        (b"{\\rtf1\\ansi x}", "RTF"),
+        (b"a\0,\0b\0\n\x001\0,\x002\0\n\0", "UTF-16"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("in.csv"), bytes).unwrap();
+        let run = run_in(folder.path(), &["load", "in.csv", "out.db"]);
+        assert_eq!(run.code(), 65, "{name}: {}", said(&run));
+        assert!(said(&run).contains(name), "{name}: {}", said(&run));
+        assert!(!folder.path().join("out.db").exists(), "{name}");
+    }
+    // Where any text is a record, there is nothing to refuse.
+    Case::csv("{\"id\": 1}\n{\"id\": 2}\n")
+        .args(["--no-header", "--quote", "none", "--delimiter", "\u{1}"])
+        .expect_rows(["1: '{\"id\": 1}'", "2: '{\"id\": 2}'"])
+        .check();
+}
