@@ -8,6 +8,7 @@ use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
 use rowmill::internal::rows::{Encoder, Nothing, RowBlock};
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
+use rowmill::internal::schema::written::NumberStyle;
 use rowmill::internal::schema::{Column, KeyPlan, RowPlan};
 use rowmill::internal::sqlite::record::SqliteRecords;
 use rowmill::internal::validate::validate;
@@ -42,6 +43,8 @@ fn plan(key: KeyPlan) -> RowPlan {
         widths: Widths::default(),
         key,
         cells: CellRules::default(),
+        numbers: NumberStyle::default(),
+        recodings: Vec::new(),
         repeated_header: None,
         max_record_bytes: 1 << 20,
         guess: None,
@@ -124,6 +127,7 @@ fn infer_long_decimals(bencher: Bencher) {
                 widths: Widths::default(),
                 format: &format,
                 cells: &CellRules::default(),
+                numbers: NumberStyle::default(),
                 repeated_header: None,
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);
@@ -148,6 +152,7 @@ fn infer_every_column(bencher: Bencher) {
                 widths: Widths::default(),
                 format: &format,
                 cells: &CellRules::default(),
+                numbers: NumberStyle::default(),
                 repeated_header: None,
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);

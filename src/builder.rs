@@ -255,6 +255,56 @@ impl Load<'_> {
         self.options.dialect.cells.quoted_empty_is_empty = on;
         self
     }
+
+    /// In numbers a comma stands before the decimals, and a point does not: in columns declared as numbers, those of a table that exists,
+    /// and those that are found to hold numbers. Default: false.
+    pub fn decimal_comma(mut self, on: bool) -> Self {
+        self.options.dialect.written.numbers.decimal_comma = on;
+        self
+    }
+
+    /// What may stand between groups of digits in columns that are declared as numbers: a blank (which stands for every blank), `.`, `,`,
+    /// `'`, `_`, or a blank that does not break a line. Groups have three digits; before the last they may have two, as in India. A number
+    /// that is grouped in another way is rejected. Default: nothing.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// use rowmill::ColumnType;
+    ///
+    /// let reader = std::io::Cursor::new("day;amount\n31.12.2024;1.234,50 EUR\n1.1.2025;(7,00)\n");
+    /// let load = rowmill::Load::from_reader("statement", reader).into(database).errors(errors).delimiter(b';');
+    /// let load = load.decimal_comma(true).thousands('.').column_type("amount", ColumnType::Decimal(2));
+    /// let load = load.date_format("%d.%m.%Y").column_type("day", ColumnType::Date);
+    /// let report = load.run()?;
+    /// assert_eq!((report.loaded, report.recoded), (2, 4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn thousands(mut self, separator: char) -> Self {
+        self.options.dialect.written.numbers.thousands = Some(separator);
+        self
+    }
+
+    /// How columns are written that are declared as [`Date`](ColumnType::Date): a pattern such as `%d.%m.%Y`. They are stored as
+    /// `2024-12-31`. Default: they are written so, too.
+    pub fn date_format(mut self, pattern: impl Into<String>) -> Self {
+        self.options.dialect.written.dates.date = Some(pattern.into());
+        self
+    }
+
+    /// How columns are written that are declared as [`DateTime`](ColumnType::DateTime): a pattern such as `%m/%d/%Y %I:%M %p`. They are
+    /// stored as `2024-12-31T15:30`. Default: they are written so, too.
+    pub fn datetime_format(mut self, pattern: impl Into<String>) -> Self {
+        self.options.dialect.written.dates.date_time = Some(pattern.into());
+        self
+    }
+
+    /// Of which century the two-digit years (`%y`) of patterns are: those below `year` of the 2000s, the others of the 1900s. Default:
+    /// patterns with two-digit years are refused.
+    pub fn two_digit_year_pivot(mut self, year: u8) -> Self {
+        self.options.dialect.written.dates.two_digit_year_pivot = Some(year);
+        self
+    }
 }
 
 /// Columns: which the table gets. Names are compared without regard to ASCII case.
@@ -341,6 +391,13 @@ impl Load<'_> {
     /// [inferred](Self::inference).
     pub fn column_type(mut self, column: impl Into<String>, column_type: ColumnType) -> Self {
         self.options.contract.types.push((column.into(), column_type));
+        self
+    }
+
+    /// Says how one column is written that is [declared](Self::column_type) as a date, a time or both; it comes before
+    /// [`date_format`](Self::date_format) and [`datetime_format`](Self::datetime_format). May be called for each column.
+    pub fn column_format(mut self, column: impl Into<String>, pattern: impl Into<String>) -> Self {
+        self.options.contract.formats.push((column.into(), pattern.into()));
         self
     }
 

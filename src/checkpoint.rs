@@ -22,7 +22,7 @@ use crate::option_name::{
     FORGET, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS,
     SKIP_LINES, TABLE, TEXT, TRIM,
 };
-use crate::options::{DialectOptions, LoadOptions};
+use crate::options::{DialectOptions, LoadOptions, written};
 use crate::plan::TablePlan;
 use crate::reject::{Committed, Left, RejectCode, random_token};
 use crate::report::{agreeing, rows};
@@ -75,6 +75,9 @@ pub struct Loaded {
     pub cut_records: u64,
     #[serde(default)]
     pub filled_records: u64,
+    /// For each column, values that were written in another form than they are stored in; empty if there can be none.
+    #[serde(default)]
+    pub recoded: Vec<u64>,
     /// Of this load and all those before it that it went on after.
     pub counts: Counts,
     pub errors_bytes: u64,
@@ -587,11 +590,12 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         byte => format!("'{}'", char::from(byte)),
     };
     let cells = &options.dialect.cells;
-    let types = options
-        .contract
-        .types
-        .iter()
-        .map(|(name, column_type)| (name.as_str(), format!("={}", column_type.as_str())));
+    let types = options.contract.types.iter().map(|(name, column_type)| {
+        (
+            name.as_str(),
+            format!("={}", options.contract.type_text(name, *column_type)),
+        )
+    });
     [
         (
             KEY,
@@ -643,6 +647,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
     ]
     .into_iter()
     .chain(options.columns.described())
+    .chain(written::texts(&options.dialect.written))
     .collect()
 }
 
@@ -663,5 +668,34 @@ fn listed<'a>(names: impl Iterator<Item = (&'a str, String)>) -> String {
         "none".to_owned()
     } else {
         names.join(",")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::Facts;
+    use crate::plan::{Header, Layout, plan_new_table};
+
+    #[test]
+    fn a_note_from_before_there_was_an_option_is_of_a_load_without_it() {
+        let options = LoadOptions::default();
+        let (names, path) = (&["a".to_owned()], Path::new("a.csv"));
+        let layout = Layout::of(&[Header { path, names }], &options.columns).unwrap();
+        let facts = Facts::new(&[false], &[]);
+        let plan = plan_new_table("t".to_owned(), &layout, &facts, &options).unwrap();
+        let mut note = serde_json::to_value(Identity::new(&[], &options, &plan).unwrap()).unwrap();
+        let named = note["options"].as_array_mut().unwrap();
+        let before = named.len();
+        named.retain(|option| option[0] != "--decimal-comma" && option[0] != "--date-format");
+        assert_eq!(named.len(), before - 2);
+        let column = note["plan"]["columns"][0].as_object_mut().unwrap();
+        assert!(column.remove("pattern").is_some());
+        let then: Identity = serde_json::from_value(note).unwrap();
+        assert_eq!(then.differing_options(&options), None);
+        let mut other = options;
+        other.dialect.written.numbers.decimal_comma = true;
+        let differing = "`decimal_comma` was off and is on";
+        assert_eq!(then.differing_options(&other).as_deref(), Some(differing));
     }
 }

@@ -12,10 +12,11 @@ use rowmill::internal::options::{
 };
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
+use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
 use rowmill::{ColumnType, EmptyCell, ErrorLimit, Inference, WritePath};
 
 /// Types that `--types` takes.
-const DECLARABLE: [ColumnType; 7] = [
+const DECLARABLE: [ColumnType; 9] = [
     ColumnType::Text,
     ColumnType::Integer,
     ColumnType::Real,
@@ -23,6 +24,8 @@ const DECLARABLE: [ColumnType; 7] = [
     ColumnType::Date,
     ColumnType::Time,
     ColumnType::DateTime,
+    ColumnType::Number,
+    ColumnType::Percent,
 ];
 
 /// Units of a size, in lower case. One letter and `KiB` count in 1024s, `KB` in 1000s.
@@ -59,7 +62,9 @@ Examples:
   rowmill load export.tsv data.db --delimiter tab --quote none --max-errors 1%
 
 Sizes: bytes, or with a unit: k, m, g, t, KiB, MiB, GiB, TiB (1024) or KB, MB, GB, TB (1000).
-Types: text, integer, real, boolean, date, time, datetime.
+Types: text, integer, real, boolean, date, time, datetime, number (with currency and percent
+signs), percent (12.5% as 0.125), decimal(2) (exact, in units of 0.01: cents). A date, time or
+datetime may have its own format: --types 'born=date:%d.%m.%Y,at=datetime:\"%b %d, %Y %I:%M %p\"'.
 Columns in --key, --index, --types, --columns, --rename and --const: a name that holds a comma, = or quote is quoted: '\"last, first\",id'.
 
 Exit codes:
@@ -194,6 +199,21 @@ pub struct LoadArgs {
     /// The header is line N; what is before it is passed over, and what is after it up to --skip-lines (a row of units)
     #[arg(long, value_name = "N", help_heading = "Input format")]
     header_row: Option<u64>,
+    /// Numbers have a comma before their decimals, and no point
+    #[arg(long, help_heading = "Numbers and dates")]
+    decimal_comma: bool,
+    /// What may stand between groups of digits in columns that are declared as numbers: a blank, . , ' or _
+    #[arg(long, value_name = "CHAR", help_heading = "Numbers and dates")]
+    thousands: Option<char>,
+    /// How columns declared as date are written, such as %d.%m.%Y or '%b %e, %Y'; they are stored as 2024-12-31
+    #[arg(long, value_name = "PATTERN", help_heading = "Numbers and dates")]
+    date_format: Option<String>,
+    /// How columns declared as datetime are written, such as '%m/%d/%Y %I:%M %p'; they are stored as 2024-12-31T15:30
+    #[arg(long, value_name = "PATTERN", help_heading = "Numbers and dates")]
+    datetime_format: Option<String>,
+    /// Two-digit years (%y) below it are of the 2000s, the others of the 1900s
+    #[arg(long, value_name = "YEAR", help_heading = "Numbers and dates")]
+    two_digit_year_pivot: Option<u8>,
     /// Longest record; longer ones are rejected
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, help_heading = "Input format")]
     max_record_bytes: u64,
@@ -304,9 +324,18 @@ enum WritePathArg {
 
 // Named types, because clap takes a bare Vec or Option as a repeatable or optional flag.
 type Names = Vec<String>;
-type Types = Vec<(String, ColumnType)>;
+type Types = Vec<DeclaredType>;
 type Quote = Option<u8>;
 type Pair = (String, String);
+
+/// A column's type as it was declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct DeclaredType {
+    column: String,
+    column_type: ColumnType,
+    /// How its dates or times are written.
+    format: Option<String>,
+}
 
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -353,11 +382,14 @@ impl LoadArgs {
             }
         };
         let mut types: Types = Vec::new();
-        for (name, column_type) in self.types.drain(..).flatten() {
-            if types.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-                return Err(usage(format!("--types declares column '{name}' twice")));
+        for declared in self.types.drain(..).flatten() {
+            if types
+                .iter()
+                .any(|known| known.column.eq_ignore_ascii_case(&declared.column))
+            {
+                return Err(usage(format!("--types declares column '{}' twice", declared.column)));
             }
-            types.push((name, column_type));
+            types.push(declared);
         }
         let verbosity = match (self.quiet, self.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -389,9 +421,29 @@ impl LoadArgs {
         }
     }
 
+    /// How values are written.
+    fn take_written(&mut self) -> WrittenForms {
+        WrittenForms {
+            numbers: NumberStyle {
+                decimal_comma: self.decimal_comma,
+                thousands: self.thousands,
+            },
+            dates: DateStyle {
+                date: self.date_format.take(),
+                date_time: self.datetime_format.take(),
+                two_digit_year_pivot: self.two_digit_year_pivot,
+            },
+        }
+    }
+
     /// The options that these flags ask for, with the types that were declared.
     fn into_options(mut self, types: Types) -> LoadOptions {
         let columns = self.column_options();
+        let written = self.take_written();
+        let formats = types
+            .iter()
+            .filter_map(|one| Some((one.column.clone(), one.format.clone()?)));
+        let formats = formats.collect();
         LoadOptions {
             target: TargetOptions {
                 table: self.table,
@@ -409,7 +461,8 @@ impl LoadArgs {
             contract: ContractOptions {
                 key: self.key.unwrap_or_default(),
                 all_text: self.text,
-                types,
+                types: types.into_iter().map(|one| (one.column, one.column_type)).collect(),
+                formats,
                 inference: match self.infer {
                     InferArg::Auto => Inference::Auto,
                     InferArg::Whole => Inference::Whole,
@@ -445,6 +498,7 @@ impl LoadArgs {
                     },
                     quoted_empty_is_empty: self.empty_as_null,
                 },
+                written,
             },
             limits: LimitOptions {
                 max_errors: self.max_errors,
@@ -534,31 +588,33 @@ fn parse_list(text: &str) -> Result<Names, String> {
     }
 }
 
-/// `a=integer,"b=c"=real`.
+/// `a=integer,"b=c"=real,d=date:%d.%m.%Y,e=date:"%b %e, %Y"`.
 fn parse_types(text: &str) -> Result<Types, String> {
     let mut types = Vec::new();
     let mut rest = text;
     loop {
-        let (name, after) = take_name(rest, '=')?;
-        let after = after
-            .strip_prefix('=')
-            .ok_or_else(|| format!("expected =TYPE after column '{name}'"))?;
-        let (word, more) = after
-            .split_once(',')
-            .map_or((after, None), |(word, more)| (word, Some(more)));
-        let known = DECLARABLE
-            .into_iter()
-            .find(|column_type| column_type.as_str().eq_ignore_ascii_case(word));
-        let column_type = known.ok_or_else(|| {
-            format!(
-                "'{word}' is not a type (for column '{name}'); expected {}",
-                DECLARABLE.map(ColumnType::as_str).join(", ")
-            )
+        let (column, after) = take_name(rest, '=')?;
+        let after = after.strip_prefix('=').ok_or_else(|| {
+            format!("expected =TYPE after column '{column}'; a format that holds a comma is put in double quotes")
         })?;
-        types.push((name, column_type));
-        match more {
+        let word_bytes = after.find([',', ':']).unwrap_or(after.len());
+        let (word, after) = after.split_at(word_bytes);
+        let column_type = parse_type(word).map_err(|problem| format!("{problem} (for column '{column}')"))?;
+        let (format, after) = match after.strip_prefix(':') {
+            None => (None, after),
+            Some(format) => take_name(format, ',')
+                .map(|(format, after)| (Some(format), after))
+                .map_err(|_| format!("a format is missing, or its quotes are not closed (for column '{column}')"))?,
+        };
+        types.push(DeclaredType {
+            column,
+            column_type,
+            format,
+        });
+        match after.strip_prefix(',') {
             Some(more) => rest = more,
-            None => return Ok(types),
+            None if after.is_empty() => return Ok(types),
+            None => return Err("expected a comma after a quoted format".to_owned()),
         }
     }
 }
@@ -579,6 +635,24 @@ fn parse_constant(text: &str) -> Result<Pair, String> {
         Some(value) => Ok((name, value.to_owned())),
         None => Err(format!("expected a = after column '{name}'")),
     }
+}
+
+fn parse_type(word: &str) -> Result<ColumnType, String> {
+    let lower = word.to_ascii_lowercase();
+    if let Some(decimals) = lower.strip_prefix("decimal") {
+        let decimals = decimals
+            .strip_prefix('(')
+            .and_then(|decimals| decimals.strip_suffix(')'));
+        let decimals = decimals.and_then(|decimals| decimals.trim().parse().ok());
+        return decimals.map(ColumnType::Decimal).ok_or_else(|| {
+            format!("'{word}' does not say how many decimals there are, and only that; for two: decimal(2)")
+        });
+    }
+    let known = DECLARABLE.into_iter().find(|column_type| column_type.as_str() == lower);
+    known.ok_or_else(|| {
+        let types = DECLARABLE.map(ColumnType::as_str).join(", ");
+        format!("'{word}' is not a type; expected {types} or decimal(N)")
+    })
 }
 
 /// The name at the start of `text` and what follows it: up to `end` (exclusive), or a quoted name.

@@ -3,12 +3,13 @@
 //! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
 //! [form](crate::schema::form); one value that is not a number makes it TEXT, and from then on its values are not looked at.
 
-use crate::format::{Field, Fields, Format, Parsed, Record, are_names};
+use crate::format::{Fields, Format, Parsed, Record, are_names};
 use crate::schema::cast;
 use crate::schema::cells::{CellMeaning, CellRules};
 use crate::schema::form::{ColumnFacts, Form, FormVerdict, WhyNoNumber, WhyText, mark};
 use crate::schema::key_order::KeyOrder;
 use crate::schema::widths::Widths;
+use crate::schema::written::NumberStyle;
 use crate::schema::{ColumnType, NO_FIELD};
 use crate::validate::is_plain_text;
 
@@ -155,11 +156,11 @@ impl Facts {
     fn see(&mut self, index: usize, value: FieldValue<'_>) {
         let is_key = self.key == Some(index);
         let column = &mut self.columns[index];
-        let FieldValue { field, start, end } = value;
+        let FieldValue { text, start, end } = value;
         let number = if column.skip || !column.form.is_open() {
-            cast::integer(field.unquoted()).ok()
+            cast::integer(text).ok()
         } else {
-            column.see(field.unquoted(), start, end)
+            column.see(text, start, end)
         };
         if is_key && let Some(number) = number {
             self.order.see(number);
@@ -169,7 +170,8 @@ impl Facts {
 
 /// A value that is not NULL, and where it stands in its span.
 struct FieldValue<'a> {
-    field: Field<'a>,
+    /// Without its quotes, as a usual number if it is one.
+    text: &'a [u8],
     start: u32,
     end: u32,
 }
@@ -193,13 +195,15 @@ pub struct Reading<'a, F> {
     pub widths: Widths,
     pub format: &'a F,
     pub cells: &'a CellRules,
+    /// How numbers are written.
+    pub numbers: NumberStyle,
     /// A record that says this is the header once more, and none.
     pub repeated_header: Option<&'a [String]>,
 }
 
 /// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
 pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
-    let is_usual = reading.cells.are_usual() && reading.widths.are_usual();
+    let is_usual = reading.cells.are_usual() && reading.widths.are_usual() && reading.numbers == NumberStyle::default();
     match is_usual && reading.format.is_usual() && reading.repeated_header.is_none() {
         true => observe_by::<F, true>(span, parsed, reading, facts),
         false => observe_by::<F, false>(span, parsed, reading, facts),
@@ -218,9 +222,11 @@ fn observe_by<F: Format, const USUAL: bool>(
         field_count,
         format,
         cells,
+        numbers,
         repeated_header,
         ..
     } = *reading;
+    let mut room = Vec::new();
     let has_field = |index: usize| sources[index] != NO_FIELD;
     let columns = (0..sources.len()).filter(|&index| has_field(index) && facts.is_open(index));
     let mut open: Vec<usize> = columns.collect();
@@ -254,10 +260,16 @@ fn observe_by<F: Format, const USUAL: bool>(
                 facts.order.nulls += u64::from(facts.key == Some(index));
                 continue;
             }
+            let text = match USUAL {
+                true => field.unquoted(),
+                // Of declared columns only the order of integers matters, and those may have their digits in groups.
+                false if facts.columns[index].skip => numbers.as_usual(field.unquoted(), &mut room),
+                false => numbers.undeclared().as_usual(field.unquoted(), &mut room),
+            };
             facts.see(
                 index,
                 FieldValue {
-                    field,
+                    text,
                     start: range.start,
                     end: range.end,
                 },
@@ -298,6 +310,7 @@ mod tests {
             widths: Widths::default(),
             format: &format,
             cells: &CellRules::default(),
+            numbers: NumberStyle::default(),
             repeated_header: None,
         };
         observe(text.as_bytes(), &records, &reading, &mut facts);

@@ -1,6 +1,7 @@
 //! What a load is asked to do, validated once; every constant of the program with its unit and reason.
 
 mod columns;
+pub(crate) mod written;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ use crate::option_name::{
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
+use crate::schema::written::WrittenForms;
 
 /// Default promise on peak memory (VmHWM), mapped pages included. Below 256 MB (decimal), so that either reading holds.
 pub const DEFAULT_MEMORY_BYTES: u64 = 244 << 20;
@@ -127,6 +129,8 @@ pub struct DialectOptions {
     pub quote_is_given: bool,
     /// It was said whether there is a header.
     pub header_is_given: bool,
+    /// How numbers, dates and times are written.
+    pub written: WrittenForms,
 }
 
 /// What a good row is.
@@ -136,6 +140,8 @@ pub struct ContractOptions {
     pub key: Vec<String>,
     /// Declared column types by name.
     pub types: Vec<(String, ColumnType)>,
+    /// How the dates or times of a declared column are written, by its name.
+    pub formats: Vec<(String, String)>,
     /// Every column TEXT unless `types` says otherwise.
     pub all_text: bool,
     /// Where the other columns' types come from.
@@ -213,6 +219,7 @@ impl Default for DialectOptions {
             detect: false,
             quote_is_given: false,
             header_is_given: false,
+            written: WrittenForms::default(),
         }
     }
 }
@@ -261,6 +268,7 @@ impl LoadOptions {
         self.dialect.validate()?;
         self.columns.validate()?;
         self.contract.validate()?;
+        written::validate(self)?;
         self.target.validate()?;
         self.repeat.validate()?;
         self.limits.validate()?;
@@ -375,6 +383,18 @@ impl DialectOptions {
 }
 
 impl ContractOptions {
+    /// The type that a column is declared as, as the command line takes it: `date:%d.%m.%Y`.
+    pub fn type_text(&self, name: &str, column_type: ColumnType) -> String {
+        let own = self.formats.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
+        match own {
+            None => column_type.as_str().to_owned(),
+            Some((_, format)) if format.contains([',', '"']) => {
+                format!("{}:\"{}\"", column_type.as_str(), format.replace('"', "\"\""))
+            }
+            Some((_, format)) => format!("{}:{format}", column_type.as_str()),
+        }
+    }
+
     fn validate(&self) -> Result<(), Error> {
         for (index, (name, column_type)) in self.types.iter().enumerate() {
             let is_declared = self.types[..index]

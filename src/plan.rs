@@ -21,6 +21,7 @@ use crate::schema::cells::StoredValue;
 use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::identifier::nearest;
 use crate::schema::key_order::KeyOrder;
+use crate::schema::recoding::Recoding;
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
 use crate::schema::{Column, ColumnType, Given, KeyPlan, RowIds, RowPlan, TypeGuess};
@@ -219,6 +220,8 @@ impl TablePlan {
             widths: options.columns.widths,
             key,
             cells: options.dialect.cells.clone(),
+            numbers: options.dialect.written.numbers,
+            recodings: Recoding::of_all(&self.columns, &options.dialect.written),
             repeated_header: None,
             max_record_bytes: options.limits.max_record_bytes,
             guess: self.guess.clone(),
@@ -274,6 +277,22 @@ fn unknown_column(name: &str, names: &[String], option: OptionName) -> Error {
     ))
 }
 
+/// How the column called `name` is written, which is declared as `column_type`, if it is not in the usual form.
+fn pattern_of(name: &str, column_type: ColumnType, options: &LoadOptions) -> Option<String> {
+    let dates = &options.dialect.written.dates;
+    let own = options
+        .contract
+        .formats
+        .iter()
+        .find(|(other, _)| other.eq_ignore_ascii_case(name));
+    match (own, column_type) {
+        (Some((_, pattern)), _) => Some(pattern.clone()),
+        (None, ColumnType::Date) => dates.date.clone(),
+        (None, ColumnType::DateTime) => dates.date_time.clone(),
+        _ => None,
+    }
+}
+
 /// Why columns of numbers became TEXT, with the first value that made them so and the option that would load it.
 pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec<String> {
     let notice = |(index, column): (usize, &Column)| {
@@ -315,6 +334,7 @@ pub fn plan_new_table(
     let key_columns = layout.key(options)?;
     let column = |(index, name): (usize, &String)| Column {
         declared: declared[index].is_some(),
+        pattern: declared[index].and_then(|declared| pattern_of(name, declared, options)),
         ..Column::new(name, declared[index].unwrap_or_else(|| facts.column_type(index)))
     };
     let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
@@ -345,7 +365,7 @@ pub fn plan_new_table(
         key_columns,
         dedup,
         sources: layout.sources.clone(),
-        given: layout.given_columns(&columns)?,
+        given: layout.given_columns(&columns, &options.dialect.written)?,
         columns,
         guess: None,
         settled: None,

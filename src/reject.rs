@@ -21,6 +21,7 @@ mod suspects;
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 #[cfg(feature = "html")]
 pub(crate) use self::claim::lock;
@@ -145,6 +146,11 @@ pub enum RejectReason {
     },
     OutOfRange {
         expected: ColumnType,
+    },
+    /// Not written as was said that the column is; `beyond`: written so, but of a value that there is not, or that the type does not have.
+    NotAsWritten {
+        expected: Arc<str>,
+        beyond: bool,
     },
     /// A number, in a column that turns texts into numbers, that SQLite would not write back the same; `beyond`: it is too large.
     NotKept {

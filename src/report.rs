@@ -134,6 +134,9 @@ pub struct InputReport {
     pub skipped_lines: u64,
     /// What was found out about its dialect, where that was asked for.
     pub dialect: Option<FoundDialect>,
+    /// For each column, what it has in [`ColumnReport::recoded`] from here.
+    #[serde(skip)]
+    pub(crate) recoded: Vec<u64>,
     /// What was read, from the first byte to the end of the last record: what the rows came from, whatever the input holds now. In an
     /// append-only load, what earlier loads read is included.
     #[serde(flatten, serialize_with = "serialize_content")]
@@ -188,6 +191,9 @@ pub struct ColumnReport {
     /// The name of its [type](crate::ColumnType), such as `integer`.
     #[serde(rename = "type")]
     pub column_type: &'static str,
+    /// Its values that were written in another form than they are stored in, such as dates by a pattern and numbers with a decimal comma.
+    /// Of all records that passed validation: those that repeat a key, or that the table refused, are included.
+    pub recoded: u64,
 }
 
 /// Everything a load can say about itself. [`report`](crate::Load::report) writes it as JSON.
@@ -236,6 +242,8 @@ pub struct LoadReport {
     /// Rejects by code, in the order of the README's table; codes that did not occur are left out.
     #[serde(serialize_with = "serialize_codes")]
     pub by_code: Vec<(RejectCode, u64)>,
+    /// Values that were written in another form than they are stored in: see [`ColumnReport::recoded`].
+    pub recoded: u64,
     /// Bytes read.
     pub bytes: u64,
     /// Whether the database has a checkpoint of this load, from which the same load goes on.
@@ -306,6 +314,7 @@ impl LoadReport {
             pending: 0,
             identity_holds: false,
             by_code: Vec::new(),
+            recoded: 0,
             bytes: 0,
             resumable: false,
             created_table: false,

@@ -52,10 +52,15 @@ pub struct RowBlock<E> {
     /// Rows of records with more fields than the header, and with fewer.
     pub cut_records: u32,
     pub filled_records: u32,
+    /// For each column, values of rows that were written in another form than they are stored in; empty if there can be none.
+    pub recoded: Vec<u64>,
     /// The hash of the chunk's bytes.
     pub content: ContentHash,
     /// Bytes of the key being hashed; here only to be reused.
     pub(crate) key_bytes: Vec<u8>,
+    /// Columns of the row at hand that count as recoded once it is one, and a value in the form in which it is cast; as well.
+    pub(crate) recoded_in_row: Vec<u16>,
+    pub(crate) plain_value: Vec<u8>,
 }
 
 /// The hash that stands for a key with a NULL in it, which is never a duplicate.
@@ -78,6 +83,7 @@ impl<E: Encoder> RowBlock<E> {
         self.repeated_headers = 0;
         self.cut_records = 0;
         self.filled_records = 0;
+        self.recoded.clear();
     }
 
     /// Where the first `records` records end in the chunk, without the last one's line end.
@@ -97,5 +103,7 @@ impl<E: Encoder> RowBlock<E> {
             + self.key_hashes.capacity() * size_of::<u128>()
             + self.rejects.capacity() * size_of::<BlockReject>()
             + self.column_facts.capacity() * size_of::<ColumnFacts>()
+            + self.recoded.capacity() * size_of::<u64>()
+            + self.plain_value.capacity()
     }
 }

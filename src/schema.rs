@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use self::cells::{CellRules, StoredValue};
 use self::form::Form;
+use self::recoding::Recoding;
 use self::widths::Widths;
+use self::written::NumberStyle;
 
 #[allow(missing_docs)]
 pub mod cast;
@@ -15,11 +17,14 @@ pub mod identifier;
 #[allow(missing_docs)]
 pub mod key_order;
 #[allow(missing_docs)]
+pub mod recoding;
+#[allow(missing_docs)]
 pub mod shape;
 pub mod stored;
 #[allow(missing_docs)]
 pub mod table_info;
 pub mod widths;
+pub mod written;
 
 /// What a column accepts and how its values are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -39,6 +44,14 @@ pub enum ColumnType {
     Time,
     /// A date and a time joined by `T` or a blank (see [`cast::date_time`]); stored as TEXT.
     DateTime,
+    /// A number that may have a currency sign or code, a percent sign, and a sign after it or brackets; the number as written, stored as
+    /// REAL.
+    Number,
+    /// As [`Number`](Self::Number), with a percent sign, divided by a hundred: `12.5%` is stored as the REAL 0.125.
+    Percent,
+    /// As [`Number`](Self::Number), with at most so many decimals, from 0 to 18; stored, exactly, as the INTEGER number of its smallest
+    /// units: with two decimals `12.50` is 1250.
+    Decimal(u8),
     /// Any text, kept as it is: a column of an existing table without affinity (no declared type, or BLOB).
     Any,
     /// Integers and decimals from which the text can be recovered, and any text that is not a number: a column of an existing table with
@@ -57,20 +70,57 @@ impl ColumnType {
             ColumnType::Date => "date",
             ColumnType::Time => "time",
             ColumnType::DateTime => "datetime",
+            ColumnType::Number => "number",
+            ColumnType::Percent => "percent",
+            ColumnType::Decimal(decimals) => decimal_name(decimals),
             ColumnType::Any => "any",
             ColumnType::Numeric => "numeric",
         }
     }
 
+    /// Whether its values are stored as REAL.
+    pub const fn is_real(self) -> bool {
+        matches!(self, ColumnType::Real | ColumnType::Number | ColumnType::Percent)
+    }
+
     /// The declared type in a `CREATE TABLE` that rowmill writes.
     pub const fn sql(self) -> &'static str {
         match self {
-            ColumnType::Integer | ColumnType::Boolean => "INTEGER",
-            ColumnType::Real => "REAL",
+            ColumnType::Integer | ColumnType::Boolean | ColumnType::Decimal(_) => "INTEGER",
+            _ if self.is_real() => "REAL",
             ColumnType::Any => "",
             ColumnType::Numeric => "NUMERIC",
             _ => "TEXT",
         }
+    }
+}
+
+/// The name of [`ColumnType::Decimal`] with so many decimals.
+const fn decimal_name(decimals: u8) -> &'static str {
+    const NAMES: [&str; cast::MAX_UNIT_DECIMALS as usize + 1] = [
+        "decimal(0)",
+        "decimal(1)",
+        "decimal(2)",
+        "decimal(3)",
+        "decimal(4)",
+        "decimal(5)",
+        "decimal(6)",
+        "decimal(7)",
+        "decimal(8)",
+        "decimal(9)",
+        "decimal(10)",
+        "decimal(11)",
+        "decimal(12)",
+        "decimal(13)",
+        "decimal(14)",
+        "decimal(15)",
+        "decimal(16)",
+        "decimal(17)",
+        "decimal(18)",
+    ];
+    match decimals as usize {
+        decimals if decimals < NAMES.len() => NAMES[decimals],
+        _ => "decimal",
     }
 }
 
@@ -86,6 +136,9 @@ pub struct Column {
     /// Whether somebody asked for this type: then every usual form of it is taken.
     #[serde(default)]
     pub declared: bool,
+    /// How its dates or times are written, if not in the usual form.
+    #[serde(default)]
+    pub pattern: Option<String>,
     /// What a table that exists says about the column.
     #[serde(default)]
     pub in_table: Option<TableType>,
@@ -99,6 +152,7 @@ impl Column {
             column_type,
             not_null: false,
             declared: false,
+            pattern: None,
             in_table: None,
         }
     }
@@ -190,6 +244,10 @@ pub struct RowPlan {
     pub key: KeyPlan,
     /// How cells are read.
     pub cells: CellRules,
+    /// How numbers are written.
+    pub numbers: NumberStyle,
+    /// For each column, how its values become what is stored, if they are not written as its type usually is; empty if all are.
+    pub recodings: Vec<Option<Recoding>>,
     /// A record that says this is the header once more, and none.
     pub repeated_header: Option<Vec<String>>,
     /// Longest record accepted, for messages.

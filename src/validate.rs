@@ -4,11 +4,15 @@
 //! field (a block's vectors are reused). The hard part is the cost: this is where a load's processor time goes, so UTF-8 and NULs are
 //! checked once per span, and a value is cast, stored and hashed in one go.
 
+mod beyond_record;
+mod recoded;
 #[cfg(test)]
 mod tests;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+pub use self::beyond_record::bytes_beyond_record;
+use self::beyond_record::{added_bytes, default_of, given_bytes};
 use crate::format::{Fault, FaultKind, Field, Fields, Format, Parsed, Record, are_names};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
@@ -52,7 +56,7 @@ pub fn validate<F: Format, E: Encoder>(
         format,
         plain: is_plain_text(span),
         encoder,
-        default_bytes: default_bytes(plan) + given_bytes(plan),
+        added_bytes: added_bytes(plan) + given_bytes(plan),
         lines_before: 0,
         lines_counted_to: 0,
         out,
@@ -60,6 +64,7 @@ pub fn validate<F: Format, E: Encoder>(
     if let Some(guess) = &plan.guess {
         rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
     }
+    rows.out.recoded.resize(plan.recodings.len(), 0);
     let is_usual = plan.cells.are_usual() && plan.takes_fields_only();
     match is_usual && format.is_usual() && plan.repeated_header.is_none() {
         true => rows.take_all::<true>(parsed),
@@ -76,8 +81,44 @@ struct ColumnWork {
     source: u32,
     /// Index in the plan's columns.
     index: u16,
-    expected: ColumnType,
+    cast: UsualCast,
     flags: u8,
+}
+
+/// How the values of a column are cast, in a byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UsualCast {
+    /// Kept as they stand.
+    Text,
+    Integer,
+    Real,
+    Boolean,
+    Date,
+    Time,
+    DateTime,
+    Numeric,
+    /// They are not written as usual: see [`RowPlan::recodings`].
+    Recoded,
+}
+
+impl UsualCast {
+    fn of(index: usize, plan: &RowPlan) -> Self {
+        if matches!(plan.recodings.get(index), Some(Some(_))) {
+            return UsualCast::Recoded;
+        }
+        match plan.columns[index].column_type {
+            ColumnType::Text | ColumnType::Any => UsualCast::Text,
+            ColumnType::Integer => UsualCast::Integer,
+            ColumnType::Real => UsualCast::Real,
+            ColumnType::Boolean => UsualCast::Boolean,
+            ColumnType::Date => UsualCast::Date,
+            ColumnType::Time => UsualCast::Time,
+            ColumnType::DateTime => UsualCast::DateTime,
+            ColumnType::Numeric => UsualCast::Numeric,
+            // Always among the recodings.
+            ColumnType::Number | ColumnType::Percent | ColumnType::Decimal(_) => UsualCast::Recoded,
+        }
+    }
 }
 
 const NOT_NULL: u8 = 1;
@@ -138,7 +179,7 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
         ColumnWork {
             source: plan.sources[index],
             index: index as u16,
-            expected: column.column_type,
+            cast: UsualCast::of(index, plan),
             flags: flags
                 .iter()
                 .filter(|(_, holds)| *holds)
@@ -148,40 +189,9 @@ fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
     plan.columns.iter().enumerate().map(column).collect()
 }
 
-/// The value of a column where a cell has none.
-fn default_of(column: &Column) -> Option<&StoredValue> {
-    column.in_table.as_ref()?.default.as_ref()
-}
-
-fn default_bytes(plan: &RowPlan) -> usize {
-    let bytes = |column: &Column| match default_of(column) {
-        Some(StoredValue::Text(text)) => text.len(),
-        _ => 0,
-    };
-    plan.columns.iter().map(bytes).sum()
-}
-
-/// Bytes that each row holds for which no byte of its record stands: values that are given, and the types of values that it lacks.
-pub fn bytes_beyond_record(plan: &RowPlan) -> usize {
-    match plan.takes_fields_only() {
-        true => 0,
-        false => given_bytes(plan) + plan.given.len() * size_of::<i64>() + plan.columns.len(),
-    }
-}
-
-/// Bytes of all texts that are the same in every row.
-fn given_bytes(plan: &RowPlan) -> usize {
-    let bytes = |(_, given): &(usize, Given)| match given {
-        Given::Value(StoredValue::Text(text)) => text.len(),
-        _ => 0,
-    };
-    plan.given.iter().map(bytes).sum()
-}
-
-/// Why a column does not take a value.
+/// Why a column of type `expected` does not take a value.
 #[cold]
-fn refuse(column: ColumnWork, error: CastError) -> RejectReason {
-    let expected = column.expected;
+fn refuse(expected: ColumnType, error: CastError) -> RejectReason {
     match error {
         CastError::Type => RejectReason::TypeError { expected },
         CastError::Range => RejectReason::OutOfRange { expected },
@@ -242,8 +252,8 @@ struct RowMaker<'a, F, E> {
     /// The whole span is UTF-8 without NUL, so no record needs to be checked for that.
     plain: bool,
     encoder: E,
-    /// Of all texts that are DEFAULTs of columns, or the same in every row.
-    default_bytes: usize,
+    /// Bytes that a row's values may have beyond those of its fields, with texts that are the same in every row.
+    added_bytes: usize,
     /// Line ends before `lines_counted_to`.
     lines_before: u32,
     lines_counted_to: usize,
@@ -360,8 +370,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     ) -> Result<(), Reject> {
         let integer_keys = self.out.integer_keys.len();
         self.out.key_bytes.clear();
-        let default_bytes = if USUAL { 0 } else { self.default_bytes };
-        self.encoder.begin_row(record.source.len() as usize + default_bytes);
+        self.encoder.begin_row(record.source.len() as usize + self.added_bytes);
         let mut null_key = false;
         for &column in columns {
             let source = column.source as usize;
@@ -386,6 +395,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
                 Err(reason) => {
                     self.out.integer_keys.truncate(integer_keys);
+                    self.out.recoded_in_row.clear();
                     return Err(Reject {
                         reason,
                         column: source as u32 + 1,
@@ -403,6 +413,9 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             self.out.key_hashes.push(hash);
         }
         self.encoder.end_row();
+        if !self.out.recoded_in_row.is_empty() {
+            self.count_recoded();
+        }
         self.out.rows.push(RowMeta {
             record_index: self.out.record_count,
             source: record.source,
@@ -426,22 +439,22 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 false => self.encode_null(column),
             };
         }
-        match column.expected {
-            ColumnType::Text | ColumnType::Any => {
+        match column.cast {
+            UsualCast::Text => {
                 if column.is(OBSERVED) {
                     self.observe_text(column, field.unquoted(), (start, end));
                 }
                 let quotes = usize::from(field.quote().is_some());
                 self.encode_text(column, (start + quotes, end - quotes), field.quote());
             }
-            ColumnType::Integer => {
+            UsualCast::Integer => {
                 let value = match column.is(DECLARED) {
                     false => cast::integer(field.unquoted()),
                     true => cast::usual_integer(field.unquoted()),
                 };
-                self.encode_integer(column, value.map_err(|error| refuse(column, error))?);
+                self.encode_integer(column, value.map_err(|error| refuse(ColumnType::Integer, error))?);
             }
-            ColumnType::Real => self.encode_real(column, field.unquoted(), (start, end))?,
+            UsualCast::Real => self.encode_real(column, field.unquoted(), (start, end))?,
             _ => self.encode_other(column, field, start)?,
         }
         Ok(false)
@@ -509,13 +522,13 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         let text = field.unquoted();
         let text_start = start + usize::from(field.quote().is_some());
         let mut kept = (text_start, text_start + text.len());
-        match column.expected {
-            ColumnType::Boolean => {
-                let value = cast::boolean(text).map_err(|error| refuse(column, error))?;
+        match column.cast {
+            UsualCast::Boolean => {
+                let value = cast::boolean(text).map_err(|error| refuse(ColumnType::Boolean, error))?;
                 self.encode_integer(column, i64::from(value));
                 return Ok(());
             }
-            ColumnType::Numeric => match cast::numeric(text).map_err(|error| self.refuse_numeric(column, error))? {
+            UsualCast::Numeric => match cast::numeric(text).map_err(|error| self.refuse_numeric(column, error))? {
                 Numeric::Text => {}
                 Numeric::Integer(value) => {
                     self.encode_integer(column, value);
@@ -526,20 +539,21 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                     return Ok(());
                 }
             },
-            ColumnType::Date => cast::date(text).map_err(|error| refuse(column, error))?,
-            ColumnType::Time | ColumnType::DateTime => {
-                let moment = match column.expected {
-                    ColumnType::Time => cast::time(text),
-                    _ => cast::date_time(text),
+            UsualCast::Date => cast::date(text).map_err(|error| refuse(ColumnType::Date, error))?,
+            UsualCast::Time | UsualCast::DateTime => {
+                let (moment, expected) = match column.cast {
+                    UsualCast::Time => (cast::time(text), ColumnType::Time),
+                    _ => (cast::date_time(text), ColumnType::DateTime),
                 };
-                let moment = moment.map_err(|error| refuse(column, error))?;
+                let moment = moment.map_err(|error| refuse(expected, error))?;
                 kept.1 = text_start + moment.kept_bytes;
                 if !moment.tail().is_empty() {
                     self.encode_moment(column, kept, &moment);
                     return Ok(());
                 }
             }
-            ColumnType::Text | ColumnType::Any | ColumnType::Integer | ColumnType::Real => {
+            UsualCast::Recoded => return self.encode_recoded(column, field, (start, start + field.bytes().len())),
+            UsualCast::Text | UsualCast::Integer | UsualCast::Real => {
                 unreachable!("encode_field takes these")
             }
         }
@@ -572,20 +586,21 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             if let Some(value) = form.and_then(|form| form.admits(text)) {
                 return Ok(value);
             }
-            let value = cast::real(text).map_err(|error| refuse(column, error));
+            let value = cast::real(text).map_err(|error| refuse(expected, error));
             return value.and(Err(RejectReason::OtherForm));
         }
         let value = match column.is(DECLARED) {
             false => cast::real(text),
             true => cast::usual_real(text),
         };
-        value.map_err(|error| refuse(column, error))
+        value.map_err(|error| refuse(expected, error))
     }
 
     /// Notes what a value of a column that is guessed to be TEXT looks like: the column may turn out to hold numbers.
     fn observe_text(&mut self, column: ColumnWork, text: &[u8], (start, end): (usize, usize)) {
         let facts = &mut self.out.column_facts[column.index as usize];
         if facts.form.is_open() {
+            let text = self.plan.numbers.undeclared().as_usual(text, &mut self.out.plain_value);
             facts.see(text, start as u32, end as u32);
         }
     }

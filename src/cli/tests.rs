@@ -40,9 +40,10 @@ fn without_flags_the_options_are_the_librarys_defaults_and_dialects_are_found() 
 fn every_flag_reaches_its_option() {
     let options = job(
         "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
-         --batch-rows 7 --delimiter tab --quote none --no-header --no-detect --text --types a=integer,b=REAL --types c=date \
+         --batch-rows 7 --delimiter tab --quote none --no-header --no-detect --text --types a=integer,b=REAL --types c=date:%D,d=decimal(2) \
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
          --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
+         --decimal-comma --thousands ' --date-format %d.%m.%Y --datetime-format %s --two-digit-year-pivot 70 \
          --restart --keep-checkpoint --append-only --once --safe-errors",
     );
     let LoadCommand { inputs, options, .. } = options.unwrap();
@@ -64,7 +65,9 @@ fn every_flag_reaches_its_option() {
                 ("a".to_owned(), ColumnType::Integer),
                 ("b".to_owned(), ColumnType::Real),
                 ("c".to_owned(), ColumnType::Date),
+                ("d".to_owned(), ColumnType::Decimal(2)),
             ],
+            formats: vec![("c".to_owned(), "%D".to_owned())],
             inference: Inference::Guess,
         },
         columns: ColumnOptions {
@@ -104,6 +107,17 @@ fn every_flag_reaches_its_option() {
                 null_words: vec!["NA".to_owned(), "-".to_owned()],
                 empty: EmptyCell::Default,
                 quoted_empty_is_empty: true,
+            },
+            written: WrittenForms {
+                numbers: NumberStyle {
+                    decimal_comma: true,
+                    thousands: Some('\''),
+                },
+                dates: DateStyle {
+                    date: Some("%d.%m.%Y".to_owned()),
+                    date_time: Some("%s".to_owned()),
+                    two_digit_year_pivot: Some(70),
+                },
             },
         },
         limits: LimitOptions {
@@ -217,14 +231,46 @@ fn names_with_commas_and_quotes_can_be_quoted() {
         assert!(parse_list(text).is_err(), "{text}");
     }
     let types = parse_types("\"a,b=c\"=integer,d=Text").unwrap();
+    let declared = |column: &str, column_type, format: Option<&str>| DeclaredType {
+        column: column.to_owned(),
+        column_type,
+        format: format.map(str::to_owned),
+    };
     assert_eq!(
         types,
         [
-            ("a,b=c".to_owned(), ColumnType::Integer),
-            ("d".to_owned(), ColumnType::Text)
+            declared("a,b=c", ColumnType::Integer, None),
+            declared("d", ColumnType::Text, None)
         ]
     );
-    for text in ["", "a", "a=", "a=int", "=text", "a=text,", "a=any"] {
+    let types = parse_types("a=date:%d.%m.%Y,b=Decimal(3),c=time:\"%I:%M \"\"%p\"\", x\",\"d\"=percent").unwrap();
+    assert_eq!(
+        types,
+        [
+            declared("a", ColumnType::Date, Some("%d.%m.%Y")),
+            declared("b", ColumnType::Decimal(3), None),
+            declared("c", ColumnType::Time, Some("%I:%M \"%p\", x")),
+            declared("d", ColumnType::Percent, None)
+        ]
+    );
+    for text in [
+        "",
+        "a",
+        "a=",
+        "a=int",
+        "=text",
+        "a=text,",
+        "a=any",
+        "a=date:",
+        "a=date:,b=text",
+        "a=date:\"%F",
+        "a=date:\"%F\"x",
+        "a=decimal",
+        "a=decimal()",
+        "a=decimal(-1)",
+        "a=decimal(10,2)",
+        "a=date:%b %d, %Y",
+    ] {
         assert!(parse_types(text).is_err(), "{text}");
     }
     assert!(job("a b --types x=text --types X=real").is_err());

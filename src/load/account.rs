@@ -128,6 +128,7 @@ impl<'a> Account<'a> {
         let column = |column: &Column| ColumnReport {
             name: column.name.clone(),
             column_type: column.column_type.as_str(),
+            recoded: 0,
         };
         let key = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone());
         let mut parts = self.parts();
@@ -222,6 +223,7 @@ impl<'a> Account<'a> {
             stages: parts.stages,
             ..nothing
         };
+        tell_recoded(&mut report);
         match ended {
             Ok(ended) => tell_end(ended, &mut report),
             Err(error) => report.fail(error),
@@ -229,6 +231,16 @@ impl<'a> Account<'a> {
         report.measure(elapsed);
         report
     }
+}
+
+/// Adds up what was counted of values that were recoded.
+fn tell_recoded(report: &mut LoadReport) {
+    for input in &report.inputs {
+        for (column, recoded) in report.columns.iter_mut().zip(&input.recoded) {
+            column.recoded += recoded;
+        }
+    }
+    report.recoded = report.columns.iter().map(|column| column.recoded).sum();
 }
 
 /// What was counted, and how the load ended.

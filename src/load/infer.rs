@@ -15,6 +15,7 @@ use crate::pipeline::{Flight, Flow, FoundBy, ScanRequest, ScanSettings, ScanTime
 use crate::schema::cells::CellRules;
 use crate::schema::table_info::TableInfo;
 use crate::schema::widths::Widths;
+use crate::schema::written::NumberStyle;
 use crate::window::Input;
 
 /// Least size of inputs for a guess: shorter ones are read in a moment.
@@ -34,6 +35,7 @@ struct FactsWork<'a> {
     widths: Widths,
     format: Csv,
     cells: &'a CellRules,
+    numbers: NumberStyle,
     repeated_header: Option<&'a [String]>,
 }
 
@@ -69,6 +71,7 @@ impl Work for FactsWork<'_> {
             widths: self.widths,
             format: &self.format,
             cells: self.cells,
+            numbers: self.numbers,
             repeated_header: self.repeated_header,
         };
         observe(span, parsed, &reading, &mut output.facts);
@@ -245,6 +248,7 @@ impl Survey<'_> {
             widths: options.columns.widths,
             format: &format,
             cells: &options.dialect.cells,
+            numbers: options.dialect.written.numbers,
             repeated_header: opened.head.repeated_header(options),
         };
         observe(&span[..consumed], &parsed, &reading, &mut facts);
@@ -316,6 +320,7 @@ impl Survey<'_> {
             widths: options.columns.widths,
             format: head.syntax(options),
             cells: &options.dialect.cells,
+            numbers: options.dialect.written.numbers,
             repeated_header: head.repeated_header(options),
         };
         let settings = ScanSettings {

@@ -109,6 +109,7 @@ fn leave_for_next(settled: &SettledRows<'_>, errors: Committed) -> Result<(), Er
         repeated_headers: count.repeated_headers,
         cut_records: count.cut_records,
         filled_records: count.filled_records,
+        recoded: count.recoded.clone(),
         counts: settled.counts.clone(),
         errors_bytes: errors.bytes,
         errors_hash: errors.hash,

@@ -55,7 +55,21 @@ pub(super) struct InputCount {
     pub(super) repeated_headers: u64,
     pub(super) cut_records: u64,
     pub(super) filled_records: u64,
+    /// For each column, values that were written in another form than they are stored in; empty before the first.
+    pub(super) recoded: Vec<u64>,
     pub(super) content: ContentHash,
+}
+
+impl InputCount {
+    /// Adds what was counted of the values of each column.
+    pub(super) fn add_recoded(&mut self, recoded: &[u64]) {
+        if self.recoded.len() < recoded.len() {
+            self.recoded.resize(recoded.len(), 0);
+        }
+        for (sum, count) in self.recoded.iter_mut().zip(recoded) {
+            *sum += count;
+        }
+    }
 }
 
 impl OpenedInput {
@@ -100,6 +114,7 @@ impl OpenedInput {
                 repeated_headers: loaded.repeated_headers,
                 cut_records: loaded.cut_records,
                 filled_records: loaded.filled_records,
+                recoded: loaded.recoded.clone(),
                 content: loaded.content,
             },
             None => InputCount {
@@ -138,6 +153,7 @@ impl OpenedInput {
             repeated_headers,
             cut_records,
             filled_records,
+            ref recoded,
             content,
         } = self.count;
         InputReport {
@@ -151,6 +167,7 @@ impl OpenedInput {
             repeated_headers,
             cut_records,
             filled_records,
+            recoded: recoded.clone(),
             skipped_lines: self.head.skipped_lines,
             dialect: self.head.found,
             content,

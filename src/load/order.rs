@@ -319,6 +319,7 @@ impl OneInput<'_> {
                 self.count.repeated_headers += u64::from(rows.repeated_headers);
                 self.count.cut_records += u64::from(rows.cut_records);
                 self.count.filled_records += u64::from(rows.filled_records);
+                self.count.add_recoded(&rows.recoded);
                 self.held_bytes += rows.capacity_bytes();
                 let bytes = block.bytes().len();
                 place.after = self.consume(block.output.content);

@@ -1,6 +1,6 @@
 //! The plan for a table that exists: which column each field goes to, and who judges keys that may be repeated.
 
-use super::{DedupPlan, Layout, TablePlan, has_unique_index, key_columns};
+use super::{DedupPlan, Layout, TablePlan, has_unique_index, key_columns, pattern_of};
 use crate::error::Error;
 use crate::infer::Facts;
 use crate::option_name::{COLUMN_TYPE, COLUMNS, KEY, RENAME, ROW_NUMBER, TEXT, UNION_BY_NAME};
@@ -43,7 +43,7 @@ pub fn plan_existing_table(
             (false, None) if dedup == DedupPlan::Filter => RowIds::Ordinal { base: 0 },
             (false, None) => RowIds::Given,
         },
-        given: layout.given_columns(&fields.columns)?,
+        given: layout.given_columns(&fields.columns, &options.dialect.written)?,
         columns: fields.columns,
         row_id_column: key.row_id_column,
         build_key_index: !key.is_covered,
@@ -125,7 +125,10 @@ impl<'a> MatchedFields<'a> {
                 ))
             }));
             match declared_column(column, declared[index]) {
-                Ok(column) => self.columns.push(column),
+                Ok(column) => self.columns.push(Column {
+                    pattern: declared[index].and_then(|declared| pattern_of(name, declared, options)),
+                    ..column
+                }),
                 Err(problem) => problems.push(problem),
             }
             self.table_indices.push(place);
@@ -297,11 +300,11 @@ impl<'a> TablePlaces<'a> {
 /// # Errors
 /// Why the column cannot hold what it is declared as, in words.
 fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result<Column, String> {
-    use ColumnType::{Any, Boolean, Date, DateTime, Integer, Numeric, Real, Text, Time};
+    use ColumnType::{Any, Boolean, Date, DateTime, Decimal, Integer, Number, Numeric, Percent, Real, Text, Time};
     let affinity = column.column_type;
     let fits = match (affinity, declared) {
         (_, None) | (Any, _) | (Text, Some(Text | Date | Time | DateTime)) => true,
-        (Integer, Some(Integer | Boolean)) | (Real, Some(Real)) => true,
+        (Integer, Some(Integer | Boolean | Decimal(_))) | (Real, Some(Real | Number | Percent)) => true,
         // Values are stored as numbers, or as texts that do not look like numbers: only a text that looks like a number would be changed.
         (Numeric, Some(other)) => other != Text,
         _ => false,
@@ -322,6 +325,7 @@ fn declared_column(column: &TableColumn, declared: Option<ColumnType>) -> Result
         column_type: declared.unwrap_or(affinity),
         not_null: column.not_null,
         declared: declared.is_some(),
+        pattern: None,
         in_table: Some(TableType {
             declared_type: declared_type.clone(),
             affinity,

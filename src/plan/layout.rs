@@ -14,6 +14,7 @@ use crate::option_name::{
 };
 use crate::options::{ColumnOptions, LoadOptions};
 use crate::schema::stored::stored;
+use crate::schema::written::WrittenForms;
 use crate::schema::{Column, ColumnType, NO_FIELD};
 
 /// The header of an input.
@@ -235,12 +236,12 @@ impl Layout {
     ///
     /// # Errors
     /// `Usage` for a value that its column does not take.
-    pub(super) fn given_columns(&self, columns: &[Column]) -> Result<Vec<GivenColumn>, Error> {
+    pub(super) fn given_columns(&self, columns: &[Column], forms: &WrittenForms) -> Result<Vec<GivenColumn>, Error> {
         let given = self.given.iter().enumerate().map(|(index, source)| {
             let index = self.field_columns() + index;
             let column = &columns[index];
             let value = |text: &str| {
-                stored(text, column).map_err(|_| {
+                stored(text, column, forms).map_err(|_| {
                     Error::usage(format!(
                         "{} {}: '{text}' is no {}, which the column's type is",
                         source.option(),

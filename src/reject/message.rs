@@ -27,9 +27,13 @@ impl RejectReason {
             RejectReason::RecordTooLarge { .. } => RejectCode::RecordTooLarge,
             RejectReason::InvalidUtf8 => RejectCode::InvalidUtf8,
             RejectReason::NulByte => RejectCode::NulByte,
-            RejectReason::TypeError { .. } => RejectCode::TypeError,
-            RejectReason::OutOfRange { .. } | RejectReason::NotKept { beyond: true, .. } => RejectCode::OutOfRange,
-            RejectReason::NotKept { beyond: false, .. } | RejectReason::OtherForm => RejectCode::TypeError,
+            RejectReason::TypeError { .. }
+            | RejectReason::NotAsWritten { beyond: false, .. }
+            | RejectReason::NotKept { beyond: false, .. }
+            | RejectReason::OtherForm => RejectCode::TypeError,
+            RejectReason::OutOfRange { .. }
+            | RejectReason::NotAsWritten { beyond: true, .. }
+            | RejectReason::NotKept { beyond: true, .. } => RejectCode::OutOfRange,
             RejectReason::NullViolation => RejectCode::NullViolation,
             RejectReason::DuplicateKey { .. } => RejectCode::DuplicateKey,
             RejectReason::ConstraintFailed { .. } => RejectCode::ConstraintFailed,
@@ -81,6 +85,10 @@ impl fmt::Display for Message<'_> {
             }
             RejectReason::OutOfRange { expected } => {
                 f.write_str(expected_range(*expected))?;
+                self.found(f)
+            }
+            RejectReason::NotAsWritten { expected, .. } => {
+                f.write_str(expected)?;
                 self.found(f)
             }
             RejectReason::NotKept { declared_type, beyond } => self.not_kept(f, declared_type, *beyond),
@@ -165,7 +173,9 @@ impl Message<'_> {
 const fn expected_form(column_type: ColumnType) -> &'static str {
     match column_type {
         ColumnType::Integer => "expected an integer such as 42 or -7",
-        ColumnType::Real => "expected a number such as 1.5 or -7",
+        ColumnType::Real | ColumnType::Number => "expected a number such as 1.5 or -7",
+        ColumnType::Percent => "expected a percentage such as 12.5%",
+        ColumnType::Decimal(_) => "expected an amount such as 12.50",
         ColumnType::Boolean => "expected true or false, t or f, yes or no, y or n, 1 or 0",
         ColumnType::Date => "expected a date such as 2024-02-29",
         ColumnType::Time => "expected a time such as 23:59:59",
@@ -177,13 +187,13 @@ const fn expected_form(column_type: ColumnType) -> &'static str {
 const fn expected_range(column_type: ColumnType) -> &'static str {
     match column_type {
         ColumnType::Integer => "expected an integer from -9223372036854775808 to 9223372036854775807",
-        ColumnType::Real => "expected a number that a 64-bit float can hold",
+        ColumnType::Real | ColumnType::Number | ColumnType::Percent => "expected a number that a 64-bit float can hold",
         ColumnType::Date => "expected a day that exists",
         ColumnType::Time => "expected a time of day from 00:00 to 23:59:59 (zone: at most 14:59)",
         ColumnType::DateTime => {
             "expected a day that exists and a time from 00:00 to 23:59:59 (zone: at most 14:59), which as UTC, to the nearest thousandth of a second, is within the years 0000 to 9999"
         }
-        ColumnType::Boolean | ColumnType::Text | ColumnType::Any | ColumnType::Numeric => {
+        ColumnType::Boolean | ColumnType::Decimal(_) | ColumnType::Text | ColumnType::Any | ColumnType::Numeric => {
             "expected a value within the column's range"
         }
     }

@@ -10,6 +10,9 @@ use crate::reject::RejectCode;
 /// Signal numbers that have a name here; the same on every Unix.
 const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGTERM")];
 
+/// Columns that a line names, of those that it could.
+const NAMED_COLUMNS: usize = 8;
+
 /// Who stopped a load.
 pub(super) fn stopped_by(report: &LoadReport) -> &'static str {
     let Some(signal) = report.signal else {
@@ -38,6 +41,7 @@ impl fmt::Display for Summary<'_> {
         )?;
         self.dialect(f)?;
         self.widths(f)?;
+        self.recoded(f)?;
         self.rejects(f)?;
         self.ways_on(f)?;
         let seconds = report.elapsed_ms / 1e3;
@@ -160,6 +164,25 @@ impl Summary<'_> {
         match are_all_alike {
             true => Ok(()),
             false => f.write_str("; in other files another one (see the report)"),
+        }
+    }
+
+    /// Values that were written in another form than they are stored in.
+    fn recoded(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        if report.recoded == 0 {
+            return Ok(());
+        }
+        let values = agreeing(report.recoded, "value", "values");
+        write!(f, "\n  recoded     {} {values}: ", grouped(report.recoded))?;
+        let columns = || report.columns.iter().filter(|column| column.recoded > 0);
+        for (index, column) in columns().take(NAMED_COLUMNS).enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{} {}", grouped(column.recoded), escaped(&column.name))?;
+        }
+        match columns().count() {
+            0..=NAMED_COLUMNS => Ok(()),
+            count => write!(f, " and {} more columns", count - NAMED_COLUMNS),
         }
     }
 
@@ -423,6 +446,27 @@ loaded 4,850,000 rows into table people of people.db
         assert!(text.contains("its 1 row so far stays"), "{text}");
         report.earlier = Some(EarlierReport::default());
         assert!(report.summary(false).to_string().contains("loaded 1 more row into"));
+    }
+
+    #[test]
+    fn values_that_were_recoded_are_named_by_their_columns() {
+        let mut report = sample();
+        assert!(!report.summary(false).to_string().contains("recoded"));
+        let column = |index: u64| crate::report::ColumnReport {
+            name: format!("c{index}"),
+            column_type: "number",
+            recoded: if index == 3 { 0 } else { index * 1000 },
+        };
+        report.columns = (1..=4).map(column).collect();
+        report.recoded = 7000;
+        let text = report.summary(false).to_string();
+        assert!(
+            text.contains("1.05 GB\n  recoded     7,000 values: 1,000 c1, 2,000 c2, 4,000 c4\n  rejected"),
+            "{text}"
+        );
+        report.columns = (1..=12).map(column).collect();
+        let text = report.summary(false).to_string();
+        assert!(text.contains("9,000 c9 and 3 more columns\n"), "{text}");
     }
 
     #[test]

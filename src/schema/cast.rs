@@ -1,18 +1,23 @@
 //! The one routine that decides what a text is: inference asks it, loading asks it, so they can never disagree.
 //!
 //! Inference is strict: [`integer`] and [`decimal::lossless_real`] take only forms from which the text can be recovered. A type that
-//! somebody has declared takes every usual form: [`usual_integer`], [`real`], [`boolean`], [`date_time`].
+//! somebody has declared takes every usual form: [`usual_integer`], [`real`], [`boolean`], [`date_time`]. What is written in other forms is
+//! brought into a usual one first: numbers with signs and groups, dates by a [`Pattern`].
 
 mod affinity;
+mod amount;
 mod decimal;
 mod moment;
+mod pattern;
 #[cfg(test)]
 mod tests;
 
 pub use affinity::{Numeric, numeric};
+pub use amount::{MAX_UNIT_DECIMALS, Recast};
 pub(super) use decimal::{Decimal, decimal, is_shortest, significant_digits, split};
 pub use decimal::{lossless_real, real, usual_real};
 pub use moment::{Moment, date, date_time, time};
+pub use pattern::{IsoText, Pattern, PatternKind};
 
 /// Why a text is not a value of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

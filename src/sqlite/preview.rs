@@ -82,6 +82,7 @@ mod tests {
         ColumnReport {
             name: name.to_owned(),
             column_type: "text",
+            recoded: 0,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
 use crate::schema::cells::CellRules;
 use crate::schema::widths::Widths;
+use crate::schema::written::NumberStyle;
 use crate::sqlite::record::RecordBlock;
 use proptest::prelude::*;
 
@@ -20,6 +21,8 @@ fn plan(types: &[ColumnType]) -> RowPlan {
         widths: Widths::default(),
         key: KeyPlan::None,
         cells: CellRules::default(),
+        numbers: NumberStyle::default(),
+        recodings: Vec::new(),
         repeated_header: None,
         max_record_bytes: 1000,
         guess: None,

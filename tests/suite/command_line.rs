@@ -20,7 +20,7 @@ fn wrong_usage_is_exit_code_64_and_says_what_is_right() {
             "one ASCII character",
         ),
         (&["load", "in.csv", "out.db", "--delimiter", "\""], "same character"),
-        (&["load", "in.csv", "out.db", "--types", "a=number"], "not a type"),
+        (&["load", "in.csv", "out.db", "--types", "a=numeral"], "not a type"),
         (&["load", "in.csv", "out.db", "--max-errors", "x"], "count"),
         (&["load", "in.csv", "out.db", "--memory", "1k"], "too small"),
         (&["load", "in.csv", "out.db", "--batch-rows", "0"], "at least 1"),

@@ -47,3 +47,4 @@ mod taking_back;
 mod terminal;
 mod tidy;
 mod types;
+mod written;

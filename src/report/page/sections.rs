@@ -9,7 +9,7 @@ use crate::option_name::{
     HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD,
     OptionName, QUOTE, RESTART, SKIP_LINES, TABLE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
 };
-use crate::options::{DialectOptions, ErrorLimit, LoadOptions, WritePath};
+use crate::options::{DialectOptions, ErrorLimit, LoadOptions, WritePath, written};
 use crate::reject::{RejectCode, RejectSample};
 use crate::report::summary::duration;
 use crate::report::{Cell, InputReport, LoadReport, PREVIEW_COLUMNS, Preview, bytes, grouped};
@@ -181,17 +181,21 @@ pub(super) fn table(parts: &PageParts<'_>) -> Markup {
                     summary { "Columns and their types: " (grouped(report.columns.len() as u64)) }
                     div.scroll {
                         table {
-                            tr { th.number { "#" } th { "column" } th { "type" } th { } }
+                            tr { th.number { "#" } th { "column" } th { "type" } th { } @if report.recoded > 0 { th.number { "recoded" } } }
                             @for (index, column) in report.columns.iter().take(MAX_LISTED_COLUMNS).enumerate() {
                                 tr {
                                     td.number { (index + 1) }
                                     td { (name(&column.name)) }
                                     td { code { (column.column_type) } }
                                     td { @if report.key.contains(&column.name) { "key" } }
+                                    @if report.recoded > 0 { td.number { (grouped(column.recoded)) } }
                                 }
                             }
                         }
                         (and_more(report.columns.len(), MAX_LISTED_COLUMNS, "columns"))
+                    }
+                    @if report.recoded > 0 {
+                        p.muted { "Recoded: values that were written in another form than they are stored in, " (grouped(report.recoded)) " in all." }
                     }
                 }
             }
@@ -229,7 +233,7 @@ fn preview_table(report: &LoadReport, preview: &Preview) -> Markup {
 }
 
 fn is_number(column_type: &str) -> bool {
-    matches!(column_type, "integer" | "real")
+    matches!(column_type, "integer" | "real" | "number" | "percent") || column_type.starts_with("decimal")
 }
 
 /// A value as it is stored: the digits of numbers are not grouped, as they might be keys.
@@ -382,7 +386,10 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
     let types: Vec<String> = contract
         .types
         .iter()
-        .map(|(column, column_type)| format!("{}={}", name(column), column_type.as_str()))
+        .map(|(column, column_type)| {
+            let column_type = contract.type_text(column, *column_type);
+            format!("{}={}", name(column), shown(&column_type, VALUE_CHARS))
+        })
         .collect();
     let threads = match resources.threads {
         0 => "one per core".to_owned(),
@@ -408,6 +415,7 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
     let of_columns = columns.described().into_iter();
     rows.extend(of_columns.map(|(option, setting)| (option, name(&setting))));
     rows.extend(dialect_rows(dialect));
+    rows.extend(written::texts(&dialect.written).map(|(option, text)| (option, shown(&text, VALUE_CHARS))));
     rows.extend([
         (MAX_RECORD_BYTES, bytes(limits.max_record_bytes).to_string()),
         (MAX_ERRORS, limits.max_errors.map_or("never".to_owned(), error_limit)),

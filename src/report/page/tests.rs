@@ -50,6 +50,7 @@ impl Parts {
         report.columns = vec![ColumnReport {
             name: "amount".to_owned(),
             column_type: "integer",
+            recoded: 1_234_567,
         }];
         report.stages = vec![StageTime {
             stage: "write",
@@ -96,6 +97,16 @@ fn timeline(points: u64) -> Timeline {
         timeline.note_memory(at, 100_000_000);
     }
     timeline
+}
+
+#[test]
+fn values_that_were_recoded_are_shown_by_column_where_there_are_any() {
+    let mut parts = Parts::new();
+    assert!(!parts.page().contains("recoded"));
+    parts.report.recoded = 1_234_567;
+    let page = parts.page();
+    assert!(page.contains("<th class=\"number\">recoded</th>"), "{page}");
+    assert!(page.contains("<td class=\"number\">1,234,567</td>"), "{page}");
 }
 
 /// Every tag must be one of ours; every attribute too, so that none is made by data.

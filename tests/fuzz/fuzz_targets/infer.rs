@@ -90,6 +90,7 @@ rowmill_fuzz::target!(|input: Input| {
             widths: Widths::default(),
             format: &syntax,
             cells: &rules,
+            numbers: Default::default(),
             repeated_header: None,
         };
         observe(span, &records, &reading, &mut later);

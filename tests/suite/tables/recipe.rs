@@ -223,6 +223,7 @@ impl Recipe {
                 key: self.key.iter().map(name).collect(),
                 all_text,
                 inference: dice.pick(&[Inference::Guess, Inference::Whole]),
+                formats: Vec::new(),
                 types: if self.table_exists || self.infer || all_text {
                     Vec::new()
                 } else {

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use crate::error::Error;
-use crate::schema::{Column, ColumnType};
+use crate::schema::Column;
 use crate::sqlite::format::{
     ValuePlace, compare, find_values, header_bytes, integer, integer_type, is_number, put_varint, real, take_varint,
     text_bytes, value_bytes,
@@ -55,7 +55,7 @@ impl KeyColumns {
         };
         let first_is_real = indices
             .first()
-            .is_some_and(|&index| columns[index].column_type == ColumnType::Real);
+            .is_some_and(|&index| columns[index].column_type.is_real());
         KeyColumns {
             columns: indices.iter().map(source).collect(),
             first_is_real,

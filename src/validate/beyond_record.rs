@@ -1,0 +1,46 @@
+//! How much a row may hold beyond the bytes of its record: DEFAULTs, values that are the same in every row, dates in another form.
+
+use crate::schema::cast::IsoText;
+use crate::schema::cells::StoredValue;
+use crate::schema::{Column, Given, RowPlan};
+
+/// The value of a column where a cell has none.
+pub(super) fn default_of(column: &Column) -> Option<&StoredValue> {
+    column.in_table.as_ref()?.default.as_ref()
+}
+
+/// Bytes that a row's values may have beyond those of its fields.
+pub(super) fn added_bytes(plan: &RowPlan) -> usize {
+    let of_default = |column: &Column| match default_of(column) {
+        Some(StoredValue::Text(text)) => text.len(),
+        _ => 0,
+    };
+    let of_moment = |column: &Column| {
+        if column.pattern.is_some() {
+            IsoText::MAX_BYTES
+        } else {
+            0
+        }
+    };
+    plan.columns
+        .iter()
+        .map(|column| of_default(column).max(of_moment(column)))
+        .sum()
+}
+
+/// Bytes that each row holds for which no byte of its record stands: values that are given, and the types of values that it lacks.
+pub fn bytes_beyond_record(plan: &RowPlan) -> usize {
+    match plan.takes_fields_only() {
+        true => 0,
+        false => given_bytes(plan) + plan.given.len() * size_of::<i64>() + plan.columns.len(),
+    }
+}
+
+/// Bytes of all texts that are the same in every row.
+pub(super) fn given_bytes(plan: &RowPlan) -> usize {
+    let bytes = |(_, given): &(usize, Given)| match given {
+        Given::Value(StoredValue::Text(text)) => text.len(),
+        _ => 0,
+    };
+    plan.given.iter().map(bytes).sum()
+}
