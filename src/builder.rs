@@ -228,6 +228,13 @@ impl Load<'_> {
         self
     }
 
+    /// The member that is read of inputs that are zip archives, by its full name. Default: the only file in the archive, or the only one whose
+    /// name ends with `.csv`.
+    pub fn member(mut self, name: impl Into<String>) -> Self {
+        self.options.dialect.member = Some(name.into());
+        self
+    }
+
     /// A field that is this word, without quotes, is NULL: `NULL`, `\N`, `NA`, `-`. May be called for each word. Default: none.
     ///
     /// ```

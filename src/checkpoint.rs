@@ -19,8 +19,8 @@ use crate::content_hash::ContentHash;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::{
     APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ERRORS,
-    FORGET, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SAFE_ERRORS,
-    SKIP_LINES, TABLE, TEXT, TRIM,
+    FORGET, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, MEMBER, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART,
+    SAFE_ERRORS, SKIP_LINES, TABLE, TEXT, TRIM,
 };
 use crate::options::{DialectOptions, LoadOptions, written};
 use crate::plan::TablePlan;
@@ -634,6 +634,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         (TRIM, switch(options.dialect.trim)),
         (SKIP_LINES, options.dialect.skip_lines.to_string()),
         (HEADER_ROW, header_row(&options.dialect)),
+        (MEMBER, member(&options.dialect)),
         (TEXT, switch(options.contract.all_text)),
         (COLUMN_TYPE, listed(types)),
         (
@@ -649,6 +650,11 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
     .chain(options.columns.described())
     .chain(written::texts(&options.dialect.written))
     .collect()
+}
+
+/// The member that is to be read.
+fn member(dialect: &DialectOptions) -> String {
+    dialect.member.clone().unwrap_or_else(|| "the only one".to_owned())
 }
 
 /// The line on which the header is to stand.

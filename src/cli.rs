@@ -58,7 +58,7 @@ Examples:
   rowmill load people.csv people.db
   rowmill load people.csv people.db --key id --errors rejects.csv
   rowmill load jan.csv feb.csv year.db --table sales --key shop,date
-  zcat log.csv.gz | rowmill load - log.db --table log --types id=integer,at=datetime
+  curl https://example.org/log.csv.gz | rowmill load - log.db --table log --types id=integer,at=datetime
   rowmill load export.tsv data.db --delimiter tab --quote none --max-errors 1%
 
 Sizes: bytes, or with a unit: k, m, g, t, KiB, MiB, GiB, TiB (1024) or KB, MB, GB, TB (1000).
@@ -214,6 +214,9 @@ pub struct LoadArgs {
     /// Two-digit years (%y) below it are of the 2000s, the others of the 1900s
     #[arg(long, value_name = "YEAR", help_heading = "Numbers and dates")]
     two_digit_year_pivot: Option<u8>,
+    /// The member to load of a zip archive [default: its only file, or its only one that ends with .csv]
+    #[arg(long, value_name = "NAME", help_heading = "Input format")]
+    member: Option<String>,
     /// Longest record; longer ones are rejected
     #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, help_heading = "Input format")]
     max_record_bytes: u64,
@@ -489,6 +492,7 @@ impl LoadArgs {
                 trim: self.trim,
                 skip_lines: self.skip_lines,
                 header_row: self.header_row,
+                member: self.member,
                 cells: CellRules {
                     null_words: self.null,
                     empty: match self.empty {

@@ -45,6 +45,14 @@ pub enum ErrorKind {
         /// What is wrong with it.
         message: String,
     },
+    /// An input that is packed and cannot be unpacked to its end.
+    #[error("input {} is damaged: {message}", .path.display())]
+    InputDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what is committed of it.
+        message: String,
+    },
     /// An input that is not the one that the unfinished load had.
     #[error("{message}")]
     OtherInput {
@@ -224,6 +232,14 @@ impl Error {
         Self::new(ErrorKind::ReportMissing { reason, exit_code })
     }
 
+    /// Adds `more` to what is said of a damaged input.
+    pub(crate) fn and_say(mut self, more: impl FnOnce() -> String) -> Self {
+        if let ErrorKind::InputDamaged { message, .. } = &mut *self.0 {
+            message.push_str(&more());
+        }
+        self
+    }
+
     /// Returns the kind of trouble.
     pub fn kind(&self) -> &ErrorKind {
         &self.0
@@ -239,6 +255,7 @@ impl Error {
             ErrorKind::OutputCreate { .. } => 73,
             ErrorKind::Io { .. }
             | ErrorKind::InputChanged { .. }
+            | ErrorKind::InputDamaged { .. }
             | ErrorKind::OtherInput { .. }
             | ErrorKind::SideFileChanged { .. }
             | ErrorKind::Database { .. } => 74,

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::content_hash::ContentHash;
+use crate::decode::{Packing, without_ending};
 use crate::error::Error;
 use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD};
 use crate::options::LoadOptions;
@@ -200,6 +201,10 @@ impl Beginning {
         let path = input.path().to_owned();
         let mut first = input.window(0, SEARCH_BYTES, stopped)?;
         let start = first.bytes();
+        if let Some(packing) = Packing::of(start) {
+            let message = format!("what it unpacks to is packed once more, with {packing}; unpack it first");
+            return Err(Error::unusable(&path, message));
+        }
         if let Some(message) = binary_format(&start[..start.len().min(foreign::LOOK_BYTES)]) {
             return Err(Error::unusable(&path, message));
         }
@@ -302,7 +307,7 @@ fn with_found(options: &LoadOptions, found: Option<FoundDialect>) -> LoadOptions
 
 /// The delimiter that a file's name promises.
 fn delimiter_of_name(path: &Path) -> Option<u8> {
-    let ending = path.extension()?.to_str()?.to_ascii_lowercase();
+    let ending = without_ending(path).extension()?.to_str()?.to_ascii_lowercase();
     match ending.as_str() {
         "tsv" | "tab" => Some(b'\t'),
         "psv" => Some(b'|'),

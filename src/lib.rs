@@ -128,6 +128,8 @@ mod content_hash;
 #[allow(missing_docs)]
 mod database_file;
 #[allow(missing_docs)]
+mod decode;
+#[allow(missing_docs)]
 mod dedup;
 mod error;
 #[allow(missing_docs)]
@@ -204,7 +206,7 @@ pub mod internal {
     }
 
     rooms! {
-        chunk dedup escape faults format head infer option_name options parse pipeline position reject report rows schema sqlite
+        chunk decode dedup escape faults format head infer option_name options parse pipeline position reject report rows schema sqlite
         validate window
     }
 }

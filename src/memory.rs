@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::decode::UnpackingMemory;
 use crate::error::Error;
 use crate::option_name::{MAX_RECORD_BYTES, MEMORY_BYTES, THREADS};
 use crate::options::DEFAULT_MAX_RECORD_BYTES;
@@ -41,6 +42,8 @@ pub struct MemoryWish {
     pub indexes: u64,
     /// Longest record that is accepted.
     pub record_bytes: u64,
+    /// What unpacking the inputs takes.
+    pub unpacking_bytes: u64,
 }
 
 /// Checks that `threads` threads can work within the budget.
@@ -69,10 +72,11 @@ pub fn check_threads(budget_bytes: u64, threads: usize) -> Result<(), Error> {
 pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     // The parts below have room for a record of the usual length, on its way from one to the next.
     let record_bytes = RECORD_FACTOR * wish.record_bytes.saturating_sub(DEFAULT_MAX_RECORD_BYTES);
-    let needed_bytes = SMALLEST_BYTES + record_bytes;
+    let needed_bytes = SMALLEST_BYTES + record_bytes + wish.unpacking_bytes;
     let Some(mut rest) = wish.budget_bytes.checked_sub(needed_bytes) else {
-        let why = match record_bytes {
-            0 => String::new(),
+        let why = match (record_bytes, wish.unpacking_bytes) {
+            (0, 0) => String::new(),
+            (0, _) => " for inputs that are packed".to_owned(),
             _ => format!(" for {MAX_RECORD_BYTES} {}", size(wish.record_bytes)),
         };
         return Err(Error::usage(format!(
@@ -106,6 +110,16 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
         database_bytes: DATABASE_BYTES,
         reserve_bytes: wish.budget_bytes - filter_bytes - windows_bytes - blocks_bytes - indexes_bytes - DATABASE_BYTES,
     })
+}
+
+/// How much memory unpacking an input may take, where so many are unpacked `at_a_time`.
+pub fn unpacking_memory(budget_bytes: u64, at_a_time: u64) -> UnpackingMemory {
+    let free_bytes = budget_bytes.saturating_sub(SMALLEST_BYTES) / at_a_time;
+    UnpackingMemory {
+        limit_bytes: free_bytes / 4 * 3,
+        // A large part, as the filter can use the rest.
+        floor_bytes: free_bytes / 8,
+    }
 }
 
 /// Memory for windows that wait to be processed, besides the one being cut.
@@ -245,6 +259,7 @@ mod tests {
                     filter_bytes,
                     indexes,
                     record_bytes: DEFAULT_MAX_RECORD_BYTES,
+                    unpacking_bytes: 0,
                 };
                 let split = split(wish).unwrap();
                 let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.indexes_bytes;
@@ -263,6 +278,7 @@ mod tests {
             filter_bytes: 122 << 20,
             indexes: 1,
             record_bytes: DEFAULT_MAX_RECORD_BYTES,
+            unpacking_bytes: 0,
         };
         assert_eq!(split(wish).unwrap().filter_bytes, 122 << 20);
     }
@@ -279,6 +295,7 @@ mod tests {
                 filter_bytes: 0,
                 indexes: 0,
                 record_bytes,
+                unpacking_bytes: 0,
             })
             .unwrap_err();
             assert_eq!(error.exit_code(), 64);

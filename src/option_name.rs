@@ -79,6 +79,7 @@ options! {
     KEY "key" "--key"
     MAX_ERRORS "max_errors" "--max-errors"
     MAX_RECORD_BYTES "max_record_bytes" "--max-record-bytes"
+    MEMBER "member" "--member"
     MEMORY_BYTES "memory_bytes" "--memory"
     NO_HEADER "no_header" "--no-header"
     NULL_WORD "null_word" "--null"

@@ -9,8 +9,8 @@ pub use self::columns::{ColumnOptions, MAX_CONSTANT_BYTES};
 use crate::error::Error;
 use crate::option_name::{
     self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY,
-    EMPTY_AS_NULL, HEADER_ROW, KEEP_CHECKPOINT, MAX_ERRORS, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT,
-    REPORT_HTML, THREADS, WINDOW_BYTES,
+    EMPTY_AS_NULL, HEADER_ROW, KEEP_CHECKPOINT, MAX_ERRORS, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE,
+    REPORT, REPORT_HTML, THREADS, WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
@@ -121,6 +121,8 @@ pub struct DialectOptions {
     pub skip_lines: u64,
     /// The line of each input on which the header stands, from 1 on.
     pub header_row: Option<u64>,
+    /// The member that is read of inputs that are zip archives; `None`: their only CSV file.
+    pub member: Option<String>,
     /// How cells are read.
     pub cells: CellRules,
     /// What is not given is found out from each input's first bytes.
@@ -151,7 +153,7 @@ pub struct ContractOptions {
 /// Where rows, rejects and reports go.
 #[derive(Debug, Clone)]
 pub struct TargetOptions {
-    /// Table to load into; default: the stem of the first input's name (`stdin` for a pipe).
+    /// Table to load into; default: the stem of the first input's name, or of the member that is named (`stdin` for a pipe).
     pub table: Option<String>,
     /// Lists of columns to index after the rows are in.
     pub indexes: Vec<Vec<String>>,
@@ -215,6 +217,7 @@ impl Default for DialectOptions {
             trim: false,
             skip_lines: 0,
             header_row: None,
+            member: None,
             cells: CellRules::default(),
             detect: false,
             quote_is_given: false,
@@ -312,6 +315,11 @@ impl DialectOptions {
                     "{COMMENT} is the character of {DELIMITER} or {QUOTE}; a comment begins with another one"
                 )));
             }
+        }
+        if self.member.as_ref().is_some_and(String::is_empty) {
+            return Err(Error::usage(format!(
+                "{MEMBER} takes the name of a member of a zip archive"
+            )));
         }
         match self.quote {
             Some(quote) if !is_usable(quote) => Err(of_one_character(QUOTE)),

@@ -112,10 +112,16 @@ pub struct InputReport {
     /// Its name, as it was given.
     #[serde(serialize_with = "serialize_path")]
     pub path: PathBuf,
-    /// Its size; for a stream, how much was read.
+    /// Its size; for a stream, or if it is packed, how much was read of what is in it.
     pub bytes: u64,
-    /// Whether it was mapped (`false`: streamed).
+    /// Whether it was mapped (`false`: streamed, or unpacked).
     pub mapped: bool,
+    /// What it is packed with, such as `gzip`.
+    pub packing: Option<&'static str>,
+    /// Size of a packed file; of a packed stream, how much was read; 0 if it is not packed.
+    pub packed_bytes: u64,
+    /// The member that was read, if it is an archive.
+    pub member: Option<String>,
     /// Records read.
     pub records: u64,
     /// Physical lines, the header included.

@@ -2,9 +2,13 @@
 //!
 //! Comes in: a path, or the program's reader. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next
 //! record may start, so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean. The
-//! first bytes of a stream can be looked at before they are read: they go into a file without a name, which is later read first. A window
-//! is unmapped (or its buffer given back for the next one) when its last user drops it; how many are alive is up to the caller.
+//! first bytes of a stream can be looked at before they are read: they go into a file without a name, which is later read first. What is
+//! packed is unpacked on the way; offsets are those of what was packed. A window is unmapped (or its buffer given back for the next one)
+//! when its last user drops it; how many are alive is up to the caller.
 
+mod buffered;
+mod packed;
+mod stream;
 mod stream_source;
 #[cfg(test)]
 mod tests;
@@ -15,12 +19,16 @@ use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
-use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
+use memmap2::{Advice, Mmap, MmapOptions};
 
-use self::stream_source::{SharedReader, StreamSource};
+use self::buffered::StreamBuffer;
+use self::packed::PackedFile;
+use self::stream::Stream;
+use self::stream_source::{ReadingInput, SharedReader, StreamSource};
 use crate::database_file::unless_database;
+use crate::decode::{LOOK_BYTES, Marks, Packing, Unpacked, Unpacking};
 use crate::error::{Error, ErrorKind};
 use crate::option_name::Wording;
 
@@ -31,9 +39,6 @@ pub const IS_DATABASE: Wording = Wording {
 };
 /// Longest wait for a stream's next bytes before the stop request is looked at again.
 const POLL_INTERVAL_MS: i32 = 100;
-/// Most bytes of a stream that are recorded at a time.
-const RECORD_PIECE_BYTES: u64 = 256 << 10;
-const RECORD_ACTION: &str = "writing a temporary file in";
 
 /// A contiguous span of an input.
 #[derive(Debug)]
@@ -56,43 +61,13 @@ enum Backing {
     Buffered(StreamBuffer),
 }
 
-/// Memory that a stream is read into. The stream's next windows reuse it: the kernel takes longer to make fresh memory than to read into
-/// it.
-#[derive(Debug)]
-struct StreamBuffer {
-    /// `None` only while it is being dropped.
-    memory: Option<MmapMut>,
-    /// How many of its bytes make up the window.
-    length: usize,
-    /// Where it goes when it is dropped; nowhere once the stream has ended.
-    idle: Weak<IdleBuffers>,
-}
-
-type IdleBuffers = Mutex<Vec<MmapMut>>;
-
-impl Drop for StreamBuffer {
-    fn drop(&mut self) {
-        if let (Some(memory), Some(idle)) = (self.memory.take(), self.idle.upgrade()) {
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
-        }
-    }
-}
-
-/// Memory of `bytes` bytes, from `idle` if there is some of that size; idle memory of any other size is given back to the system. There is
-/// never more of it than there were windows alive at a time.
-fn stream_memory(idle: &IdleBuffers, bytes: usize) -> std::io::Result<MmapMut> {
-    let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
-    idle.retain(|memory| memory.len() == bytes);
-    idle.pop().map_or_else(|| MmapMut::map_anon(bytes), Ok)
-}
-
 impl Window {
     /// The bytes of the window.
     pub fn bytes(&self) -> &[u8] {
         match &self.backing {
             Backing::Empty => &[],
             Backing::Mapped { map, skip } => &map[*skip..],
-            Backing::Buffered(buffer) => buffer.memory.as_ref().map_or(&[], |memory| &memory[..buffer.length]),
+            Backing::Buffered(buffer) => buffer.bytes(),
         }
     }
 }
@@ -100,11 +75,14 @@ impl Window {
 /// What can be done with an input. Whoever needs one of these abilities asks for that one, not for another that usually comes with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Abilities {
-    /// Its size, if that is known before all of it is read.
+    /// How many bytes there are to read, if that is known before all of them are read.
     pub length_bytes: Option<u64>,
-    /// Its bytes are pages of a file: the memory that they take is given back when it is needed.
+    /// Size of the file that it is, be it packed or not.
+    pub file_bytes: Option<u64>,
+    /// Its bytes are pages of a file: the memory that they take is given back when it is needed, and no window takes longer than another.
     pub can_be_mapped: bool,
-    /// Windows may begin anywhere, even before those handed out already, now and when the load is started again.
+    /// Windows may begin anywhere, even before those handed out already, now and when the load is started again. Of a packed file, all that
+    /// comes before such a window is unpacked again.
     pub can_be_read_again: bool,
 }
 
@@ -112,57 +90,46 @@ pub struct Abilities {
 #[derive(Debug)]
 pub struct Input {
     path: PathBuf,
-    /// `None` while the file is closed, as one of many.
+    /// `None`: a stream, or a file that is closed, as one of many.
     file: Option<Arc<File>>,
     /// Whether the file is closed whenever nothing is read from it for a while.
     rests: bool,
     kind: InputKind,
     /// Whether the file may grow while it is read: only what was there at first is read.
     may_grow: bool,
+    unpacking: Unpacking,
 }
 
 #[derive(Debug)]
 enum InputKind {
-    Mapped {
-        length_bytes: u64,
-        modified: Modified,
-        identity: FileIdentity,
-    },
-    /// `last` is the window handed out last: its bytes past the next start are copied into the next window.
-    Streamed {
-        last: Option<Arc<Window>>,
-        ended: bool,
-        idle: Arc<IdleBuffers>,
-        /// The reader that the program gave; `None`: the file is read.
-        reader: Option<SharedReader>,
-        /// The bytes that were looked at before anything was read.
-        record: Option<StreamRecord>,
-        /// Windows are taken from anywhere in the record, which grows as far as they reach.
-        recording: bool,
-    },
+    Mapped(OpenedFile),
+    Packed(OpenedFile, PackedFile),
+    Streamed(Box<Stream>),
 }
 
-impl InputKind {
-    /// A stream of which nothing was read yet.
-    fn stream(reader: Option<SharedReader>) -> InputKind {
-        InputKind::Streamed {
-            last: None,
-            ended: false,
-            idle: Arc::default(),
-            reader,
-            record: None,
-            recording: false,
+/// A file as it was opened.
+#[derive(Debug, Clone, Copy)]
+struct OpenedFile {
+    length_bytes: u64,
+    modified: Modified,
+    identity: FileIdentity,
+}
+
+impl From<&Metadata> for OpenedFile {
+    fn from(metadata: &Metadata) -> Self {
+        OpenedFile {
+            length_bytes: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            identity: FileIdentity::from(metadata),
         }
     }
 }
 
-/// The first bytes of a stream.
-#[derive(Debug)]
-struct StreamRecord {
-    /// A file without a name.
-    file: Arc<File>,
-    length_bytes: u64,
-    folder: PathBuf,
+/// A span of an input that is wanted; there may be less.
+#[derive(Debug, Clone, Copy)]
+struct WantedSpan {
+    start_bytes: u64,
+    want_bytes: usize,
 }
 
 /// When a file was last written to, as seconds and nanoseconds.
@@ -199,22 +166,20 @@ pub struct InputWatch {
     path: PathBuf,
     /// `None`: the file is looked up by its name.
     file: Option<Arc<File>>,
-    identity: FileIdentity,
-    length_bytes: u64,
-    modified: Modified,
+    then: OpenedFile,
     may_grow: bool,
 }
 
 impl InputWatch {
     /// As in [`Input::check_unchanged`].
     pub fn check_unchanged(&self) -> Result<(), Error> {
-        let length_bytes = self.length_bytes;
+        let length_bytes = self.then.length_bytes;
         let (now_bytes, modified) = self.metadata()?;
         let message = match now_bytes.cmp(&length_bytes) {
             Ordering::Equal | Ordering::Greater if self.may_grow => return Ok(()),
             Ordering::Less => format!("it shrank from {length_bytes} to {now_bytes} bytes"),
             Ordering::Greater => format!("it grew from {length_bytes} to {now_bytes} bytes"),
-            Ordering::Equal if modified != self.modified => "it was written to".to_owned(),
+            Ordering::Equal if modified != self.then.modified => "it was written to".to_owned(),
             Ordering::Equal => return Ok(()),
         };
         Err(self.changed(message))
@@ -234,7 +199,7 @@ impl InputWatch {
             None => std::fs::metadata(&self.path),
         };
         let metadata = metadata.map_err(|e| Error::io("reading", &self.path, e))?;
-        if self.identity != FileIdentity::from(&metadata) {
+        if self.then.identity != FileIdentity::from(&metadata) {
             return Err(self.changed("another file took its name".to_owned()));
         }
         Ok((metadata.len(), (metadata.mtime(), metadata.mtime_nsec())))
@@ -273,36 +238,45 @@ impl Input {
         } else {
             file
         };
+        let file = Arc::new(file);
         let kind = if metadata.is_file() && path.as_os_str() != "-" {
-            InputKind::Mapped {
-                length_bytes: metadata.len(),
-                modified: (metadata.mtime(), metadata.mtime_nsec()),
-                identity: FileIdentity::from(&metadata),
+            let state = OpenedFile::from(&metadata);
+            match packing_of(&file).map_err(|e| Error::io("reading", path, e))? {
+                Some(packing) => InputKind::Packed(state, PackedFile::new(packing)),
+                None => InputKind::Mapped(state),
             }
         } else {
             if metadata.file_type().is_block_device() {
                 return Err(Error::unusable(path, "it is a block device; copy it into a file first"));
             }
-            InputKind::stream(None)
+            InputKind::Streamed(Box::new(Stream::new(StreamSource::File(Arc::clone(&file)))))
         };
         Ok(Input {
             path: path.to_owned(),
-            file: Some(Arc::new(file)),
+            file: Some(file),
             rests: false,
             kind,
             may_grow: false,
+            unpacking: Unpacking::default(),
         })
     }
 
     /// The stream that `reader` gives, under the name `path`.
     pub fn from_reader(path: &Path, reader: Box<dyn Read + Send>) -> Input {
+        let source = StreamSource::Reader(SharedReader::new(reader));
         Input {
             path: path.to_owned(),
             file: None,
             rests: false,
-            kind: InputKind::stream(Some(SharedReader::new(reader))),
+            kind: InputKind::Streamed(Box::new(Stream::new(source))),
             may_grow: false,
+            unpacking: Unpacking::default(),
         }
+    }
+
+    /// Says how the input is to be unpacked, if it is packed. Before anything is read.
+    pub fn set_unpacking(&mut self, unpacking: Unpacking) {
+        self.unpacking = unpacking;
     }
 
     pub fn path(&self) -> &Path {
@@ -311,33 +285,90 @@ impl Input {
 
     /// What can be done with the input.
     pub fn abilities(&self) -> Abilities {
-        match self.kind {
-            InputKind::Mapped { length_bytes, .. } => Abilities {
-                length_bytes: Some(length_bytes),
+        match &self.kind {
+            InputKind::Mapped(state) => Abilities {
+                length_bytes: Some(state.length_bytes),
+                file_bytes: Some(state.length_bytes),
                 can_be_mapped: true,
                 can_be_read_again: true,
             },
-            InputKind::Streamed { .. } => Abilities {
+            InputKind::Packed(state, _) => Abilities {
                 length_bytes: None,
+                file_bytes: Some(state.length_bytes),
+                can_be_mapped: false,
+                can_be_read_again: true,
+            },
+            InputKind::Streamed(_) => Abilities {
+                length_bytes: None,
+                file_bytes: None,
                 can_be_mapped: false,
                 can_be_read_again: false,
             },
         }
     }
 
+    /// What the input is packed with, if it is. Of a stream known once its first bytes were read.
+    pub fn packing(&self) -> Option<Packing> {
+        match &self.kind {
+            InputKind::Mapped(_) => None,
+            InputKind::Packed(_, packed) => Some(packed.packing),
+            InputKind::Streamed(stream) => stream.bytes.unpacked().map(Unpacked::packing),
+        }
+    }
+
+    /// Size of a packed file, or how much was read of a packed stream; else 0.
+    pub fn packed_bytes(&self) -> u64 {
+        match &self.kind {
+            InputKind::Mapped(_) => 0,
+            InputKind::Packed(state, _) => state.length_bytes,
+            InputKind::Streamed(stream) => stream.bytes.unpacked().map_or(0, Unpacked::packed_bytes),
+        }
+    }
+
+    /// Memory that unpacking takes. Known once its first bytes were read.
+    pub fn unpacking_bytes(&self) -> u64 {
+        match &self.kind {
+            InputKind::Mapped(_) => 0,
+            InputKind::Packed(_, packed) => packed.memory_bytes(),
+            InputKind::Streamed(stream) => stream.bytes.unpacked().map_or(0, Unpacked::memory_bytes),
+        }
+    }
+
+    /// The member that is read, of an archive. Known once its first bytes were read.
+    pub fn member(&self) -> Option<String> {
+        match &self.kind {
+            InputKind::Packed(_, packed) => packed.member(),
+            _ => None,
+        }
+    }
+
+    /// How many bytes of a packed file were read when so many bytes of what is in it had come. `None`: the bytes are the file's own, or those
+    /// of a stream, whose length is not known.
+    pub fn marks(&self) -> Option<Arc<Marks>> {
+        match &self.kind {
+            InputKind::Packed(_, packed) => Some(Arc::clone(&packed.marks)),
+            _ => None,
+        }
+    }
+
     /// Makes a file be read as if it ended after its first `bytes`, if it has that many.
     pub fn end_after(&mut self, bytes: u64) {
-        if let InputKind::Mapped { length_bytes, .. } = &mut self.kind {
-            *length_bytes = bytes.min(*length_bytes);
+        if let InputKind::Mapped(state) = &mut self.kind {
+            state.length_bytes = bytes.min(state.length_bytes);
+        }
+    }
+
+    /// The file as it was opened, if the input is one.
+    fn file_state(&self) -> Option<&OpenedFile> {
+        match &self.kind {
+            InputKind::Mapped(state) | InputKind::Packed(state, _) => Some(state),
+            InputKind::Streamed(_) => None,
         }
     }
 
     /// Which file this is, if it is one.
     pub fn identity(&self) -> Option<FileIdentity> {
-        match self.kind {
-            InputKind::Mapped { identity, .. } => Some(identity),
-            InputKind::Streamed { .. } => None,
-        }
+        self.file_state().map(|state| state.identity)
     }
 
     /// The window that starts at `start_bytes` and holds `want_bytes`, or fewer if the input ends before.
@@ -353,18 +384,55 @@ impl Input {
         want_bytes: usize,
         stopped: &dyn Fn() -> bool,
     ) -> Result<Arc<Window>, Error> {
-        match self.kind {
-            InputKind::Mapped { length_bytes, .. } => self.map(start_bytes, want_bytes, length_bytes).map(Arc::new),
-            InputKind::Streamed { recording: true, .. } => {
-                let (mut record, is_whole) = self.recorded(start_bytes.saturating_add(want_bytes as u64), stopped)?;
+        let span = WantedSpan {
+            start_bytes,
+            want_bytes,
+        };
+        match &self.kind {
+            InputKind::Mapped(OpenedFile { length_bytes, .. }) => {
+                self.map(start_bytes, want_bytes, *length_bytes).map(Arc::new)
+            }
+            InputKind::Packed(..) => self.unpack(span, stopped),
+            InputKind::Streamed(stream) if stream.is_recording => {
+                let end_bytes = start_bytes.saturating_add(want_bytes as u64);
+                let (mut record, is_whole) = self.recorded(end_bytes, stopped)?;
                 let mut window = record.window(start_bytes, want_bytes, stopped)?;
                 if let Some(window) = Arc::get_mut(&mut window) {
                     window.at_end &= is_whole;
                 }
                 Ok(window)
             }
-            InputKind::Streamed { .. } => self.read(start_bytes, want_bytes, stopped),
+            InputKind::Streamed(_) => self.stream(span, stopped),
         }
+    }
+
+    fn stream(&mut self, span: WantedSpan, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
+        let InputKind::Streamed(stream) = &mut self.kind else {
+            return Err(Error::internal("a file was read as a stream"));
+        };
+        let reading = ReadingInput {
+            path: &self.path,
+            unpacking: &self.unpacking,
+            stopped,
+        };
+        stream.window(span, reading)
+    }
+
+    fn unpack(&mut self, span: WantedSpan, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
+        let file = self.opened()?;
+        self.check_unchanged()?;
+        let watch = self.watch();
+        let InputKind::Packed(_, packed) = &mut self.kind else {
+            return Err(Error::internal("an input was unpacked that is not packed"));
+        };
+        let reading = ReadingInput {
+            path: &self.path,
+            unpacking: &self.unpacking,
+            stopped,
+        };
+        let window = packed.window(&file, span, reading);
+        // Bytes that changed meanwhile look damaged.
+        window.map_err(|e| watch.and_then(|watch| watch.check_unchanged().err()).unwrap_or(e))
     }
 
     /// From now on, windows of a stream are only looked at: their bytes go into a file without a name in `folder`, which is read first once
@@ -373,76 +441,46 @@ impl Input {
     /// # Errors
     /// `Io` when the file cannot be made.
     pub fn record_in(&mut self, folder: &Path) -> Result<(), Error> {
-        if let InputKind::Streamed { record, recording, .. } = &mut self.kind {
-            let file = tempfile::tempfile_in(folder).map_err(|e| Error::io(RECORD_ACTION, folder, e))?;
-            *record = Some(StreamRecord {
-                file: Arc::new(file),
-                length_bytes: 0,
-                folder: folder.to_owned(),
-            });
-            *recording = true;
+        match &mut self.kind {
+            InputKind::Streamed(stream) => stream.record_in(folder),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub fn end_recording(&mut self) {
-        if let InputKind::Streamed { recording, .. } = &mut self.kind {
-            *recording = false;
+        if let InputKind::Streamed(stream) = &mut self.kind {
+            stream.is_recording = false;
         }
     }
 
     /// The first `bytes` of a stream that is being recorded, as a file, and whether that is all of it.
     ///
     /// # Errors
-    /// `Io` when the stream cannot be read or its record cannot be written.
+    /// `Io` when the stream cannot be read or its record cannot be written; as for any that is packed.
     pub fn recorded(&mut self, bytes: u64, stopped: &dyn Fn() -> bool) -> Result<(Input, bool), Error> {
-        let source = self.source()?;
-        let InputKind::Streamed {
-            ended,
-            record: Some(record),
-            ..
-        } = &mut self.kind
-        else {
-            return Err(Error::internal(
-                "an input that is not being recorded was asked for its record",
-            ));
+        let InputKind::Streamed(stream) = &mut self.kind else {
+            return Err(Error::internal("a file was asked for its record"));
         };
-        let mut piece = Vec::new();
-        while record.length_bytes < bytes && !*ended {
-            piece.resize((bytes - record.length_bytes).min(RECORD_PIECE_BYTES) as usize, 0);
-            let Some(read) = source.read(&mut piece, stopped) else {
-                *ended = true;
-                break;
-            };
-            match read {
-                Ok(0) => *ended = true,
-                Ok(read_bytes) => {
-                    let written = record.file.write_all_at(&piece[..read_bytes], record.length_bytes);
-                    written.map_err(|e| Error::io(RECORD_ACTION, &record.folder, e))?;
-                    record.length_bytes += read_bytes as u64;
-                }
-                Err(e) if e.kind() == IoErrorKind::Interrupted => {}
-                Err(e) => return Err(Error::io("reading", &self.path, e)),
-            }
-        }
-        let metadata = record
-            .file
-            .metadata()
-            .map_err(|e| Error::io("reading", &self.path, e))?;
-        let length_bytes = bytes.min(record.length_bytes);
+        let reading = ReadingInput {
+            path: &self.path,
+            unpacking: &self.unpacking,
+            stopped,
+        };
+        let (record, length_bytes, is_whole) = stream.record_up_to(bytes, &reading)?;
+        let metadata = record.metadata().map_err(|e| reading.failed(e))?;
         let file = Input {
             path: self.path.clone(),
-            file: Some(Arc::clone(&record.file)),
+            file: Some(record),
             rests: false,
-            kind: InputKind::Mapped {
+            kind: InputKind::Mapped(OpenedFile {
                 length_bytes,
-                modified: (metadata.mtime(), metadata.mtime_nsec()),
-                identity: FileIdentity::from(&metadata),
-            },
+                ..OpenedFile::from(&metadata)
+            }),
             // What follows is not needed.
             may_grow: true,
+            unpacking: self.unpacking.clone(),
         };
-        Ok((file, *ended && length_bytes == record.length_bytes))
+        Ok((file, is_whole))
     }
 
     /// Lets [`rest`](Self::rest) close the file from now on: there are more inputs than may be open.
@@ -453,9 +491,12 @@ impl Input {
     /// Gives back what is held for reading: nothing will be read for a while.
     pub fn rest(&mut self) {
         match &mut self.kind {
-            InputKind::Mapped { .. } if self.rests => self.file = None,
-            InputKind::Streamed { last, ended: true, .. } => *last = None,
-            _ => {}
+            InputKind::Mapped(_) => {}
+            InputKind::Packed(_, packed) => packed.rest(),
+            InputKind::Streamed(stream) => stream.windows.rest(),
+        }
+        if self.rests && self.identity().is_some() {
+            self.file = None;
         }
     }
 
@@ -471,15 +512,6 @@ impl Input {
         }
         self.file = Some(Arc::clone(&file));
         Ok(file)
-    }
-
-    fn source(&mut self) -> Result<StreamSource, Error> {
-        match &self.kind {
-            InputKind::Streamed {
-                reader: Some(reader), ..
-            } => Ok(StreamSource::Reader(reader.clone())),
-            _ => self.opened().map(StreamSource::File),
-        }
     }
 
     fn changed(&self, message: String) -> Error {
@@ -511,27 +543,17 @@ impl Input {
     /// `Io` when the file cannot be checked.
     pub fn was_written_to(&self) -> Result<bool, Error> {
         match self.watch() {
-            Some(watch) if self.may_grow => Ok(watch.metadata()?.1 != watch.modified),
+            Some(watch) if self.may_grow => Ok(watch.metadata()?.1 != watch.then.modified),
             _ => Ok(false),
         }
     }
 
     /// A way to check that the file, if it is one, is still what was opened.
     pub fn watch(&self) -> Option<InputWatch> {
-        let InputKind::Mapped {
-            length_bytes,
-            modified,
-            identity,
-        } = self.kind
-        else {
-            return None;
-        };
         Some(InputWatch {
             path: self.path.clone(),
             file: self.file.clone(),
-            identity,
-            length_bytes,
-            modified,
+            then: *self.file_state()?,
             may_grow: self.may_grow,
         })
     }
@@ -566,72 +588,21 @@ impl Input {
             backing: Backing::Mapped { map, skip },
         })
     }
+}
 
-    fn read(&mut self, start_bytes: u64, want_bytes: usize, stopped: &dyn Fn() -> bool) -> Result<Arc<Window>, Error> {
-        let source = self.source()?;
-        let InputKind::Streamed {
-            last,
-            ended,
-            idle,
-            record,
-            ..
-        } = &mut self.kind
-        else {
-            return Err(Error::internal("a mapped input was read as a stream"));
-        };
-        let rest = last.as_ref().map_or(&[][..], |window| {
-            let skip = (start_bytes - window.start_bytes) as usize;
-            &window.bytes()[skip.min(window.bytes().len())..]
-        });
-        // A window shorter than what is left of the last one would lose bytes.
-        let want_bytes = want_bytes.max(rest.len());
-        let mut memory =
-            stream_memory(idle, want_bytes.max(1)).map_err(|e| Error::io("making room to read", &self.path, e))?;
-        memory[..rest.len()].copy_from_slice(rest);
-        let mut filled = rest.len();
-        let recorded_bytes = record.as_ref().map_or(0, |record| record.length_bytes);
-        if let Some(record) = record {
-            let at = start_bytes + filled as u64;
-            let piece_bytes = recorded_bytes.saturating_sub(at).min((want_bytes - filled) as u64) as usize;
-            let read = record.file.read_exact_at(&mut memory[filled..filled + piece_bytes], at);
-            read.map_err(|e| Error::io("reading a temporary file in", &record.folder, e))?;
-            filled += piece_bytes;
+/// What a file is packed with, if it is.
+fn packing_of(file: &File) -> std::io::Result<Option<Packing>> {
+    let mut first = [0; LOOK_BYTES];
+    let mut bytes = 0;
+    while bytes < first.len() {
+        match file.read_at(&mut first[bytes..], bytes as u64) {
+            Ok(0) => break,
+            Ok(read_bytes) => bytes += read_bytes,
+            Err(e) if e.kind() == IoErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
         }
-        while filled < want_bytes && !*ended {
-            let Some(read) = source.read(&mut memory[filled..want_bytes], stopped) else {
-                *ended = true;
-                break;
-            };
-            match read {
-                Ok(0) => *ended = true,
-                Ok(read_bytes) => filled += read_bytes,
-                Err(e) if e.kind() == IoErrorKind::Interrupted => {}
-                Err(e) => return Err(Error::io("reading", &self.path, e)),
-            }
-        }
-        let at_end = *ended && start_bytes + filled as u64 >= recorded_bytes;
-        if start_bytes + filled as u64 >= recorded_bytes {
-            *record = None;
-        }
-        let weak_idle = if at_end {
-            // From here on, dropped memory is given back to the system: indexes are built next, and they can use it.
-            *idle = Arc::default();
-            Weak::new()
-        } else {
-            Arc::downgrade(idle)
-        };
-        let window = Arc::new(Window {
-            start_bytes,
-            at_end,
-            backing: Backing::Buffered(StreamBuffer {
-                memory: Some(memory),
-                length: filled,
-                idle: weak_idle,
-            }),
-        });
-        *last = Some(Arc::clone(&window));
-        Ok(window)
     }
+    Ok(Packing::of(&first[..bytes]))
 }
 
 /// Asks the kernel to fetch the next window while this one is being parsed.

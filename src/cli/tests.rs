@@ -103,6 +103,7 @@ fn every_flag_reaches_its_option() {
             trim: true,
             skip_lines: 4,
             header_row: Some(3),
+            member: Some("m.csv".to_owned()),
             cells: CellRules {
                 null_words: vec!["NA".to_owned(), "-".to_owned()],
                 empty: EmptyCell::Default,

@@ -10,14 +10,13 @@ use crate::database_file;
 use crate::option_name::Wording;
 use crate::window::IS_DATABASE;
 
-/// Bytes of an input that are looked at: the mark of a tar archive is the furthest, and within a zip archive so do the first names.
+/// Bytes of an input that are looked at: the mark of a tar archive is the furthest.
 pub(super) const LOOK_BYTES: usize = 4 << 10;
 /// Where a tar archive has its mark.
 const TAR_MARK: (usize, &[u8]) = (257, b"ustar");
 
 const UTF_32: &str = "it is UTF-32 text; convert it first: iconv -f UTF-32 -t UTF-8";
 const UTF_16: &str = "it is UTF-16 text; convert it first: iconv -f UTF-16 -t UTF-8";
-const ZIP: &str = "it is a zip archive; extract its CSV file first: unzip -p FILE NAME.csv > NAME.csv";
 const SPREADSHEET: &str = "it is a spreadsheet; save its sheet as CSV in UTF-8";
 
 /// The words for a format that another program turns into CSV, which can be piped in.
@@ -56,22 +55,6 @@ const BINARY: &[Signature] = &[
     signature(b"\xFF\xFE", UTF_16),
     signature(b"\xFE\xFF", UTF_16),
     Signature {
-        start: b"\x1F\x8B",
-        what: piped!("it is compressed with gzip", "zcat"),
-    },
-    Signature {
-        start: b"\x28\xB5\x2F\xFD",
-        what: piped!("it is compressed with zstd", "zstdcat"),
-    },
-    Signature {
-        start: b"\xFD7zXZ\0",
-        what: piped!("it is compressed with xz", "xzcat"),
-    },
-    Signature {
-        start: b"\x04\x22\x4D\x18",
-        what: piped!("it is compressed with lz4", "lz4cat"),
-    },
-    Signature {
         start: b"\x5D\0\0",
         what: piped!("it is compressed with lzma", "xzcat"),
     },
@@ -83,12 +66,6 @@ const BINARY: &[Signature] = &[
         start: b"\xFF\x06\0\0sNaPpY",
         what: piped!("it is compressed with Snappy", "snzip -dc"),
     },
-    signature(b"PK\x03\x04", ZIP),
-    signature(b"PK\x05\x06", "it is an empty zip archive"),
-    signature(
-        b"PK\x07\x08",
-        "it is a part of a zip archive that was split; put it together and extract its CSV file first",
-    ),
     signature(
         b"7z\xBC\xAF\x27\x1C",
         "it is a 7z archive; extract its CSV file first: 7z x FILE",
@@ -151,10 +128,6 @@ const BINARY: &[Signature] = &[
 
 /// Signatures that might be the first name in a header; of the binary formats only if bytes follow that no text has.
 const LIKE_TEXT: &[Signature] = &[
-    Signature {
-        start: b"BZh",
-        what: piped!("it is compressed with bzip2", "bzcat"),
-    },
     Signature {
         start: b"LZIP",
         what: piped!("it is compressed with lzip", "lzip -dc"),
@@ -226,9 +199,6 @@ const JSON_LINES: &str =
 /// Says what an input that begins with `start` is, if it is binary and known, and what to do about it.
 pub(super) fn binary_format(start: &[u8]) -> Option<&'static str> {
     let begins = |signature: &&Signature| start.starts_with(signature.start);
-    if start.starts_with(b"PK\x03\x04") {
-        return Some(zip_contents(start));
-    }
     if let Some(found) = BINARY.iter().find(begins) {
         return Some(found.what.as_str());
     }
@@ -277,15 +247,6 @@ fn is_no_text(byte: u8) -> bool {
 fn is_tar(start: &[u8]) -> bool {
     let (at, mark) = TAR_MARK;
     start.get(at..at + mark.len()) == Some(mark) && start[..at].contains(&0)
-}
-
-/// What is in a zip archive, by the names at its start.
-fn zip_contents(start: &[u8]) -> &'static str {
-    let has = |name: &[u8]| memchr::memmem::find(start, name).is_some();
-    if has(b"xl/") || has(b"[Content_Types].xml") || has(b"opendocument.spreadsheet") || has(b"Index/Document.iwa") {
-        return SPREADSHEET;
-    }
-    ZIP
 }
 
 /// UTF-16 and UTF-32 without a byte order mark: text in ASCII has a NUL at the same place in each unit.
@@ -357,18 +318,7 @@ mod tests {
         let mut tar = vec![0; 512];
         tar[..5].copy_from_slice(b"a.csv");
         tar[257..262].copy_from_slice(b"ustar");
-        let cases: [(&[u8], &str); 31] = [
-            (b"\x1F\x8B\x08\0", "gzip"),
-            (b"\x28\xB5\x2F\xFD\x04", "zstd"),
-            (b"BZh91AY&SY\x01\x02\0", "bzip2"),
-            (b"\xFD7zXZ\0\0", "xz"),
-            (b"\x04\x22\x4D\x18\x40", "lz4"),
-            (b"PK\x03\x04\x14\0\0\0a.csv", "zip archive"),
-            (b"PK\x03\x04\x14\0\0\0[Content_Types].xml", "spreadsheet"),
-            (
-                b"PK\x03\x04\x14\0\0\0mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
-                "spreadsheet",
-            ),
+        let cases: [(&[u8], &str); 23] = [
             (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0", ".xls"),
             (b"PAR1\x15\x04\x15\0", "Parquet"),
             (b"ARROW1\0\0\xFF", "Arrow"),

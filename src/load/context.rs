@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::decode::{Unpacking, without_ending};
 use crate::error::Error;
 use crate::load::account::Account;
 use crate::memory;
@@ -111,6 +112,14 @@ impl<'a> Context<'a> {
         self.observer.cancelled().is_some()
     }
 
+    /// How inputs are to be unpacked, so many `at_a_time`.
+    pub(super) fn unpacking(&self, at_a_time: u64) -> Unpacking {
+        Unpacking {
+            member: self.options.dialect.member.clone(),
+            memory: memory::unpacking_memory(self.options.resources.memory_bytes, at_a_time),
+        }
+    }
+
     /// How inputs are scanned with this memory.
     pub(super) fn scan_settings(&self, split: &MemorySplit) -> ScanSettings {
         let window_bytes = memory::window_bytes(split, self.options.resources.window_bytes);
@@ -131,14 +140,21 @@ fn folder_name(folder: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// `--table`, or the stem of the first input's name, or the name of the folder that it was found in.
+/// `--table`, or the stem of the name of the member that is wanted, or of the first input's without what says how it is packed (an archive
+/// gives its own name, as what is in it is not known before it is opened), or the name of the folder that it was found in.
 ///
 /// # Errors
 /// `Usage` for a name that no table of a user can have.
 pub(super) fn table_name(options: &LoadOptions, first: &Path) -> Result<String, Error> {
-    let stem = || match first.file_stem() {
+    let stem = || match (&options.dialect.member, without_ending(first).file_stem()) {
+        (Some(member), _) if Path::new(member).file_stem().is_some() => {
+            let stem = Path::new(member).file_stem();
+            stem.unwrap_or_default().to_string_lossy().into_owned()
+        }
         _ if first.is_dir() => folder_name(first),
-        Some(stem) if first.as_os_str() != "-" && !first.starts_with("/dev") => stem.to_string_lossy().into_owned(),
+        (_, Some(stem)) if first.as_os_str() != "-" && !first.starts_with("/dev") => {
+            stem.to_string_lossy().into_owned()
+        }
         _ => "stdin".to_owned(),
     };
     let name = options.target.table.clone().unwrap_or_else(stem);

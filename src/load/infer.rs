@@ -24,6 +24,8 @@ const GUESS_FROM_BYTES: u64 = 64 << 20;
 const GUESS_PIECES: u64 = 16;
 /// Bytes of one such piece.
 const GUESS_PIECE_BYTES: usize = 128 << 10;
+/// Bytes from one such piece to the next in a packed file.
+const PACKED_STEP_BYTES: u64 = 1 << 20;
 /// Bytes between two calls of the observer: a few hundred calls a second at most.
 const SHOW_EVERY_BYTES: u64 = 8 << 20;
 
@@ -123,6 +125,7 @@ pub(super) fn infer(
     let survey = Survey {
         context,
         nothing: &nothing,
+        unpacking_bytes: inputs.unpacking_bytes(),
     };
     let certain = |facts| Inferred { facts, is_guess: false };
     if declared.iter().all(|&declared| declared) {
@@ -148,6 +151,8 @@ struct Survey<'a> {
     context: &'a Context<'a>,
     /// The facts of no value.
     nothing: &'a Facts,
+    /// Memory that unpacking the inputs takes.
+    unpacking_bytes: u64,
 }
 
 impl Survey<'_> {
@@ -157,7 +162,7 @@ impl Survey<'_> {
     /// speak against it. A piece may begin within a quoted field, so it can rule a guess out but not correct it.
     fn guess(&self, inputs: &mut OpenedInputs) -> Result<Option<Facts>, Error> {
         let options = self.context.options;
-        let (Some(total_bytes), false) = (inputs.total_bytes(), options.repeat.append_only) else {
+        let (Some(total_bytes), false) = (inputs.estimated_bytes, options.repeat.append_only) else {
             return Ok(None);
         };
         let stopped = || self.context.is_stopped();
@@ -176,11 +181,18 @@ impl Survey<'_> {
         drop(sample);
         for opened in &mut inputs.all {
             let start_bytes = opened.head.data_start_bytes;
-            let length_bytes = opened.input.abilities().length_bytes.unwrap_or(0);
-            let rest_bytes = length_bytes.saturating_sub(start_bytes);
-            let pieces = (GUESS_PIECES * rest_bytes).div_ceil(total_bytes.max(1));
+            let abilities = opened.input.abilities();
+            let (pieces, step_bytes) = match abilities.length_bytes {
+                Some(length_bytes) if abilities.can_be_mapped => {
+                    let rest_bytes = length_bytes.saturating_sub(start_bytes);
+                    let pieces = (GUESS_PIECES * rest_bytes).div_ceil(total_bytes.max(1));
+                    (pieces, rest_bytes / pieces.max(1))
+                }
+                // All that comes before a piece is unpacked for it, so they stand at the beginning.
+                _ => (GUESS_PIECES, PACKED_STEP_BYTES),
+            };
             for piece in 0..pieces {
-                let at_bytes = start_bytes + rest_bytes / pieces * piece;
+                let at_bytes = start_bytes + step_bytes * piece;
                 let window = opened.input.window(at_bytes, GUESS_PIECE_BYTES, &stopped)?;
                 let line_end = opened.head.dialect.line_end;
                 let first_line = memchr::memchr(line_end, window.bytes()).map_or(window.bytes().len(), |at| at + 1);
@@ -281,8 +293,11 @@ impl Survey<'_> {
                 may_grow: self.context.options.repeat.append_only,
             };
             let before_bytes = done.bytes;
+            let marks = input.marks();
             self.scan(input, &request, &mut |found| {
-                done.bytes = before_bytes + found.end_bytes;
+                // Progress in a packed file is told in bytes of the file, whose number is known.
+                let read_bytes = marks.as_ref().map(|marks| marks.packed_bytes(found.end_bytes));
+                done.bytes = before_bytes + read_bytes.unwrap_or(found.end_bytes);
                 facts.merge_span(found.facts, found.span);
                 done.records += found.records;
                 if done.bytes - shown_bytes >= SHOW_EVERY_BYTES {
@@ -312,6 +327,7 @@ impl Survey<'_> {
             filter_bytes: 0,
             indexes: 0,
             record_bytes: options.limits.max_record_bytes,
+            unpacking_bytes: self.unpacking_bytes,
         })?;
         let work = FactsWork {
             nothing: self.nothing,

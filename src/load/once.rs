@@ -16,7 +16,8 @@ use crate::window::Input;
 
 /// Those of `inputs` that are to be loaded: all of them without `--once`. Where none is, the load is at its end.
 ///
-/// A file is read here only if another of the same size is known: the load itself computes the hash of a new one.
+/// A file is read here only if another of the same size is known: the load itself computes the hash of a new one. What a packed file holds
+/// is compared, and so it is unpacked here whenever anything is known.
 ///
 /// # Errors
 /// `Usage` for a stream; as any read of an input or of the database.
@@ -31,10 +32,19 @@ pub(super) fn leave_out_loaded(inputs: Inputs, context: &Context<'_>) -> Result<
     let known = remembered(&table, context)?;
     let size_of = |input: &NamedInput| Some(input.name.metadata().ok()?.len());
     let sizes: Vec<Option<u64>> = inputs.all.iter().map(size_of).collect();
+    // What a packed file holds has another size, which nobody knows before it is unpacked.
+    let packed = inputs.all.iter().map(|input| is_packed(&input.name));
+    let packed: Vec<bool> = packed.collect::<Result<_, Error>>()?;
+    let is_any_packed = packed.contains(&true);
     let mut kept: Vec<(NamedInput, ContentHash)> = Vec::new();
-    for (input, &size) in inputs.all.into_iter().zip(&sizes) {
+    for ((input, &size), is_packed) in inputs.all.into_iter().zip(&sizes).zip(packed) {
         let is_known_size = known.iter().any(|known| Some(known.input.content.bytes) == size);
-        if !is_known_size && sizes.iter().filter(|other| **other == size).count() < 2 {
+        let is_same_size = is_known_size || sizes.iter().filter(|other| **other == size).count() > 1;
+        let may_be_known = match is_packed {
+            true => !known.is_empty() || sizes.len() > 1,
+            false => is_same_size || is_any_packed,
+        };
+        if !may_be_known {
             kept.push((input, ContentHash::default()));
             continue;
         }
@@ -101,10 +111,20 @@ fn remembered(table: &str, context: &Context<'_>) -> Result<Vec<Remembered>, Err
     Ok(remembered)
 }
 
-/// The hash of the whole file; `None` if a signal came first.
+/// Whether the file is packed. One that cannot be opened is not: the load itself says why.
+fn is_packed(path: &Path) -> Result<bool, Error> {
+    match Input::open(path) {
+        Ok(input) => Ok(input.packing().is_some()),
+        Err(error) if error.exit_code() == 66 => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The hash of the whole file, or of what is packed in it; `None` if a signal came first.
 fn content_of(path: &Path, context: &Context<'_>) -> Result<Option<ContentHash>, Error> {
     let mut input = Input::open(path)?;
-    let range = 0..input.abilities().length_bytes.unwrap_or(0);
+    input.set_unpacking(context.unpacking(1));
+    let range = 0..input.abilities().length_bytes.unwrap_or(u64::MAX);
     let content = hash_range(&context.pool, &mut input, range, &|| context.is_stopped())?;
     input.check_unchanged()?;
     Ok(content)

@@ -5,21 +5,24 @@ use std::path::PathBuf;
 
 use crate::checkpoint::{Extent, Identity, Loaded};
 use crate::content_hash::ContentHash;
+use crate::decode::Packing;
 use crate::dedup;
 use crate::error::{Error, ErrorKind};
 use crate::head::{FILE_HEAD_BYTES, Head, read_head};
 use crate::load::context::Context;
 use crate::load::ended::{Ended, Halt};
 use crate::load::inputs::{Inputs, NamedInput, needs_file};
-use crate::option_name::{APPEND_ONLY, RESTART};
+use crate::option_name::{APPEND_ONLY, MEMBER, ONCE, RESTART};
 use crate::options::LoadOptions;
 use crate::pipeline::hash_range;
 use crate::plan::{Header, Layout};
 use crate::report::{FoundDialect, InputReport};
-use crate::window::{FileIdentity, Input};
+use crate::window::{Abilities, FileIdentity, Input};
 
 /// Bytes looked through at a time for a line end.
 const LOOK_BYTES: usize = 16 << 20;
+/// How many times its size a packed file is, where no sample tells.
+const USUAL_RATIO: f64 = 4.0;
 /// Most files that are kept open from beginning to end. If there are more, they are opened one after another, when they are read.
 const MAX_OPEN_FILES: usize = 64;
 
@@ -28,6 +31,8 @@ pub(super) struct OpenedInputs {
     pub(super) all: Vec<OpenedInput>,
     /// The columns that the table gets, and where in each input they come from.
     pub(super) layout: Layout,
+    /// About how many bytes there are to read, unless there is a stream.
+    pub(super) estimated_bytes: Option<u64>,
     /// Keys to size the filter for.
     pub(super) estimated_keys: u64,
 }
@@ -160,6 +165,9 @@ impl OpenedInput {
             path: self.input.path().to_owned(),
             bytes,
             mapped: self.input.abilities().can_be_mapped,
+            packing: self.input.packing().map(Packing::as_str),
+            packed_bytes: self.input.packed_bytes(),
+            member: self.input.member(),
             records,
             lines,
             blank_lines,
@@ -200,6 +208,12 @@ impl OpenedInputs {
             }
             inputs.push(input);
         }
+        // Streams are unpacked at the same time, as far as they are looked at.
+        let streams = inputs.iter().filter(|input| !input.abilities().can_be_read_again);
+        let at_a_time = streams.count().max(1) as u64;
+        for input in &mut inputs {
+            input.set_unpacking(context.unpacking(at_a_time));
+        }
         if options.repeat.append_only {
             check_growing(&inputs)?;
             inputs.iter_mut().for_each(Input::let_grow);
@@ -213,6 +227,11 @@ impl OpenedInputs {
             all.push(OpenedInput::read_head(input, &options, context)?);
         }
         for OpenedInput { input, head, .. } in &all {
+            if let Some(member) = input.member() {
+                context
+                    .observer
+                    .notice(&format!("{}: loading its member {member}", input.path().display()));
+            }
             for notice in &head.notices {
                 context
                     .observer
@@ -220,11 +239,17 @@ impl OpenedInputs {
             }
         }
         let layout = lay_out(&mut all, options)?;
-        let estimated_keys = estimate_keys(&mut all, &|| context.is_stopped())?;
+        if options.dialect.member.is_some() && all.iter().all(|opened| opened.input.member().is_none()) {
+            return Err(Error::usage(format!(
+                "{MEMBER} names a member of a zip archive, and no input is one; leave {MEMBER} out"
+            )));
+        }
+        let estimate = estimate(&mut all, &|| context.is_stopped())?;
         let mut opened = OpenedInputs {
             all,
             layout,
-            estimated_keys,
+            estimated_bytes: estimate.map(|estimate| estimate.bytes),
+            estimated_keys: estimate.map_or(dedup::MAX_FILTER_KEYS, |estimate| estimate.keys),
         };
         opened.begin_counting(context);
         Ok(opened)
@@ -329,18 +354,25 @@ impl OpenedInputs {
         let extent = |OpenedInput { input, .. }: &OpenedInput| {
             Some(Extent {
                 path: input.path().to_owned(),
-                length_bytes: input.abilities().length_bytes?,
+                length_bytes: input.abilities().file_bytes?,
             })
         };
         self.all.iter().map(extent).collect()
     }
 
-    /// Size of all inputs, if every one is known.
+    /// Size of all inputs, packed as they are, if every one is known.
     pub(super) fn total_bytes(&self) -> Option<u64> {
-        self.all
-            .iter()
-            .map(|opened| opened.input.abilities().length_bytes)
-            .sum()
+        self.all.iter().map(|opened| opened.input.abilities().file_bytes).sum()
+    }
+
+    /// Memory that unpacking takes: of files one is unpacked after another, streams have all begun.
+    pub(super) fn unpacking_bytes(&self) -> u64 {
+        let bytes = |is_file: bool| {
+            let all = self.all.iter().map(|opened| &opened.input);
+            let like = all.filter(move |input| input.abilities().can_be_read_again == is_file);
+            like.map(Input::unpacking_bytes)
+        };
+        bytes(true).max().unwrap_or(0) + bytes(false).sum::<u64>()
     }
 
     /// Bytes of all inputs, as far as they were read.
@@ -410,27 +442,57 @@ pub(super) fn check_content(
     }
 }
 
+/// How much there is to read, about.
+#[derive(Clone, Copy)]
+struct Estimate {
+    bytes: u64,
+    /// Keys to size the filter for.
+    keys: u64,
+}
+
 /// Keys to size the filter for: the rows that the inputs' sizes promise, with a third to spare. A tenth would do for the estimate; but a
 /// filter that is three quarters full raises a third of the false alarms of a full one, and each is an insert in the middle of a full
 /// table: 30 µs, measured.
-fn estimate_keys(all: &mut [OpenedInput], stopped: &dyn Fn() -> bool) -> Result<u64, Error> {
-    let lengths = all.iter().map(|opened| opened.input.abilities().length_bytes);
-    let Some(total_bytes) = lengths.sum::<Option<u64>>() else {
-        return Ok(dedup::MAX_FILTER_KEYS);
-    };
+fn estimate(all: &mut [OpenedInput], stopped: &dyn Fn() -> bool) -> Result<Option<Estimate>, Error> {
+    let sizes = all.iter().map(|opened| opened.input.abilities().file_bytes);
+    if sizes.sum::<Option<u64>>().is_none() {
+        return Ok(None);
+    }
     let OpenedInput { input, head, .. } = &mut all[0];
     let sample = input.window(head.data_start_bytes, FILE_HEAD_BYTES, stopped)?;
     let lines = memchr::memchr_iter(head.dialect.line_end, sample.bytes())
         .count()
         .max(1);
-    let rows = total_bytes as f64 * lines as f64 / sample.bytes().len().max(1) as f64;
-    Ok(((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS))
+    let sample_bytes = sample.bytes().len().max(1) as f64;
+    let ratio = input.marks().map(|marks| {
+        let end_bytes = sample.start_bytes + sample.bytes().len() as u64;
+        end_bytes as f64 / marks.packed_bytes(end_bytes).max(1) as f64
+    });
+    let sizes = all.iter().map(|opened| match opened.input.abilities() {
+        Abilities {
+            length_bytes: Some(bytes),
+            ..
+        } => bytes as f64,
+        // Those of one load are packed alike.
+        abilities => abilities.file_bytes.unwrap_or(0) as f64 * ratio.unwrap_or(USUAL_RATIO),
+    });
+    let bytes: f64 = sizes.sum();
+    let rows = bytes * lines as f64 / sample_bytes;
+    Ok(Some(Estimate {
+        bytes: bytes as u64,
+        keys: ((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS),
+    }))
 }
 
 /// # Errors
 /// `Usage` unless the input is one file: if several grow, the order of their records is not that of one load.
 fn check_growing(inputs: &[Input]) -> Result<(), Error> {
     match inputs {
+        [input] if input.packing().is_some() => Err(Error::usage(format!(
+            "{APPEND_ONLY} goes on where a file ended, and {} is packed: what is appended to it cannot be told from what was there; unpack it, \
+             or load each new file with {ONCE}",
+            input.path().display()
+        ))),
         [input] if input.abilities().can_be_read_again => Ok(()),
         [input] => Err(needs_file(&input.path().display())),
         _ => Err(Error::usage(format!(

@@ -6,10 +6,11 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::content_hash::ContentHash;
+use crate::decode::Marks;
 use crate::dedup::{Candidates, Dedup};
 use crate::error::Error;
 use crate::faults;
@@ -39,6 +40,8 @@ pub(super) enum Delivery {
     /// The next input begins after this many records of the load.
     Input {
         records_before: u64,
+        /// How far it was unpacked, if it is a packed file.
+        marks: Option<Arc<Marks>>,
     },
     /// Boxed, so that the queue's slots are small.
     Block(Box<Incoming>),
@@ -144,7 +147,8 @@ impl OrderThread<'_> {
         let flight = Flight::new(&self.context.scan_settings(&self.blueprint.split));
         for (file_index, opened) in inputs.all.iter_mut().enumerate() {
             let records_before = totals.records;
-            if deliveries.send(Delivery::Input { records_before }).is_err() {
+            let marks = opened.input.marks();
+            if deliveries.send(Delivery::Input { records_before, marks }).is_err() {
                 break;
             }
             let (start_bytes, before) = (opened.start_bytes(), opened.content_before());

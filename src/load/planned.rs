@@ -62,7 +62,7 @@ impl Planned {
         inputs.begin_counting(context);
         let plan = &start.plan;
         let indexes = indexes::specs(plan, context)?;
-        let split = split_memory(plan, inputs.estimated_keys, indexes.len() as u64, context)?;
+        let split = split_memory(plan, &inputs, indexes.len() as u64, context)?;
         for notice in &plan.notices {
             context.observer.notice(notice);
         }
@@ -136,13 +136,13 @@ impl Refuted {
 
 fn split_memory(
     plan: &TablePlan,
-    estimated_keys: u64,
+    inputs: &OpenedInputs,
     indexes: u64,
     context: &Context<'_>,
 ) -> Result<MemorySplit, Error> {
     let options = context.options;
     let keys = match plan.dedup {
-        DedupPlan::Filter => estimated_keys,
+        DedupPlan::Filter => inputs.estimated_keys,
         _ => 0,
     };
     memory::split(MemoryWish {
@@ -151,5 +151,6 @@ fn split_memory(
         filter_bytes: if keys > 0 { dedup::filter_bytes(keys) } else { 0 },
         indexes,
         record_bytes: options.limits.max_record_bytes,
+        unpacking_bytes: inputs.unpacking_bytes(),
     })
 }

@@ -4,13 +4,14 @@
 //! reader + pool ──► order thread: line and record numbers, suspects ──► calling thread: batches
 //! ```
 
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::batch::BatchWriter;
 use crate::checkpoint::changed_since_begun;
+use crate::decode::Marks;
 use crate::error::Error;
 use crate::load::context::Context;
 use crate::load::opened::OpenedInputs;
@@ -18,6 +19,7 @@ use crate::load::order::{Delivery, OrderThread, Shared, Totals};
 use crate::load::outputs::Outputs;
 use crate::load::planned::{Guess, Refuted};
 use crate::observer::{Phase, Progress};
+use crate::option_name::RESTART;
 use crate::pipeline::{Flow, no_thread};
 use crate::plan;
 
@@ -53,7 +55,8 @@ impl<'d> LoadedRows<'d> {
         context.observer.phase(Phase::Load, inputs.total_bytes());
         let since = Instant::now();
         let shared = Shared::default();
-        let written = pass_through(&mut outputs, &mut inputs, &shared, context)?;
+        let written = pass_through(&mut outputs, &mut inputs, &shared, context)
+            .map_err(|e| e.and_say(|| committed_so_far(&outputs, context)))?;
         if let Some(why) = written.totals.evidence.refuted {
             let then =
                 "what was loaded is taken back, and types are inferred from every value before it is loaded again";
@@ -92,6 +95,26 @@ impl<'d> LoadedRows<'d> {
             (false, false) => RowsEnd::Interrupted,
         };
         Ok(Guess::Held(LoadedRows { inputs, outputs, end }))
+    }
+}
+
+/// What is committed of a load whose input turned out to be damaged, and what can be done about it.
+fn committed_so_far(outputs: &Outputs<'_>, context: &Context<'_>) -> String {
+    let start = &outputs.blueprint.start;
+    let before = start.progress.as_ref().map_or(0, |progress| progress.counts.records);
+    let (read, batch_rows) = (
+        outputs.writer.ledger().counts().records,
+        context.options.resources.batch_rows,
+    );
+    let committed = (read / batch_rows * batch_rows).max(before);
+    match (committed, start.identity.is_some()) {
+        (0, _) => "; nothing of the load is committed: get a whole copy of it and load that".to_owned(),
+        (_, true) => format!(
+            "; the first {committed} records of the load are committed: get a whole copy of it, and start afresh with {RESTART}"
+        ),
+        (_, false) => format!(
+            "; the first {committed} records of the load are committed and stay: get a whole copy of it, and load that into another table"
+        ),
     }
 }
 
@@ -146,6 +169,8 @@ struct Writing<'a, 'd> {
     context: &'a Context<'a>,
     /// Bytes of the inputs before the one at hand.
     inputs_bytes: u64,
+    /// How far the input at hand was unpacked, if it is a packed file.
+    marks: Option<Arc<Marks>>,
     done_bytes: u64,
     write_time: Duration,
 }
@@ -157,6 +182,7 @@ impl<'a, 'd> Writing<'a, 'd> {
             shared,
             context,
             inputs_bytes: 0,
+            marks: None,
             done_bytes: 0,
             write_time: Duration::ZERO,
         }
@@ -184,17 +210,18 @@ impl<'a, 'd> Writing<'a, 'd> {
 
     fn take(&mut self, delivery: Delivery) -> Result<Flow, Error> {
         match delivery {
-            Delivery::Input { records_before } => {
+            Delivery::Input { records_before, marks } => {
                 self.inputs_bytes = self.done_bytes;
+                self.marks = marks;
                 self.writer.begin_input(records_before);
                 Ok(Flow::Continue)
             }
             Delivery::LinePiece { piece, place } => {
-                self.done_bytes = self.inputs_bytes + piece.start_bytes() + piece.bytes().len() as u64;
+                self.done_up_to(piece.start_bytes() + piece.bytes().len() as u64);
                 self.writer.write_line_piece(&piece, &place)
             }
             Delivery::Block(incoming) => {
-                self.done_bytes = self.inputs_bytes + incoming.block.start_bytes + incoming.block.bytes().len() as u64;
+                self.done_up_to(incoming.block.start_bytes + incoming.block.bytes().len() as u64);
                 let flow = self.writer.write_block(&incoming)?;
                 let rows = incoming.block.into_output();
                 let chunk_bytes = self.context.options.resources.chunk_bytes as usize;
@@ -205,6 +232,12 @@ impl<'a, 'd> Writing<'a, 'd> {
                 Ok(flow)
             }
         }
+    }
+
+    /// The input at hand is done up to `end_bytes`. Progress in a packed file is told in bytes of the file, whose number is known.
+    fn done_up_to(&mut self, end_bytes: u64) {
+        let packed_bytes = self.marks.as_ref().map(|marks| marks.packed_bytes(end_bytes));
+        self.done_bytes = self.inputs_bytes + packed_bytes.unwrap_or(end_bytes);
     }
 
     fn show(&self) {

@@ -81,8 +81,8 @@ fn the_memory_of_a_streams_windows_is_used_again_until_its_end_and_shows_no_old_
     drop(writer);
     let mut input = Input::open(Path::new(&format!("/dev/fd/{}", reader.as_raw_fd()))).unwrap();
     let idle = |input: &Input| match &input.kind {
-        InputKind::Streamed { idle, .. } => idle.lock().unwrap().len(),
-        InputKind::Mapped { .. } => unreachable!("a pipe is no file"),
+        InputKind::Streamed(stream) => stream.windows.idle(),
+        _ => unreachable!("a pipe is no file"),
     };
     let first = input.window(0, 10, &never).unwrap();
     let address = first.bytes().as_ptr();

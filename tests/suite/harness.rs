@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::database::{self, Dump};
 pub use super::dead_letters::{Reject, line_end_of, read_rejects};
+use super::packing::Pack;
 use super::process::{Ended, Feed, Running, rowmill};
 
 /// How a case is run: everything that must not change the result.
@@ -61,7 +62,7 @@ const MIB: u32 = 1 << 20;
 
 /// Every pair of values of two dimensions occurs: threads {1, 4}, window {7, a page, whole}, chunk {1, 7, 1 MiB}, write path
 /// {auto, sql}, input {file, FIFO}. Guesses, which only files allow, with chunks that hold a record, a few or all of them.
-const PAIRS: [Setting; 13] = [
+pub const PAIRS: [Setting; 13] = [
     setting(1, 7, 1, "auto", false),
     setting(4, 7, 7, "sql", true),
     guessing(setting(4, 7, MIB, "auto", false)),
@@ -110,6 +111,8 @@ pub struct Case {
     types: Option<Vec<(String, String)>>,
     exit: Option<i32>,
     said: Vec<String>,
+    /// What packs the inputs on their way to the program.
+    pack: Option<Pack>,
 }
 
 impl Case {
@@ -126,7 +129,14 @@ impl Case {
             types: None,
             exit: None,
             said: Vec::new(),
+            pack: None,
         }
+    }
+
+    /// Gives the program the inputs packed by `pack`; what is expected is still said of what is in them.
+    pub fn packed(mut self, pack: Pack) -> Case {
+        self.pack = Some(pack);
+        self
     }
 
     /// One more input, after the others.
@@ -233,8 +243,9 @@ impl Case {
             .map_or(0, |_| database::count(&at("out.db"), &self.table));
         let mut feeds = Vec::new();
         for (name, bytes) in &self.files {
+            let bytes = self.pack.map_or_else(|| bytes.clone(), |pack| pack(bytes));
             if setting.piped {
-                feeds.push(Feed::bytes(at(name), bytes.clone()));
+                feeds.push(Feed::bytes(at(name), bytes));
             } else {
                 fs::write(at(name), bytes).unwrap();
             }

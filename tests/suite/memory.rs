@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::database;
 use super::harness::run_in;
+use super::packing;
 use super::process::{Feed, Running, rowmill};
 
 const MIB: u64 = 1 << 20;
@@ -241,4 +242,42 @@ fn short_lines_after_a_stray_quote_keep_the_promise() {
         assert_eq!((&report["exit_code"], &report["rejected"]), (&2.into(), &1.into()));
         assert_eq!(report["loaded"], lines, "{line:?}");
     }
+}
+
+/// Packed inputs that unpack to a thousand times their size, or that take much memory to unpack.
+#[test]
+fn packed_inputs_take_no_more_memory_than_plain_ones() {
+    let row = "x".repeat(999);
+    let rows = format!("{row}\n").repeat(30_000);
+    for (name, pack) in [
+        ("a.csv.gz", packing::gzip as packing::Pack),
+        ("a.csv.bgz", packing::bgzf),
+        ("a.csv.zst", packing::zstd),
+        ("a.csv.xz", packing::xz),
+        ("a.csv.bz2", packing::bzip2),
+        ("a.csv.lz4", packing::lz4),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut packed = pack(b"a\n");
+        packed.extend(pack(rows.as_bytes()).repeat(4));
+        fs::write(folder.path().join(name), packed).unwrap();
+        let report = load(folder.path(), &[name.to_owned()], 64, &[]);
+        assert_eq!((&report["exit_code"], &report["loaded"]), (&0.into(), &120_000.into()));
+    }
+}
+
+#[test]
+fn a_zstd_window_that_does_not_fit_is_refused_with_what_it_takes() {
+    let mut packer = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    packer.window_log(26).unwrap();
+    packer.write_all(b"a\n1\n").unwrap();
+    let packed = packer.finish().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("in.zst"), packed).unwrap();
+    let ended = run_in(folder.path(), &["load", "in.zst", "out.db", "--memory", "64MiB"]);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.code(), 65, "{said}");
+    assert!(said.contains("takes 65MiB of memory for the zstd window"), "{said}");
+    assert!(said.contains("allow more with --memory"), "{said}");
+    load(folder.path(), &["in.zst".to_owned()], 244, &[]);
 }

@@ -35,6 +35,8 @@ mod line_ends;
 mod memory;
 mod once;
 mod others_tables;
+mod packed;
+mod packing;
 mod pressure;
 mod random;
 mod random_existing;

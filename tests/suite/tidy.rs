@@ -13,10 +13,16 @@ const MAX_PARAMETERS: usize = 5;
 const MAX_IMPL_FILES: usize = 2;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("glob", &["load/found.rs"]),
     ("crc_fast", &["content_hash.rs"]),
-    ("memmap2", &["window.rs"]),
+    ("memmap2", &["window.rs", "window/buffered.rs"]),
+    ("flate2", &["decode/gzip.rs"]),
+    ("zstd", &["decode/zstd.rs"]),
+    ("liblzma", &["decode/xz.rs"]),
+    ("bzip2", &["decode/bzip2.rs"]),
+    ("lz4_flex", &["decode/lz4.rs"]),
+    ("rawzip", &["decode/zip.rs"]),
     ("indicatif", &["progress_bar.rs"]),
     ("maud", &["report/page.rs", "report/page/"]),
     ("clap", &["main.rs", "cli.rs", "bin/"]),
@@ -51,6 +57,7 @@ const LAYERS: [&[&str]; 6] = [
     &["options", "schema", "observer", "rows", "reject", "report"],
     &[
         "infer",
+        "decode",
         "memory",
         "window",
         "head",

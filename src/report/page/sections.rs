@@ -6,7 +6,7 @@ use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use crate::option_name::{
     BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ERRORS,
-    HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMORY_BYTES, NO_HEADER, NULL_WORD,
+    HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER, MEMORY_BYTES, NO_HEADER, NULL_WORD,
     OptionName, QUOTE, RESTART, SKIP_LINES, TABLE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
 };
 use crate::options::{DialectOptions, ErrorLimit, LoadOptions, WritePath, written};
@@ -295,10 +295,18 @@ fn inputs(inputs: &[InputReport]) -> Markup {
                     td.number { (grouped(input.cut_records)) }
                     td.number { (grouped(input.filled_records)) }
                     td.number { (grouped(input.skipped_lines)) }
-                    td { @if input.mapped { "mapped" } @else { "streamed" } }
+                    td { (how_read(input)) }
                 }
             }
         }
+    }
+}
+
+fn how_read(input: &InputReport) -> String {
+    match (input.packing, input.mapped) {
+        (Some(packing), _) => format!("unpacked ({packing}, {})", bytes(input.packed_bytes)),
+        (None, true) => "mapped".to_owned(),
+        (None, false) => "streamed".to_owned(),
     }
 }
 
@@ -452,6 +460,7 @@ fn dialect_rows(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
                 .header_row
                 .map_or("the first".to_owned(), |row| grouped(row).to_string()),
         ),
+        (MEMBER, dialect.member.clone().unwrap_or("the only one".to_owned())),
     ]
 }
 

@@ -1,0 +1,151 @@
+//! A packed file: its bytes come in their order, and again from the first one whenever earlier ones are wanted.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::buffered::{BufferedWindows, NextBytes};
+use super::stream_source::ReadingInput;
+use super::{WantedSpan, Window};
+use crate::decode::{Marks, PackedBytes, Packing, Unpacked};
+use crate::error::Error;
+
+/// Most bytes that are passed over at a time.
+const SKIP_PIECE_BYTES: u64 = 256 << 10;
+
+/// A packed file.
+#[derive(Debug)]
+pub(super) struct PackedFile {
+    pub(super) packing: Packing,
+    windows: BufferedWindows,
+    /// `None`: nothing was read yet, or nothing is read for a while.
+    unpacked: Option<Unpacked>,
+    pub(super) marks: Arc<Marks>,
+    /// What unpacking took, and the member that was unpacked.
+    memory_bytes: u64,
+    member: Option<String>,
+}
+
+impl PackedFile {
+    pub(super) fn new(packing: Packing) -> Self {
+        PackedFile {
+            packing,
+            windows: BufferedWindows::default(),
+            unpacked: None,
+            marks: Arc::default(),
+            memory_bytes: 0,
+            member: None,
+        }
+    }
+
+    /// Memory that unpacking takes. Known once its first bytes were read.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.unpacked.as_ref().map_or(self.memory_bytes, Unpacked::memory_bytes)
+    }
+
+    /// The member that is read, of an archive. Known once its first bytes were read.
+    pub(super) fn member(&self) -> Option<String> {
+        self.unpacked
+            .as_ref()
+            .and_then(Unpacked::member)
+            .or_else(|| self.member.clone())
+    }
+
+    /// Stops unpacking, and gives back what that holds.
+    pub(super) fn rest(&mut self) {
+        (self.memory_bytes, self.member) = (self.memory_bytes(), self.member());
+        self.unpacked = None;
+        self.windows = BufferedWindows::default();
+    }
+
+    /// The window of what is in `file` that is wanted, or less if that ends before. Begins anew if the window does not begin within the one
+    /// handed out last or after it.
+    pub(super) fn window(
+        &mut self,
+        file: &Arc<File>,
+        span: WantedSpan,
+        reading: ReadingInput<'_>,
+    ) -> Result<Arc<Window>, Error> {
+        let start_bytes = span.start_bytes;
+        if start_bytes < *self.windows.reach().start() {
+            self.rest();
+        }
+        let mut unpacked = match self.unpacked.take() {
+            Some(unpacked) => unpacked,
+            None => self.begin(file, &reading).map_err(|e| reading.failed(e))?,
+        };
+        let mut next = FileBytes {
+            has_ended: false,
+            unpacked: &mut unpacked,
+            reading,
+        };
+        let mut at_bytes = *self.windows.reach().end();
+        if start_bytes > at_bytes {
+            self.windows = BufferedWindows::default();
+            let mut piece = vec![0; SKIP_PIECE_BYTES as usize];
+            while at_bytes < start_bytes {
+                let piece_bytes = (start_bytes - at_bytes).min(SKIP_PIECE_BYTES) as usize;
+                match next.read(at_bytes, &mut piece[..piece_bytes])? {
+                    0 => break,
+                    read_bytes => at_bytes += read_bytes as u64,
+                }
+            }
+        }
+        let window = self.windows.window(span, &mut next)?;
+        self.unpacked = Some(unpacked);
+        Ok(window)
+    }
+
+    fn begin(&self, file: &Arc<File>, reading: &ReadingInput<'_>) -> std::io::Result<Unpacked> {
+        let bytes = match self.packing {
+            Packing::Zip => PackedBytes::File(Arc::clone(file)),
+            _ => PackedBytes::Stream(Box::new(FromStart {
+                file: Arc::clone(file),
+                at_bytes: 0,
+            })),
+        };
+        // ReadingInput a file never takes long.
+        let stop = Some(Arc::new(AtomicBool::new(false)));
+        Unpacked::begin(self.packing, reading.unpacking, bytes, &self.marks, stop)
+    }
+}
+
+/// What is unpacked of a file.
+struct FileBytes<'a> {
+    unpacked: &'a mut Unpacked,
+    has_ended: bool,
+    reading: ReadingInput<'a>,
+}
+
+impl NextBytes for FileBytes<'_> {
+    fn read(&mut self, _at_bytes: u64, piece: &mut [u8]) -> Result<usize, Error> {
+        let read = self.unpacked.read(piece, self.reading.stopped).transpose();
+        let read_bytes = read.map_err(|trouble| self.reading.not_unpacked(trouble))?.unwrap_or(0);
+        self.has_ended |= read_bytes == 0;
+        Ok(read_bytes)
+    }
+
+    fn has_ended(&self, _at_bytes: u64) -> bool {
+        self.has_ended
+    }
+
+    fn no_room(&self, error: std::io::Error) -> Error {
+        self.reading.no_room(error)
+    }
+}
+
+/// A file's bytes from its first one on, whoever else reads it.
+struct FromStart {
+    file: Arc<File>,
+    at_bytes: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, piece: &mut [u8]) -> std::io::Result<usize> {
+        let read_bytes = self.file.read_at(piece, self.at_bytes)?;
+        self.at_bytes += read_bytes as u64;
+        Ok(read_bytes)
+    }
+}
