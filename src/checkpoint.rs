@@ -7,6 +7,9 @@
 //!
 //! An append-only load that is done leaves behind a [`Finished`], from which the next load takes up what was appended to the input since.
 
+#[cfg(test)]
+mod tests;
+
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -674,34 +677,5 @@ fn listed<'a>(names: impl Iterator<Item = (&'a str, String)>) -> String {
         "none".to_owned()
     } else {
         names.join(",")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::infer::Facts;
-    use crate::plan::{Header, Layout, plan_new_table};
-
-    #[test]
-    fn a_note_from_before_there_was_an_option_is_of_a_load_without_it() {
-        let options = LoadOptions::default();
-        let (names, path) = (&["a".to_owned()], Path::new("a.csv"));
-        let layout = Layout::of(&[Header { path, names }], &options.columns).unwrap();
-        let facts = Facts::new(&[false], &[]);
-        let plan = plan_new_table("t".to_owned(), &layout, &facts, &options).unwrap();
-        let mut note = serde_json::to_value(Identity::new(&[], &options, &plan).unwrap()).unwrap();
-        let named = note["options"].as_array_mut().unwrap();
-        let before = named.len();
-        named.retain(|option| option[0] != "--decimal-comma" && option[0] != "--date-format");
-        assert_eq!(named.len(), before - 2);
-        let column = note["plan"]["columns"][0].as_object_mut().unwrap();
-        assert!(column.remove("pattern").is_some());
-        let then: Identity = serde_json::from_value(note).unwrap();
-        assert_eq!(then.differing_options(&options), None);
-        let mut other = options;
-        other.dialect.written.numbers.decimal_comma = true;
-        let differing = "`decimal_comma` was off and is on";
-        assert_eq!(then.differing_options(&other).as_deref(), Some(differing));
     }
 }

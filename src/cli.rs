@@ -439,8 +439,26 @@ impl LoadArgs {
         }
     }
 
+    /// Takes what these flags say of where everything goes.
+    fn take_target(&mut self) -> TargetOptions {
+        TargetOptions {
+            table: self.table.take(),
+            indexes: std::mem::take(&mut self.index),
+            errors: std::mem::take(&mut self.errors),
+            report: self.report.take(),
+            report_html: self.report_html.take(),
+            safe_errors: self.safe_errors,
+            write_path: match self.write_path {
+                WritePathArg::Auto => WritePath::Auto,
+                WritePathArg::Sql => WritePath::Sql,
+                WritePathArg::Direct => WritePath::Direct,
+            },
+        }
+    }
+
     /// The options that these flags ask for, with the types that were declared.
     fn into_options(mut self, types: Types) -> LoadOptions {
+        let target = self.take_target();
         let columns = self.column_options();
         let written = self.take_written();
         let formats = types
@@ -448,19 +466,7 @@ impl LoadArgs {
             .filter_map(|one| Some((one.column.clone(), one.format.clone()?)));
         let formats = formats.collect();
         LoadOptions {
-            target: TargetOptions {
-                table: self.table,
-                indexes: self.index,
-                errors: self.errors,
-                report: self.report,
-                report_html: self.report_html,
-                safe_errors: self.safe_errors,
-                write_path: match self.write_path {
-                    WritePathArg::Auto => WritePath::Auto,
-                    WritePathArg::Sql => WritePath::Sql,
-                    WritePathArg::Direct => WritePath::Direct,
-                },
-            },
+            target,
             contract: ContractOptions {
                 key: self.key.unwrap_or_default(),
                 all_text: self.text,

@@ -189,9 +189,21 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
         Ok(loaded) => loaded,
         Err(error) => return Err(TestCaseError::fail(format!("{error}: {shown}"))),
     };
-    let dump = database::dump(&folder.path().join("out.db"), "t");
-    let row_id_is_key = dump.schema[0].contains("PRIMARY KEY");
-    let predicted = predict(&bytes, rules, row_id_is_key).expect("it was predicted before");
+    let database = folder.path().join("out.db");
+    let predicted = |row_id_is_key| predict(&bytes, rules, row_id_is_key).expect("it was predicted before");
+    // A load of rejects alone leaves no table.
+    let has_table = report.records == 0 || report.loaded > 0;
+    let (rows, predicted) = if has_table {
+        let dump = database::dump(&database, "t");
+        let row_id_is_key = dump.schema[0].contains("PRIMARY KEY");
+        (dump.rows, predicted(row_id_is_key))
+    } else {
+        let tables = database::select(&database::open(&database), "SELECT count(*) FROM sqlite_schema");
+        prop_assert_eq!(tables.unwrap(), ["0"], "{}", shown);
+        let usual = predicted(false);
+        let is_empty = usual.rows.is_empty();
+        (Vec::new(), if is_empty { usual } else { predicted(true) })
+    };
     let kinds: Vec<&str> = report.columns.iter().map(|column| column.column_type).collect();
     prop_assert_eq!(
         &kinds,
@@ -199,7 +211,7 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
         "{}",
         shown
     );
-    prop_assert_eq!(&dump.rows, &predicted.rows, "{}", shown);
+    prop_assert_eq!(&rows, &predicted.rows, "{}", shown);
     let met = rejects.len() == predicted.rejects.len()
         && predicted
             .rejects
@@ -216,8 +228,7 @@ fn agrees(body: &[u8], rules: &Rules, cut: &Cut) -> Result<(), TestCaseError> {
     prop_assert_eq!(report.records, predicted.records, "{}", shown);
     prop_assert_eq!(report.inputs[0].blank_lines, predicted.blank_lines, "{}", shown);
     prop_assert!(report.identity_holds);
-    let integrity = database::integrity(&folder.path().join("out.db"));
-    prop_assert_eq!(integrity, "ok", "{}", shown);
+    prop_assert_eq!(database::integrity(&database), "ok", "{}", shown);
     Ok(())
 }
 
