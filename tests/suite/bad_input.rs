@@ -145,7 +145,14 @@ fn utf16_text() {
 
 #[test]
 fn compressed_files() {
-    refused(input(b"\x1f\x8b\x08\0\0\0\0\0\0\x03rest"), &ARGS, 65, &["gzip"]);
+    refused(input(b"\x1f\x8b\x08\0\0\0\0\0\0\x03"), &ARGS, 65, &["gzip"]);
+    // Something came out of it, and was not right.
+    refused(
+        input(b"\x1f\x8b\x08\0\0\0\0\0\0\x03rest"),
+        &ARGS,
+        74,
+        &["gzip", "damaged"],
+    );
     refused(input(b"\x28\xb5\x2f\xfdrest"), &ARGS, 65, &["zstd"]);
     refused(input(b"PK\x03\x04rest"), &ARGS, 65, &["zip"]);
 }

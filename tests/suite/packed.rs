@@ -428,7 +428,8 @@ fn a_load_that_was_killed_goes_on_in_the_packed_file() {
 
 #[test]
 fn damage_in_the_middle_says_what_is_committed_and_a_whole_copy_is_loaded_afresh() {
-    let whole = gzip_members(&many_people(30_000));
+    let plain = many_people(30_000);
+    let whole = gzip_members(&plain);
     let mut damaged = whole.clone();
     let at = damaged.len() * 3 / 4;
     damaged[at] ^= 0x10;
@@ -442,7 +443,17 @@ fn damage_in_the_middle_says_what_is_committed_and_a_whole_copy_is_loaded_afresh
     ] {
         assert!(said(&ended).contains(words), "{words}: {}", said(&ended));
     }
+    // What comes after that byte was not compared with a checksum. Some records have two lines.
+    let message = said(&ended);
+    let sound_bytes = message
+        .split("may be wrong from byte ")
+        .nth(1)
+        .and_then(|rest| rest.split([' ', '\n', ';', ',']).next());
+    let sound_bytes: usize = sound_bytes.unwrap().parse().unwrap();
+    let sound_records = plain[..sound_bytes].iter().filter(|&&byte| byte == b'\n').count() / 2;
     let rows = database::dump(&folder.path().join("out.db"), "t").rows;
+    let is_sound = |row: &&String| row.split(':').next().unwrap().parse::<usize>().unwrap() <= sound_records;
+    let rows: Vec<&String> = rows.iter().filter(is_sound).collect();
     assert!(!rows.is_empty());
     let again = run_in(folder.path(), &MANY_ARGS);
     assert_eq!(again.code(), 74, "{}", said(&again));
@@ -452,7 +463,7 @@ fn damage_in_the_middle_says_what_is_committed_and_a_whole_copy_is_loaded_afresh
     assert_eq!(restarted.code(), 2, "{}", said(&restarted));
     let all = database::dump(&folder.path().join("out.db"), "t").rows;
     assert!(
-        rows.iter().all(|row| all.contains(row)),
+        rows.iter().all(|row| all.contains(*row)),
         "rows before the damage are right"
     );
 }
