@@ -149,7 +149,7 @@ fn is_number(text: &[u8]) -> bool {
 fn is_moment(text: &[u8]) -> bool {
     let at = text.iter().position(|byte| matches!(byte, b'T' | b' '));
     match at {
-        Some(at) => is_date(&text[..at]) && is_time(text[at + 1..].trim_ascii_start()),
+        Some(at) => is_time(text) || is_date(&text[..at]) && is_time(text[at + 1..].trim_ascii_start()),
         None => is_date(text) || is_time(text),
     }
 }
