@@ -42,7 +42,7 @@ fn every_flag_reaches_its_option() {
         "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
          --batch-rows 7 --delimiter tab --quote none --no-header --no-detect --text --types a=integer,b=REAL --types c=date:%D,d=decimal(2) \
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
-         --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
+         --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --member m.csv --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --decimal-comma --thousands ' --date-format %d.%m.%Y --datetime-format %s --two-digit-year-pivot 70 \
          --restart --keep-checkpoint --append-only --once --safe-errors",
     );
