@@ -135,10 +135,7 @@ pub enum RejectReason {
         found: u32,
     },
     UnterminatedQuote,
-    InvalidQuote {
-        /// How a quote is written inside a quoted field.
-        rule: &'static str,
-    },
+    InvalidQuote,
     RecordTooLarge {
         limit_bytes: u64,
     },

@@ -3,7 +3,7 @@
 //! Comes in: a record's bytes and where its fields end. Goes out: the form of each cell. Pure, and looser than the types of columns are:
 //! nothing is loaded by it, it only weighs dialects against each other.
 
-use crate::dialect::Dialect;
+use crate::parse::Dialect;
 
 /// Longest cell that can be a number or a moment.
 const MOST_BYTES: usize = 40;
@@ -41,7 +41,7 @@ impl<'a> SampleCells<'a> {
             .iter()
             .map(|&end| {
                 let cell = &span[start..end as usize];
-                start = end as usize + dialect.delimiter.len();
+                start = end as usize + 1;
                 cell
             })
             .collect();
@@ -110,9 +110,7 @@ impl<'a> SampleCell<'a> {
             return 0;
         }
         let is_tight = |(index, byte): &(usize, &u8)| {
-            delimiters.contains(byte)
-                && self.dialect.delimiter.single() != Some(**byte)
-                && self.bytes.get(index + 1) != Some(&b' ')
+            delimiters.contains(byte) && **byte != self.dialect.delimiter && self.bytes.get(index + 1) != Some(&b' ')
         };
         self.bytes.iter().enumerate().filter(is_tight).count() as u32
     }

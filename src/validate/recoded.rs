@@ -1,8 +1,7 @@
 //! Values that are not written as their column's type usually is: cast, stored and hashed in the form in which they are stored.
 
-use super::column_work::{ColumnWork, DECLARED, IS_KEY};
-use super::{RowMaker, push_plain_key};
-use crate::format::Format;
+use super::{ColumnWork, DECLARED, IS_KEY, RowMaker, push_plain_key};
+use crate::format::{Field, Format};
 use crate::reject::RejectReason;
 use crate::rows::{Encoder, Text};
 use crate::schema::cast::{self, CastError, IsoText, Numeric, Pattern, Recast};
@@ -28,12 +27,12 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     pub(super) fn encode_recoded(
         &mut self,
         column: ColumnWork,
-        text: Text<'_>,
+        field: Field<'_>,
         place: (usize, usize),
     ) -> Result<(), RejectReason> {
         // Taken out for as long as values are looked at in it.
         let mut room = std::mem::take(&mut self.out.plain_value);
-        let encoded = self.encode_in_room(column, text, place, &mut room);
+        let encoded = self.encode_in_room(column, field, place, &mut room);
         self.out.plain_value = room;
         if encoded? {
             self.out.recoded_in_row.push(column.index);
@@ -53,7 +52,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     fn encode_in_room(
         &mut self,
         column: ColumnWork,
-        written: Text<'_>,
+        field: Field<'_>,
         place: (usize, usize),
         room: &mut Vec<u8>,
     ) -> Result<bool, RejectReason> {
@@ -62,7 +61,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             unreachable!("only columns that are recoded come here")
         };
         let refuse = |error| refuse_as_written(recoding, error);
-        let text = &written.span[written.start..written.end];
+        let text = field.unquoted();
         match &recoding.form {
             WrittenForm::Integer(style) => {
                 let Recast { value, is_recoded } = style.integer(text, room).map_err(refuse)?;
@@ -102,7 +101,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 self.encode_double(column, value);
                 Ok(is_recoded)
             }
-            WrittenForm::Numeric(style) => self.encode_numeric(column, *style, written, room),
+            WrittenForm::Numeric(style) => self.encode_numeric(column, *style, (field, place), room),
             WrittenForm::Moment(pattern) => self.encode_by_pattern(column, pattern, text).map_err(refuse),
         }
     }
@@ -112,10 +111,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         &mut self,
         column: ColumnWork,
         style: NumberStyle,
-        written: Text<'_>,
+        (field, (start, _)): (Field<'_>, (usize, usize)),
         room: &mut Vec<u8>,
     ) -> Result<bool, RejectReason> {
-        let text = &written.span[written.start..written.end];
+        let text = field.unquoted();
         let as_it_stands = cast::numeric(text);
         let found = match as_it_stands {
             Ok(Numeric::Integer(value)) => Ok(Numeric::Integer(value)),
@@ -133,7 +132,8 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 Ok(true)
             }
             Numeric::Text => {
-                self.encode_text(column, written);
+                let text_start = start + usize::from(field.quote().is_some());
+                self.encode_text(column, (text_start, text_start + text.len()), field.quote());
                 Ok(false)
             }
         }

@@ -17,7 +17,6 @@ mod command_line;
 mod consumed_input;
 mod datasets;
 mod dedup;
-mod dialects;
 mod evaluation;
 mod existing_table;
 mod folders;

@@ -49,7 +49,6 @@ const LAYERS: [&[&str]; 6] = [
         "cancel",
         "content_hash",
         "database_file",
-        "dialect",
         "error",
         "escape",
         "faults",

@@ -28,10 +28,11 @@ const MAX_RECORD_BYTES: usize = 1 << 20;
 rowmill_fuzz::target!(|input: Input| {
     let width = usize::from(input.width % 4) + 1;
     let dialect = Dialect {
-        delimiter: input.characters.delimiter.into(),
+        delimiter: input.characters.delimiter,
         quote: input.characters.quote,
         line_end: b'\n',
-        ..Dialect::default()
+        comment: None,
+        trim: false,
     };
     let syntax = Syntax {
         dialect,
@@ -39,7 +40,7 @@ rowmill_fuzz::target!(|input: Input| {
         max_record_bytes: MAX_RECORD_BYTES as u64,
     };
     let rules = Rules {
-        delimiter: input.characters.delimiter,
+        delimiter: dialect.delimiter,
         quote: dialect.quote,
         empty_is_null: input.empty_is_null,
         max_record_bytes: MAX_RECORD_BYTES,
@@ -91,7 +92,6 @@ rowmill_fuzz::target!(|input: Input| {
             cells: &rules,
             numbers: Default::default(),
             repeated_header: None,
-            trailing_delimiter: false,
         };
         observe(span, &records, &reading, &mut later);
         facts.merge(&later);

@@ -59,11 +59,10 @@ rowmill_fuzz::target!(|input: Input| {
         bytes: &text,
         next: None,
         is_widest: true,
-        dialect: Dialect {
-            delimiter: delimiter.into(),
-            quote,
-            ..Dialect::default()
-        },
+        delimiter,
+        quote,
+        comment: None,
+        trim: false,
     };
     let found = match line_ends(&look) {
         None | Some(LineEnds::Lf) => Some(b'\n'),
@@ -106,7 +105,7 @@ fn head_must_say(text: &[u8], input: &Input, expected: Option<u8>) {
     file.write_all(text).expect("room for 400 bytes");
     let options = LoadOptions {
         dialect: DialectOptions {
-            delimiter: Some(input.characters.delimiter.into()),
+            delimiter: Some(input.characters.delimiter),
             quote: input.characters.quote,
             ..DialectOptions::default()
         },
@@ -123,10 +122,11 @@ fn head_must_say(text: &[u8], input: &Input, expected: Option<u8>) {
 fn records_must_follow(text: &[u8], input: &Input, line_end: u8, rules: &Rules) {
     let syntax = Syntax {
         dialect: Dialect {
-            delimiter: rules.delimiter.into(),
+            delimiter: rules.delimiter,
             quote: rules.quote,
             line_end,
-            ..Dialect::default()
+            comment: None,
+            trim: false,
         },
         columns: u32::from(input.columns % 4),
         max_record_bytes: 1 << 20,

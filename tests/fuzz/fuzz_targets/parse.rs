@@ -31,10 +31,11 @@ rowmill_fuzz::target!(|input: Input| {
         limit => u64::from(limit),
     };
     let dialect = Dialect {
-        delimiter: input.characters.delimiter.into(),
+        delimiter: input.characters.delimiter,
         quote: input.characters.quote,
         line_end,
-        ..Dialect::default()
+        comment: None,
+        trim: false,
     };
     let syntax = Syntax {
         dialect,
@@ -42,7 +43,7 @@ rowmill_fuzz::target!(|input: Input| {
         max_record_bytes,
     };
     let rules = Rules {
-        delimiter: input.characters.delimiter,
+        delimiter: dialect.delimiter,
         quote: dialect.quote,
         max_record_bytes: max_record_bytes as usize,
         ..Rules::default()
