@@ -135,7 +135,8 @@ impl Head {
     }
 }
 
-/// Reads the head of `input`; its dialect is the one `decided` before, if there is one. Whatever it begins with, only a bounded span of it is in memory at a time, and none afterwards.
+/// Reads the head of `input`; its dialect is the one `decided` before, if there is one. Whatever it begins with, only a bounded span of it
+/// is in memory at a time, and none afterwards.
 ///
 /// # Errors
 /// `InputUnusable` when it is empty, of another format or in another encoding, or has no usable header; `Io` when it cannot be read.

@@ -105,7 +105,8 @@ fn with_best_quote(sample: HeadSample<'_>, dialect: Dialect) -> Candidate<'_> {
     let with = |quote| Candidate::of(sample, Dialect { quote, ..dialect });
     let usual = with(Some(b'"'));
     let usual_count = usual.shape.enclosed(b'"');
-    if memchr::memchr(b'\'', sample.bytes).is_some() {
+    let is_taken = dialect.delimiter == b'\'' || dialect.comment == Some(b'\'');
+    if !is_taken && memchr::memchr(b'\'', sample.bytes).is_some() {
         let single = with(Some(b'\''));
         let count = single.shape.enclosed(b'\'');
         let explains_more = single.shape.has_quoted_column() && single.shape.odd <= usual.shape.odd
