@@ -46,6 +46,7 @@ fn plan(key: KeyPlan) -> RowPlan {
         numbers: NumberStyle::default(),
         recodings: Vec::new(),
         repeated_header: None,
+        trailing_delimiter: false,
         max_record_bytes: 1 << 20,
         guess: None,
         settled: None,
@@ -129,6 +130,7 @@ fn infer_long_decimals(bencher: Bencher) {
                 cells: &CellRules::default(),
                 numbers: NumberStyle::default(),
                 repeated_header: None,
+                trailing_delimiter: false,
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);
             assert_eq!(facts.column_type(1), ColumnType::Real);
@@ -154,6 +156,7 @@ fn infer_every_column(bencher: Bencher) {
                 cells: &CellRules::default(),
                 numbers: NumberStyle::default(),
                 repeated_header: None,
+                trailing_delimiter: false,
             };
             observe(black_box(&bytes), &records, &reading, &mut facts);
             assert_eq!(facts.key_order().values, ROWS as u64);

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cancel::{CancelToken, Cancelled};
+use crate::dialect::{Delimiter, Escape};
 use crate::error::Error;
 use crate::load::{self, Inputs};
 use crate::observer::{Observer, Phase, Progress};
@@ -151,10 +152,20 @@ impl<'a> Load<'a> {
 
 /// The dialect: how the inputs are written.
 impl Load<'_> {
-    /// Sets what separates fields: an ASCII character other than a line end. Default: what an input's first line names if it has the form
-    /// `sep=;`, otherwise `,`.
-    pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.options.dialect.delimiter = Some(delimiter);
+    /// Sets what separates fields: a character, or several, other than line ends ([`Delimiter::new`]). Default: what an input's first line
+    /// names if it has the form `sep=;`, otherwise `,`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new("id||name\n1||Ada\n2||a|b\n");
+    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors);
+    /// let delimiter = rowmill::Delimiter::new("||").expect("it has two bytes");
+    /// assert_eq!(load.delimiter(delimiter).run()?.loaded, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delimiter(mut self, delimiter: impl Into<Delimiter>) -> Self {
+        self.options.dialect.delimiter = Some(delimiter.into());
         self
     }
 
@@ -163,6 +174,30 @@ impl Load<'_> {
     pub fn quote(mut self, quote: Option<u8>) -> Self {
         self.options.dialect.quote = quote;
         self.options.dialect.quote_is_given = true;
+        self
+    }
+
+    /// Two quotes in a quoted field are not one quote: the first closes the field. Default: false.
+    pub fn no_double_quote(mut self, on: bool) -> Self {
+        self.options.dialect.doubles_quotes = !on;
+        self
+    }
+
+    /// Sets the character that takes its meaning from the one after it, inside quotes and outside: a delimiter, quote or line end after it
+    /// is data. What other characters mean, the [`Escape`] says. [Words for NULL](Self::null_word) are compared before that. Default:
+    /// `None`.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new("id\tnote\n1\ta\\tb\n2\t\\N\n");
+    /// let load = rowmill::Load::from_reader("notes", reader).into(database).errors(errors);
+    /// let load = load.delimiter(b'\t').quote(None).escape(Some(rowmill::Escape::MySql)).null_word("\\N");
+    /// assert_eq!(load.run()?.loaded, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn escape(mut self, escape: Option<Escape>) -> Self {
+        self.options.dialect.escape = escape;
         self
     }
 
@@ -232,6 +267,13 @@ impl Load<'_> {
     /// name ends with `.csv`.
     pub fn member(mut self, name: impl Into<String>) -> Self {
         self.options.dialect.member = Some(name.into());
+        self
+    }
+
+    /// The last `lines` physical lines of each input are no records, whatever they hold. A stream is read so far ahead; together they may
+    /// be as long as [a record](Self::max_record_bytes). Default: 0.
+    pub fn skip_footer(mut self, lines: u64) -> Self {
+        self.options.dialect.skip_footer = lines;
         self
     }
 

@@ -7,8 +7,7 @@
 //!
 //! An append-only load that is done leaves behind a [`Finished`], from which the next load takes up what was appended to the input since.
 
-#[cfg(test)]
-mod tests;
+mod outcome;
 
 use std::fs::File;
 use std::io::Read;
@@ -18,14 +17,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
+pub(crate) use self::outcome::outcome_options;
 use crate::content_hash::ContentHash;
+use crate::dialect::Delimiter;
 use crate::error::{Error, ErrorKind};
-use crate::option_name::{
-    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ERRORS,
-    FORGET, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, MEMBER, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART,
-    SAFE_ERRORS, SKIP_LINES, TABLE, TEXT, TRIM,
-};
-use crate::options::{DialectOptions, LoadOptions, written};
+use crate::option_name::{DELIMITER, FORGET, OptionName, RESTART, TABLE};
+use crate::options::LoadOptions;
 use crate::plan::TablePlan;
 use crate::reject::{Committed, Left, RejectCode, random_token};
 use crate::report::{agreeing, rows};
@@ -60,6 +57,9 @@ pub struct Identity {
     /// There was no database before this load.
     #[serde(default)]
     pub made_database: bool,
+    /// What separated the fields of each input, whoever said so.
+    #[serde(default)]
+    pub delimiters: Vec<String>,
 }
 
 /// How far a finished append-only load got.
@@ -125,6 +125,8 @@ pub struct Fingerprint {
 pub struct Extent {
     pub path: PathBuf,
     pub length_bytes: u64,
+    /// What separates its fields.
+    pub delimiter: Delimiter,
 }
 
 /// What has been counted so far.
@@ -282,11 +284,12 @@ impl Checkpoint {
         self.progress.counts.loaded == before && self.progress.counts.suspects == 0
     }
 
-    /// Checks that the load of `inputs` with `options` is this unfinished one.
+    /// Checks that the load of these inputs with `options` is this unfinished one.
     ///
     /// # Errors
     /// `OtherInput` when an input is not what it was, `Usage` when options differ: both say what differs and what can be done.
-    pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<Again, Error> {
+    pub fn check(&self, extents: &[Extent], options: &LoadOptions) -> Result<Again, Error> {
+        let inputs = &paths(extents)[..];
         let (identity, load, ways) = (&self.identity, self.load(), self.ways());
         // Versions that knew only one load at a time kept the table's name among the options.
         if identity.version != env!("CARGO_PKG_VERSION") || identity.option(TABLE).is_some() {
@@ -295,7 +298,7 @@ impl Checkpoint {
                 identity.version
             )));
         }
-        if let Some(differing) = identity.differing_options(options) {
+        if let Some(differing) = identity.differing_options(extents, options) {
             return Err(Error::usage(format!(
                 "{load} had other options: {differing}. Use the same to finish it, or {ways}"
             )));
@@ -377,6 +380,10 @@ impl Checkpoint {
 
 fn other_input(message: String) -> Error {
     Error::new(ErrorKind::OtherInput { message })
+}
+
+fn paths(extents: &[Extent]) -> Vec<PathBuf> {
+    extents.iter().map(|extent| extent.path.clone()).collect()
 }
 
 /// `content` with the bytes of the file at `path` that follow it added, up to `length_bytes` in all.
@@ -475,7 +482,7 @@ impl Identity {
     /// # Errors
     /// `Io` when an input cannot be read.
     pub fn new(inputs: &[Extent], options: &LoadOptions, plan: &TablePlan) -> Result<Identity, Error> {
-        let fingerprint = |Extent { path, length_bytes }: &Extent| {
+        let fingerprint = |Extent { path, length_bytes, .. }: &Extent| {
             // A file may grow before it is read; only where that is foreseen does the rest not count.
             match options.repeat.append_only {
                 true => Fingerprint::of_start(path, *length_bytes),
@@ -495,6 +502,7 @@ impl Identity {
             indexes: options.target.indexes.clone(),
             shape: None,
             made_database: false,
+            delimiters: inputs.iter().map(|extent| extent.delimiter.to_string()).collect(),
         })
     }
 
@@ -514,13 +522,16 @@ impl Identity {
     }
 
     /// The options that are not what they were, in words.
-    fn differing_options(&self, options: &LoadOptions) -> Option<String> {
+    fn differing_options(&self, extents: &[Extent], options: &LoadOptions) -> Option<String> {
+        let delimiters: Vec<String> = extents.iter().map(|extent| extent.delimiter.to_string()).collect();
+        // What separates fields may be named, or left to the inputs and the default, as long as it is the same.
+        let is_same_delimiter = |name: OptionName| name == DELIMITER && self.delimiters == delimiters;
         let now = outcome_options(options);
-        // A load that was begun before there was an option was one without it.
-        let without = outcome_options(&LoadOptions::default());
-        let differing = now.iter().zip(&without).filter_map(|((name, now), (_, without))| {
-            let then = self.option(*name).unwrap_or(without);
-            (then != now).then(|| format!("{name} was {then} and is {now}"))
+        // An option that is younger than the checkpoint was not given.
+        let default = outcome_options(&LoadOptions::default());
+        let differing = now.iter().zip(&default).filter_map(|((name, now), (_, default))| {
+            let then = self.option(*name).unwrap_or(default);
+            (then != now && !is_same_delimiter(*name)).then(|| format!("{name} was {then} and is {now}"))
         });
         let differing: Vec<String> = differing.collect();
         (!differing.is_empty()).then(|| differing.join("; "))
@@ -564,12 +575,13 @@ impl Loaded {
 }
 
 impl Finished {
-    /// Checks that the load of `inputs` with `options` can go on after this one.
+    /// Checks that the load of these inputs with `options` can go on after this one.
     ///
     /// # Errors
     /// `OtherInput` when the loaded part of the input is not what it was, `Usage` when options differ: both say what differs.
-    pub fn check(&self, inputs: &[PathBuf], options: &LoadOptions) -> Result<(), Error> {
-        if let Some(differing) = self.identity.differing_options(options) {
+    pub fn check(&self, extents: &[Extent], options: &LoadOptions) -> Result<(), Error> {
+        let inputs = &paths(extents)[..];
+        if let Some(differing) = self.identity.differing_options(extents, options) {
             return Err(Error::usage(format!(
                 "the load that this one is to go on after had other options: {differing}. Use the same, or start afresh with {RESTART}"
             )));
@@ -584,98 +596,31 @@ impl Finished {
     }
 }
 
-/// The options that decide what a load's outcome is, not those that only decide how fast it comes. The table's name is not among them: the
-/// checkpoint is kept under it.
-pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)> {
-    let switch = |on: bool| if on { "on" } else { "off" }.to_owned();
-    let character = |byte: u8| match byte {
-        b'\t' => "tab".to_owned(),
-        byte => format!("'{}'", char::from(byte)),
-    };
-    let cells = &options.dialect.cells;
-    let types = options.contract.types.iter().map(|(name, column_type)| {
-        (
-            name.as_str(),
-            format!("={}", options.contract.type_text(name, *column_type)),
-        )
-    });
-    [
-        (
-            KEY,
-            listed(options.contract.key.iter().map(|name| (name.as_str(), String::new()))),
-        ),
-        (
-            INDEX,
-            match options.target.indexes.len() {
-                0 => "none".to_owned(),
-                _ => {
-                    let one = |columns: &Vec<String>| listed(columns.iter().map(|name| (name.as_str(), String::new())));
-                    options.target.indexes.iter().map(one).collect::<Vec<_>>().join(" and ")
-                }
-            },
-        ),
-        (ERRORS, options.target.errors.to_string_lossy().into_owned()),
-        (SAFE_ERRORS, switch(options.target.safe_errors)),
-        (BATCH_ROWS, options.resources.batch_rows.to_string()),
-        (
-            DELIMITER,
-            options
-                .dialect
-                .delimiter
-                .map_or_else(|| "not given".to_owned(), character),
-        ),
-        (
-            QUOTE,
-            options.dialect.quote.map_or_else(|| "none".to_owned(), character),
-        ),
-        (NO_HEADER, switch(!options.dialect.header)),
-        (
-            COMMENT,
-            options.dialect.comment.map_or_else(|| "none".to_owned(), character),
-        ),
-        (DROP_REPEATED_HEADERS, switch(options.dialect.drop_repeated_headers)),
-        (TRIM, switch(options.dialect.trim)),
-        (SKIP_LINES, options.dialect.skip_lines.to_string()),
-        (HEADER_ROW, header_row(&options.dialect)),
-        (MEMBER, member(&options.dialect)),
-        (TEXT, switch(options.contract.all_text)),
-        (COLUMN_TYPE, listed(types)),
-        (
-            NULL_WORD,
-            listed(cells.null_words.iter().map(|word| (word.as_str(), String::new()))),
-        ),
-        (EMPTY, cells.empty.as_str().to_owned()),
-        (EMPTY_AS_NULL, switch(cells.quoted_empty_is_empty)),
-        (MAX_RECORD_BYTES, options.limits.max_record_bytes.to_string()),
-        (APPEND_ONLY, switch(options.repeat.append_only)),
-    ]
-    .into_iter()
-    .chain(options.columns.described())
-    .chain(written::texts(&options.dialect.written))
-    .collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infer::Facts;
+    use crate::plan::{Header, Layout, plan_new_table};
 
-/// The member that is to be read.
-fn member(dialect: &DialectOptions) -> String {
-    dialect.member.clone().unwrap_or_else(|| "the only one".to_owned())
-}
-
-/// The line on which the header is to stand.
-fn header_row(dialect: &DialectOptions) -> String {
-    let row = dialect.header_row.map(|row| row.to_string());
-    row.unwrap_or_else(|| "the first that is not skipped".to_owned())
-}
-
-/// `a,"b,c"`: names as the command line takes them, each with what belongs to it; `none` if there are none.
-fn listed<'a>(names: impl Iterator<Item = (&'a str, String)>) -> String {
-    let one = |(name, rest): (&str, String)| match name.contains([',', '"', '=']) || name == "none" {
-        true => format!("\"{}\"{rest}", name.replace('"', "\"\"")),
-        false => format!("{name}{rest}"),
-    };
-    let names: Vec<String> = names.map(one).collect();
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(",")
+    #[test]
+    fn a_note_from_before_there_was_an_option_is_of_a_load_without_it() {
+        let options = LoadOptions::default();
+        let (names, path) = (&["a".to_owned()], Path::new("a.csv"));
+        let layout = Layout::of(&[Header { path, names }], &options.columns).unwrap();
+        let facts = Facts::new(&[false], &[]);
+        let plan = plan_new_table("t".to_owned(), &layout, &facts, &options).unwrap();
+        let mut note = serde_json::to_value(Identity::new(&[], &options, &plan).unwrap()).unwrap();
+        let named = note["options"].as_array_mut().unwrap();
+        let before = named.len();
+        named.retain(|option| option[0] != "--decimal-comma" && option[0] != "--date-format");
+        assert_eq!(named.len(), before - 2);
+        let column = note["plan"]["columns"][0].as_object_mut().unwrap();
+        assert!(column.remove("pattern").is_some());
+        let then: Identity = serde_json::from_value(note).unwrap();
+        assert_eq!(then.differing_options(&[], &options), None);
+        let mut other = options;
+        other.dialect.written.numbers.decimal_comma = true;
+        let differing = "`decimal_comma` was off and is on";
+        assert_eq!(then.differing_options(&[], &other).as_deref(), Some(differing));
     }
 }

@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memchr2_iter, memrchr};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3, memrchr};
 
-use crate::parse::Dialect;
+use crate::dialect::Dialect;
 
 /// How far past the target to look for a line end with an even number of quotes before it. Much longer quoted fields are rare, and a stray
 /// quote makes the parity wrong for good: the search must not cost more than the second parse it saves.
@@ -37,6 +37,10 @@ pub fn cut(window: &[u8], target_bytes: usize, dialect: &Dialect) -> Option<usiz
 /// The first line end at or after `start`, within the search limit, with an even number of quotes before it.
 fn even_line_end_from(window: &[u8], start: usize, dialect: &Dialect) -> Option<usize> {
     let near = &window[start..window.len().min(start + SEARCH_BYTES)];
+    if let Some(escape) = dialect.escape_byte() {
+        let (found, _) = line_ends_among_escapes(window, start..start + near.len(), escape, dialect);
+        return found;
+    }
     let Some(quote) = dialect.quote else {
         return memchr(dialect.line_end, near).map(|distance| start + distance);
     };
@@ -72,8 +76,48 @@ fn line_end_outside(window: &[u8], wanted: Range<usize>, dialect: &Dialect) -> O
     None
 }
 
+/// The first line end in `wanted` that is outside quoted fields and that no escape makes data, if `window` begins outside and every other
+/// quote is one of a pair; and the last such one before `wanted`.
+fn line_ends_among_escapes(
+    window: &[u8],
+    wanted: Range<usize>,
+    escape: u8,
+    dialect: &Dialect,
+) -> (Option<usize>, Option<usize>) {
+    let quote = dialect.quote.unwrap_or(escape);
+    let (mut at, mut is_outside, mut last) = (0, true, None);
+    while let Some(distance) = memchr3(
+        dialect.line_end,
+        escape,
+        quote,
+        window.get(at..wanted.end).unwrap_or_default(),
+    ) {
+        at += distance + 1;
+        match window[at - 1] {
+            byte if byte == escape => {
+                // The CRs of a line end go with it.
+                let crs = window[at..].iter().take_while(|&&byte| byte == b'\r').count();
+                at += 1 + if window.get(at + crs) == Some(&dialect.line_end) {
+                    crs
+                } else {
+                    0
+                };
+            }
+            byte if byte == quote => is_outside = !is_outside,
+            _ if is_outside && at > wanted.start => return (Some(at - 1), last),
+            _ if is_outside => last = Some(at - 1),
+            _ => {}
+        }
+    }
+    (None, last)
+}
+
 /// The last line end with an even number of quotes before it.
 fn last_even_line_end(window: &[u8], dialect: &Dialect) -> Option<usize> {
+    if let Some(escape) = dialect.escape_byte() {
+        let end = window.len();
+        return line_ends_among_escapes(window, end..end, escape, dialect).1;
+    }
     let Some(quote) = dialect.quote else {
         return memrchr(dialect.line_end, window);
     };
@@ -99,6 +143,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dialect::Escape;
 
     fn cut_at(window: &[u8], target_bytes: usize) -> Option<usize> {
         cut(window, target_bytes, &Dialect::default())
@@ -130,6 +175,27 @@ mod tests {
             ("#it's \"\na\nb\n", 8, Some(8)),
             ("\"x\n#\"\na\n", 2, Some(6)),
             ("#\"\n\"a\nb\"\nc\n", 4, Some(9)),
+        ] {
+            assert_eq!(cut(window.as_bytes(), target_bytes, &dialect), found, "{window:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_escape_makes_data_does_not_count() {
+        let dialect = Dialect {
+            escape: Some(Escape::Literal(b'\\')),
+            ..Dialect::default()
+        };
+        let unquoted = Dialect { quote: None, ..dialect };
+        for (dialect, window, target_bytes, found) in [
+            (dialect, "a\\\nb\nc\n", 2, Some(5)),
+            (dialect, "a\\\\\nb\n", 2, Some(4)),
+            (dialect, "a\\\r\nb\nc\n", 2, Some(6)),
+            (dialect, "\\\"a\nb\"\n", 2, Some(4)),
+            (dialect, "\"a\\\"\nb\"\nc\n", 2, Some(8)),
+            (dialect, "a\nb\\\n", 100, Some(2)),
+            (unquoted, "\"a\nb\\\nc\n", 4, Some(8)),
+            (unquoted, "a\\\n", 2, Some(3)),
         ] {
             assert_eq!(cut(window.as_bytes(), target_bytes, &dialect), found, "{window:?}");
         }

@@ -1,10 +1,12 @@
 //! The flags of the command line, and their one-time translation into validated options.
 
+mod characters;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 
+use characters::{Quote, parse_comment, parse_delimiter, parse_escape, parse_quote};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
@@ -13,7 +15,7 @@ use rowmill::internal::options::{
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
-use rowmill::{ColumnType, EmptyCell, ErrorLimit, Inference, WritePath};
+use rowmill::{ColumnType, Delimiter, EmptyCell, ErrorLimit, Escape, Inference, WritePath};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 9] = [
@@ -169,12 +171,20 @@ pub struct LoadArgs {
     #[arg(long, value_name = "NAME", help_heading = "Columns")]
     row_number: Option<String>,
 
-    /// What separates fields: one character, `tab` or `\t` [default: what a first line such as sep=; says, or found, or ,]
-    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter, help_heading = "Input format")]
-    delimiter: Option<u8>,
+    /// What separates fields: characters, such as ; or || or ¦, of up to 8 bytes; \t and \xNN stand for bytes; or tab, comma, semicolon,
+    /// pipe, space [default: what a first line such as sep=; says, or found, or ,]
+    #[arg(long, value_name = "CHARS", value_parser = parse_delimiter, help_heading = "Input format")]
+    delimiter: Option<Delimiter>,
     /// What quotes fields: one character, or `none` [default: found, or "]
     #[arg(long, value_name = "CHAR", value_parser = parse_quote, help_heading = "Input format")]
     quote: Option<Quote>,
+    /// Two quotes in a quoted field are not one: the first closes the field
+    #[arg(long, help_heading = "Input format")]
+    no_double_quote: bool,
+    /// What makes the character after it data, also a delimiter, quote or line end: one character, after which each means itself; or mysql
+    /// or postgres, a \ after which n, t and others mean what they do there
+    #[arg(long, value_name = "CHAR|NAME", value_parser = parse_escape, help_heading = "Input format")]
+    escape: Option<Escape>,
     /// The first record names the columns [default: found]
     #[arg(long, conflicts_with = "no_header", help_heading = "Input format")]
     header: bool,
@@ -199,6 +209,9 @@ pub struct LoadArgs {
     /// The header is line N; what is before it is passed over, and what is after it up to --skip-lines (a row of units)
     #[arg(long, value_name = "N", help_heading = "Input format")]
     header_row: Option<u64>,
+    /// Pass over the last N lines of each file, whatever they hold, such as totals
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Input format")]
+    skip_footer: u64,
     /// Numbers have a comma before their decimals, and no point
     #[arg(long, help_heading = "Numbers and dates")]
     decimal_comma: bool,
@@ -328,7 +341,6 @@ enum WritePathArg {
 // Named types, because clap takes a bare Vec or Option as a repeatable or optional flag.
 type Names = Vec<String>;
 type Types = Vec<DeclaredType>;
-type Quote = Option<u8>;
 type Pair = (String, String);
 
 /// A column's type as it was declared.
@@ -439,34 +451,59 @@ impl LoadArgs {
         }
     }
 
-    /// Takes what these flags say of where everything goes.
-    fn take_target(&mut self) -> TargetOptions {
-        TargetOptions {
-            table: self.table.take(),
-            indexes: std::mem::take(&mut self.index),
-            errors: std::mem::take(&mut self.errors),
-            report: self.report.take(),
-            report_html: self.report_html.take(),
-            safe_errors: self.safe_errors,
-            write_path: match self.write_path {
-                WritePathArg::Auto => WritePath::Auto,
-                WritePathArg::Sql => WritePath::Sql,
-                WritePathArg::Direct => WritePath::Direct,
+    /// How the inputs are written.
+    fn take_dialect(&mut self) -> DialectOptions {
+        DialectOptions {
+            delimiter: self.delimiter,
+            quote: self.quote.unwrap_or(DialectOptions::default().quote),
+            doubles_quotes: !self.no_double_quote,
+            escape: self.escape,
+            header: !self.no_header,
+            detect: !self.no_detect,
+            quote_is_given: self.quote.is_some(),
+            header_is_given: self.header || self.no_header,
+            comment: self.comment,
+            drop_repeated_headers: self.drop_repeated_headers,
+            trim: self.trim,
+            skip_lines: self.skip_lines,
+            header_row: self.header_row,
+            member: self.member.take(),
+            skip_footer: self.skip_footer,
+            cells: CellRules {
+                null_words: std::mem::take(&mut self.null),
+                empty: match self.empty {
+                    EmptyArg::Null => EmptyCell::Null,
+                    EmptyArg::Text => EmptyCell::Text,
+                    EmptyArg::Default => EmptyCell::Default,
+                },
+                quoted_empty_is_empty: self.empty_as_null,
             },
+            written: self.take_written(),
         }
     }
 
     /// The options that these flags ask for, with the types that were declared.
     fn into_options(mut self, types: Types) -> LoadOptions {
-        let target = self.take_target();
         let columns = self.column_options();
-        let written = self.take_written();
+        let dialect = self.take_dialect();
         let formats = types
             .iter()
             .filter_map(|one| Some((one.column.clone(), one.format.clone()?)));
         let formats = formats.collect();
         LoadOptions {
-            target,
+            target: TargetOptions {
+                table: self.table,
+                indexes: self.index,
+                errors: self.errors,
+                report: self.report,
+                report_html: self.report_html,
+                safe_errors: self.safe_errors,
+                write_path: match self.write_path {
+                    WritePathArg::Auto => WritePath::Auto,
+                    WritePathArg::Sql => WritePath::Sql,
+                    WritePathArg::Direct => WritePath::Direct,
+                },
+            },
             contract: ContractOptions {
                 key: self.key.unwrap_or_default(),
                 all_text: self.text,
@@ -486,30 +523,7 @@ impl LoadArgs {
                 window_bytes: self.window_bytes,
                 chunk_bytes: self.chunk_bytes,
             },
-            dialect: DialectOptions {
-                delimiter: self.delimiter,
-                quote: self.quote.unwrap_or(DialectOptions::default().quote),
-                header: !self.no_header,
-                detect: !self.no_detect,
-                quote_is_given: self.quote.is_some(),
-                header_is_given: self.header || self.no_header,
-                comment: self.comment,
-                drop_repeated_headers: self.drop_repeated_headers,
-                trim: self.trim,
-                skip_lines: self.skip_lines,
-                header_row: self.header_row,
-                member: self.member,
-                cells: CellRules {
-                    null_words: self.null,
-                    empty: match self.empty {
-                        EmptyArg::Null => EmptyCell::Null,
-                        EmptyArg::Text => EmptyCell::Text,
-                        EmptyArg::Default => EmptyCell::Default,
-                    },
-                    quoted_empty_is_empty: self.empty_as_null,
-                },
-                written,
-            },
+            dialect,
             limits: LimitOptions {
                 max_errors: self.max_errors,
                 max_record_bytes: self.max_record_bytes,
@@ -547,29 +561,6 @@ fn parse_size(text: &str) -> Result<u64, String> {
         .ok()
         .and_then(|number| number.checked_mul(*factor));
     size.ok_or_else(|| "a size that takes more than 64 bits is too large".to_owned())
-}
-
-fn parse_delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"tab" | b"\\t" => Ok(b'\t'),
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err("expected one ASCII character, `tab` or `\\t`".to_owned()),
-    }
-}
-
-fn parse_comment(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err("expected one ASCII character".to_owned()),
-    }
-}
-
-fn parse_quote(text: &str) -> Result<Quote, String> {
-    match text.as_bytes() {
-        b"none" => Ok(None),
-        [byte] if byte.is_ascii() => Ok(Some(*byte)),
-        _ => Err("expected one ASCII character or `none`".to_owned()),
-    }
 }
 
 fn parse_error_limit(text: &str) -> Result<ErrorLimit, String> {

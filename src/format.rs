@@ -7,6 +7,7 @@
 mod csv;
 
 pub use self::csv::Csv;
+pub use crate::dialect::Escape;
 pub use crate::parse::{Fault, FaultKind};
 use crate::position::ByteRange;
 
@@ -30,7 +31,8 @@ pub trait Format: Copy + Send + Sync {
     /// The byte that ends lines.
     fn line_end(&self) -> u8;
 
-    /// Whether every record is meant as one, and every field as it stands: no comments, and no blanks that mean nothing.
+    /// Whether every record is meant as one, and every field as it stands: no comments, no blanks that mean nothing, no escapes, and one byte
+    /// between two fields.
     fn is_usual(&self) -> bool;
 
     /// Where the value of the field in `range` of `span` stands.
@@ -41,6 +43,22 @@ pub trait Format: Copy + Send + Sync {
 
     /// The field that stands in the input as `bytes`.
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a>;
+
+    /// What in a field may take its meaning from the character after it.
+    fn escape(&self) -> Option<Escape>;
+
+    /// Gives `take` the value of a field piece by piece, escapes and doubled quotes resolved.
+    fn resolve(&self, field: Field<'_>, take: &mut dyn FnMut(&[u8]));
+
+    /// How a quote is written inside a quoted field, in words.
+    fn inner_quotes(&self) -> &'static str;
+
+    /// Whether a field that stands in the input as `bytes` has an escape in it.
+    #[inline]
+    fn has_escape(&self, bytes: &[u8]) -> bool {
+        self.escape()
+            .is_some_and(|escape| memchr::memchr(escape.byte(), bytes).is_some())
+    }
 
     /// Line ends in `span`, whose records are `parsed`.
     fn line_count(&self, span: &[u8], parsed: &Self::Parsed) -> u32 {
@@ -64,8 +82,8 @@ pub trait Parsed: Default + Send {
     /// Whether a record may hold a line end. If none does, each record is a line.
     fn is_multi_line(&self) -> bool;
 
-    /// The records in input order, each with its fields.
-    fn iter(&self) -> impl Iterator<Item = (Record, Self::Fields<'_>)>;
+    /// The records in input order, each with its fields. `USUAL`: their format is [usual](Format::is_usual).
+    fn iter<const USUAL: bool>(&self) -> impl Iterator<Item = (Record, Self::Fields<'_>)>;
 }
 
 /// One record of a span.
@@ -97,9 +115,27 @@ pub fn are_names<F: Format>(format: &F, span: &[u8], fields: impl Fields, names:
             0 => bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
             _ => bytes,
         };
-        format.field(bytes).says(name.as_bytes())
+        match format.has_escape(bytes) {
+            false => format.field(bytes).says(name.as_bytes()),
+            true => resolves_to(format, format.field(bytes), name.as_bytes()),
+        }
     };
     fields.count() == names.len() && names.iter().enumerate().all(is_name)
+}
+
+/// Whether a record in `span` has, after the `expected` fields, one more that is empty: a delimiter at the end of the line makes one.
+pub fn ends_empty<F: Format>(format: &F, span: &[u8], fields: impl Fields, expected: u32) -> bool {
+    let is_one_more = fields.count() == expected as usize + 1;
+    is_one_more && format.value(span, fields.range(expected as usize)).is_empty()
+}
+
+/// Whether the value of a field with escapes in it is `text`.
+fn resolves_to<F: Format>(format: &F, field: Field<'_>, text: &[u8]) -> bool {
+    let mut rest = Some(text);
+    format.resolve(field, &mut |piece| {
+        rest = rest.and_then(|rest| rest.strip_prefix(piece));
+    });
+    rest.is_some_and(<[u8]>::is_empty)
 }
 
 /// One field, as it stands in the input.

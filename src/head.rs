@@ -1,25 +1,30 @@
 //! The head of an input: byte order mark, line ends, header; everything that must be known before the first record is parsed.
 
 mod foreign;
+mod hints;
 pub mod line_ends;
 mod preamble;
 mod sample_cells;
 mod sniff;
+mod trailing;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::content_hash::ContentHash;
-use crate::decode::{Packing, without_ending};
+use crate::decode::Packing;
+use crate::dialect::Dialect;
 use crate::error::Error;
-use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD};
+use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD, SKIP_FOOTER};
 use crate::options::LoadOptions;
-use crate::parse::{COMMENT, Dialect, FaultKind, RecordSpan, Records, Syntax, parse};
+use crate::parse::{COMMENT, FaultKind, RecordSpan, Records, Syntax, parse};
 use crate::report::{FoundDialect, size};
 use crate::schema::identifier;
-use crate::window::{Input, Window};
+use crate::window::{Input, Window, first_line_end};
 use foreign::{binary_format, text_format};
+use hints::{delimiter_of_name, one_column_hint};
 use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
+pub use preamble::delimiter_of_file;
 use preamble::{PassedLines, Preamble};
 use sniff::{HeadSample, Known, sniff};
 
@@ -63,6 +68,12 @@ pub struct Head {
     pub names: Vec<String>,
     /// What its header says, name by name; nothing without one.
     header: Vec<String>,
+    /// Its last name is in quotes.
+    header_ends_quoted: bool,
+    /// Every line ends with a delimiter that separates nothing: a record may have one field more than there are names, if it is empty.
+    pub trailing_delimiter: bool,
+    /// Fields of a record, that one included.
+    record_fields: u32,
     /// A notice for each name that had to be changed.
     pub notices: Vec<String>,
     /// Where the first record after the header begins.
@@ -112,6 +123,7 @@ impl Head {
             let mut names = vec![ROW_NAME.to_owned()];
             names.append(&mut self.names);
             (self.names, _) = identifier::unique_names(&names);
+            self.record_fields += 1;
             self.notices.push(format!(
                 "its records have one field more than its header; the first is taken for the name of the row, \"{}\"",
                 self.names[0]
@@ -129,7 +141,7 @@ impl Head {
     pub fn syntax(&self, options: &LoadOptions) -> Syntax {
         Syntax {
             dialect: self.dialect,
-            columns: self.names.len() as u32,
+            columns: self.record_fields,
             max_record_bytes: options.limits.max_record_bytes,
         }
     }
@@ -157,7 +169,7 @@ pub fn read_head(
     } = beginning;
     let options = &with_found(options, found);
     if let Some(found) = found {
-        dialect.delimiter = found.delimiter_byte();
+        dialect.delimiter = found.delimiter;
         dialect.quote = found.quote_byte();
     }
     dialect.line_end = line_end(input, &mut first, dialect, options, stopped)?;
@@ -175,14 +187,16 @@ pub fn read_head(
         true => search.header(&record, window.start_bytes, &path)?,
         false => search.without_header(record.ends.len()),
     };
+    let hint = one_column_hint(record.text(), dialect.delimiter);
     if let Some(found) = found {
         head.take_in(found);
     }
-    if head.names.len() == 1 {
-        head.notices.extend(one_column_hint(record.text(), dialect.delimiter));
-    }
     if options.dialect.header {
         head.pass_lines(preamble.up_to, input, options, stopped)?;
+        head.drop_trailing_delimiter(input, options, stopped)?;
+    }
+    if head.names.len() == 1 {
+        head.notices.extend(hint);
     }
     Ok(head)
 }
@@ -224,6 +238,8 @@ impl Beginning {
         let mut dialect = Dialect {
             delimiter: options.dialect.delimiter_or(preamble.delimiter),
             quote: options.dialect.quote,
+            doubles_quotes: options.dialect.doubles_quotes,
+            escape: options.dialect.escape,
             line_end: b'\n',
             comment: options.dialect.comment,
             trim: options.dialect.trim,
@@ -263,7 +279,7 @@ impl Beginning {
             is_whole: self.first.at_end && self.first.bytes().len() < SEARCH_BYTES && !options.repeat.append_only,
             max_record_bytes: options.limits.max_record_bytes,
         };
-        let line_end = preamble::first_line_end(sample.bytes, true).unwrap_or(b'\n');
+        let line_end = first_line_end(sample.bytes, true).unwrap_or(b'\n');
         let known = Known {
             dialect: Dialect {
                 line_end,
@@ -279,23 +295,6 @@ impl Beginning {
     }
 }
 
-/// What to look at, if the first record of an input, `text`, is one field only with `delimiter`.
-fn one_column_hint(text: &[u8], delimiter: u8) -> Option<String> {
-    let count = |wanted: u8| {
-        // As a delimiter stands, not as in prose.
-        let stands = |(at, &byte): (usize, &u8)| byte == wanted && text.get(at + 1).is_some_and(|&next| next != b' ');
-        text.iter().enumerate().filter(|&at| stands(at)).count()
-    };
-    let others = [(b',', "comma"), (b';', "semicolon"), (b'\t', "tab"), (b'|', "bar")];
-    let counts = others.into_iter().filter(|&(byte, _)| byte != delimiter);
-    let (found, name) = counts
-        .map(|(byte, name)| (count(byte), name))
-        .max_by_key(|&(count, _)| count)?;
-    let plural = if found == 1 { "" } else { "s" };
-    (found > 0)
-        .then(|| format!("it has one column, and its first record holds {found} {name}{plural}: is {DELIMITER} right?"))
-}
-
 /// `options` with what was found in place of what is assumed otherwise.
 fn with_found(options: &LoadOptions, found: Option<FoundDialect>) -> LoadOptions {
     let mut options = options.clone();
@@ -304,16 +303,6 @@ fn with_found(options: &LoadOptions, found: Option<FoundDialect>) -> LoadOptions
         options.dialect.quote = found.quote_byte();
     }
     options
-}
-
-/// The delimiter that a file's name promises.
-fn delimiter_of_name(path: &Path) -> Option<u8> {
-    let ending = without_ending(path).extension()?.to_str()?.to_ascii_lowercase();
-    match ending.as_str() {
-        "tsv" | "tab" => Some(b'\t'),
-        "psv" => Some(b'|'),
-        _ => None,
-    }
 }
 
 /// Why a file that begins with `written`, in which no line feed ends a line, cannot be loaded as one that grows.
@@ -340,6 +329,8 @@ struct Search<'a> {
     /// Blank lines before the record.
     blank_lines: u64,
     comment_lines: u64,
+    /// Line ends within comments, which escapes make data.
+    inner_line_ends: u64,
     /// Bytes of records passed over that were not blank lines.
     damaged_bytes: u64,
 }
@@ -360,6 +351,7 @@ impl<'a> Search<'a> {
             content: passed.content,
             blank_lines: 0,
             comment_lines: 0,
+            inner_line_ends: 0,
             damaged_bytes: 0,
         }
     }
@@ -382,6 +374,9 @@ impl<'a> Search<'a> {
         let header = &found.bytes[found.span.start as usize..end];
         Ok(Head {
             dialect,
+            header_ends_quoted: found.bytes[..found.span.end as usize].last().copied() == dialect.quote,
+            trailing_delimiter: false,
+            record_fields: names.len() as u32,
             names,
             header: header_names,
             notices,
@@ -402,6 +397,9 @@ impl<'a> Search<'a> {
             dialect: self.syntax.dialect,
             names: (1..=columns).map(|number| format!("column_{number}")).collect(),
             header: Vec::new(),
+            header_ends_quoted: false,
+            trailing_delimiter: false,
+            record_fields: columns as u32,
             notices: Vec::new(),
             data_start_bytes: self.passed.end_bytes,
             lines: self.passed.lines,
@@ -479,10 +477,12 @@ impl<'a> Search<'a> {
                 .syntax
                 .dialect
                 .trimmed(&span[record.start as usize..record.end as usize]);
-            if text.is_empty() && record.fault == 0 {
+            if matches!(text, b"" | b"\x0c") && record.fault == 0 {
                 self.blank_lines += 1;
             } else if record.fault == COMMENT {
                 self.comment_lines += 1;
+                let comment = &span[record.start as usize..record.end as usize];
+                self.inner_line_ends += memchr::memchr_iter(self.syntax.dialect.line_end, comment).count() as u64;
             } else if self.options.dialect.header || record.fault == 0 {
                 return Some(index);
             } else {
@@ -505,7 +505,7 @@ impl<'a> Search<'a> {
 
     /// The line on which the record begins.
     fn line(&self) -> u64 {
-        self.passed.lines + self.blank_lines + self.comment_lines + 1
+        self.passed.lines + self.blank_lines + self.comment_lines + self.inner_line_ends + 1
     }
 
     /// Why no record was found.
@@ -514,6 +514,9 @@ impl<'a> Search<'a> {
             return no_whole_line();
         }
         let is_empty = self.at_bytes == self.passed.end_bytes && self.records.records.is_empty();
+        if is_empty && self.options.dialect.skip_footer > 0 {
+            return format!("all its lines are passed over ({SKIP_FOOTER}): not even a header is left");
+        }
         let of_records = match (is_empty, self.damaged_bytes) {
             (true, _) if self.passed.lines > 0 => {
                 return "nothing follows the lines that are passed over: not even a header".to_owned();
@@ -604,7 +607,7 @@ impl HeaderRecord<'_> {
             .iter()
             .position(|&end| {
                 let (_, field) = dialect.trimmed(&self.bytes[start..end as usize]);
-                start = end as usize + 1;
+                start = end as usize + dialect.delimiter.len();
                 field.first().copied() != dialect.quote && field.contains(&b'\r')
             })
             .map(|index| index + 1)
@@ -616,15 +619,17 @@ impl HeaderRecord<'_> {
         let mut names = Vec::with_capacity(self.ends.len());
         for (index, &end) in self.ends.iter().enumerate() {
             let (_, field) = dialect.trimmed(&self.bytes[start..end as usize]);
-            let text = simdutf8::basic::from_utf8(field).map_err(|_| index + 1)?;
-            names.push(match dialect.quote.map(char::from) {
-                Some(quote) if text.starts_with(quote) && text.len() >= 2 => {
-                    let doubled: String = [quote, quote].iter().collect();
-                    text[1..text.len() - 1].replace(&doubled, &quote.to_string())
-                }
-                _ => text.to_owned(),
-            });
-            start = end as usize + 1;
+            let quoted = field
+                .first()
+                .is_some_and(|&first| Some(first) == dialect.quote && field.len() >= 2);
+            let name = match quoted {
+                true => &field[1..field.len() - 1],
+                false => field,
+            };
+            let mut meant = Vec::with_capacity(name.len());
+            dialect.resolve(name, quoted, &mut |piece| meant.extend_from_slice(piece));
+            names.push(String::from_utf8(meant).map_err(|_| index + 1)?);
+            start = end as usize + dialect.delimiter.len();
         }
         Ok(names)
     }
@@ -679,9 +684,6 @@ fn look(bytes: &[u8], next: Option<u8>, is_widest: bool, dialect: Dialect) -> Lo
         bytes: bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes),
         next,
         is_widest,
-        delimiter: dialect.delimiter,
-        quote: dialect.quote,
-        comment: dialect.comment,
-        trim: dialect.trim,
+        dialect,
     }
 }

@@ -3,7 +3,8 @@
 //! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
 //! [form](crate::schema::form); one value that is not a number makes it TEXT, and from then on its values are not looked at.
 
-use crate::format::{Fields, Format, Parsed, Record, are_names};
+use crate::format::{Escape, Fields, Format, Parsed, Record, are_names, ends_empty};
+use crate::position::ByteRange;
 use crate::schema::cast;
 use crate::schema::cells::{CellMeaning, CellRules};
 use crate::schema::form::{ColumnFacts, Form, FormVerdict, WhyNoNumber, WhyText, mark};
@@ -11,7 +12,7 @@ use crate::schema::key_order::KeyOrder;
 use crate::schema::widths::Widths;
 use crate::schema::written::NumberStyle;
 use crate::schema::{ColumnType, NO_FIELD};
-use crate::validate::is_plain_text;
+use crate::validate::{is_plain_text, resolved_fault};
 
 /// Bytes of a value that are kept to name it.
 const NAMED_BYTES: usize = 64;
@@ -156,11 +157,11 @@ impl Facts {
     fn see(&mut self, index: usize, value: FieldValue<'_>) {
         let is_key = self.key == Some(index);
         let column = &mut self.columns[index];
-        let FieldValue { text, start, end } = value;
+        let FieldValue { text, place } = value;
         let number = if column.skip || !column.form.is_open() {
             cast::integer(text).ok()
         } else {
-            column.see(text, start, end)
+            column.see(text, place.start, place.end)
         };
         if is_key && let Some(number) = number {
             self.order.see(number);
@@ -170,10 +171,9 @@ impl Facts {
 
 /// A value that is not NULL, and where it stands in its span.
 struct FieldValue<'a> {
-    /// Without its quotes, as a usual number if it is one.
+    /// Without its quotes, its escapes resolved, as a usual number if it is one.
     text: &'a [u8],
-    start: u32,
-    end: u32,
+    place: ByteRange,
 }
 
 /// The type that a column is given.
@@ -199,6 +199,8 @@ pub struct Reading<'a, F> {
     pub numbers: NumberStyle,
     /// A record that says this is the header once more, and none.
     pub repeated_header: Option<&'a [String]>,
+    /// A record may have one field more, if it is empty.
+    pub trailing_delimiter: bool,
 }
 
 /// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
@@ -219,35 +221,33 @@ fn observe_by<F: Format, const USUAL: bool>(
 ) {
     let Reading {
         sources,
-        field_count,
         format,
         cells,
         numbers,
-        repeated_header,
         ..
     } = *reading;
-    let mut room = Vec::new();
+    let makes_bytes = !USUAL && format.escape().is_some_and(Escape::makes_bytes);
+    let (mut resolved, mut room) = (Vec::new(), Vec::new());
     let has_field = |index: usize| sources[index] != NO_FIELD;
     let columns = (0..sources.len()).filter(|&index| has_field(index) && facts.is_open(index));
     let mut open: Vec<usize> = columns.collect();
     let span_is_plain = is_plain_text(span);
-    for (record, fields) in parsed.iter() {
-        if record.fault.is_some() {
-            continue;
-        }
-        let found = fields.count();
-        if found != field_count && (USUAL || !may_be_row(span, &record, found, reading)) {
+    for (record, fields) in parsed.iter::<USUAL>() {
+        if !has_form_of_row::<F, USUAL>(span, &record, fields, reading) {
             continue;
         }
         if !span_is_plain && !is_plain_text(record.source.of(span)) {
             continue;
         }
-        if !USUAL && repeated_header.is_some_and(|names| are_names(format, span, fields, names)) {
+        let is_text = |index: usize, resolved: &mut Vec<u8>| {
+            resolved_fault(format, fields.range(index).of(span), resolved).is_none()
+        };
+        if makes_bytes && !(0..fields.count()).all(|index| is_text(index, &mut resolved)) {
             continue;
         }
         let mut all_open = true;
         for &index in &open {
-            if !USUAL && sources[index] as usize >= found {
+            if !USUAL && sources[index] as usize >= fields.count() {
                 facts.order.nulls += u64::from(facts.key == Some(index));
                 continue;
             }
@@ -260,20 +260,21 @@ fn observe_by<F: Format, const USUAL: bool>(
                 facts.order.nulls += u64::from(facts.key == Some(index));
                 continue;
             }
-            let text = match USUAL {
-                true => field.unquoted(),
-                // Of declared columns only the order of integers matters, and those may have their digits in groups.
-                false if facts.columns[index].skip => numbers.as_usual(field.unquoted(), &mut room),
-                false => numbers.undeclared().as_usual(field.unquoted(), &mut room),
+            let text = match !USUAL && format.has_escape(field.bytes()) {
+                false => field.unquoted(),
+                true => {
+                    resolved.clear();
+                    format.resolve(field, &mut |piece| resolved.extend_from_slice(piece));
+                    &resolved
+                }
             };
-            facts.see(
-                index,
-                FieldValue {
-                    text,
-                    start: range.start,
-                    end: range.end,
-                },
-            );
+            let text = match USUAL {
+                true => text,
+                // Of declared columns only the order of integers matters, and those may have their digits in groups.
+                false if facts.columns[index].skip => numbers.as_usual(text, &mut room),
+                false => numbers.undeclared().as_usual(text, &mut room),
+            };
+            facts.see(index, FieldValue { text, place: range });
             all_open &= facts.is_open(index);
         }
         if !all_open {
@@ -282,10 +283,27 @@ fn observe_by<F: Format, const USUAL: bool>(
     }
 }
 
+/// Whether a record has the form of a row, and is not the header once more.
+#[inline(always)]
+fn has_form_of_row<F: Format, const USUAL: bool>(
+    span: &[u8],
+    record: &Record,
+    fields: impl Fields,
+    reading: &Reading<'_, F>,
+) -> bool {
+    let (format, found) = (reading.format, fields.count());
+    let fits = found == reading.field_count
+        || (reading.trailing_delimiter && ends_empty(format, span, fields, reading.field_count as u32))
+        || (!USUAL && may_be_row(span, record, found, reading));
+    let repeats = |names: &[String]| are_names(format, span, fields, names);
+    record.fault.is_none() && fits && (USUAL || !reading.repeated_header.is_some_and(repeats))
+}
+
 /// Whether a record of `found` fields, which are more or fewer than are meant, may be a row.
 #[inline(never)]
 fn may_be_row<F: Format>(span: &[u8], record: &Record, found: usize, reading: &Reading<'_, F>) -> bool {
-    let is_blank = found == 1 && reading.format.value(span, record.source).is_empty();
+    let text = reading.format.value(span, record.source).of(span);
+    let is_blank = found == 1 && matches!(text, b"" | b"\x0c");
     !record.is_comment && !is_blank && reading.widths.admit(found as u32, reading.field_count as u32)
 }
 
@@ -312,6 +330,7 @@ mod tests {
             cells: &CellRules::default(),
             numbers: NumberStyle::default(),
             repeated_header: None,
+            trailing_delimiter: false,
         };
         observe(text.as_bytes(), &records, &reading, &mut facts);
         facts

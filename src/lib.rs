@@ -131,6 +131,7 @@ mod database_file;
 mod decode;
 #[allow(missing_docs)]
 mod dedup;
+mod dialect;
 mod error;
 #[allow(missing_docs)]
 mod escape;
@@ -175,6 +176,7 @@ mod window;
 pub use builder::Load;
 pub use cancel::CancelToken;
 pub use content_hash::ContentHash;
+pub use dialect::{Delimiter, Escape};
 pub use error::{Error, ErrorKind};
 pub use memory::return_freed_memory;
 pub use observer::{Observer, Phase, Progress};

@@ -6,11 +6,12 @@ pub(crate) mod written;
 use std::path::PathBuf;
 
 pub use self::columns::{ColumnOptions, MAX_CONSTANT_BYTES};
+use crate::dialect::{Delimiter, Escape};
 use crate::error::Error;
 use crate::option_name::{
     self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY,
-    EMPTY_AS_NULL, HEADER_ROW, KEEP_CHECKPOINT, MAX_ERRORS, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE,
-    REPORT, REPORT_HTML, THREADS, WINDOW_BYTES,
+    EMPTY_AS_NULL, ESCAPE, HEADER_ROW, KEEP_CHECKPOINT, MAX_ERRORS, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName,
+    QUOTE, REPORT, REPORT_HTML, SKIP_FOOTER, THREADS, WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
@@ -34,7 +35,7 @@ pub const MAX_THREADS: usize = 1024;
 pub const DEFAULT_BATCH_ROWS: u64 = 200_000;
 
 /// What separates fields where nothing says otherwise.
-pub const DEFAULT_DELIMITER: u8 = b',';
+pub const DEFAULT_DELIMITER: Delimiter = Delimiter::COMMA;
 
 /// When to stop because too many records were rejected.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,9 +107,13 @@ pub struct LoadOptions {
 #[derive(Debug, Clone)]
 pub struct DialectOptions {
     /// What separates fields; `None`: what the input's first line names (`sep=;`), else a comma.
-    pub delimiter: Option<u8>,
+    pub delimiter: Option<Delimiter>,
     /// `None`: quotes are plain text.
     pub quote: Option<u8>,
+    /// Within quotes, two of them stand for one.
+    pub doubles_quotes: bool,
+    /// Takes its meaning from the character after it; `None`: there is none.
+    pub escape: Option<Escape>,
     /// Whether the first record names the columns.
     pub header: bool,
     /// Lines that begin with it, outside quotes, are no records.
@@ -123,6 +128,8 @@ pub struct DialectOptions {
     pub header_row: Option<u64>,
     /// The member that is read of inputs that are zip archives; `None`: their only CSV file.
     pub member: Option<String>,
+    /// The last so many lines of each input are no records.
+    pub skip_footer: u64,
     /// How cells are read.
     pub cells: CellRules,
     /// What is not given is found out from each input's first bytes.
@@ -211,6 +218,8 @@ impl Default for DialectOptions {
         DialectOptions {
             delimiter: None,
             quote: Some(b'"'),
+            doubles_quotes: true,
+            escape: None,
             header: true,
             comment: None,
             drop_repeated_headers: false,
@@ -218,6 +227,7 @@ impl Default for DialectOptions {
             skip_lines: 0,
             header_row: None,
             member: None,
+            skip_footer: 0,
             cells: CellRules::default(),
             detect: false,
             quote_is_given: false,
@@ -275,7 +285,13 @@ impl LoadOptions {
         self.target.validate()?;
         self.repeat.validate()?;
         self.limits.validate()?;
-        self.resources.validate()
+        self.resources.validate()?;
+        match self.dialect.skip_footer > 0 && self.repeat.append_only {
+            true => Err(Error::usage(format!(
+                "{APPEND_ONLY} is for a file that grows, whose last lines are not the last for long; leave {SKIP_FOOTER} out"
+            ))),
+            false => Ok(()),
+        }
     }
 }
 
@@ -298,40 +314,54 @@ impl LoadOptions {
 impl DialectOptions {
     fn validate(&self) -> Result<(), Error> {
         let is_usable = |c: u8| c.is_ascii() && !matches!(c, 0 | b'\n' | b'\r');
-        let of_one_character = |option| {
-            Error::usage(format!(
-                "{option} must be one ASCII character other than a line end or NUL"
-            ))
-        };
-        if self.delimiter.is_some_and(|delimiter| !is_usable(delimiter)) {
-            return Err(of_one_character(DELIMITER));
-        }
-        if let Some(comment) = self.comment {
-            if !is_usable(comment) {
-                return Err(of_one_character(COMMENT));
-            }
-            if comment == self.delimiter_or(None) || Some(comment) == self.quote {
-                return Err(Error::usage(format!(
-                    "{COMMENT} is the character of {DELIMITER} or {QUOTE}; a comment begins with another one"
-                )));
-            }
+        if self.delimiter.is_some_and(|delimiter| !delimiter.is_usable()) {
+            return Err(Error::usage(format!(
+                "{DELIMITER} must be characters other than line ends and NUL"
+            )));
         }
         if self.member.as_ref().is_some_and(String::is_empty) {
             return Err(Error::usage(format!(
                 "{MEMBER} takes the name of a member of a zip archive"
             )));
         }
-        match self.quote {
-            Some(quote) if !is_usable(quote) => Err(of_one_character(QUOTE)),
-            Some(quote) if quote == self.delimiter_or(None) => {
-                Err(Error::usage(format!("{DELIMITER} and {QUOTE} are the same character")))
+        let characters = [
+            (QUOTE, self.quote),
+            (COMMENT, self.comment),
+            (ESCAPE, self.escape.map(Escape::byte)),
+        ];
+        for (index, (option, byte)) in characters.iter().enumerate() {
+            let Some(byte) = *byte else { continue };
+            if !is_usable(byte) {
+                return Err(Error::usage(format!(
+                    "{option} must be one ASCII character other than a line end or NUL"
+                )));
             }
-            _ => self.validate_header().and_then(|()| self.validate_cells()),
+            if self.delimiter_or(None).as_bytes().contains(&byte) {
+                return Err(Error::usage(match self.delimiter_or(None).single() {
+                    Some(_) => format!("{option} and {DELIMITER} are the same character"),
+                    None => format!("{option} is a character of {DELIMITER}; it must be another one"),
+                }));
+            }
+            if let Some((other, _)) = characters[..index].iter().find(|(_, other)| *other == Some(byte)) {
+                return Err(Error::usage(self.same_character(*option, *other)));
+            }
+        }
+        self.validate_header().and_then(|()| self.validate_cells())
+    }
+
+    /// Why two options may not be one character.
+    fn same_character(&self, option: OptionName, other: OptionName) -> String {
+        let what = format!("{option} and {other} are the same character");
+        match (option, other) {
+            (ESCAPE, QUOTE) if self.doubles_quotes => {
+                format!("{what}: within quotes, two of them stand for one without {ESCAPE}; leave it out")
+            }
+            _ => what,
         }
     }
 
     /// What separates fields in an input whose first line names `named`.
-    pub fn delimiter_or(&self, named: Option<u8>) -> u8 {
+    pub fn delimiter_or(&self, named: Option<Delimiter>) -> Delimiter {
         self.delimiter.or(named).unwrap_or(DEFAULT_DELIMITER)
     }
 
@@ -372,8 +402,10 @@ impl DialectOptions {
                     "{NULL_WORD} takes a word; what an empty field is, {EMPTY} says"
                 )));
             }
-            let is_cut = |byte: &u8| matches!(byte, b'\n' | b'\r') || *byte == self.delimiter_or(None);
-            if bytes.iter().any(is_cut) || bytes.first().copied() == self.quote {
+            let delimiter = self.delimiter_or(None);
+            let is_cut = bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+                || bytes.windows(delimiter.len()).any(|part| part == delimiter.as_bytes());
+            if is_cut || bytes.first().copied() == self.quote {
                 return Err(Error::usage(format!(
                     "{NULL_WORD} '{}' can be no field without quotes, and only those are looked at: it has a delimiter or line end in it, \
                      or begins with a quote",

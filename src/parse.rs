@@ -12,58 +12,20 @@
 //!
 //! Two parts do the work. The kernel in `scan` takes whole 64-byte blocks of well-formed records; whatever it does not
 //! like (a fault, a quote inside an unquoted field, the record limit, the last bytes of a span) it leaves to the walk
-//! here, a plain byte-at-a-time state machine that knows the whole grammar.
+//! here, a plain state machine that knows the whole grammar. It takes a byte at a time, or a [`Symbol`] where a dialect has delimiters of
+//! several bytes or escapes; the kernel knows nothing of those.
 
 mod damage;
 mod scan;
+mod symbol;
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 
+pub use crate::dialect::Dialect;
 use scan::Kernel;
-
-/// The characters that shape an input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dialect {
-    /// Separates fields; never a quote, CR or LF.
-    pub delimiter: u8,
-    /// Opens and closes quoted fields; doubled inside one it stands for itself. `None`: quotes are plain text.
-    pub quote: Option<u8>,
-    /// Ends lines: `b'\n'`, or `b'\r'` for an old Mac file.
-    pub line_end: u8,
-    /// Lines that begin with it, outside quotes, are comments; never another one of these.
-    pub comment: Option<u8>,
-    /// Blanks and tabs around a field are not part of its value, and a quote after them opens a quoted field.
-    pub trim: bool,
-}
-
-impl Default for Dialect {
-    fn default() -> Self {
-        Dialect {
-            delimiter: b',',
-            quote: Some(b'"'),
-            line_end: b'\n',
-            comment: None,
-            trim: false,
-        }
-    }
-}
-
-impl Dialect {
-    /// Whether `byte` means nothing at the edge of a field.
-    pub fn is_blank(&self, byte: u8) -> bool {
-        self.trim && matches!(byte, b' ' | b'\t') && byte != self.delimiter
-    }
-
-    /// `field` without what means nothing at its edges: how many bytes that is before it, and the rest.
-    pub fn trimmed<'a>(&self, field: &'a [u8]) -> (usize, &'a [u8]) {
-        let is_kept = |byte: &u8| !self.is_blank(*byte);
-        let start = field.iter().position(is_kept).unwrap_or(field.len());
-        let end = field.iter().rposition(is_kept).map_or(start, |last| last + 1);
-        (start, &field[start..end])
-    }
-}
+use symbol::{ByteEffect, ParseRequest, State, Symbol, View};
 
 /// How records are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,9 +76,11 @@ pub struct RecordSpan {
 /// The records of one span, in input order.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Records {
-    /// Where each field ends (exclusive); the next field starts one byte later. Quotes are part of a field: a field
+    /// Where each field ends (exclusive); the next field starts [`gap`](Self::gap) bytes later. Quotes are part of a field: a field
     /// whose first byte is the quote is quoted and its last byte is the closing quote.
     pub field_ends: Vec<u32>,
+    /// Length of a delimiter.
+    pub gap: u32,
     pub records: Vec<RecordSpan>,
     pub faults: Vec<Fault>,
     /// Whether a record of the span may hold a line end. If none does, each record is a line.
@@ -145,6 +109,10 @@ impl Records {
 ///   that does not fit, or whose quoted field is never closed, costs the physical line on which it starts.
 /// - A line that begins with the comment character, outside quotes, is a comment, and quotes within it mean nothing. It has its place
 ///   among the records. One that is longer than a record may be is a record that is too large.
+/// - An escape and the character after it are data, inside quotes and outside. A line end after it, with the CRs before that, ends no
+///   line: wherever lines are spoken of here, it is one of their characters, also in comments. Only a record that is too large ends at
+///   the last such line end within the limit, if it has one. An escape that is the last byte of the input is data.
+/// - Where doubled quotes mean nothing, the second of two is text after a closing quote.
 /// - Where blanks are trimmed, those before a quote and after a closing one mean nothing. They are part of the field all the same.
 /// - Text after a closing quote is damage. If every line after the record's first, up to the one with the damage, is by
 ///   itself a good record (`syntax.columns` fields, no quote within an unquoted one; blank lines aside), the first line
@@ -194,6 +162,7 @@ fn parse_all_with(kernel: Kernel, input: &ParseRequest<'_>, border: usize, out: 
 /// As [`parse_all_with`], for an input without an LF at its end that is not data.
 fn parse_with(kernel: Kernel, input: &ParseRequest<'_>, border: usize, out: &mut Records) -> usize {
     debug_assert!(input.span.len() < 1 << 30, "offsets are 32 bits wide");
+    out.gap = input.dialect.delimiter.len() as u32;
     out.field_ends.clear();
     out.records.clear();
     out.faults.clear();
@@ -217,93 +186,6 @@ fn parse_with(kernel: Kernel, input: &ParseRequest<'_>, border: usize, out: &mut
     }
     walker.out.drop_open_fields();
     start
-}
-
-/// What one call of [`parse`] works on.
-struct ParseRequest<'a> {
-    span: &'a [u8],
-    at_end: bool,
-    dialect: Dialect,
-    columns: u32,
-    max_record_bytes: u64,
-}
-
-impl ParseRequest<'_> {
-    /// Whether a line that begins at `start`, outside quotes, is a comment.
-    fn is_comment(&self, start: usize) -> bool {
-        self.dialect.comment.is_some() && self.span.get(start).copied() == self.dialect.comment
-    }
-
-    /// Whether CRs before a line end belong to it.
-    fn trims_cr(&self) -> bool {
-        self.dialect.line_end == b'\n'
-    }
-
-    /// `end` without the CRs directly before it, not going back beyond `start`.
-    fn trim_cr(&self, start: usize, mut end: usize) -> usize {
-        if self.trims_cr() {
-            while end > start && self.span[end - 1] == b'\r' {
-                end -= 1;
-            }
-        }
-        end
-    }
-
-    /// What `byte` means in `state`.
-    #[inline(always)]
-    fn step(&self, state: State, byte: u8) -> ByteEffect {
-        let Dialect {
-            delimiter,
-            quote,
-            line_end,
-            ..
-        } = self.dialect;
-        let is_quote = Some(byte) == quote;
-        match state {
-            State::Quoted if is_quote => ByteEffect::To(State::QuoteInQuoted),
-            State::Quoted if byte == line_end => ByteEffect::QuotedLineEnd,
-            State::Quoted => ByteEffect::To(State::Quoted),
-            State::QuoteInQuoted if is_quote => ByteEffect::To(State::Quoted),
-            State::FieldStart if is_quote => ByteEffect::To(State::Quoted),
-            State::FieldStart if self.dialect.is_blank(byte) => ByteEffect::To(State::FieldStart),
-            _ if byte == line_end => ByteEffect::RecordEnd,
-            State::QuoteInQuoted | State::Closed | State::BlankClosed if byte == b'\r' && self.trims_cr() => {
-                ByteEffect::To(State::Closed)
-            }
-            State::Closed => ByteEffect::BadQuote,
-            _ if byte == delimiter => ByteEffect::FieldEnd,
-            State::QuoteInQuoted | State::BlankClosed if self.dialect.is_blank(byte) => {
-                ByteEffect::To(State::BlankClosed)
-            }
-            State::QuoteInQuoted | State::BlankClosed => ByteEffect::BadQuote,
-            State::FieldStart | State::Unquoted => ByteEffect::To(State::Unquoted),
-        }
-    }
-}
-
-/// Where in the grammar a walk stands, before the next byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    FieldStart,
-    Unquoted,
-    Quoted,
-    /// After a quote in a quoted field: it closes the field, or is the first of two.
-    QuoteInQuoted,
-    /// After a closing quote and CRs, which must belong to a line end.
-    Closed,
-    /// After a closing quote and blanks.
-    BlankClosed,
-}
-
-/// What a byte does.
-enum ByteEffect {
-    To(State),
-    FieldEnd,
-    RecordEnd,
-    /// A line end within a quoted field.
-    QuotedLineEnd,
-    /// Text after a closing quote.
-    BadQuote,
 }
 
 /// One attempt at a record.
@@ -350,6 +232,13 @@ enum Stop {
     QuotedLineEnd,
     /// The bytes to be looked at are used up.
     Exhausted,
+}
+
+/// A line that no record, or only a rejected one, is made of.
+struct FaultyLine {
+    end: usize,
+    /// It is longer than a record may be.
+    is_too_long: bool,
 }
 
 enum RecordVerdict {
@@ -407,6 +296,9 @@ impl Walker<'_, '_> {
     fn scan(&mut self, kernel: Kernel, start: usize) -> usize {
         // A failed walk that was moved up has left the ends of its own fields.
         self.out.drop_open_fields();
+        if !self.input.dialect.is_bytewise() {
+            return start;
+        }
         let mut wanted = &self.input.span[..self.border];
         if let Some(quote) = self.input.dialect.quote
             && self.failed.is_some()
@@ -466,17 +358,19 @@ impl Walker<'_, '_> {
 
     /// Notes the comment at `start` and returns where the next line starts, unless its end is not there yet.
     fn comment(&mut self, start: usize) -> Option<usize> {
-        let line_end = match memchr::memchr(self.input.dialect.line_end, &self.input.span[start..]) {
-            Some(distance) => start + distance,
-            None if self.input.at_end => self.input.span.len(),
-            None => return None,
-        };
+        let FaultyLine {
+            end: line_end,
+            is_too_long,
+        } = self.faulty_line(start, start)?;
         looked_at(line_end - start);
-        if (line_end - start) as u64 > self.input.max_record_bytes {
+        if is_too_long {
             let walk = Walk::from(start);
             return Some(self.reject(start, line_end, &walk, FaultKind::RecordTooLarge));
         }
         let end = self.input.trim_cr(start, line_end);
+        if self.input.dialect.escape.is_some() {
+            self.out.multi_line |= memchr::memchr(self.input.dialect.line_end, &self.input.span[start..end]).is_some();
+        }
         self.push_record(start, end as u32, COMMENT);
         Some(self.after_line_end(line_end))
     }
@@ -484,22 +378,37 @@ impl Walker<'_, '_> {
     /// Walks on to `to`, exclusive, or to whatever stops it earlier. The byte that stopped it is not consumed, except for a line end in a
     /// quoted field.
     fn advance(&mut self, walk: &mut Walk, to: usize) -> Stop {
-        let span = &self.input.span[..to];
         let from = walk.at;
-        let stop = self.advance_within(walk, span);
+        let stop = match self.input.dialect.is_bytewise() {
+            true => self.advance_within::<true>(walk, to),
+            false => self.advance_within::<false>(walk, to),
+        };
         looked_at(walk.at - from);
         stop
     }
 
-    fn advance_within(&mut self, walk: &mut Walk, span: &[u8]) -> Stop {
+    /// [`advance`](Self::advance), where the dialect is `BYTEWISE`, or is not: then the byte at `to` is looked at as well, to see what the
+    /// last symbol before it is, and a symbol that ends after `to` stops the walk.
+    fn advance_within<const BYTEWISE: bool>(&mut self, walk: &mut Walk, to: usize) -> Stop {
+        let span = &self.input.span[..to];
+        let view = self.input.view(to);
         loop {
             if walk.state == State::Quoted {
                 self.skip_quoted(walk, span);
+            } else if !BYTEWISE && walk.state == State::Unquoted {
+                self.skip_unquoted(walk, span);
             }
-            let Some(&byte) = span.get(walk.at) else {
+            if walk.at >= to {
                 return Stop::Exhausted;
+            }
+            let (symbol, length) = match BYTEWISE {
+                true => (self.input.bytewise_symbol(walk.state, span[walk.at]), 1),
+                false => match self.input.symbol(walk.state, view, walk.at) {
+                    Some((symbol, length)) if walk.at + length <= to => (symbol, length),
+                    _ => return Stop::Exhausted,
+                },
             };
-            match self.input.step(walk.state, byte) {
+            match self.input.step(walk.state, symbol) {
                 ByteEffect::To(state) => walk.state = state,
                 ByteEffect::FieldEnd => {
                     self.out.field_ends.push(walk.at as u32);
@@ -514,19 +423,25 @@ impl Walker<'_, '_> {
                     return Stop::QuotedLineEnd;
                 }
             }
-            walk.at += 1;
+            walk.at += length;
+            if !BYTEWISE && symbol == Symbol::Escaped {
+                self.out.multi_line |= span[walk.at - 1] == self.input.dialect.line_end;
+            }
         }
     }
 
-    /// Steps over what means nothing in a quoted field: all but quotes, and the first line end, at which another walk may be joined. After
-    /// a quote that is never closed, the walk is as long as a record may be, so this is worth doing more than a byte at a time.
+    /// Steps over what means nothing in a quoted field: all but quotes and escapes, and the first line end, at which another walk may be
+    /// joined. After a quote that is never closed, the walk is as long as a record may be, so this is worth doing more than a byte at a
+    /// time.
     fn skip_quoted(&self, walk: &mut Walk, span: &[u8]) {
         let Dialect { quote, line_end, .. } = self.input.dialect;
         let Some(quote) = quote else { return };
         let rest = span.get(walk.at..).unwrap_or_default();
-        let skipped = match walk.first_line_end {
-            None => memchr::memchr2(quote, line_end, rest),
-            Some(_) => memchr::memchr(quote, rest),
+        let skipped = match (walk.first_line_end, self.input.dialect.escape_byte()) {
+            (None, None) => memchr::memchr2(quote, line_end, rest),
+            (None, Some(escape)) => memchr::memchr3(quote, line_end, escape, rest),
+            (Some(_), None) => memchr::memchr(quote, rest),
+            (Some(_), Some(escape)) => memchr::memchr2(quote, escape, rest),
         };
         let skipped = skipped.unwrap_or(rest.len());
         if let Some(last) = memchr::memrchr(line_end, &rest[..skipped]) {
@@ -535,16 +450,29 @@ impl Walker<'_, '_> {
         walk.at += skipped;
     }
 
+    /// Steps over what means nothing in an unquoted field: all but delimiters, escapes and line ends.
+    fn skip_unquoted(&self, walk: &mut Walk, span: &[u8]) {
+        let Dialect {
+            delimiter, line_end, ..
+        } = self.input.dialect;
+        let rest = span.get(walk.at..).unwrap_or_default();
+        let skipped = match self.input.dialect.escape_byte() {
+            None => memchr::memchr2(delimiter.first(), line_end, rest),
+            Some(escape) => memchr::memchr3(delimiter.first(), line_end, escape, rest),
+        };
+        walk.at += skipped.unwrap_or(rest.len());
+    }
+
     /// What a walk's stop means. The byte at `limit` is looked at, none after it.
     fn judge(&self, walk: &Walk, stop: Stop, limit: usize) -> RecordVerdict {
         let span = self.input.span;
         match stop {
             Stop::RecordEnd => RecordVerdict::End(walk.at),
             Stop::BadQuote => RecordVerdict::Damaged,
-            _ if limit < span.len() => match (walk.state, self.input.step(walk.state, span[limit])) {
-                (_, ByteEffect::RecordEnd) => RecordVerdict::End(limit),
-                (_, ByteEffect::BadQuote) => RecordVerdict::Damaged,
-                (State::Quoted, _) | (State::QuoteInQuoted, ByteEffect::To(State::Quoted)) => {
+            _ if limit < span.len() => match (walk.state, self.effect_at_limit(walk, limit)) {
+                (_, Some(ByteEffect::RecordEnd)) => RecordVerdict::End(limit),
+                (_, Some(ByteEffect::BadQuote)) => RecordVerdict::Damaged,
+                (State::Quoted, _) | (State::QuoteInQuoted, Some(ByteEffect::To(State::Quoted))) => {
                     RecordVerdict::Fault(FaultKind::UnterminatedQuote)
                 }
                 _ => RecordVerdict::Fault(FaultKind::RecordTooLarge),
@@ -555,22 +483,28 @@ impl Walker<'_, '_> {
         }
     }
 
-    /// Rejects the physical line at `start`, unless its end is not there yet.
+    /// What the byte at `limit` does; `None` if that is not decided, as the symbol there, or one before it, goes on after it.
+    fn effect_at_limit(&self, walk: &Walk, limit: usize) -> Option<ByteEffect> {
+        let view = View {
+            bytes: &self.input.span[..=limit],
+            is_whole: false,
+        };
+        let (symbol, _) = self
+            .input
+            .symbol(walk.state, view, walk.at)
+            .filter(|_| walk.at == limit)?;
+        Some(self.input.step(walk.state, symbol))
+    }
+
+    /// Rejects the line at `start`, unless its end is not there yet.
     fn fault(&mut self, start: usize, walk: &Walk, kind: FaultKind) -> Option<usize> {
-        let span = self.input.span;
-        let line_end = match walk.first_line_end {
-            Some(line_end) => line_end.at,
-            None => match span[walk.at..]
-                .iter()
-                .position(|&byte| byte == self.input.dialect.line_end)
-            {
-                Some(distance) => walk.at + distance,
-                None if self.input.at_end => span.len(),
-                None => return None,
+        let (line_end, kind) = match walk.first_line_end {
+            Some(line_end) => (line_end.at, kind),
+            None => match self.faulty_line(start, walk.at)? {
+                FaultyLine { end, is_too_long: true } => (end, FaultKind::RecordTooLarge),
+                FaultyLine { end, .. } => (end, kind),
             },
         };
-        let too_large = (line_end - start) as u64 > self.input.max_record_bytes;
-        let kind = if too_large { FaultKind::RecordTooLarge } else { kind };
         let next = self.reject(start, line_end, walk, kind);
         if let Some(first) = walk.first_line_end {
             self.failed = Some(FailedWalk {
@@ -582,6 +516,31 @@ impl Walker<'_, '_> {
             });
         }
         Some(next)
+    }
+
+    /// The line at `start`, which does not end before `from`; `None` if its end is not there yet.
+    fn faulty_line(&self, start: usize, from: usize) -> Option<FaultyLine> {
+        let (span, line_end) = (self.input.span, self.input.dialect.line_end);
+        let limit = usize::try_from(self.input.max_record_bytes).map_or(usize::MAX, |max| start.saturating_add(max));
+        let within = span.len().min(limit.saturating_add(1));
+        if let Ok(end) = self.input.line_end_from(from, within) {
+            return Some(FaultyLine {
+                end,
+                is_too_long: false,
+            });
+        }
+        let is_too_long = limit < span.len();
+        // Of a line that is too long, the last line end that an escape made data is as good as one that is none.
+        let is_escaping = is_too_long && self.input.dialect.escape.is_some();
+        let end = match memchr::memrchr(line_end, &span[start..within]).filter(|_| is_escaping) {
+            Some(distance) => start + distance,
+            None => match memchr::memchr(line_end, &span[within..]).filter(|_| is_too_long) {
+                Some(distance) => within + distance,
+                None if self.input.at_end => span.len(),
+                None => return None,
+            },
+        };
+        Some(FaultyLine { end, is_too_long })
     }
 
     /// Rejects the bytes from `start` to `line_end` and returns where the next record starts.

@@ -202,7 +202,7 @@ impl TablePlan {
         (self.given.iter()).any(|given| given.values == GivenValues::RecordNumber)
     }
 
-    /// What validation needs for input `file_index`, of which no record repeats the header.
+    /// What validation needs for input `file_index`, of which no record repeats the header or ends with a delimiter.
     pub fn row_plan(&self, file_index: usize, field_count: usize, options: &LoadOptions) -> RowPlan {
         let key = match self.dedup {
             DedupPlan::Filter => KeyPlan::Hashed(self.key_columns.iter().map(|&index| index as u32).collect()),
@@ -223,6 +223,7 @@ impl TablePlan {
             numbers: options.dialect.written.numbers,
             recodings: Recoding::of_all(&self.columns, &options.dialect.written),
             repeated_header: None,
+            trailing_delimiter: false,
             max_record_bytes: options.limits.max_record_bytes,
             guess: self.guess.clone(),
             settled: self.settled.clone(),

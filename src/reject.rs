@@ -135,7 +135,10 @@ pub enum RejectReason {
         found: u32,
     },
     UnterminatedQuote,
-    InvalidQuote,
+    InvalidQuote {
+        /// How a quote is written inside a quoted field.
+        rule: &'static str,
+    },
     RecordTooLarge {
         limit_bytes: u64,
     },

@@ -138,6 +138,14 @@ pub struct InputReport {
     pub filled_records: u64,
     /// Lines before or after the header that were passed over.
     pub skipped_lines: u64,
+    /// Lines at the end that were passed over.
+    pub footer_lines: u64,
+    /// Bytes at the very end that were passed over: NULs, or a Control-Z.
+    pub padding_bytes: u64,
+    /// What separates fields; empty until that is known.
+    pub delimiter: String,
+    /// Whether a delimiter at the end of each line separates nothing.
+    pub trailing_delimiter: bool,
     /// What was found out about its dialect, where that was asked for.
     pub dialect: Option<FoundDialect>,
     /// For each column, what it has in [`ColumnReport::recoded`] from here.
@@ -278,8 +286,8 @@ pub struct LoadReport {
     pub batch_rows: u64,
     /// Worker threads.
     pub threads: usize,
-    /// What separates fields.
-    pub delimiter: char,
+    /// What separates fields, in the first input.
+    pub delimiter: String,
     /// What quotes fields.
     pub quote: Option<char>,
     /// The columns that were loaded, in the order of the table.
@@ -338,7 +346,7 @@ impl LoadReport {
             batches: 0,
             batch_rows: options.resources.batch_rows,
             threads: options.resources.threads,
-            delimiter: char::from(options.dialect.delimiter_or(None)),
+            delimiter: options.dialect.delimiter_or(None).text(),
             quote: options.dialect.quote.map(char::from),
             columns: Vec::new(),
             key: options.contract.key.clone(),

@@ -61,6 +61,8 @@ pub struct RowBlock<E> {
     /// Columns of the row at hand that count as recoded once it is one, and a value in the form in which it is cast; as well.
     pub(crate) recoded_in_row: Vec<u16>,
     pub(crate) plain_value: Vec<u8>,
+    /// A value whose escapes are resolved; here only to be reused.
+    pub(crate) resolved: Vec<u8>,
 }
 
 /// The hash that stands for a key with a NULL in it, which is never a duplicate.
@@ -105,5 +107,6 @@ impl<E: Encoder> RowBlock<E> {
             + self.column_facts.capacity() * size_of::<ColumnFacts>()
             + self.recoded.capacity() * size_of::<u64>()
             + self.plain_value.capacity()
+            + self.resolved.capacity()
     }
 }

@@ -250,6 +250,8 @@ pub struct RowPlan {
     pub recodings: Vec<Option<Recoding>>,
     /// A record that says this is the header once more, and none.
     pub repeated_header: Option<Vec<String>>,
+    /// A record may have one field more, if it is empty: the delimiter at the end of its line separates nothing.
+    pub trailing_delimiter: bool,
     /// Longest record accepted, for messages.
     pub max_record_bytes: u64,
     /// The columns' types are only guessed.

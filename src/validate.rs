@@ -5,27 +5,29 @@
 //! checked once per span, and a value is cast, stored and hashed in one go.
 
 mod beyond_record;
+mod column_work;
 mod recoded;
 #[cfg(test)]
 mod tests;
+mod text;
+
+pub use self::text::{TextFault, is_plain_text, resolved_fault};
 
 use xxhash_rust::xxh3::xxh3_128;
 
 pub use self::beyond_record::bytes_beyond_record;
 use self::beyond_record::{added_bytes, default_of, given_bytes};
-use crate::format::{Fault, FaultKind, Field, Fields, Format, Parsed, Record, are_names};
+use self::column_work::{
+    ColumnWork, DECLARED, IS_KEY, IS_ROW_ID, NO_AFFINITY, NOT_NULL, OBSERVED, ORDERED, SETTLED, UsualCast, columns,
+};
+use crate::format::{Escape, Fault, FaultKind, Field, Fields, Format, Parsed, Record, are_names, ends_empty};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
 use crate::schema::cast::{self, CastError, Moment, Numeric};
 use crate::schema::cells::{CellMeaning, EmptyCell, StoredValue};
 use crate::schema::form::ColumnFacts;
-use crate::schema::{Column, ColumnType, Given, KeyPlan, RowPlan};
-
-/// Whether `bytes` are UTF-8 without NUL.
-pub fn is_plain_text(bytes: &[u8]) -> bool {
-    memchr::memchr(0, bytes).is_none() && simdutf8::basic::from_utf8(bytes).is_ok()
-}
+use crate::schema::{ColumnType, Given, KeyPlan, RowPlan};
 
 /// Turns the records of `span` into rows and rejects. `out` is emptied first.
 ///
@@ -57,6 +59,7 @@ pub fn validate<F: Format, E: Encoder>(
         plain: is_plain_text(span),
         encoder,
         added_bytes: added_bytes(plan) + given_bytes(plan),
+        resolved: std::mem::take(&mut out.resolved),
         lines_before: 0,
         lines_counted_to: 0,
         out,
@@ -70,123 +73,11 @@ pub fn validate<F: Format, E: Encoder>(
         true => rows.take_all::<true>(parsed),
         false => rows.take_all::<false>(parsed),
     }
-    let RowMaker { encoder, out, .. } = rows;
+    let RowMaker {
+        encoder, resolved, out, ..
+    } = rows;
     out.values = encoder;
-}
-
-/// What each value's handling needs to know about its column, in one word so that it stays in a register.
-#[derive(Debug, Clone, Copy)]
-struct ColumnWork {
-    /// Index of its field in a record.
-    source: u32,
-    /// Index in the plan's columns.
-    index: u16,
-    cast: UsualCast,
-    flags: u8,
-}
-
-/// How the values of a column are cast, in a byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum UsualCast {
-    /// Kept as they stand.
-    Text,
-    Integer,
-    Real,
-    Boolean,
-    Date,
-    Time,
-    DateTime,
-    Numeric,
-    /// They are not written as usual: see [`RowPlan::recodings`].
-    Recoded,
-}
-
-impl UsualCast {
-    fn of(index: usize, plan: &RowPlan) -> Self {
-        if matches!(plan.recodings.get(index), Some(Some(_))) {
-            return UsualCast::Recoded;
-        }
-        match plan.columns[index].column_type {
-            ColumnType::Text | ColumnType::Any => UsualCast::Text,
-            ColumnType::Integer => UsualCast::Integer,
-            ColumnType::Real => UsualCast::Real,
-            ColumnType::Boolean => UsualCast::Boolean,
-            ColumnType::Date => UsualCast::Date,
-            ColumnType::Time => UsualCast::Time,
-            ColumnType::DateTime => UsualCast::DateTime,
-            ColumnType::Numeric => UsualCast::Numeric,
-            // Always among the recodings.
-            ColumnType::Number | ColumnType::Percent | ColumnType::Decimal(_) => UsualCast::Recoded,
-        }
-    }
-}
-
-const NOT_NULL: u8 = 1;
-/// Part of a hashed key.
-const IS_KEY: u8 = 1 << 1;
-const IS_ROW_ID: u8 = 1 << 2;
-/// The type is a guess that depends on the form of the numbers, so what they look like is noted.
-const OBSERVED: u8 = 1 << 3;
-/// The type comes from a part of the input, and all other numbers must be in the form of that part's.
-const SETTLED: u8 = 1 << 4;
-/// The type is a guess, and so is whether the column's integers ascend.
-const ORDERED: u8 = 1 << 5;
-/// Somebody asked for the type, so every usual form of it is taken.
-const DECLARED: u8 = 1 << 6;
-/// SQLite stores a value as it is given.
-const NO_AFFINITY: u8 = 1 << 7;
-
-impl ColumnWork {
-    fn is(self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
-}
-
-fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
-    let key: &[u32] = match &plan.key {
-        KeyPlan::Hashed(columns) => columns,
-        _ => &[],
-    };
-    let guess = plan.guess.as_ref();
-    let column = |(index, column): (usize, &Column)| {
-        let is_row_id = plan.key == KeyPlan::RowId(index as u32);
-        let is_only_key = is_row_id || *key == [index as u32];
-        let flags = [
-            (NOT_NULL, column.not_null || is_row_id),
-            (IS_KEY, key.contains(&(index as u32))),
-            (IS_ROW_ID, is_row_id),
-            (
-                OBSERVED,
-                guess.is_some_and(|guess| column.column_type != ColumnType::Integer && guess.forms[index].is_open()),
-            ),
-            (
-                SETTLED,
-                column.column_type == ColumnType::Real && !column.declared && plan.settled.is_some(),
-            ),
-            (DECLARED, column.declared),
-            (
-                NO_AFFINITY,
-                column
-                    .in_table
-                    .as_ref()
-                    .is_some_and(|table| table.affinity == ColumnType::Any),
-            ),
-            (
-                ORDERED,
-                guess.is_some() && is_only_key && column.column_type == ColumnType::Integer,
-            ),
-        ];
-        ColumnWork {
-            source: plan.sources[index],
-            index: index as u16,
-            cast: UsualCast::of(index, plan),
-            flags: flags
-                .iter()
-                .filter(|(_, holds)| *holds)
-                .fold(0, |all, (flag, _)| all | flag),
-        }
-    };
-    plan.columns.iter().enumerate().map(column).collect()
+    out.resolved = resolved;
 }
 
 /// Why a column of type `expected` does not take a value.
@@ -254,6 +145,8 @@ struct RowMaker<'a, F, E> {
     encoder: E,
     /// Bytes that a row's values may have beyond those of its fields, with texts that are the same in every row.
     added_bytes: usize,
+    /// The value of a field with escapes in it; here only to be reused.
+    resolved: Vec<u8>,
     /// Line ends before `lines_counted_to`.
     lines_before: u32,
     lines_counted_to: usize,
@@ -264,7 +157,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     /// Makes rows and rejects of all records. `USUAL`: format and rules for cells are, so that no time is spent on others.
     fn take_all<const USUAL: bool>(&mut self, parsed: &F::Parsed) {
         let columns = columns(self.plan);
-        for (record, fields) in parsed.iter() {
+        for (record, fields) in parsed.iter::<USUAL>() {
             if fields.count() == 1 && self.plan.field_count > 1 && self.is_blank::<USUAL>(&record) {
                 self.out.blank_lines += 1;
                 continue;
@@ -278,10 +171,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 continue;
             }
             match self
-                .check(&record, fields)
+                .check::<USUAL>(&record, fields)
                 .and_then(|()| self.encode::<USUAL>(&record, fields, &columns))
             {
-                Ok(()) if !USUAL => self.count_width(fields.count() as u32),
+                Ok(()) if !USUAL => self.count_width(fields),
                 Ok(()) => {}
                 Err(reject) => self.reject(record.source, reject),
             }
@@ -289,10 +182,12 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         }
     }
 
-    /// Whether a record of one field is a blank line.
+    /// Whether a record of one field is a blank line, or a form feed between two pages.
     #[inline(always)]
     fn is_blank<const USUAL: bool>(&self, record: &Record) -> bool {
-        record.source.is_empty() || (!USUAL && self.format.value(self.span, record.source).is_empty())
+        record.source.is_empty()
+            || record.source.of(self.span) == b"\x0c"
+            || (!USUAL && self.format.value(self.span, record.source).is_empty())
     }
 
     /// Whether a record is the header once more.
@@ -301,35 +196,65 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         record.fault.is_none() && names.is_some_and(|names| are_names(self.format, self.span, fields, names))
     }
 
-    /// Counts a row of `found` fields, if they are more or fewer than are meant.
-    fn count_width(&mut self, found: u32) {
-        let expected = self.plan.field_count;
-        self.out.cut_records += u32::from(found > expected);
+    /// Whether a record has one field more than are meant, which a delimiter at the end of its line makes.
+    fn has_trailing_delimiter(&self, fields: impl Fields) -> bool {
+        self.plan.trailing_delimiter && ends_empty(self.format, self.span, fields, self.plan.field_count)
+    }
+
+    /// Counts a row, if its fields are more or fewer than are meant.
+    fn count_width(&mut self, fields: impl Fields) {
+        let (expected, found) = (self.plan.field_count, fields.count() as u32);
+        self.out.cut_records += u32::from(found > expected && !self.has_trailing_delimiter(fields));
         self.out.filled_records += u32::from(found < expected);
     }
 
     /// Everything about a record that does not depend on its values' types.
-    fn check(&self, record: &Record, fields: impl Fields) -> Result<(), Reject> {
+    fn check<const USUAL: bool>(&mut self, record: &Record, fields: impl Fields) -> Result<(), Reject> {
         if let Some(fault) = record.fault {
             return Err(self.refuse_fault(fault));
         }
         if !self.plain && !is_plain_text(record.source.of(self.span)) {
             self.check_text(fields)?;
         }
+        if !USUAL && self.format.escape().is_some_and(Escape::makes_bytes) {
+            self.check_resolved(fields)?;
+        }
         let (expected, found) = (self.plan.field_count, fields.count() as u32);
         match found.cmp(&expected) {
             std::cmp::Ordering::Equal => Ok(()),
             _ if self.plan.widths.admit(found, expected) => Ok(()),
             std::cmp::Ordering::Less => Err(Reject::whole(RejectReason::MissingColumns { expected, found })),
+            std::cmp::Ordering::Greater if self.has_trailing_delimiter(fields) => Ok(()),
             std::cmp::Ordering::Greater => Err(Reject::whole(RejectReason::TooManyColumns { expected, found })),
         }
+    }
+
+    /// Finds the field whose escapes stand for what is not UTF-8, or for a NUL.
+    fn check_resolved(&mut self, fields: impl Fields) -> Result<(), Reject> {
+        for index in 0..fields.count() {
+            let value = fields.range(index);
+            let Some(fault) = resolved_fault(self.format, value.of(self.span), &mut self.resolved) else {
+                continue;
+            };
+            return Err(Reject {
+                reason: match fault {
+                    TextFault::InvalidUtf8 => RejectReason::InvalidUtf8,
+                    TextFault::Nul => RejectReason::NulByte,
+                },
+                column: index as u32 + 1,
+                value,
+            });
+        }
+        Ok(())
     }
 
     #[cold]
     fn refuse_fault(&self, fault: Fault) -> Reject {
         let reason = match fault.kind {
             FaultKind::UnterminatedQuote => RejectReason::UnterminatedQuote,
-            FaultKind::InvalidQuote => RejectReason::InvalidQuote,
+            FaultKind::InvalidQuote => RejectReason::InvalidQuote {
+                rule: self.format.inner_quotes(),
+            },
             FaultKind::RecordTooLarge => RejectReason::RecordTooLarge {
                 limit_bytes: self.plan.max_record_bytes,
             },
@@ -439,23 +364,67 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 false => self.encode_null(column),
             };
         }
+        if !USUAL && self.format.has_escape(field.bytes()) {
+            return self.encode_resolved(column, field, (start, end));
+        }
+        let quotes = usize::from(field.quote().is_some());
+        let text = Text {
+            span: self.span,
+            start: start + quotes,
+            end: end - quotes,
+            doubled: field.quote(),
+        };
+        self.encode_value(column, text, (start, end))
+    }
+
+    /// As [`encode_field`](Self::encode_field), for one with escapes in it that is not NULL: its value is not part of the input.
+    #[inline(never)]
+    fn encode_resolved(
+        &mut self,
+        column: ColumnWork,
+        field: Field<'_>,
+        place: (usize, usize),
+    ) -> Result<bool, RejectReason> {
+        let mut resolved = std::mem::take(&mut self.resolved);
+        resolved.clear();
+        self.format
+            .resolve(field, &mut |piece| resolved.extend_from_slice(piece));
+        let text = Text {
+            span: &resolved,
+            start: 0,
+            end: resolved.len(),
+            doubled: None,
+        };
+        let encoded = self.encode_value(column, text, place);
+        self.resolved = resolved;
+        encoded
+    }
+
+    /// Appends a value that is not NULL, of the field at `place`.
+    #[inline(always)]
+    fn encode_value(
+        &mut self,
+        column: ColumnWork,
+        text: Text<'_>,
+        place: (usize, usize),
+    ) -> Result<bool, RejectReason> {
+        let bytes = &text.span[text.start..text.end];
         match column.cast {
             UsualCast::Text => {
                 if column.is(OBSERVED) {
-                    self.observe_text(column, field.unquoted(), (start, end));
+                    self.observe_text(column, bytes, place);
                 }
-                let quotes = usize::from(field.quote().is_some());
-                self.encode_text(column, (start + quotes, end - quotes), field.quote());
+                self.encode_text(column, text);
             }
             UsualCast::Integer => {
                 let value = match column.is(DECLARED) {
-                    false => cast::integer(field.unquoted()),
-                    true => cast::usual_integer(field.unquoted()),
+                    false => cast::integer(bytes),
+                    true => cast::usual_integer(bytes),
                 };
                 self.encode_integer(column, value.map_err(|error| refuse(ColumnType::Integer, error))?);
             }
-            UsualCast::Real => self.encode_real(column, field.unquoted(), (start, end))?,
-            _ => self.encode_other(column, field, start)?,
+            UsualCast::Real => self.encode_real(column, bytes, place)?,
+            _ => self.encode_other(column, text, place)?,
         }
         Ok(false)
     }
@@ -518,10 +487,13 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
 
     /// Appends a value of one of the types that take longer anyway: their code would take registers from those above.
     #[inline(never)]
-    fn encode_other(&mut self, column: ColumnWork, field: Field<'_>, start: usize) -> Result<(), RejectReason> {
-        let text = field.unquoted();
-        let text_start = start + usize::from(field.quote().is_some());
-        let mut kept = (text_start, text_start + text.len());
+    fn encode_other(
+        &mut self,
+        column: ColumnWork,
+        mut kept: Text<'_>,
+        place: (usize, usize),
+    ) -> Result<(), RejectReason> {
+        let text = &kept.span[kept.start..kept.end];
         match column.cast {
             UsualCast::Boolean => {
                 let value = cast::boolean(text).map_err(|error| refuse(ColumnType::Boolean, error))?;
@@ -546,18 +518,18 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                     _ => (cast::date_time(text), ColumnType::DateTime),
                 };
                 let moment = moment.map_err(|error| refuse(expected, error))?;
-                kept.1 = text_start + moment.kept_bytes;
+                kept.end = kept.start + moment.kept_bytes;
                 if !moment.tail().is_empty() {
                     self.encode_moment(column, kept, &moment);
                     return Ok(());
                 }
             }
-            UsualCast::Recoded => return self.encode_recoded(column, field, (start, start + field.bytes().len())),
+            UsualCast::Recoded => return self.encode_recoded(column, kept, place),
             UsualCast::Text | UsualCast::Integer | UsualCast::Real => {
                 unreachable!("encode_field takes these")
             }
         }
-        self.encode_text(column, kept, field.quote());
+        self.encode_text(column, kept);
         Ok(())
     }
 
@@ -635,13 +607,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     }
 
     #[inline(always)]
-    fn encode_text(&mut self, column: ColumnWork, (start, end): (usize, usize), doubled: Option<u8>) {
-        let text = Text {
-            span: self.span,
-            start,
-            end,
-            doubled,
-        };
+    fn encode_text(&mut self, column: ColumnWork, text: Text<'_>) {
         self.encoder.push_text(text);
         if column.is(IS_KEY) {
             push_text_key(&mut self.out.key_bytes, text);
@@ -649,16 +615,11 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     }
 
     /// A moment whose text is not quite what SQLite's functions understand: the part that they do, and then what they take for the rest.
-    fn encode_moment(&mut self, column: ColumnWork, (start, end): (usize, usize), moment: &Moment) {
-        let text = Text {
-            span: self.span,
-            start,
-            end,
-            doubled: None,
-        };
+    fn encode_moment(&mut self, column: ColumnWork, kept: Text<'_>, moment: &Moment) {
+        let text = Text { doubled: None, ..kept };
         self.encoder.push_text_and(text, moment.tail());
         if column.is(IS_KEY) {
-            push_plain_key(&mut self.out.key_bytes, &self.span[start..end], moment.tail());
+            push_plain_key(&mut self.out.key_bytes, &text.span[text.start..text.end], moment.tail());
         }
     }
 

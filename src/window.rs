@@ -10,10 +10,11 @@ mod buffered;
 mod packed;
 mod stream;
 mod stream_source;
+mod tail;
 #[cfg(test)]
 mod tests;
+mod watch;
 
-use std::cmp::Ordering;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoErrorKind, Read};
 use std::os::fd::AsRawFd;
@@ -27,6 +28,9 @@ use self::buffered::StreamBuffer;
 use self::packed::PackedFile;
 use self::stream::Stream;
 use self::stream_source::{ReadingInput, SharedReader, StreamSource};
+pub use self::tail::{Tail, TailRules, first_line_end};
+use self::tail::{TailFilter, of_file};
+pub use self::watch::InputWatch;
 use crate::database_file::unless_database;
 use crate::decode::{LOOK_BYTES, Marks, Packing, Unpacked, Unpacking};
 use crate::error::{Error, ErrorKind};
@@ -103,7 +107,7 @@ pub struct Input {
 #[derive(Debug)]
 enum InputKind {
     Mapped(OpenedFile),
-    Packed(OpenedFile, PackedFile),
+    Packed(OpenedFile, Box<PackedFile>),
     Streamed(Box<Stream>),
 }
 
@@ -111,6 +115,8 @@ enum InputKind {
 #[derive(Debug, Clone, Copy)]
 struct OpenedFile {
     length_bytes: u64,
+    /// What follows, and is no part of the input.
+    tail: Tail,
     modified: Modified,
     identity: FileIdentity,
 }
@@ -119,6 +125,7 @@ impl From<&Metadata> for OpenedFile {
     fn from(metadata: &Metadata) -> Self {
         OpenedFile {
             length_bytes: metadata.len(),
+            tail: Tail::default(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             identity: FileIdentity::from(metadata),
         }
@@ -160,52 +167,6 @@ impl From<&Metadata> for FileIdentity {
     }
 }
 
-/// A file that is read elsewhere, by which to check that it is still what was opened.
-#[derive(Debug)]
-pub struct InputWatch {
-    path: PathBuf,
-    /// `None`: the file is looked up by its name.
-    file: Option<Arc<File>>,
-    then: OpenedFile,
-    may_grow: bool,
-}
-
-impl InputWatch {
-    /// As in [`Input::check_unchanged`].
-    pub fn check_unchanged(&self) -> Result<(), Error> {
-        let length_bytes = self.then.length_bytes;
-        let (now_bytes, modified) = self.metadata()?;
-        let message = match now_bytes.cmp(&length_bytes) {
-            Ordering::Equal | Ordering::Greater if self.may_grow => return Ok(()),
-            Ordering::Less => format!("it shrank from {length_bytes} to {now_bytes} bytes"),
-            Ordering::Greater => format!("it grew from {length_bytes} to {now_bytes} bytes"),
-            Ordering::Equal if modified != self.then.modified => "it was written to".to_owned(),
-            Ordering::Equal => return Ok(()),
-        };
-        Err(self.changed(message))
-    }
-
-    fn changed(&self, message: String) -> Error {
-        Error::new(ErrorKind::InputChanged {
-            path: self.path.clone(),
-            message,
-        })
-    }
-
-    /// The current size and time of the last write.
-    fn metadata(&self) -> Result<(u64, Modified), Error> {
-        let metadata = match &self.file {
-            Some(file) => file.metadata(),
-            None => std::fs::metadata(&self.path),
-        };
-        let metadata = metadata.map_err(|e| Error::io("reading", &self.path, e))?;
-        if self.then.identity != FileIdentity::from(&metadata) {
-            return Err(self.changed("another file took its name".to_owned()));
-        }
-        Ok((metadata.len(), (metadata.mtime(), metadata.mtime_nsec())))
-    }
-}
-
 impl Input {
     /// Opens `path`; `-` is standard input.
     ///
@@ -242,7 +203,7 @@ impl Input {
         let kind = if metadata.is_file() && path.as_os_str() != "-" {
             let state = OpenedFile::from(&metadata);
             match packing_of(&file).map_err(|e| Error::io("reading", path, e))? {
-                Some(packing) => InputKind::Packed(state, PackedFile::new(packing)),
+                Some(packing) => InputKind::Packed(state, Box::new(PackedFile::new(packing))),
                 None => InputKind::Mapped(state),
             }
         } else {
@@ -288,7 +249,7 @@ impl Input {
         match &self.kind {
             InputKind::Mapped(state) => Abilities {
                 length_bytes: Some(state.length_bytes),
-                file_bytes: Some(state.length_bytes),
+                file_bytes: Some(state.length_bytes + state.tail.bytes()),
                 can_be_mapped: true,
                 can_be_read_again: true,
             },
@@ -363,6 +324,34 @@ impl Input {
         match &self.kind {
             InputKind::Mapped(state) | InputKind::Packed(state, _) => Some(state),
             InputKind::Streamed(_) => None,
+        }
+    }
+
+    /// Leaves out what `rules` find at the end of the input. Before anything is read.
+    ///
+    /// # Errors
+    /// `InputUnusable` if that is too much; as [`window`](Self::window).
+    pub fn leave_out_tail(&mut self, rules: TailRules) -> Result<(), Error> {
+        match &mut self.kind {
+            InputKind::Streamed(stream) => stream.bytes.tail = Some(TailFilter::new(rules)),
+            InputKind::Packed(_, packed) => packed.tail_rules = Some(rules),
+            InputKind::Mapped(state) => {
+                let whole_bytes = state.length_bytes;
+                let found = of_file(self, whole_bytes, rules)?;
+                if let InputKind::Mapped(state) = &mut self.kind {
+                    (state.length_bytes, state.tail) = (whole_bytes - found.bytes(), found);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was left out at the end: of what is streamed or packed, once that was reached.
+    pub fn tail(&self) -> Tail {
+        match &self.kind {
+            InputKind::Mapped(state) => state.tail,
+            InputKind::Packed(_, packed) => packed.tail(),
+            InputKind::Streamed(stream) => stream.bytes.tail.as_ref().map(TailFilter::tail).unwrap_or_default(),
         }
     }
 

@@ -40,9 +40,9 @@ fn without_flags_the_options_are_the_librarys_defaults_and_dialects_are_found() 
 fn every_flag_reaches_its_option() {
     let options = job(
         "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
-         --batch-rows 7 --delimiter tab --quote none --no-header --no-detect --text --types a=integer,b=REAL --types c=date:%D,d=decimal(2) \
+         --batch-rows 7 --delimiter tab --quote none --no-double-quote --escape mysql --no-header --no-detect --text --types a=integer,b=REAL --types c=date:%D,d=decimal(2) \
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
-         --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --member m.csv --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
+         --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --skip-footer 2 --member m.csv --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --decimal-comma --thousands ' --date-format %d.%m.%Y --datetime-format %s --two-digit-year-pivot 70 \
          --restart --keep-checkpoint --append-only --once --safe-errors",
     );
@@ -92,8 +92,10 @@ fn every_flag_reaches_its_option() {
             chunk_bytes: 2,
         },
         dialect: DialectOptions {
-            delimiter: Some(b'\t'),
+            delimiter: Some(b'\t'.into()),
             quote: None,
+            doubles_quotes: false,
+            escape: Some(Escape::MySql),
             header: false,
             detect: false,
             quote_is_given: true,
@@ -104,6 +106,7 @@ fn every_flag_reaches_its_option() {
             skip_lines: 4,
             header_row: Some(3),
             member: Some("m.csv".to_owned()),
+            skip_footer: 2,
             cells: CellRules {
                 null_words: vec!["NA".to_owned(), "-".to_owned()],
                 empty: EmptyCell::Default,
@@ -195,23 +198,44 @@ fn sizes_take_binary_and_decimal_units() {
 }
 
 #[test]
-fn delimiters_and_quotes_are_one_ascii_character_or_a_word() {
-    for (text, byte) in [
-        (",", b','),
-        (";", b';'),
-        ("|", b'|'),
-        ("tab", b'\t'),
-        ("\\t", b'\t'),
-        ("\t", b'\t'),
+fn delimiters_are_characters_bytes_by_number_or_words() {
+    for (text, delimiter) in [
+        (",", ","),
+        ("|", "|"),
+        ("tab", "\t"),
+        ("\\t", "\t"),
+        ("\t", "\t"),
+        ("comma", ","),
+        ("semicolon", ";"),
+        ("pipe", "|"),
+        ("space", " "),
+        ("||", "||"),
+        ("~|~", "~|~"),
+        ("\\x01", "\x01"),
+        ("\\x1F\\x1e", "\x1f\x1e"),
+        ("\\xc2\\xa6", "¦"),
+        ("¦", "¦"),
+        ("\\", "\\"),
+        ("|\\", "|\\"),
+        ("\\\\t", "\\t"),
+        ("12345678", "12345678"),
     ] {
-        assert_eq!(parse_delimiter(text), Ok(byte));
+        assert_eq!(parse_delimiter(text), Ok(Delimiter::new(delimiter).unwrap()), "{text}");
     }
-    for text in ["", ",,", "é", "none", "\\n"] {
+    for text in ["", "none", "\\n", "\\|", "\\x", "\\x1", "\\xg1", "\\xa6", "123456789"] {
         assert!(parse_delimiter(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn quotes_and_escapes_are_one_ascii_character_or_a_word() {
     assert_eq!(parse_quote("'"), Ok(Some(b'\'')));
     assert_eq!(parse_quote("none"), Ok(None));
     assert!(parse_quote("").is_err() && parse_quote("\"\"").is_err() && parse_quote("«").is_err());
+    assert_eq!(parse_escape("\\"), Ok(Escape::Literal(b'\\')));
+    assert_eq!(parse_escape("mysql"), Ok(Escape::MySql));
+    assert_eq!(parse_escape("postgres"), Ok(Escape::Postgres));
+    assert!(parse_escape("").is_err() && parse_escape("\\\\").is_err() && parse_escape("none").is_err());
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! CSV as a format. The fields of a record touch: after each comes a delimiter, then the next field, so one offset a field says it all.
+//! In the usual dialect the delimiter's length is a constant.
 
 use super::{Field, Fields, Format, Parsed, Record};
 use crate::chunk;
+use crate::dialect::Escape;
 use crate::parse::{COMMENT, Dialect, Records, Syntax, parse_before};
 use crate::position::ByteRange;
 
@@ -17,8 +19,16 @@ impl Format for Csv {
 
     fn cut(&self, window: &[u8], target_bytes: usize, lines_matter: bool) -> Option<usize> {
         // Finding line ends outside quotes takes a pass over the bytes, which most inputs do not need.
-        let quote = self.dialect.quote.filter(|_| lines_matter);
-        chunk::cut(window, target_bytes, &Dialect { quote, ..self.dialect })
+        let (quote, escape) = match lines_matter {
+            true => (self.dialect.quote, self.dialect.escape),
+            false => (None, None),
+        };
+        let dialect = Dialect {
+            quote,
+            escape,
+            ..self.dialect
+        };
+        chunk::cut(window, target_bytes, &dialect)
     }
 
     fn line_end(&self) -> u8 {
@@ -26,7 +36,7 @@ impl Format for Csv {
     }
 
     fn is_usual(&self) -> bool {
-        self.dialect.comment.is_none() && !self.dialect.trim
+        self.dialect.comment.is_none() && !self.dialect.trim && self.dialect.is_bytewise()
     }
 
     fn value(&self, span: &[u8], range: ByteRange) -> ByteRange {
@@ -46,12 +56,32 @@ impl Format for Csv {
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
         Field::new(bytes, self.dialect.quote.filter(|quote| bytes.first() == Some(quote)))
     }
+
+    #[inline]
+    fn escape(&self) -> Option<Escape> {
+        self.dialect.escape
+    }
+
+    fn inner_quotes(&self) -> &'static str {
+        match (self.dialect.doubles_quotes, self.dialect.escape) {
+            (true, None) => "a quote is written twice",
+            (true, Some(_)) => "a quote is written twice, or after an escape",
+            (false, Some(_)) => "a quote is written after an escape",
+            (false, None) => "there is no quote, as two do not stand for one",
+        }
+    }
+
+    fn resolve(&self, field: Field<'_>, take: &mut dyn FnMut(&[u8])) {
+        self.dialect.resolve(field.unquoted(), field.quote().is_some(), take);
+    }
 }
 
-/// Fields with one byte between each two of them.
+/// Fields with a delimiter between each two of them.
 #[derive(Debug, Clone, Copy)]
 pub struct TouchingFields<'r> {
     start: u32,
+    /// Length of a delimiter.
+    gap: u32,
     ends: &'r [u32],
 }
 
@@ -67,7 +97,7 @@ impl Fields for TouchingFields<'_> {
         let end = self.ends[index];
         let start = match index {
             0 => self.start,
-            _ => self.ends[index - 1] + 1,
+            _ => self.ends[index - 1] + self.gap,
         };
         ByteRange { start, end }
     }
@@ -85,8 +115,9 @@ impl Parsed for Records {
     }
 
     #[inline]
-    fn iter(&self) -> impl Iterator<Item = (Record, TouchingFields<'_>)> {
+    fn iter<const USUAL: bool>(&self) -> impl Iterator<Item = (Record, TouchingFields<'_>)> {
         let mut first_field = 0;
+        let gap = if USUAL { 1 } else { self.gap };
         self.records.iter().map(move |record| {
             let ends = &self.field_ends[first_field..record.fields_end as usize];
             first_field = record.fields_end as usize;
@@ -102,7 +133,7 @@ impl Parsed for Records {
                 },
             };
             let start = record.start;
-            (found, TouchingFields { start, ends })
+            (found, TouchingFields { start, gap, ends })
         })
     }
 }

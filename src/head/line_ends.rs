@@ -4,6 +4,8 @@
 //! may hold line feeds within quoted fields, and one after its last line. Any other line feed speaks against an old Mac file only if it is
 //! certain to be outside quotes. Pure.
 
+use crate::dialect::Dialect;
+
 /// Bytes that are looked at, whatever the window size: as many of a file as of a stream.
 pub const LOOK_BYTES: usize = 1 << 20;
 
@@ -27,12 +29,8 @@ pub struct Look<'a> {
     pub next: Option<u8>,
     /// No more is looked at, whatever these bytes leave open.
     pub is_widest: bool,
-    pub delimiter: u8,
-    pub quote: Option<u8>,
-    /// Lines that begin with it, outside quotes, are comments: quotes in them mean nothing.
-    pub comment: Option<u8>,
-    /// Blanks around a field mean nothing: a quote after them opens a quoted field.
-    pub trim: bool,
+    /// That of the input; what ends its lines is not known yet.
+    pub dialect: Dialect,
 }
 
 /// What ends the lines of the input that begins with `look`; `None` if no line end outside quotes is in view, or none that is certain until
@@ -42,29 +40,28 @@ pub struct Look<'a> {
 /// will end. A quote that is not closed in the widest look is text, and so are those after it.
 pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
     let Look {
-        bytes, next, delimiter, ..
+        bytes, next, dialect, ..
     } = *look;
-    let mut quote = look.quote;
-    let (mut at, mut is_field_start) = (0, true);
+    let mut quote = dialect.quote;
+    let (mut at, mut is_field_start, mut is_line_start) = (0, true, true);
     let mut first_cr = None;
     // Before this offset a line feed that seems to be outside quotes may be within a field whose quotes are damaged.
     let mut doubtful_to = 0;
     while let Some(&byte) = bytes.get(at) {
-        if look.begins_comment(at) {
-            let Some(distance) = memchr::memchr2(b'\n', b'\r', &bytes[at..]) else {
-                break;
-            };
-            at += distance;
+        if is_line_start && Some(byte) == dialect.comment {
+            let Some(line_end) = look.line_end_after(at) else { break };
+            at = line_end;
+        } else if Some(byte) == dialect.escape_byte() {
+            match look.after_escape(at) {
+                Some(after) => at = after,
+                None => break,
+            }
+            (is_field_start, is_line_start) = (false, false);
+            continue;
         } else if is_field_start && Some(byte) == quote {
-            match closing_quote(bytes, at) {
+            match look.closing_quote(at) {
                 Some(closing) => {
-                    let is_damaged = bytes[closing + 1..]
-                        .iter()
-                        .find(|&&after| !look.is_blank(after))
-                        .is_some_and(|&after| after != delimiter && after != b'\n' && after != b'\r');
-                    // A damaged field before the first line end holds a line feed, which may itself be the first line end.
-                    let is_either = first_cr.is_none() && memchr::memchr(b'\n', &bytes[at..closing]).is_some();
-                    if is_damaged && !is_either {
+                    if look.is_damaged(at, closing, first_cr.is_none()) {
                         doubtful_to = look.doubtful_to();
                     }
                     at = closing;
@@ -97,23 +94,58 @@ pub fn line_ends(look: &Look<'_>) -> Option<LineEnds> {
             first_cr.get_or_insert(at);
             at = after_crs - 1;
         }
-        let is_end = bytes[at] == delimiter || bytes[at] == b'\n' || bytes[at] == b'\r';
-        is_field_start = is_end || (is_field_start && look.is_blank(bytes[at]));
-        at += 1;
+        if bytes[at..].starts_with(dialect.delimiter.as_bytes()) {
+            (is_field_start, is_line_start) = (true, false);
+            at += dialect.delimiter.len();
+        } else {
+            is_line_start = bytes[at] == b'\n' || bytes[at] == b'\r';
+            is_field_start = is_line_start || (is_field_start && dialect.is_blank(bytes[at]));
+            at += 1;
+        }
     }
     first_cr.map(|_| LineEnds::Cr)
 }
 
 impl Look<'_> {
-    /// Whether a comment begins with the byte at `at`, if it is outside quotes.
-    fn begins_comment(&self, at: usize) -> bool {
-        let is_line_start = at == 0 || matches!(self.bytes[at - 1], b'\n' | b'\r');
-        is_line_start && self.comment.is_some() && self.bytes.get(at).copied() == self.comment
+    /// Where the line that `at` is on ends, escapes aside.
+    fn line_end_after(&self, mut at: usize) -> Option<usize> {
+        let escape = self.dialect.escape_byte();
+        loop {
+            at += memchr::memchr3(b'\n', b'\r', escape.unwrap_or(b'\n'), self.bytes.get(at..)?)?;
+            match Some(self.bytes[at]) == escape {
+                true => at = self.after_escape(at)?,
+                false => return Some(at),
+            }
+        }
     }
 
-    /// Whether `byte` means nothing at the edge of a field.
-    fn is_blank(&self, byte: u8) -> bool {
-        self.trim && matches!(byte, b' ' | b'\t') && byte != self.delimiter
+    /// Where the byte after the escape at `at` and its character stands; `None` if that is not in view. A line feed takes the CRs before it
+    /// along.
+    fn after_escape(&self, at: usize) -> Option<usize> {
+        let crs = self.bytes[at + 1..].iter().take_while(|&&byte| byte == b'\r').count();
+        match self.bytes.get(at + 1 + crs) {
+            Some(b'\n') => Some(at + crs + 2),
+            None if self.next.is_some() => None,
+            None if crs == 0 => Some(at + 1),
+            _ => Some(at + 2),
+        }
+    }
+
+    /// Whether the quoted field from `start` to `closing` is damaged. One before the first line end that holds a line feed does not count: that
+    /// may itself be the first line end.
+    fn is_damaged(&self, start: usize, closing: usize, is_first_line: bool) -> bool {
+        let rest = &self.bytes[closing + 1..];
+        let blanks = rest.iter().take_while(|&&after| self.dialect.is_blank(after)).count();
+        let is_either = is_first_line && memchr::memchr(b'\n', &self.bytes[start..closing]).is_some();
+        self.is_text(&rest[blanks..]) && !is_either
+    }
+
+    /// Whether what follows a closing quote is neither a delimiter nor a line end.
+    fn is_text(&self, rest: &[u8]) -> bool {
+        let is_end = rest.first().is_none_or(|byte| matches!(byte, b'\n' | b'\r'));
+        let delimiter = self.dialect.delimiter.as_bytes();
+        let may_be_cut = self.next.is_some() && delimiter.starts_with(rest);
+        !is_end && !rest.starts_with(delimiter) && !may_be_cut
     }
 
     /// Once a field is damaged: the offset up to which nobody can tell what is within quotes. Every quoted field is closed by a quote, so
@@ -121,24 +153,25 @@ impl Look<'_> {
     fn doubtful_to(&self) -> usize {
         match self.next {
             Some(_) => self.bytes.len(),
-            None => self
-                .quote
+            None => (self.dialect.quote)
                 .and_then(|quote| memchr::memrchr(quote, self.bytes))
                 .unwrap_or(0),
         }
     }
-}
 
-/// Where the quoted field that begins at `start` is closed.
-fn closing_quote(bytes: &[u8], start: usize) -> Option<usize> {
-    let quote = bytes[start];
-    let mut at = start + 1;
-    loop {
-        at += memchr::memchr(quote, bytes.get(at..)?)?;
-        if bytes.get(at + 1) != Some(&quote) {
-            return Some(at);
+    /// Where the quoted field that begins at `start` is closed.
+    fn closing_quote(&self, start: usize) -> Option<usize> {
+        let quote = self.bytes[start];
+        let escape = self.dialect.escape_byte().unwrap_or(quote);
+        let mut at = start + 1;
+        loop {
+            at += memchr::memchr2(quote, escape, self.bytes.get(at..)?)?;
+            let is_doubled = self.dialect.doubles_quotes && self.bytes.get(at + 1) == Some(&quote);
+            if self.bytes[at] == quote && !is_doubled {
+                return Some(at);
+            }
+            at += 2;
         }
-        at += 2;
     }
 }
 
@@ -154,10 +187,7 @@ mod tests {
             bytes: bytes.as_bytes(),
             next,
             is_widest,
-            delimiter: b',',
-            quote: Some(b'"'),
-            comment: None,
-            trim: false,
+            dialect: Dialect::default(),
         })
     }
 
@@ -180,10 +210,10 @@ mod tests {
             bytes: bytes.as_bytes(),
             next: None,
             is_widest: true,
-            delimiter: b',',
-            quote: Some(b'"'),
-            comment: Some(b'#'),
-            trim: false,
+            dialect: Dialect {
+                comment: Some(b'#'),
+                ..Dialect::default()
+            },
         };
         for (bytes, found) in [
             ("#,\"\ra\r", Some(LineEnds::Cr)),
@@ -203,10 +233,10 @@ mod tests {
                 bytes: b"a, \"b\nc\" \r1,2\r",
                 next: None,
                 is_widest: true,
-                delimiter: b',',
-                quote: Some(b'"'),
-                comment: None,
-                trim,
+                dialect: Dialect {
+                    trim,
+                    ..Dialect::default()
+                },
             };
             assert_eq!(line_ends(&look), found);
         }

@@ -3,13 +3,19 @@
 //! Comes in: an input, and which of its lines are no records. Goes out: where the rest begins. Physical lines are counted, and a quote
 //! means nothing in them: they need not be CSV.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use crate::content_hash::ContentHash;
+use crate::dialect::{Delimiter, Escape};
 use crate::error::Error;
 use crate::head::line_ends::LOOK_BYTES;
 use crate::option_name::{HEADER_ROW, SKIP_LINES};
 use crate::options::{DialectOptions, LoadOptions};
-use crate::window::Input;
+use crate::window::{Input, first_line_end};
 
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 /// Most bytes that a line with `sep=` in it has, its line end included.
 const MOST_SEP_BYTES: usize = 10;
 
@@ -91,20 +97,21 @@ pub(super) struct Preamble {
     /// Up to this line none is a record, but the header may be among them.
     pub(super) up_to: u64,
     /// The delimiter that its first line names.
-    pub(super) delimiter: Option<u8>,
+    pub(super) delimiter: Option<Delimiter>,
 }
 
 impl Preamble {
     /// That of an input that begins with `start`, byte order mark aside.
     pub(super) fn of(start: &[u8], options: &DialectOptions) -> Preamble {
         let named = named_delimiter(start).filter(|&byte| {
-            Some(byte) != options.quote && Some(byte) != options.comment && options.header_row != Some(1)
+            let is_taken = [options.quote, options.comment, options.escape.map(Escape::byte)].contains(&Some(byte));
+            !is_taken && options.header_row != Some(1)
         });
         let before = options.header_row.map_or(options.skip_lines, |row| row - 1);
         Preamble {
             before: before.max(u64::from(named.is_some())),
             up_to: options.skip_lines,
-            delimiter: named,
+            delimiter: named.map(Delimiter::from),
         }
     }
 
@@ -120,16 +127,14 @@ impl Preamble {
     }
 }
 
-/// What ends the lines of what is passed over: a line feed, or a carriage return that no line feed follows.
-///
-/// `None` where there is none, or the byte after it is needed to tell. `is_whole`: no more bytes follow.
-pub(super) fn first_line_end(bytes: &[u8], is_whole: bool) -> Option<u8> {
-    let at = memchr::memchr2(b'\n', b'\r', bytes)?;
-    match bytes[at..].iter().find(|&&byte| byte != b'\r') {
-        None if !is_whole => None,
-        Some(b'\n') => Some(b'\n'),
-        _ => Some(b'\r'),
-    }
+/// What separates the fields of the file at `path`: the options say it, or its first line. Of a file that cannot be read nothing is said:
+/// whoever loads it will find out.
+pub fn delimiter_of_file(path: &Path, options: &DialectOptions) -> Delimiter {
+    let mut start = Vec::new();
+    let most_bytes = (BYTE_ORDER_MARK.len() + MOST_SEP_BYTES) as u64;
+    let read = File::open(path).and_then(|file| file.take(most_bytes).read_to_end(&mut start));
+    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&start);
+    options.delimiter_or(read.ok().and_then(|_| Preamble::of(start, options).delimiter))
 }
 
 /// The delimiter that a first line such as `sep=;` names: the line is for Excel, and no record.
@@ -167,20 +172,6 @@ mod tests {
             ("sep=\u{e9}\n", None),
         ] {
             assert_eq!(named_delimiter(start.as_bytes()), delimiter, "{start:?}");
-        }
-    }
-
-    #[test]
-    fn the_first_line_end_counts_even_within_quotes() {
-        for (bytes, is_whole, line_end) in [
-            ("\"a\nb\r", true, Some(b'\n')),
-            ("a\r\r\nb", false, Some(b'\n')),
-            ("a\rb\n", false, Some(b'\r')),
-            ("a\r", false, None),
-            ("a\r", true, Some(b'\r')),
-            ("a", true, None),
-        ] {
-            assert_eq!(first_line_end(bytes.as_bytes(), is_whole), line_end, "{bytes:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Comes in: a record's bytes and where its fields end. Goes out: the form of each cell. Pure, and looser than the types of columns are:
 //! nothing is loaded by it, it only weighs dialects against each other.
 
-use crate::parse::Dialect;
+use crate::dialect::Dialect;
 
 /// Longest cell that can be a number or a moment.
 const MOST_BYTES: usize = 40;
@@ -41,7 +41,7 @@ impl<'a> SampleCells<'a> {
             .iter()
             .map(|&end| {
                 let cell = &span[start..end as usize];
-                start = end as usize + 1;
+                start = end as usize + dialect.delimiter.len();
                 cell
             })
             .collect();
@@ -110,7 +110,9 @@ impl<'a> SampleCell<'a> {
             return 0;
         }
         let is_tight = |(index, byte): &(usize, &u8)| {
-            delimiters.contains(byte) && **byte != self.dialect.delimiter && self.bytes.get(index + 1) != Some(&b' ')
+            delimiters.contains(byte)
+                && self.dialect.delimiter.single() != Some(**byte)
+                && self.bytes.get(index + 1) != Some(&b' ')
         };
         self.bytes.iter().enumerate().filter(is_tight).count() as u32
     }

@@ -5,13 +5,13 @@
 //! clear: a comma file with bad records stays a comma file, and where nothing is certain, commas, double quotes and a header are assumed, as
 //! without looking.
 
+use crate::dialect::{Delimiter, Dialect};
 use crate::head::sample_cells::{SampleCell, SampleCells, SampleForm};
-use crate::options::DEFAULT_DELIMITER;
-use crate::parse::{COMMENT, Dialect, Records, Syntax, parse};
+use crate::parse::{COMMENT, Records, Syntax, parse};
 use crate::report::FoundDialect;
 
 /// Delimiters that are looked for, the likeliest first: comma, semicolon, tab, bar, and those made for the purpose.
-pub(super) const DELIMITERS: [u8; 7] = [DEFAULT_DELIMITER, b';', b'\t', b'|', 0x1F, 0x1E, 0x01];
+pub(super) const DELIMITERS: [u8; 7] = [b',', b';', b'\t', b'|', 0x1F, 0x1E, 0x01];
 /// Records of a sample that are looked at.
 const MOST_RECORDS: usize = 2_000;
 /// Of so many records, one may have another number of fields or be damaged, where commas explain next to nothing.
@@ -58,7 +58,7 @@ pub(super) fn sniff(sample: HeadSample<'_>, known: &Known<'_>) -> FoundDialect {
         .header
         .unwrap_or_else(|| shape.is_none_or(|shape| shape.has_header(known.names)));
     FoundDialect {
-        delimiter: char::from(dialect.delimiter),
+        delimiter: dialect.delimiter,
         quote: dialect.quote.map(char::from),
         header,
         row_names: header && shape.is_some_and(SampleShape::has_row_names),
@@ -75,19 +75,19 @@ struct Candidate<'a> {
 
 /// Every delimiter that the sample holds, or the one that is known, each with the quote that fits it best.
 fn candidates<'a>(sample: HeadSample<'a>, known: &Known<'_>) -> Vec<Candidate<'a>> {
-    let possible: &[u8] = match known.delimiter {
-        true => &[known.dialect.delimiter],
-        false => &DELIMITERS,
+    let is_there = |&byte: &u8| byte == b',' || memchr::memchr(byte, sample.bytes).is_some();
+    let possible: Vec<Delimiter> = match known.delimiter {
+        true => vec![known.dialect.delimiter],
+        false => DELIMITERS.into_iter().filter(is_there).map(Delimiter::from).collect(),
     };
-    let is_there = |&&delimiter: &&u8| {
-        known.delimiter || delimiter == DEFAULT_DELIMITER || memchr::memchr(delimiter, sample.bytes).is_some()
+    let is_usable = |delimiter: &Delimiter| {
+        let byte = delimiter.single();
+        let quote = known.dialect.quote.filter(|_| known.quote);
+        byte.is_none() || ![known.dialect.comment, known.dialect.escape_byte(), quote].contains(&byte)
     };
-    let is_usable = |&&delimiter: &&u8| {
-        Some(delimiter) != known.dialect.comment && (!known.quote || Some(delimiter) != known.dialect.quote)
-    };
-    let delimiters = possible.iter().filter(is_there).filter(is_usable);
+    let delimiters = possible.into_iter().filter(is_usable);
     delimiters
-        .map(|&delimiter| {
+        .map(|delimiter| {
             let dialect = Dialect {
                 delimiter,
                 ..known.dialect
@@ -105,7 +105,8 @@ fn with_best_quote(sample: HeadSample<'_>, dialect: Dialect) -> Candidate<'_> {
     let with = |quote| Candidate::of(sample, Dialect { quote, ..dialect });
     let usual = with(Some(b'"'));
     let usual_count = usual.shape.enclosed(b'"');
-    let is_taken = dialect.delimiter == b'\'' || dialect.comment == Some(b'\'');
+    let is_taken = [dialect.comment, dialect.escape_byte()].contains(&Some(b'\''))
+        || dialect.delimiter.as_bytes().contains(&b'\'');
     if !is_taken && memchr::memchr(b'\'', sample.bytes).is_some() {
         let single = with(Some(b'\''));
         let count = single.shape.enclosed(b'\'');
@@ -117,7 +118,7 @@ fn with_best_quote(sample: HeadSample<'_>, dialect: Dialect) -> Candidate<'_> {
     }
     // Where fields are in quotes, a fault is damage. Where none is, a quote at the beginning of a field is text, as in files of tabs. A
     // comma file has quotes.
-    if usual.shape.faulty > 0 && dialect.delimiter != DEFAULT_DELIMITER {
+    if usual.shape.faulty > 0 && dialect.delimiter != Delimiter::COMMA {
         let none = with(None);
         if none.shape.is_consistent() && none.shape.enclosed(b'"') == 0 {
             return none;
@@ -130,13 +131,13 @@ fn with_best_quote(sample: HeadSample<'_>, dialect: Dialect) -> Candidate<'_> {
 fn choose<'c, 'a>(candidates: &'c [Candidate<'a>], known: &Known<'_>) -> Option<&'c Candidate<'a>> {
     let comma = candidates
         .iter()
-        .find(|candidate| candidate.dialect.delimiter == DEFAULT_DELIMITER);
+        .find(|candidate| candidate.dialect.delimiter == Delimiter::COMMA);
     if known.delimiter {
         return candidates.first();
     }
-    let hinted = candidates
-        .iter()
-        .find(|candidate| Some(candidate.dialect.delimiter) == known.hint && candidate.shape.is_consistent_or_alone());
+    let hinted = candidates.iter().find(|candidate| {
+        Some(candidate.dialect.delimiter) == known.hint.map(Delimiter::from) && candidate.shape.is_consistent_or_alone()
+    });
     if hinted.is_some() {
         return hinted;
     }
@@ -150,7 +151,7 @@ fn choose<'c, 'a>(candidates: &'c [Candidate<'a>], known: &Known<'_>) -> Option<
     };
     let rivals = candidates
         .iter()
-        .filter(|candidate| candidate.dialect.delimiter != DEFAULT_DELIMITER);
+        .filter(|candidate| candidate.dialect.delimiter != Delimiter::COMMA);
     let rank = |candidate: &Candidate<'_>| (candidate.shape.is_consistent(), candidate.sense, candidate.shape.width);
     let best = rivals.filter(is_better).reduce(|best, candidate| {
         // The likelier delimiter stays where nothing speaks for the other.
@@ -413,7 +414,7 @@ mod tests {
             is_whole: bool,
         ) {
             let found = sniff(sample(&bytes, is_whole), &known(false, false, None));
-            prop_assert!(DELIMITERS.contains(&found.delimiter_byte()));
+            prop_assert!(found.delimiter.single().is_some_and(|byte| DELIMITERS.contains(&byte)));
             prop_assert!([None, Some('"'), Some('\'')].contains(&found.quote));
             prop_assert!(found.header || !found.row_names);
             let found = sniff(sample(&bytes, is_whole), &known(true, true, Some(true)));
@@ -424,7 +425,7 @@ mod tests {
         #[test]
         fn a_file_of_commas_is_one(rows in prop::collection::vec(prop::collection::vec("[a-z0-9. \"-]{0,6}", 3), 1..20)) {
             let text: String = rows.iter().map(|row| row.join(",") + "\n").collect();
-            prop_assert_eq!(sniff(sample(text.as_bytes(), true), &known(false, false, None)).delimiter, ',');
+            prop_assert_eq!(sniff(sample(text.as_bytes(), true), &known(false, false, None)).delimiter, Delimiter::COMMA);
         }
     }
 }

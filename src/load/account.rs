@@ -224,6 +224,9 @@ impl<'a> Account<'a> {
             ..nothing
         };
         tell_recoded(&mut report);
+        if let Some(first) = report.inputs.first().filter(|first| !first.delimiter.is_empty()) {
+            report.delimiter.clone_from(&first.delimiter);
+        }
         match ended {
             Ok(ended) => tell_end(ended, &mut report),
             Err(error) => report.fail(error),

@@ -8,16 +8,28 @@
 
 use std::path::PathBuf;
 
-use crate::checkpoint::{Base, Fingerprint, Finished, Loaded, SavedProgress};
+use crate::checkpoint::{Base, Extent, Fingerprint, Finished, Loaded, SavedProgress};
 use crate::error::Error;
+use crate::head::delimiter_of_file;
 use crate::load::context::{Context, table_name};
 use crate::load::ended::{Ended, Ending, Halt};
 use crate::load::opened::OpenedInputs;
 use crate::load::seen::Seen;
 use crate::load::start::Start;
 use crate::option_name::RESTART;
+use crate::options::LoadOptions;
 use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::finished;
+
+/// The files, of which nothing but their first line was looked at.
+fn extents(paths: &[PathBuf], options: &LoadOptions) -> Vec<Extent> {
+    let extent = |path: &PathBuf| Extent {
+        path: path.clone(),
+        length_bytes: 0,
+        delimiter: delimiter_of_file(path, &options.dialect),
+    };
+    paths.iter().map(extent).collect()
+}
 
 /// Refuses a file that is not the loaded one, grown; this comes before a look at what it holds now, as a log that was truncated is empty.
 ///
@@ -36,10 +48,10 @@ pub(super) fn check_grown(paths: &[PathBuf], context: &Context<'_>) -> Result<()
     checkpoint::bring_up_to_date(&database)?;
     let unfinished = checkpoint::read(&database, &table)?;
     if let Some(found) = unfinished.filter(|found| !found.is_without_rows()) {
-        return found.check(paths, options).map(|_| ());
+        return found.check(&extents(paths, options), options).map(|_| ());
     }
     match finished::read(&database, &table)? {
-        Some(finished) => finished.check(paths, options),
+        Some(finished) => finished.check(&extents(paths, options), options),
         None => Ok(()),
     }
 }

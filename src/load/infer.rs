@@ -39,6 +39,7 @@ struct FactsWork<'a> {
     cells: &'a CellRules,
     numbers: NumberStyle,
     repeated_header: Option<&'a [String]>,
+    trailing_delimiter: bool,
 }
 
 /// Facts of a chunk, and how many records and line ends they come from.
@@ -75,6 +76,7 @@ impl Work for FactsWork<'_> {
             cells: self.cells,
             numbers: self.numbers,
             repeated_header: self.repeated_header,
+            trailing_delimiter: self.trailing_delimiter,
         };
         observe(span, parsed, &reading, &mut output.facts);
     }
@@ -262,6 +264,7 @@ impl Survey<'_> {
             cells: &options.dialect.cells,
             numbers: options.dialect.written.numbers,
             repeated_header: opened.head.repeated_header(options),
+            trailing_delimiter: opened.head.trailing_delimiter,
         };
         observe(&span[..consumed], &parsed, &reading, &mut facts);
         (parsed.count() > 0).then_some(facts)
@@ -338,6 +341,7 @@ impl Survey<'_> {
             cells: &options.dialect.cells,
             numbers: options.dialect.written.numbers,
             repeated_header: head.repeated_header(options),
+            trailing_delimiter: head.trailing_delimiter,
         };
         let settings = ScanSettings {
             may_grow: request.may_grow,

@@ -17,7 +17,7 @@ use crate::options::LoadOptions;
 use crate::pipeline::hash_range;
 use crate::plan::{Header, Layout};
 use crate::report::{FoundDialect, InputReport};
-use crate::window::{Abilities, FileIdentity, Input};
+use crate::window::{Abilities, FileIdentity, Input, TailRules};
 
 /// Bytes looked through at a time for a line end.
 const LOOK_BYTES: usize = 16 << 20;
@@ -123,7 +123,8 @@ impl OpenedInput {
                 content: loaded.content,
             },
             None => InputCount {
-                bytes: self.input.abilities().length_bytes.unwrap_or(0),
+                bytes: (self.input.abilities().length_bytes)
+                    .map_or(0, |read_bytes| read_bytes + self.input.tail().bytes()),
                 lines: self.head.lines,
                 blank_lines: self.head.blank_lines,
                 comment_lines: self.head.comment_lines,
@@ -161,6 +162,7 @@ impl OpenedInput {
             ref recoded,
             content,
         } = self.count;
+        let tail = self.input.tail();
         InputReport {
             path: self.input.path().to_owned(),
             bytes,
@@ -178,6 +180,10 @@ impl OpenedInput {
             recoded: recoded.clone(),
             skipped_lines: self.head.skipped_lines,
             dialect: self.head.found,
+            footer_lines: tail.footer_lines,
+            padding_bytes: tail.padding_bytes,
+            delimiter: self.head.dialect.delimiter.text(),
+            trailing_delimiter: self.head.trailing_delimiter,
             content,
         }
     }
@@ -218,6 +224,7 @@ impl OpenedInputs {
             check_growing(&inputs)?;
             inputs.iter_mut().for_each(Input::let_grow);
         }
+        leave_out_tails(&mut inputs, options)?;
         let mut all: Vec<OpenedInput> = Vec::with_capacity(inputs.len());
         for input in inputs {
             let options = match all.first() {
@@ -351,8 +358,9 @@ impl OpenedInputs {
 
     /// How much of each input there is to read, if that is known of every one.
     pub(super) fn extents(&self) -> Option<Vec<Extent>> {
-        let extent = |OpenedInput { input, .. }: &OpenedInput| {
+        let extent = |OpenedInput { input, head, .. }: &OpenedInput| {
             Some(Extent {
+                delimiter: head.dialect.delimiter,
                 path: input.path().to_owned(),
                 length_bytes: input.abilities().file_bytes?,
             })
@@ -482,6 +490,21 @@ fn estimate(all: &mut [OpenedInput], stopped: &dyn Fn() -> bool) -> Result<Optio
         bytes: bytes as u64,
         keys: ((rows * 1.35) as u64 + 1000).min(dedup::MAX_FILTER_KEYS),
     }))
+}
+
+/// Leaves out what stands at the very end of each input and is no record. In a file that grows, nothing is at its end for long.
+fn leave_out_tails(inputs: &mut [Input], options: &LoadOptions) -> Result<(), Error> {
+    if options.repeat.append_only {
+        return Ok(());
+    }
+    for input in inputs {
+        input.leave_out_tail(TailRules {
+            footer_lines: options.dialect.skip_footer,
+            most_footer_bytes: options.limits.max_record_bytes,
+        })?;
+        input.rest();
+    }
+    Ok(())
 }
 
 /// # Errors

@@ -27,6 +27,7 @@ use crate::option_name::RESTART;
 use crate::pipeline::{Flight, Flow, FoundBy, LinePiece, ScanRequest, ScanTimes, Scanned, Work, scan};
 use crate::plan::TablePlan;
 use crate::reject::BlockReject;
+use crate::report::agreeing;
 use crate::rows::{Encoder, RowBlock};
 use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
@@ -235,6 +236,7 @@ impl OneInput<'_> {
         let work: RowWork<'_, SqliteRecords> = RowWork {
             plan: RowPlan {
                 repeated_header: head.repeated_header(options).map(<[String]>::to_vec),
+                trailing_delimiter: head.trailing_delimiter,
                 ..plan.row_plan(self.place.file_index as usize, head.names.len(), options)
             },
             format: head.syntax(options),
@@ -260,11 +262,30 @@ impl OneInput<'_> {
         }
         self.pass_on()?;
         if complete {
+            self.end(input);
             faults::point("load: an input is read");
             self.check_read(input)?;
         }
         input.rest();
         Ok(complete)
+    }
+
+    /// Accounts for what was left out at the end of the input.
+    fn end(&mut self, input: &Input) {
+        let tail = input.tail();
+        self.count.content = self.count.content.then(tail.content);
+        if !self.is_length_known {
+            self.count.bytes += tail.bytes();
+        }
+        if tail.padding_bytes > 0 {
+            self.order.context.observer.notice(&format!(
+                "{}: it ends with {} {} of padding (NULs, or a Control-Z), which {} passed over",
+                self.path.display(),
+                tail.padding_bytes,
+                agreeing(tail.padding_bytes, "byte", "bytes"),
+                agreeing(tail.padding_bytes, "is", "are")
+            ));
+        }
     }
 
     /// Checks that an input which was read to its end is still what was read. Before the last batch is committed, so that a record that was

@@ -22,7 +22,7 @@ pub(super) fn resume(
             found.ways()
         )));
     }
-    let again = found.check(&inputs.paths(), context.options)?;
+    let again = found.check(&inputs.extents().unwrap_or_default(), context.options)?;
     check_table(&found, info)?;
     inputs.keep_to(&found.identity.plan.dialects, context)?;
     let records = found.progress.counts.records;

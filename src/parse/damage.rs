@@ -11,7 +11,8 @@
 //! The bound: whatever is looked at here is rejected or read as records of one line each, and the search ends at the next line whose quotes
 //! are damaged or left open. No other line starts a damaged record, so no byte is searched twice.
 
-use super::{ByteEffect, FaultKind, ParseRequest, State, Walk, Walker, looked_at};
+use super::symbol::{ByteEffect, ParseRequest, State, Symbol, View};
+use super::{FaultKind, Walk, Walker, looked_at};
 
 /// With at least this many lines some may be bad records: the others still show that the lines are records.
 const MANY_LINES: u64 = 16;
@@ -69,17 +70,21 @@ impl ParseRequest<'_> {
             has_inner_quote: false,
             has_tail: false,
         };
+        let (quote, has_quotes) = (self.dialect.quote.unwrap_or_default(), self.dialect.quote.is_some());
         let mut state = State::FieldStart;
         // Whether the unquoted field so far has an odd number of quotes, and whether its last byte is one.
         let (mut is_odd, mut ends_with_quote) = (false, false);
-        for &byte in line {
-            let is_quote = Some(byte) == self.dialect.quote;
+        let mut at = 0;
+        while at < line.len() {
+            let (symbol, length) = self.symbol_of_line(state, line, at);
+            at += length;
+            let is_quote = symbol == Symbol::Byte(quote) && has_quotes;
             read.has_quote |= is_quote;
             if state == State::Unquoted && is_quote {
                 read.has_inner_quote = true;
                 is_odd = !is_odd;
             }
-            match self.step(state, byte) {
+            match self.step(state, symbol) {
                 ByteEffect::To(next) => state = next,
                 ByteEffect::FieldEnd => {
                     read.has_tail |= is_odd && ends_with_quote;
@@ -108,7 +113,7 @@ impl ParseRequest<'_> {
         let mut columns = self.columns;
         let (mut good, mut other) = (0, 0);
         while start < end {
-            let line_end = memchr::memchr(self.dialect.line_end, &self.span[start..end]).map_or(end, |at| start + at);
+            let line_end = self.line_end_from(start, end).unwrap_or(end);
             let trimmed = self.trim_cr(start, line_end);
             // As long as the number of columns is not known, a blank line does not count as a record.
             if !self.is_comment(start) && (trimmed > start || self.columns == 1) {
@@ -143,32 +148,62 @@ impl ParseRequest<'_> {
         } = stand;
         looked_at(end - start);
         let Some(quote) = self.dialect.quote else { return false };
-        if memchr::memchr_iter(quote, &self.span[start..end])
-            .count()
-            .is_multiple_of(2)
-        {
+        if self.has_even_quotes(quote, &self.span[start..end]) {
             return false;
         }
-        let line = &self.span[at..self.trim_cr(at, end)];
-        let mut fields = delimiters + 1;
-        for (index, &byte) in line.iter().enumerate() {
-            let next = line.get(index + 1);
-            state = match self.step(state, byte) {
+        let line = &self.span[..self.trim_cr(at, end)];
+        let (mut at, mut fields) = (at, delimiters + 1);
+        while at < line.len() {
+            let (symbol, length) = self.symbol_of_line(state, line, at);
+            at += length;
+            state = match self.step(state, symbol) {
                 ByteEffect::FieldEnd => {
                     fields += 1;
                     State::FieldStart
                 }
                 // What closes a field is followed by a delimiter or nothing, or is the first of two.
-                ByteEffect::To(State::QuoteInQuoted)
-                    if next.is_some_and(|&next| next != self.dialect.delimiter && next != quote) =>
-                {
-                    State::Quoted
-                }
+                ByteEffect::To(State::QuoteInQuoted) if !self.may_follow_quote(&line[at..]) => State::Quoted,
                 ByteEffect::To(state) => state,
                 ByteEffect::BadQuote | ByteEffect::RecordEnd | ByteEffect::QuotedLineEnd => state,
             };
         }
         state == State::Quoted || (self.columns != 0 && fields != self.columns)
+    }
+
+    /// Whether a closing quote, or the first of two, may stand before `rest`.
+    fn may_follow_quote(&self, rest: &[u8]) -> bool {
+        let is_second = self.dialect.doubles_quotes && rest.first().copied() == self.dialect.quote;
+        rest.is_empty() || is_second || rest.starts_with(self.dialect.delimiter.as_bytes())
+    }
+
+    /// Whether `text` has an even number of quotes that no escape makes data.
+    fn has_even_quotes(&self, quote: u8, text: &[u8]) -> bool {
+        let Some(escape) = self.dialect.escape_byte() else {
+            return memchr::memchr_iter(quote, text).count().is_multiple_of(2);
+        };
+        let (mut at, mut is_even) = (0, true);
+        while let Some(distance) = memchr::memchr2(quote, escape, text.get(at..).unwrap_or_default()) {
+            at += distance;
+            is_even ^= text[at] == quote;
+            at += if text[at] == escape { 2 } else { 1 };
+        }
+        is_even
+    }
+
+    /// What stands at `at` in a line that is read by itself.
+    #[inline(always)]
+    fn symbol_of_line(&self, state: State, line: &[u8], at: usize) -> (Symbol, usize) {
+        let byte = (Symbol::Byte(line[at]), 1);
+        match self.dialect.is_bytewise() {
+            true => (self.bytewise_symbol(state, line[at]), 1),
+            false => {
+                let view = View {
+                    bytes: line,
+                    is_whole: true,
+                };
+                self.symbol(state, view, at).unwrap_or(byte)
+            }
+        }
     }
 
     /// Whether the line `start..end`, by itself, begins a damaged field that is likely to go on after it.
@@ -188,7 +223,7 @@ impl Walker<'_, '_> {
     /// Rejects the damaged record at `start`, whose `walk` stopped at text after a closing quote; returns where the next one starts, or
     /// `None` if the bytes present do not decide that.
     pub(super) fn damaged(&mut self, start: usize, walk: &Walk, limit: usize) -> Option<usize> {
-        let line_end = match self.line_end_from(walk.at, limit) {
+        let line_end = match self.physical_line_end(walk.at, limit) {
             PhysicalLineEnd::At(line_end) => line_end,
             PhysicalLineEnd::Unknown => return None,
             PhysicalLineEnd::Beyond => {
@@ -231,8 +266,8 @@ impl Walker<'_, '_> {
         let mut at = line_end + 1;
         loop {
             let rest = wanted.get(at..).unwrap_or_default();
-            let end = match memchr::memchr(input.dialect.line_end, rest) {
-                Some(distance) => at + distance,
+            let end = match input.line_end_from(at, wanted.len()).ok() {
+                Some(end) => end,
                 None if limit < span.len() || at > limit => return Some(line_end),
                 None if !input.at_end => return None,
                 None if rest.is_empty() => return Some(line_end),
@@ -256,7 +291,7 @@ impl Walker<'_, '_> {
     }
 
     /// Where the physical line that `at` is on ends, as far as `limit`.
-    fn line_end_from(&mut self, at: usize, limit: usize) -> PhysicalLineEnd {
+    fn physical_line_end(&mut self, at: usize, limit: usize) -> PhysicalLineEnd {
         let span = self.input.span;
         let to = span.len().min(limit.saturating_add(1));
         let known = &self.no_line_end;
@@ -265,12 +300,16 @@ impl Walker<'_, '_> {
         } else {
             (at, at)
         };
-        if let Some(distance) = memchr::memchr(self.input.dialect.line_end, &span[from..to]) {
-            looked_at(distance);
-            return PhysicalLineEnd::At(from + distance);
+        match self.input.line_end_from(from, to) {
+            Ok(line_end) => {
+                looked_at(line_end - from);
+                return PhysicalLineEnd::At(line_end);
+            }
+            Err(searched) => {
+                looked_at(to - from);
+                self.no_line_end = first..searched;
+            }
         }
-        looked_at(to - from);
-        self.no_line_end = first..to;
         if limit < span.len() {
             PhysicalLineEnd::Beyond
         } else if self.input.at_end {

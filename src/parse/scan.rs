@@ -12,7 +12,8 @@
 //! induction over the bytes a block that passes has only one reading, this one. A block that does not pass is left
 //! alone.
 
-use super::{ParseRequest, RecordSpan, Records};
+use super::symbol::ParseRequest;
+use super::{RecordSpan, Records};
 
 /// Bytes of a step: each has one bit in a mask.
 const BLOCK_BYTES: usize = 64;
@@ -183,7 +184,10 @@ fn scan_by<C: Compare>(input: &ParseRequest<'_>, start: usize, out: &mut Records
 
 #[inline(always)]
 fn scan<C: Compare, const COMMENTS: bool>(input: &ParseRequest<'_>, start: usize, out: &mut Records) -> usize {
-    let (delimiter, line_end) = (C::needle(input.dialect.delimiter), C::needle(input.dialect.line_end));
+    let (delimiter, line_end) = (
+        C::needle(input.dialect.delimiter.first()),
+        C::needle(input.dialect.line_end),
+    );
     let (quote, has_quote) = match input.dialect.quote {
         Some(quote) => (C::needle(quote), u64::MAX),
         None => (C::needle(0), 0),

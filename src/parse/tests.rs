@@ -1,6 +1,7 @@
 //! The parser against an independent one, against the csv crate, and case by case.
 
 mod damage;
+mod dialects;
 mod reference;
 
 use std::cell::Cell;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::dialect::Escape;
 use reference::reference;
 
 thread_local! {
@@ -151,7 +153,8 @@ fn dialects() -> impl Strategy<Value = Dialect> {
         1 => Just(Dialect { quote: None, ..Dialect::default() }),
         3 => Just(Dialect { comment: Some(b'a'), ..Dialect::default() }),
         3 => Just(Dialect { trim: true, ..Dialect::default() }),
-        1 => Just(Dialect { delimiter: b'\t', quote: Some(b'\''), ..Dialect::default() }),
+        1 => Just(Dialect { delimiter: b'\t'.into(), quote: Some(b'\''), ..Dialect::default() }),
+        6 => dialects::strange(),
     ]
 }
 
@@ -177,7 +180,7 @@ fn wild_bytes() -> impl Strategy<Value = Vec<u8>> {
     let dense = prop::collection::vec(
         prop_oneof![
             4 => Just(b'a'), 3 => Just(b','), 3 => Just(b'"'), 3 => Just(b'\n'), 2 => Just(b'\r'),
-            1 => Just(b'\t'), 1 => Just(b'\''), 2 => Just(b' '), 1 => any::<u8>(),
+            1 => Just(b'\t'), 1 => Just(b'\''), 2 => Just(b' '), 2 => Just(b'|'), 2 => Just(b'\\'), 1 => any::<u8>(),
         ],
         0..120,
     );
@@ -195,6 +198,9 @@ fn line_pieces() -> impl Strategy<Value = Vec<u8>> {
         2 => "\"([a-z,]|\"\"){0,25}\"\n",
         2 => "\"([a-z,]|\"\"){0,25}\"\r{1,2}\n",
         1 => "[a-z]{0,9}\"[a-z]{0,9}",
+        2 => "\\\\[a\n\r\",\\\\|]",
+        2 => "[a-z]{0,9}\\|{1,3}",
+        1 => "\"[a-z]{0,9}\\|{1,3}",
         1 => "\"",
         1 => "\r",
         1 => "\n",

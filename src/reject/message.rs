@@ -23,7 +23,7 @@ impl RejectReason {
             RejectReason::MissingColumns { .. } => RejectCode::MissingColumns,
             RejectReason::TooManyColumns { .. } => RejectCode::TooManyColumns,
             RejectReason::UnterminatedQuote => RejectCode::UnterminatedQuote,
-            RejectReason::InvalidQuote => RejectCode::InvalidQuote,
+            RejectReason::InvalidQuote { .. } => RejectCode::InvalidQuote,
             RejectReason::RecordTooLarge { .. } => RejectCode::RecordTooLarge,
             RejectReason::InvalidUtf8 => RejectCode::InvalidUtf8,
             RejectReason::NulByte => RejectCode::NulByte,
@@ -70,12 +70,15 @@ impl fmt::Display for Message<'_> {
             RejectReason::UnterminatedQuote => {
                 f.write_str("a quoted field starts on this line and is never properly closed; expected a closing quote")
             }
-            RejectReason::InvalidQuote => f.write_str(
-                "text follows a closing quote; expected a delimiter or the end of the line (inside a quoted field a quote is \
-                 written twice)",
+            RejectReason::InvalidQuote { rule } => write!(
+                f,
+                "text follows a closing quote; expected a delimiter or the end of the line (inside a quoted field {rule})"
             ),
             RejectReason::RecordTooLarge { limit_bytes } => {
-                write!(f, "expected at most {limit_bytes} bytes; {MAX_RECORD_BYTES} raises the limit")
+                write!(
+                    f,
+                    "expected at most {limit_bytes} bytes; {MAX_RECORD_BYTES} raises the limit"
+                )
             }
             RejectReason::InvalidUtf8 => self.invalid_utf8(f),
             RejectReason::NulByte => f.write_str("expected text, found a NUL byte (0x00)"),
@@ -98,13 +101,15 @@ impl fmt::Display for Message<'_> {
                 write!(f, "; declare the column with {COLUMN_TYPE}")
             }
             RejectReason::NullViolation => f.write_str("expected a value; the column does not accept NULL"),
-            RejectReason::DuplicateKey { first: FirstRecord::Existing } => {
-                f.write_str("the key was in the table before this load")
-            }
-            RejectReason::DuplicateKey { first: FirstRecord::Unknown } => {
-                f.write_str("the key is in the table already")
-            }
-            RejectReason::DuplicateKey { first: FirstRecord::Record { record, .. } } => {
+            RejectReason::DuplicateKey {
+                first: FirstRecord::Existing,
+            } => f.write_str("the key was in the table before this load"),
+            RejectReason::DuplicateKey {
+                first: FirstRecord::Unknown,
+            } => f.write_str("the key is in the table already"),
+            RejectReason::DuplicateKey {
+                first: FirstRecord::Record { record, .. },
+            } => {
                 write!(f, "the key came first in record {record}")?;
                 match self.first_file {
                     Some(file) => write!(f, " of {}", excerpt(file, FILE_NAME_CHARS)),
@@ -112,7 +117,11 @@ impl fmt::Display for Message<'_> {
                 }
             }
             RejectReason::ConstraintFailed { message } => {
-                write!(f, "the table refuses the row: {}", excerpt(&**message, CONSTRAINT_CHARS))
+                write!(
+                    f,
+                    "the table refuses the row: {}",
+                    excerpt(&**message, CONSTRAINT_CHARS)
+                )
             }
         }
     }

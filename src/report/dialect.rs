@@ -4,12 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::Delimiter;
+
 /// The dialect of an input, where [finding it](crate::Load::detect_dialect) was asked for: what was found, and what was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FoundDialect {
     /// What separates fields.
-    pub delimiter: char,
+    pub delimiter: Delimiter,
     /// What quotes fields; `None`: quotes are plain text.
     pub quote: Option<char>,
     /// Whether the first record names the columns.
@@ -21,16 +23,11 @@ pub struct FoundDialect {
 impl FoundDialect {
     /// Commas, double quotes, a header: what is assumed where nothing is found.
     pub(crate) const USUAL: FoundDialect = FoundDialect {
-        delimiter: ',',
+        delimiter: Delimiter::COMMA,
         quote: Some('"'),
         header: true,
         row_names: false,
     };
-
-    /// The delimiter as a byte: only ASCII is looked for.
-    pub(crate) fn delimiter_byte(self) -> u8 {
-        self.delimiter as u8
-    }
 
     /// The quote as a byte.
     pub(crate) fn quote_byte(self) -> Option<u8> {
@@ -41,12 +38,12 @@ impl FoundDialect {
 /// In words: `semicolons between fields, quote ', no header`.
 impl fmt::Display for FoundDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.delimiter {
-            ',' => f.write_str("commas")?,
-            ';' => f.write_str("semicolons")?,
-            '\t' => f.write_str("tabs")?,
-            '|' => f.write_str("bars (|)")?,
-            other => write!(f, "'{}'", other.escape_default())?,
+        match self.delimiter.as_bytes() {
+            b"," => f.write_str("commas")?,
+            b";" => f.write_str("semicolons")?,
+            b"\t" => f.write_str("tabs")?,
+            b"|" => f.write_str("bars (|)")?,
+            _ => write!(f, "{}", self.delimiter)?,
         }
         f.write_str(" between fields, ")?;
         match self.quote {

@@ -1,7 +1,8 @@
 //! Values that are not written as their column's type usually is: cast, stored and hashed in the form in which they are stored.
 
-use super::{ColumnWork, DECLARED, IS_KEY, RowMaker, push_plain_key};
-use crate::format::{Field, Format};
+use super::column_work::{ColumnWork, DECLARED, IS_KEY};
+use super::{RowMaker, push_plain_key};
+use crate::format::Format;
 use crate::reject::RejectReason;
 use crate::rows::{Encoder, Text};
 use crate::schema::cast::{self, CastError, IsoText, Numeric, Pattern, Recast};
@@ -27,12 +28,12 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     pub(super) fn encode_recoded(
         &mut self,
         column: ColumnWork,
-        field: Field<'_>,
+        text: Text<'_>,
         place: (usize, usize),
     ) -> Result<(), RejectReason> {
         // Taken out for as long as values are looked at in it.
         let mut room = std::mem::take(&mut self.out.plain_value);
-        let encoded = self.encode_in_room(column, field, place, &mut room);
+        let encoded = self.encode_in_room(column, text, place, &mut room);
         self.out.plain_value = room;
         if encoded? {
             self.out.recoded_in_row.push(column.index);
@@ -52,7 +53,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     fn encode_in_room(
         &mut self,
         column: ColumnWork,
-        field: Field<'_>,
+        written: Text<'_>,
         place: (usize, usize),
         room: &mut Vec<u8>,
     ) -> Result<bool, RejectReason> {
@@ -61,7 +62,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             unreachable!("only columns that are recoded come here")
         };
         let refuse = |error| refuse_as_written(recoding, error);
-        let text = field.unquoted();
+        let text = &written.span[written.start..written.end];
         match &recoding.form {
             WrittenForm::Integer(style) => {
                 let Recast { value, is_recoded } = style.integer(text, room).map_err(refuse)?;
@@ -101,7 +102,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 self.encode_double(column, value);
                 Ok(is_recoded)
             }
-            WrittenForm::Numeric(style) => self.encode_numeric(column, *style, (field, place), room),
+            WrittenForm::Numeric(style) => self.encode_numeric(column, *style, written, room),
             WrittenForm::Moment(pattern) => self.encode_by_pattern(column, pattern, text).map_err(refuse),
         }
     }
@@ -111,10 +112,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         &mut self,
         column: ColumnWork,
         style: NumberStyle,
-        (field, (start, _)): (Field<'_>, (usize, usize)),
+        written: Text<'_>,
         room: &mut Vec<u8>,
     ) -> Result<bool, RejectReason> {
-        let text = field.unquoted();
+        let text = &written.span[written.start..written.end];
         let as_it_stands = cast::numeric(text);
         let found = match as_it_stands {
             Ok(Numeric::Integer(value)) => Ok(Numeric::Integer(value)),
@@ -132,8 +133,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 Ok(true)
             }
             Numeric::Text => {
-                let text_start = start + usize::from(field.quote().is_some());
-                self.encode_text(column, (text_start, text_start + text.len()), field.quote());
+                self.encode_text(column, written);
                 Ok(false)
             }
         }

@@ -2,6 +2,7 @@ use super::*;
 use crate::format::{Csv, Record};
 use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
+use crate::schema::Column;
 use crate::schema::cells::CellRules;
 use crate::schema::widths::Widths;
 use crate::schema::written::NumberStyle;
@@ -24,6 +25,7 @@ fn plan(types: &[ColumnType]) -> RowPlan {
         numbers: NumberStyle::default(),
         recodings: Vec::new(),
         repeated_header: None,
+        trailing_delimiter: false,
         max_record_bytes: 1000,
         guess: None,
         settled: None,
@@ -164,6 +166,7 @@ fn alone(span: &[u8], records: &Records, index: usize, plan: &RowPlan) -> Record
     let fields = &records.field_ends[first..record.fields_end as usize];
     let mut one = Records {
         field_ends: fields.iter().map(|end| end - record.start).collect(),
+        gap: 1,
         records: vec![RecordSpan {
             start: 0,
             end: record.end - record.start,
@@ -500,9 +503,9 @@ impl Parsed for PaddedRecords {
         self.padded.is_multi_line()
     }
 
-    fn iter(&self) -> impl Iterator<Item = (Record, &[ByteRange])> {
+    fn iter<const USUAL: bool>(&self) -> impl Iterator<Item = (Record, &[ByteRange])> {
         let mut rest = &self.fields[..];
-        self.padded.iter().map(move |(record, padded)| {
+        self.padded.iter::<USUAL>().map(move |(record, padded)| {
             let fields;
             (fields, rest) = rest.split_at(padded.count());
             (record, fields)
@@ -516,7 +519,7 @@ impl Format for Padded {
     fn parse_before(&self, span: &[u8], border_bytes: usize, at_end: bool, found: &mut PaddedRecords) -> usize {
         let decided = self.0.parse_before(span, border_bytes, at_end, &mut found.padded);
         found.fields.clear();
-        for (_, padded) in found.padded.iter() {
+        for (_, padded) in found.padded.iter::<true>() {
             found.fields.extend((0..padded.count()).map(|index| {
                 let ByteRange { mut start, mut end } = padded.range(index);
                 while start < end && span[start as usize] == b' ' {
@@ -553,6 +556,18 @@ impl Format for Padded {
 
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
         self.0.field(bytes)
+    }
+
+    fn escape(&self) -> Option<Escape> {
+        self.0.escape()
+    }
+
+    fn inner_quotes(&self) -> &'static str {
+        self.0.inner_quotes()
+    }
+
+    fn resolve(&self, field: Field<'_>, take: &mut dyn FnMut(&[u8])) {
+        self.0.resolve(field, take);
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::buffered::{BufferedWindows, NextBytes};
 use super::stream_source::ReadingInput;
+use super::tail::{Tail, TailFilter, TailRules};
 use super::{WantedSpan, Window};
 use crate::decode::{Marks, PackedBytes, Packing, Unpacked};
 use crate::error::Error;
@@ -22,10 +23,14 @@ pub(super) struct PackedFile {
     windows: BufferedWindows,
     /// `None`: nothing was read yet, or nothing is read for a while.
     unpacked: Option<Unpacked>,
+    /// What is left out at the end of what is unpacked.
+    pub(super) tail_rules: Option<TailRules>,
+    filter: Option<TailFilter>,
     pub(super) marks: Arc<Marks>,
-    /// What unpacking took, and the member that was unpacked.
+    /// What unpacking took, the member that was unpacked, and what was found at its end.
     memory_bytes: u64,
     member: Option<String>,
+    tail: Tail,
 }
 
 impl PackedFile {
@@ -34,9 +39,12 @@ impl PackedFile {
             packing,
             windows: BufferedWindows::default(),
             unpacked: None,
+            tail_rules: None,
+            filter: None,
             marks: Arc::default(),
             memory_bytes: 0,
             member: None,
+            tail: Tail::default(),
         }
     }
 
@@ -53,10 +61,18 @@ impl PackedFile {
             .or_else(|| self.member.clone())
     }
 
+    /// What was left out at the end, once that was reached.
+    pub(super) fn tail(&self) -> Tail {
+        match self.filter.as_ref().map(TailFilter::tail) {
+            Some(tail) if tail != Tail::default() => tail,
+            _ => self.tail,
+        }
+    }
+
     /// Stops unpacking, and gives back what that holds.
     pub(super) fn rest(&mut self) {
-        (self.memory_bytes, self.member) = (self.memory_bytes(), self.member());
-        self.unpacked = None;
+        (self.memory_bytes, self.member, self.tail) = (self.memory_bytes(), self.member(), self.tail());
+        (self.unpacked, self.filter) = (None, None);
         self.windows = BufferedWindows::default();
     }
 
@@ -74,11 +90,15 @@ impl PackedFile {
         }
         let mut unpacked = match self.unpacked.take() {
             Some(unpacked) => unpacked,
-            None => self.begin(file, &reading).map_err(|e| reading.failed(e))?,
+            None => {
+                self.filter = self.tail_rules.map(TailFilter::new);
+                self.begin(file, &reading).map_err(|e| reading.failed(e))?
+            }
         };
         let mut next = FileBytes {
             has_ended: false,
             unpacked: &mut unpacked,
+            filter: self.filter.as_mut(),
             reading,
         };
         let mut at_bytes = *self.windows.reach().end();
@@ -115,14 +135,23 @@ impl PackedFile {
 /// What is unpacked of a file.
 struct FileBytes<'a> {
     unpacked: &'a mut Unpacked,
+    filter: Option<&'a mut TailFilter>,
     has_ended: bool,
     reading: ReadingInput<'a>,
 }
 
 impl NextBytes for FileBytes<'_> {
     fn read(&mut self, _at_bytes: u64, piece: &mut [u8]) -> Result<usize, Error> {
-        let read = self.unpacked.read(piece, self.reading.stopped).transpose();
-        let read_bytes = read.map_err(|trouble| self.reading.not_unpacked(trouble))?.unwrap_or(0);
+        let (unpacked, reading) = (&mut *self.unpacked, self.reading);
+        let mut read_whole = |piece: &mut [u8]| {
+            let read = unpacked.read(piece, reading.stopped).transpose();
+            read.map_err(|trouble| reading.not_unpacked(trouble))
+        };
+        let read = match &mut self.filter {
+            None => read_whole(piece),
+            Some(filter) => filter.read(piece, reading.path, &mut read_whole),
+        };
+        let read_bytes = read?.unwrap_or(0);
         self.has_ended |= read_bytes == 0;
         Ok(read_bytes)
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::tail::TailFilter;
 use super::wait_readable;
 use crate::decode::{LOOK_BYTES, Marks, PackedBytes, Packing, Trouble, Unpacked, Unpacking};
 use crate::error::{Error, ErrorKind};
@@ -88,6 +89,8 @@ impl ReadingInput<'_> {
 pub(super) struct StreamBytes {
     source: StreamSource,
     found: FoundBytes,
+    /// What is left out at the end.
+    pub(super) tail: Option<TailFilter>,
     has_ended: bool,
 }
 
@@ -106,6 +109,7 @@ impl StreamBytes {
         StreamBytes {
             source,
             found: FoundBytes::Unknown(Vec::new()),
+            tail: None,
             has_ended: false,
         }
     }
@@ -128,12 +132,24 @@ impl StreamBytes {
         if self.has_ended || piece.is_empty() {
             return Ok(0);
         }
-        let read = match self.look(reading)? {
-            None => None,
-            Some(()) => self.read_found(piece, reading)?,
+        let read = match self.tail.take() {
+            None => self.read_whole(piece, reading)?,
+            Some(mut tail) => {
+                let read = tail.read(piece, reading.path, &mut |piece| self.read_whole(piece, reading));
+                self.tail = Some(tail);
+                read?
+            }
         };
         self.has_ended = matches!(read, None | Some(0));
         Ok(read.unwrap_or(0))
+    }
+
+    /// As [`read`](Self::read), with what is left out at the end; `None` when told to stop.
+    fn read_whole(&mut self, piece: &mut [u8], reading: &ReadingInput<'_>) -> Result<Option<usize>, Error> {
+        match self.look(reading)? {
+            None => Ok(None),
+            Some(()) => self.read_found(piece, reading),
+        }
     }
 
     fn read_found(&mut self, piece: &mut [u8], reading: &ReadingInput<'_>) -> Result<Option<usize>, Error> {

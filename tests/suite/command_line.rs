@@ -16,8 +16,8 @@ fn wrong_usage_is_exit_code_64_and_says_what_is_right() {
     for (args, fragment) in [
         (&["load", "in.csv"][..], "in.csv"),
         (
-            &["load", "in.csv", "out.db", "--delimiter", "ab"],
-            "one ASCII character",
+            &["load", "in.csv", "out.db", "--delimiter", "123456789"],
+            "up to 8 bytes",
         ),
         (&["load", "in.csv", "out.db", "--delimiter", "\""], "same character"),
         (&["load", "in.csv", "out.db", "--types", "a=numeral"], "not a type"),

@@ -17,6 +17,7 @@ mod command_line;
 mod consumed_input;
 mod datasets;
 mod dedup;
+mod dialects;
 mod evaluation;
 mod existing_table;
 mod folders;

@@ -105,6 +105,7 @@ pub struct Record {
 ///
 /// `None`: no header can be had, or it lacks a key column.
 pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Prediction> {
+    let input = without_padding(input);
     let line_end = line_end(input, rules)?;
     // One line feed after the last line of an old Mac file is part of no line.
     let input = match input.strip_suffix(b"\n") {
@@ -120,18 +121,21 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
         width: 0,
     };
     // The header is the first record that is not a blank line.
-    let width = loop {
+    let (mut width, header_ends_empty) = loop {
         if at == input.len() {
             return None;
         }
         let record = grammar.record(at);
-        if record.start == record.end {
+        if matches!(&input[record.start..record.end], b"" | b"\x0c") {
             prediction.blank_lines += u64::from(rules.header);
             at = record.next;
             continue;
         }
-        let width = match record.content {
-            Ok(fields) => fields.len(),
+        let (width, ends_empty) = match record.content {
+            Ok(fields) => {
+                let ends_empty = fields.len() > 1 && fields.last() == Some(&Field::Unquoted(Vec::new()));
+                (fields.len(), rules.header && ends_empty)
+            }
             Err(_) if rules.header => return None,
             // Without a header the first record whose fields can be counted says how many columns there are.
             Err(_) => {
@@ -145,22 +149,31 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
             // Blank lines before the first record are looked at again: they are data in a table of one column.
             at = if input.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
         }
-        break width;
+        break (width, ends_empty);
     };
+    let ends_with_delimiter = rules.header && ends_with_delimiter(&grammar, at, width, header_ends_empty);
+    width -= usize::from(ends_with_delimiter && header_ends_empty);
     if rules.key.iter().any(|&column| column >= width) {
         return None;
     }
-    grammar.width = width;
+    grammar.width = width + usize::from(ends_with_delimiter);
     let mut records = Vec::new();
     while at < input.len() {
-        let record = grammar.record(at);
+        let mut record = grammar.record(at);
         at = record.next;
         // A line of nothing but CRs is blank, unless it has more of them than a record may have bytes.
-        if record.start == record.end && width > 1 && record.content.is_ok() {
+        let is_blank = matches!(&input[record.start..record.end], b"" | b"\x0c");
+        if is_blank && width > 1 && record.content.is_ok() {
             prediction.blank_lines += 1;
-        } else {
-            records.push(record);
+            continue;
         }
+        if let Ok(fields) = &mut record.content
+            && ends_with_delimiter
+            && fields.len() == width + 1
+        {
+            fields.pop_if(|last| *last == Field::Unquoted(Vec::new()));
+        }
+        records.push(record);
     }
     prediction.records = records.len() as u64;
     let faults: Vec<BTreeSet<&'static str>> = records.iter().map(|record| faults(record, width)).collect();
@@ -169,6 +182,48 @@ pub fn predict(input: &[u8], rules: &Rules, row_id_is_key: bool) -> Option<Predi
         .collect();
     load(&records, &faults, rules, row_id_is_key, &mut prediction);
     Some(prediction)
+}
+
+/// `input` without a run of Control-Z and then NULs at its end; NULs alone count after a line end.
+fn without_padding(input: &[u8]) -> &[u8] {
+    let run = |end: usize, byte: u8| {
+        input[..end]
+            .iter()
+            .rposition(|&other| other != byte)
+            .map_or(0, |last| last + 1)
+    };
+    let nuls = run(input.len(), 0);
+    let padding = run(nuls, 0x1a);
+    let is_line_end = padding > 0 && matches!(input[padding - 1], b'\n' | b'\r');
+    if padding < nuls || is_line_end {
+        &input[..padding]
+    } else {
+        input
+    }
+}
+
+/// Whether the records from `at` on end with a delimiter that separates nothing: as the header does, or unlike it.
+fn ends_with_delimiter(grammar: &Grammar<'_>, mut at: usize, width: usize, header_ends_empty: bool) -> bool {
+    let mut is_any = header_ends_empty;
+    assert!(grammar.input.len() - at < 64 << 10, "what is looked at is all there is");
+    while at < grammar.input.len() {
+        let record = grammar.record(at);
+        at = record.next;
+        let Ok(fields) = record.content else { continue };
+        if width > 1 && matches!(&grammar.input[record.start..record.end], b"" | b"\x0c") {
+            continue;
+        }
+        let ends_empty = fields.last() == Some(&Field::Unquoted(Vec::new()));
+        if header_ends_empty {
+            if fields.len() == width && !ends_empty {
+                return false;
+            }
+        } else if fields.len() != width + 1 || !ends_empty {
+            return false;
+        }
+        is_any = true;
+    }
+    is_any
 }
 
 /// What ends the lines of `input`, shorter than 1 MiB; `None` if it is refused for having two kinds of them.

@@ -49,6 +49,7 @@ const LAYERS: [&[&str]; 6] = [
         "cancel",
         "content_hash",
         "database_file",
+        "dialect",
         "error",
         "escape",
         "faults",

@@ -5,8 +5,8 @@ use super::{Dialect, FaultKind, Parsed, Syntax};
 /// What a record would be if there were no limit.
 enum Unlimited {
     End(usize),
-    /// The text that follows a closing quote.
-    BadQuote(usize),
+    /// The text that follows a closing quote, and the byte that shows it to be no delimiter.
+    BadQuote(usize, usize),
     Open,
 }
 
@@ -21,19 +21,21 @@ pub(super) fn reference(input: &[u8], syntax: &Syntax) -> Vec<Parsed> {
     let mut start = 0;
     while start < input.len() {
         let rest = &input[start..];
-        let line = rest
-            .iter()
-            .position(|&byte| byte == dialect.line_end)
-            .unwrap_or(rest.len());
+        let line = line_length(rest, dialect);
         if dialect.comment == Some(rest[0]) {
-            let end = start + trimmed(rest, line, dialect);
+            let cost = if line > max {
+                cost_of_long(rest, max, dialect)
+            } else {
+                line
+            };
+            let end = start + trimmed(rest, cost, dialect);
             records.push(Parsed {
                 start,
                 end,
                 field_ends: Vec::new(),
                 fault: (line > max).then_some((FaultKind::RecordTooLarge, 1)),
             });
-            start += line + 1;
+            start += cost + 1;
             continue;
         }
         // For each byte: whether it is inside a quoted field, and in which field it is.
@@ -42,13 +44,13 @@ pub(super) fn reference(input: &[u8], syntax: &Syntax) -> Vec<Parsed> {
         let last_column = *columns.last().unwrap();
         let (end, fault) = if line > max {
             (
-                line,
+                cost_of_long(rest, max, dialect),
                 Some((FaultKind::RecordTooLarge, *columns.get(max).unwrap_or(&last_column))),
             )
         } else {
             match outcome {
                 Unlimited::End(end) if end <= max => (end, None),
-                Unlimited::BadQuote(text) if text <= max => {
+                Unlimited::BadQuote(text, shown) if shown <= max => {
                     let (end, kind) = damage(rest, syntax, line, text);
                     (end, Some((kind, last_column)))
                 }
@@ -92,7 +94,7 @@ fn reference_record(
             inside.extend(std::iter::repeat_n(is_inside, count));
             columns.extend(std::iter::repeat_n(column, count));
         };
-        while at < rest.len() && dialect.is_blank(rest[at]) {
+        while at < rest.len() && is_blank(rest, at, dialect) {
             note(1, false);
             at += 1;
         }
@@ -105,15 +107,16 @@ fn reference_record(
                     return (Unlimited::Open, field_ends);
                 }
                 let is_quote = Some(rest[at]) == dialect.quote;
-                let is_doubled = is_quote && rest.get(at + 1) == Some(&rest[at]);
-                note(if is_doubled { 2 } else { 1 }, true);
-                at += if is_doubled { 2 } else { 1 };
+                let is_doubled = dialect.doubles_quotes && is_quote && rest.get(at + 1) == Some(&rest[at]);
+                let length = escape_length(rest, at, dialect).unwrap_or(if is_doubled { 2 } else { 1 });
+                note(length, true);
+                at += length;
                 if is_quote && !is_doubled {
                     break;
                 }
             }
             let mut after = at;
-            while after < rest.len() && dialect.is_blank(rest[after]) {
+            while after < rest.len() && is_blank(rest, after, dialect) {
                 after += 1;
             }
             note(after - at, false);
@@ -122,26 +125,79 @@ fn reference_record(
                 after += 1;
             }
             let ends_record = after == rest.len() || rest[after] == dialect.line_end;
-            if !ends_record && rest[at] != dialect.delimiter {
+            if !ends_record && !is_delimiter(rest, at, dialect) {
                 note(after - at + 1, false);
-                return (Unlimited::BadQuote(after), field_ends);
+                let shared = rest[after..]
+                    .iter()
+                    .zip(dialect.delimiter.as_bytes())
+                    .take_while(|(a, b)| a == b)
+                    .count();
+                let shown = if after == at { after + shared } else { after };
+                return (Unlimited::BadQuote(after, shown), field_ends);
             }
         }
-        while at < rest.len() && rest[at] != dialect.delimiter && rest[at] != dialect.line_end {
-            note(1, false);
-            at += 1;
+        while at < rest.len() && !is_delimiter(rest, at, dialect) && rest[at] != dialect.line_end {
+            let length = escape_length(rest, at, dialect).unwrap_or(1);
+            note(length, false);
+            at += length;
         }
-        note(1, false);
+        note(dialect.delimiter.as_bytes().len(), false);
         if at == rest.len() || rest[at] == dialect.line_end {
             return (Unlimited::End(at), field_ends);
         }
         field_ends.push(at);
-        at += 1;
+        at += dialect.delimiter.as_bytes().len();
+    }
+}
+
+fn is_delimiter(rest: &[u8], at: usize, dialect: &Dialect) -> bool {
+    rest.get(at..)
+        .is_some_and(|rest| rest.starts_with(dialect.delimiter.as_bytes()))
+}
+
+fn is_blank(rest: &[u8], at: usize, dialect: &Dialect) -> bool {
+    dialect.is_blank(rest[at]) && !is_delimiter(rest, at, dialect)
+}
+
+/// How many bytes the escape at `at` is with its character, if there is one with one.
+fn escape_length(rest: &[u8], at: usize, dialect: &Dialect) -> Option<usize> {
+    if rest[at] != dialect.escape?.byte() || at + 1 == rest.len() {
+        return None;
+    }
+    let crs = rest[at + 1..].iter().take_while(|&&byte| byte == b'\r').count();
+    let is_line_end = dialect.line_end == b'\n' && rest.get(at + 1 + crs) == Some(&b'\n');
+    Some(if is_line_end { crs + 2 } else { 2 })
+}
+
+/// The offsets of the line ends in `rest`, those that an escape makes data aside.
+fn line_ends(rest: &[u8], dialect: &Dialect) -> Vec<usize> {
+    let (mut at, mut ends) = (0, Vec::new());
+    while at < rest.len() {
+        if rest[at] == dialect.line_end {
+            ends.push(at);
+        }
+        at += escape_length(rest, at, dialect).unwrap_or(1);
+    }
+    ends
+}
+
+fn line_length(rest: &[u8], dialect: &Dialect) -> usize {
+    line_ends(rest, dialect).first().copied().unwrap_or(rest.len())
+}
+
+/// What a line costs that is longer than `max`.
+fn cost_of_long(rest: &[u8], max: usize, dialect: &Dialect) -> usize {
+    let mut ends = (0..rest.len()).filter(|&at| rest[at] == dialect.line_end);
+    let first = ends.next().unwrap_or(rest.len());
+    match first <= max {
+        true => ends.take_while(|&end| end <= max).last().unwrap_or(first),
+        false => first,
     }
 }
 
 fn trimmed(rest: &[u8], mut end: usize, dialect: &Dialect) -> usize {
-    while dialect.line_end == b'\n' && end > 0 && rest[end - 1] == b'\r' {
+    while dialect.line_end == b'\n' && end > 0 && rest[end - 1] == b'\r' && !dialect.ends_with_escape(&rest[..end - 1])
+    {
         end -= 1;
     }
     end
@@ -150,10 +206,8 @@ fn trimmed(rest: &[u8], mut end: usize, dialect: &Dialect) -> usize {
 /// Where a record whose damage is at `text` ends, and what the fault is called. The record's first line ends at `line`.
 fn damage(rest: &[u8], syntax: &Syntax, line: usize, text: usize) -> (usize, FaultKind) {
     let (dialect, max) = (&syntax.dialect, syntax.max_record_bytes as usize);
-    let ends: Vec<usize> = (0..rest.len())
-        .filter(|&at| rest[at] == dialect.line_end)
-        .chain([rest.len()])
-        .collect();
+    let mut ends = line_ends(rest, dialect);
+    ends.push(rest.len());
     let damaged = ends.iter().position(|&end| end >= text).unwrap();
     if ends[damaged] > max {
         return (line, FaultKind::UnterminatedQuote);
@@ -232,20 +286,21 @@ fn reference_line(line: &[u8], syntax: &Syntax) -> ByItself {
     let (mut start, mut has_inner, mut has_tail) = (0, false, false);
     for &end in &field_ends {
         let field = &line[start..end];
-        let quotes = field.iter().filter(|&&byte| Some(byte) == dialect.quote).count();
+        let quotes = quotes_in(field, dialect);
+        let before_last = &field[..field.len().saturating_sub(1)];
         let (_, value) = dialect.trimmed(field);
         if quotes > 0 && value.first().copied() != dialect.quote {
             has_inner = true;
-            has_tail |= quotes % 2 == 1 && field.last().copied() == dialect.quote;
+            has_tail |= quotes % 2 == 1 && quotes_in(before_last, dialect) < quotes;
         }
-        start = end + 1;
+        start = end + dialect.delimiter.as_bytes().len();
     }
     match (has_tail, has_inner) {
         (true, _) => ByItself::Tail,
         (false, true) => ByItself::Doubtful,
         (false, false) => ByItself::Good {
             columns: field_ends.len() as u32,
-            has_quote: line.iter().any(|&byte| Some(byte) == dialect.quote),
+            has_quote: quotes_in(line, dialect) > 0,
         },
     }
 }
@@ -253,28 +308,42 @@ fn reference_line(line: &[u8], syntax: &Syntax) -> ByItself {
 /// Whether the lines of a damaged record leave its field open: they have an odd number of quotes, and not the right number of fields even
 /// if only quotes before a delimiter or the end close a field.
 fn is_left_open(lines: &[u8], syntax: &Syntax) -> bool {
-    let (quote, delimiter) = (syntax.dialect.quote.unwrap(), syntax.dialect.delimiter);
-    let is_even = lines.iter().filter(|&&byte| byte == quote).count() % 2 == 0;
+    let (quote, dialect) = (syntax.dialect.quote.unwrap(), &syntax.dialect);
+    let is_even = quotes_in(lines, dialect).is_multiple_of(2);
     let (mut at, mut columns, mut is_closed) = (0, 1, true);
     while at < lines.len() {
-        while at < lines.len() && syntax.dialect.is_blank(lines[at]) {
+        while at < lines.len() && is_blank(lines, at, dialect) {
             at += 1;
         }
         if lines.get(at) == Some(&quote) {
             is_closed = false;
             at += 1;
             while at < lines.len() && !is_closed {
-                let next = lines.get(at + 1);
-                let is_doubled = lines[at] == quote && next == Some(&quote);
-                is_closed = lines[at] == quote && next.is_none_or(|&next| next == delimiter);
+                if let Some(length) = escape_length(lines, at, dialect) {
+                    at += length;
+                    continue;
+                }
+                let is_quote = lines[at] == quote;
+                let is_doubled = dialect.doubles_quotes && is_quote && lines.get(at + 1) == Some(&quote);
+                is_closed = is_quote && (at + 1 == lines.len() || is_delimiter(lines, at + 1, dialect));
                 at += if is_doubled { 2 } else { 1 };
             }
         }
-        while at < lines.len() && lines[at] != delimiter {
-            at += 1;
+        while at < lines.len() && !is_delimiter(lines, at, dialect) {
+            at += escape_length(lines, at, dialect).unwrap_or(1);
         }
         columns += u32::from(at < lines.len());
-        at += 1;
+        at += dialect.delimiter.as_bytes().len();
     }
     !is_even && (!is_closed || (syntax.columns != 0 && columns != syntax.columns))
+}
+
+/// Quotes that no escape makes data.
+fn quotes_in(text: &[u8], dialect: &Dialect) -> usize {
+    let (mut at, mut quotes) = (0, 0);
+    while at < text.len() {
+        quotes += usize::from(Some(text[at]) == dialect.quote);
+        at += escape_length(text, at, dialect).unwrap_or(1);
+    }
+    quotes
 }

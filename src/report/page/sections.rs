@@ -6,8 +6,9 @@ use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use crate::option_name::{
     BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ERRORS,
-    HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER, MEMORY_BYTES, NO_HEADER, NULL_WORD,
-    OptionName, QUOTE, RESTART, SKIP_LINES, TABLE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
+    ESCAPE, HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER, MEMORY_BYTES,
+    NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SKIP_FOOTER, SKIP_LINES, TABLE, TEXT, THREADS,
+    TRIM, WINDOW_BYTES, WRITE_PATH,
 };
 use crate::options::{DialectOptions, ErrorLimit, LoadOptions, WritePath, written};
 use crate::reject::{RejectCode, RejectSample};
@@ -363,7 +364,7 @@ fn facts(report: &LoadReport) -> Markup {
         (fact("batches", html! { (grouped(report.batches)) " of " (grouped(report.batch_rows)) " records" }))
         (fact("threads", html! { (report.threads) }))
         (fact("delimiter, quote", html! {
-            code { (shown(report.delimiter.encode_utf8(&mut [0; 4]), 4)) } " "
+            code { (shown(&report.delimiter, 8)) } " "
             @match report.quote {
                 Some(quote) => code { (shown(quote.encode_utf8(&mut [0; 4]), 4)) },
                 None => "no quotes",
@@ -447,8 +448,20 @@ fn dialect_rows(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
         (NULL_WORD, list(&dialect.cells.null_words)),
         (EMPTY, dialect.cells.empty.as_str().to_owned()),
         (EMPTY_AS_NULL, yes(dialect.cells.quoted_empty_is_empty)),
-        (DELIMITER, character(dialect.delimiter_or(None))),
+        (
+            DELIMITER,
+            dialect
+                .delimiter
+                .map_or("what a first line names, else ','".to_owned(), |delimiter| {
+                    delimiter.to_string()
+                }),
+        ),
         (QUOTE, dialect.quote.map_or("none".to_owned(), character)),
+        (NO_DOUBLE_QUOTE, yes(!dialect.doubles_quotes)),
+        (
+            ESCAPE,
+            dialect.escape.map_or("none".to_owned(), |escape| escape.to_string()),
+        ),
         (NO_HEADER, yes(!dialect.header)),
         (COMMENT, dialect.comment.map_or("none".to_owned(), character)),
         (DROP_REPEATED_HEADERS, yes(dialect.drop_repeated_headers)),
@@ -461,6 +474,7 @@ fn dialect_rows(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
                 .map_or("the first".to_owned(), |row| grouped(row).to_string()),
         ),
         (MEMBER, dialect.member.clone().unwrap_or("the only one".to_owned())),
+        (SKIP_FOOTER, grouped(dialect.skip_footer).to_string()),
     ]
 }
 

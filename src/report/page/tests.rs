@@ -235,7 +235,7 @@ fn nothing_in_the_data_becomes_markup() {
         text.clone_into(&mut report.columns[0].name);
         report.key = vec![text.to_owned()];
         report.error = Some(text.to_owned());
-        report.delimiter = '<';
+        report.delimiter = "<".to_owned();
         report.quote = Some('"');
         parts.options.target.table = Some(text.to_owned());
         parts.options.contract.key = vec![text.to_owned()];

@@ -28,11 +28,10 @@ const MAX_RECORD_BYTES: usize = 1 << 20;
 rowmill_fuzz::target!(|input: Input| {
     let width = usize::from(input.width % 4) + 1;
     let dialect = Dialect {
-        delimiter: input.characters.delimiter,
+        delimiter: input.characters.delimiter.into(),
         quote: input.characters.quote,
         line_end: b'\n',
-        comment: None,
-        trim: false,
+        ..Dialect::default()
     };
     let syntax = Syntax {
         dialect,
@@ -40,7 +39,7 @@ rowmill_fuzz::target!(|input: Input| {
         max_record_bytes: MAX_RECORD_BYTES as u64,
     };
     let rules = Rules {
-        delimiter: dialect.delimiter,
+        delimiter: input.characters.delimiter,
         quote: dialect.quote,
         empty_is_null: input.empty_is_null,
         max_record_bytes: MAX_RECORD_BYTES,
@@ -92,6 +91,7 @@ rowmill_fuzz::target!(|input: Input| {
             cells: &rules,
             numbers: Default::default(),
             repeated_header: None,
+            trailing_delimiter: false,
         };
         observe(span, &records, &reading, &mut later);
         facts.merge(&later);

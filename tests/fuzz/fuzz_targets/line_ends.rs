@@ -59,10 +59,11 @@ rowmill_fuzz::target!(|input: Input| {
         bytes: &text,
         next: None,
         is_widest: true,
-        delimiter,
-        quote,
-        comment: None,
-        trim: false,
+        dialect: Dialect {
+            delimiter: delimiter.into(),
+            quote,
+            ..Dialect::default()
+        },
     };
     let found = match line_ends(&look) {
         None | Some(LineEnds::Lf) => Some(b'\n'),
@@ -105,7 +106,7 @@ fn head_must_say(text: &[u8], input: &Input, expected: Option<u8>) {
     file.write_all(text).expect("room for 400 bytes");
     let options = LoadOptions {
         dialect: DialectOptions {
-            delimiter: Some(input.characters.delimiter),
+            delimiter: Some(input.characters.delimiter.into()),
             quote: input.characters.quote,
             ..DialectOptions::default()
         },
@@ -122,11 +123,10 @@ fn head_must_say(text: &[u8], input: &Input, expected: Option<u8>) {
 fn records_must_follow(text: &[u8], input: &Input, line_end: u8, rules: &Rules) {
     let syntax = Syntax {
         dialect: Dialect {
-            delimiter: rules.delimiter,
+            delimiter: rules.delimiter.into(),
             quote: rules.quote,
             line_end,
-            comment: None,
-            trim: false,
+            ..Dialect::default()
         },
         columns: u32::from(input.columns % 4),
         max_record_bytes: 1 << 20,

@@ -31,11 +31,10 @@ rowmill_fuzz::target!(|input: Input| {
         limit => u64::from(limit),
     };
     let dialect = Dialect {
-        delimiter: input.characters.delimiter,
+        delimiter: input.characters.delimiter.into(),
         quote: input.characters.quote,
         line_end,
-        comment: None,
-        trim: false,
+        ..Dialect::default()
     };
     let syntax = Syntax {
         dialect,
@@ -43,7 +42,7 @@ rowmill_fuzz::target!(|input: Input| {
         max_record_bytes,
     };
     let rules = Rules {
-        delimiter: dialect.delimiter,
+        delimiter: input.characters.delimiter,
         quote: dialect.quote,
         max_record_bytes: max_record_bytes as usize,
         ..Rules::default()

@@ -9,17 +9,16 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use arbitrary::Arbitrary;
-use rowmill::internal::parse::{Dialect, FaultKind, Records, Syntax, parse};
+use rowmill::internal::parse::{COMMENT, FaultKind, Records, Syntax, parse};
 use rowmill::internal::pipeline::{
     Flight, Flow, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, WorkerPool, scan,
 };
 use rowmill::internal::window;
-use rowmill_fuzz::{Characters, Text};
+use rowmill_fuzz::{AnyDialect, Text};
 
 #[derive(Debug, Arbitrary)]
 struct Input {
-    characters: Characters,
-    old_mac: bool,
+    dialect: AnyDialect,
     /// 0: no limit.
     max_record_bytes: u16,
     /// 0: not known.
@@ -67,13 +66,7 @@ impl Work for Collect {
 static POOL: LazyLock<WorkerPool> = LazyLock::new(|| WorkerPool::new(2).expect("two threads"));
 
 rowmill_fuzz::target!(|input: Input| {
-    let dialect = Dialect {
-        delimiter: input.characters.delimiter,
-        quote: input.characters.quote,
-        line_end: if input.old_mac { b'\r' } else { b'\n' },
-        comment: None,
-        trim: false,
-    };
+    let AnyDialect(dialect) = input.dialect;
     let max_record_bytes = match input.max_record_bytes {
         0 => 1 << 20,
         limit => u64::from(limit),
@@ -161,9 +154,10 @@ fn found(span: &[u8], records: &Records) -> Vec<Found> {
     let found = |record: &rowmill::internal::parse::RecordSpan| {
         let fields = record.fields_end - first_field;
         first_field = record.fields_end;
-        let fault = (record.fault as usize)
-            .checked_sub(1)
-            .map(|fault| records.faults[fault].kind);
+        let fault = match record.fault {
+            0 | COMMENT => None,
+            fault => Some(records.faults[fault as usize - 1].kind),
+        };
         (span[record.start as usize..record.end as usize].to_vec(), fields, fault)
     };
     records.records.iter().map(found).collect()

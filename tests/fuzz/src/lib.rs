@@ -6,9 +6,12 @@ pub mod database;
 pub mod dead_letters;
 #[path = "../../suite/oracle.rs"]
 pub mod oracle;
+pub mod parsed;
 pub mod records;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
+use rowmill::internal::parse::Dialect;
+use rowmill::{Delimiter, Escape};
 
 /// Longest text that [`Text`] makes: several blocks of the SIMD kernel, and still thousands of runs a second.
 const MAX_TEXT_BYTES: usize = 2048;
@@ -44,6 +47,32 @@ impl<'a> Arbitrary<'a> for Characters {
         let delimiter = *u.choose(b",,,;\t|a")?;
         let quote = *u.choose(&[Some(b'"'), Some(b'"'), Some(b'"'), Some(b'\''), None])?;
         Ok(Characters { delimiter, quote })
+    }
+}
+
+/// A dialect of any kind that `LoadOptions` would accept.
+#[derive(Debug, Clone, Copy)]
+pub struct AnyDialect(pub Dialect);
+
+impl<'a> Arbitrary<'a> for AnyDialect {
+    fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
+        let delimiter = *u.choose(&[",", ",", "||", "|,", "|||", " |", "\u{a6}"])?;
+        let escape = *u.choose(&[
+            None,
+            Some(Escape::Literal(b'\\')),
+            Some(Escape::Literal(b'!')),
+            Some(Escape::MySql),
+            Some(Escape::Postgres),
+        ])?;
+        Ok(AnyDialect(Dialect {
+            delimiter: Delimiter::new(delimiter).expect("it has at most 8 bytes"),
+            quote: *u.choose(&[Some(b'"'), Some(b'"'), Some(b'"'), None])?,
+            doubles_quotes: u.arbitrary()?,
+            escape,
+            line_end: *u.choose(b"\n\n\n\r")?,
+            comment: *u.choose(&[None, None, Some(b'#')])?,
+            trim: u.arbitrary()?,
+        }))
     }
 }
 
