@@ -41,7 +41,9 @@ impl Letter {
             0 => RejectReason::MissingColumns { expected: 2, found: 1 },
             1 => RejectReason::TooManyColumns { expected: 2, found: 3 },
             2 => RejectReason::UnterminatedQuote,
-            3 => RejectReason::InvalidQuote,
+            3 => RejectReason::InvalidQuote {
+                rule: "a quote is written twice",
+            },
             4 => RejectReason::RecordTooLarge { limit_bytes: 9 },
             5 => RejectReason::InvalidUtf8,
             6 => RejectReason::NulByte,
