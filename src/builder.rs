@@ -198,6 +198,7 @@ impl Load<'_> {
     /// ```
     pub fn escape(mut self, escape: Option<Escape>) -> Self {
         self.options.dialect.escape = escape;
+        self.options.dialect.escape_is_given = true;
         self
     }
 
@@ -209,8 +210,8 @@ impl Load<'_> {
     }
 
     /// Finds out from the first 64 KiB of each input what is not given: the [delimiter](Self::delimiter) (`,`, `;`, tab, `|` and the ASCII
-    /// separators), the [quote](Self::quote) and whether there [is a header](Self::no_header), which the first input decides for all. If
-    /// every record has one field more than the header, as in files of R's, the first is called `row_name`. What was found is in the
+    /// separators), the [quote](Self::quote), a backslash as [escape](Self::escape) and whether there [is a header](Self::no_header), which
+    /// the first input decides for all. If every record has one field more than the header, as in files of R's, the first is called `row_name`. What was found is in the
     /// [report](crate::InputReport::dialect). Evidence must be clear: otherwise the defaults count, and a comma file stays one, however
     /// many of its records are bad. Default: false.
     ///

@@ -6,7 +6,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use characters::{Quote, parse_comment, parse_delimiter, parse_escape, parse_quote};
+use characters::{EscapeArg, Quote, parse_comment, parse_delimiter, parse_escape, parse_quote};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
@@ -15,7 +15,7 @@ use rowmill::internal::options::{
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
-use rowmill::{ColumnType, Delimiter, EmptyCell, ErrorLimit, Escape, Inference, WritePath};
+use rowmill::{ColumnType, Delimiter, EmptyCell, ErrorLimit, Inference, WritePath};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 9] = [
@@ -182,16 +182,16 @@ pub struct LoadArgs {
     #[arg(long, help_heading = "Input format")]
     no_double_quote: bool,
     /// What makes the character after it data, also a delimiter, quote or line end: one character, after which each means itself; or mysql
-    /// or postgres, a \ after which n, t and others mean what they do there
+    /// or postgres, a \ after which n, t and others mean what they do there; or `none` [default: found, or none]
     #[arg(long, value_name = "CHAR|NAME", value_parser = parse_escape, help_heading = "Input format")]
-    escape: Option<Escape>,
+    escape: Option<EscapeArg>,
     /// The first record names the columns [default: found]
     #[arg(long, conflicts_with = "no_header", help_heading = "Input format")]
     header: bool,
     /// The first record is data; columns are named column_1, column_2 ...
     #[arg(long, help_heading = "Input format")]
     no_header: bool,
-    /// Do not look for delimiter, quote and header: commas, " and a header, unless other flags say otherwise
+    /// Do not look for delimiter, quote, escape and header: commas, " and a header, unless other flags say otherwise
     #[arg(long, help_heading = "Input format")]
     no_detect: bool,
     /// Lines that begin with it, outside quotes, are comments and no records
@@ -457,10 +457,11 @@ impl LoadArgs {
             delimiter: self.delimiter,
             quote: self.quote.unwrap_or(DialectOptions::default().quote),
             doubles_quotes: !self.no_double_quote,
-            escape: self.escape,
+            escape: self.escape.flatten(),
             header: !self.no_header,
             detect: !self.no_detect,
             quote_is_given: self.quote.is_some(),
+            escape_is_given: self.escape.is_some(),
             header_is_given: self.header || self.no_header,
             comment: self.comment,
             drop_repeated_headers: self.drop_repeated_headers,

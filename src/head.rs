@@ -22,11 +22,11 @@ use crate::report::{FoundDialect, size};
 use crate::schema::identifier;
 use crate::window::{Input, Window, first_line_end};
 use foreign::{binary_format, text_format};
-use hints::{delimiter_of_name, one_column_hint};
+use hints::{delimiter_of_name, escape_hint, one_column_hint};
 use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
 pub use preamble::delimiter_of_file;
 use preamble::{PassedLines, Preamble};
-use sniff::{HeadSample, Known, sniff};
+use sniff::{HeadSample, Known, Sniffed, sniff};
 
 /// Bytes of a stream after its header that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
@@ -160,7 +160,11 @@ pub fn read_head(
 ) -> Result<Head, Error> {
     let path = input.path().to_owned();
     let beginning = Beginning::of(input, options, stopped)?;
-    let found = decided.or_else(|| beginning.look_for_dialect(&path, options));
+    let sniffed = match decided {
+        None => beginning.look_for_dialect(&path, options),
+        Some(dialect) => Some(Sniffed { dialect, doubt: None }),
+    };
+    let found = sniffed.map(|sniffed| sniffed.dialect);
     let Beginning {
         mut first,
         passed,
@@ -171,6 +175,7 @@ pub fn read_head(
     if let Some(found) = found {
         dialect.delimiter = found.delimiter;
         dialect.quote = found.quote_byte();
+        dialect.escape = found.escape;
     }
     dialect.line_end = line_end(input, &mut first, dialect, options, stopped)?;
     if options.repeat.append_only && dialect.line_end != b'\n' {
@@ -198,6 +203,8 @@ pub fn read_head(
     if head.names.len() == 1 {
         head.notices.extend(hint);
     }
+    head.notices
+        .extend(sniffed.and_then(|sniffed| sniffed.doubt).map(escape_hint));
     Ok(head)
 }
 
@@ -267,7 +274,7 @@ impl Beginning {
     }
 
     /// What can be found out about the dialect. `None` if nothing is to be found.
-    fn look_for_dialect(&self, path: &Path, options: &LoadOptions) -> Option<FoundDialect> {
+    fn look_for_dialect(&self, path: &Path, options: &LoadOptions) -> Option<Sniffed> {
         let asked = &options.dialect;
         if !asked.detect {
             return None;
@@ -287,9 +294,11 @@ impl Beginning {
             },
             delimiter: asked.delimiter.is_some() || self.preamble.delimiter.is_some(),
             quote: asked.quote_is_given,
+            escape: asked.escape_is_given,
             header: asked.says_header().then_some(asked.header),
             hint: delimiter_of_name(path),
             names: &options.column_names(),
+            null_words: &asked.cells.null_words,
         };
         Some(sniff(sample, &known))
     }
@@ -301,6 +310,7 @@ fn with_found(options: &LoadOptions, found: Option<FoundDialect>) -> LoadOptions
     if let Some(found) = found {
         options.dialect.header = found.header;
         options.dialect.quote = found.quote_byte();
+        options.dialect.escape = found.escape;
     }
     options
 }

@@ -136,6 +136,8 @@ pub struct DialectOptions {
     pub detect: bool,
     /// The quote was given: it is not to be found out.
     pub quote_is_given: bool,
+    /// It was said whether there are escapes.
+    pub escape_is_given: bool,
     /// It was said whether there is a header.
     pub header_is_given: bool,
     /// How numbers, dates and times are written.
@@ -231,6 +233,7 @@ impl Default for DialectOptions {
             cells: CellRules::default(),
             detect: false,
             quote_is_given: false,
+            escape_is_given: false,
             header_is_given: false,
             written: WrittenForms::default(),
         }

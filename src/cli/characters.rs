@@ -5,6 +5,9 @@ use rowmill::{Delimiter, Escape};
 /// What quotes fields; `None`: nothing does.
 pub(super) type Quote = Option<u8>;
 
+/// What makes the character after it data; `None`: nothing does.
+pub(super) type EscapeArg = Option<Escape>;
+
 pub(super) fn parse_delimiter(text: &str) -> Result<Delimiter, String> {
     let named = match text {
         "tab" => "\t",
@@ -42,12 +45,13 @@ fn unescaped(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-pub(super) fn parse_escape(text: &str) -> Result<Escape, String> {
+pub(super) fn parse_escape(text: &str) -> Result<EscapeArg, String> {
     match text.as_bytes() {
-        b"mysql" => Ok(Escape::MySql),
-        b"postgres" => Ok(Escape::Postgres),
-        [byte] if byte.is_ascii() => Ok(Escape::Literal(*byte)),
-        _ => Err("expected one ASCII character, `mysql` or `postgres`".to_owned()),
+        b"none" => Ok(None),
+        b"mysql" => Ok(Some(Escape::MySql)),
+        b"postgres" => Ok(Some(Escape::Postgres)),
+        [byte] if byte.is_ascii() => Ok(Some(Escape::Literal(*byte))),
+        _ => Err("expected one ASCII character, `mysql`, `postgres` or `none`".to_owned()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Flags, and the options that they become.
 
+use rowmill::Escape;
+
 use super::*;
 
 fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
@@ -99,6 +101,7 @@ fn every_flag_reaches_its_option() {
             header: false,
             detect: false,
             quote_is_given: true,
+            escape_is_given: true,
             header_is_given: true,
             comment: Some(b'#'),
             drop_repeated_headers: true,
@@ -232,10 +235,11 @@ fn quotes_and_escapes_are_one_ascii_character_or_a_word() {
     assert_eq!(parse_quote("'"), Ok(Some(b'\'')));
     assert_eq!(parse_quote("none"), Ok(None));
     assert!(parse_quote("").is_err() && parse_quote("\"\"").is_err() && parse_quote("«").is_err());
-    assert_eq!(parse_escape("\\"), Ok(Escape::Literal(b'\\')));
-    assert_eq!(parse_escape("mysql"), Ok(Escape::MySql));
-    assert_eq!(parse_escape("postgres"), Ok(Escape::Postgres));
-    assert!(parse_escape("").is_err() && parse_escape("\\\\").is_err() && parse_escape("none").is_err());
+    assert_eq!(parse_escape("\\"), Ok(Some(Escape::Literal(b'\\'))));
+    assert_eq!(parse_escape("mysql"), Ok(Some(Escape::MySql)));
+    assert_eq!(parse_escape("postgres"), Ok(Some(Escape::Postgres)));
+    assert_eq!(parse_escape("none"), Ok(None));
+    assert!(parse_escape("").is_err() && parse_escape("\\\\").is_err() && parse_escape("nothing").is_err());
 }
 
 #[test]

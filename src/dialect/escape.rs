@@ -2,8 +2,14 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// The backslash of MySQL and PostgreSQL.
 const BACKSLASH: u8 = b'\\';
+/// What the escapes of these are called.
+const MYSQL: &str = "mysql";
+const POSTGRES: &str = "postgres";
 
 /// A character that takes its meaning from the one after it, inside quotes and outside. Whatever follows it is data: a delimiter, a quote,
 /// a line end, another escape.
@@ -72,13 +78,36 @@ fn number(text: &[u8], base: u32, most_digits: usize) -> (u8, usize) {
     (value as u8, length)
 }
 
+/// As its character, or the name of what it is like.
+impl Serialize for Escape {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Escape::Literal(byte) => serializer.serialize_char(char::from(*byte)),
+            Escape::MySql => serializer.serialize_str(MYSQL),
+            Escape::Postgres => serializer.serialize_str(POSTGRES),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Escape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match (text.as_str(), text.as_bytes()) {
+            (MYSQL, _) => Ok(Escape::MySql),
+            (POSTGRES, _) => Ok(Escape::Postgres),
+            (_, [byte]) => Ok(Escape::Literal(*byte)),
+            _ => Err(D::Error::custom("an escape is one character, mysql or postgres")),
+        }
+    }
+}
+
 /// As the command line takes it.
 impl fmt::Display for Escape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Escape::Literal(byte) => write!(f, "'{}'", char::from(*byte)),
-            Escape::MySql => f.write_str("mysql"),
-            Escape::Postgres => f.write_str("postgres"),
+            Escape::MySql => f.write_str(MYSQL),
+            Escape::Postgres => f.write_str(POSTGRES),
         }
     }
 }

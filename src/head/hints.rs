@@ -1,10 +1,11 @@
-//! What a file's name, or a first record of one field, says about the delimiter.
+//! What a file's name, or a first record of one field, says about the delimiter; what backslashes may mean.
 
 use std::path::Path;
 
 use crate::decode::without_ending;
 use crate::dialect::Delimiter;
-use crate::option_name::DELIMITER;
+use crate::head::sniff::EscapeDoubt;
+use crate::option_name::{DELIMITER, ESCAPE, NULL_WORD};
 
 /// The delimiter that a file's name promises.
 pub(super) fn delimiter_of_name(path: &Path) -> Option<u8> {
@@ -31,4 +32,21 @@ pub(super) fn one_column_hint(text: &[u8], delimiter: Delimiter) -> Option<Strin
     let plural = if found == 1 { "" } else { "s" };
     (found > 0)
         .then(|| format!("it has one column, and its first record holds {found} {name}{plural}: is {DELIMITER} right?"))
+}
+
+/// What to look at, if backslashes may mean something.
+pub(super) fn escape_hint(doubt: EscapeDoubt) -> String {
+    match doubt {
+        EscapeDoubt::BeforeLetters => {
+            format!(
+                "backslashes before quotes or delimiters seem to be escapes, but others stand before letters, which programs read \
+                 differently: is it {ESCAPE} mysql, postgres, or '\\'?"
+            )
+        }
+        EscapeDoubt::NullWord => {
+            format!(
+                "it holds \\N, which MySQL and PostgreSQL write for NULL: are {NULL_WORD} '\\N' and {ESCAPE} mysql or postgres right?"
+            )
+        }
+    }
 }

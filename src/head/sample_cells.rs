@@ -84,6 +84,11 @@ impl<'a> SampleCell<'a> {
         }
     }
 
+    /// Whether `text` is all that stands there.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.bytes == text.as_bytes()
+    }
+
     /// Whether it says `name`, in any case.
     pub(super) fn says(&self, name: &str) -> bool {
         self.text().eq_ignore_ascii_case(name.trim().as_bytes())

@@ -1,17 +1,21 @@
 //! Which dialect an input is in, found out from its first bytes.
 //!
-//! Comes in: a sample, and what is known already. Goes out: a delimiter, a quote, and whether the first record is a header. Pure. Every
-//! candidate parses the sample as a load would; the one under which all records have the same number of fields wins. Evidence must be
+//! Comes in: a sample, and what is known already. Goes out: a delimiter, a quote, an escape, and whether the first record is a header. Pure.
+//! Every candidate parses the sample as a load would; the one under which all records have the same number of fields wins. Evidence must be
 //! clear: a comma file with bad records stays a comma file, and where nothing is certain, commas, double quotes and a header are assumed, as
 //! without looking.
 
-use crate::dialect::{Delimiter, Dialect};
+use crate::dialect::{Delimiter, Dialect, Escape};
 use crate::head::sample_cells::{SampleCell, SampleCells, SampleForm};
 use crate::parse::{COMMENT, Records, Syntax, parse};
 use crate::report::FoundDialect;
 
 /// Delimiters that are looked for, the likeliest first: comma, semicolon, tab, bar, and those made for the purpose.
 pub(super) const DELIMITERS: [u8; 7] = [b',', b';', b'\t', b'|', 0x1F, 0x1E, 0x01];
+/// The only escape that is looked for.
+const BACKSLASH: u8 = b'\\';
+/// What MySQL and PostgreSQL write for NULL where backslashes are escapes.
+const NULL_WORD: &str = "\\N";
 /// Records of a sample that are looked at.
 const MOST_RECORDS: usize = 2_000;
 /// Of so many records, one may have another number of fields or be damaged, where commas explain next to nothing.
@@ -38,31 +42,54 @@ pub(super) struct Known<'a> {
     pub(super) dialect: Dialect,
     pub(super) delimiter: bool,
     pub(super) quote: bool,
+    pub(super) escape: bool,
     /// `None`: whether there is a header is to be found.
     pub(super) header: Option<bool>,
     /// The delimiter that the file's name promises.
     pub(super) hint: Option<u8>,
     /// Names that the header has, if it is one.
     pub(super) names: &'a [&'a str],
+    /// Unquoted cells that are NULL.
+    pub(super) null_words: &'a [String],
+}
+
+/// What was found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sniffed {
+    pub(super) dialect: FoundDialect,
+    /// What seems to be so, but is not certain.
+    pub(super) doubt: Option<EscapeDoubt>,
+}
+
+/// What backslashes in a sample may mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EscapeDoubt {
+    /// Records make sense if they are escapes, and some stand before letters or digits: what these mean differs.
+    BeforeLetters,
+    /// Cells hold nothing but `\N`.
+    NullWord,
 }
 
 /// Finds the dialect of `sample`.
-pub(super) fn sniff(sample: HeadSample<'_>, known: &Known<'_>) -> FoundDialect {
+pub(super) fn sniff(sample: HeadSample<'_>, known: &Known<'_>) -> Sniffed {
     let candidates = candidates(sample, known);
     let best = choose(&candidates, known);
     let (dialect, shape) = match best {
         Some(Candidate { dialect, shape, .. }) => (*dialect, Some(shape)),
         None => (known.dialect, None),
     };
+    let doubt = best.and_then(|best| best.doubt);
     let header = known
         .header
         .unwrap_or_else(|| shape.is_none_or(|shape| shape.has_header(known.names)));
-    FoundDialect {
+    let dialect = FoundDialect {
         delimiter: dialect.delimiter,
         quote: dialect.quote.map(char::from),
+        escape: dialect.escape,
         header,
         row_names: header && shape.is_some_and(SampleShape::has_row_names),
-    }
+    };
+    Sniffed { dialect, doubt }
 }
 
 /// A dialect, and what the sample looks like in it.
@@ -71,9 +98,10 @@ struct Candidate<'a> {
     shape: SampleShape<'a>,
     /// How much sense its cells make, between 0 and 1.
     sense: f64,
+    doubt: Option<EscapeDoubt>,
 }
 
-/// Every delimiter that the sample holds, or the one that is known, each with the quote that fits it best.
+/// Every delimiter that the sample holds, or the one that is known, each with the quote and the escape that fit it best.
 fn candidates<'a>(sample: HeadSample<'a>, known: &Known<'_>) -> Vec<Candidate<'a>> {
     let is_there = |&byte: &u8| byte == b',' || memchr::memchr(byte, sample.bytes).is_some();
     let possible: Vec<Delimiter> = match known.delimiter {
@@ -92,9 +120,13 @@ fn candidates<'a>(sample: HeadSample<'a>, known: &Known<'_>) -> Vec<Candidate<'a
                 delimiter,
                 ..known.dialect
             };
-            match known.quote {
+            let plain = match known.quote {
                 true => Candidate::of(sample, dialect),
                 false => with_best_quote(sample, dialect),
+            };
+            match known.escape {
+                true => plain,
+                false => plain.with_best_escape(sample, known),
             }
         })
         .collect()
@@ -167,8 +199,75 @@ impl<'a> Candidate<'a> {
     fn of(sample: HeadSample<'a>, dialect: Dialect) -> Self {
         let shape = SampleShape::of(sample, dialect);
         let sense = shape.sense();
-        Candidate { dialect, shape, sense }
+        Candidate {
+            dialect,
+            shape,
+            sense,
+            doubt: None,
+        }
     }
+
+    /// With backslashes as escapes, if that is clear; else as it is, with what speaks for them.
+    fn with_best_escape(self, sample: HeadSample<'a>, known: &Known<'_>) -> Self {
+        let escaped = self.escaped(sample, known);
+        let doubt = match &escaped {
+            Some(_) if mean_themselves(sample.bytes) => None,
+            Some(_) => Some(EscapeDoubt::BeforeLetters),
+            None => self.holds_null_word(known).then_some(EscapeDoubt::NullWord),
+        };
+        match (escaped, doubt) {
+            (Some(escaped), None) => escaped,
+            _ => Candidate { doubt, ..self },
+        }
+    }
+
+    /// The same with backslashes as escapes, if only that makes all records alike.
+    fn escaped(&self, sample: HeadSample<'a>, known: &Known<'_>) -> Option<Self> {
+        let is_taken = [self.dialect.comment, self.dialect.delimiter.single()].contains(&Some(BACKSLASH));
+        let is_there = memchr::memchr(BACKSLASH, sample.bytes).is_some();
+        if is_taken || !is_there || self.shape.is_consistent() {
+            return None;
+        }
+        // Where only escapes keep quotes apart, they seemed to be text.
+        let quotes = [Some(known.dialect.quote), (!known.quote).then_some(Some(b'\''))];
+        let quotes = quotes.into_iter().flatten().filter(|&quote| quote != Some(BACKSLASH));
+        let with = |quote| {
+            let escape = Some(Escape::Literal(BACKSLASH));
+            Candidate::of(
+                sample,
+                Dialect {
+                    quote,
+                    escape,
+                    ..self.dialect
+                },
+            )
+        };
+        quotes.map(with).find(|escaped| {
+            let quote = escaped.dialect.quote;
+            let explains_quote =
+                quote == known.dialect.quote || quote.is_some_and(|quote| escaped.shape.enclosed(quote) >= 2);
+            escaped.shape.is_consistent() && explains_quote
+        })
+    }
+
+    /// Whether cells are `\N`, and it is not known what that means.
+    fn holds_null_word(&self, known: &Known<'_>) -> bool {
+        let mut cells = self.shape.records.iter().flat_map(SampleCells::iter);
+        let is_known = known.null_words.iter().any(|word| word == NULL_WORD);
+        !is_known && cells.any(|cell| cell.is(NULL_WORD))
+    }
+}
+
+/// Whether every escape in `text` stands before a character that means itself in each dialect that has escapes.
+fn mean_themselves(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(BACKSLASH, rest) {
+        if rest.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) {
+            return false;
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    true
 }
 
 /// What the records of a sample look like in one dialect.
@@ -391,8 +490,10 @@ mod tests {
             delimiter,
             quote,
             header,
+            escape: false,
             hint: None,
             names: &["a"],
+            null_words: &[],
         }
     }
 
@@ -413,11 +514,11 @@ mod tests {
             ),
             is_whole: bool,
         ) {
-            let found = sniff(sample(&bytes, is_whole), &known(false, false, None));
+            let found = sniff(sample(&bytes, is_whole), &known(false, false, None)).dialect;
             prop_assert!(found.delimiter.single().is_some_and(|byte| DELIMITERS.contains(&byte)));
             prop_assert!([None, Some('"'), Some('\'')].contains(&found.quote));
             prop_assert!(found.header || !found.row_names);
-            let found = sniff(sample(&bytes, is_whole), &known(true, true, Some(true)));
+            let found = sniff(sample(&bytes, is_whole), &Known { escape: true, ..known(true, true, Some(true)) }).dialect;
             prop_assert_eq!(FoundDialect { row_names: false, ..found }, FoundDialect::USUAL);
         }
 
@@ -425,7 +526,7 @@ mod tests {
         #[test]
         fn a_file_of_commas_is_one(rows in prop::collection::vec(prop::collection::vec("[a-z0-9. \"-]{0,6}", 3), 1..20)) {
             let text: String = rows.iter().map(|row| row.join(",") + "\n").collect();
-            prop_assert_eq!(sniff(sample(text.as_bytes(), true), &known(false, false, None)).delimiter, Delimiter::COMMA);
+            prop_assert_eq!(sniff(sample(text.as_bytes(), true), &known(false, false, None)).dialect.delimiter, Delimiter::COMMA);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::Delimiter;
+use crate::dialect::{Delimiter, Escape};
 
 /// The dialect of an input, where [finding it](crate::Load::detect_dialect) was asked for: what was found, and what was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub struct FoundDialect {
     pub delimiter: Delimiter,
     /// What quotes fields; `None`: quotes are plain text.
     pub quote: Option<char>,
+    /// What makes the character after it data.
+    #[serde(default)]
+    pub escape: Option<Escape>,
     /// Whether the first record names the columns.
     pub header: bool,
     /// Whether each record has one field more than the header: the first is the name of the row.
@@ -25,6 +28,7 @@ impl FoundDialect {
     pub(crate) const USUAL: FoundDialect = FoundDialect {
         delimiter: Delimiter::COMMA,
         quote: Some('"'),
+        escape: None,
         header: true,
         row_names: false,
     };
@@ -49,6 +53,9 @@ impl fmt::Display for FoundDialect {
         match self.quote {
             Some(quote) => write!(f, "quotes {quote}")?,
             None => f.write_str("no quotes")?,
+        }
+        if let Some(escape) = self.escape {
+            write!(f, ", escape {escape}")?;
         }
         match (self.header, self.row_names) {
             (true, false) => f.write_str(", a header"),

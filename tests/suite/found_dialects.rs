@@ -275,3 +275,66 @@ fn what_is_no_csv_is_named_and_refused() {
         .expect_rows(["1: '{\"id\": 1}'", "2: '{\"id\": 2}'"])
         .check();
 }
+
+/// What the report says is the escape of the only input.
+fn escape(case: &Case) -> Option<String> {
+    let report = case.once().report().unwrap();
+    report["inputs"][0]["dialect"]["escape"].as_str().map(str::to_owned)
+}
+
+#[test]
+fn backslashes_are_escapes_if_only_that_makes_all_records_alike() {
+    for (text, rows) in [
+        (
+            "id,t\n1,\"say \\\"hi\\\", you\"\n2,\"a\\\\b\"\n",
+            ["1: 1, 'say \"hi\", you'", "2: 2, 'a\\b'"],
+        ),
+        ("id,t\n1,'it\\'s, so'\n2,'b'\n", ["1: 1, 'it's, so'", "2: 2, 'b'"]),
+        ("id\tt\n1\ta\\\tb\n2\tc\\\nd\n", ["1: 1, 'a\\tb'", "2: 2, 'c\\nd'"]),
+    ] {
+        let case = Case::csv(text).expect_rows(rows);
+        case.check();
+        assert_eq!(escape(&case).as_deref(), Some("\\"), "{text:?}");
+        let without = Case::csv(text).any_rejects().args(["--escape", "none"]);
+        assert_eq!(escape(&without), None, "{text:?}");
+    }
+    // Records that agree without escapes have none, nor has a damaged file.
+    for text in [
+        "id,path\n1,\"C:\\dir\\\"\n2,\"D:\\x\\\"\n",
+        "id,path\n1,C:\\dir\\\n2,D:\\\n",
+        "id,json\n1,\"{\"\"a\"\":\"\"b\\\"\"c\"\"}\"\n2,\"{}\"\n",
+        "id,t\n1,\"a \\\" b\n2,x,y\n3,\"c\n",
+    ] {
+        assert_eq!(escape(&Case::csv(text).any_rejects()), None, "{text:?}");
+    }
+}
+
+#[test]
+fn what_backslashes_before_letters_mean_is_asked_for() {
+    let text = "id,t\n1,\"say \\\"hi\\\"\\nthere\"\n2,b\n";
+    let case = Case::csv(text).expect_said("is it --escape mysql, postgres, or '\\'?");
+    assert_eq!(escape(&case.clone().any_rejects()), None);
+    case.any_rejects().check();
+    Case::csv(text)
+        .args(["--escape", "mysql"])
+        .expect_rows(["1: 1, 'say \"hi\"\\nthere'", "2: 2, 'b'"])
+        .check();
+    let text = "id\tt\n1\t\\N\n2\tb\n";
+    Case::csv(text)
+        .expect_said("are --null '\\N' and --escape mysql or postgres right?")
+        .expect_rows(["1: 1, '\\N'", "2: 2, 'b'"])
+        .check();
+    Case::csv(text)
+        .args(["--null", "\\N", "--escape", "mysql"])
+        .expect_rows(["1: 1, NULL", "2: 2, 'b'"])
+        .check();
+}
+
+#[test]
+fn an_apostrophe_that_is_given_another_meaning_is_no_quote() {
+    let case = Case::csv("id'a'b\n1'x'y\n2'z'w\n").args(["--delimiter", "'"]);
+    case.expect_rows(["1: 1, 'x', 'y'", "2: 2, 'z', 'w'"]).check();
+    let text = "id,a,b\n'1,'c d',\"e\"\n1,'x','y'\n2,'z','w'\n";
+    let case = Case::csv(text).args(["--comment", "'"]);
+    case.expect_rows(["1: 1, ''x'', ''y''", "2: 2, ''z'', ''w''"]).check();
+}
