@@ -209,45 +209,47 @@ impl<'a> Candidate<'a> {
 
     /// With backslashes as escapes, if that is clear; else as it is, with what speaks for them.
     fn with_best_escape(self, sample: HeadSample<'a>, known: &Known<'_>) -> Self {
+        let is_taken = [self.dialect.comment, self.dialect.delimiter.single()].contains(&Some(BACKSLASH));
+        if is_taken || memchr::memchr(BACKSLASH, sample.bytes).is_none() {
+            return self;
+        }
         let escaped = self.escaped(sample, known);
-        let doubt = match &escaped {
-            Some(_) if mean_themselves(sample.bytes) => None,
-            Some(_) => Some(EscapeDoubt::BeforeLetters),
-            None => self.holds_null_word(known).then_some(EscapeDoubt::NullWord),
-        };
-        match (escaped, doubt) {
-            (Some(escaped), None) => escaped,
-            _ => Candidate { doubt, ..self },
+        let meaning = Backslashes::of(sample.bytes, &self.dialect);
+        // Where records agree without escapes, each backslash must be where only an escape would stand.
+        let is_clearer = |escaped: &&Self| escaped.shape.bad() < self.shape.bad() || meaning.are_escapes();
+        match escaped.as_ref().filter(is_clearer) {
+            Some(_) if meaning.before_letters > 0 => Candidate {
+                doubt: Some(EscapeDoubt::BeforeLetters),
+                ..self
+            },
+            Some(_) => escaped.unwrap_or(self),
+            None => Candidate {
+                doubt: self.holds_null_word(known).then_some(EscapeDoubt::NullWord),
+                ..self
+            },
         }
     }
 
-    /// The same with backslashes as escapes, if only that makes all records alike.
+    /// The same with backslashes as escapes, if nearly all records are alike then.
     fn escaped(&self, sample: HeadSample<'a>, known: &Known<'_>) -> Option<Self> {
-        let is_taken = [self.dialect.comment, self.dialect.delimiter.single()].contains(&Some(BACKSLASH));
-        let is_there = memchr::memchr(BACKSLASH, sample.bytes).is_some();
-        if is_taken || !is_there || self.shape.is_consistent() {
-            return None;
-        }
-        // Where only escapes keep quotes apart, they seemed to be text.
-        let quotes = [Some(known.dialect.quote), (!known.quote).then_some(Some(b'\''))];
-        let quotes = quotes.into_iter().flatten().filter(|&quote| quote != Some(BACKSLASH));
         let with = |quote| {
             let escape = Some(Escape::Literal(BACKSLASH));
-            Candidate::of(
-                sample,
-                Dialect {
-                    quote,
-                    escape,
-                    ..self.dialect
-                },
-            )
+            let dialect = Dialect {
+                quote,
+                escape,
+                ..self.dialect
+            };
+            Candidate::of(sample, dialect)
         };
-        quotes.map(with).find(|escaped| {
-            let quote = escaped.dialect.quote;
-            let explains_quote =
-                quote == known.dialect.quote || quote.is_some_and(|quote| escaped.shape.enclosed(quote) >= 2);
-            escaped.shape.is_consistent() && explains_quote
-        })
+        let is_found = |escaped: &Self| {
+            let shape = &escaped.shape;
+            // A column of apostrophes is one of quotes; where there are few records, one cell is no column.
+            shape.is_clear() && (escaped.dialect.quote != Some(b'\'') || known.quote || shape.has_quoted_column())
+        };
+        // Where only escapes keep quotes apart, they may have seemed to be text.
+        let other = (!known.quote && known.dialect.comment != Some(b'\'')).then(|| with(Some(b'\'')));
+        let usual = (known.dialect.quote != Some(BACKSLASH)).then(|| with(known.dialect.quote));
+        other.filter(is_found).or(usual.filter(is_found))
     }
 
     /// Whether cells are `\N`, and it is not known what that means.
@@ -258,16 +260,37 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Whether every escape in `text` stands before a character that means itself in each dialect that has escapes.
-fn mean_themselves(text: &[u8]) -> bool {
-    let mut rest = text;
-    while let Some(at) = memchr::memchr(BACKSLASH, rest) {
-        if rest.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) {
-            return false;
+/// What stands after the backslashes of a sample, each pair of them taken for one.
+#[derive(Debug, Default)]
+struct Backslashes {
+    /// Letters and digits, of which each dialect with escapes thinks otherwise.
+    before_letters: usize,
+    /// Delimiters and quotes.
+    before_special: usize,
+    others: usize,
+}
+
+impl Backslashes {
+    fn of(text: &[u8], dialect: &Dialect) -> Self {
+        let mut found = Backslashes::default();
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(BACKSLASH, rest) {
+            match rest.get(at + 1) {
+                Some(b'"' | b'\'') => found.before_special += 1,
+                Some(&byte) if byte == dialect.delimiter.first() => found.before_special += 1,
+                Some(byte) if byte.is_ascii_alphanumeric() => found.before_letters += 1,
+                Some(&BACKSLASH) | None => {}
+                Some(_) => found.others += 1,
+            }
+            rest = rest.get(at + 2..).unwrap_or_default();
         }
-        rest = rest.get(at + 2..).unwrap_or_default();
+        found
     }
-    true
+
+    /// Whether all stand where an escape would.
+    fn are_escapes(&self) -> bool {
+        self.before_special >= 2 && self.before_letters == 0 && self.others == 0
+    }
 }
 
 /// What the records of a sample look like in one dialect.
@@ -349,7 +372,13 @@ impl<'a> SampleShape<'a> {
 
     /// Whether next to all records have the same number of fields.
     fn is_clear(&self) -> bool {
-        self.records.len() >= 2 && self.width > 1 && self.are_rare(self.odd + self.faulty) && self.first_fits()
+        self.records.len() >= 2 && self.width > 1 && self.are_rare(self.bad()) && self.first_fits()
+    }
+
+    /// Records that do not fit the others.
+    fn bad(&self) -> usize {
+        let no_header = usize::from(!self.first_fits());
+        self.odd + self.faulty + no_header
     }
 
     /// Whether next to no record is damaged.

@@ -291,6 +291,11 @@ fn backslashes_are_escapes_if_only_that_makes_all_records_alike() {
         ),
         ("id,t\n1,'it\\'s, so'\n2,'b'\n", ["1: 1, 'it's, so'", "2: 2, 'b'"]),
         ("id\tt\n1\ta\\\tb\n2\tc\\\nd\n", ["1: 1, 'a\\tb'", "2: 2, 'c\\nd'"]),
+        // They agree without escapes, too; but each backslash stands where only an escape would.
+        (
+            "id,price,t\n1,5\\,50,5\\\" pipe\n2,7\\,25,x\n",
+            ["1: 1, '5,50', '5\" pipe'", "2: 2, '7,25', 'x'"],
+        ),
     ] {
         let case = Case::csv(text).expect_rows(rows);
         case.check();
