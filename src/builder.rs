@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cancel::{CancelToken, Cancelled};
 use crate::dialect::{Delimiter, Escape};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::load::{self, Inputs};
 use crate::observer::{Observer, Phase, Progress};
@@ -199,6 +200,23 @@ impl Load<'_> {
     pub fn escape(mut self, escape: Option<Escape>) -> Self {
         self.options.dialect.escape = escape;
         self.options.dialect.escape_is_given = true;
+        self
+    }
+
+    /// How characters are written, unless a byte order mark says it: what is neither UTF-8 nor so marked. What goes into the table is UTF-8;
+    /// the dead-letter file keeps the original bytes and their offsets. Default: UTF-8, and a notice that names the likely encoding of what
+    /// is not.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new(b"id,name\n1,Ren\xE9e\n");
+    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors);
+    /// assert_eq!(load.encoding(rowmill::Encoding::new("latin1")?).run()?.loaded, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn encoding(mut self, encoding: Encoding) -> Self {
+        self.options.dialect.encoding = Some(encoding);
         self
     }
 

@@ -14,7 +14,8 @@ use std::io::Read;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 pub(crate) use self::outcome::outcome_options;
@@ -135,6 +136,7 @@ pub struct Counts {
     pub records: u64,
     pub loaded: u64,
     /// By [`RejectCode::index`].
+    #[serde(deserialize_with = "by_code")]
     pub rejected: [u64; RejectCode::ALL.len()],
     /// Rows that wait to be settled.
     pub suspects: u64,
@@ -142,6 +144,17 @@ pub struct Counts {
     /// A hash of the row ids of the rows that were loaded, whatever their order: see [`row_id_hash`].
     #[serde(default)]
     pub row_ids_hash: u64,
+}
+
+/// Counts by code. There may be fewer in a checkpoint: none of a code that is younger.
+fn by_code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u64; RejectCode::ALL.len()], D::Error> {
+    let known = Vec::<u64>::deserialize(deserializer)?;
+    if known.len() > RejectCode::ALL.len() {
+        return Err(D::Error::custom("there are more counts than codes"));
+    }
+    let mut counts = [0; RejectCode::ALL.len()];
+    counts[..known.len()].copy_from_slice(&known);
+    Ok(counts)
 }
 
 /// What a row id adds to [`Counts::row_ids_hash`]; sums differ for different sets of row ids. (The last steps of SplitMix64.)

@@ -6,7 +6,7 @@ mod tests;
 
 use std::path::PathBuf;
 
-use characters::{EscapeArg, Quote, parse_comment, parse_delimiter, parse_escape, parse_quote};
+use characters::{EscapeArg, Quote, parse_comment, parse_delimiter, parse_encoding, parse_escape, parse_quote};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
@@ -15,7 +15,7 @@ use rowmill::internal::options::{
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
-use rowmill::{ColumnType, Delimiter, EmptyCell, ErrorLimit, Inference, WritePath};
+use rowmill::{ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Inference, WritePath};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 9] = [
@@ -185,6 +185,10 @@ pub struct LoadArgs {
     /// or postgres, a \ after which n, t and others mean what they do there; or `none` [default: found, or none]
     #[arg(long, value_name = "CHAR|NAME", value_parser = parse_escape, help_heading = "Input format")]
     escape: Option<EscapeArg>,
+    /// How characters are written where no byte order mark says it: a name of the Encoding Standard, such as latin1, shift_jis or utf-16le.
+    /// Without it, the encoding of what is not UTF-8 is guessed in a note [default: UTF-8]
+    #[arg(long, value_name = "NAME", value_parser = parse_encoding, help_heading = "Input format")]
+    encoding: Option<Encoding>,
     /// The first record names the columns [default: found]
     #[arg(long, conflicts_with = "no_header", help_heading = "Input format")]
     header: bool,
@@ -466,6 +470,7 @@ impl LoadArgs {
             comment: self.comment,
             drop_repeated_headers: self.drop_repeated_headers,
             trim: self.trim,
+            encoding: self.encoding,
             skip_lines: self.skip_lines,
             header_row: self.header_row,
             member: self.member.take(),

@@ -8,6 +8,8 @@ mod escape;
 pub use delimiter::Delimiter;
 pub use escape::Escape;
 
+use crate::encoding::Encoding;
+
 /// The characters that shape an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
@@ -25,6 +27,8 @@ pub struct Dialect {
     pub comment: Option<u8>,
     /// Blanks and tabs around a field are not part of its value, and a quote after them opens a quoted field.
     pub trim: bool,
+    /// How characters are written. What shapes the input is given in its bytes.
+    pub encoding: Encoding,
 }
 
 impl Default for Dialect {
@@ -37,6 +41,7 @@ impl Default for Dialect {
             line_end: b'\n',
             comment: None,
             trim: false,
+            encoding: Encoding::UTF_8,
         }
     }
 }

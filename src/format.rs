@@ -8,6 +8,7 @@ mod csv;
 
 pub use self::csv::Csv;
 pub use crate::dialect::Escape;
+use crate::encoding::Encoding;
 pub use crate::parse::{Fault, FaultKind};
 use crate::position::ByteRange;
 
@@ -43,6 +44,9 @@ pub trait Format: Copy + Send + Sync {
 
     /// The field that stands in the input as `bytes`.
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a>;
+
+    /// How characters are written in the bytes that are parsed.
+    fn encoding(&self) -> Encoding;
 
     /// What in a field may take its meaning from the character after it.
     fn escape(&self) -> Option<Escape>;
@@ -115,9 +119,9 @@ pub fn are_names<F: Format>(format: &F, span: &[u8], fields: impl Fields, names:
             0 => bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes),
             _ => bytes,
         };
-        match format.has_escape(bytes) {
+        match format.has_escape(bytes) || !(bytes.is_ascii() || format.encoding().by_field().is_none()) {
             false => format.field(bytes).says(name.as_bytes()),
-            true => resolves_to(format, format.field(bytes), name.as_bytes()),
+            true => resolves_to(format, format.field(bytes), name),
         }
     };
     fields.count() == names.len() && names.iter().enumerate().all(is_name)
@@ -129,13 +133,12 @@ pub fn ends_empty<F: Format>(format: &F, span: &[u8], fields: impl Fields, expec
     is_one_more && format.value(span, fields.range(expected as usize)).is_empty()
 }
 
-/// Whether the value of a field with escapes in it is `text`.
-fn resolves_to<F: Format>(format: &F, field: Field<'_>, text: &[u8]) -> bool {
-    let mut rest = Some(text);
-    format.resolve(field, &mut |piece| {
-        rest = rest.and_then(|rest| rest.strip_prefix(piece));
-    });
-    rest.is_some_and(<[u8]>::is_empty)
+/// Whether the value of a field, which is not what its bytes are, is `text`. Takes memory for the field: it is asked only of fields of which
+/// all before them said what was looked for.
+fn resolves_to<F: Format>(format: &F, field: Field<'_>, text: &str) -> bool {
+    let mut value = Vec::with_capacity(field.bytes().len());
+    format.resolve(field, &mut |piece| value.extend_from_slice(piece));
+    format.encoding().text(&value).is_some_and(|value| value == text)
 }
 
 /// One field, as it stands in the input.

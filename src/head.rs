@@ -1,5 +1,6 @@
 //! The head of an input: byte order mark, line ends, header; everything that must be known before the first record is parsed.
 
+mod beginning;
 mod foreign;
 mod hints;
 pub mod line_ends;
@@ -12,21 +13,21 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::content_hash::ContentHash;
-use crate::decode::Packing;
-use crate::dialect::Dialect;
+use crate::dialect::{Delimiter, Dialect};
+use crate::encoding::Encoding;
 use crate::error::Error;
-use crate::option_name::{APPEND_ONLY, DELIMITER, MAX_RECORD_BYTES, QUOTE, SAME_LOAD, SKIP_FOOTER};
+use crate::option_name::{APPEND_ONLY, DELIMITER, ENCODING, MAX_RECORD_BYTES, QUOTE, SAME_LOAD, SKIP_FOOTER};
 use crate::options::LoadOptions;
 use crate::parse::{COMMENT, FaultKind, RecordSpan, Records, Syntax, parse};
 use crate::report::{FoundDialect, size};
 use crate::schema::identifier;
-use crate::window::{Input, Window, first_line_end};
-use foreign::{binary_format, text_format};
-use hints::{delimiter_of_name, escape_hint, one_column_hint};
+use crate::window::{Input, Window};
+use beginning::{Beginning, HeadEncoding, delimiter_in};
+use hints::{escape_hint, one_column_hint};
 use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
+use preamble::PassedLines;
 pub use preamble::delimiter_of_file;
-use preamble::{PassedLines, Preamble};
-use sniff::{HeadSample, Known, Sniffed, sniff};
+use sniff::Sniffed;
 
 /// Bytes of a stream after its header that are looked at before anything is loaded: column types are inferred from them.
 pub const STREAM_HEAD_BYTES: usize = 16 << 20;
@@ -42,7 +43,13 @@ pub const MAX_COLUMNS: usize = 2000;
 /// What the column is called that a header leaves out.
 const ROW_NAME: &str = "row_name";
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-const BINARY: &str = "its first line has NUL bytes: it is a binary file or in UTF-16 without a byte order mark";
+
+/// Why a first line with NUL bytes is no header.
+fn binary() -> String {
+    format!(
+        "its first line has NUL bytes: it is a binary file, or in UTF-16 without a byte order mark ({ENCODING} utf-16le, or utf-16be)"
+    )
+}
 
 /// Why a file that is still to grow cannot be loaded yet.
 fn no_whole_line() -> String {
@@ -64,6 +71,12 @@ fn old_mac_grows() -> String {
 #[derive(Debug)]
 pub struct Head {
     pub dialect: Dialect,
+    /// What separates fields, as characters.
+    pub delimiter: Delimiter,
+    /// Nobody said in which encoding it is, and it is not UTF-8 but likely this.
+    pub likely_encoding: Option<Encoding>,
+    /// Where the first record after the header begins in the original input; of UTF-16 that is elsewhere than in what is parsed.
+    pub data_start_original: u64,
     /// Column names, made unique.
     pub names: Vec<String>,
     /// What its header says, name by name; nothing without one.
@@ -170,12 +183,21 @@ pub fn read_head(
         passed,
         preamble,
         mut dialect,
+        encoding,
     } = beginning;
+    let mut delimiter = options.dialect.delimiter_or(preamble.delimiter);
     let options = &with_found(options, found);
     if let Some(found) = found {
-        dialect.delimiter = found.delimiter;
+        delimiter = found.delimiter;
+        dialect.delimiter = delimiter_in(dialect.encoding, delimiter);
         dialect.quote = found.quote_byte();
         dialect.escape = found.escape;
+    }
+    if let Some(message) = options
+        .dialect
+        .ambiguous(dialect.encoding, Some(delimiter), dialect.quote)
+    {
+        return Err(Error::unusable(&path, message));
     }
     dialect.line_end = line_end(input, &mut first, dialect, options, stopped)?;
     if options.repeat.append_only && dialect.line_end != b'\n' {
@@ -189,10 +211,12 @@ pub fn read_head(
     let record = search.found(&window, index);
     record.check(&search, &path)?;
     let mut head = match options.dialect.header {
-        true => search.header(&record, window.start_bytes, &path)?,
+        true => search.header(&record, window.start_bytes, &path, &encoding)?,
         false => search.without_header(record.ends.len()),
     };
-    let hint = one_column_hint(record.text(), dialect.delimiter);
+    (head.delimiter, head.likely_encoding) = (delimiter, encoding.likely);
+    head.notices.extend(encoding.notice);
+    let hint = one_column_hint(&dialect.encoding.shown(record.text()), delimiter);
     if let Some(found) = found {
         head.take_in(found);
     }
@@ -205,103 +229,33 @@ pub fn read_head(
     }
     head.notices
         .extend(sniffed.and_then(|sniffed| sniffed.doubt).map(escape_hint));
+    head.data_start_original = original_bytes(input, head.data_start_bytes, dialect.encoding, stopped)?;
     Ok(head)
 }
 
-/// What an input begins with, up to its header or first record.
-struct Beginning {
-    /// A window in which that stands.
-    first: Arc<Window>,
-    passed: PassedLines,
-    preamble: Preamble,
-    /// As given, or as assumed; what ends lines is known only if lines were passed over.
-    dialect: Dialect,
-}
-
-impl Beginning {
-    fn of(input: &mut Input, options: &LoadOptions, stopped: &dyn Fn() -> bool) -> Result<Self, Error> {
-        let path = input.path().to_owned();
-        let mut first = input.window(0, SEARCH_BYTES, stopped)?;
-        let start = first.bytes();
-        if let Some(packing) = Packing::of(start) {
-            let message = format!("what it unpacks to is packed once more, with {packing}; unpack it first");
-            return Err(Error::unusable(&path, message));
-        }
-        if let Some(message) = binary_format(&start[..start.len().min(foreign::LOOK_BYTES)]) {
-            return Err(Error::unusable(&path, message));
-        }
-        let bom = if start.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK
-        } else {
-            b""
-        };
-        let text = &start[bom.len()..];
-        let preamble = Preamble::of(text, &options.dialect);
-        let mut passed = PassedLines {
-            end_bytes: bom.len() as u64,
-            lines: 0,
-            content: ContentHash::of(bom),
-        };
-        let mut dialect = Dialect {
-            delimiter: options.dialect.delimiter_or(preamble.delimiter),
-            quote: options.dialect.quote,
-            doubles_quotes: options.dialect.doubles_quotes,
-            escape: options.dialect.escape,
-            line_end: b'\n',
-            comment: options.dialect.comment,
-            trim: options.dialect.trim,
-        };
-        if preamble.before > 0 {
-            dialect.line_end = passed.pass(preamble, input, options, stopped)?;
-            first = input.window(passed.end_bytes, SEARCH_BYTES, stopped)?;
-        }
-        let beginning = Beginning {
-            first,
-            passed,
-            preamble,
-            dialect,
-        };
-        match text_format(beginning.text()) {
-            Some(message) if !options.dialect.takes_any_text() => Err(Error::unusable(&path, message)),
-            _ => Ok(beginning),
-        }
+/// How many bytes of the input the first `end_bytes` were made of that are parsed.
+fn original_bytes(
+    input: &mut Input,
+    end_bytes: u64,
+    encoding: Encoding,
+    stopped: &dyn Fn() -> bool,
+) -> Result<u64, Error> {
+    if encoding.wide().is_none() {
+        return Ok(end_bytes);
     }
-
-    /// What is in the window from the header on.
-    fn text(&self) -> &[u8] {
-        let skipped = self.passed.end_bytes - self.first.start_bytes;
-        self.first.bytes().get(skipped as usize..).unwrap_or_default()
-    }
-
-    /// What can be found out about the dialect. `None` if nothing is to be found.
-    fn look_for_dialect(&self, path: &Path, options: &LoadOptions) -> Option<Sniffed> {
-        let asked = &options.dialect;
-        if !asked.detect {
-            return None;
+    let (mut at_bytes, mut original_bytes) = (0, 0);
+    while at_bytes < end_bytes {
+        let want_bytes = (end_bytes - at_bytes).min(LOOK_BYTES as u64) as usize;
+        let window = input.window(at_bytes, want_bytes, stopped)?;
+        // More of it may be there than was wanted.
+        let bytes = &window.bytes()[..window.bytes().len().min(want_bytes)];
+        if bytes.is_empty() {
+            break;
         }
-        let text = self.text();
-        let sample = HeadSample {
-            bytes: &text[..text.len().min(SEARCH_BYTES)],
-            // Of a stream of just that length nobody knows yet that it ends there.
-            is_whole: self.first.at_end && self.first.bytes().len() < SEARCH_BYTES && !options.repeat.append_only,
-            max_record_bytes: options.limits.max_record_bytes,
-        };
-        let line_end = first_line_end(sample.bytes, true).unwrap_or(b'\n');
-        let known = Known {
-            dialect: Dialect {
-                line_end,
-                ..self.dialect
-            },
-            delimiter: asked.delimiter.is_some() || self.preamble.delimiter.is_some(),
-            quote: asked.quote_is_given,
-            escape: asked.escape_is_given,
-            header: asked.says_header().then_some(asked.header),
-            hint: delimiter_of_name(path),
-            names: &options.column_names(),
-            null_words: &asked.cells.null_words,
-        };
-        Some(sniff(sample, &known))
+        at_bytes += bytes.len() as u64;
+        original_bytes += encoding.length_of(bytes);
     }
+    Ok(original_bytes)
 }
 
 /// `options` with what was found in place of what is assumed otherwise.
@@ -367,13 +321,21 @@ impl<'a> Search<'a> {
     }
 
     /// The head whose names are the fields of the record that was `found` in a window that begins at `window_start_bytes`.
-    fn header(&self, found: &HeaderRecord<'_>, window_start_bytes: u64, path: &Path) -> Result<Head, Error> {
+    fn header(
+        &self,
+        found: &HeaderRecord<'_>,
+        window_start_bytes: u64,
+        path: &Path,
+        encoding: &HeadEncoding,
+    ) -> Result<Head, Error> {
         let dialect = self.syntax.dialect;
         let names = found.decode(&dialect).map_err(|column| {
-            Error::unusable(
-                path,
-                format!("its header is not UTF-8 (column {column}); convert it with iconv first"),
-            )
+            let message = format!(
+                "its header is not {} (column {column}); {}",
+                dialect.encoding,
+                encoding.advice()
+            );
+            Error::unusable(path, message)
         })?;
         let header_names = names;
         let (names, notices) = identifier::unique_names(&header_names);
@@ -384,6 +346,9 @@ impl<'a> Search<'a> {
         let header = &found.bytes[found.span.start as usize..end];
         Ok(Head {
             dialect,
+            delimiter: dialect.delimiter,
+            likely_encoding: None,
+            data_start_original: 0,
             header_ends_quoted: found.bytes[..found.span.end as usize].last().copied() == dialect.quote,
             trailing_delimiter: false,
             record_fields: names.len() as u32,
@@ -405,6 +370,9 @@ impl<'a> Search<'a> {
     fn without_header(&self, columns: usize) -> Head {
         Head {
             dialect: self.syntax.dialect,
+            delimiter: self.syntax.dialect.delimiter,
+            likely_encoding: None,
+            data_start_original: 0,
             names: (1..=columns).map(|number| format!("column_{number}")).collect(),
             header: Vec::new(),
             header_ends_quoted: false,
@@ -450,7 +418,7 @@ impl<'a> Search<'a> {
                 }
                 want_bytes = SEARCH_BYTES;
             } else if self.options.dialect.header && memchr::memchr(0, window.bytes()).is_some() {
-                return Err(Error::unusable(input.path(), BINARY));
+                return Err(Error::unusable(input.path(), binary()));
             } else if window.bytes().len() >= most_bytes && self.options.dialect.header {
                 return Err(Error::unusable(input.path(), self.too_long()));
             } else if window.bytes().len() >= most_bytes {
@@ -586,7 +554,7 @@ impl HeaderRecord<'_> {
         }
         // After damaged records, this is not the first line.
         if search.damaged_bytes == 0 && memchr::memchr(0, self.text()).is_some() {
-            return Err(Error::unusable(path, BINARY));
+            return Err(Error::unusable(path, binary()));
         }
         if search.options.dialect.header
             && search.syntax.dialect.line_end == b'\n'
@@ -623,7 +591,7 @@ impl HeaderRecord<'_> {
             .map(|index| index + 1)
     }
 
-    /// The fields as text, quotes removed; the 1-based number of the first that is not UTF-8 otherwise.
+    /// The fields as text, quotes removed; the 1-based number of the first that is none otherwise.
     fn decode(&self, dialect: &Dialect) -> Result<Vec<String>, usize> {
         let mut start = self.span.start as usize;
         let mut names = Vec::with_capacity(self.ends.len());
@@ -638,7 +606,7 @@ impl HeaderRecord<'_> {
             };
             let mut meant = Vec::with_capacity(name.len());
             dialect.resolve(name, quoted, &mut |piece| meant.extend_from_slice(piece));
-            names.push(String::from_utf8(meant).map_err(|_| index + 1)?);
+            names.push(dialect.encoding.text(&meant).ok_or(index + 1)?.into_owned());
             start = end as usize + dialect.delimiter.len();
         }
         Ok(names)

@@ -12,7 +12,7 @@ use crate::schema::key_order::KeyOrder;
 use crate::schema::widths::Widths;
 use crate::schema::written::NumberStyle;
 use crate::schema::{ColumnType, NO_FIELD};
-use crate::validate::{is_plain_text, resolved_fault};
+use crate::validate::{faulty_by_escapes, is_plain_span, is_text, resolve};
 
 /// Bytes of a value that are kept to name it.
 const NAMED_BYTES: usize = 64;
@@ -206,7 +206,8 @@ pub struct Reading<'a, F> {
 /// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
 pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
     let is_usual = reading.cells.are_usual() && reading.widths.are_usual() && reading.numbers == NumberStyle::default();
-    match is_usual && reading.format.is_usual() && reading.repeated_header.is_none() {
+    let is_encoded = reading.format.encoding().by_field().is_some();
+    match is_usual && !is_encoded && reading.format.is_usual() && reading.repeated_header.is_none() {
         true => observe_by::<F, true>(span, parsed, reading, facts),
         false => observe_by::<F, false>(span, parsed, reading, facts),
     }
@@ -227,22 +228,20 @@ fn observe_by<F: Format, const USUAL: bool>(
         ..
     } = *reading;
     let makes_bytes = !USUAL && format.escape().is_some_and(Escape::makes_bytes);
-    let (mut resolved, mut room) = (Vec::new(), Vec::new());
+    let encoding = format.encoding().by_field();
+    let (mut resolved, mut recoded, mut room) = (Vec::new(), Vec::new(), Vec::new());
     let has_field = |index: usize| sources[index] != NO_FIELD;
     let columns = (0..sources.len()).filter(|&index| has_field(index) && facts.is_open(index));
     let mut open: Vec<usize> = columns.collect();
-    let span_is_plain = is_plain_text(span);
+    let span_is_plain = is_plain_span(format, span);
     for (record, fields) in parsed.iter::<USUAL>() {
         if !has_form_of_row::<F, USUAL>(span, &record, fields, reading) {
             continue;
         }
-        if !span_is_plain && !is_plain_text(record.source.of(span)) {
+        if !span_is_plain && !is_text(format.encoding(), record.source.of(span)) {
             continue;
         }
-        let is_text = |index: usize, resolved: &mut Vec<u8>| {
-            resolved_fault(format, fields.range(index).of(span), resolved).is_none()
-        };
-        if makes_bytes && !(0..fields.count()).all(|index| is_text(index, &mut resolved)) {
+        if makes_bytes && faulty_by_escapes(format, span, fields, &mut resolved).is_some() {
             continue;
         }
         let mut all_open = true;
@@ -255,16 +254,24 @@ fn observe_by<F: Format, const USUAL: bool>(
                 true => fields.range(sources[index] as usize),
                 false => format.value(span, fields.range(sources[index] as usize)),
             };
-            let field = format.field(range.of(span));
+            let bytes = range.of(span);
+            let is_recoded = !USUAL && !span_is_plain && encoding.is_some() && !bytes.is_ascii();
+            let field = match encoding.filter(|_| is_recoded) {
+                None => format.field(bytes),
+                Some(encoding) => {
+                    recoded.clear();
+                    encoding.append(bytes, &mut recoded);
+                    format.field(&recoded)
+                }
+            };
             if cells.read::<USUAL>(field.bytes(), field.quote().is_some()) != CellMeaning::Value {
                 facts.order.nulls += u64::from(facts.key == Some(index));
                 continue;
             }
-            let text = match !USUAL && format.has_escape(field.bytes()) {
+            let text = match !USUAL && format.has_escape(bytes) {
                 false => field.unquoted(),
                 true => {
-                    resolved.clear();
-                    format.resolve(field, &mut |piece| resolved.extend_from_slice(piece));
+                    resolve(format, bytes, &mut resolved, &mut room);
                     &resolved
                 }
             };

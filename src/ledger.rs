@@ -9,14 +9,17 @@ mod consumed;
 mod limit;
 mod open_items;
 mod place;
+mod wondering;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::consumed::Consumed;
 pub use self::open_items::OpenItems;
 pub use self::place::{Incoming, Place, Places};
+use self::wondering::Wondering;
 use crate::checkpoint::{Counts, SavedProgress, changed_since_begun};
 use crate::content_hash::ContentHash;
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::faults;
 use crate::options::ErrorLimit;
@@ -33,6 +36,8 @@ pub struct LedgerSettings {
     pub inputs: Vec<InputNames>,
     pub max_errors: Option<ErrorLimit>,
     pub max_record_bytes: u64,
+    /// Whether it is to be guessed in which encoding records are that are not UTF-8.
+    pub guesses_encoding: bool,
 }
 
 /// The names by which places in an input are reported.
@@ -42,6 +47,7 @@ pub struct InputNames {
     /// Column names by field.
     pub fields: Vec<String>,
     pub line_end: u8,
+    pub encoding: Encoding,
 }
 
 /// The files beside the database.
@@ -65,6 +71,7 @@ pub struct Ledger {
     stop: Option<SavedProgress>,
     long_line: LongLine,
     consumed: Consumed,
+    wondering: Wondering,
 }
 
 /// What is left of a [`Ledger`] after the last row.
@@ -102,7 +109,9 @@ pub struct PlacedRow<'a> {
 impl Ledger {
     pub fn new(side_files: SideFiles, settings: LedgerSettings) -> Self {
         let SideFiles { letters, spool } = side_files;
+        let wondering = Wondering::new(settings.guesses_encoding);
         Ledger {
+            wondering,
             letters,
             spool,
             settings,
@@ -144,6 +153,13 @@ impl Ledger {
         &self.origins
     }
 
+    /// An input that is not UTF-8, and the encoding that it is likely in, going by its rejects.
+    pub fn likely_encoding(&self) -> Option<(&Path, Encoding)> {
+        let (file_index, encoding) = self.wondering.likely()?;
+        let input = self.settings.inputs.get(file_index as usize)?;
+        Some((&input.path, encoding))
+    }
+
     /// Moves to the next input; the load has `records_before` records before it.
     pub fn begin_input(&mut self, records_before: u64) {
         self.origins.begin_input(records_before);
@@ -176,7 +192,7 @@ impl Ledger {
     /// The positions of a block's records.
     pub fn places<'a>(&self, incoming: &'a Incoming) -> Places<'a> {
         let input = &self.settings.inputs[incoming.place.file_index as usize];
-        Places::new(incoming, input.line_end)
+        Places::new(incoming, input.line_end, input.encoding)
     }
 
     /// Moves to the next bytes of the input.
@@ -277,6 +293,9 @@ impl Ledger {
             raw: reject.source.of(bytes),
         };
         self.letters.append(&letter)?;
+        if reject.reason == RejectReason::InvalidUtf8 {
+            self.wondering.see(&position, letter.raw);
+        }
         self.counts.reject(reject.reason.code());
         Ok(())
     }
@@ -296,11 +315,11 @@ impl Ledger {
     /// `Io` when the dead-letter file cannot be written.
     pub fn line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<(), Error> {
         self.consumed.advance(place.span(piece.bytes()), piece.bytes().len());
-        let line_end = self.settings.inputs[place.file_index as usize].line_end;
+        let InputNames { line_end, encoding, .. } = self.settings.inputs[place.file_index as usize];
         if piece.first {
             self.letters.begin_large()?;
             self.long_line = LongLine {
-                offset_bytes: piece.start_bytes(),
+                offset_bytes: place.offset_bytes,
                 before: place.before,
                 ..LongLine::default()
             };
@@ -319,10 +338,10 @@ impl Ledger {
         } else {
             for _ in 0..std::mem::replace(&mut self.long_line.pending_crs, trimmed) {
                 self.letters.large_piece(b"\r")?;
-                self.long_line.length_bytes += 1;
+                self.long_line.length_bytes += encoding.length_of(b"\r");
             }
             self.letters.large_piece(body)?;
-            self.long_line.length_bytes += body.len() as u64;
+            self.long_line.length_bytes += encoding.length_of(body);
         }
         if piece.last { self.end_line(place) } else { Ok(()) }
     }

@@ -132,6 +132,8 @@ mod decode;
 #[allow(missing_docs)]
 mod dedup;
 mod dialect;
+#[allow(missing_docs)]
+mod encoding;
 mod error;
 #[allow(missing_docs)]
 mod escape;
@@ -177,6 +179,7 @@ pub use builder::Load;
 pub use cancel::CancelToken;
 pub use content_hash::ContentHash;
 pub use dialect::{Delimiter, Escape};
+pub use encoding::Encoding;
 pub use error::{Error, ErrorKind};
 pub use memory::return_freed_memory;
 pub use observer::{Observer, Phase, Progress};
@@ -208,7 +211,7 @@ pub mod internal {
     }
 
     rooms! {
-        chunk decode dedup escape faults format head infer option_name options parse pipeline position reject report rows schema sqlite
+        chunk decode dedup encoding escape faults format head infer option_name options parse pipeline position reject report rows schema sqlite
         validate window
     }
 }

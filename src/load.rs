@@ -204,7 +204,7 @@ fn carry_out(Planned { inputs, blueprint }: Planned, context: &Context<'_>) -> R
 /// Opens what is written to, loads the rows, settles what is open, and ends the load.
 fn fill(blueprint: &Blueprint, mut inputs: OpenedInputs, context: &Context<'_>) -> Result<Guess<Ended>, Error> {
     inputs.end_looking();
-    let side_files = side_files::open(&blueprint.start, &inputs.paths(), context)?;
+    let side_files = side_files::open(&blueprint.start, &inputs, context)?;
     faults::point("load: errors.csv made");
     let table = OpenedTable::open(blueprint, &side_files, context)?;
     faults::point("load: table made");

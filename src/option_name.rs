@@ -67,6 +67,7 @@ options! {
     DROP_REPEATED_HEADERS "drop_repeated_headers" "--drop-repeated-headers"
     EMPTY "empty" "--empty"
     EMPTY_AS_NULL "empty_as_null" "--empty-as-null"
+    ENCODING "encoding" "--encoding"
     ERRORS "errors" "--errors"
     ESCAPE "escape" "--escape"
     FILENAME_COLUMN "filename_column" "--filename-column"
@@ -129,6 +130,17 @@ pub struct Wording {
 pub const SAME_LOAD: Wording = Wording {
     on_command_line: "same command",
     in_program: "same load",
+};
+
+/// What UTF-16 is whose units begin with their lower byte, if no byte order mark says it.
+pub const WIDE_LITTLE: Wording = Wording {
+    on_command_line: "it is UTF-16 text without a byte order mark; load it with --encoding utf-16le",
+    in_program: "it is UTF-16 text without a byte order mark; load it with `encoding`, as UTF-16LE",
+};
+/// The same, with the upper byte first.
+pub const WIDE_BIG: Wording = Wording {
+    on_command_line: "it is UTF-16 text without a byte order mark; load it with --encoding utf-16be",
+    in_program: "it is UTF-16 text without a byte order mark; load it with `encoding`, as UTF-16BE",
 };
 
 impl Wording {

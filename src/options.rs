@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 pub use self::columns::{ColumnOptions, MAX_CONSTANT_BYTES};
 use crate::dialect::{Delimiter, Escape};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::option_name::{
     self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY,
@@ -122,6 +123,8 @@ pub struct DialectOptions {
     pub drop_repeated_headers: bool,
     /// Blanks and tabs around fields are not part of them.
     pub trim: bool,
+    /// How characters are written where no byte order mark says it; `None`: in UTF-8, and what is not is wondered at.
+    pub encoding: Option<Encoding>,
     /// The first so many lines of each input are no records.
     pub skip_lines: u64,
     /// The line of each input on which the header stands, from 1 on.
@@ -226,6 +229,7 @@ impl Default for DialectOptions {
             comment: None,
             drop_repeated_headers: false,
             trim: false,
+            encoding: None,
             skip_lines: 0,
             header_row: None,
             member: None,
@@ -349,7 +353,37 @@ impl DialectOptions {
                 return Err(Error::usage(self.same_character(*option, *other)));
             }
         }
+        self.validate_encoding()?;
         self.validate_header().and_then(|()| self.validate_cells())
+    }
+
+    /// Checks that what shapes the inputs can be told apart in their encoding.
+    fn validate_encoding(&self) -> Result<(), Error> {
+        let Some(encoding) = self.encoding else { return Ok(()) };
+        let Some(field) = encoding.by_field() else {
+            return Ok(());
+        };
+        if let Some(delimiter) = self.delimiter
+            && field.in_bytes(&delimiter.text()).is_none()
+        {
+            return Err(Error::usage(format!(
+                "{DELIMITER} {delimiter} cannot be looked for in {encoding}, as its characters are not one byte each there; convert the                  file first: iconv -f {encoding} -t UTF-8 FILE"
+            )));
+        }
+        match self.ambiguous(encoding, self.delimiter, self.quote) {
+            Some(message) => Err(Error::usage(message)),
+            None => Ok(()),
+        }
+    }
+
+    /// Why records that `delimiter` and `quote` shape cannot be told in this encoding, if they cannot.
+    pub fn ambiguous(&self, encoding: Encoding, delimiter: Option<Delimiter>, quote: Option<u8>) -> Option<String> {
+        let delimiter = delimiter.iter().flat_map(|delimiter| delimiter.as_bytes());
+        let others = [quote, self.comment, self.escape.map(Escape::byte)];
+        let character = encoding.ambiguous(delimiter.copied().chain(others.into_iter().flatten()))?;
+        Some(format!(
+            "in {encoding} the byte of '{character}' may be a part of another character, so that it cannot be looked for as what separates,              quotes or escapes; convert the file first: iconv -f {encoding} -t UTF-8 FILE"
+        ))
     }
 
     /// Why two options may not be one character.

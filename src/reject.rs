@@ -38,6 +38,7 @@ pub use self::samples::{RejectSample, RejectSamples, SAMPLES_PER_CODE};
 pub use self::state::{Committed, HEADER, Left, LettersPlace};
 pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};
 
+use crate::encoding::Encoding;
 use crate::position::ByteRange;
 use crate::schema::ColumnType;
 
@@ -71,11 +72,13 @@ pub enum RejectCode {
     DuplicateKey,
     /// The database refuses the row.
     ConstraintFailed,
+    /// It is not in the [encoding](crate::Load::encoding) that the input is in, which is not UTF-8.
+    InvalidEncoding,
 }
 
 impl RejectCode {
-    /// Every code, in the order of [`RejectCode::index`].
-    pub const ALL: [RejectCode; 13] = [
+    /// Every code, in the order of [`RejectCode::index`]: checkpoints count by it, so that a new one comes last.
+    pub const ALL: [RejectCode; 14] = [
         RejectCode::MissingColumns,
         RejectCode::TooManyColumns,
         RejectCode::UnterminatedQuote,
@@ -89,6 +92,7 @@ impl RejectCode {
         RejectCode::RuleFailed,
         RejectCode::DuplicateKey,
         RejectCode::ConstraintFailed,
+        RejectCode::InvalidEncoding,
     ];
 
     /// Returns the code as it stands in files and reports.
@@ -107,6 +111,7 @@ impl RejectCode {
             RejectCode::RuleFailed => "rule_failed",
             RejectCode::DuplicateKey => "duplicate_key",
             RejectCode::ConstraintFailed => "constraint_failed",
+            RejectCode::InvalidEncoding => "invalid_encoding",
         }
     }
 
@@ -143,6 +148,10 @@ pub enum RejectReason {
         limit_bytes: u64,
     },
     InvalidUtf8,
+    InvalidEncoding {
+        /// That of the input, which is not UTF-8.
+        encoding: Encoding,
+    },
     NulByte,
     TypeError {
         expected: ColumnType,

@@ -41,6 +41,8 @@ pub struct RowBlock<E> {
     pub refuted_by: Option<u32>,
     /// Records in the chunk: rows and rejects.
     pub record_count: u32,
+    /// How many bytes of the input the chunk was made of: more or fewer than it has only if that was UTF-16.
+    pub original_bytes: u64,
     /// Line ends in the chunk, those inside quoted fields too.
     pub line_count: u32,
     /// Blank lines skipped: neither rows nor rejects.
@@ -61,8 +63,9 @@ pub struct RowBlock<E> {
     /// Columns of the row at hand that count as recoded once it is one, and a value in the form in which it is cast; as well.
     pub(crate) recoded_in_row: Vec<u16>,
     pub(crate) plain_value: Vec<u8>,
-    /// A value whose escapes are resolved; here only to be reused.
+    /// A value whose escapes are resolved, and a field in UTF-8; here only to be reused.
     pub(crate) resolved: Vec<u8>,
+    pub(crate) recoded_text: Vec<u8>,
 }
 
 /// The hash that stands for a key with a NULL in it, which is never a duplicate.
@@ -79,6 +82,7 @@ impl<E: Encoder> RowBlock<E> {
         self.column_facts.clear();
         self.refuted_by = None;
         self.record_count = 0;
+        self.original_bytes = 0;
         self.line_count = 0;
         self.blank_lines = 0;
         self.comment_lines = 0;
@@ -108,5 +112,6 @@ impl<E: Encoder> RowBlock<E> {
             + self.recoded.capacity() * size_of::<u64>()
             + self.plain_value.capacity()
             + self.resolved.capacity()
+            + self.recoded_text.capacity()
     }
 }

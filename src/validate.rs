@@ -2,16 +2,18 @@
 //!
 //! Comes in: a span and what its format found in it. Goes out: a [`RowBlock`]. Never: I/O, locks, panics, allocation per row or
 //! field (a block's vectors are reused). The hard part is the cost: this is where a load's processor time goes, so UTF-8 and NULs are
-//! checked once per span, and a value is cast, stored and hashed in one go.
+//! checked once per span, and a value is cast, stored and hashed in one go. In other encodings a span of ASCII is as fast, and of any other
+//! only the fields that are not ASCII are recoded.
 
 mod beyond_record;
 mod column_work;
+mod key_bytes;
 mod recoded;
 #[cfg(test)]
 mod tests;
 mod text;
 
-pub use self::text::{TextFault, is_plain_text, resolved_fault};
+pub use self::text::{faulty_by_escapes, is_plain_span, is_plain_text, is_text, resolve};
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -20,7 +22,10 @@ use self::beyond_record::{added_bytes, default_of, given_bytes};
 use self::column_work::{
     ColumnWork, DECLARED, IS_KEY, IS_ROW_ID, NO_AFFINITY, NOT_NULL, OBSERVED, ORDERED, SETTLED, UsualCast, columns,
 };
-use crate::format::{Escape, Fault, FaultKind, Field, Fields, Format, Parsed, Record, are_names, ends_empty};
+use self::key_bytes::{push_plain_key, push_text_key};
+use self::text::{FaultyField, faulty_field};
+use crate::encoding::{FieldEncoding, MOST_GROWTH};
+use crate::format::{Escape, Fault, FaultKind, Fields, Format, Parsed, Record, are_names, ends_empty};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
@@ -31,7 +36,7 @@ use crate::schema::{ColumnType, Given, KeyPlan, RowPlan};
 
 /// Turns the records of `span` into rows and rejects. `out` is emptied first.
 ///
-/// `span` is exactly what was parsed. A record is rejected for the first of these faults: its syntax; invalid UTF-8; a NUL byte; the number
+/// `span` is exactly what was parsed. A record is rejected for the first of these faults: its syntax; bytes that are not of its encoding; a NUL byte; the number
 /// of fields; the first column, in the table's order, whose value does not fit.
 pub fn validate<F: Format, E: Encoder>(
     span: &[u8],
@@ -56,10 +61,13 @@ pub fn validate<F: Format, E: Encoder>(
         span,
         plan,
         format,
-        plain: is_plain_text(span),
+        plain: is_plain_span(format, span),
+        encoding: format.encoding().by_field(),
+        is_ascii: true,
         encoder,
         added_bytes: added_bytes(plan) + given_bytes(plan),
         resolved: std::mem::take(&mut out.resolved),
+        recoded: std::mem::take(&mut out.recoded_text),
         lines_before: 0,
         lines_counted_to: 0,
         out,
@@ -69,15 +77,20 @@ pub fn validate<F: Format, E: Encoder>(
     }
     rows.out.recoded.resize(plan.recodings.len(), 0);
     let is_usual = plan.cells.are_usual() && plan.takes_fields_only();
-    match is_usual && format.is_usual() && plan.repeated_header.is_none() {
-        true => rows.take_all::<true>(parsed),
-        false => rows.take_all::<false>(parsed),
+    let is_usual = is_usual && format.is_usual() && plan.repeated_header.is_none();
+    match (is_usual, rows.encoding.is_some() && !rows.plain) {
+        (true, false) => rows.take_all::<true, false>(parsed),
+        (true, true) => rows.take_all::<true, true>(parsed),
+        (false, _) => rows.take_all::<false, true>(parsed),
     }
     let RowMaker {
-        encoder, resolved, out, ..
+        encoder,
+        resolved,
+        recoded,
+        out,
+        ..
     } = rows;
-    out.values = encoder;
-    out.resolved = resolved;
+    (out.values, out.resolved, out.recoded_text) = (encoder, resolved, recoded);
 }
 
 /// Why a column of type `expected` does not take a value.
@@ -87,34 +100,6 @@ fn refuse(expected: ColumnType, error: CastError) -> RejectReason {
         CastError::Type => RejectReason::TypeError { expected },
         CastError::Range => RejectReason::OutOfRange { expected },
     }
-}
-
-/// Adds a text to a key's bytes. Not inlined: few columns are both text and key, and it would take registers from all others.
-#[inline(never)]
-fn push_text_key(key_bytes: &mut Vec<u8>, text: Text<'_>) {
-    match text.doubled {
-        None => push_plain_key(key_bytes, &text.span[text.start..text.end], b""),
-        Some(_) => push_doubled_key(key_bytes, text),
-    }
-}
-
-/// Adds a text that is meant as it stands, and its tail, to a key's bytes.
-#[inline]
-fn push_plain_key(key_bytes: &mut Vec<u8>, text: &[u8], tail: &[u8]) {
-    // The length first: ("ab", "c") and ("a", "bc") are different keys.
-    key_bytes.push(b't');
-    key_bytes.extend_from_slice(&((text.len() + tail.len()) as u64).to_le_bytes());
-    key_bytes.extend_from_slice(text);
-    key_bytes.extend_from_slice(tail);
-}
-
-/// As [`push_plain_key`], for a text whose length is known only once it is written.
-fn push_doubled_key(key_bytes: &mut Vec<u8>, text: Text<'_>) {
-    push_plain_key(key_bytes, b"", b"");
-    let text_at = key_bytes.len();
-    text.append_to(key_bytes);
-    let length = (key_bytes.len() - text_at) as u64;
-    key_bytes[text_at - size_of::<u64>()..text_at].copy_from_slice(&length.to_le_bytes());
 }
 
 /// Why a record is not a row.
@@ -140,13 +125,18 @@ struct RowMaker<'a, F, E> {
     span: &'a [u8],
     plan: &'a RowPlan,
     format: &'a F,
-    /// The whole span is UTF-8 without NUL, so no record needs to be checked for that.
+    /// The whole span [is](is_plain_span), so no record needs to be checked for that.
     plain: bool,
+    /// How fields become UTF-8 that are not ASCII; `None`: they are.
+    encoding: Option<&'static FieldEncoding>,
+    /// The record at hand is ASCII, or UTF-8.
+    is_ascii: bool,
     encoder: E,
     /// Bytes that a row's values may have beyond those of its fields, with texts that are the same in every row.
     added_bytes: usize,
-    /// The value of a field with escapes in it; here only to be reused.
+    /// The value of a field with escapes in it, and a field that was recoded; here only to be reused.
     resolved: Vec<u8>,
+    recoded: Vec<u8>,
     /// Line ends before `lines_counted_to`.
     lines_before: u32,
     lines_counted_to: usize,
@@ -154,8 +144,9 @@ struct RowMaker<'a, F, E> {
 }
 
 impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
-    /// Makes rows and rejects of all records. `USUAL`: format and rules for cells are, so that no time is spent on others.
-    fn take_all<const USUAL: bool>(&mut self, parsed: &F::Parsed) {
+    /// Makes rows and rejects of all records. `USUAL`: format and rules for cells are, so that no time is spent on others. Only if it
+    /// is `ENCODED` may the span need recoding.
+    fn take_all<const USUAL: bool, const ENCODED: bool>(&mut self, parsed: &F::Parsed) {
         let columns = columns(self.plan);
         for (record, fields) in parsed.iter::<USUAL>() {
             if fields.count() == 1 && self.plan.field_count > 1 && self.is_blank::<USUAL>(&record) {
@@ -171,8 +162,8 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 continue;
             }
             match self
-                .check::<USUAL>(&record, fields)
-                .and_then(|()| self.encode::<USUAL>(&record, fields, &columns))
+                .check::<USUAL, ENCODED>(&record, fields)
+                .and_then(|()| self.encode::<USUAL, ENCODED>(&record, fields, &columns))
             {
                 Ok(()) if !USUAL => self.count_width(fields),
                 Ok(()) => {}
@@ -209,15 +200,23 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     }
 
     /// Everything about a record that does not depend on its values' types.
-    fn check<const USUAL: bool>(&mut self, record: &Record, fields: impl Fields) -> Result<(), Reject> {
+    fn check<const USUAL: bool, const ENCODED: bool>(
+        &mut self,
+        record: &Record,
+        fields: impl Fields,
+    ) -> Result<(), Reject> {
         if let Some(fault) = record.fault {
             return Err(self.refuse_fault(fault));
         }
-        if !self.plain && !is_plain_text(record.source.of(self.span)) {
-            self.check_text(fields)?;
+        if ENCODED && self.encoding.is_some() {
+            self.is_ascii = self.plain || record.source.of(self.span).is_ascii();
+        }
+        if !self.plain && !self.is_text::<ENCODED>(record) {
+            self.refuse_faulty(faulty_field(self.format, self.span, fields))?;
         }
         if !USUAL && self.format.escape().is_some_and(Escape::makes_bytes) {
-            self.check_resolved(fields)?;
+            let faulty = faulty_by_escapes(self.format, self.span, fields, &mut self.resolved);
+            self.refuse_faulty(faulty)?;
         }
         let (expected, found) = (self.plan.field_count, fields.count() as u32);
         match found.cmp(&expected) {
@@ -229,23 +228,27 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         }
     }
 
-    /// Finds the field whose escapes stand for what is not UTF-8, or for a NUL.
-    fn check_resolved(&mut self, fields: impl Fields) -> Result<(), Reject> {
-        for index in 0..fields.count() {
-            let value = fields.range(index);
-            let Some(fault) = resolved_fault(self.format, value.of(self.span), &mut self.resolved) else {
-                continue;
-            };
-            return Err(Reject {
-                reason: match fault {
-                    TextFault::InvalidUtf8 => RejectReason::InvalidUtf8,
-                    TextFault::Nul => RejectReason::NulByte,
-                },
-                column: index as u32 + 1,
-                value,
-            });
+    /// Whether a record is text.
+    #[inline(always)]
+    fn is_text<const ENCODED: bool>(&self, record: &Record) -> bool {
+        let bytes = record.source.of(self.span);
+        match ENCODED {
+            false => is_plain_text(bytes),
+            true => is_text(self.format.encoding(), bytes),
         }
-        Ok(())
+    }
+
+    /// Refuses a record for its field that is no text, if it has one.
+    #[inline(always)]
+    fn refuse_faulty(&self, faulty: Option<FaultyField>) -> Result<(), Reject> {
+        let Some(FaultyField { index, range, fault }) = faulty else {
+            return Ok(());
+        };
+        Err(Reject {
+            reason: fault.reason(self.format.encoding()),
+            column: index as u32 + 1,
+            value: range,
+        })
     }
 
     #[cold]
@@ -271,23 +274,8 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         }
     }
 
-    /// Finds the field that is not UTF-8, or has a NUL in it.
-    fn check_text(&self, fields: impl Fields) -> Result<(), Reject> {
-        let bad = |test: &dyn Fn(&[u8]) -> bool| {
-            let index = (0..fields.count()).find(|&index| test(fields.range(index).of(self.span)))?;
-            Some((index as u32 + 1, fields.range(index)))
-        };
-        let found = match bad(&|bytes| simdutf8::basic::from_utf8(bytes).is_err()) {
-            Some(found) => Some((RejectReason::InvalidUtf8, found)),
-            None => bad(&|bytes| memchr::memchr(0, bytes).is_some()).map(|found| (RejectReason::NulByte, found)),
-        };
-        found.map_or(Ok(()), |(reason, (column, value))| {
-            Err(Reject { reason, column, value })
-        })
-    }
-
     /// Appends the record's row; leaves no trace if a value does not fit.
-    fn encode<const USUAL: bool>(
+    fn encode<const USUAL: bool, const ENCODED: bool>(
         &mut self,
         record: &Record,
         fields: impl Fields,
@@ -295,7 +283,9 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     ) -> Result<(), Reject> {
         let integer_keys = self.out.integer_keys.len();
         self.out.key_bytes.clear();
-        self.encoder.begin_row(record.source.len() as usize + self.added_bytes);
+        let growth = if ENCODED && !self.is_ascii { MOST_GROWTH } else { 1 };
+        self.encoder
+            .begin_row(record.source.len() as usize * growth + self.added_bytes);
         let mut null_key = false;
         for &column in columns {
             let source = column.source as usize;
@@ -316,7 +306,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 true => fields.range(source),
                 false => self.format.value(self.span, fields.range(source)),
             };
-            match self.encode_field::<USUAL>(column, value.start as usize, value.end as usize) {
+            match self.encode_field::<USUAL, ENCODED>(column, value.start as usize, value.end as usize) {
                 Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
                 Err(reason) => {
                     self.out.integer_keys.truncate(integer_keys);
@@ -350,22 +340,22 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
 
     /// Appends the value of the field at `start..end` to the row, and its bytes to the key; returns whether it is NULL.
     #[inline]
-    fn encode_field<const USUAL: bool>(
+    fn encode_field<const USUAL: bool, const ENCODED: bool>(
         &mut self,
         column: ColumnWork,
         start: usize,
         end: usize,
     ) -> Result<bool, RejectReason> {
+        if ENCODED && !self.is_ascii && !self.span[start..end].is_ascii() {
+            return self.encode_recoded_field::<USUAL>(column, (start, end));
+        }
         let field = self.format.field(&self.span[start..end]);
         let cell = self.plan.cells.read::<USUAL>(field.bytes(), field.quote().is_some());
         if cell != CellMeaning::Value {
-            return match !USUAL && cell == CellMeaning::Default && self.encode_default(column) {
-                true => Ok(false),
-                false => self.encode_null(column),
-            };
+            return self.encode_nothing::<USUAL>(column, cell);
         }
         if !USUAL && self.format.has_escape(field.bytes()) {
-            return self.encode_resolved(column, field, (start, end));
+            return self.encode_resolved(column, (start, end));
         }
         let quotes = usize::from(field.quote().is_some());
         let text = Text {
@@ -377,18 +367,61 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         self.encode_value(column, text, (start, end))
     }
 
-    /// As [`encode_field`](Self::encode_field), for one with escapes in it that is not NULL: its value is not part of the input.
-    #[inline(never)]
-    fn encode_resolved(
+    /// Appends what a cell without a value stands for; returns whether that is NULL.
+    #[inline(always)]
+    fn encode_nothing<const USUAL: bool>(
         &mut self,
         column: ColumnWork,
-        field: Field<'_>,
+        cell: CellMeaning,
+    ) -> Result<bool, RejectReason> {
+        match !USUAL && cell == CellMeaning::Default && self.encode_default(column) {
+            true => Ok(false),
+            false => self.encode_null(column),
+        }
+    }
+
+    /// As [`encode_field`](Self::encode_field), for the one at `place`, which is not ASCII and not UTF-8. Its quotes, escapes and the like
+    /// are ASCII, and so the same in UTF-8.
+    #[inline(never)]
+    fn encode_recoded_field<const USUAL: bool>(
+        &mut self,
+        column: ColumnWork,
         place: (usize, usize),
     ) -> Result<bool, RejectReason> {
+        let bytes = &self.span[place.0..place.1];
+        let mut recoded = std::mem::take(&mut self.recoded);
+        recoded.clear();
+        if let Some(encoding) = self.encoding {
+            encoding.append(bytes, &mut recoded);
+        }
+        let field = self.format.field(&recoded);
+        let cell = self.plan.cells.read::<USUAL>(field.bytes(), field.quote().is_some());
+        if !USUAL && cell == CellMeaning::Value && self.format.has_escape(bytes) {
+            self.recoded = recoded;
+            return self.encode_resolved(column, place);
+        }
+        let encoded = if cell != CellMeaning::Value {
+            self.encode_nothing::<USUAL>(column, cell)
+        } else {
+            let quotes = usize::from(field.quote().is_some());
+            let text = Text {
+                span: &recoded,
+                start: quotes,
+                end: recoded.len() - quotes,
+                doubled: field.quote(),
+            };
+            self.encode_value(column, text, place)
+        };
+        self.recoded = recoded;
+        encoded
+    }
+
+    /// As [`encode_field`](Self::encode_field), for one with escapes in it that is not NULL: its value is not part of the input.
+    #[inline(never)]
+    fn encode_resolved(&mut self, column: ColumnWork, place: (usize, usize)) -> Result<bool, RejectReason> {
         let mut resolved = std::mem::take(&mut self.resolved);
-        resolved.clear();
-        self.format
-            .resolve(field, &mut |piece| resolved.extend_from_slice(piece));
+        let mut room = std::mem::take(&mut self.recoded);
+        resolve(self.format, &self.span[place.0..place.1], &mut resolved, &mut room);
         let text = Text {
             span: &resolved,
             start: 0,
@@ -396,7 +429,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             doubled: None,
         };
         let encoded = self.encode_value(column, text, place);
-        self.resolved = resolved;
+        (self.resolved, self.recoded) = (resolved, room);
         encoded
     }
 

@@ -3,8 +3,8 @@
 //! Comes in: a path, or the program's reader. Goes out: [`Window`]s, each a contiguous span that starts wherever the caller says the next
 //! record may start, so a record that crosses the end of one window is whole again in the next. Never: a look at what the bytes mean. The
 //! first bytes of a stream can be looked at before they are read: they go into a file without a name, which is later read first. What is
-//! packed is unpacked on the way; offsets are those of what was packed. A window is unmapped (or its buffer given back for the next one)
-//! when its last user drops it; how many are alive is up to the caller.
+//! packed is unpacked on the way, and UTF-16 is recoded; offsets are those of what was packed, in UTF-8. A window is unmapped (or its buffer
+//! given back for the next one) when its last user drops it; how many are alive is up to the caller.
 
 mod buffered;
 mod packed;
@@ -14,6 +14,7 @@ mod tail;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod wide_text;
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind as IoErrorKind, Read};
@@ -31,8 +32,10 @@ use self::stream_source::{ReadingInput, SharedReader, StreamSource};
 pub use self::tail::{Tail, TailRules, first_line_end};
 use self::tail::{TailFilter, of_file};
 pub use self::watch::InputWatch;
+use self::wide_text::{MARK_BYTES, WideText, order_of};
 use crate::database_file::unless_database;
 use crate::decode::{LOOK_BYTES, Marks, Packing, Unpacked, Unpacking};
+use crate::encoding::wide::ByteOrder;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::Wording;
 
@@ -107,6 +110,7 @@ pub struct Input {
 #[derive(Debug)]
 enum InputKind {
     Mapped(OpenedFile),
+    /// Or in UTF-16.
     Packed(OpenedFile, Box<PackedFile>),
     Streamed(Box<Stream>),
 }
@@ -203,7 +207,7 @@ impl Input {
         let kind = if metadata.is_file() && path.as_os_str() != "-" {
             let state = OpenedFile::from(&metadata);
             match packing_of(&file).map_err(|e| Error::io("reading", path, e))? {
-                Some(packing) => InputKind::Packed(state, Box::new(PackedFile::new(packing))),
+                Some(packing) => InputKind::Packed(state, Box::new(PackedFile::new(Some(packing)))),
                 None => InputKind::Mapped(state),
             }
         } else {
@@ -240,6 +244,49 @@ impl Input {
         self.unpacking = unpacking;
     }
 
+    /// Has UTF-16 recoded, if that is what a byte order mark says; or, where there is no mark, what is `assumed`. Before anything is read.
+    ///
+    /// # Errors
+    /// `Io` when a file's first bytes cannot be read.
+    pub fn look_for_wide(&mut self, assumed: Option<ByteOrder>) -> Result<(), Error> {
+        if let InputKind::Mapped(state) = self.kind {
+            let file = self.opened()?;
+            let start = start_of::<MARK_BYTES>(&file).map_err(|e| Error::io("reading", &self.path, e))?;
+            if order_of(&start, assumed).is_some() {
+                self.kind = InputKind::Packed(state, Box::new(PackedFile::new(None)));
+            }
+        }
+        match &mut self.kind {
+            InputKind::Mapped(_) => {}
+            InputKind::Packed(_, packed) => packed.looks_for_wide = Some(assumed),
+            InputKind::Streamed(stream) => stream.bytes.wide = Some(WideText::new(assumed, None)),
+        }
+        Ok(())
+    }
+
+    /// The order of its bytes, if it is UTF-16 that is recoded. Known once its first bytes were read.
+    pub fn wide(&self) -> Option<ByteOrder> {
+        match &self.kind {
+            InputKind::Mapped(_) => None,
+            InputKind::Packed(_, packed) => packed.order(),
+            InputKind::Streamed(stream) => stream.bytes.wide.as_ref().and_then(WideText::order),
+        }
+    }
+
+    /// How many bytes of UTF-16 were read so far, from the beginning on; `None` if it is none.
+    pub fn wide_bytes(&self) -> Option<u64> {
+        match &self.kind {
+            InputKind::Mapped(_) => None,
+            InputKind::Packed(_, packed) => packed.wide_bytes(),
+            InputKind::Streamed(stream) => stream.bytes.wide.as_ref().and_then(WideText::taken_bytes),
+        }
+    }
+
+    /// Whether it is a file in UTF-16 that is not packed.
+    pub fn is_wide_file(&self) -> bool {
+        matches!(&self.kind, InputKind::Packed(_, packed) if packed.packing.is_none())
+    }
+
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -272,7 +319,7 @@ impl Input {
     pub fn packing(&self) -> Option<Packing> {
         match &self.kind {
             InputKind::Mapped(_) => None,
-            InputKind::Packed(_, packed) => Some(packed.packing),
+            InputKind::Packed(_, packed) => packed.packing,
             InputKind::Streamed(stream) => stream.bytes.unpacked().map(Unpacked::packing),
         }
     }
@@ -281,6 +328,7 @@ impl Input {
     pub fn packed_bytes(&self) -> u64 {
         match &self.kind {
             InputKind::Mapped(_) => 0,
+            InputKind::Packed(_, packed) if packed.packing.is_none() => 0,
             InputKind::Packed(state, _) => state.length_bytes,
             InputKind::Streamed(stream) => stream.bytes.unpacked().map_or(0, Unpacked::packed_bytes),
         }
@@ -581,7 +629,12 @@ impl Input {
 
 /// What a file is packed with, if it is.
 fn packing_of(file: &File) -> std::io::Result<Option<Packing>> {
-    let mut first = [0; LOOK_BYTES];
+    Ok(Packing::of(&start_of::<LOOK_BYTES>(file)?))
+}
+
+/// The first bytes of a file, as many as it has.
+fn start_of<const BYTES: usize>(file: &File) -> std::io::Result<Vec<u8>> {
+    let mut first = vec![0; BYTES];
     let mut bytes = 0;
     while bytes < first.len() {
         match file.read_at(&mut first[bytes..], bytes as u64) {
@@ -591,7 +644,8 @@ fn packing_of(file: &File) -> std::io::Result<Option<Packing>> {
             Err(e) => return Err(e),
         }
     }
-    Ok(Packing::of(&first[..bytes]))
+    first.truncate(bytes);
+    Ok(first)
 }
 
 /// Asks the kernel to fetch the next window while this one is being parsed.

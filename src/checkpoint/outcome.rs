@@ -1,9 +1,9 @@
 //! The options that decide what a load's outcome is, in words: what a load must have to go on with another.
 
 use crate::option_name::{
-    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ERRORS,
-    ESCAPE, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, MEMBER, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD, OptionName, QUOTE,
-    SAFE_ERRORS, SKIP_FOOTER, SKIP_LINES, TEXT, TRIM,
+    APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ENCODING,
+    ERRORS, ESCAPE, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, MEMBER, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD,
+    OptionName, QUOTE, SAFE_ERRORS, SKIP_FOOTER, SKIP_LINES, TEXT, TRIM,
 };
 use crate::options::{DialectOptions, LoadOptions, written};
 
@@ -73,6 +73,7 @@ fn dialect_options(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
         (COMMENT, or_none(dialect.comment.map(character))),
         (DROP_REPEATED_HEADERS, switch(dialect.drop_repeated_headers)),
         (TRIM, switch(dialect.trim)),
+        (ENCODING, (dialect.encoding.unwrap_or_default().name()).to_owned()),
         (SKIP_LINES, dialect.skip_lines.to_string()),
         (HEADER_ROW, header_row(dialect)),
         (

@@ -1,6 +1,6 @@
 //! Flags that take characters: what separates fields, what quotes them, what makes a character mean itself.
 
-use rowmill::{Delimiter, Escape};
+use rowmill::{Delimiter, Encoding, Escape};
 
 /// What quotes fields; `None`: nothing does.
 pub(super) type Quote = Option<u8>;
@@ -53,6 +53,10 @@ pub(super) fn parse_escape(text: &str) -> Result<EscapeArg, String> {
         [byte] if byte.is_ascii() => Ok(Some(Escape::Literal(*byte))),
         _ => Err("expected one ASCII character, `mysql`, `postgres` or `none`".to_owned()),
     }
+}
+
+pub(super) fn parse_encoding(name: &str) -> Result<Encoding, String> {
+    Encoding::new(name).map_err(|error| error.to_string())
 }
 
 pub(super) fn parse_comment(text: &str) -> Result<u8, String> {

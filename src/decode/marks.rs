@@ -24,12 +24,12 @@ impl Marks {
     }
 
     /// Unpacking begins anew.
-    pub(super) fn clear(&self) {
+    pub fn clear(&self) {
         *self.list() = MarkList::default();
     }
 
     /// The first `unpacked_bytes` bytes came of the first `packed_bytes`.
-    pub(super) fn push(&self, unpacked_bytes: u64, packed_bytes: u64) {
+    pub fn push(&self, unpacked_bytes: u64, packed_bytes: u64) {
         let ahead = &mut self.list().ahead;
         if ahead.len() >= MAX_MARKS {
             let mut is_kept = false;

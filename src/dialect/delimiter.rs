@@ -31,7 +31,11 @@ impl Delimiter {
 
     /// One of several characters; `None` if it has no byte or more than eight.
     pub const fn new(text: &str) -> Option<Delimiter> {
-        let text = text.as_bytes();
+        Delimiter::of_bytes(text.as_bytes())
+    }
+
+    /// That of an input that is not in UTF-8.
+    pub(crate) const fn of_bytes(text: &[u8]) -> Option<Delimiter> {
         if text.is_empty() || text.len() > MOST_BYTES {
             return None;
         }

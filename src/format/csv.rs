@@ -4,6 +4,7 @@
 use super::{Field, Fields, Format, Parsed, Record};
 use crate::chunk;
 use crate::dialect::Escape;
+use crate::encoding::Encoding;
 use crate::parse::{COMMENT, Dialect, Records, Syntax, parse_before};
 use crate::position::ByteRange;
 
@@ -55,6 +56,11 @@ impl Format for Csv {
     #[inline]
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
         Field::new(bytes, self.dialect.quote.filter(|quote| bytes.first() == Some(quote)))
+    }
+
+    #[inline]
+    fn encoding(&self) -> Encoding {
+        self.dialect.encoding
     }
 
     #[inline]

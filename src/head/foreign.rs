@@ -7,7 +7,7 @@
 use serde::de::IgnoredAny;
 
 use crate::database_file;
-use crate::option_name::Wording;
+use crate::option_name::{WIDE_BIG, WIDE_LITTLE, Wording};
 use crate::window::IS_DATABASE;
 
 /// Bytes of an input that are looked at: the mark of a tar archive is the furthest.
@@ -249,25 +249,38 @@ fn is_tar(start: &[u8]) -> bool {
     start.get(at..at + mark.len()) == Some(mark) && start[..at].contains(&0)
 }
 
-/// UTF-16 and UTF-32 without a byte order mark: text in ASCII has a NUL at the same place in each unit.
+/// UTF-16 and UTF-32 without a byte order mark: text in ASCII has NULs at the same places in each unit. In UTF-16 there may be some
+/// characters that are not ASCII, such as accents in a header.
 fn wide_text(start: &[u8]) -> Option<&'static str> {
     /// Units that are looked at.
     const UNITS: usize = 32;
     /// Units of which no byte is another one's: fewer may be chance.
     const FEWEST: usize = 4;
-    let is_unit = |unit: &[u8], at: usize| {
+    /// Of so many characters, one may be none of ASCII.
+    const OTHER_ONE_OF: usize = 4;
+    let is_ascii = |unit: &[u8], at: usize| {
         unit.iter()
             .enumerate()
             .all(|(index, &byte)| (byte == 0) == (index != at) && (byte == 0 || byte.is_ascii()))
     };
-    let are_units = |bytes: usize, at: usize| {
-        let mut units = start.chunks_exact(bytes).take(UNITS);
-        units.len() >= FEWEST && units.all(|unit| is_unit(unit, at))
+    let are_units = |bytes: usize, at: usize, one_of: usize| {
+        let units = start.chunks_exact(bytes).take(UNITS);
+        let count = units.len();
+        let others = units.filter(|unit| !is_ascii(unit, at));
+        let (mut odd, mut are_sound) = (0, true);
+        for unit in others {
+            odd += 1;
+            are_sound &= unit[at] != 0;
+        }
+        count >= FEWEST && are_sound && odd * one_of <= count
     };
-    if are_units(4, 0) || are_units(4, 3) {
+    if are_units(4, 0, UNITS + 1) || are_units(4, 3, UNITS + 1) {
         return Some(UTF_32);
     }
-    (are_units(2, 0) || are_units(2, 1)).then_some(UTF_16)
+    if are_units(2, 0, OTHER_ONE_OF) {
+        return Some(WIDE_LITTLE.as_str());
+    }
+    are_units(2, 1, OTHER_ONE_OF).then(|| WIDE_BIG.as_str())
 }
 
 /// Whether `text`, which begins with `<`, is XML or HTML without a declaration: its first line is one tag, and a tag is closed. A header
@@ -318,7 +331,7 @@ mod tests {
         let mut tar = vec![0; 512];
         tar[..5].copy_from_slice(b"a.csv");
         tar[257..262].copy_from_slice(b"ustar");
-        let cases: [(&[u8], &str); 23] = [
+        let cases: [(&[u8], &str); 24] = [
             (b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\0", ".xls"),
             (b"PAR1\x15\x04\x15\0", "Parquet"),
             (b"ARROW1\0\0\xFF", "Arrow"),
@@ -333,6 +346,7 @@ mod tests {
             (b"\xFF\xFEa\0", "UTF-16"),
             (b"a\0,\0b\0\n\0", "UTF-16"),
             (b"\0a\0,\0b\0\n", "UTF-16"),
+            (b"\0a\x01\x02\0b\0,\0c\0\n", "UTF-16"),
             (b"a\0\0\0,\0\0\0b\0\0\0\n\0\0\0", "UTF-32"),
             (b"\r\n <!DOCTYPE HTML><title>Sign in</title>", "HTML"),
             (b"<html lang=\"en\">", "HTML"),

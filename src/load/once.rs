@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cancel::Cancelled;
 use crate::content_hash::ContentHash;
+use crate::encoding::Encoding;
+use crate::encoding::wide::ByteOrder;
 use crate::error::Error;
 use crate::load::context::{Context, table_name};
 use crate::load::ended::{Ended, Halt};
@@ -33,7 +35,7 @@ pub(super) fn leave_out_loaded(inputs: Inputs, context: &Context<'_>) -> Result<
     let size_of = |input: &NamedInput| Some(input.name.metadata().ok()?.len());
     let sizes: Vec<Option<u64>> = inputs.all.iter().map(size_of).collect();
     // What a packed file holds has another size, which nobody knows before it is unpacked.
-    let packed = inputs.all.iter().map(|input| is_packed(&input.name));
+    let packed = inputs.all.iter().map(|input| is_packed(&input.name, context));
     let packed: Vec<bool> = packed.collect::<Result<_, Error>>()?;
     let is_any_packed = packed.contains(&true);
     let mut kept: Vec<(NamedInput, ContentHash)> = Vec::new();
@@ -111,19 +113,28 @@ fn remembered(table: &str, context: &Context<'_>) -> Result<Vec<Remembered>, Err
     Ok(remembered)
 }
 
-/// Whether the file is packed. One that cannot be opened is not: the load itself says why.
-fn is_packed(path: &Path) -> Result<bool, Error> {
+/// Whether the file is packed, or in UTF-16: what it holds has another size than the file. One that cannot be opened is not: the load itself says why.
+fn is_packed(path: &Path, context: &Context<'_>) -> Result<bool, Error> {
     match Input::open(path) {
-        Ok(input) => Ok(input.packing().is_some()),
+        Ok(mut input) => {
+            input.look_for_wide(assumed_order(context))?;
+            Ok(input.packing().is_some() || input.is_wide_file())
+        }
         Err(error) if error.exit_code() == 66 => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-/// The hash of the whole file, or of what is packed in it; `None` if a signal came first.
+/// The order of bytes of UTF-16 without a byte order mark.
+fn assumed_order(context: &Context<'_>) -> Option<ByteOrder> {
+    context.options.dialect.encoding.and_then(Encoding::wide)
+}
+
+/// The hash of the whole file, or of what is packed or recoded in it; `None` if a signal came first.
 fn content_of(path: &Path, context: &Context<'_>) -> Result<Option<ContentHash>, Error> {
     let mut input = Input::open(path)?;
     input.set_unpacking(context.unpacking(1));
+    input.look_for_wide(assumed_order(context))?;
     let range = 0..input.abilities().length_bytes.unwrap_or(u64::MAX);
     let content = hash_range(&context.pool, &mut input, range, &|| context.is_stopped())?;
     input.check_unchanged()?;

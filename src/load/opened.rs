@@ -7,16 +7,17 @@ use crate::checkpoint::{Extent, Identity, Loaded};
 use crate::content_hash::ContentHash;
 use crate::decode::Packing;
 use crate::dedup;
+use crate::encoding::Encoding;
 use crate::error::{Error, ErrorKind};
 use crate::head::{FILE_HEAD_BYTES, Head, read_head};
 use crate::load::context::Context;
 use crate::load::ended::{Ended, Halt};
 use crate::load::inputs::{Inputs, NamedInput, needs_file};
-use crate::option_name::{APPEND_ONLY, MEMBER, ONCE, RESTART};
+use crate::option_name::{APPEND_ONLY, ENCODING, MEMBER, ONCE, RESTART};
 use crate::options::LoadOptions;
 use crate::pipeline::hash_range;
 use crate::plan::{Header, Layout};
-use crate::report::{FoundDialect, InputReport};
+use crate::report::{FoundDialect, InputReport, agreeing};
 use crate::window::{Abilities, FileIdentity, Input, TailRules};
 
 /// Bytes looked through at a time for a line end.
@@ -141,6 +142,15 @@ impl OpenedInput {
         }
     }
 
+    /// The same in the original input: of UTF-16 that is elsewhere than in what is parsed.
+    pub(super) fn original_start_bytes(&self) -> u64 {
+        match &self.loaded {
+            // Whose appended part is loaded is parsed as it stands.
+            Some(loaded) => loaded.offset_bytes,
+            None => self.head.data_start_original,
+        }
+    }
+
     /// What comes before that: the header, or the part that is loaded already.
     pub(super) fn content_before(&self) -> ContentHash {
         match &self.loaded {
@@ -182,7 +192,8 @@ impl OpenedInput {
             dialect: self.head.found,
             footer_lines: tail.footer_lines,
             padding_bytes: tail.padding_bytes,
-            delimiter: self.head.dialect.delimiter.text(),
+            delimiter: self.head.delimiter.text(),
+            encoding: self.head.dialect.encoding.name(),
             trailing_delimiter: self.head.trailing_delimiter,
             content,
         }
@@ -220,6 +231,13 @@ impl OpenedInputs {
         for input in &mut inputs {
             input.set_unpacking(context.unpacking(at_a_time));
         }
+        let assumed = options.dialect.encoding.and_then(Encoding::wide);
+        for input in &mut inputs {
+            input.look_for_wide(assumed)?;
+            if is_many {
+                input.rest();
+            }
+        }
         if options.repeat.append_only {
             check_growing(&inputs)?;
             inputs.iter_mut().for_each(Input::let_grow);
@@ -245,6 +263,7 @@ impl OpenedInputs {
                     .notice(&format!("{}: {notice}", input.path().display()));
             }
         }
+        hint_at_encoding(&all, context);
         let layout = lay_out(&mut all, options)?;
         if options.dialect.member.is_some() && all.iter().all(|opened| opened.input.member().is_none()) {
             return Err(Error::usage(format!(
@@ -278,6 +297,11 @@ impl OpenedInputs {
     /// What the inputs are called.
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         self.all.iter().map(|opened| opened.input.path().to_owned()).collect()
+    }
+
+    /// How the characters of each are written.
+    pub(super) fn encodings(&self) -> Vec<Encoding> {
+        self.all.iter().map(|opened| opened.head.dialect.encoding).collect()
     }
 
     /// What was found out about the dialect of each, where that was asked for.
@@ -360,7 +384,7 @@ impl OpenedInputs {
     pub(super) fn extents(&self) -> Option<Vec<Extent>> {
         let extent = |OpenedInput { input, head, .. }: &OpenedInput| {
             Some(Extent {
-                delimiter: head.dialect.delimiter,
+                delimiter: head.delimiter,
                 path: input.path().to_owned(),
                 length_bytes: input.abilities().file_bytes?,
             })
@@ -407,6 +431,30 @@ impl OpenedInputs {
         }
         Ok(())
     }
+}
+
+/// Says once, for all inputs, that one is not UTF-8, and what it may be.
+fn hint_at_encoding(all: &[OpenedInput], context: &Context<'_>) {
+    let mut likely = (all.iter()).filter_map(|opened| Some((opened.input.path(), opened.head.likely_encoding?)));
+    let Some((path, encoding)) = likely.next() else { return };
+    let others = match likely.count() as u64 {
+        0 => String::new(),
+        more => format!(
+            ", and {more} other {} not UTF-8 either",
+            agreeing(more, "input is", "inputs are")
+        ),
+    };
+    context
+        .observer
+        .notice(&format!("{}: {}{others}", path.display(), encoding_hint(encoding)));
+}
+
+/// What to do about an input that is not UTF-8 and is likely in `encoding`.
+pub(super) fn encoding_hint(encoding: Encoding) -> String {
+    format!(
+        "it is not UTF-8 but likely {encoding}: load it with {ENCODING} {}; without it, records that are not UTF-8 are rejected",
+        encoding.name().to_ascii_lowercase()
+    )
 }
 
 /// Finds which field of each input goes into which column.
@@ -514,6 +562,11 @@ fn check_growing(inputs: &[Input]) -> Result<(), Error> {
         [input] if input.packing().is_some() => Err(Error::usage(format!(
             "{APPEND_ONLY} goes on where a file ended, and {} is packed: what is appended to it cannot be told from what was there; unpack it, \
              or load each new file with {ONCE}",
+            input.path().display()
+        ))),
+        [input] if input.is_wide_file() => Err(Error::usage(format!(
+            "{APPEND_ONLY} goes on where a file ended, and {} is UTF-16, which is recoded from its beginning on; convert it first (iconv -f \
+             UTF-16 -t UTF-8), or load each new file with {ONCE}",
             input.path().display()
         ))),
         [input] if input.abilities().can_be_read_again => Ok(()),

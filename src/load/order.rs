@@ -12,9 +12,10 @@ use std::time::Instant;
 use crate::content_hash::ContentHash;
 use crate::decode::Marks;
 use crate::dedup::{Candidates, Dedup};
+use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::faults;
-use crate::format::Csv;
+use crate::format::{Csv, Format};
 use crate::head::Head;
 use crate::infer::{self, Facts};
 use crate::ledger::{Incoming, Place};
@@ -79,6 +80,7 @@ impl<E: Encoder> Work for RowWork<'_, E> {
         validate(span, parsed, &self.plan, &self.format, output);
         // Hashed here, while the bytes are in the cache, and not on the one thread that keeps the order.
         output.content = ContentHash::of(span);
+        output.original_bytes = self.format.encoding().length_of(span);
     }
 
     fn memory_bytes(&self, output: &RowBlock<E>) -> usize {
@@ -153,6 +155,7 @@ impl OrderThread<'_> {
                 break;
             }
             let (start_bytes, before) = (opened.start_bytes(), opened.content_before());
+            let original_start_bytes = opened.original_start_bytes();
             let OpenedInput { input, head, count, .. } = opened;
             let content = totals.content.then(before);
             let mut one = OneInput {
@@ -165,6 +168,7 @@ impl OrderThread<'_> {
                 before,
                 place: Place {
                     file_index: file_index as u32,
+                    offset_bytes: original_start_bytes,
                     line: count.lines + 1,
                     // More than none only after a loaded part.
                     record: count.records + 1,
@@ -176,6 +180,7 @@ impl OrderThread<'_> {
                 read: ContentHash::default(),
                 whole: ContentHash::default(),
                 line_end: head.dialect.line_end,
+                encoding: head.dialect.encoding,
                 is_length_known: input.abilities().length_bytes.is_some(),
                 held: Vec::new(),
                 held_bytes: 0,
@@ -219,6 +224,7 @@ struct OneInput<'a> {
     /// The same up to the end of its last whole record.
     whole: ContentHash,
     line_end: u8,
+    encoding: Encoding,
     /// Else its bytes are counted as they are read.
     is_length_known: bool,
     /// Blocks that wait to go through deduplication together, and their memory.
@@ -251,7 +257,7 @@ impl OneInput<'_> {
             stopped: &stopped,
         };
         if !self.is_length_known || options.repeat.append_only {
-            self.count.bytes = start_bytes;
+            self.count.bytes = self.place.offset_bytes;
         }
         let complete = scan(&context.pool, input, start_bytes, request, &mut |scanned| {
             self.take(scanned)
@@ -274,7 +280,9 @@ impl OneInput<'_> {
     fn end(&mut self, input: &Input) {
         let tail = input.tail();
         self.count.content = self.count.content.then(tail.content);
-        if !self.is_length_known {
+        if let Some(bytes) = input.wide_bytes() {
+            self.count.bytes = bytes;
+        } else if !self.is_length_known {
             self.count.bytes += tail.bytes();
         }
         if tail.padding_bytes > 0 {
@@ -309,10 +317,11 @@ impl OneInput<'_> {
         let mut place = self.place;
         // Where whole records end.
         let mut end_bytes = None;
-        let (flow, bytes) = match scanned {
+        let (flow, original_bytes) = match scanned {
             Scanned::Nothing => return self.pass_on(),
             Scanned::LinePiece(piece) => {
                 let bytes = piece.bytes().len();
+                let original_bytes = self.encoding.length_of(piece.bytes());
                 place.after = self.consume(ContentHash::of(piece.bytes()));
                 if piece.last {
                     end_bytes = Some(piece.start_bytes() + bytes as u64);
@@ -322,7 +331,7 @@ impl OneInput<'_> {
                     Flow::Continue => self.send(Delivery::LinePiece { piece, place }),
                     Flow::Stop => Flow::Stop,
                 };
-                (flow, bytes)
+                (flow, original_bytes)
             }
             Scanned::Block(mut block) => {
                 if self.order.plan().has_record_number() {
@@ -346,7 +355,7 @@ impl OneInput<'_> {
                 self.count.filled_records += u64::from(rows.filled_records);
                 self.count.add_recoded(&rows.recoded);
                 self.held_bytes += rows.capacity_bytes();
-                let bytes = block.bytes().len();
+                let (bytes, original_bytes) = (block.bytes().len(), block.output.original_bytes);
                 place.after = self.consume(block.output.content);
                 end_bytes = Some(block.start_bytes + bytes as u64);
                 let suspects = Vec::new();
@@ -358,14 +367,15 @@ impl OneInput<'_> {
                 } else {
                     self.pass_on()?
                 };
-                (flow, bytes)
+                (flow, original_bytes)
             }
         };
+        self.place.offset_bytes += original_bytes;
         if end_bytes.is_some() {
             self.whole = self.read;
         }
         if !self.is_length_known {
-            self.count.bytes += bytes as u64;
+            self.count.bytes += original_bytes;
         } else if let Some(end_bytes) = end_bytes.filter(|_| self.order.context.options.repeat.append_only) {
             self.count.bytes = end_bytes;
         }
@@ -419,7 +429,7 @@ impl OneInput<'_> {
             self.path.display(),
             self.place.line + u64::from(reject.lines_before),
             column.map_or("", |index| &plan.columns[index].name),
-            reject.reason.message(reject.value.of(span), None)
+            reject.reason.message(&self.encoding.shown(reject.value.of(span)), None)
         )
     }
 

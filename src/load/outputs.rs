@@ -297,10 +297,13 @@ fn ledger_settings(inputs: &OpenedInputs, context: &Context<'_>) -> LedgerSettin
         path: input.path().to_owned(),
         fields: head.names.clone(),
         line_end: head.dialect.line_end,
+        encoding: head.dialect.encoding,
     };
     LedgerSettings {
         inputs: inputs.all.iter().map(names).collect(),
         max_errors: context.options.limits.max_errors,
         max_record_bytes: context.options.limits.max_record_bytes,
+        guesses_encoding: context.options.dialect.encoding.is_none()
+            && inputs.all.iter().all(|opened| opened.head.likely_encoding.is_none()),
     }
 }

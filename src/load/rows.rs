@@ -14,7 +14,7 @@ use crate::checkpoint::changed_since_begun;
 use crate::decode::Marks;
 use crate::error::Error;
 use crate::load::context::Context;
-use crate::load::opened::OpenedInputs;
+use crate::load::opened::{OpenedInputs, encoding_hint};
 use crate::load::order::{Delivery, OrderThread, Shared, Totals};
 use crate::load::outputs::Outputs;
 use crate::load::planned::{Guess, Refuted};
@@ -76,6 +76,11 @@ impl<'d> LoadedRows<'d> {
             for notice in plan::text_notices(&plan.columns, &written.totals.evidence.facts, &inputs.paths()) {
                 context.observer.notice(&notice);
             }
+        }
+        if let Some((path, encoding)) = outputs.writer.ledger().likely_encoding() {
+            context
+                .observer
+                .notice(&format!("{}: {}", path.display(), encoding_hint(encoding)));
         }
         let committing = Instant::now();
         outputs.writer.commit()?;

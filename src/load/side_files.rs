@@ -7,15 +7,17 @@ use crate::error::{Error, ErrorKind};
 use crate::ledger::SideFiles;
 use crate::load::context::Context;
 use crate::load::files;
+use crate::load::opened::OpenedInputs;
 use crate::load::start::Start;
 use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge, forget_rejects};
 use crate::sqlite::database::Database;
 use crate::sqlite::holders::holders;
 use crate::sqlite::own::checkpoint;
 
-/// Opens them for a load of `paths` that starts from `start`.
-pub(super) fn open(start: &Start, paths: &[PathBuf], context: &Context<'_>) -> Result<SideFiles, Error> {
+/// Opens them for a load of `inputs` that starts from `start`.
+pub(super) fn open(start: &Start, inputs: &OpenedInputs, context: &Context<'_>) -> Result<SideFiles, Error> {
     let options = context.options;
+    let paths = &inputs.paths()[..];
     let errors = options.target.errors.as_path();
     let taken = files::taken(paths, context.database_path, options);
     let place = LettersPlace {
@@ -50,6 +52,7 @@ pub(super) fn open(start: &Start, paths: &[PathBuf], context: &Context<'_>) -> R
         }
     };
     let mut letters = letters.map_err(name_holders)?.guarded(options.target.safe_errors);
+    letters = letters.in_encodings(inputs.encodings());
     tell_notes(&mut letters, context);
     if let Some(samples) = &context.samples {
         letters.keep_samples(samples.clone());

@@ -1,8 +1,8 @@
 //! `errors.csv`: one line per reject, itself valid CSV, with the record's raw bytes.
 //!
 //! Comes in: rejects in input order. Goes out: a file that is appended to through a buffer of fixed size, whatever the size of a
-//! record. Never: a changed byte in `value` or `raw` (invalid UTF-8, NULs and line ends stand as they were; only a quote is doubled,
-//! as CSV asks). The hard part: a record too large to hold in memory, whose end, and with it its length and last line, is known
+//! record. Never: a changed byte in `raw`, nor in a `value` of UTF-8 (invalid UTF-8, NULs and line ends stand as they were; only a quote is
+//! doubled, as CSV asks). Of inputs in other encodings `raw` has the original bytes, whatever they were recoded to, and `value` is UTF-8. The hard part: a record too large to hold in memory, whose end, and with it its length and last line, is known
 //! only after its bytes have gone by; they wait in an unnamed temporary file.
 
 use std::fmt::{self, Write as _};
@@ -11,6 +11,8 @@ use std::io::{self, BufWriter, Read, Seek, Write as _};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::encoding::Encoding;
+use crate::encoding::wide::Restored;
 use crate::error::Error;
 use crate::position::Position;
 use crate::reject::append_file::AppendFile;
@@ -47,9 +49,9 @@ pub struct DeadLetter<'a> {
     pub position: Position,
     pub column: ColumnLabel<'a>,
     pub reason: &'a RejectReason,
-    /// The raw bytes of the field at fault; empty when no single field is.
+    /// The bytes of the field at fault, as they were parsed; empty when no single field is.
     pub value: &'a [u8],
-    /// The raw bytes of the record without its line end.
+    /// The bytes of the record without its line end, as they were parsed.
     pub raw: &'a [u8],
 }
 
@@ -159,6 +161,12 @@ impl DeadLetters {
         self
     }
 
+    /// How the characters of each input are written, where that is not UTF-8.
+    pub fn in_encodings(mut self, encodings: Vec<Encoding>) -> Self {
+        self.lines.encodings = encodings;
+        self
+    }
+
     /// What a later run must find again: everything appended so far.
     pub fn state(&self) -> Committed {
         Committed {
@@ -232,6 +240,7 @@ impl DeadLetters {
         let file = spool.get_ref();
         let mut piece = Vec::with_capacity(BUFFER_BYTES);
         let mut is_first = true;
+        let mut raw = RawBytes::of(self.lines.encoding(letter));
         loop {
             piece.clear();
             let read = Read::take(file, BUFFER_BYTES as u64).read_to_end(&mut piece);
@@ -243,7 +252,7 @@ impl DeadLetters {
                 self.lines.guard(&mut self.out, &piece)?;
                 is_first = false;
             }
-            put_quoted_bytes(&mut self.out, &piece)?;
+            raw.put(&mut self.out, &piece)?;
         }
         self.lines.end(&mut self.out)?;
         // The disk space is given back now, not when the next large record comes.
@@ -284,6 +293,8 @@ fn spool_error(errors: &Path, error: io::Error) -> Error {
 #[derive(Debug, Clone)]
 pub(super) struct LineWriter {
     inputs: Vec<PathBuf>,
+    /// How each is written; where there is none, in UTF-8.
+    encodings: Vec<Encoding>,
     /// One message at a time, to find out whether it must be quoted.
     scratch: String,
     samples: SampleTaker,
@@ -295,6 +306,7 @@ impl LineWriter {
     fn new(inputs: &[PathBuf]) -> Self {
         LineWriter {
             inputs: inputs.to_vec(),
+            encodings: Vec::new(),
             scratch: String::new(),
             samples: SampleTaker::default(),
             guarded: false,
@@ -304,8 +316,14 @@ impl LineWriter {
     pub(super) fn write(&mut self, out: &mut AppendFile, letter: &DeadLetter) -> Result<(), Error> {
         self.begin(out, letter)?;
         self.guard(out, letter.raw)?;
-        put_quoted_bytes(out, letter.raw)?;
+        RawBytes::of(self.encoding(letter)).put(out, letter.raw)?;
         self.end(out)
+    }
+
+    /// How the record of a letter is written.
+    fn encoding(&self, letter: &DeadLetter) -> Encoding {
+        let file_index = letter.position.file_index as usize;
+        self.encodings.get(file_index).copied().unwrap_or_default()
     }
 
     /// Writes everything up to the raw bytes, including their opening quote.
@@ -335,9 +353,16 @@ impl LineWriter {
         out.put(b",")?;
         let other_file = first_file_index.filter(|index| *index != position.file_index);
         self.scratch.clear();
+        let encoding = self.encoding(letter);
+        let value = encoding.shown(letter.value);
+        // What is wrong with bytes is said of the bytes.
+        let judged = match letter.reason {
+            RejectReason::InvalidEncoding { .. } => letter.value,
+            _ => &value,
+        };
         let message = letter
             .reason
-            .message(letter.value, other_file.map(|index| input_name(&self.inputs, index)));
+            .message(judged, other_file.map(|index| input_name(&self.inputs, index)));
         write!(self.scratch, "{message}").expect("writing to a String cannot fail");
         self.put_text(out, self.scratch.as_bytes())?;
         if self.samples.wants(letter.reason.code()) {
@@ -346,11 +371,13 @@ impl LineWriter {
                 position: *position,
                 column: letter.column.to_string(),
                 message: self.scratch.clone(),
-                raw: letter.raw[..letter.raw.len().min(RAW_BYTES)].to_vec(),
+                raw: encoding
+                    .shown(&letter.raw[..letter.raw.len().min(RAW_BYTES)])
+                    .into_owned(),
             });
         }
         out.put(b",")?;
-        self.put_text(out, letter.value)?;
+        self.put_text(out, &value)?;
         out.put(b",")?;
         if let Some(record) = first_record {
             self.put_display(out, format_args!("{record}"))?;
@@ -408,6 +435,34 @@ fn looks_like_formula(field: &[u8]) -> bool {
         }
         [b'=' | b'@' | b'\t' | b'\r' | b'\n' | b'\'', ..] => true,
         _ => false,
+    }
+}
+
+/// Writes the raw bytes of a record, which may come piece by piece: those that it was made of, if it was recoded before it was parsed.
+struct RawBytes {
+    restored: Option<Restored>,
+    /// The bytes of one piece, before quotes are doubled.
+    bytes: Vec<u8>,
+}
+
+impl RawBytes {
+    fn of(encoding: Encoding) -> Self {
+        RawBytes {
+            restored: encoding.wide().map(Restored::new),
+            bytes: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, out: &mut AppendFile, raw: &[u8]) -> Result<(), Error> {
+        let Some(restored) = &mut self.restored else {
+            return put_quoted_bytes(out, raw);
+        };
+        for piece in raw.chunks(BUFFER_BYTES) {
+            self.bytes.clear();
+            restored.push(piece, &mut self.bytes);
+            put_quoted_bytes(out, &self.bytes)?;
+        }
+        Ok(())
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::encoding::Encoding;
 use crate::escape::excerpt;
-use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, MAX_RECORD_BYTES};
+use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, ENCODING, MAX_RECORD_BYTES};
 use crate::reject::{FirstRecord, RejectCode, RejectReason};
 use crate::schema::ColumnType;
 
@@ -26,6 +27,7 @@ impl RejectReason {
             RejectReason::InvalidQuote { .. } => RejectCode::InvalidQuote,
             RejectReason::RecordTooLarge { .. } => RejectCode::RecordTooLarge,
             RejectReason::InvalidUtf8 => RejectCode::InvalidUtf8,
+            RejectReason::InvalidEncoding { .. } => RejectCode::InvalidEncoding,
             RejectReason::NulByte => RejectCode::NulByte,
             RejectReason::TypeError { .. }
             | RejectReason::NotAsWritten { beyond: false, .. }
@@ -81,6 +83,7 @@ impl fmt::Display for Message<'_> {
                 )
             }
             RejectReason::InvalidUtf8 => self.invalid_utf8(f),
+            RejectReason::InvalidEncoding { encoding } => self.invalid_encoding(f, *encoding),
             RejectReason::NulByte => f.write_str("expected text, found a NUL byte (0x00)"),
             RejectReason::TypeError { expected } => {
                 f.write_str(expected_form(*expected))?;
@@ -175,7 +178,22 @@ impl Message<'_> {
             }
             Ok(_) => f.write_str(", found other bytes")?,
         }
-        f.write_str("; is the file in another encoding?")
+        write!(f, "; is the file in another encoding ({ENCODING})?")
+    }
+
+    fn invalid_encoding(&self, f: &mut fmt::Formatter<'_>, encoding: Encoding) -> fmt::Result {
+        write!(f, "expected text in {encoding}")?;
+        let Some(field) = encoding.by_field() else {
+            return f.write_str(", found half of a surrogate pair, or half of a unit at the end of the file");
+        };
+        match field
+            .first_unsound(self.value)
+            .and_then(|at| Some((at, self.value.get(at)?)))
+        {
+            Some((at, byte)) => write!(f, ", found byte 0x{byte:02x} at offset {at} of the field")?,
+            None => f.write_str(", found other bytes")?,
+        }
+        write!(f, "; is {ENCODING} right?")
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{FoundDialect, LoadReport, MemorySplit, Outcome};
+use crate::encoding::Encoding;
 use crate::escape::escaped;
 use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
 use crate::reject::RejectCode;
@@ -40,6 +41,7 @@ impl fmt::Display for Summary<'_> {
             bytes(report.bytes)
         )?;
         self.dialect(f)?;
+        self.encoding(f)?;
         self.widths(f)?;
         self.recoded(f)?;
         self.rejects(f)?;
@@ -164,6 +166,17 @@ impl Summary<'_> {
         match are_all_alike {
             true => Ok(()),
             false => f.write_str("; in other files another one (see the report)"),
+        }
+    }
+
+    /// The encoding, if it is not UTF-8.
+    fn encoding(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<&str> = self.report.inputs.iter().map(|input| input.encoding).collect();
+        names.sort_unstable();
+        names.dedup();
+        match names[..] {
+            [] | [Encoding::NAME_OF_UTF_8] => Ok(()),
+            _ => write!(f, "\n  encoding    {}", names.join(", ")),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Values that are not written as their column's type usually is: cast, stored and hashed in the form in which they are stored.
 
+use super::RowMaker;
 use super::column_work::{ColumnWork, DECLARED, IS_KEY};
-use super::{RowMaker, push_plain_key};
+use super::key_bytes::push_plain_key;
 use crate::format::Format;
 use crate::reject::RejectReason;
 use crate::rows::{Encoder, Text};

@@ -1,7 +1,8 @@
-//! A packed file: its bytes come in their order, and again from the first one whenever earlier ones are wanted.
+//! A file whose bytes are not those that are read, as it is packed or in UTF-16: these come in their order, and again from the first one
+//! whenever earlier ones are wanted.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,20 +10,25 @@ use std::sync::atomic::AtomicBool;
 use super::buffered::{BufferedWindows, NextBytes};
 use super::stream_source::ReadingInput;
 use super::tail::{Tail, TailFilter, TailRules};
+use super::wide_text::{self, WideText};
 use super::{WantedSpan, Window};
 use crate::decode::{Marks, PackedBytes, Packing, Unpacked};
+use crate::encoding::wide::ByteOrder;
 use crate::error::Error;
 
 /// Most bytes that are passed over at a time.
 const SKIP_PIECE_BYTES: u64 = 256 << 10;
 
-/// A packed file.
+/// A file that is packed or in UTF-16, or both.
 #[derive(Debug)]
 pub(super) struct PackedFile {
-    pub(super) packing: Packing,
+    pub(super) packing: Option<Packing>,
     windows: BufferedWindows,
     /// `None`: nothing was read yet, or nothing is read for a while.
-    unpacked: Option<Unpacked>,
+    unpacked: Option<FileSource>,
+    /// Whether UTF-16 is looked for, and the order of bytes that is assumed where no mark says it.
+    pub(super) looks_for_wide: Option<Option<ByteOrder>>,
+    wide: Option<WideText>,
     /// What is left out at the end of what is unpacked.
     pub(super) tail_rules: Option<TailRules>,
     filter: Option<TailFilter>,
@@ -31,32 +37,86 @@ pub(super) struct PackedFile {
     memory_bytes: u64,
     member: Option<String>,
     tail: Tail,
+    order: Option<ByteOrder>,
+}
+
+/// Where a file's bytes come from.
+#[derive(Debug)]
+enum FileSource {
+    Unpacked(Unpacked),
+    AsItStands(FromStart),
+}
+
+impl FileSource {
+    /// As in [`Unpacked::read`].
+    fn read(&mut self, piece: &mut [u8], reading: &ReadingInput<'_>) -> Result<Option<usize>, Error> {
+        match self {
+            FileSource::Unpacked(unpacked) => {
+                let read = unpacked.read(piece, reading.stopped).transpose();
+                read.map_err(|trouble| reading.not_unpacked(trouble))
+            }
+            FileSource::AsItStands(file) => loop {
+                match file.read(piece) {
+                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                    read => return read.map(Some).map_err(|e| reading.failed(e)),
+                }
+            },
+        }
+    }
+
+    fn unpacked(&self) -> Option<&Unpacked> {
+        match self {
+            FileSource::Unpacked(unpacked) => Some(unpacked),
+            FileSource::AsItStands(_) => None,
+        }
+    }
 }
 
 impl PackedFile {
-    pub(super) fn new(packing: Packing) -> Self {
+    /// One that is packed, unless it is only in UTF-16.
+    pub(super) fn new(packing: Option<Packing>) -> Self {
         PackedFile {
             packing,
             windows: BufferedWindows::default(),
             unpacked: None,
+            looks_for_wide: None,
+            wide: None,
             tail_rules: None,
             filter: None,
             marks: Arc::default(),
             memory_bytes: 0,
             member: None,
             tail: Tail::default(),
+            order: None,
         }
     }
 
-    /// Memory that unpacking takes. Known once its first bytes were read.
+    /// See [`WideText::taken_bytes`].
+    pub(super) fn wide_bytes(&self) -> Option<u64> {
+        self.wide.as_ref().and_then(WideText::taken_bytes)
+    }
+
+    fn unpacked(&self) -> Option<&Unpacked> {
+        self.unpacked.as_ref().and_then(FileSource::unpacked)
+    }
+
+    /// Memory that unpacking and recoding take. Known once its first bytes were read.
     pub(super) fn memory_bytes(&self) -> u64 {
-        self.unpacked.as_ref().map_or(self.memory_bytes, Unpacked::memory_bytes)
+        let recoding_bytes = self.order().map_or(0, |_| wide_text::MEMORY_BYTES);
+        match &self.unpacked {
+            None => self.memory_bytes,
+            Some(source) => recoding_bytes + source.unpacked().map_or(0, Unpacked::memory_bytes),
+        }
+    }
+
+    /// The order of bytes, if it is in UTF-16. Known once its first bytes were read.
+    pub(super) fn order(&self) -> Option<ByteOrder> {
+        self.wide.as_ref().and_then(WideText::order).or(self.order)
     }
 
     /// The member that is read, of an archive. Known once its first bytes were read.
     pub(super) fn member(&self) -> Option<String> {
-        self.unpacked
-            .as_ref()
+        self.unpacked()
             .and_then(Unpacked::member)
             .or_else(|| self.member.clone())
     }
@@ -72,7 +132,8 @@ impl PackedFile {
     /// Stops unpacking, and gives back what that holds.
     pub(super) fn rest(&mut self) {
         (self.memory_bytes, self.member, self.tail) = (self.memory_bytes(), self.member(), self.tail());
-        (self.unpacked, self.filter) = (None, None);
+        self.order = self.order();
+        (self.unpacked, self.filter, self.wide) = (None, None, None);
         self.windows = BufferedWindows::default();
     }
 
@@ -92,12 +153,16 @@ impl PackedFile {
             Some(unpacked) => unpacked,
             None => {
                 self.filter = self.tail_rules.map(TailFilter::new);
+                // What unpacks tells itself how far it got.
+                let marks = self.packing.is_none().then(|| Arc::clone(&self.marks));
+                self.wide = self.looks_for_wide.map(|assumed| WideText::new(assumed, marks));
                 self.begin(file, &reading).map_err(|e| reading.failed(e))?
             }
         };
         let mut next = FileBytes {
             has_ended: false,
             unpacked: &mut unpacked,
+            wide: self.wide.as_mut(),
             filter: self.filter.as_mut(),
             reading,
         };
@@ -118,23 +183,30 @@ impl PackedFile {
         Ok(window)
     }
 
-    fn begin(&self, file: &Arc<File>, reading: &ReadingInput<'_>) -> std::io::Result<Unpacked> {
-        let bytes = match self.packing {
+    fn begin(&self, file: &Arc<File>, reading: &ReadingInput<'_>) -> std::io::Result<FileSource> {
+        let from_start = FromStart {
+            file: Arc::clone(file),
+            at_bytes: 0,
+        };
+        let Some(packing) = self.packing else {
+            self.marks.clear();
+            return Ok(FileSource::AsItStands(from_start));
+        };
+        let bytes = match packing {
             Packing::Zip => PackedBytes::File(Arc::clone(file)),
-            _ => PackedBytes::Stream(Box::new(FromStart {
-                file: Arc::clone(file),
-                at_bytes: 0,
-            })),
+            _ => PackedBytes::Stream(Box::new(from_start)),
         };
         // ReadingInput a file never takes long.
         let stop = Some(Arc::new(AtomicBool::new(false)));
-        Unpacked::begin(self.packing, reading.unpacking, bytes, &self.marks, stop)
+        let unpacked = Unpacked::begin(packing, reading.unpacking, bytes, &self.marks, stop)?;
+        Ok(FileSource::Unpacked(unpacked))
     }
 }
 
-/// What is unpacked of a file.
+/// What is unpacked and recoded of a file.
 struct FileBytes<'a> {
-    unpacked: &'a mut Unpacked,
+    unpacked: &'a mut FileSource,
+    wide: Option<&'a mut WideText>,
     filter: Option<&'a mut TailFilter>,
     has_ended: bool,
     reading: ReadingInput<'a>,
@@ -143,9 +215,10 @@ struct FileBytes<'a> {
 impl NextBytes for FileBytes<'_> {
     fn read(&mut self, _at_bytes: u64, piece: &mut [u8]) -> Result<usize, Error> {
         let (unpacked, reading) = (&mut *self.unpacked, self.reading);
-        let mut read_whole = |piece: &mut [u8]| {
-            let read = unpacked.read(piece, reading.stopped).transpose();
-            read.map_err(|trouble| reading.not_unpacked(trouble))
+        let wide = &mut self.wide;
+        let mut read_whole = |piece: &mut [u8]| match wide {
+            None => unpacked.read(piece, &reading),
+            Some(wide) => wide.read(piece, &mut |piece| unpacked.read(piece, &reading)),
         };
         let read = match &mut self.filter {
             None => read_whole(piece),
@@ -166,6 +239,7 @@ impl NextBytes for FileBytes<'_> {
 }
 
 /// A file's bytes from its first one on, whoever else reads it.
+#[derive(Debug)]
 struct FromStart {
     file: Arc<File>,
     at_bytes: u64,

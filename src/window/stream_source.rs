@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::tail::TailFilter;
 use super::wait_readable;
+use super::wide_text::WideText;
 use crate::decode::{LOOK_BYTES, Marks, PackedBytes, Packing, Trouble, Unpacked, Unpacking};
 use crate::error::{Error, ErrorKind};
 
@@ -89,6 +90,8 @@ impl ReadingInput<'_> {
 pub(super) struct StreamBytes {
     source: StreamSource,
     found: FoundBytes,
+    /// Recodes UTF-16, if that is looked for.
+    pub(super) wide: Option<WideText>,
     /// What is left out at the end.
     pub(super) tail: Option<TailFilter>,
     has_ended: bool,
@@ -109,6 +112,7 @@ impl StreamBytes {
         StreamBytes {
             source,
             found: FoundBytes::Unknown(Vec::new()),
+            wide: None,
             tail: None,
             has_ended: false,
         }
@@ -133,9 +137,9 @@ impl StreamBytes {
             return Ok(0);
         }
         let read = match self.tail.take() {
-            None => self.read_whole(piece, reading)?,
+            None => self.read_text(piece, reading)?,
             Some(mut tail) => {
-                let read = tail.read(piece, reading.path, &mut |piece| self.read_whole(piece, reading));
+                let read = tail.read(piece, reading.path, &mut |piece| self.read_text(piece, reading));
                 self.tail = Some(tail);
                 read?
             }
@@ -145,6 +149,16 @@ impl StreamBytes {
     }
 
     /// As [`read`](Self::read), with what is left out at the end; `None` when told to stop.
+    fn read_text(&mut self, piece: &mut [u8], reading: &ReadingInput<'_>) -> Result<Option<usize>, Error> {
+        let Some(mut wide) = self.wide.take() else {
+            return self.read_whole(piece, reading);
+        };
+        let read = wide.read(piece, &mut |piece| self.read_whole(piece, reading));
+        self.wide = Some(wide);
+        read
+    }
+
+    /// As [`read_text`](Self::read_text), without recoding.
     fn read_whole(&mut self, piece: &mut [u8], reading: &ReadingInput<'_>) -> Result<Option<usize>, Error> {
         match self.look(reading)? {
             None => Ok(None),

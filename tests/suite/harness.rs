@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::database::{self, Dump};
 pub use super::dead_letters::{Reject, line_end_of, read_rejects};
+use super::encodings;
 use super::packing::Pack;
 use super::process::{Ended, Feed, Running, rowmill};
 
@@ -473,11 +474,19 @@ impl Run {
             if input.get(reject.byte_offset..end) != Some(&reject.raw[..]) {
                 self.fail(&format!("raw is not what stands there in the input: {reject:?}"));
             }
-            let line_end = line_end_of(input);
+            let encoding = self.encoding_of(file);
+            let line_end = match encoding.as_str() {
+                "UTF-16LE" | "UTF-16BE" => line_end_of(&encodings::utf_8_of_wide(input, encoding == "UTF-16BE")),
+                _ => line_end_of(input),
+            };
             if cursor.0 != file {
                 cursor = (file, 0, 1);
             }
-            let lines = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == line_end).count() as u64;
+            let lines = |bytes: &[u8]| match encoding.as_str() {
+                "UTF-16LE" => bytes.chunks_exact(2).filter(|unit| *unit == [line_end, 0]).count() as u64,
+                "UTF-16BE" => bytes.chunks_exact(2).filter(|unit| *unit == [0, line_end]).count() as u64,
+                _ => bytes.iter().filter(|&&byte| byte == line_end).count() as u64,
+            };
             let (_, offset, line) = cursor;
             let line = line + lines(&input[offset..reject.byte_offset]);
             cursor = (file, reject.byte_offset, line);
@@ -494,6 +503,15 @@ impl Run {
                 self.fail(&format!("only duplicates have a first record: {reject:?}"));
             }
         }
+    }
+
+    /// The encoding of an input, as the report says.
+    fn encoding_of(&self, file: usize) -> String {
+        let report = self.report().unwrap_or_default();
+        report["inputs"][file]["encoding"]
+            .as_str()
+            .unwrap_or("UTF-8")
+            .to_owned()
     }
 
     fn must_leave_nothing_behind(&self) {

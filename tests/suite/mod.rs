@@ -18,6 +18,7 @@ mod consumed_input;
 mod datasets;
 mod dedup;
 mod dialects;
+mod encodings;
 mod evaluation;
 mod existing_table;
 mod folders;

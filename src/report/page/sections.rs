@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use crate::option_name::{
-    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ERRORS,
-    ESCAPE, HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER, MEMORY_BYTES,
+    BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ENCODING,
+    ERRORS, ESCAPE, HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER, MEMORY_BYTES,
     NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SKIP_FOOTER, SKIP_LINES, TABLE, TEXT, THREADS,
     TRIM, WINDOW_BYTES, WRITE_PATH,
 };
@@ -466,6 +466,12 @@ fn dialect_rows(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
         (COMMENT, dialect.comment.map_or("none".to_owned(), character)),
         (DROP_REPEATED_HEADERS, yes(dialect.drop_repeated_headers)),
         (TRIM, yes(dialect.trim)),
+        (
+            ENCODING,
+            dialect
+                .encoding
+                .map_or("UTF-8".to_owned(), |encoding| encoding.to_string()),
+        ),
         (SKIP_LINES, grouped(dialect.skip_lines).to_string()),
         (
             HEADER_ROW,

@@ -11,7 +11,7 @@ pub mod records;
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use rowmill::internal::parse::Dialect;
-use rowmill::{Delimiter, Escape};
+use rowmill::{Delimiter, Encoding, Escape};
 
 /// Longest text that [`Text`] makes: several blocks of the SIMD kernel, and still thousands of runs a second.
 const MAX_TEXT_BYTES: usize = 2048;
@@ -72,6 +72,7 @@ impl<'a> Arbitrary<'a> for AnyDialect {
             line_end: *u.choose(b"\n\n\n\r")?,
             comment: *u.choose(&[None, None, Some(b'#')])?,
             trim: u.arbitrary()?,
+            encoding: Encoding::UTF_8,
         }))
     }
 }
