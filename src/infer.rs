@@ -3,7 +3,7 @@
 //! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
 //! [form](crate::schema::form); one value that is not a number makes it TEXT, and from then on its values are not looked at.
 
-use crate::format::{Escape, Fields, Format, Parsed, Record, are_names, ends_empty};
+use crate::format::{Escape, Field, Fields, Format, Parsed, Record, are_names, ends_empty};
 use crate::position::ByteRange;
 use crate::schema::cast;
 use crate::schema::cells::{CellMeaning, CellRules};
@@ -206,8 +206,7 @@ pub struct Reading<'a, F> {
 /// Adds the records of one span to `facts`. Records that validation would reject for their form have no say.
 pub fn observe<F: Format>(span: &[u8], parsed: &F::Parsed, reading: &Reading<'_, F>, facts: &mut Facts) {
     let is_usual = reading.cells.are_usual() && reading.widths.are_usual() && reading.numbers == NumberStyle::default();
-    let is_encoded = reading.format.encoding().by_field().is_some();
-    match is_usual && !is_encoded && reading.format.is_usual() && reading.repeated_header.is_none() {
+    match is_usual && reading.format.is_usual() && reading.repeated_header.is_none() {
         true => observe_by::<F, true>(span, parsed, reading, facts),
         false => observe_by::<F, false>(span, parsed, reading, facts),
     }
@@ -228,7 +227,6 @@ fn observe_by<F: Format, const USUAL: bool>(
         ..
     } = *reading;
     let makes_bytes = !USUAL && format.escape().is_some_and(Escape::makes_bytes);
-    let encoding = format.encoding().by_field();
     let (mut resolved, mut recoded, mut room) = (Vec::new(), Vec::new(), Vec::new());
     let has_field = |index: usize| sources[index] != NO_FIELD;
     let columns = (0..sources.len()).filter(|&index| has_field(index) && facts.is_open(index));
@@ -255,14 +253,10 @@ fn observe_by<F: Format, const USUAL: bool>(
                 false => format.value(span, fields.range(sources[index] as usize)),
             };
             let bytes = range.of(span);
-            let is_recoded = !USUAL && !span_is_plain && encoding.is_some() && !bytes.is_ascii();
-            let field = match encoding.filter(|_| is_recoded) {
-                None => format.field(bytes),
-                Some(encoding) => {
-                    recoded.clear();
-                    encoding.append(bytes, &mut recoded);
-                    format.field(&recoded)
-                }
+            // What is not ASCII is no number in any encoding, and only that is asked of usual fields.
+            let field = match USUAL || span_is_plain {
+                true => format.field(bytes),
+                false => utf_8_field(format, bytes, &mut recoded),
             };
             if cells.read::<USUAL>(field.bytes(), field.quote().is_some()) != CellMeaning::Value {
                 facts.order.nulls += u64::from(facts.key == Some(index));
@@ -287,6 +281,18 @@ fn observe_by<F: Format, const USUAL: bool>(
         if !all_open {
             open.retain(|&index| facts.is_open(index));
         }
+    }
+}
+
+/// The field that stands in the input as `bytes`, in UTF-8. `recoded` is overwritten if it is not so already.
+fn utf_8_field<'a, F: Format>(format: &F, bytes: &'a [u8], recoded: &'a mut Vec<u8>) -> Field<'a> {
+    match format.encoding().by_field() {
+        Some(encoding) if !bytes.is_ascii() => {
+            recoded.clear();
+            encoding.append(bytes, recoded);
+            format.field(recoded)
+        }
+        _ => format.field(bytes),
     }
 }
 

@@ -144,7 +144,8 @@ pub struct InputReport {
     pub padding_bytes: u64,
     /// What separates fields; empty until that is known.
     pub delimiter: String,
-    /// How its characters are written, by the name in the Encoding Standard: `UTF-8`, unless it was said or marked otherwise.
+    /// How its characters are written, by the name in the Encoding Standard: `UTF-8`, unless it was said or marked otherwise; empty until
+    /// that is known.
     pub encoding: &'static str,
     /// Whether a delimiter at the end of each line separates nothing.
     pub trailing_delimiter: bool,

@@ -346,7 +346,9 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         start: usize,
         end: usize,
     ) -> Result<bool, RejectReason> {
-        if ENCODED && !self.is_ascii && !self.span[start..end].is_ascii() {
+        // Of what is not ASCII no usual number is made in any encoding.
+        let may_matter = !USUAL || !matches!(column.cast, UsualCast::Integer | UsualCast::Real);
+        if ENCODED && !self.is_ascii && may_matter && !self.span[start..end].is_ascii() {
             return self.encode_recoded_field::<USUAL>(column, (start, end));
         }
         let field = self.format.field(&self.span[start..end]);

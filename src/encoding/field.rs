@@ -73,22 +73,19 @@ impl HighHalf {
     }
 
     fn append(&self, bytes: &[u8], text: &mut Vec<u8>) -> bool {
-        let start = text.len();
-        // Room for each character to be copied whole, however long it is.
-        text.resize(start + bytes.len() * MOST_GROWTH + MOST_GROWTH, 0);
-        let (mut at, mut is_sound) = (start, true);
-        for &byte in bytes {
-            let Some(high) = byte.checked_sub(FIRST_HIGH) else {
-                text[at] = byte;
-                at += 1;
-                continue;
-            };
-            let HighCharacter { bytes, length } = self.characters[usize::from(high)];
-            text[at..at + MOST_GROWTH].copy_from_slice(&bytes);
-            at += usize::from(length);
-            is_sound &= length > 0;
+        text.reserve(bytes.len() * MOST_GROWTH);
+        let (mut rest, mut is_sound) = (bytes, true);
+        while let Some(at) = rest.iter().position(|&byte| byte >= FIRST_HIGH) {
+            text.extend_from_slice(&rest[..at]);
+            let HighCharacter { bytes, length } = self.characters[usize::from(rest[at] - FIRST_HIGH)];
+            match length {
+                2 => text.extend_from_slice(&bytes[..2]),
+                3 => text.extend_from_slice(&bytes),
+                _ => is_sound = false,
+            }
+            rest = &rest[at + 1..];
         }
-        text.truncate(at);
+        text.extend_from_slice(rest);
         is_sound
     }
 }

@@ -261,7 +261,7 @@ mod tests {
         );
         assert_eq!(
             words(RejectReason::InvalidUtf8, b"caf\xe9"),
-            "expected UTF-8, found byte 0xe9 at offset 3 of the field; is the file in another encoding?"
+            "expected UTF-8, found byte 0xe9 at offset 3 of the field; is the file in another encoding (`encoding`)?"
         );
     }
 

@@ -171,7 +171,8 @@ impl Summary<'_> {
 
     /// The encoding, if it is not UTF-8.
     fn encoding(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut names: Vec<&str> = self.report.inputs.iter().map(|input| input.encoding).collect();
+        let names = self.report.inputs.iter().map(|input| input.encoding);
+        let mut names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
         names.sort_unstable();
         names.dedup();
         match names[..] {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::format::{Csv, Record};
+use crate::format::{Csv, Field, Record};
 use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
 use crate::schema::Column;
@@ -552,6 +552,10 @@ impl Format for Padded {
 
     fn max_record_bytes(&self) -> u64 {
         self.0.max_record_bytes()
+    }
+
+    fn encoding(&self) -> crate::encoding::Encoding {
+        crate::encoding::Encoding::UTF_8
     }
 
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {

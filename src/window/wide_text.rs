@@ -42,12 +42,12 @@ enum FoundText {
     Unknown(Vec<u8>),
     /// Bytes that were looked at, and are still to be handed out.
     AsItStands(Vec<u8>),
-    Wide(Recoding),
+    Wide(WideRecoding),
 }
 
 /// UTF-16 that is being recoded.
 #[derive(Debug)]
-struct Recoding {
+struct WideRecoding {
     widened: Widened,
     bytes: Vec<u8>,
     text: Vec<u8>,
@@ -128,7 +128,7 @@ impl WideText {
         self.found = match order_of(&first, self.assumed) {
             None => FoundText::AsItStands(first),
             Some(order) => {
-                let mut recoding = Recoding {
+                let mut recoding = WideRecoding {
                     widened: Widened::new(order),
                     bytes: vec![0; PIECE_BYTES],
                     text: Vec::new(),

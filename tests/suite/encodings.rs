@@ -294,7 +294,7 @@ fn loaded(bytes: &[u8], args: &[&str]) -> (i32, String) {
 
 #[test]
 fn what_is_not_utf_8_gets_one_hint() {
-    let line = "2,Málaga,Núñez\n";
+    let line = "2,Orléans,François Lefèvre à Besançon\n";
     let near = encoded(&("id,city,name\n".to_owned() + &line.repeat(50)), "latin1");
     let far = [
         b"id,city,name\n".as_slice(),

@@ -13,9 +13,11 @@ const MAX_PARAMETERS: usize = 5;
 const MAX_IMPL_FILES: usize = 2;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
-const ROOMS: [(&str, &[&str]); 18] = [
+const ROOMS: [(&str, &[&str]); 20] = [
     ("glob", &["load/found.rs"]),
     ("crc_fast", &["content_hash.rs"]),
+    ("encoding_rs", &["encoding.rs", "encoding/"]),
+    ("chardetng", &["encoding/likely.rs"]),
     ("memmap2", &["window.rs", "window/buffered.rs"]),
     ("flate2", &["decode/gzip.rs"]),
     ("zstd", &["decode/zstd.rs"]),
@@ -50,6 +52,7 @@ const LAYERS: [&[&str]; 6] = [
         "content_hash",
         "database_file",
         "dialect",
+        "encoding",
         "error",
         "escape",
         "faults",

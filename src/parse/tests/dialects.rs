@@ -25,6 +25,7 @@ pub(super) fn strange() -> impl Strategy<Value = Dialect> {
             line_end: if mac && trim { b'\r' } else { b'\n' },
             comment,
             trim,
+            ..Dialect::default()
         }
     })
 }
