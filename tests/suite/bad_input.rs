@@ -134,13 +134,14 @@ fn a_binary_file() {
 }
 
 #[test]
-fn utf16_text() {
-    let text: Vec<u8> = "\u{feff}a,b\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    refused(input(&text), &ARGS, 65, &["UTF-16", "iconv"]);
-    let text: Vec<u8> = "\u{feff}a,b\n1,2\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
-    refused(input(&text), &ARGS, 65, &["UTF-16"]);
+fn wide_text() {
     let unmarked: Vec<u8> = "a,b\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    refused(input(&unmarked), &ARGS, 65, &["UTF-16"]);
+    refused(input(&unmarked), &ARGS, 65, &["UTF-16", "--encoding utf-16le"]);
+    let wide: Vec<u8> = "\u{feff}a,b\n1,2\n"
+        .chars()
+        .flat_map(|c| u32::from(c).to_le_bytes())
+        .collect();
+    refused(input(&wide), &ARGS, 65, &["UTF-32", "iconv"]);
 }
 
 #[test]
