@@ -378,7 +378,7 @@ impl DialectOptions {
 
     /// Why records that `delimiter` and `quote` shape cannot be told in this encoding, if they cannot.
     pub fn ambiguous(&self, encoding: Encoding, delimiter: Option<Delimiter>, quote: Option<u8>) -> Option<String> {
-        let delimiter = delimiter.iter().flat_map(|delimiter| delimiter.as_bytes());
+        let delimiter = delimiter.iter().flat_map(Delimiter::as_bytes);
         let others = [quote, self.comment, self.escape.map(Escape::byte)];
         let character = encoding.ambiguous(delimiter.copied().chain(others.into_iter().flatten()))?;
         Some(format!(

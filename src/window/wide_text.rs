@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::tail::ReadPiece;
 use crate::decode::Marks;
 use crate::encoding::wide::{ByteOrder, Widened};
 use crate::error::Error;
@@ -82,11 +83,7 @@ impl WideText {
 
     /// Reads into `piece`, which is not empty, and returns the number of bytes, 0 at the end; `None` when told to stop. `read` reads what
     /// is not recoded yet in the same manner.
-    pub(super) fn read(
-        &mut self,
-        piece: &mut [u8],
-        read: &mut dyn FnMut(&mut [u8]) -> Result<Option<usize>, Error>,
-    ) -> Result<Option<usize>, Error> {
+    pub(super) fn read(&mut self, piece: &mut [u8], read: &mut ReadPiece<'_>) -> Result<Option<usize>, Error> {
         if let FoundText::Unknown(_) = self.found
             && self.look(read)?.is_none()
         {
@@ -105,7 +102,7 @@ impl WideText {
     }
 
     /// Finds out whether it is UTF-16; `None` when told to stop before that is known.
-    fn look(&mut self, read: &mut dyn FnMut(&mut [u8]) -> Result<Option<usize>, Error>) -> Result<Option<()>, Error> {
+    fn look(&mut self, read: &mut ReadPiece<'_>) -> Result<Option<()>, Error> {
         let FoundText::Unknown(first) = &mut self.found else {
             return Ok(Some(()));
         };
@@ -144,11 +141,7 @@ impl WideText {
         Ok(Some(()))
     }
 
-    fn recode(
-        &mut self,
-        piece: &mut [u8],
-        read: &mut dyn FnMut(&mut [u8]) -> Result<Option<usize>, Error>,
-    ) -> Result<Option<usize>, Error> {
+    fn recode(&mut self, piece: &mut [u8], read: &mut ReadPiece<'_>) -> Result<Option<usize>, Error> {
         let FoundText::Wide(recoding) = &mut self.found else {
             return Ok(Some(0));
         };
