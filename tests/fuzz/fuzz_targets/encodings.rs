@@ -24,7 +24,11 @@ struct WideInput {
 
 /// The bytes of the file, and the order of theirs.
 fn file_of(input: &WideInput) -> (Vec<u8>, ByteOrder) {
-    let order = if input.is_big { ByteOrder::Big } else { ByteOrder::Little };
+    let order = if input.is_big {
+        ByteOrder::Big
+    } else {
+        ByteOrder::Little
+    };
     let mark: &[u8] = if input.is_big { b"\xFE\xFF" } else { b"\xFF\xFE" };
     let mut bytes = if input.is_marked { mark.to_vec() } else { Vec::new() };
     for &byte in &input.text.0 {
@@ -45,7 +49,9 @@ rowmill_fuzz::target!(|input: WideInput| {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("in.csv");
-    File::create(&path).and_then(|mut file| file.write_all(&bytes)).expect("a file");
+    File::create(&path)
+        .and_then(|mut file| file.write_all(&bytes))
+        .expect("a file");
     let mut source = Input::open(&path).expect("what was made just now");
     if source.packing().is_some() {
         return;
