@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::load::{self, Inputs};
 use crate::observer::{Observer, Phase, Progress};
 use crate::option_name::ERRORS;
-use crate::options::{ErrorLimit, Inference, LoadOptions, WritePath};
+use crate::options::{ErrorLimit, Inference, InputFormat, LoadOptions, WritePath};
 use crate::report::LoadReport;
 use crate::schema::ColumnType;
 use crate::schema::cells::EmptyCell;
@@ -153,6 +153,13 @@ impl<'a> Load<'a> {
 
 /// The dialect: how the inputs are written.
 impl Load<'_> {
+    /// Sets the format of the inputs. Default: [`InputFormat::Auto`], CSV unless a file's name ends with `.jsonl` or `.ndjson`. What is
+    /// about delimiters, quotes, headers, comments and the like is refused for [`InputFormat::JsonLines`].
+    pub fn format(mut self, format: InputFormat) -> Self {
+        self.options.dialect.format = format;
+        self
+    }
+
     /// Sets what separates fields: a character, or several, other than line ends ([`Delimiter::new`]). Default: what an input's first line
     /// names if it has the form `sep=;`, otherwise `,`.
     ///

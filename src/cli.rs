@@ -6,7 +6,9 @@ mod tests;
 
 use std::path::PathBuf;
 
-use characters::{EscapeArg, Quote, parse_comment, parse_delimiter, parse_encoding, parse_escape, parse_quote};
+use characters::{
+    EscapeArg, Quote, parse_comment, parse_delimiter, parse_encoding, parse_escape, parse_format, parse_quote,
+};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
@@ -15,7 +17,7 @@ use rowmill::internal::options::{
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
-use rowmill::{ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Inference, WritePath};
+use rowmill::{ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Inference, InputFormat, WritePath};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 9] = [
@@ -49,7 +51,7 @@ const SIZE_UNITS: [(&str, u64); 14] = [
 ];
 
 const ABOUT_LOAD: &str = "\
-Load CSV files into one table of a SQLite database.
+Load CSV or JSON Lines files into one table of a SQLite database.
 
 Every good record lands in the table exactly once. Every bad one goes to the errors file, with
 its exact place, the reason and its raw bytes. Column types are found by reading every value,
@@ -107,7 +109,7 @@ pub enum Command {
     arg_required_else_help = true
 )]
 pub struct LoadArgs {
-    /// CSV files to load, in order (- or a FIFO is read as a stream), and last the database
+    /// CSV or JSON Lines files to load, in order (- or a FIFO is read as a stream), and last the database
     ///
     /// Of a folder the files named *.csv, *.tsv and *.tab are loaded, by name. A name with *, ? or [ that is no file stands for those that
     /// match.
@@ -171,6 +173,9 @@ pub struct LoadArgs {
     #[arg(long, value_name = "NAME", help_heading = "Columns")]
     row_number: Option<String>,
 
+    /// The format of the inputs: csv, jsonl (JSON Lines: an object on each line), or auto: what the name says, or the first lines
+    #[arg(long, value_name = "FORMAT", value_parser = parse_format, default_value = "auto", help_heading = "Input format")]
+    format: InputFormat,
     /// What separates fields: characters, such as ; or || or ¦, of up to 8 bytes; \t and \xNN stand for bytes; or tab, comma, semicolon,
     /// pipe, space [default: what a first line such as sep=; says, or found, or ,]
     #[arg(long, value_name = "CHARS", value_parser = parse_delimiter, help_heading = "Input format")]
@@ -458,6 +463,7 @@ impl LoadArgs {
     /// How the inputs are written.
     fn take_dialect(&mut self) -> DialectOptions {
         DialectOptions {
+            format: self.format,
             delimiter: self.delimiter,
             quote: self.quote.unwrap_or(DialectOptions::default().quote),
             doubles_quotes: !self.no_double_quote,

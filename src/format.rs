@@ -1,21 +1,27 @@
 //! How bytes become records: the seam between an input's text and everything after it.
 //!
 //! Comes in: a span that begins where a record begins. Goes out: its records, and for each where it and its fields lie. The pipeline and
-//! validation are compiled for each format, so that a record or a field costs no call. CSV is one; its grammar is described in
-//! [`parse`](crate::parse), and nothing below asks for it by name.
+//! validation are compiled for each format, so that a record or a field costs no call. CSV is one, whose grammar is described in
+//! [`parse`](crate::parse), and JSON Lines is another; nothing below asks for either by name.
 
 mod csv;
+mod json_lines;
 
 pub use self::csv::Csv;
+pub use self::json_lines::{FieldNames, JsonLines, UnknownName, object_names};
 pub use crate::dialect::Escape;
 use crate::encoding::Encoding;
-pub use crate::parse::{Fault, FaultKind};
 use crate::position::ByteRange;
+use crate::schema::cells::{CellMeaning, CellRules};
+pub use crate::syntax_fault::{Fault, FaultKind, JsonExpected};
 
 /// A format, with everything that an input's form depends on.
 pub trait Format: Copy + Send + Sync {
     /// What is found in a span.
     type Parsed: Parsed;
+
+    /// Whether what stands between the fields of a record must be UTF-8, too.
+    const IS_TEXT_THROUGHOUT: bool = false;
 
     /// Finds the records of `span` that start before `border_bytes`, as far as the bytes decide them; the bytes after the border only help
     /// to decide the last of them. `at_end`: the input ends with the span.
@@ -64,6 +70,27 @@ pub trait Format: Copy + Send + Sync {
             .is_some_and(|escape| memchr::memchr(escape.byte(), bytes).is_some())
     }
 
+    /// How a field is read by `rules`.
+    fn cell(&self, field: Field<'_>, rules: &CellRules) -> CellMeaning {
+        rules.read::<false>(field.bytes(), field.quote().is_some())
+    }
+
+    /// Whether a field says that it is a text, whatever it looks like.
+    #[inline(always)]
+    fn is_text(&self, _field: Field<'_>) -> bool {
+        false
+    }
+
+    /// What stands in `span` where a record has a `fault`; empty if that is told in other ways.
+    fn at_fault(&self, _span: &[u8], _record: &Record, _fault: Fault) -> ByteRange {
+        ByteRange::default()
+    }
+
+    /// Memory that what is found in a line takes, besides what every format takes.
+    fn bytes_per_line(&self) -> usize {
+        0
+    }
+
     /// Line ends in `span`, whose records are `parsed`.
     fn line_count(&self, span: &[u8], parsed: &Self::Parsed) -> u32 {
         if parsed.is_multi_line() {
@@ -95,7 +122,7 @@ pub trait Parsed: Default + Send {
 pub struct Record {
     /// Its bytes in the span, without the line end.
     pub source: ByteRange,
-    /// A record with a fault has no fields.
+    /// A record with a fault has no fields. One without a fault that has none, and is no comment, is a blank line.
     pub fault: Option<Fault>,
     /// It is a line that is no record, though it has its place among them.
     pub is_comment: bool,

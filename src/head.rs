@@ -2,8 +2,10 @@
 
 mod beginning;
 mod foreign;
+mod header_record;
 mod hints;
 pub mod line_ends;
+mod objects;
 mod preamble;
 mod sample_cells;
 mod sniff;
@@ -18,13 +20,15 @@ use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::option_name::{APPEND_ONLY, DELIMITER, ENCODING, MAX_RECORD_BYTES, QUOTE, SAME_LOAD, SKIP_FOOTER};
 use crate::options::LoadOptions;
-use crate::parse::{COMMENT, FaultKind, RecordSpan, Records, Syntax, parse};
+use crate::parse::{COMMENT, Records, Syntax, parse};
 use crate::report::{FoundDialect, size};
 use crate::schema::identifier;
 use crate::window::{Input, Window};
 use beginning::{Beginning, HeadEncoding, delimiter_in};
+use header_record::HeaderRecord;
 use hints::{escape_hint, one_column_hint};
 use line_ends::{LOOK_BYTES, LineEnds, Look, line_ends};
+pub use objects::{Objects, ReadAs, read_as};
 use preamble::PassedLines;
 pub use preamble::delimiter_of_file;
 use sniff::Sniffed;
@@ -103,6 +107,8 @@ pub struct Head {
     pub has_header: bool,
     /// What was found out about its dialect, where that was asked for.
     pub found: Option<FoundDialect>,
+    /// It is JSON Lines, and these are the names that are columns; `None`: it is CSV.
+    pub objects: Option<Objects>,
 }
 
 impl Head {
@@ -150,7 +156,7 @@ impl Head {
         options.dialect.drop_repeated_headers.then_some(&self.header)
     }
 
-    /// How records are separated.
+    /// How records are separated in CSV.
     pub fn syntax(&self, options: &LoadOptions) -> Syntax {
         Syntax {
             dialect: self.dialect,
@@ -160,7 +166,7 @@ impl Head {
     }
 }
 
-/// Reads the head of `input`; its dialect is the one `decided` before, if there is one. Whatever it begins with, only a bounded span of it
+/// Reads the head of `input`; if it is CSV, its dialect is the one `decided` before, if there is one. Whatever it begins with, only a bounded span of it
 /// is in memory at a time, and none afterwards.
 ///
 /// # Errors
@@ -173,6 +179,9 @@ pub fn read_head(
 ) -> Result<Head, Error> {
     let path = input.path().to_owned();
     let beginning = Beginning::of(input, options, stopped)?;
+    if beginning.holds_objects(input, options)? {
+        return beginning.head_of_objects(input, stopped);
+    }
     let sniffed = match decided {
         None => beginning.look_for_dialect(&path, options),
         Some(dialect) => Some(Sniffed { dialect, doubt: None }),
@@ -363,6 +372,7 @@ impl<'a> Search<'a> {
             content: self.content.then(ContentHash::of(&found.bytes[..end])),
             has_header: true,
             found: None,
+            objects: None,
         })
     }
 
@@ -387,6 +397,7 @@ impl<'a> Search<'a> {
             content: self.content,
             has_header: false,
             found: None,
+            objects: None,
         }
     }
 
@@ -524,93 +535,6 @@ fn too_long_line(line: u64, options: &LoadOptions) -> String {
          {QUOTE} right? If they are, allow longer records with {MAX_RECORD_BYTES}",
         size(options.limits.max_record_bytes)
     )
-}
-
-/// The first record, in the window that it was found in.
-struct HeaderRecord<'a> {
-    bytes: &'a [u8],
-    span: RecordSpan,
-    /// Where its fields end.
-    ends: &'a [u32],
-}
-
-impl HeaderRecord<'_> {
-    fn text(&self) -> &[u8] {
-        &self.bytes[self.span.start as usize..self.span.end as usize]
-    }
-
-    /// Checks that the columns can be taken from it.
-    fn check(&self, search: &Search<'_>, path: &Path) -> Result<(), Error> {
-        let line = search.line();
-        if self.span.fault != 0 {
-            let fault = search.records.faults[self.span.fault as usize - 1];
-            let what = match fault.kind {
-                FaultKind::UnterminatedQuote => "a quoted field that is not closed",
-                FaultKind::InvalidQuote => "text after a closing quote",
-                FaultKind::RecordTooLarge => return Err(Error::unusable(path, search.too_long())),
-            };
-            let message = format!("its header, line {line}, has {what} (column {})", fault.column);
-            return Err(Error::unusable(path, message));
-        }
-        // After damaged records, this is not the first line.
-        if search.damaged_bytes == 0 && memchr::memchr(0, self.text()).is_some() {
-            return Err(Error::unusable(path, binary()));
-        }
-        if search.options.dialect.header
-            && search.syntax.dialect.line_end == b'\n'
-            && let Some(at) = self.bare_cr(&search.syntax.dialect)
-        {
-            return Err(Error::unusable(
-                path,
-                format!(
-                    "its header, line {line}, has a carriage return within it (column {at}), but lines end with line feeds; remove that \
-                     carriage return or quote its field, or, if it is an old Mac file, turn every one into a line feed: tr '\\r' '\\n' < FILE"
-                ),
-            ));
-        }
-        if self.ends.len() > MAX_COLUMNS {
-            let message = format!(
-                "it has {} columns; a SQLite table holds at most {MAX_COLUMNS}. Is {DELIMITER} right?",
-                self.ends.len()
-            );
-            return Err(Error::unusable(path, message));
-        }
-        Ok(())
-    }
-
-    /// The 1-based number of the first field with a carriage return in it that is not in quotes.
-    fn bare_cr(&self, dialect: &Dialect) -> Option<usize> {
-        let mut start = self.span.start as usize;
-        self.ends
-            .iter()
-            .position(|&end| {
-                let (_, field) = dialect.trimmed(&self.bytes[start..end as usize]);
-                start = end as usize + dialect.delimiter.len();
-                field.first().copied() != dialect.quote && field.contains(&b'\r')
-            })
-            .map(|index| index + 1)
-    }
-
-    /// The fields as text, quotes removed; the 1-based number of the first that is none otherwise.
-    fn decode(&self, dialect: &Dialect) -> Result<Vec<String>, usize> {
-        let mut start = self.span.start as usize;
-        let mut names = Vec::with_capacity(self.ends.len());
-        for (index, &end) in self.ends.iter().enumerate() {
-            let (_, field) = dialect.trimmed(&self.bytes[start..end as usize]);
-            let quoted = field
-                .first()
-                .is_some_and(|&first| Some(first) == dialect.quote && field.len() >= 2);
-            let name = match quoted {
-                true => &field[1..field.len() - 1],
-                false => field,
-            };
-            let mut meant = Vec::with_capacity(name.len());
-            dialect.resolve(name, quoted, &mut |piece| meant.extend_from_slice(piece));
-            names.push(dialect.encoding.text(&meant).ok_or(index + 1)?.into_owned());
-            start = end as usize + dialect.delimiter.len();
-        }
-        Ok(names)
-    }
 }
 
 /// What ends the lines of `input`, decided by the first line end outside quotes from where `head` begins. `head` is widened until that is in

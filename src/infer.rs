@@ -153,7 +153,7 @@ impl Facts {
     }
 
     /// Adds the value at `start..end` of the span.
-    #[inline]
+    #[inline(always)]
     fn see(&mut self, index: usize, value: FieldValue<'_>) {
         let is_key = self.key == Some(index);
         let column = &mut self.columns[index];
@@ -222,7 +222,6 @@ fn observe_by<F: Format, const USUAL: bool>(
     let Reading {
         sources,
         format,
-        cells,
         numbers,
         ..
     } = *reading;
@@ -258,8 +257,8 @@ fn observe_by<F: Format, const USUAL: bool>(
                 true => format.field(bytes),
                 false => utf_8_field(format, bytes, &mut recoded),
             };
-            if cells.read::<USUAL>(field.bytes(), field.quote().is_some()) != CellMeaning::Value {
-                facts.order.nulls += u64::from(facts.key == Some(index));
+            if is_settled::<F, USUAL>(field, index, reading, facts) {
+                all_open &= USUAL || facts.is_open(index);
                 continue;
             }
             let text = match !USUAL && format.has_escape(bytes) {
@@ -282,6 +281,29 @@ fn observe_by<F: Format, const USUAL: bool>(
             open.retain(|&index| facts.is_open(index));
         }
     }
+}
+
+/// Whether nothing is to be read from a field: it is NULL, or says that it is a text. Either is noted.
+#[inline(always)]
+fn is_settled<F: Format, const USUAL: bool>(
+    field: Field<'_>,
+    index: usize,
+    reading: &Reading<'_, F>,
+    facts: &mut Facts,
+) -> bool {
+    let cell = match USUAL {
+        true => reading.cells.read::<true>(field.bytes(), field.quote().is_some()),
+        false => reading.format.cell(field, reading.cells),
+    };
+    if cell != CellMeaning::Value {
+        facts.order.nulls += u64::from(facts.key == Some(index));
+        return true;
+    }
+    if !USUAL && reading.format.is_text(field) && !facts.columns[index].skip {
+        facts.columns[index].form.see_text();
+        return true;
+    }
+    false
 }
 
 /// The field that stands in the input as `bytes`, in UTF-8. `recoded` is overwritten if it is not so already.
@@ -317,7 +339,7 @@ fn has_form_of_row<F: Format, const USUAL: bool>(
 fn may_be_row<F: Format>(span: &[u8], record: &Record, found: usize, reading: &Reading<'_, F>) -> bool {
     let text = reading.format.value(span, record.source).of(span);
     let is_blank = found == 1 && matches!(text, b"" | b"\x0c");
-    !record.is_comment && !is_blank && reading.widths.admit(found as u32, reading.field_count as u32)
+    !record.is_comment && found > 0 && !is_blank && reading.widths.admit(found as u32, reading.field_count as u32)
 }
 
 #[cfg(test)]

@@ -171,6 +171,8 @@ mod settle;
 #[allow(missing_docs)]
 mod sqlite;
 #[allow(missing_docs)]
+mod syntax_fault;
+#[allow(missing_docs)]
 mod validate;
 #[allow(missing_docs)]
 mod window;
@@ -184,7 +186,7 @@ pub use error::{Error, ErrorKind};
 pub use memory::return_freed_memory;
 pub use observer::{Observer, Phase, Progress};
 pub use option_name::OptionName;
-pub use options::{ErrorLimit, Inference, WritePath};
+pub use options::{ErrorLimit, Inference, InputFormat, WritePath};
 pub use reject::RejectCode;
 pub use report::{
     ColumnReport, EarlierReport, FilterReport, FoundDialect, InputReport, LoadReport, MemorySplit, Outcome,

@@ -28,6 +28,7 @@ mod indexes;
 mod infer;
 mod inputs;
 mod leave;
+mod names;
 mod once;
 mod opened;
 mod order;

@@ -73,6 +73,7 @@ options! {
     FILENAME_COLUMN "filename_column" "--filename-column"
     FILL_MISSING "fill_missing" "--fill-missing"
     FORGET "forget" "--forget"
+    FORMAT "format" "--format"
     HEADER_ROW "header_row" "--header-row"
     IGNORE_EXTRA "ignore_extra" "--ignore-extra"
     INDEX "index" "--index"

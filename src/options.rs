@@ -1,11 +1,13 @@
 //! What a load is asked to do, validated once; every constant of the program with its unit and reason.
 
 mod columns;
+mod input_format;
 pub(crate) mod written;
 
 use std::path::PathBuf;
 
 pub use self::columns::{ColumnOptions, MAX_CONSTANT_BYTES};
+pub use self::input_format::{InputFormat, JSON_LINES};
 use crate::dialect::{Delimiter, Escape};
 use crate::encoding::Encoding;
 use crate::error::Error;
@@ -107,6 +109,8 @@ pub struct LoadOptions {
 /// How the inputs are written.
 #[derive(Debug, Clone)]
 pub struct DialectOptions {
+    /// Which format they have; nearly all of the rest is about CSV.
+    pub format: InputFormat,
     /// What separates fields; `None`: what the input's first line names (`sep=;`), else a comma.
     pub delimiter: Option<Delimiter>,
     /// `None`: quotes are plain text.
@@ -221,6 +225,7 @@ pub struct ResourceOptions {
 impl Default for DialectOptions {
     fn default() -> Self {
         DialectOptions {
+            format: InputFormat::Auto,
             delimiter: None,
             quote: Some(b'"'),
             doubles_quotes: true,
@@ -320,17 +325,17 @@ impl LoadOptions {
 
 impl DialectOptions {
     fn validate(&self) -> Result<(), Error> {
+        if self.format == InputFormat::JsonLines {
+            self.check_for_objects("the input")?;
+            return self.validate_member().and_then(|()| self.validate_cells());
+        }
         let is_usable = |c: u8| c.is_ascii() && !matches!(c, 0 | b'\n' | b'\r');
         if self.delimiter.is_some_and(|delimiter| !delimiter.is_usable()) {
             return Err(Error::usage(format!(
                 "{DELIMITER} must be characters other than line ends and NUL"
             )));
         }
-        if self.member.as_ref().is_some_and(String::is_empty) {
-            return Err(Error::usage(format!(
-                "{MEMBER} takes the name of a member of a zip archive"
-            )));
-        }
+        self.validate_member()?;
         let characters = [
             (QUOTE, self.quote),
             (COMMENT, self.comment),
@@ -355,6 +360,15 @@ impl DialectOptions {
         }
         self.validate_encoding()?;
         self.validate_header().and_then(|()| self.validate_cells())
+    }
+
+    fn validate_member(&self) -> Result<(), Error> {
+        match self.member.as_ref().is_some_and(String::is_empty) {
+            true => Err(Error::usage(format!(
+                "{MEMBER} takes the name of a member of a zip archive"
+            ))),
+            false => Ok(()),
+        }
     }
 
     /// Checks that what shapes the inputs can be told apart in their encoding.
@@ -442,7 +456,7 @@ impl DialectOptions {
             let delimiter = self.delimiter_or(None);
             let is_cut = bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
                 || bytes.windows(delimiter.len()).any(|part| part == delimiter.as_bytes());
-            if is_cut || bytes.first().copied() == self.quote {
+            if self.format != InputFormat::JsonLines && (is_cut || bytes.first().copied() == self.quote) {
                 return Err(Error::usage(format!(
                     "{NULL_WORD} '{}' can be no field without quotes, and only those are looked at: it has a delimiter or line end in it, \
                      or begins with a quote",

@@ -24,6 +24,7 @@ mod tests;
 use std::ops::Range;
 
 pub use crate::dialect::Dialect;
+pub use crate::syntax_fault::{Fault, FaultKind};
 use scan::Kernel;
 use symbol::{ByteEffect, ParseRequest, State, Symbol, View};
 
@@ -34,26 +35,6 @@ pub struct Syntax {
     /// Fields of a record, as many as the header has; 0: not known yet. Only damaged records are judged by this.
     pub columns: u32,
     pub max_record_bytes: u64,
-}
-
-/// What is wrong with a record's syntax.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FaultKind {
-    /// A quoted field is not closed within the record limit, or by the end of input, or by a quote that belongs to a
-    /// record of its own.
-    UnterminatedQuote,
-    /// Text follows a closing quote.
-    InvalidQuote,
-    /// The physical line, or the record, is longer than the record limit.
-    RecordTooLarge,
-}
-
-/// A syntax fault: it costs the physical line on which the record starts; an invalid quote costs all lines that belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    pub kind: FaultKind,
-    /// The field in which it was found, 1-based.
-    pub column: u32,
 }
 
 /// Stands for the fault of a line that is a comment.

@@ -101,6 +101,9 @@ pub struct TablePlan {
     /// What was found out about the dialect of each input; nothing if that was not asked for.
     #[serde(default)]
     pub dialects: Vec<FoundDialect>,
+    /// The names of the inputs' objects that are columns, in the order of the fields; nothing if the inputs are CSV.
+    #[serde(default)]
+    pub object_names: Vec<String>,
     /// Notices for the user.
     pub notices: Vec<String>,
 }
@@ -371,6 +374,7 @@ pub fn plan_new_table(
         guess: None,
         settled: None,
         dialects: Vec::new(),
+        object_names: Vec::new(),
         notices: Vec::new(),
     })
 }

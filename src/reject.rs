@@ -41,6 +41,7 @@ pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};
 use crate::encoding::Encoding;
 use crate::position::ByteRange;
 use crate::schema::ColumnType;
+use crate::syntax_fault::JsonExpected;
 
 /// Why a record was not loaded: the `code` column of the dead-letter file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,11 +75,13 @@ pub enum RejectCode {
     ConstraintFailed,
     /// It is not in the [encoding](crate::Load::encoding) that the input is in, which is not UTF-8.
     InvalidEncoding,
+    /// A line of JSON Lines is not one object, or has a name twice.
+    InvalidJson,
 }
 
 impl RejectCode {
     /// Every code, in the order of [`RejectCode::index`]: checkpoints count by it, so that a new one comes last.
-    pub const ALL: [RejectCode; 14] = [
+    pub const ALL: [RejectCode; 15] = [
         RejectCode::MissingColumns,
         RejectCode::TooManyColumns,
         RejectCode::UnterminatedQuote,
@@ -93,6 +96,7 @@ impl RejectCode {
         RejectCode::DuplicateKey,
         RejectCode::ConstraintFailed,
         RejectCode::InvalidEncoding,
+        RejectCode::InvalidJson,
     ];
 
     /// Returns the code as it stands in files and reports.
@@ -112,6 +116,7 @@ impl RejectCode {
             RejectCode::DuplicateKey => "duplicate_key",
             RejectCode::ConstraintFailed => "constraint_failed",
             RejectCode::InvalidEncoding => "invalid_encoding",
+            RejectCode::InvalidJson => "invalid_json",
         }
     }
 
@@ -178,6 +183,15 @@ pub enum RejectReason {
     ConstraintFailed {
         message: Box<str>,
     },
+    /// Something else than an object in JSON stands at this byte of the record, 1-based.
+    NoObject {
+        expected: JsonExpected,
+        byte: u32,
+    },
+    /// A name stands in an object twice.
+    RepeatedName,
+    /// A name of an object is no column's.
+    UnknownName,
 }
 
 /// The record in which a duplicate's key came first.

@@ -142,7 +142,9 @@ pub struct InputReport {
     pub footer_lines: u64,
     /// Bytes at the very end that were passed over: NULs, or a Control-Z.
     pub padding_bytes: u64,
-    /// What separates fields; empty until that is known.
+    /// `csv`, or `jsonl` for JSON Lines.
+    pub format: &'static str,
+    /// What separates fields; empty until that is known, and in JSON Lines.
     pub delimiter: String,
     /// How its characters are written, by the name in the Encoding Standard: `UTF-8`, unless it was said or marked otherwise; empty until
     /// that is known.

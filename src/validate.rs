@@ -7,6 +7,7 @@
 
 mod beyond_record;
 mod column_work;
+mod fault;
 mod key_bytes;
 mod recoded;
 #[cfg(test)]
@@ -22,10 +23,11 @@ use self::beyond_record::{added_bytes, default_of, given_bytes};
 use self::column_work::{
     ColumnWork, DECLARED, IS_KEY, IS_ROW_ID, NO_AFFINITY, NOT_NULL, OBSERVED, ORDERED, SETTLED, UsualCast, columns,
 };
+use self::fault::{refuse_fault, see_text};
 use self::key_bytes::{push_plain_key, push_text_key};
-use self::text::{FaultyField, faulty_field};
+use self::text::{FaultyField, TextFault, faulty_field};
 use crate::encoding::{FieldEncoding, MOST_GROWTH};
-use crate::format::{Escape, Fault, FaultKind, Fields, Format, Parsed, Record, are_names, ends_empty};
+use crate::format::{Escape, Fields, Format, Parsed, Record, are_names, ends_empty};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
@@ -153,6 +155,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 self.out.blank_lines += 1;
                 continue;
             }
+            if !USUAL && fields.count() == 0 && record.fault.is_none() && !record.is_comment {
+                self.out.blank_lines += 1;
+                continue;
+            }
             if !USUAL && record.is_comment {
                 self.out.comment_lines += 1;
                 continue;
@@ -206,13 +212,17 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         fields: impl Fields,
     ) -> Result<(), Reject> {
         if let Some(fault) = record.fault {
-            return Err(self.refuse_fault(fault));
+            return Err(refuse_fault(self.format, self.span, record, fault));
         }
         if ENCODED && self.encoding.is_some() {
             self.is_ascii = self.plain || record.source.of(self.span).is_ascii();
         }
         if !self.plain && !self.is_text::<ENCODED>(record) {
             self.refuse_faulty(faulty_field(self.format, self.span, fields))?;
+            // Between the fields, where else it is not text.
+            if F::IS_TEXT_THROUGHOUT {
+                return Err(Reject::whole(TextFault::NotEncoded.reason(self.format.encoding())));
+            }
         }
         if !USUAL && self.format.escape().is_some_and(Escape::makes_bytes) {
             let faulty = faulty_by_escapes(self.format, self.span, fields, &mut self.resolved);
@@ -249,29 +259,6 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             column: index as u32 + 1,
             value: range,
         })
-    }
-
-    #[cold]
-    fn refuse_fault(&self, fault: Fault) -> Reject {
-        let reason = match fault.kind {
-            FaultKind::UnterminatedQuote => RejectReason::UnterminatedQuote,
-            FaultKind::InvalidQuote => RejectReason::InvalidQuote {
-                rule: self.format.inner_quotes(),
-            },
-            FaultKind::RecordTooLarge => RejectReason::RecordTooLarge {
-                limit_bytes: self.plan.max_record_bytes,
-            },
-        };
-        // It is the record that is too large; which field that shows in depends on how much of it was looked at.
-        let column = if fault.kind == FaultKind::RecordTooLarge {
-            0
-        } else {
-            fault.column
-        };
-        Reject {
-            column,
-            ..Reject::whole(reason)
-        }
     }
 
     /// Appends the record's row; leaves no trace if a value does not fit.
@@ -352,9 +339,15 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             return self.encode_recoded_field::<USUAL>(column, (start, end));
         }
         let field = self.format.field(&self.span[start..end]);
-        let cell = self.plan.cells.read::<USUAL>(field.bytes(), field.quote().is_some());
+        let cell = match USUAL {
+            true => self.plan.cells.read::<true>(field.bytes(), field.quote().is_some()),
+            false => self.format.cell(field, &self.plan.cells),
+        };
         if cell != CellMeaning::Value {
             return self.encode_nothing::<USUAL>(column, cell);
+        }
+        if !USUAL && self.format.is_text(field) {
+            see_text(column, self.plan, &mut self.out.column_facts)?;
         }
         if !USUAL && self.format.has_escape(field.bytes()) {
             return self.encode_resolved(column, (start, end));
@@ -673,11 +666,14 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         let between = &self.span[self.lines_counted_to..start];
         self.lines_before += memchr::memchr_iter(self.format.line_end(), between).count() as u32;
         self.lines_counted_to = start;
-        let is_of_a_value = matches!(
+        let refutes = matches!(
             reject.reason,
-            RejectReason::TypeError { .. } | RejectReason::OutOfRange { .. } | RejectReason::NullViolation
+            RejectReason::TypeError { .. }
+                | RejectReason::OutOfRange { .. }
+                | RejectReason::NullViolation
+                | RejectReason::UnknownName
         );
-        if is_of_a_value && self.plan.guess.is_some() && self.out.refuted_by.is_none() {
+        if refutes && self.plan.guess.is_some() && self.out.refuted_by.is_none() {
             self.out.refuted_by = Some(self.out.rejects.len() as u32);
         }
         self.out.rejects.push(BlockReject {

@@ -2,7 +2,7 @@
 
 use crate::option_name::{
     APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ENCODING,
-    ERRORS, ESCAPE, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, MEMBER, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD,
+    ERRORS, ESCAPE, FORMAT, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, MEMBER, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD,
     OptionName, QUOTE, SAFE_ERRORS, SKIP_FOOTER, SKIP_LINES, TEXT, TRIM,
 };
 use crate::options::{DialectOptions, LoadOptions, written};
@@ -65,6 +65,7 @@ fn dialect_options(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
     let delimiter = dialect.delimiter.map(|delimiter| delimiter.to_string());
     vec![
+        (FORMAT, dialect.format.as_str().to_owned()),
         (DELIMITER, delimiter.unwrap_or_else(|| "not given".to_owned())),
         (QUOTE, or_none(dialect.quote.map(character))),
         (NO_DOUBLE_QUOTE, switch(!dialect.doubles_quotes)),

@@ -1,6 +1,6 @@
-//! Flags that take characters: what separates fields, what quotes them, what makes a character mean itself.
+//! Flags that say how inputs are written: their format, what separates fields, what quotes them, what makes a character mean itself.
 
-use rowmill::{Delimiter, Encoding, Escape};
+use rowmill::{Delimiter, Encoding, Escape, InputFormat};
 
 /// What quotes fields; `None`: nothing does.
 pub(super) type Quote = Option<u8>;
@@ -71,5 +71,14 @@ pub(super) fn parse_quote(text: &str) -> Result<Quote, String> {
         b"none" => Ok(None),
         [byte] if byte.is_ascii() => Ok(Some(*byte)),
         _ => Err("expected one ASCII character or `none`".to_owned()),
+    }
+}
+
+pub(super) fn parse_format(text: &str) -> Result<InputFormat, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "auto" => Ok(InputFormat::Auto),
+        "csv" => Ok(InputFormat::Csv),
+        "jsonl" | "ndjson" => Ok(InputFormat::JsonLines),
+        _ => Err("expected csv, jsonl or auto".to_owned()),
     }
 }

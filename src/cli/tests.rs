@@ -42,7 +42,7 @@ fn without_flags_the_options_are_the_librarys_defaults_and_dialects_are_found() 
 fn every_flag_reaches_its_option() {
     let options = job(
         "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
-         --batch-rows 7 --delimiter tab --quote none --no-double-quote --escape mysql --no-header --no-detect --text --types a=integer,b=REAL --types c=date:%D,d=decimal(2) \
+         --batch-rows 7 --format csv --delimiter tab --quote none --no-double-quote --escape mysql --no-header --no-detect --text --types a=integer,b=REAL --types c=date:%D,d=decimal(2) \
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
          --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --skip-footer 2 --encoding cp1251 --member m.csv --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --decimal-comma --thousands ' --date-format %d.%m.%Y --datetime-format %s --two-digit-year-pivot 70 \
@@ -94,6 +94,7 @@ fn every_flag_reaches_its_option() {
             chunk_bytes: 2,
         },
         dialect: DialectOptions {
+            format: InputFormat::Csv,
             delimiter: Some(b'\t'.into()),
             quote: None,
             doubles_quotes: false,

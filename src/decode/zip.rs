@@ -144,6 +144,9 @@ struct MembersSeen {
     /// Members that may be meant, and the last of them.
     matches: usize,
     matching: Option<Member>,
+    /// Those that are JSON Lines by their names, and the last of them.
+    objects: usize,
+    object: Option<Member>,
     /// All files, and the last of them.
     files: usize,
     file: Option<Member>,
@@ -166,6 +169,11 @@ impl MembersSeen {
         };
         if record.is_dir() || (is_hidden && !is_match) {
             return;
+        }
+        let lower = name.to_ascii_lowercase();
+        if lower.ends_with(b".jsonl") || lower.ends_with(b".ndjson") {
+            self.objects += 1;
+            self.object = Some(Member::of(record));
         }
         if is_match {
             self.matches += 1;
@@ -213,6 +221,7 @@ fn choose(archive: &ZipArchive<ArchiveFile>, wanted: Option<&str>, buffer: &mut 
             escaped(wanted)
         ))),
         (None, 0, 1) => found.file.ok_or_else(|| refused("it has no member")),
+        (None, 0, _) if found.objects == 1 => found.object.ok_or_else(|| refused("it has no member")),
         (None, 0, _) => Err(refused(format!(
             "it is a zip archive with several files, none of which ends with .csv: {listed}; name one of them with {MEMBER}"
         ))),

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::foreign::{self, binary_format, text_format};
+use super::foreign::{self, binary_format};
 use super::hints::delimiter_of_name;
 use super::preamble::{PassedLines, Preamble};
 use super::sniff::{HeadSample, Known, Sniffed, sniff};
@@ -113,14 +113,11 @@ impl Beginning {
             dialect,
             encoding,
         };
-        match text_format(beginning.text()) {
-            Some(message) if !options.dialect.takes_any_text() => Err(Error::unusable(&path, message)),
-            _ => Ok(beginning),
-        }
+        Ok(beginning)
     }
 
     /// What is in the window from the header on.
-    fn text(&self) -> &[u8] {
+    pub(super) fn text(&self) -> &[u8] {
         let skipped = self.passed.end_bytes - self.first.start_bytes;
         self.first.bytes().get(skipped as usize..).unwrap_or_default()
     }

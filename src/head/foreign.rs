@@ -192,9 +192,9 @@ const HTML: &str = "it is an HTML page, perhaps a login page or an error in plac
 const XML: &str = "it is XML, perhaps an error in place of the file; write its records as CSV first";
 const LFS_POINTER: &str = "it is a pointer of Git LFS, and the file itself is elsewhere: git lfs pull";
 const SQL: &str = "it is a SQL script; run it in its own database, and export the table from there as CSV";
-const JSON: &str = "it is JSON; write its records as CSV first, as with jq: jq -r '.[] | [.id, .name] | @csv' FILE";
-const JSON_LINES: &str =
-    "it is JSON, one object in a line; write them as CSV first, as with jq: jq -r '[.id, .name] | @csv' FILE";
+const JSON: &str = "it is JSON; write its records one on a line first, as with jq: jq -c '.[]' FILE";
+/// JSON that can be loaded, if that is asked for.
+pub(super) const JSON_LINES: &str = "it is JSON, one object in a line";
 
 /// Says what an input that begins with `start` is, if it is binary and known, and what to do about it.
 pub(super) fn binary_format(start: &[u8]) -> Option<&'static str> {
@@ -233,6 +233,24 @@ pub(super) fn text_format(start: &[u8]) -> Option<&'static str> {
         b'{' | b'[' => json(text),
         _ => None,
     }
+}
+
+/// Whether the text that begins with `start` is JSON, an object on each line: the first two show it.
+pub(super) fn holds_json_lines(start: &[u8]) -> bool {
+    let text = start.trim_ascii_start();
+    text.first() == Some(&b'{') && json(text) == Some(JSON_LINES)
+}
+
+/// Says what an input is, if the text `start`, with which it begins, is one JSON value of several lines, or its beginning.
+pub(super) fn is_one_value(start: &[u8]) -> Option<&'static str> {
+    let text = start.trim_ascii_start();
+    let first_line = memchr::memchr(b'\n', text)?;
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+    let spans_lines = match values.next()? {
+        Ok(_) => values.byte_offset() > first_line,
+        Err(error) => error.is_eof(),
+    };
+    spans_lines.then_some(JSON)
 }
 
 /// What no text in UTF-8 or in an encoding like ASCII has.

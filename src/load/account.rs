@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::checkpoint::Loaded;
 use crate::error::Error;
 use crate::load::ended::{Ended, Ending};
-use crate::options::LoadOptions;
+use crate::options::{JSON_LINES, LoadOptions};
 use crate::plan::TablePlan;
 use crate::reject::RejectCode;
 use crate::report::{
@@ -226,6 +226,10 @@ impl<'a> Account<'a> {
         tell_recoded(&mut report);
         if let Some(first) = report.inputs.first().filter(|first| !first.delimiter.is_empty()) {
             report.delimiter.clone_from(&first.delimiter);
+        }
+        if report.inputs.iter().any(|input| input.format == JSON_LINES) {
+            report.delimiter.clear();
+            report.quote = None;
         }
         match ended {
             Ok(ended) => tell_end(ended, &mut report),

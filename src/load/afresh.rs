@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::faults;
 use crate::load::context::Context;
 use crate::load::infer::{self, Inferred};
+use crate::load::names;
 use crate::load::opened::OpenedInputs;
 use crate::load::seen::Seen;
 use crate::load::start::Start;
@@ -28,7 +29,10 @@ pub(super) fn start_afresh(
     faults::point("infer: before");
     // What is loaded on a wrong guess must be taken back without a trace, so there must be nothing else in the database.
     let may_guess = may_guess && !seen.is_database;
-    let Inferred { facts, is_guess } = infer::infer(inputs, seen.info.as_ref(), may_guess, context)?;
+    let Inferred { facts, is_guess } = match inputs.are_objects() {
+        true => names::settle(inputs, seen.info.as_ref(), may_guess, context)?,
+        false => infer::infer(inputs, seen.info.as_ref(), may_guess, context)?,
+    };
     faults::point("infer: types known");
     let mut plan = match &seen.info {
         Some(info) => plan::plan_existing_table(info, &inputs.layout, &facts, options)?,
@@ -49,6 +53,7 @@ pub(super) fn start_afresh(
         }
     }
     plan.dialects = inputs.dialects();
+    plan.object_names = inputs.object_names();
     let identity = extents
         .map(|extents| Identity::new(&extents, context.options, &plan))
         .transpose()?;

@@ -74,7 +74,7 @@ pub(super) fn go_on_after(
         ))));
     };
     identity.plan.check_grown_table(info, identity.shape.as_ref())?;
-    inputs.keep_to(&identity.plan.dialects, context)?;
+    inputs.keep_to(&identity.plan, context)?;
     inputs.begin_after(&loaded, context)?;
     if !inputs.has_line_after(loaded.offset_bytes, context)? {
         context.account.table(&identity.plan);

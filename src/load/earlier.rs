@@ -7,6 +7,8 @@ use std::sync::Mutex;
 
 use crate::checkpoint::Base;
 use crate::error::Error;
+use crate::format::Format;
+use crate::head::{ReadAs, read_as};
 use crate::load::context::Context;
 use crate::load::opened::OpenedInput;
 use crate::load::order::RowWork;
@@ -14,6 +16,7 @@ use crate::load::planned::Blueprint;
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanTimes, Scanned, scan};
 use crate::rows::Nothing;
 use crate::settle::EarlierKeys;
+use crate::window::Input;
 
 /// Looks keys up in the loaded part of a load's input.
 pub(super) struct EarlierRecords<'a> {
@@ -28,27 +31,51 @@ pub(super) struct EarlierRecords<'a> {
 impl EarlierKeys for EarlierRecords<'_> {
     fn first_records(&mut self, keys: &[i64]) -> Result<Vec<Option<u64>>, Error> {
         let OpenedInput { input, head, .. } = &mut *self.opened;
-        let Context { options, pool, .. } = self.context;
-        let idle = Mutex::default();
+        let options = self.context.options;
+        let idle = &Mutex::default();
         // All that is asked is which records are rows, and their keys.
-        let work: RowWork<'_, Nothing> = RowWork {
-            plan: self.blueprint.start.plan.row_plan(0, head.names.len(), options),
-            format: head.syntax(options),
-            idle: &idle,
+        let plan = self.blueprint.start.plan.row_plan(0, head.names.len(), options);
+        let wanted = WantedKeys {
+            context: self.context,
+            blueprint: self.blueprint,
+            start_bytes: head.data_start_bytes,
+            records: self.base.loaded.counts.records,
+            existing: self.existing,
+            keys,
         };
+        match read_as(head, options) {
+            ReadAs::Csv(format) => wanted.find(input, &RowWork { plan, format, idle }),
+            ReadAs::JsonLines(format) => wanted.find(input, &RowWork { plan, format, idle }),
+        }
+    }
+}
+
+/// Keys that are looked for in the loaded part of an input.
+struct WantedKeys<'a> {
+    context: &'a Context<'a>,
+    blueprint: &'a Blueprint,
+    start_bytes: u64,
+    /// How many records that part has.
+    records: u64,
+    /// See [`EarlierRecords::existing`].
+    existing: Option<i64>,
+    keys: &'a [i64],
+}
+
+impl WantedKeys<'_> {
+    fn find<F: Format>(&self, input: &mut Input, work: &RowWork<'_, Nothing, F>) -> Result<Vec<Option<u64>>, Error> {
+        let (keys, last) = (self.keys, self.records);
         let settings = self.context.scan_settings(&self.blueprint.split);
         let request = ScanRequest {
             settings,
-            work: &work,
+            work,
             flight: &Flight::new(&settings),
             times: &ScanTimes::default(),
             stopped: &|| false,
         };
-        let start_bytes = head.data_start_bytes;
-        let last = self.base.loaded.counts.records;
         let mut found = vec![None; keys.len()];
         let mut records = 0;
-        scan(pool, input, start_bytes, request, &mut |scanned| {
+        scan(&self.context.pool, input, self.start_bytes, request, &mut |scanned| {
             match scanned {
                 Scanned::Nothing => {}
                 Scanned::LinePiece(piece) => records += u64::from(piece.last),

@@ -1,6 +1,6 @@
 //! Inputs that stand for several files: folders, and patterns that no shell has expanded.
 //!
-//! Comes in: a path. Goes out: the files that it stands for, by name, and a notice that says which. A folder stands for the CSV files in it,
+//! Comes in: a path. Goes out: the files that it stands for, by name, and a notice that says which. A folder stands for the CSV files in it (or those of JSON Lines),
 //! not for those in folders of its own; hidden files are not among them, nor are files of the load itself, as `errors.csv` is one that
 //! lies beside the inputs of many loads. Nothing is opened.
 
@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use glob::MatchOptions;
 
 use crate::error::{Error, ErrorKind};
-use crate::options::LoadOptions;
+use crate::options::{InputFormat, LoadOptions};
 use crate::reject::{folder_of, same_file};
 
-/// Endings of the files that are taken from a folder, in lower case.
+/// Endings of the files that are taken from a folder, in lower case: those of CSV; if there is none, and nobody says that they are CSV, those
+/// of JSON Lines.
 const ENDINGS: [&str; 3] = ["csv", "tsv", "tab"];
+const JSON_LINES_ENDINGS: [&str; 2] = ["jsonl", "ndjson"];
 /// Most files that a notice lists by name.
 const MAX_LISTED: usize = 10;
 /// As shells match: `*` ends at a `/`, and does not begin with the dot of a hidden file.
@@ -45,9 +47,10 @@ impl Finder<'_> {
     pub(super) fn find(&self, path: &Path) -> Result<Option<FoundFiles>, Error> {
         let is_there = path.metadata();
         let (all, looked_for) = match &is_there {
-            Ok(metadata) if metadata.is_dir() => {
-                (files_in(path)?, "no file named *.csv, *.tsv or *.tab is in this folder")
-            }
+            Ok(metadata) if metadata.is_dir() => (
+                files_in(path)?,
+                "no file named *.csv, *.tsv, *.tab, *.jsonl or *.ndjson is in this folder",
+            ),
             Err(_) if is_pattern(path) => (
                 matching(path)?,
                 "no file of that name, and none that matches it as a pattern",
@@ -55,7 +58,13 @@ impl Finder<'_> {
             _ => return Ok(None),
         };
         let is_folder = is_there.is_ok();
-        let is_taken = |file: &PathBuf| !is_folder || has_ending(file);
+        let has_csv = all.iter().any(|file| has_ending(file, &ENDINGS));
+        let endings: &[&str] = match self.options.dialect.format {
+            InputFormat::Csv => &ENDINGS,
+            InputFormat::Auto if has_csv => &ENDINGS,
+            _ => &JSON_LINES_ENDINGS,
+        };
+        let is_taken = |file: &PathBuf| !is_folder || has_ending(file, endings);
         let (candidates, others): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(is_taken);
         let (own, mut files): (Vec<PathBuf>, Vec<PathBuf>) = candidates.into_iter().partition(|file| self.is_own(file));
         if files.is_empty() {
@@ -71,8 +80,13 @@ impl Finder<'_> {
         }
         if !others.is_empty() {
             notice += &format!(
-                "; not {} of another name than *.csv, *.tsv or *.tab",
-                counted(others.len())
+                "; not {} of another name than {}",
+                counted(others.len()),
+                endings
+                    .iter()
+                    .map(|ending| format!("*.{ending}"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             );
         }
         Ok(Some(FoundFiles { files, notice }))
@@ -104,9 +118,9 @@ fn is_kept_errors_file(file: &Path, errors: &Path) -> bool {
     is_number && same_file(folder_of(file), folder_of(errors))
 }
 
-fn has_ending(file: &Path) -> bool {
+fn has_ending(file: &Path, endings: &[&str]) -> bool {
     let ending = file.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    ending.is_some_and(|ending| endings.contains(&ending.as_str()))
 }
 
 /// Whether a path that leads nowhere may be meant as a pattern.

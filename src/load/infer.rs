@@ -2,16 +2,18 @@
 //! guess that loading verifies.
 
 use crate::error::Error;
-use crate::format::{Csv, Format, Parsed};
-use crate::head::{FILE_HEAD_BYTES, Head, STREAM_HEAD_BYTES};
+use crate::format::{Format, Parsed};
+use crate::head::{FILE_HEAD_BYTES, Head, ReadAs, STREAM_HEAD_BYTES, read_as};
 use crate::infer::{Facts, Reading, SpanToInfer, ValuePosition, observe};
 use crate::load::context::Context;
 use crate::load::opened::{OpenedInput, OpenedInputs};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
 use crate::option_name::{COLUMN_TYPE, TEXT};
-use crate::options::Inference;
+use crate::options::{Inference, LoadOptions};
 use crate::pipeline::{Flight, Flow, FoundBy, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
+use crate::plan::Layout;
+use crate::report::MemorySplit;
 use crate::schema::cells::CellRules;
 use crate::schema::table_info::TableInfo;
 use crate::schema::widths::Widths;
@@ -30,12 +32,12 @@ const PACKED_STEP_BYTES: u64 = 1 << 20;
 const SHOW_EVERY_BYTES: u64 = 8 << 20;
 
 /// Facts about one input's chunks.
-struct FactsWork<'a> {
+struct FactsWork<'a, F> {
     nothing: &'a Facts,
     sources: &'a [u32],
     field_count: usize,
     widths: Widths,
-    format: Csv,
+    format: F,
     cells: &'a CellRules,
     numbers: NumberStyle,
     repeated_header: Option<&'a [String]>,
@@ -49,11 +51,11 @@ struct ChunkFacts {
     lines: u64,
 }
 
-impl Work for FactsWork<'_> {
-    type Format = Csv;
+impl<F: Format> Work for FactsWork<'_, F> {
+    type Format = F;
     type Output = ChunkFacts;
 
-    fn format(&self) -> Csv {
+    fn format(&self) -> F {
         self.format
     }
 
@@ -83,6 +85,10 @@ impl Work for FactsWork<'_> {
 
     fn memory_bytes(&self, _output: &ChunkFacts) -> usize {
         size_of::<ChunkFacts>()
+    }
+
+    fn bytes_per_line(&self) -> usize {
+        self.format.bytes_per_line()
     }
 }
 
@@ -117,18 +123,11 @@ pub(super) fn infer(
     let layout = &inputs.layout;
     let declared: Vec<bool> = match existing {
         Some(_) => vec![true; layout.names.len()],
-        None => (layout.declared_types(context.options)?)
-            .iter()
-            .map(Option::is_some)
-            .collect(),
+        None => declared(layout, context.options)?,
     };
     let key = layout.key(context.options)?;
     let nothing = Facts::new(&declared, &key);
-    let survey = Survey {
-        context,
-        nothing: &nothing,
-        unpacking_bytes: inputs.unpacking_bytes(),
-    };
+    let survey = Survey::of(inputs, &nothing, context);
     let certain = |facts| Inferred { facts, is_guess: false };
     if declared.iter().all(|&declared| declared) {
         // Without a key of one column there is nothing to learn, and no need to wait for a stream.
@@ -148,6 +147,36 @@ pub(super) fn infer(
     Ok(certain(facts))
 }
 
+/// A guess at what the columns of `inputs` hold, if there can be one.
+pub(super) fn guess(inputs: &mut OpenedInputs, context: &Context<'_>) -> Result<Option<Inferred>, Error> {
+    let layout = &inputs.layout;
+    let declared = declared(layout, context.options)?;
+    if declared[..layout.field_columns()].contains(&true) {
+        return Ok(None);
+    }
+    let nothing = Facts::new(&declared, &layout.key(context.options)?);
+    let survey = Survey::of(inputs, &nothing, context);
+    let facts = context.account.time("guess types", || survey.guess(inputs))?;
+    Ok(facts.map(|facts| Inferred { facts, is_guess: true }))
+}
+
+/// Whether inputs like these, which are files, are worth a guess.
+pub(super) fn guesses(inputs: &OpenedInputs, options: &LoadOptions) -> bool {
+    let (Some(total_bytes), false) = (inputs.estimated_bytes, options.repeat.append_only) else {
+        return false;
+    };
+    match options.contract.inference {
+        Inference::Whole => false,
+        Inference::Guess => true,
+        Inference::Auto => total_bytes >= GUESS_FROM_BYTES,
+    }
+}
+
+/// Whether the type of each column is declared.
+fn declared(layout: &Layout, options: &LoadOptions) -> Result<Vec<bool>, Error> {
+    Ok(layout.declared_types(options)?.iter().map(Option::is_some).collect())
+}
+
 /// A look at inputs for what their columns hold.
 struct Survey<'a> {
     context: &'a Context<'a>,
@@ -157,7 +186,15 @@ struct Survey<'a> {
     unpacking_bytes: u64,
 }
 
-impl Survey<'_> {
+impl<'a> Survey<'a> {
+    fn of(inputs: &OpenedInputs, nothing: &'a Facts, context: &'a Context<'a>) -> Self {
+        Survey {
+            context,
+            nothing,
+            unpacking_bytes: inputs.unpacking_bytes(),
+        }
+    }
+
     /// What the first chunk holds, if that is likely to be what all the inputs hold.
     ///
     /// A wrong guess only costs time, so one is made where a pass over every value would take long, unless pieces from all over the inputs
@@ -251,9 +288,17 @@ impl Survey<'_> {
 
     /// What the records of a span of an input hold, which is at its end perhaps; `None` without any.
     fn span(&self, opened: &OpenedInput, span: &[u8], at_end: bool) -> Option<Facts> {
+        let span = LookedAt { span, at_end };
+        match read_as(&opened.head, self.context.options) {
+            ReadAs::Csv(format) => self.span_as(opened, span, format),
+            ReadAs::JsonLines(format) => self.span_as(opened, span, format),
+        }
+    }
+
+    fn span_as<F: Format>(&self, opened: &OpenedInput, look: LookedAt<'_>, format: F) -> Option<Facts> {
         let options = self.context.options;
-        let format = opened.head.syntax(options);
-        let mut parsed = FoundBy::<FactsWork<'_>>::default();
+        let LookedAt { span, at_end } = look;
+        let mut parsed = F::Parsed::default();
         let consumed = format.parse_before(span, span.len(), at_end, &mut parsed);
         let mut facts = self.nothing.clone();
         let reading = Reading {
@@ -321,23 +366,29 @@ impl Survey<'_> {
         request: &FactsRequest<'_>,
         take: &mut dyn FnMut(&FoundFacts<'_>),
     ) -> Result<(), Error> {
+        match read_as(request.head, self.context.options) {
+            ReadAs::Csv(format) => self.scan_as(input, request, format, take),
+            ReadAs::JsonLines(format) => self.scan_as(input, request, format, take),
+        }
+    }
+
+    fn scan_as<F: Format>(
+        &self,
+        input: &mut Input,
+        request: &FactsRequest<'_>,
+        format: F,
+        take: &mut dyn FnMut(&FoundFacts<'_>),
+    ) -> Result<(), Error> {
         let Context { options, pool, .. } = self.context;
         let head = request.head;
         let mut place = request.place;
-        let split = memory::split(MemoryWish {
-            budget_bytes: options.resources.memory_bytes,
-            window_bytes: options.resources.window_bytes,
-            filter_bytes: 0,
-            indexes: 0,
-            record_bytes: options.limits.max_record_bytes,
-            unpacking_bytes: self.unpacking_bytes,
-        })?;
+        let split = looking_memory(options, self.unpacking_bytes)?;
         let work = FactsWork {
             nothing: self.nothing,
             sources: request.fields,
             field_count: head.names.len(),
             widths: options.columns.widths,
-            format: head.syntax(options),
+            format,
             cells: &options.dialect.cells,
             numbers: options.dialect.written.numbers,
             repeated_header: head.repeated_header(options),
@@ -378,6 +429,25 @@ impl Survey<'_> {
         })?;
         Ok(())
     }
+}
+
+/// A part of an input that is looked at.
+struct LookedAt<'a> {
+    span: &'a [u8],
+    /// It may be the input's last.
+    at_end: bool,
+}
+
+/// The memory of a look at inputs before anything is loaded.
+pub(super) fn looking_memory(options: &LoadOptions, unpacking_bytes: u64) -> Result<MemorySplit, Error> {
+    memory::split(MemoryWish {
+        budget_bytes: options.resources.memory_bytes,
+        window_bytes: options.resources.window_bytes,
+        filter_bytes: 0,
+        indexes: 0,
+        record_bytes: options.limits.max_record_bytes,
+        unpacking_bytes,
+    })
 }
 
 /// Which input's facts are asked for.

@@ -43,7 +43,7 @@ pub(super) fn end(settled: SettledRows<'_>, context: &Context<'_>) -> Result<End
         RowsEnd::Complete if is_over_limit(&counts, context) => (Ending::CompleteOverErrorLimit, parsed),
         RowsEnd::Complete => (Ending::Complete, parsed),
     };
-    if counts.are_all_of_other_width() {
+    if counts.are_all_of_other_width() && !inputs.are_objects() {
         context.observer.notice(&format!(
             "no record has as many fields as there are columns ({}): are {DELIMITER} and {QUOTE} right?",
             blueprint.start.plan.sources.first().map_or(0, Vec::len)

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::checkpoint::{Extent, Identity, Loaded};
 use crate::content_hash::ContentHash;
@@ -9,14 +10,15 @@ use crate::decode::Packing;
 use crate::dedup;
 use crate::encoding::Encoding;
 use crate::error::{Error, ErrorKind};
-use crate::head::{FILE_HEAD_BYTES, Head, read_head};
+use crate::format::{FieldNames, UnknownName};
+use crate::head::{FILE_HEAD_BYTES, Head, Objects, read_head};
 use crate::load::context::Context;
 use crate::load::ended::{Ended, Halt};
 use crate::load::inputs::{Inputs, NamedInput, needs_file};
-use crate::option_name::{APPEND_ONLY, ENCODING, MEMBER, ONCE, RESTART};
-use crate::options::LoadOptions;
+use crate::option_name::{APPEND_ONLY, ENCODING, FORMAT, MEMBER, ONCE, RESTART};
+use crate::options::{InputFormat, LoadOptions};
 use crate::pipeline::hash_range;
-use crate::plan::{Header, Layout};
+use crate::plan::{Header, Layout, TablePlan};
 use crate::report::{FoundDialect, InputReport, agreeing};
 use crate::window::{Abilities, FileIdentity, Input, TailRules};
 
@@ -192,7 +194,15 @@ impl OpenedInput {
             dialect: self.head.found,
             footer_lines: tail.footer_lines,
             padding_bytes: tail.padding_bytes,
-            delimiter: self.head.delimiter.text(),
+            format: match self.head.objects {
+                None => InputFormat::Csv,
+                Some(_) => InputFormat::JsonLines,
+            }
+            .as_str(),
+            delimiter: match self.head.objects {
+                None => self.head.delimiter.text(),
+                Some(_) => String::new(),
+            },
             encoding: self.head.dialect.encoding.name(),
             trailing_delimiter: self.head.trailing_delimiter,
             content,
@@ -264,12 +274,12 @@ impl OpenedInputs {
             }
         }
         hint_at_encoding(&all, context);
-        let layout = lay_out(&mut all, options)?;
-        if options.dialect.member.is_some() && all.iter().all(|opened| opened.input.member().is_none()) {
-            return Err(Error::usage(format!(
-                "{MEMBER} names a member of a zip archive, and no input is one; leave {MEMBER} out"
-            )));
-        }
+        // What columns objects have is not known before they, or the table, are looked at.
+        let layout = match are_objects(&all, options)? {
+            true => Layout::default(),
+            false => lay_out(&mut all, options)?,
+        };
+        check_member(&all, options)?;
         let estimate = estimate(&mut all, &|| context.is_stopped())?;
         let mut opened = OpenedInputs {
             all,
@@ -309,8 +319,48 @@ impl OpenedInputs {
         self.all.iter().filter_map(|opened| opened.head.found).collect()
     }
 
-    /// Reads the inputs in the dialects that were found when the load was begun: what has been appended since might tell otherwise.
-    pub(super) fn keep_to(&mut self, dialects: &[FoundDialect], context: &Context<'_>) -> Result<(), Error> {
+    /// Whether they are JSON Lines.
+    pub(super) fn are_objects(&self) -> bool {
+        self.all[0].head.objects.is_some()
+    }
+
+    /// Reads `names` of the objects as columns; `unknown`: what becomes of others.
+    ///
+    /// # Errors
+    /// As [`Layout::of`].
+    pub(super) fn take_names(
+        &mut self,
+        names: FieldNames,
+        unknown: UnknownName,
+        options: &LoadOptions,
+    ) -> Result<(), Error> {
+        let names = Arc::new(names);
+        for opened in &mut self.all {
+            let objects = Objects {
+                names: Arc::clone(&names),
+                unknown,
+            };
+            opened.head.names = objects.columns();
+            opened.head.objects = Some(objects);
+        }
+        self.layout = lay_out(&mut self.all, options)?;
+        Ok(())
+    }
+
+    /// The names of objects that are columns; none of CSV.
+    pub(super) fn object_names(&self) -> Vec<String> {
+        let objects = self.all[0].head.objects.as_ref();
+        objects.map_or_else(Vec::new, |objects| objects.names.as_slice().to_vec())
+    }
+
+    /// Reads the inputs in the dialects, or with the names, that were found when the load was begun as `plan`: what has been appended since
+    /// might tell otherwise.
+    pub(super) fn keep_to(&mut self, plan: &TablePlan, context: &Context<'_>) -> Result<(), Error> {
+        if self.are_objects() {
+            let unknown = unknown_names(plan.guess.is_some(), context.options);
+            return self.take_names(plan.object_names.iter().collect(), unknown, context.options);
+        }
+        let dialects = &plan.dialects;
         for (opened, &dialect) in self.all.iter_mut().zip(dialects) {
             if opened.head.found.is_some_and(|found| found != dialect) {
                 opened.head = read_head(&mut opened.input, context.options, Some(dialect), &|| {
@@ -430,6 +480,48 @@ impl OpenedInputs {
             }
         }
         Ok(())
+    }
+}
+
+/// # Errors
+/// `Usage` when a member of an archive is named, and no input is one.
+fn check_member(all: &[OpenedInput], options: &LoadOptions) -> Result<(), Error> {
+    match options.dialect.member.is_some() && all.iter().all(|opened| opened.input.member().is_none()) {
+        true => Err(Error::usage(format!(
+            "{MEMBER} names a member of a zip archive, and no input is one; leave {MEMBER} out"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Whether the inputs are JSON Lines.
+///
+/// # Errors
+/// `Usage` when only some of them are, or when something is said of them that can only be said of CSV.
+fn are_objects(all: &[OpenedInput], options: &LoadOptions) -> Result<bool, Error> {
+    let is_objects = |opened: &&OpenedInput| opened.head.objects.is_some();
+    let name = |opened: &OpenedInput| opened.input.path().display().to_string();
+    let (objects, other) = (
+        all.iter().find(is_objects),
+        all.iter().find(|opened| !is_objects(opened)),
+    );
+    match (objects, other) {
+        (None, _) => Ok(false),
+        (Some(objects), None) => options.dialect.check_for_objects(&name(objects)).map(|()| true),
+        (Some(objects), Some(other)) => Err(Error::usage(format!(
+            "{} is JSON Lines and {} is CSV: load them one after the other, or say with {FORMAT} what both are",
+            name(objects),
+            name(other)
+        ))),
+    }
+}
+
+/// What becomes of objects with names that are no columns; `is_guess`: others may still become some.
+pub(super) fn unknown_names(is_guess: bool, options: &LoadOptions) -> UnknownName {
+    match options.columns.chosen {
+        Some(_) => UnknownName::PassOver,
+        None if options.columns.widths.ignore_extra && !is_guess => UnknownName::LeaveOut,
+        None => UnknownName::Refuse,
     }
 }
 

@@ -14,9 +14,10 @@ use crate::decode::Marks;
 use crate::dedup::{Candidates, Dedup};
 use crate::encoding::Encoding;
 use crate::error::Error;
+use crate::escape::excerpt;
 use crate::faults;
-use crate::format::{Csv, Format};
-use crate::head::Head;
+use crate::format::Format;
+use crate::head::{Head, ReadAs, read_as};
 use crate::infer::{self, Facts};
 use crate::ledger::{Incoming, Place};
 use crate::load::context::Context;
@@ -27,7 +28,7 @@ use crate::memory;
 use crate::option_name::RESTART;
 use crate::pipeline::{Flight, Flow, FoundBy, LinePiece, ScanRequest, ScanTimes, Scanned, Work, scan};
 use crate::plan::TablePlan;
-use crate::reject::BlockReject;
+use crate::reject::{BlockReject, RejectReason};
 use crate::report::agreeing;
 use crate::rows::{Encoder, RowBlock};
 use crate::schema::form::ColumnFacts;
@@ -36,6 +37,9 @@ use crate::schema::{ColumnType, RowPlan};
 use crate::sqlite::record::{RecordBlock, SqliteRecords};
 use crate::validate::{bytes_beyond_record, validate};
 use crate::window::Input;
+
+/// Characters of a name that a notice quotes.
+const NAME_CHARS: usize = 32;
 
 /// What the order thread hands to the writer, in input order.
 pub(super) enum Delivery {
@@ -54,17 +58,17 @@ pub(super) enum Delivery {
 }
 
 /// Validation of one input's chunks.
-pub(super) struct RowWork<'a, E> {
+pub(super) struct RowWork<'a, E, F> {
     pub(super) plan: RowPlan,
-    pub(super) format: Csv,
+    pub(super) format: F,
     pub(super) idle: &'a Mutex<Vec<RowBlock<E>>>,
 }
 
-impl<E: Encoder> Work for RowWork<'_, E> {
-    type Format = Csv;
+impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
+    type Format = F;
     type Output = RowBlock<E>;
 
-    fn format(&self) -> Csv {
+    fn format(&self) -> F {
         self.format
     }
 
@@ -88,7 +92,7 @@ impl<E: Encoder> Work for RowWork<'_, E> {
     }
 
     fn bytes_per_line(&self) -> usize {
-        bytes_beyond_record(&self.plan)
+        bytes_beyond_record(&self.plan) + self.format.bytes_per_line()
     }
 }
 
@@ -237,21 +241,25 @@ impl OneInput<'_> {
     /// Whether the input was read to its end.
     fn scan(&mut self, input: &mut Input, head: &Head) -> Result<bool, Error> {
         let OrderThread { context, shared, .. } = *self.order;
-        let (options, start_bytes) = (context.options, self.start_bytes);
-        let plan = self.order.plan();
-        let work: RowWork<'_, SqliteRecords> = RowWork {
-            plan: RowPlan {
-                repeated_header: head.repeated_header(options).map(<[String]>::to_vec),
-                trailing_delimiter: head.trailing_delimiter,
-                ..plan.row_plan(self.place.file_index as usize, head.names.len(), options)
-            },
-            format: head.syntax(options),
-            idle: &shared.idle,
+        let (options, idle) = (context.options, &shared.idle);
+        let plan = RowPlan {
+            repeated_header: head.repeated_header(options).map(<[String]>::to_vec),
+            trailing_delimiter: head.trailing_delimiter,
+            ..(self.order.plan()).row_plan(self.place.file_index as usize, head.names.len(), options)
         };
+        match read_as(head, options) {
+            ReadAs::Csv(format) => self.scan_as(input, &RowWork { plan, format, idle }),
+            ReadAs::JsonLines(format) => self.scan_as(input, &RowWork { plan, format, idle }),
+        }
+    }
+
+    fn scan_as<F: Format>(&mut self, input: &mut Input, work: &RowWork<'_, SqliteRecords, F>) -> Result<bool, Error> {
+        let OrderThread { context, shared, .. } = *self.order;
+        let (options, start_bytes) = (context.options, self.start_bytes);
         let stopped = || shared.ended.load(Ordering::Relaxed) || context.is_stopped();
         let request = ScanRequest {
             settings: context.scan_settings(&self.order.blueprint.split),
-            work: &work,
+            work,
             flight: self.flight,
             times: &shared.times,
             stopped: &stopped,
@@ -420,14 +428,21 @@ impl OneInput<'_> {
     /// A value that does not fit the guessed type of its column, in words.
     fn refutation(&self, reject: &BlockReject, span: &[u8]) -> String {
         let plan = self.order.plan();
+        let line = self.place.line + u64::from(reject.lines_before);
+        if reject.reason == RejectReason::UnknownName {
+            let name = excerpt(reject.value.of(span), NAME_CHARS);
+            return format!(
+                "{}, line {line}: the first objects do not have the name {name}",
+                self.path.display()
+            );
+        }
         let fields = &plan.sources[self.place.file_index as usize];
         let column = fields
             .iter()
             .position(|&field| Some(field) == reject.column.checked_sub(1));
         format!(
-            "{}, line {}, column \"{}\", whose type was guessed: {}",
+            "{}, line {line}, column \"{}\", whose type was guessed: {}",
             self.path.display(),
-            self.place.line + u64::from(reject.lines_before),
             column.map_or("", |index| &plan.columns[index].name),
             reject.reason.message(&self.encoding.shown(reject.value.of(span)), None)
         )

@@ -24,7 +24,7 @@ pub(super) fn resume(
     }
     let again = found.check(&inputs.extents().unwrap_or_default(), context.options)?;
     check_table(&found, info)?;
-    inputs.keep_to(&found.identity.plan.dialects, context)?;
+    inputs.keep_to(&found.identity.plan, context)?;
     let records = found.progress.counts.records;
     if again == Again::Mended {
         take_up_mended(&mut found, inputs, context)?;

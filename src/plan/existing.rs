@@ -53,6 +53,7 @@ pub fn plan_existing_table(
         guess: None,
         settled: None,
         dialects: Vec::new(),
+        object_names: Vec::new(),
         notices,
     })
 }

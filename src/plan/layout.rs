@@ -24,7 +24,7 @@ pub struct Header<'a> {
 }
 
 /// The columns that a load fills, and where they come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Layout {
     /// Their names in the table: those that come from fields, and then the others.
     pub names: Vec<String>,

@@ -4,9 +4,10 @@ use std::fmt;
 
 use crate::encoding::Encoding;
 use crate::escape::excerpt;
-use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, ENCODING, MAX_RECORD_BYTES};
+use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, ENCODING, IGNORE_EXTRA, MAX_RECORD_BYTES};
 use crate::reject::{FirstRecord, RejectCode, RejectReason};
 use crate::schema::ColumnType;
+use crate::syntax_fault::JsonExpected;
 
 /// Characters of a value that a message quotes; the `value` column has all of it.
 const EXCERPT_CHARS: usize = 32;
@@ -39,6 +40,8 @@ impl RejectReason {
             RejectReason::NullViolation => RejectCode::NullViolation,
             RejectReason::DuplicateKey { .. } => RejectCode::DuplicateKey,
             RejectReason::ConstraintFailed { .. } => RejectCode::ConstraintFailed,
+            RejectReason::NoObject { .. } | RejectReason::RepeatedName => RejectCode::InvalidJson,
+            RejectReason::UnknownName => RejectCode::TooManyColumns,
         }
     }
 
@@ -119,6 +122,8 @@ impl fmt::Display for Message<'_> {
                     None => Ok(()),
                 }
             }
+            RejectReason::NoObject { expected, byte } => self.no_object(f, *expected, *byte),
+            RejectReason::RepeatedName | RejectReason::UnknownName => self.name(f),
             RejectReason::ConstraintFailed { message } => {
                 write!(
                     f,
@@ -148,6 +153,28 @@ impl Message<'_> {
                     _ => Ok(()),
                 }
             }
+        }
+    }
+
+    fn name(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = excerpt(self.value, EXCERPT_CHARS);
+        match self.reason {
+            RejectReason::RepeatedName => write!(
+                f,
+                "expected each name once, found {name} again (names are compared without regard to case)"
+            ),
+            _ => write!(
+                f,
+                "expected names of columns, found {name}; {IGNORE_EXTRA} leaves out what is no column"
+            ),
+        }
+    }
+
+    fn no_object(&self, f: &mut fmt::Formatter<'_>, expected: JsonExpected, byte: u32) -> fmt::Result {
+        write!(f, "expected {} at byte {byte} of the line, found ", expected.words())?;
+        match self.value {
+            [] => f.write_str("its end"),
+            value => write!(f, "'{}'", excerpt(value, EXCERPT_CHARS)),
         }
     }
 

@@ -6,6 +6,7 @@ use super::{FoundDialect, LoadReport, MemorySplit, Outcome};
 use crate::encoding::Encoding;
 use crate::escape::escaped;
 use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
+use crate::options::JSON_LINES;
 use crate::reject::RejectCode;
 
 /// Signal numbers that have a name here; the same on every Unix.
@@ -156,6 +157,9 @@ impl Summary<'_> {
 
     /// What was found that is not as usual.
     fn dialect(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.report.inputs.iter().any(|input| input.format == JSON_LINES) {
+            return f.write_str("\n  format      JSON Lines");
+        }
         let mut found = self.report.inputs.iter().filter_map(|input| input.dialect);
         let Some(first) = found.next() else { return Ok(()) };
         let are_all_alike = found.all(|other| other == first);

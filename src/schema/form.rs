@@ -214,6 +214,12 @@ impl Form {
         self.marks & TEXT == 0
     }
 
+    /// Adds a value that says itself that it is no number.
+    #[inline]
+    pub fn see_text(&mut self) {
+        self.marks |= TEXT;
+    }
+
     /// Adds values of the column that were seen elsewhere.
     pub fn merge(&mut self, other: &Form) {
         self.marks |= other.marks;

@@ -92,7 +92,7 @@ fn what_stands_for_no_file_is_missing() {
         ),
         (
             "empty",
-            "cannot open input empty: no file named *.csv, *.tsv or *.tab is in this folder",
+            "cannot open input empty: no file named *.csv, *.tsv, *.tab, *.jsonl or *.ndjson is in this folder",
         ),
         ("nofolder/", "cannot open input nofolder/"),
     ] {

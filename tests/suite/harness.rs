@@ -134,6 +134,13 @@ impl Case {
         }
     }
 
+    /// A load of one input, `in.jsonl`, as [`csv`](Self::csv).
+    pub fn jsonl(bytes: impl AsRef<[u8]>) -> Case {
+        let mut case = Case::csv(bytes);
+        case.files[0].0 = "in.jsonl".to_owned();
+        case
+    }
+
     /// Gives the program the inputs packed by `pack`; what is expected is still said of what is in them.
     pub fn packed(mut self, pack: Pack) -> Case {
         self.pack = Some(pack);
@@ -176,6 +183,11 @@ impl Case {
     /// The lines of `errors.csv`: physical line and code.
     pub fn expect_rejects<const N: usize>(mut self, rejects: [(u64, &str); N]) -> Case {
         self.rejects = rejects.map(|(line, code)| (line, code.to_owned())).to_vec();
+        self
+    }
+
+    pub fn expect_reject_list(mut self, rejects: &[(u64, &str)]) -> Case {
+        self.rejects = rejects.iter().map(|&(line, code)| (line, code.to_owned())).collect();
         self
     }
 

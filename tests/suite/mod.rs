@@ -29,6 +29,7 @@ mod guest;
 mod in_program;
 mod inferred;
 mod invariance;
+mod json_lines;
 mod kills;
 mod large_files;
 mod library;

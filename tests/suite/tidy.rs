@@ -57,6 +57,7 @@ const LAYERS: [&[&str]; 6] = [
         "escape",
         "faults",
         "option_name",
+        "syntax_fault",
     ],
     &["options", "schema", "observer", "rows", "reject", "report"],
     &[

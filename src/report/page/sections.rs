@@ -6,11 +6,11 @@ use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use crate::option_name::{
     BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ENCODING,
-    ERRORS, ESCAPE, HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER, MEMORY_BYTES,
-    NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SKIP_FOOTER, SKIP_LINES, TABLE, TEXT, THREADS,
-    TRIM, WINDOW_BYTES, WRITE_PATH,
+    ERRORS, ESCAPE, FORMAT, HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER,
+    MEMORY_BYTES, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SKIP_FOOTER, SKIP_LINES, TABLE,
+    TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
 };
-use crate::options::{DialectOptions, ErrorLimit, LoadOptions, WritePath, written};
+use crate::options::{DialectOptions, ErrorLimit, JSON_LINES, LoadOptions, WritePath, written};
 use crate::reject::{RejectCode, RejectSample};
 use crate::report::summary::duration;
 use crate::report::{Cell, InputReport, LoadReport, PREVIEW_COLUMNS, Preview, bytes, grouped};
@@ -363,13 +363,15 @@ fn facts(report: &LoadReport) -> Markup {
         }
         (fact("batches", html! { (grouped(report.batches)) " of " (grouped(report.batch_rows)) " records" }))
         (fact("threads", html! { (report.threads) }))
-        (fact("delimiter, quote", html! {
+        @if report.inputs.iter().any(|input| input.format == JSON_LINES) {
+            (fact("format", html! { "JSON Lines" }))
+        } @else { (fact("delimiter, quote", html! {
             code { (shown(&report.delimiter, 8)) } " "
             @match report.quote {
                 Some(quote) => code { (shown(quote.encode_utf8(&mut [0; 4]), 4)) },
                 None => "no quotes",
             }
-        }))
+        })) }
         (fact("errors file", html! { code { (path(&report.errors_file)) } }))
         @if !report.sqlite_version.is_empty() {
             (fact("SQLite", html! { (report.sqlite_version) }))
@@ -445,6 +447,7 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
 fn dialect_rows(dialect: &DialectOptions) -> Vec<(OptionName, String)> {
     let character = |byte: u8| shown(&[byte], 1);
     vec![
+        (FORMAT, dialect.format.as_str().to_owned()),
         (NULL_WORD, list(&dialect.cells.null_words)),
         (EMPTY, dialect.cells.empty.as_str().to_owned()),
         (EMPTY_AS_NULL, yes(dialect.cells.quoted_empty_is_empty)),

@@ -112,7 +112,7 @@ impl<'d> RowOrigins<'d> {
     ///
     /// # Errors
     /// `Database`, `Io` when the disk is full.
-    #[inline]
+    #[inline(always)]
     pub fn note(&mut self, wanted: Option<i64>, row_id: i64, record: u64) -> Result<(), Error> {
         match self.row_ids {
             RowIds::Given => self.extend(row_id, record),

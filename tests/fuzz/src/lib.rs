@@ -4,6 +4,7 @@
 pub mod database;
 #[path = "../../suite/dead_letters.rs"]
 pub mod dead_letters;
+pub mod members;
 #[path = "../../suite/oracle.rs"]
 pub mod oracle;
 pub mod parsed;

@@ -10,6 +10,7 @@ pub fn must_be_named(expected: &Record, kind: FaultKind) {
         FaultKind::UnterminatedQuote => "unterminated_quote",
         FaultKind::InvalidQuote => "invalid_quote",
         FaultKind::RecordTooLarge => "record_too_large",
+        other => panic!("{other:?} is no fault of CSV"),
     };
     let codes = expected
         .content
