@@ -158,7 +158,7 @@ def leaves_results_alone(bench, subject):
 
 @check(14, "A refused input leaves no database", legacy=True, careful=False)
 def refused_leaves_nothing(bench, subject):
-    load = bench.load(subject, bench.file("in.csv", "\ufeffid\n1\n2\n".encode("utf-16-le")), Options(key="id", types="id=integer"))
+    load = bench.load(subject, bench.file("in.csv", "\ufeffid\n1\n2\n".encode("utf-32-le")), Options(key="id", types="id=integer"))
     left = sorted(load.left - {"report.json"})
     return Verdict(load.seen.exit_code != 0 and not left, f"{load.ending()}; left behind: {left or 'nothing'}")
 
