@@ -236,9 +236,9 @@ impl Load<'_> {
 
     /// Finds out from the first 64 KiB of each input what is not given: the [delimiter](Self::delimiter) (`,`, `;`, tab, `|` and the ASCII
     /// separators), the [quote](Self::quote), a backslash as [escape](Self::escape) and whether there [is a header](Self::no_header), which
-    /// the first input decides for all. If every record has one field more than the header, as in files of R's, the first is called `row_name`. What was found is in the
-    /// [report](crate::InputReport::dialect). Evidence must be clear: otherwise the defaults count, and a comma file stays one, however
-    /// many of its records are bad. Default: false.
+    /// the first input decides for all. If every record has one field more than the header, as in files of R's, the first is called
+    /// `row_name`. What was found is in the [report](crate::InputReport::dialect). Evidence must be clear: otherwise the defaults count, and
+    /// a comma file stays one, however many of its records are bad. Default: false.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -246,7 +246,7 @@ impl Load<'_> {
     /// let reader = std::io::Cursor::new("id;name\n1;Ann\n2;Bob\n");
     /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors);
     /// let report = load.detect_dialect(true).run()?;
-    /// assert_eq!(report.inputs[0].dialect.map(|found| found.delimiter), Some(';'));
+    /// assert_eq!(report.inputs[0].dialect.map(|found| found.delimiter), Some(';'.into()));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn detect_dialect(mut self, on: bool) -> Self {

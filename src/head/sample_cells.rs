@@ -75,6 +75,14 @@ impl<'a> SampleCell<'a> {
         matches!(self.bytes.trim_ascii(), [first, .., last] if *first == quote && *last == quote)
     }
 
+    /// Whether a backslash in it stands before a quote, or before the delimiter that follows if there is one; a cell in quotes needs none.
+    pub(super) fn seems_escaped(&self, delimiter_follows: bool) -> bool {
+        let is_quoted = self.dialect.quote.is_some() && self.bytes.trim_ascii().first().copied() == self.dialect.quote;
+        let before_quote = || self.bytes.windows(2).any(|pair| matches!(pair, b"\\\"" | b"\\'"));
+        let before_delimiter = || delimiter_follows && self.bytes.len() > 1 && self.bytes.ends_with(b"\\");
+        !is_quoted && (before_quote() || before_delimiter())
+    }
+
     /// What is within its quotes, blanks aside.
     fn text(&self) -> &'a [u8] {
         let bytes = self.bytes.trim_ascii();

@@ -215,8 +215,11 @@ impl<'a> Candidate<'a> {
         }
         let escaped = self.escaped(sample, known);
         let meaning = Backslashes::of(sample.bytes, &self.dialect);
-        // Where records agree without escapes, each backslash must be where only an escape would stand.
-        let is_clearer = |escaped: &&Self| escaped.shape.bad() < self.shape.bad() || meaning.are_escapes();
+        // Where records agree without escapes, too, each backslash must be where only an escape would stand.
+        let is_clearer = |escaped: &&Self| {
+            let (with, without) = (escaped.shape.bad(), self.shape.bad());
+            with < without || with == without && meaning.are_escapes() && self.shape.escaped_cells() >= 2
+        };
         match escaped.as_ref().filter(is_clearer) {
             Some(_) if meaning.before_letters > 0 => Candidate {
                 doubt: Some(EscapeDoubt::BeforeLetters),
@@ -411,6 +414,15 @@ impl<'a> SampleShape<'a> {
     fn enclosed(&self, quote: u8) -> usize {
         let cells = self.records.iter().flat_map(SampleCells::iter);
         cells.filter(|cell| cell.is_enclosed_in(quote)).count()
+    }
+
+    /// Cells without quotes around them in which a backslash stands before a delimiter or a quote.
+    fn escaped_cells(&self) -> usize {
+        let cells = self.records.iter().flat_map(|cells| {
+            let last = cells.count() - 1;
+            cells.iter().enumerate().map(move |(index, cell)| (cell, index < last))
+        });
+        cells.filter(|(cell, has_next)| cell.seems_escaped(*has_next)).count()
     }
 
     /// Whether every value of a column is in quotes, of two at least.

@@ -4,7 +4,8 @@
 //! of a stream what may be the tail is held back until it is known whether more follows. Both give the same.
 //!
 //! Padding is a run of Control-Z, each of which ends a text for old programs, and of NULs after it. NULs alone are padding only after a line
-//! end: elsewhere they may stand for the rest of a record that was never written, which must not be taken for a whole one.
+//! end: elsewhere they may stand for the rest of a record that was never written, which must not be taken for a whole one. What begins with a
+//! NUL is no text, and has none.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -84,13 +85,19 @@ fn without_last_end(text: &[u8], line_end: u8) -> &[u8] {
 pub(super) fn of_file(input: &mut Input, length_bytes: u64, rules: TailRules) -> Result<Tail, Error> {
     let never = || false;
     let mut tail = Tail::default();
-    let nuls_from = before_run(input, length_bytes, 0)?;
-    let padding_from = before_run(input, nuls_from, CONTROL_Z)?;
+    let is_text = input.window(0, 1, &never)?.bytes().first() != Some(&0);
+    let (nuls_from, padding_from) = match is_text {
+        true => {
+            let nuls_from = before_run(input, length_bytes, 0)?;
+            (nuls_from, before_run(input, nuls_from, CONTROL_Z)?)
+        }
+        false => (length_bytes, length_bytes),
+    };
     let last = match padding_from {
         0 => None,
         from => input.window(from - 1, 1, &never)?.bytes().first().copied(),
     };
-    if padding_from < nuls_from || matches!(last, Some(b'\n' | b'\r')) {
+    if padding_from < nuls_from || is_text && matches!(last, Some(b'\n' | b'\r')) {
         tail.padding_bytes = length_bytes - padding_from;
     }
     let end = length_bytes - tail.padding_bytes;
@@ -174,6 +181,8 @@ pub(super) struct TailFilter {
     nuls: u64,
     /// What came before that ends with a line end.
     after_line_end: bool,
+    /// Whether it begins with anything but a NUL; `None`: nothing came yet.
+    is_text: Option<bool>,
     /// What is no padding.
     passed: VecDeque<Piece>,
     /// What may be among the last lines, and what ends them, once that is known.
@@ -197,6 +206,7 @@ impl TailFilter {
             control_zs: 0,
             nuls: 0,
             after_line_end: false,
+            is_text: None,
             passed: VecDeque::new(),
             held: Vec::new(),
             line_end: None,
@@ -254,7 +264,9 @@ impl TailFilter {
             match read(piece)? {
                 None => return Ok(None),
                 Some(0) => self.end_padding(),
-                Some(read_bytes) if !piece.get(read_bytes - 1).copied().is_some_and(is_padding) => {
+                Some(read_bytes)
+                    if !self.is_text(piece) || !piece.get(read_bytes - 1).copied().is_some_and(is_padding) =>
+                {
                     self.after_line_end = piece.get(read_bytes - 1).copied().is_some_and(is_line_end);
                     return Ok(Some(read_bytes));
                 }
@@ -263,12 +275,18 @@ impl TailFilter {
         }
     }
 
+    /// Whether the stream, of which `bytes` came now, is text.
+    fn is_text(&mut self, bytes: &[u8]) -> bool {
+        *self.is_text.get_or_insert(bytes.first() != Some(&0))
+    }
+
     /// Takes up what was read.
     fn push(&mut self, bytes: &[u8]) {
-        let run_from = bytes
-            .iter()
-            .rposition(|&byte| !is_padding(byte))
-            .map_or(0, |last| last + 1);
+        let is_content = |&byte: &u8| !is_padding(byte);
+        let run_from = match self.is_text(bytes) {
+            true => bytes.iter().rposition(is_content).map_or(0, |last| last + 1),
+            false => bytes.len(),
+        };
         if run_from > 0 {
             self.pass_run();
             self.passed.push_back(Piece::Bytes(bytes[..run_from].to_vec(), 0));
@@ -283,6 +301,10 @@ impl TailFilter {
                 self.pass_run();
             }
             self.control_zs += 1;
+        }
+        // NULs that can be no padding are not held back: there may be no end of them.
+        if self.control_zs == 0 && !self.after_line_end {
+            self.pass_run();
         }
     }
 

@@ -309,6 +309,8 @@ fn backslashes_are_escapes_if_only_that_makes_all_records_alike() {
         "id,path\n1,C:\\dir\\\n2,D:\\\n",
         "id,json\n1,\"{\"\"a\"\":\"\"b\\\"\"c\"\"}\"\n2,\"{}\"\n",
         "id,t\n1,\"a \\\" b\n2,x,y\n3,\"c\n",
+        // Within quotes, a delimiter needs no escape.
+        "id,t,u\n1,\"a \\,\",x\n2,\"b\\\",y\n3,c,d\n4,c,d\n5,c,d\n",
     ] {
         assert_eq!(escape(&Case::csv(text).any_rejects()), None, "{text:?}");
     }
