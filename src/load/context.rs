@@ -88,10 +88,15 @@ impl<'a> Context<'a> {
         Ok(lock.is_some_and(|lock| self.lock.set(lock).is_ok()))
     }
 
-    /// The database, if there is one.
+    /// The database, if there is one. Other loads are kept out before anything in it is looked at: it may have come since there was nothing
+    /// to lock, and a load that has just begun in it looks like one that came to nothing.
     pub(super) fn existing_database(&self) -> Result<Option<Database>, Error> {
         let there = std::fs::metadata(self.database_path).is_ok_and(|metadata| metadata.len() > 0);
-        there.then(|| self.open_database()).transpose()
+        if !there {
+            return Ok(None);
+        }
+        self.lock_database()?;
+        self.open_database().map(Some)
     }
 
     /// The database, which is made if there is none.
