@@ -5,8 +5,12 @@
 //! committed row is never without the rejects that came before it. Batch edges lie at multiples of `batch_rows` records: they
 //! depend on the input alone.
 
-use std::path::PathBuf;
+mod packed;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use self::packed::PackedStretches;
 use crate::checkpoint::SavedProgress;
 use crate::error::Error;
 use crate::faults;
@@ -18,6 +22,7 @@ use crate::schema::RowIds;
 use crate::sqlite::RowOutcome;
 use crate::sqlite::destination::{Destination, Opened};
 use crate::sqlite::direct::index::TableIndexes;
+use crate::sqlite::direct::packed::Packing;
 use crate::window::InputWatch;
 
 /// What a [`BatchWriter`] needs to know about the load.
@@ -51,6 +56,8 @@ pub struct BatchWriter<'d> {
     settings: BatchSettings,
     /// Indexes that are built from the rows as they are written.
     indexes: TableIndexes<'d>,
+    /// How blocks are packed before they come, if rows go in as finished pages.
+    packing: Option<Arc<Packing>>,
     in_batch: bool,
 }
 
@@ -62,13 +69,23 @@ impl<'d> BatchWriter<'d> {
         indexes: TableIndexes<'d>,
         settings: BatchSettings,
     ) -> Self {
+        let packing = destination.page_bytes().map(|page_bytes| {
+            let keys = indexes.key_columns();
+            Arc::new(Packing::new(page_bytes, settings.row_ids, settings.batch_rows, keys))
+        });
         BatchWriter {
             destination,
             ledger,
             indexes,
+            packing,
             settings,
             in_batch: false,
         }
+    }
+
+    /// How blocks may be packed before they come; `None` where rows do not go in as pages.
+    pub fn packing(&self) -> Option<Arc<Packing>> {
+        self.packing.clone()
     }
 
     /// Goes on where an earlier run of the same load stopped: that run's records are skipped.
@@ -125,8 +142,12 @@ impl<'d> BatchWriter<'d> {
     }
 
     /// Writes a block; returns `Stop` once the error limit is passed, after writing everything up to the record that passed it.
-    pub fn write_block(&mut self, incoming: &Incoming) -> Result<Flow, Error> {
-        let Incoming { block, place, suspects } = incoming;
+    pub fn write_block(&mut self, incoming: &mut Incoming) -> Result<Flow, Error> {
+        let mut stretches = PackedStretches::of(incoming);
+        let incoming = &*incoming;
+        let Incoming {
+            block, place, suspects, ..
+        } = incoming;
         let mut done_records = self.ledger.begin_block(incoming)?;
         let mut places = self.ledger.places(incoming);
         let rows = &block.output;
@@ -139,15 +160,19 @@ impl<'d> BatchWriter<'d> {
         while done_records < rows.record_count {
             self.begin()?;
             let edge = (u64::from(rows.record_count - done_records).min(self.room())) as u32 + done_records;
-            // Rows up to the next reject or the batch edge, whichever comes first.
-            let until = rejects.peek().map_or(edge, |reject| reject.record_index.min(edge));
-            let end = done_rows + rows.rows[done_rows..].partition_point(|row| row.record_index < until);
-            let span = RowSpan {
+            let span_until = |until: u32| RowSpan {
                 incoming,
                 start: done_rows,
-                end,
+                end: done_rows + rows.rows[done_rows..].partition_point(|row| row.record_index < until),
             };
-            if self.write_rows(span, &mut suspects, &mut places)? == Flow::Stop {
+            self.write_packed(span_until(edge), rejects.len() as u64, &mut stretches)?;
+            // Rows up to the next reject or the batch edge, whichever comes first.
+            let until = rejects.peek().map_or(edge, |reject| reject.record_index.min(edge));
+            let span = span_until(until);
+            let end = span.end;
+            if end <= stretches.taken_rows {
+                self.set_aside_only(span, &mut suspects, &mut places)?;
+            } else if self.write_rows(span, &mut suspects, &mut places)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
             done_rows = end;
@@ -176,13 +201,6 @@ impl<'d> BatchWriter<'d> {
     fn write_rows(&mut self, span: RowSpan<'_>, suspects: &mut &[u32], places: &mut Places<'_>) -> Result<Flow, Error> {
         let RowSpan { incoming, start, end } = span;
         let rows = &incoming.block.output;
-        let row_ids = self.settings.row_ids;
-        let ordinal_of = |row: &RowMeta| incoming.place.ordinal + u64::from(row.record_index);
-        let row_id_of = |row_index: usize| match row_ids {
-            RowIds::Ordinal { base } => Some(base + ordinal_of(&rows.rows[row_index]) as i64),
-            RowIds::Key => Some(rows.integer_keys[row_index]),
-            RowIds::Given | RowIds::None => None,
-        };
         let group_rows = self.destination.group_rows();
         // Rows before this one go in one by one: their group was refused.
         let mut alone_until = start;
@@ -191,7 +209,8 @@ impl<'d> BatchWriter<'d> {
             let clear = suspects.first().map_or(end, |&suspect| end.min(suspect as usize));
             let group_end = group_rows.map_or(usize::MAX, |group_rows| next + group_rows);
             if next >= alone_until && group_end <= clear {
-                let group = (next..group_end).map(|row_index| (row_id_of(row_index), rows.values.record(row_index)));
+                let row_ids = self.settings.row_ids;
+                let group = (next..group_end).map(|row_index| (row_id_of(row_ids, incoming, row_index), rows.values.record(row_index)));
                 if self.write_group(group)? {
                     next = group_end;
                     continue;
@@ -200,17 +219,10 @@ impl<'d> BatchWriter<'d> {
             }
             let row_index = next;
             next += 1;
-            let row = &rows.rows[row_index];
-            let placed = PlacedRow {
-                row,
-                row_id: row_id_of(row_index),
-                ordinal: ordinal_of(row),
-                record: rows.values.record(row_index),
-            };
+            let placed = self.placed(incoming, row_index);
             if suspects.first() == Some(&(row_index as u32)) {
                 *suspects = &suspects[1..];
-                self.ledger.set_aside(&placed, places)?;
-                self.indexes.push_suspect(placed.row_id.unwrap_or(0), placed.record)?;
+                self.set_aside(&placed, places)?;
                 continue;
             }
             let outcome = self.destination.insert(placed.row_id, placed.record)?;
@@ -222,6 +234,25 @@ impl<'d> BatchWriter<'d> {
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// A row of a block with the id that it is to have.
+    #[inline(always)]
+    fn placed<'a>(&self, incoming: &'a Incoming, row_index: usize) -> PlacedRow<'a> {
+        let rows = &incoming.block.output;
+        let row = &rows.rows[row_index];
+        PlacedRow {
+            row,
+            row_id: row_id_of(self.settings.row_ids, incoming, row_index),
+            ordinal: incoming.place.ordinal + u64::from(row.record_index),
+            record: rows.values.record(row_index),
+        }
+    }
+
+    /// Sets a row aside that may repeat a key.
+    fn set_aside(&mut self, placed: &PlacedRow<'_>, places: &mut Places<'_>) -> Result<(), Error> {
+        self.ledger.set_aside(placed, places)?;
+        self.indexes.push_suspect(placed.row_id.unwrap_or(0), placed.record)
     }
 
     /// Puts several rows in at once, or none of them; returns which.
@@ -327,6 +358,9 @@ impl<'d> BatchWriter<'d> {
             if self.destination.begin(self.ledger.counts())? == Opened::WithoutPages {
                 // SQLite will build them at the end.
                 self.indexes.give_up();
+                if let Some(packing) = self.packing.take() {
+                    packing.give_up();
+                }
             }
             self.in_batch = true;
         }
@@ -350,7 +384,22 @@ impl<'d> BatchWriter<'d> {
     }
 }
 
+/// The id that a row is to have, unless that is left to SQLite.
+#[inline(always)]
+fn row_id_of(row_ids: RowIds, incoming: &Incoming, row_index: usize) -> Option<i64> {
+    let rows = &incoming.block.output;
+    match row_ids {
+        RowIds::Ordinal { base } => {
+            let ordinal = incoming.place.ordinal + u64::from(rows.rows[row_index].record_index);
+            Some(base + ordinal as i64)
+        }
+        RowIds::Key => Some(rows.integer_keys[row_index]),
+        RowIds::Given | RowIds::None => None,
+    }
+}
+
 /// Some rows of a block.
+#[derive(Clone, Copy)]
 struct RowSpan<'a> {
     incoming: &'a Incoming,
     start: usize,

@@ -170,8 +170,14 @@ impl Counts {
     /// Counts a row that went into the table.
     #[inline]
     pub fn add_row(&mut self, row_id: i64) {
-        self.loaded += 1;
-        self.row_ids_hash = self.row_ids_hash.wrapping_add(row_id_hash(row_id));
+        self.add_rows(1, row_id_hash(row_id));
+    }
+
+    /// Counts rows that went into the table, with the sum of their ids' [hashes](row_id_hash).
+    #[inline]
+    pub fn add_rows(&mut self, rows: u64, row_ids_hash: u64) {
+        self.loaded += rows;
+        self.row_ids_hash = self.row_ids_hash.wrapping_add(row_ids_hash);
     }
 
     /// Counts a reject.

@@ -231,6 +231,11 @@ impl Ledger {
         self.counts.add_row(row_id);
     }
 
+    /// Counts so many rows that went in; `row_ids_hash`: the sum of the hashes of their ids.
+    pub fn add_rows(&mut self, rows: u64, row_ids_hash: u64) {
+        self.counts.add_rows(rows, row_ids_hash);
+    }
+
     /// Puts a row into the spool: what becomes of it is known only once all other rows are in.
     ///
     /// # Errors

@@ -14,6 +14,12 @@ impl Ledger {
         self.would_be_past_limit(ordinal, 0)
     }
 
+    /// Whether the load may have to stop within a block that begins with record number `ordinal` and has so many `rejects`.
+    pub fn may_stop(&self, ordinal: u64, rejects: u64) -> bool {
+        let limit = self.settings.max_errors;
+        rejects > 0 && limit.is_some_and(|limit| limit.is_passed(self.counts.all_rejects() + rejects, ordinal))
+    }
+
     /// Before a record of a block is rejected: notes the state that the load goes on from if this is one reject too many.
     pub fn note_stop_within(&mut self, incoming: &Incoming, record_index: u32) {
         let ordinal = incoming.place.ordinal + u64::from(record_index);

@@ -5,6 +5,7 @@ use crate::content_hash::ContentHash;
 use crate::encoding::Encoding;
 use crate::pipeline::Block;
 use crate::position::{ByteRange, Position};
+use crate::sqlite::direct::packed::PackedRows;
 use crate::sqlite::record::RecordBlock;
 
 /// Where a block or a line stands.
@@ -38,6 +39,8 @@ pub struct Incoming {
     pub place: Place,
     /// Row indices that may repeat a key, ascending.
     pub suspects: Vec<u32>,
+    /// Its other rows as finished pages, as far as they are packed already.
+    pub packed: Vec<PackedRows>,
 }
 
 /// Finds the positions of a block's records, one after another, only forward: line ends are counted up to each, and of UTF-16 bytes too.

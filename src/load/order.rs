@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -34,6 +34,7 @@ use crate::rows::{Encoder, RowBlock};
 use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
+use crate::sqlite::direct::packed::{Packing, RowsToPack};
 use crate::sqlite::record::{RecordBlock, SqliteRecords};
 use crate::validate::{bytes_beyond_record, validate};
 use crate::window::Input;
@@ -51,6 +52,8 @@ pub(super) enum Delivery {
     },
     /// Boxed, so that the queue's slots are small.
     Block(Box<Incoming>),
+    /// A block that a worker thread is packing.
+    Packing(Receiver<Box<Incoming>>),
     LinePiece {
         piece: LinePiece,
         place: Place,
@@ -130,6 +133,8 @@ pub(super) struct OrderThread<'a> {
     pub(super) blueprint: &'a Blueprint,
     pub(super) context: &'a Context<'a>,
     pub(super) shared: &'a Shared,
+    /// How blocks are packed, if rows go in as finished pages.
+    pub(super) packing: Option<Arc<Packing>>,
 }
 
 impl OrderThread<'_> {
@@ -151,6 +156,8 @@ impl OrderThread<'_> {
                 refuted: None,
             },
         };
+        // Pages go only into an empty table.
+        let mut next_given = 1;
         let flight = Flight::new(&self.context.scan_settings(&self.blueprint.split));
         for (file_index, opened) in inputs.all.iter_mut().enumerate() {
             let records_before = totals.records;
@@ -189,6 +196,7 @@ impl OrderThread<'_> {
                 held: Vec::new(),
                 held_bytes: 0,
                 evidence: &mut totals.evidence,
+                next_given: &mut next_given,
             };
             let complete = one.scan(input, head);
             totals.content = one.place.before;
@@ -235,6 +243,8 @@ struct OneInput<'a> {
     held: Vec<Incoming>,
     held_bytes: usize,
     evidence: &'a mut Evidence,
+    /// The row id that the next row gets where row ids are those that SQLite would give.
+    next_given: &'a mut i64,
 }
 
 impl OneInput<'_> {
@@ -366,8 +376,12 @@ impl OneInput<'_> {
                 let (bytes, original_bytes) = (block.bytes().len(), block.output.original_bytes);
                 place.after = self.consume(block.output.content);
                 end_bytes = Some(block.start_bytes + bytes as u64);
-                let suspects = Vec::new();
-                self.held.push(Incoming { block, place, suspects });
+                self.held.push(Incoming {
+                    block,
+                    place,
+                    suspects: Vec::new(),
+                    packed: Vec::new(),
+                });
                 let flow = if self.dedup.likes_groups()
                     && self.held_bytes < memory::dedup_group_bytes(&self.order.blueprint.split)
                 {
@@ -410,12 +424,34 @@ impl OneInput<'_> {
         let dedup_ns = &self.order.shared.dedup_ns;
         dedup_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
         self.held_bytes = 0;
-        for incoming in self.held.drain(..) {
-            if self.deliveries.send(Delivery::Block(Box::new(incoming))).is_err() {
+        for incoming in std::mem::take(&mut self.held) {
+            let delivery = self.pack(Box::new(incoming));
+            if self.send(delivery) == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// Has a block packed by the worker threads, if rows go in as pages.
+    fn pack(&mut self, mut incoming: Box<Incoming>) -> Delivery {
+        let Some(packing) = self.order.packing.clone() else {
+            return Delivery::Block(incoming);
+        };
+        let first_given = *self.next_given;
+        *self.next_given += (incoming.block.output.rows.len() - incoming.suspects.len()) as i64;
+        let (done, packed) = sync_channel(1);
+        self.order.context.pool.spawn(move || {
+            incoming.packed = packing.pack(RowsToPack {
+                block: &incoming.block.output,
+                first_ordinal: incoming.place.ordinal,
+                first_given,
+                suspects: &incoming.suspects,
+            });
+            // Nobody waits for this any more if the load has failed.
+            let _ = done.send(incoming);
+        });
+        Delivery::Packing(packed)
     }
 
     fn send(&self, delivery: Delivery) -> Flow {

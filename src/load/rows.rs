@@ -13,6 +13,7 @@ use crate::batch::BatchWriter;
 use crate::checkpoint::changed_since_begun;
 use crate::decode::Marks;
 use crate::error::Error;
+use crate::ledger::Incoming;
 use crate::load::context::Context;
 use crate::load::opened::{OpenedInputs, encoding_hint};
 use crate::load::order::{Delivery, OrderThread, Shared, Totals};
@@ -147,6 +148,7 @@ fn pass_through(
         blueprint,
         context,
         shared,
+        packing: writer.packing(),
     };
     std::thread::scope(|threads| {
         let (deliveries, queue) = sync_channel(DELIVERIES_AHEAD);
@@ -225,18 +227,24 @@ impl<'a, 'd> Writing<'a, 'd> {
                 self.done_up_to(piece.start_bytes() + piece.bytes().len() as u64);
                 self.writer.write_line_piece(&piece, &place)
             }
-            Delivery::Block(incoming) => {
-                self.done_up_to(incoming.block.start_bytes + incoming.block.bytes().len() as u64);
-                let flow = self.writer.write_block(&incoming)?;
-                let rows = incoming.block.into_output();
-                let chunk_bytes = self.context.options.resources.chunk_bytes as usize;
-                if rows.capacity_bytes() <= REUSE_FACTOR * chunk_bytes {
-                    let idle = &self.shared.idle;
-                    idle.lock().unwrap_or_else(PoisonError::into_inner).push(rows);
-                }
-                Ok(flow)
+            Delivery::Packing(packed) => {
+                let packed = packed.recv();
+                self.write_block(packed.map_err(|_| Error::internal("packing rows ended early"))?)
             }
+            Delivery::Block(incoming) => self.write_block(incoming),
         }
+    }
+
+    fn write_block(&mut self, mut incoming: Box<Incoming>) -> Result<Flow, Error> {
+        self.done_up_to(incoming.block.start_bytes + incoming.block.bytes().len() as u64);
+        let flow = self.writer.write_block(&mut incoming)?;
+        let rows = incoming.block.into_output();
+        let chunk_bytes = self.context.options.resources.chunk_bytes as usize;
+        if rows.capacity_bytes() <= REUSE_FACTOR * chunk_bytes {
+            let idle = &self.shared.idle;
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(rows);
+        }
+        Ok(flow)
     }
 
     /// The input at hand is done up to `end_bytes`. Progress in a packed file is told in bytes of the file, whose number is known.

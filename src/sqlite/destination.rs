@@ -1,6 +1,7 @@
 //! Where rows go: into the table, by INSERT or as finished pages, changing from pages to INSERT when somebody else writes.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 
@@ -13,6 +14,7 @@ use crate::sqlite::RowOutcome;
 use crate::sqlite::TargetTable;
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::DirectWriter;
+use crate::sqlite::direct::packed::{PackedRows, Packing};
 use crate::sqlite::insert::SqlWriter;
 use crate::sqlite::insert::held::HeldKeys;
 use crate::sqlite::insert::redo::Redo;
@@ -208,6 +210,33 @@ impl<'d> Destination<'d> {
             Sink::Direct(writer) => Ok(RowOutcome::Inserted {
                 row_id: writer.append(row_id, record)?,
             }),
+        }
+    }
+
+    /// Size of the pages in which rows go in, if they do.
+    pub fn page_bytes(&self) -> Option<usize> {
+        match &self.sink {
+            Sink::Direct(writer) => Some(writer.page_bytes()),
+            Sink::Sql(_) => None,
+        }
+    }
+
+    /// Whether rows that are packed can come next.
+    pub fn takes_packed(&self, rows: &PackedRows) -> bool {
+        match &self.sink {
+            Sink::Direct(writer) => writer.takes_packed(rows),
+            Sink::Sql(_) => false,
+        }
+    }
+
+    /// Hands over rows that are packed, and that [can come next](Self::takes_packed); `packing` gets their memory back.
+    ///
+    /// # Errors
+    /// `Io` when the disk is full or fails.
+    pub fn insert_packed(&mut self, rows: PackedRows, packing: &Arc<Packing>) -> Result<(), Error> {
+        match &mut self.sink {
+            Sink::Direct(writer) => writer.append_packed(rows, packing),
+            Sink::Sql(_) => Err(Error::internal("packed rows were to be inserted one by one")),
         }
     }
 

@@ -9,36 +9,47 @@
 
 pub mod file_object;
 pub mod index;
+pub mod leaf_run;
+pub mod packed;
 pub mod page_file;
+mod page_writer;
 pub mod pages;
 pub mod publish;
 mod roots;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, ffi};
 
 use crate::error::Error;
 use crate::faults;
 use crate::memory;
-use crate::schema::ColumnType;
+use crate::schema::{ColumnType, RowIds};
 use crate::schema::identifier::quote;
 use crate::schema::shape::Mark;
 use crate::schema::table_info::TableInfo;
 use crate::sqlite::TargetTable;
 use crate::sqlite::database::{Database, database_error};
 use crate::sqlite::direct::file_object::{FileObject, change_counter, reserved_bytes};
-use crate::sqlite::direct::page_file::PageFile;
+use crate::sqlite::direct::packed::{PackedRows, Packing};
+use crate::sqlite::direct::page_file::{FLUSH_BYTES, PageFile};
+use crate::sqlite::direct::page_writer::PageWriter;
 use crate::sqlite::direct::pages::{NewPages, TableBuilder};
 use crate::sqlite::direct::publish::{FreeList, FreePages, Publication};
 use crate::sqlite::direct::roots::{PlacedRoots, RootKind};
 use crate::sqlite::own::checkpoint;
 
+/// Threads that write packed rows: the kernel lets only one write to a file at a time.
+const WRITE_THREADS: usize = 1;
+
 /// Appends rows to a table that was empty when this was opened, as long as nobody else writes to the database.
 #[derive(Debug)]
 pub struct DirectWriter {
     database: Database,
-    file: PageFile,
+    file: Arc<PageFile>,
+    /// Writes rows that come packed; `None` before the first of them.
+    page_writer: Option<PageWriter>,
     page_bytes: usize,
     table: String,
     /// Where the table began before the first batch.
@@ -89,7 +100,8 @@ impl DirectWriter {
         let (page_bytes, first_root, change_counter) = read().map_err(|e| database_error(path, e))?;
         let first_root = first_root.ok_or_else(|| Error::table_gone(table))?;
         Ok(DirectWriter {
-            file: PageFile::open(path, page_bytes)?,
+            file: Arc::new(PageFile::open(path, page_bytes)?),
+            page_writer: None,
             database,
             page_bytes,
             table: table.to_owned(),
@@ -101,6 +113,10 @@ impl DirectWriter {
             last_row_id: None,
             change_counter,
         })
+    }
+
+    pub fn page_bytes(&self) -> usize {
+        self.page_bytes
     }
 
     /// Why the table of `target`, filled with its columns, cannot take the direct path; `None` when it can. What others commit from now
@@ -131,8 +147,52 @@ impl DirectWriter {
         }
         self.last_row_id = Some(row_id);
         self.builder.append(row_id, record);
-        self.file.append_full(self.builder.new_pages())?;
+        if self.builder.run().pending_bytes() >= FLUSH_BYTES {
+            self.flush()?;
+        }
         Ok(row_id)
+    }
+
+    /// Writes what is finished.
+    fn flush(&mut self) -> Result<(), Error> {
+        self.file.append(self.builder.new_pages())?;
+        let numbers = self.builder.take_own();
+        self.file.append_run(self.builder.run(), numbers)?;
+        self.builder.forget_own();
+        Ok(())
+    }
+
+    /// Whether rows that are packed can come next, in a batch that was [begun](Self::begin).
+    pub fn takes_packed(&self, rows: &PackedRows) -> bool {
+        let follows = match (rows.row_ids, self.last_row_id) {
+            (RowIds::Given, last) => rows.first_row_id == last.map_or(1, |last| last + 1),
+            (_, last) => last.is_none_or(|last| rows.first_row_id > last),
+        };
+        follows && self.in_batch && rows.page_bytes() == self.page_bytes
+    }
+
+    /// Appends rows that are packed, and that [can come next](Self::takes_packed); `packing` gets their memory back.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_packed(&mut self, mut rows: PackedRows, packing: &Arc<Packing>) -> Result<(), Error> {
+        self.builder.close_leaf();
+        self.flush()?;
+        self.file.append(self.builder.new_pages())?;
+        let numbers = self.builder.take(&mut rows.leaves);
+        self.last_row_id = Some(rows.leaves.last_row_id());
+        if self.page_writer.is_none() {
+            self.page_writer = PageWriter::new(&self.file, WRITE_THREADS).ok();
+        }
+        match &self.page_writer {
+            Some(page_writer) => page_writer.write(rows, numbers, packing),
+            // The system refuses another thread.
+            None => {
+                self.file.append_run(&rows.leaves, numbers)?;
+                packing.reuse(rows);
+                Ok(())
+            }
+        }
     }
 
     /// Begins a batch, if none is begun; returns whether that is possible. From here on no other process can add pages to the file. A
@@ -218,6 +278,7 @@ impl DirectWriter {
     pub fn commit(&mut self, also: &mut dyn FnMut(&Connection) -> Result<(), Error>) -> Result<(), Error> {
         also(self.database.connection())?;
         let root = self.root_page();
+        self.flush()?;
         let Some(edition) = self.edition.as_mut().filter(|_| self.in_batch) else {
             return Err(Error::internal("a batch that was not begun was to be committed"));
         };
@@ -238,6 +299,9 @@ impl DirectWriter {
                 replaces: edition.free,
             }),
         };
+        if let Some(page_writer) = &self.page_writer {
+            page_writer.wait()?;
+        }
         faults::point("direct: before the commit");
         let published = publish::commit(&self.database, &publication)?;
         edition.known_pages = publication.page_count;

@@ -167,6 +167,12 @@ impl SqliteRecords {
         &self.buffer[start as usize..self.ends[row_index] as usize]
     }
 
+    /// How long the records of rows `rows` are in all.
+    pub fn bytes_of(&self, rows: std::ops::Range<usize>) -> usize {
+        let end_before = |row_index: usize| row_index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        (end_before(rows.end) - end_before(rows.start)) as usize
+    }
+
     /// Fills in the number of the record that row `row_index` was made of.
     pub fn set_record_number(&mut self, row_index: usize, number: u64) {
         let end = self.ends[row_index] as usize;

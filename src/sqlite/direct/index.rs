@@ -6,19 +6,23 @@
 //! How an index gets into the schema without SQLite reading the whole table: its entry is written by hand, in the transaction in which its
 //! pages become part of the database.
 
+mod entries;
 mod key;
 mod pages;
 mod prefix_set;
 mod sort;
 
 use std::path::Path;
+use std::sync::Arc;
 
+pub use self::entries::KeyEntries;
+pub use self::key::KeyColumns;
 use crate::error::Error;
 use crate::pipeline::WorkerPool;
 use crate::schema::Column;
 use crate::schema::identifier::index_name;
 use crate::sqlite::database::Database;
-use crate::sqlite::direct::index::key::{IndexEntry, KeyColumns};
+use crate::sqlite::direct::index::key::IndexEntry;
 use crate::sqlite::direct::index::pages::IndexBuilder;
 use crate::sqlite::direct::index::prefix_set::PrefixSet;
 use crate::sqlite::direct::index::sort::{Sorted, Sorter};
@@ -66,6 +70,7 @@ pub struct TableIndexes<'p> {
 struct TableIndex<'p> {
     names: Vec<String>,
     unique: bool,
+    columns: Arc<KeyColumns>,
     entries: Entries<'p>,
 }
 
@@ -81,11 +86,12 @@ impl<'p> TableIndexes<'p> {
     pub fn new(specs: &[IndexSpec], place: &IndexPlace<'_, 'p>) -> Self {
         let memory_bytes = place.memory_bytes / specs.len().max(1) as u64;
         let index = |spec: &IndexSpec| {
-            let key = KeyColumns::new(place.columns, &spec.columns, place.row_id_column);
+            let key = Arc::new(KeyColumns::new(place.columns, &spec.columns, place.row_id_column));
             let name = |&index: &usize| place.columns[index].name.clone();
             TableIndex {
                 names: spec.columns.iter().map(name).collect(),
                 unique: spec.unique,
+                columns: Arc::clone(&key),
                 entries: Entries::Coming(Sorter::new(place.pool, key, memory_bytes, place.folder)),
             }
         };
@@ -115,6 +121,26 @@ impl<'p> TableIndexes<'p> {
         self.indexes
             .iter_mut()
             .try_for_each(|index| index.push(row_id, record).map(|_| ()))
+    }
+
+    /// What each index takes from a row, for [`push_packed`](Self::push_packed).
+    pub fn key_columns(&self) -> Vec<Arc<KeyColumns>> {
+        self.indexes.iter().map(|index| Arc::clone(&index.columns)).collect()
+    }
+
+    /// Takes the rows of the table that `entries` were made of, one for each index.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_packed(&mut self, entries: &[KeyEntries]) -> Result<(), Error> {
+        for (index, entries) in self.indexes.iter_mut().zip(entries) {
+            if let Entries::Coming(sorter) = &mut index.entries
+                && !sorter.take(entries)?
+            {
+                index.entries = Entries::None;
+            }
+        }
+        Ok(())
     }
 
     /// Takes a row that may be a duplicate: only its key is taken, for [`duplicates`](Self::duplicates).
@@ -153,7 +179,7 @@ impl<'p> TableIndexes<'p> {
         let Entries::Sorted(sorted) = &index.entries else {
             return Ok(None);
         };
-        let mut found = sorted.sorter(KeyColumns::integer(), DUPLICATES_BYTES);
+        let mut found = sorted.sorter(Arc::new(KeyColumns::integer()), DUPLICATES_BYTES);
         let mut groups = RepeatedKeys::default();
         let mut count = 0;
         sorted.for_each_part_of(Some(&self.suspects), |part| {
@@ -195,7 +221,7 @@ impl<'p> TableIndexes<'p> {
         &mut self,
         database: &Database,
         table: &str,
-        file: &mut PageFile,
+        file: &PageFile,
         memory_bytes: u64,
     ) -> Result<Option<Publication>, Error> {
         self.indexes.retain(|index| !matches!(index.entries, Entries::None));

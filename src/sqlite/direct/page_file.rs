@@ -1,10 +1,11 @@
 //! Finished pages into the database file, where nobody reads them: past its end, or where SQLite counts pages as free. A commit makes them
 //! part of the database ([`publish`](crate::sqlite::direct::publish)).
 
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::ffi;
 
@@ -13,12 +14,13 @@ use crate::faults;
 use crate::sqlite::database::Database;
 use crate::sqlite::descriptor::Descriptor;
 use crate::sqlite::direct::file_object::FileObject;
-use crate::sqlite::direct::pages::{NewPages, RewrittenPage};
+use crate::sqlite::direct::leaf_run::LeafRun;
+use crate::sqlite::direct::pages::{NewPages, PageNumbers, RewrittenPage, RunNumbers};
 
 /// Where [`lock_byte`] is in builds of SQLite that do not say. Source: `PENDING_BYTE` in sqlite3.c.
 const DEFAULT_LOCK_BYTE: u64 = 0x4000_0000;
 /// Finished pages that wait in memory before they are written.
-const FLUSH_BYTES: usize = 2 << 20;
+pub const FLUSH_BYTES: usize = 2 << 20;
 
 /// The database file, which is written to alongside SQLite.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct PageFile {
     descriptor: Arc<Descriptor>,
     path: PathBuf,
     page_bytes: usize,
+    /// What was written, from the first to the last byte, since the disk was last made to write.
+    dirty: Mutex<Range<u64>>,
 }
 
 impl PageFile {
@@ -39,6 +43,7 @@ impl PageFile {
             descriptor,
             path: path.to_owned(),
             page_bytes,
+            dirty: Mutex::new(0..0),
         })
     }
 
@@ -47,7 +52,7 @@ impl PageFile {
     /// # Errors
     /// `Io` when the disk is full or fails.
     #[inline]
-    pub fn append_full(&mut self, pages: &mut NewPages) -> Result<(), Error> {
+    pub fn append_full(&self, pages: &mut NewPages) -> Result<(), Error> {
         if pages.pending_bytes() >= FLUSH_BYTES {
             self.append(pages)
         } else {
@@ -59,33 +64,74 @@ impl PageFile {
     ///
     /// # Errors
     /// `Io` when the disk is full or fails.
-    pub fn append(&mut self, pages: &mut NewPages) -> Result<(), Error> {
+    pub fn append(&self, pages: &mut NewPages) -> Result<(), Error> {
         let (first_page, bytes) = pages.pending();
         if bytes.is_empty() {
             return Ok(());
         }
-        if pages.are_too_many() {
-            let full = std::io::Error::new(
-                std::io::ErrorKind::StorageFull,
-                "the database has as many pages as it can have: VACUUM it with a larger PRAGMA page_size",
-            );
-            return Err(Error::io("writing", &self.path, full));
-        }
-        let offset_bytes = self.write(first_page, bytes)?;
-        self.start_writeback(offset_bytes, bytes.len());
+        self.check_number(pages.are_too_many())?;
+        self.write_new(first_page, bytes)?;
         pages.forget();
         faults::point("direct: pages written");
         Ok(())
     }
 
+    /// Writes the finished pages of a run to their places.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_run(&self, run: &LeafRun, numbers: RunNumbers) -> Result<(), Error> {
+        self.check_number(numbers.leaves.are_too_many() || numbers.overflow.are_too_many())?;
+        self.write_stretches(numbers.leaves, run.leaves())?;
+        self.write_stretches(numbers.overflow, run.overflow())?;
+        faults::point("direct: pages written");
+        Ok(())
+    }
+
+    fn write_stretches(&self, numbers: PageNumbers, bytes: &[u8]) -> Result<(), Error> {
+        for (first_page, indices) in numbers.stretches() {
+            let range = indices.start * self.page_bytes..indices.end * self.page_bytes;
+            self.write_new(first_page, &bytes[range])?;
+        }
+        Ok(())
+    }
+
+    fn check_number(&self, are_too_many: bool) -> Result<(), Error> {
+        if !are_too_many {
+            return Ok(());
+        }
+        let full = std::io::Error::new(
+            std::io::ErrorKind::StorageFull,
+            "the database has as many pages as it can have: VACUUM it with a larger PRAGMA page_size",
+        );
+        Err(Error::io("writing", &self.path, full))
+    }
+
+    /// Writes pages past the end of the database, one after another, and makes the disk begin to write once there are enough.
+    fn write_new(&self, first_page: u32, bytes: &[u8]) -> Result<(), Error> {
+        let start = self.write(first_page, bytes)?;
+        let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        if dirty.is_empty() {
+            *dirty = start..start;
+        }
+        // Threads that write side by side may leave a gap, which is then written to the disk with the next pages.
+        *dirty = dirty.start.min(start)..dirty.end.max(start + bytes.len() as u64);
+        if dirty.end - dirty.start >= FLUSH_BYTES as u64 {
+            let full = std::mem::replace(&mut *dirty, 0..0);
+            drop(dirty);
+            self.start_writeback(full);
+        }
+        Ok(())
+    }
+
     /// Makes the kernel write dirty pages now, so that the disk works while the processor does. Only a hint: a failure shows at the sync.
-    fn start_writeback(&self, offset_bytes: u64, length_bytes: usize) {
+    fn start_writeback(&self, dirty: Range<u64>) {
         // SAFETY: sync_file_range takes no pointer; the descriptor is open.
         unsafe {
             libc::sync_file_range(
                 self.descriptor.file().as_raw_fd(),
-                offset_bytes as i64,
-                length_bytes as i64,
+                dirty.start as i64,
+                (dirty.end - dirty.start) as i64,
                 libc::SYNC_FILE_RANGE_WRITE,
             )
         };
@@ -95,7 +141,7 @@ impl PageFile {
     ///
     /// # Errors
     /// As [`append`](Self::append).
-    pub fn rewrite(&mut self, pages: &[RewrittenPage]) -> Result<(), Error> {
+    pub fn rewrite(&self, pages: &[RewrittenPage]) -> Result<(), Error> {
         for page in pages {
             self.write(page.number, &page.bytes)?;
         }

@@ -1,5 +1,5 @@
-//! A table's b-tree, built from its left edge to its right edge out of rows in ascending order of row id. Pure: pages come out, nothing is
-//! written.
+//! A table's b-tree, built from its left edge to its right edge out of [leaf pages](crate::sqlite::direct::leaf_run) in ascending order of
+//! row id. Pure: pages come out, nothing is written.
 //!
 //! New pages are numbered upwards from the end of the file. A page that a batch committed is never changed while it is in use: the right
 //! edge of the tree, whose interior pages change as rows are added, is made anew by each batch, out of pages that the last commit left free
@@ -9,22 +9,24 @@
 //! Source: SQLite file format §1.6 (b-tree pages); SQLite adds two rules of its own: no page but an empty root has zero cells, and
 //! the page at the lock byte is never used.
 
-use crate::sqlite::format::{local_bytes, put_varint, varint_bytes};
+use std::ops::Range;
+
+use crate::sqlite::direct::leaf_run::LeafRun;
+use crate::sqlite::format::{put_varint, varint_bytes};
 
 /// Greatest page number up to which pages are added: below SQLite's own limit by more than one call may add before somebody checks.
 /// Source: <https://sqlite.org/limits.html> (SQLITE_MAX_PAGE_COUNT).
 const MOST_PAGES: u32 = 0xFFFF_FFFE - (1 << 22);
-/// Bytes of a leaf page's and an interior page's header.
-const LEAF_HEADER_BYTES: usize = 8;
+/// Bytes of an interior page's header.
 const INTERIOR_HEADER_BYTES: usize = 12;
-const LEAF_TYPE: u8 = 0x0D;
 const INTERIOR_TYPE: u8 = 0x05;
 
 /// Builds one table's tree.
 #[derive(Debug)]
 pub struct TableBuilder {
     page_bytes: usize,
-    leaf: Leaf,
+    /// Rows that were added one by one.
+    run: LeafRun,
     /// Open interior nodes, lowest level first; each is the rightmost of its level.
     levels: Vec<Node>,
     new: NewPages,
@@ -41,16 +43,6 @@ pub struct TableBuilder {
 pub struct RewrittenPage {
     pub number: u32,
     pub bytes: Vec<u8>,
-}
-
-/// The leaf that rows are being added to.
-#[derive(Debug)]
-struct Leaf {
-    page: Vec<u8>,
-    cells: usize,
-    /// Where the lowest cell begins.
-    content_start: usize,
-    last_row_id: i64,
 }
 
 /// An interior node: its finished children, with the greatest row id below each, and where it was written, if it was.
@@ -70,6 +62,48 @@ pub struct NewPages {
     next_page: u32,
     bytes: Vec<u8>,
     first_page: u32,
+}
+
+/// Numbers of new pages that are kept elsewhere, in their order: all that follow the first one, but for the page at the lock byte.
+#[derive(Debug, Clone, Copy)]
+pub struct PageNumbers {
+    first: u32,
+    count: u32,
+    lock_page: u32,
+}
+
+/// Where the pages of a [`LeafRun`] stand.
+#[derive(Debug, Clone, Copy)]
+pub struct RunNumbers {
+    pub leaves: PageNumbers,
+    pub overflow: PageNumbers,
+}
+
+impl PageNumbers {
+    /// The number of the page with this index.
+    pub fn number(&self, index: u32) -> u32 {
+        let number = self.first.saturating_add(index);
+        let is_past = self.first < self.lock_page && number >= self.lock_page;
+        number.saturating_add(u32::from(is_past))
+    }
+
+    /// Whether a database cannot have that many pages.
+    pub fn are_too_many(&self) -> bool {
+        self.count > 0 && self.number(self.count) > MOST_PAGES
+    }
+
+    /// The pages that are adjacent in the file: the number of the first, and their indices.
+    pub fn stretches(&self) -> impl Iterator<Item = (u32, Range<usize>)> + use<> {
+        let whole = 0..self.count as usize;
+        let before = match self.lock_page.checked_sub(self.first) {
+            Some(distance) => whole.end.min(distance as usize),
+            None => whole.end,
+        };
+        let after = (self.number(before as u32), before..whole.end);
+        [(self.first, 0..before), after]
+            .into_iter()
+            .filter(|(_, indices)| !indices.is_empty())
+    }
 }
 
 impl NewPages {
@@ -126,6 +160,24 @@ impl NewPages {
         number
     }
 
+    /// Gives numbers to `count` pages that are kept elsewhere. No page may wait here: those that do are adjacent.
+    fn take_numbers(&mut self, count: u32) -> PageNumbers {
+        debug_assert!(self.bytes.is_empty(), "pages wait to be written");
+        if count > 0 && self.next_page == self.lock_page {
+            self.next_page += 1;
+        }
+        let numbers = PageNumbers {
+            first: self.next_page,
+            count,
+            lock_page: self.lock_page,
+        };
+        if let Some(last) = count.checked_sub(1) {
+            self.next_page = numbers.number(last).saturating_add(1);
+        }
+        self.first_page = self.next_page;
+        numbers
+    }
+
     /// Adds `overflow` as a chain of pages; returns the number of the first.
     pub fn push_overflow(&mut self, overflow: &[u8]) -> u32 {
         let mut first = 0;
@@ -161,12 +213,7 @@ impl TableBuilder {
     pub fn new(page_bytes: usize, root_page: u32, new: NewPages) -> Self {
         TableBuilder {
             page_bytes,
-            leaf: Leaf {
-                page: vec![0; page_bytes],
-                cells: 0,
-                content_start: page_bytes,
-                last_row_id: 0,
-            },
+            run: LeafRun::new(page_bytes),
             levels: Vec::new(),
             new,
             spare: Vec::new(),
@@ -183,47 +230,49 @@ impl TableBuilder {
     /// Adds a row. `row_id` must be greater than every one before it.
     #[inline]
     pub fn append(&mut self, row_id: i64, record: &[u8]) {
-        let mut head = [0; 18];
-        let mut head_bytes = put_varint(&mut head, record.len() as u64);
-        head_bytes += put_varint(&mut head[head_bytes..], row_id as u64);
-        if record.len() <= self.page_bytes - 35 {
-            let cell = self.leaf_cell(head_bytes + record.len());
-            cell[..head_bytes].copy_from_slice(&head[..head_bytes]);
-            cell[head_bytes..].copy_from_slice(record);
-        } else {
-            let most = self.page_bytes - 35;
-            let (local, overflow) = record.split_at(local_bytes(record.len(), most, self.page_bytes));
-            let first = self.new.push_overflow(overflow);
-            let cell = self.leaf_cell(head_bytes + local.len() + 4);
-            cell[..head_bytes].copy_from_slice(&head[..head_bytes]);
-            cell[head_bytes..head_bytes + local.len()].copy_from_slice(local);
-            cell[head_bytes + local.len()..].copy_from_slice(&first.to_be_bytes());
-        }
-        self.leaf.last_row_id = row_id;
+        self.run.append(row_id, record);
     }
 
-    /// Room for a cell in the leaf, or in the next one.
-    #[inline]
-    fn leaf_cell(&mut self, cell_bytes: usize) -> &mut [u8] {
-        if LEAF_HEADER_BYTES + 2 * (self.leaf.cells + 1) + cell_bytes > self.leaf.content_start {
-            self.close_leaf();
-        }
-        let leaf = &mut self.leaf;
-        let end = leaf.content_start;
-        leaf.content_start -= cell_bytes;
-        let pointer = LEAF_HEADER_BYTES + 2 * leaf.cells;
-        leaf.page[pointer..pointer + 2].copy_from_slice(&(leaf.content_start as u16).to_be_bytes());
-        leaf.cells += 1;
-        &mut leaf.page[leaf.content_start..end]
+    /// The rows that were added one by one: those of its pages that are finished wait to be [taken](Self::take_own).
+    pub fn run(&self) -> &LeafRun {
+        &self.run
     }
 
-    /// Finishes the leaf as a new page and begins the next.
-    fn close_leaf(&mut self) {
-        self.leaf.finish();
-        let number = self.new.push(&self.leaf.page);
-        let last_row_id = self.leaf.last_row_id;
-        self.leaf.clear();
-        self.add_child(0, number, last_row_id);
+    /// Finishes the leaf that rows were added to one by one: rows that follow are elsewhere.
+    pub fn close_leaf(&mut self) {
+        self.run.close_leaf();
+    }
+
+    /// Gives the finished pages of [`run`](Self::run) numbers, and the leaves their place in the tree. They are to be written and then
+    /// [forgotten](Self::forget_own). No page may wait in [`new_pages`](Self::new_pages).
+    pub fn take_own(&mut self) -> RunNumbers {
+        let mut run = std::mem::replace(&mut self.run, LeafRun::new(self.page_bytes));
+        let numbers = self.take_finished(&mut run);
+        self.run = run;
+        numbers
+    }
+
+    /// Lets go of the finished pages of [`run`](Self::run).
+    pub fn forget_own(&mut self) {
+        self.run.forget_finished();
+    }
+
+    /// As [`take_own`](Self::take_own), for rows that were packed elsewhere; all of them are greater than those before. The rows that are
+    /// added next follow in the run's open leaf. Nothing may be left in [`run`](Self::run).
+    pub fn take(&mut self, run: &mut LeafRun) -> RunNumbers {
+        let numbers = self.take_finished(run);
+        self.run.go_on_with(run);
+        numbers
+    }
+
+    fn take_finished(&mut self, run: &mut LeafRun) -> RunNumbers {
+        let leaves = self.new.take_numbers(run.finished_leaves());
+        let overflow = self.new.take_numbers(run.overflow_pages());
+        run.link(|place| overflow.number(place));
+        for (index, &last_row_id) in run.last_row_ids().iter().enumerate() {
+            self.add_child(0, leaves.number(index as u32), last_row_id);
+        }
+        RunNumbers { leaves, overflow }
     }
 
     /// Adds a finished child to the open node of `level`; a full node passes all but two children up as a finished node.
@@ -260,15 +309,17 @@ impl TableBuilder {
     }
 
     /// Completes the tree; returns the pages that were free and get new content, last of all the root, which goes to `root_page`. New pages
-    /// are in [`new_pages`](Self::new_pages).
+    /// are in [`new_pages`](Self::new_pages). Nothing that is finished may wait in [`run`](Self::run).
     pub fn finish_batch(&mut self, root_page: u32) -> Vec<RewrittenPage> {
         let root = if self.levels.is_empty() {
             // All rows still fit the root, which is then a leaf itself and stays open.
-            self.leaf.finish();
-            self.leaf.page.clone()
+            self.run.open_page().to_vec()
         } else {
-            if self.leaf.cells > 0 {
-                self.close_leaf();
+            if self.run.has_open_rows() {
+                let number = self.new.push(self.run.open_page());
+                let last_row_id = self.run.last_row_id();
+                self.run.clear();
+                self.add_child(0, number, last_row_id);
             }
             self.close_edge()
         };
@@ -311,23 +362,6 @@ impl TableBuilder {
     /// The batch is committed, so the pages that it retired may be used.
     pub fn committed(&mut self) {
         self.spare.append(&mut self.retired);
-    }
-}
-
-impl Leaf {
-    /// Writes the header; further rows may still be added.
-    fn finish(&mut self) {
-        self.page[0] = LEAF_TYPE;
-        self.page[3..5].copy_from_slice(&(self.cells as u16).to_be_bytes());
-        // 65,536 is written as zero, which the cast gives.
-        self.page[5..7].copy_from_slice(&(self.content_start as u16).to_be_bytes());
-    }
-
-    fn clear(&mut self) {
-        // The gap between pointers and cells must not hold old bytes: nobody reads them, but files should not depend on history.
-        self.page.fill(0);
-        self.cells = 0;
-        self.content_start = self.page.len();
     }
 }
 

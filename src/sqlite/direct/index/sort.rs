@@ -19,7 +19,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use rayon::ThreadPool;
 
 use crate::error::Error;
-use crate::sqlite::direct::index::key::{IndexEntry, KeyColumns, RecordValues};
+use crate::sqlite::direct::index::entries::{Buffer, KeyEntries, MAX_KEY_BYTES, unpack};
+use crate::sqlite::direct::index::key::{IndexEntry, KeyColumns};
 use crate::sqlite::direct::index::prefix_set::PrefixSet;
 
 /// Bytes of an entry in a run before its key: prefix, row id and length of the key, little-endian.
@@ -30,8 +31,6 @@ const INTEGER_BYTES: usize = 16;
 const SAMPLE_EVERY_BYTES: usize = 16 << 10;
 /// Memory of all samples, keys included; they also take at most half of a buffer's. Beyond that every other one is dropped.
 const MAX_SAMPLES_BYTES: usize = 4 << 20;
-/// Longest key that is sorted here. Samples hold whole keys, so longer ones could break the memory promise.
-pub const MAX_KEY_BYTES: usize = 4 << 10;
 /// Smallest buffer and smallest part: with smaller ones the overhead of a part would show.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 /// Largest part: what a core's cache holds sorts fastest.
@@ -53,40 +52,8 @@ pub struct Sorter<'p> {
     file_bytes: u64,
     /// Not every entry is a single integer.
     mixed: bool,
-    fields: RecordValues,
-}
-
-/// Entries in memory, all of them of one kind.
-#[derive(Debug, Default)]
-pub struct Buffer {
-    /// Entries whose key is a single integer, as numbers of the same order: they take less memory and sort in half the time.
-    integers: Vec<u128>,
-    /// Any entries.
-    entries: Vec<EntryPlace>,
-    keys: Vec<u8>,
-}
-
-/// An entry whose key is a single integer as a number. The numbers sort as the entries do.
-#[inline]
-fn pack(prefix: u64, row_id: i64) -> u128 {
-    u128::from(prefix) << 64 | u128::from(KeyColumns::prefix_of(row_id))
-}
-
-#[inline]
-fn unpack(number: u128) -> IndexEntry<'static> {
-    IndexEntry {
-        prefix: (number >> 64) as u64,
-        row_id: KeyColumns::integer_of(number as u64),
-        key: &[],
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct EntryPlace {
-    prefix: u64,
-    row_id: i64,
-    key_start: u32,
-    key_bytes: u32,
+    /// Entries of a row that comes alone.
+    one: KeyEntries,
 }
 
 /// A sorted stretch of the temporary file.
@@ -133,62 +100,9 @@ impl Sample {
 }
 
 impl Buffer {
-    #[inline]
-    fn bytes(&self) -> usize {
-        self.integers.len() * size_of::<u128>() + self.entries.len() * size_of::<EntryPlace>() + self.keys.len()
-    }
-
     /// How many bytes the entries take in a run.
     fn run_bytes(&self) -> usize {
         self.integers.len() * INTEGER_BYTES + self.entries.len() * HEAD_BYTES + self.keys.len()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.integers.is_empty() && self.entries.is_empty()
-    }
-
-    fn clear(&mut self) {
-        self.integers.clear();
-        self.entries.clear();
-        self.keys.clear();
-    }
-
-    fn entry(&self, slot: &EntryPlace) -> IndexEntry<'_> {
-        let start = slot.key_start as usize;
-        IndexEntry {
-            prefix: slot.prefix,
-            row_id: slot.row_id,
-            key: &self.keys[start..start + slot.key_bytes as usize],
-        }
-    }
-
-    /// The entries, in their current order.
-    pub fn entries(&self) -> impl Iterator<Item = IndexEntry<'_>> {
-        let integers = self.integers.iter().map(|&number| unpack(number));
-        integers.chain(self.entries.iter().map(|slot| self.entry(slot)))
-    }
-
-    fn sort(&mut self, columns: &KeyColumns) {
-        self.integers.sort_unstable();
-        let mut entries = std::mem::take(&mut self.entries);
-        entries.sort_unstable_by(|a, b| self.compare(a, b, columns));
-        self.entries = entries;
-    }
-
-    /// As [`sort`](Self::sort), for entries that are already in a few sorted stretches: a stable sort only merges them.
-    fn merge(&mut self, columns: &KeyColumns) {
-        self.integers.sort();
-        let mut entries = std::mem::take(&mut self.entries);
-        entries.sort_by(|a, b| self.compare(a, b, columns));
-        self.entries = entries;
-    }
-
-    #[inline]
-    fn compare(&self, a: &EntryPlace, b: &EntryPlace, columns: &KeyColumns) -> Ordering {
-        match a.prefix.cmp(&b.prefix) {
-            Ordering::Equal => columns.compare(&self.entry(a), &self.entry(b)),
-            order => order,
-        }
     }
 
     /// Writes the entries as a run that begins at `start` of `file`.
@@ -310,18 +224,6 @@ impl Buffer {
         }
         Some(())
     }
-
-    /// Takes an entry among others of any kind.
-    fn push(&mut self, entry: &IndexEntry<'_>) {
-        self.entries.push(EntryPlace {
-            prefix: entry.prefix,
-            row_id: entry.row_id,
-            // Buffers hold far less than 4 GiB: MAX_KEY_BYTES bounds what the last key adds.
-            key_start: self.keys.len() as u32,
-            key_bytes: entry.key.len() as u32,
-        });
-        self.keys.extend_from_slice(entry.key);
-    }
 }
 
 /// What is read from all runs at a time.
@@ -344,10 +246,10 @@ struct KeyRange<'s> {
 
 impl<'p> Sorter<'p> {
     /// A sorter in `memory_bytes`; what does not fit goes into a temporary file in `folder`.
-    pub fn new(pool: &'p ThreadPool, columns: KeyColumns, memory_bytes: u64, folder: &Path) -> Self {
+    pub fn new(pool: &'p ThreadPool, columns: Arc<KeyColumns>, memory_bytes: u64, folder: &Path) -> Self {
         Sorter {
             pool,
-            columns: Arc::new(columns),
+            columns,
             buffer_bytes: ((memory_bytes / 2) as usize).max(MIN_BUFFER_BYTES),
             folder: folder.to_owned(),
             filling: Buffer::default(),
@@ -357,7 +259,7 @@ impl<'p> Sorter<'p> {
             file: None,
             file_bytes: 0,
             mixed: false,
-            fields: RecordValues::default(),
+            one: KeyEntries::default(),
         }
     }
 
@@ -365,37 +267,49 @@ impl<'p> Sorter<'p> {
     ///
     /// # Errors
     /// `Io` when the temporary file cannot be made or written.
-    #[inline]
     pub fn push_row(&mut self, record: &[u8], row_id: i64) -> Result<Option<u64>, Error> {
-        let Sorter {
-            columns,
-            filling,
-            fields,
-            ..
-        } = self;
-        let start = filling.keys.len();
-        let prefix = columns.extract(record, row_id, fields, &mut filling.keys)?;
-        let key_bytes = filling.keys.len() - start;
-        if key_bytes == 0 && !self.mixed {
-            filling.integers.push(pack(prefix, row_id));
-        } else if key_bytes > MAX_KEY_BYTES {
-            filling.keys.truncate(start);
-            return Ok(None);
-        } else {
-            if !self.mixed {
-                self.begin_mixed()?;
+        let mut one = std::mem::take(&mut self.one);
+        one.clear();
+        let prefix = one.push_row(&self.columns, record, row_id)?;
+        self.take(&one)?;
+        self.one = one;
+        Ok(prefix)
+    }
+
+    /// Takes the keys of several rows; or returns `false`, without taking them, if one was longer than [`MAX_KEY_BYTES`].
+    ///
+    /// # Errors
+    /// As [`push_row`](Self::push_row).
+    pub fn take(&mut self, entries: &KeyEntries) -> Result<bool, Error> {
+        let Some(buffer) = entries.buffer() else {
+            return Ok(false);
+        };
+        if !self.mixed && !buffer.has_integers_only() {
+            self.begin_mixed()?;
+        }
+        if self.mixed {
+            for entry in buffer.entries() {
+                self.filling.push(&entry);
+                self.hand_over_full()?;
             }
-            self.filling.entries.push(EntryPlace {
-                prefix,
-                row_id,
-                key_start: start as u32,
-                key_bytes: key_bytes as u32,
-            });
+            return Ok(true);
         }
-        if self.filling.bytes() >= self.buffer_bytes {
-            self.hand_over()?;
+        let mut rest = &buffer.integers[..];
+        while !rest.is_empty() {
+            let room_bytes = self.buffer_bytes.saturating_sub(self.filling.bytes());
+            let (now, later) = rest.split_at(rest.len().min(room_bytes / INTEGER_BYTES + 1));
+            self.filling.integers.extend_from_slice(now);
+            self.hand_over_full()?;
+            rest = later;
         }
-        Ok(Some(prefix))
+        Ok(true)
+    }
+
+    fn hand_over_full(&mut self) -> Result<(), Error> {
+        match self.filling.bytes() >= self.buffer_bytes {
+            true => self.hand_over(),
+            false => Ok(()),
+        }
     }
 
     /// Takes a pair of integers, sorted by the first.
@@ -403,27 +317,18 @@ impl<'p> Sorter<'p> {
     /// # Errors
     /// As [`push_row`](Self::push_row).
     pub fn push_pair(&mut self, key: i64, value: i64) -> Result<(), Error> {
-        self.filling.integers.push(pack(KeyColumns::prefix_of(key), value));
-        if self.filling.bytes() >= self.buffer_bytes {
-            self.hand_over()?;
-        }
-        Ok(())
+        self.filling.push_integer(KeyColumns::prefix_of(key), value);
+        self.hand_over_full()
     }
 
-    /// The buffer holds the first key that is not a single integer: from here on entries are stored in the general form.
+    /// The first key that is not a single integer comes: from here on entries are stored in the general form.
     #[cold]
     fn begin_mixed(&mut self) -> Result<(), Error> {
         self.mixed = true;
-        // This is the only key there: integers have none.
-        let key = std::mem::take(&mut self.filling.keys);
-        if self.filling.integers.len() * size_of::<EntryPlace>() > self.buffer_bytes / 2 {
-            self.hand_over()?;
-        } else {
-            for number in std::mem::take(&mut self.filling.integers) {
-                self.filling.push(&unpack(number));
-            }
+        if self.filling.general_bytes() > self.buffer_bytes / 2 {
+            return self.hand_over();
         }
-        self.filling.keys = key;
+        self.filling.make_general();
         Ok(())
     }
 
@@ -551,7 +456,7 @@ pub struct Sorted<'p> {
 
 impl<'p> Sorted<'p> {
     /// Another sorter with the same threads and the same folder.
-    pub fn sorter(&self, columns: KeyColumns, memory_bytes: u64) -> Sorter<'p> {
+    pub fn sorter(&self, columns: Arc<KeyColumns>, memory_bytes: u64) -> Sorter<'p> {
         Sorter::new(self.pool, columns, memory_bytes, &self.folder)
     }
 
