@@ -210,7 +210,8 @@ impl<'d> BatchWriter<'d> {
             let group_end = group_rows.map_or(usize::MAX, |group_rows| next + group_rows);
             if next >= alone_until && group_end <= clear {
                 let row_ids = self.settings.row_ids;
-                let group = (next..group_end).map(|row_index| (row_id_of(row_ids, incoming, row_index), rows.values.record(row_index)));
+                let group = (next..group_end)
+                    .map(|row_index| (row_id_of(row_ids, incoming, row_index), rows.values.record(row_index)));
                 if self.write_group(group)? {
                     next = group_end;
                     continue;

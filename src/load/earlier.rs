@@ -11,7 +11,7 @@ use crate::format::Format;
 use crate::head::{ReadAs, read_as};
 use crate::load::context::Context;
 use crate::load::opened::OpenedInput;
-use crate::load::order::RowWork;
+use crate::load::order::{RowMemory, RowWork};
 use crate::load::planned::Blueprint;
 use crate::pipeline::{Flight, Flow, ScanRequest, ScanTimes, Scanned, scan};
 use crate::rows::Nothing;
@@ -43,9 +43,10 @@ impl EarlierKeys for EarlierRecords<'_> {
             existing: self.existing,
             keys,
         };
+        let memory = RowMemory { idle, packs: false };
         match read_as(head, options) {
-            ReadAs::Csv(format) => wanted.find(input, &RowWork { plan, format, idle }),
-            ReadAs::JsonLines(format) => wanted.find(input, &RowWork { plan, format, idle }),
+            ReadAs::Csv(format) => wanted.find(input, &RowWork { plan, format, memory }),
+            ReadAs::JsonLines(format) => wanted.find(input, &RowWork { plan, format, memory }),
         }
     }
 }

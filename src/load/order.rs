@@ -64,7 +64,15 @@ pub(super) enum Delivery {
 pub(super) struct RowWork<'a, E, F> {
     pub(super) plan: RowPlan,
     pub(super) format: F,
+    pub(super) memory: RowMemory<'a, E>,
+}
+
+/// The memory that rows are in.
+pub(super) struct RowMemory<'a, E> {
+    /// Blocks to be used again.
     pub(super) idle: &'a Mutex<Vec<RowBlock<E>>>,
+    /// The rows will be packed: while they wait for their turn, they are in memory twice.
+    pub(super) packs: bool,
 }
 
 impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
@@ -76,7 +84,8 @@ impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
     }
 
     fn output(&self) -> RowBlock<E> {
-        self.idle
+        self.memory
+            .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop()
@@ -91,7 +100,12 @@ impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
     }
 
     fn memory_bytes(&self, output: &RowBlock<E>) -> usize {
-        output.capacity_bytes()
+        let packed_bytes = if self.memory.packs {
+            output.values.memory_bytes()
+        } else {
+            0
+        };
+        output.capacity_bytes() + packed_bytes
     }
 
     fn bytes_per_line(&self) -> usize {
@@ -251,15 +265,19 @@ impl OneInput<'_> {
     /// Whether the input was read to its end.
     fn scan(&mut self, input: &mut Input, head: &Head) -> Result<bool, Error> {
         let OrderThread { context, shared, .. } = *self.order;
-        let (options, idle) = (context.options, &shared.idle);
+        let options = context.options;
         let plan = RowPlan {
             repeated_header: head.repeated_header(options).map(<[String]>::to_vec),
             trailing_delimiter: head.trailing_delimiter,
             ..(self.order.plan()).row_plan(self.place.file_index as usize, head.names.len(), options)
         };
+        let memory = RowMemory {
+            idle: &shared.idle,
+            packs: self.order.packing.is_some(),
+        };
         match read_as(head, options) {
-            ReadAs::Csv(format) => self.scan_as(input, &RowWork { plan, format, idle }),
-            ReadAs::JsonLines(format) => self.scan_as(input, &RowWork { plan, format, idle }),
+            ReadAs::Csv(format) => self.scan_as(input, &RowWork { plan, format, memory }),
+            ReadAs::JsonLines(format) => self.scan_as(input, &RowWork { plan, format, memory }),
         }
     }
 

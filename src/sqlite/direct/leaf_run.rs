@@ -116,10 +116,15 @@ impl LeafRun {
         while let Some(piece) = pieces.next() {
             let start = self.overflow_pages as usize * self.page_bytes;
             self.overflow_pages += 1;
-            self.overflow.resize(self.overflow.len().max(start + self.page_bytes), 0);
+            self.overflow
+                .resize(self.overflow.len().max(start + self.page_bytes), 0);
             let (next, content) = self.overflow[start..start + self.page_bytes].split_at_mut(NUMBER_BYTES);
             // No page is followed by the first one of the run, so its place can say that none follows.
-            let follower = if pieces.peek().is_some() { self.overflow_pages } else { 0 };
+            let follower = if pieces.peek().is_some() {
+                self.overflow_pages
+            } else {
+                0
+            };
             next.copy_from_slice(&follower.to_be_bytes());
             content[..piece.len()].copy_from_slice(piece);
             content[piece.len()..].fill(0);

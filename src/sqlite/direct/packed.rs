@@ -48,6 +48,23 @@ pub struct PackedRows {
 }
 
 impl PackedRows {
+    /// Adds a row. `None` if its id does not ascend, or if validation did not make the record.
+    #[inline]
+    fn push(&mut self, row_id: i64, record: &[u8], indexes: &[Arc<KeyColumns>]) -> Option<()> {
+        if self.count == 0 {
+            self.first_row_id = row_id;
+        } else if row_id <= self.leaves.last_row_id() {
+            return None;
+        }
+        self.leaves.append(row_id, record);
+        self.count += 1;
+        self.row_ids_hash = self.row_ids_hash.wrapping_add(row_id_hash(row_id));
+        for (entries, columns) in self.entries.iter_mut().zip(indexes) {
+            entries.push_row(columns, record, row_id).ok()?;
+        }
+        Some(())
+    }
+
     pub fn page_bytes(&self) -> usize {
         self.leaves.page_bytes()
     }
@@ -89,7 +106,9 @@ impl Packing {
 
     /// Packs a block: stretches in order, without those that are too short.
     pub fn pack(&self, request: RowsToPack<'_>) -> Vec<PackedRows> {
-        let RowsToPack { block, first_ordinal, .. } = request;
+        let RowsToPack {
+            block, first_ordinal, ..
+        } = request;
         let mut stretches = Vec::new();
         let mut given = request.first_given;
         let mut suspects = request.suspects;
@@ -111,7 +130,7 @@ impl Packing {
         stretches
     }
 
-    /// Packs rows of one batch. `None` for a record that validation did not make.
+    /// Packs rows of one batch, but for the suspects among them. `None` for rows that validation did not make.
     fn pack_rows(
         &self,
         request: RowsToPack<'_>,
@@ -119,7 +138,9 @@ impl Packing {
         mut suspects: &[u32],
         mut given: i64,
     ) -> Option<PackedRows> {
-        let RowsToPack { block, first_ordinal, .. } = request;
+        let RowsToPack {
+            block, first_ordinal, ..
+        } = request;
         let mut packed = self.empty(rows.clone());
         packed.leaves.reserve(block.values.bytes_of(rows.clone()));
         for row_index in rows {
@@ -128,27 +149,16 @@ impl Packing {
                 continue;
             }
             let row_id = match self.row_ids {
-                RowIds::Ordinal { base } => base + (first_ordinal + u64::from(block.rows[row_index].record_index)) as i64,
+                RowIds::Ordinal { base } => {
+                    base + (first_ordinal + u64::from(block.rows[row_index].record_index)) as i64
+                }
                 RowIds::Key => block.integer_keys[row_index],
                 RowIds::Given | RowIds::None => {
                     given += 1;
                     given - 1
                 }
             };
-            let is_first = packed.count == 0;
-            if !is_first && row_id <= packed.leaves.last_row_id() {
-                return None;
-            }
-            if is_first {
-                packed.first_row_id = row_id;
-            }
-            let record = block.values.record(row_index);
-            packed.leaves.append(row_id, record);
-            packed.count += 1;
-            packed.row_ids_hash = packed.row_ids_hash.wrapping_add(row_id_hash(row_id));
-            for (entries, columns) in packed.entries.iter_mut().zip(&self.indexes) {
-                entries.push_row(columns, record, row_id).ok()?;
-            }
+            packed.push(row_id, block.values.record(row_index), &self.indexes)?;
         }
         Some(packed)
     }
@@ -170,6 +180,18 @@ impl Packing {
         packed.row_ids_hash = 0;
         packed.leaves.clear();
         packed.entries.iter_mut().for_each(KeyEntries::clear);
+        packed
+    }
+}
+
+#[cfg(test)]
+impl Packing {
+    /// Rows as they are packed where there are enough of them.
+    pub fn pack_records<'r>(&self, records: impl IntoIterator<Item = (i64, &'r [u8])>) -> PackedRows {
+        let mut packed = self.empty(0..0);
+        for (row_id, record) in records {
+            packed.push(row_id, record, &self.indexes).expect("row ids that ascend");
+        }
         packed
     }
 }

@@ -112,7 +112,11 @@ impl PageWriter {
     pub fn wait(&self) -> Result<(), Error> {
         let mut state = self.progress.lock();
         while state.waiting > 0 {
-            state = self.progress.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .progress
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         match state.failure.take() {
             Some(failure) => Err(failure),

@@ -72,8 +72,16 @@ pub fn check(connection: &Connection) -> String {
         .unwrap()
 }
 
+/// How rows come to the direct path.
+#[derive(Debug, Clone, Copy)]
+struct Steps {
+    batch_rows: usize,
+    /// Of so many rows at a time, every other group comes packed; all come one by one if this is 0.
+    group_rows: usize,
+}
+
 /// Loads the rows both ways, in batches, and compares after every batch.
-fn compare(page_bytes: usize, kinds: &[Value], rows: &[(i64, Vec<Value>)], batch_rows: usize) {
+fn compare(page_bytes: usize, kinds: &[Value], rows: &[(i64, Vec<Value>)], steps: Steps) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("direct.db");
     let columns: Vec<String> = kinds
@@ -96,10 +104,28 @@ fn compare(page_bytes: usize, kinds: &[Value], rows: &[(i64, Vec<Value>)], batch
     );
 
     let mut writer = DirectWriter::open(&path, "t").unwrap();
-    for batch in rows.chunks(batch_rows) {
+    let packing = Arc::new(Packing::new(page_bytes, RowIds::Key, u64::MAX, Vec::new()));
+    for batch in rows.chunks(steps.batch_rows) {
         assert!(writer.begin().unwrap());
+        let records: Vec<(i64, Vec<u8>)> = batch.iter().map(|(row_id, values)| (*row_id, record(values))).collect();
+        let group_rows = if steps.group_rows == 0 {
+            usize::MAX
+        } else {
+            steps.group_rows
+        };
+        for (index, group) in records.chunks(group_rows).enumerate() {
+            let group = group.iter().map(|(row_id, record)| (*row_id, &record[..]));
+            if steps.group_rows > 0 && index % 2 == 0 {
+                let packed = packing.pack_records(group);
+                assert!(writer.takes_packed(&packed));
+                writer.append_packed(packed, &packing).unwrap();
+            } else {
+                for (row_id, record) in group {
+                    writer.append(Some(row_id), record).unwrap();
+                }
+            }
+        }
         for (row_id, values) in batch {
-            writer.append(Some(*row_id), &record(values)).unwrap();
             let parameters = std::iter::once(Value::Integer(*row_id)).chain(values.iter().cloned());
             plain.execute(&insert, rusqlite::params_from_iter(parameters)).unwrap();
         }
@@ -135,6 +161,7 @@ proptest! {
         gaps in prop::collection::vec(1i64..50, 1..300),
         seeds in prop::collection::vec(value(), 16),
         batch_rows in 1usize..200,
+        group_rows in prop_oneof![Just(0usize), 1usize..150],
         first in prop_oneof![Just(-100i64), Just(0), Just(i64::MAX / 2)],
     ) {
         let mut row_id = first;
@@ -153,7 +180,7 @@ proptest! {
             });
             (row_id, values.collect())
         }).collect();
-        compare(1 << page_shift, &columns, &rows, batch_rows);
+        compare(1 << page_shift, &columns, &rows, Steps { batch_rows, group_rows });
     }
 }
 
@@ -167,8 +194,12 @@ fn deep_trees_grow_over_many_batches() {
             )
         })
         .collect();
-    compare(512, &rows[0].1.clone(), &rows, 20_011);
-    compare(4096, &rows[0].1.clone(), &rows[..400], 1);
+    let kinds = rows[0].1.clone();
+    for group_rows in [0, 1_500] {
+        let steps = |batch_rows| Steps { batch_rows, group_rows };
+        compare(512, &kinds, &rows, steps(20_011));
+        compare(4096, &kinds, &rows[..400], steps(1));
+    }
 }
 
 #[test]
@@ -241,26 +272,97 @@ fn a_batch_is_refused_when_another_connection_wrote_since_the_last_one() {
     assert_eq!(count, 100);
 }
 
+/// The pages of a tree that was built in memory, by number, written as the direct path writes them.
+#[derive(Default)]
+struct Written(std::collections::BTreeMap<u32, Vec<u8>>);
+
+impl Written {
+    fn write(&mut self, first: u32, pages: &[u8]) {
+        for (number, page) in (first..).zip(pages.chunks(512)) {
+            assert!(
+                self.0.insert(number, page.to_vec()).is_none(),
+                "page {number} is written twice"
+            );
+        }
+    }
+
+    fn new_pages(&mut self, builder: &mut TableBuilder) {
+        let (first, pages) = builder.new_pages().pending();
+        self.write(first, pages);
+        builder.new_pages().forget();
+    }
+
+    fn run(&mut self, run: &leaf_run::LeafRun, numbers: pages::RunNumbers) {
+        for (numbers, bytes) in [(numbers.leaves, run.leaves()), (numbers.overflow, run.overflow())] {
+            for (first, indices) in numbers.stretches() {
+                self.write(first, &bytes[indices.start * 512..indices.end * 512]);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_page_at_the_lock_byte_is_stepped_over() {
-    let mut builder = TableBuilder::new(512, 2, NewPages::new(512, 2, 512 * 20));
-    for row_id in 1..2_000 {
-        builder.append(
-            row_id,
-            &record(&[Value::Text("x".repeat(if row_id % 50 == 0 { 3_000 } else { 40 }))]),
+    for (lock_page, run_rows) in [
+        (21, 7),
+        (21, 300),
+        (3, 300),
+        (4, 300),
+        (90, 150),
+        (91, 150),
+        (92, 150),
+        (93, 150),
+    ] {
+        let mut builder = TableBuilder::new(512, 2, NewPages::new(512, 2, 512 * (lock_page - 1)));
+        let mut written = Written::default();
+        for row_id in 1..2_000 {
+            let length = if row_id % 50 == 0 { 3_000 } else { 40 };
+            builder.append(row_id, &record(&[Value::Text("x".repeat(length))]));
+            if row_id % run_rows == 0 {
+                written.new_pages(&mut builder);
+                let numbers = builder.take_own();
+                written.run(builder.run(), numbers);
+                builder.forget_own();
+            }
+        }
+        written.new_pages(&mut builder);
+        let numbers = builder.take_own();
+        written.run(builder.run(), numbers);
+        builder.forget_own();
+        let changed = builder.finish_batch(1_000_000);
+        written.new_pages(&mut builder);
+        let lock_page = lock_page as u32;
+        let used = |number: &u32| {
+            written
+                .0
+                .get(number)
+                .is_some_and(|page| page.iter().any(|&byte| byte != 0))
+        };
+        assert!(!used(&lock_page));
+        // Every other page up to the last is there, and none is missing where pages refer to it.
+        let last = builder.new_pages().last_page();
+        let spare: Vec<u32> = changed.iter().map(|page| page.number).collect();
+        assert!((3..=last).all(|number| number == lock_page || used(&number) || spare.contains(&number)));
+        let children = |page: &[u8]| -> Vec<u32> {
+            let number = |at: usize| u32::from_be_bytes(page[at..at + 4].try_into().unwrap());
+            let cells = if page[0] == 0x05 {
+                u16::from_be_bytes([page[3], page[4]])
+            } else {
+                0
+            };
+            (0..usize::from(cells))
+                .map(|cell| {
+                    number(usize::from(u16::from_be_bytes([
+                        page[12 + 2 * cell],
+                        page[13 + 2 * cell],
+                    ])))
+                })
+                .collect()
+        };
+        let all = written.0.values().chain(changed.iter().map(|page| &page.bytes));
+        assert!(
+            all.flat_map(|page| children(page))
+                .all(|child| child != lock_page && child <= last)
         );
     }
-    let changed = builder.finish_batch(3);
-    let (first, pages) = builder.new_pages().pending();
-    let lock_page = &pages[(21 - first as usize) * 512..][..512];
-    assert!(lock_page.iter().all(|&byte| byte == 0));
-    // No page refers to it.
-    let refers = |page: &[u8]| {
-        page[0] == 0x05
-            && (0..u16::from_be_bytes([page[3], page[4]]) as usize).any(|cell| {
-                let at = u16::from_be_bytes([page[12 + 2 * cell], page[13 + 2 * cell]]) as usize;
-                page[at..at + 4] == 21u32.to_be_bytes()
-            })
-    };
-    assert!(pages.chunks(512).all(|page| !refers(page)) && changed.iter().all(|page| !refers(&page.bytes)));
 }

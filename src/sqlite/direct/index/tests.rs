@@ -246,7 +246,7 @@ fn samples_of_long_keys_take_no_more_than_their_share() {
     case.build();
     let folder = tempfile::tempdir().unwrap();
     let pool = WorkerPool::new(2).unwrap();
-    let key = KeyColumns::new(&case.columns(), &[0], None);
+    let key = std::sync::Arc::new(KeyColumns::new(&case.columns(), &[0], None));
     let mut sorter = Sorter::new(&pool, key, 0, folder.path());
     for (index, row) in rows.iter().enumerate() {
         sorter.push_row(&record(row), index as i64).unwrap();
@@ -260,7 +260,7 @@ fn samples_of_long_keys_take_no_more_than_their_share() {
 fn a_key_too_long_to_be_sorted_leaves_its_index_to_sqlite() {
     let mut rows: Vec<Vec<Value>> = (0..500i64).map(|i| vec![Value::Text(i.to_string())]).collect();
     rows[300] = vec![Value::Text(
-        "x".repeat(crate::sqlite::direct::index::sort::MAX_KEY_BYTES + 1),
+        "x".repeat(crate::sqlite::direct::index::entries::MAX_KEY_BYTES + 1),
     )];
     let (_folder, connection) = Case {
         page_bytes: 4096,

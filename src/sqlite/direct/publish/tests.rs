@@ -43,7 +43,11 @@ fn fill(database: &Database, rows: i64) -> Publication {
         // A record of one NULL.
         builder.append(row_id, &[2, 0]);
     }
-    let mut file = PageFile::open(database.path(), PAGE_BYTES).unwrap();
+    let file = PageFile::open(database.path(), PAGE_BYTES).unwrap();
+    file.append(builder.new_pages()).unwrap();
+    let numbers = builder.take_own();
+    file.append_run(builder.run(), numbers).unwrap();
+    builder.forget_own();
     let rewritten: Vec<RewrittenPage> = builder.finish_batch(placed.reserved[0]);
     file.append(builder.new_pages()).unwrap();
     file.rewrite(&rewritten).unwrap();
@@ -167,7 +171,7 @@ fn a_database_of_as_many_pages_as_there_can_be_is_full() {
     for _ in 0..4 {
         pages.reserve();
     }
-    let mut file = PageFile::open(database.path(), PAGE_BYTES).unwrap();
+    let file = PageFile::open(database.path(), PAGE_BYTES).unwrap();
     assert_eq!(file.append(&mut pages).unwrap_err().exit_code(), 74);
     assert_eq!(seen(&database), (0, "ok".to_owned()));
 }
