@@ -17,6 +17,7 @@ use std::path::Path;
 use growable_bloom_filter::{GrowableBloom, GrowableBloomBuilder};
 
 use crate::error::Error;
+use crate::pipeline::WorkerPool;
 use crate::report::FilterReport;
 use crate::rows::{Encoder, NULL_KEY, RowBlock};
 
@@ -35,6 +36,10 @@ const SHARD_BITS: u32 = 8;
 /// ns a key instead of 170 with 160 bytes a key, 90 instead of 240 with 700, 240 instead of 300 with 3,200, no difference with 4,200.
 const READ_AHEAD_BYTES_PER_KEY: u64 = 3500;
 
+/// Fewest keys at a time for which the shards are visited by several threads, and how many tasks each of those gets.
+const PARALLEL_KEYS: usize = 8 << 10;
+const STRETCHES_PER_THREAD: usize = 2;
+
 /// How suspects are found.
 #[derive(Debug)]
 pub enum Dedup {
@@ -49,7 +54,11 @@ impl Dedup {
     ///
     /// # Errors
     /// `Io` when the map from keys to records outgrows memory and its temporary file cannot be written.
-    pub fn admit<'b, E: Encoder + 'b>(&mut self, blocks: impl Iterator<Item = Candidates<'b, E>>) -> Result<(), Error> {
+    pub fn admit<'b, E: Encoder + 'b>(
+        &mut self,
+        blocks: impl Iterator<Item = Candidates<'b, E>>,
+        pool: &WorkerPool,
+    ) -> Result<(), Error> {
         match self {
             Dedup::Off => Ok(()),
             Dedup::Ascending(ascending) => {
@@ -59,7 +68,7 @@ impl Dedup {
                 Ok(())
             }
             Dedup::Filter(filter) => {
-                filter.admit_blocks(blocks.collect());
+                filter.admit_blocks(blocks.collect(), pool);
                 Ok(())
             }
         }
@@ -335,10 +344,11 @@ impl Filter {
 
     /// Takes the keys of several blocks, in their order. A shard is visited once for all of them, so most of its bits are found in
     /// the core's cache: half the time of one block at a time, measured.
-    fn admit_blocks<E: Encoder>(&mut self, blocks: Vec<Candidates<'_, E>>) {
+    fn admit_blocks<E: Encoder>(&mut self, blocks: Vec<Candidates<'_, E>>, pool: &WorkerPool) {
         let mut found = std::mem::take(&mut self.found);
         found.clear();
-        self.admit(blocks.iter().map(|block| &block.rows.key_hashes[..]), &mut found);
+        let keys = blocks.iter().map(|block| &block.rows.key_hashes[..]);
+        self.admit(keys, &mut found, Some(pool));
         let (mut rest, mut start) = (&found[..], 0);
         for block in blocks {
             let end = start + block.rows.key_hashes.len() as u32;
@@ -351,29 +361,58 @@ impl Filter {
 
     /// Appends the indices of the keys that may have been seen before, ascending, and remembers the others. Indices count on from one
     /// slice of `keys` to the next.
-    fn admit<'k>(&mut self, keys: impl Iterator<Item = &'k [u128]> + Clone, suspects: &mut Vec<u32>) {
+    fn admit<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u128]> + Clone,
+        suspects: &mut Vec<u32>,
+        pool: Option<&WorkerPool>,
+    ) {
         let before = suspects.len();
         self.group_by_shard(keys);
-        let mut start = 0;
-        for (shard, &end) in self.shards.iter_mut().zip(&self.group_ends) {
-            let keys = &self.keys[start as usize..end as usize];
-            if self.shard_bytes <= keys.len() as u64 * READ_AHEAD_BYTES_PER_KEY {
-                read_ahead(shard);
+        match pool.filter(|pool| self.keys.len() >= PARALLEL_KEYS && pool.current_num_threads() > 1) {
+            None => self.stretches(SHARDS).for_each(|stretch| stretch.admit(suspects)),
+            Some(pool) => {
+                // Shards have no key in common, so what one finds does not depend on when the others are visited.
+                let shards = SHARDS.div_ceil(pool.current_num_threads() * STRETCHES_PER_THREAD);
+                let mut found: Vec<Vec<u32>> = (0..SHARDS.div_ceil(shards)).map(|_| Vec::new()).collect();
+                pool.in_place_scope(|tasks| {
+                    for (stretch, found) in self.stretches(shards).zip(&mut found) {
+                        tasks.spawn(move |_| stretch.admit(found));
+                    }
+                });
+                suspects.extend(found.into_iter().flatten());
             }
-            for key in keys {
-                let new = if shard.len() < self.shard_capacity {
-                    shard.insert(key.hash)
-                } else {
-                    false
-                };
-                if !new {
-                    suspects.push(key.index);
-                }
-            }
-            start = end;
         }
         suspects[before..].sort_unstable();
         self.suspects += (suspects.len() - before) as u64;
+    }
+
+    /// The shards, so many at a time, with their keys.
+    fn stretches(&mut self, shards: usize) -> impl Iterator<Item = ShardStretch<'_>> {
+        let Filter {
+            shards: all,
+            group_ends,
+            keys,
+            shard_capacity,
+            shard_bytes,
+            ..
+        } = self;
+        let (keys, shard_capacity, shard_bytes) = (&keys[..], *shard_capacity, *shard_bytes);
+        let mut start = 0;
+        all.chunks_mut(shards)
+            .zip(group_ends.chunks(shards))
+            .map(move |(shards, ends)| {
+                let first = start;
+                start = ends.last().map_or(start, |&end| end);
+                ShardStretch {
+                    shards,
+                    ends,
+                    first,
+                    keys,
+                    shard_capacity,
+                    shard_bytes,
+                }
+            })
     }
 
     /// Fills [`Filter::keys`] with those of each shard together and in their order; NULL keys are left out.
@@ -412,6 +451,37 @@ impl Filter {
     }
 }
 
+/// Some shards, with the current keys that fall into them.
+struct ShardStretch<'f> {
+    shards: &'f mut [GrowableBloom],
+    /// Where the keys of each shard end in `keys`; those of the first begin at `first`.
+    ends: &'f [u32],
+    first: u32,
+    keys: &'f [FilterKey],
+    shard_capacity: usize,
+    shard_bytes: u64,
+}
+
+impl ShardStretch<'_> {
+    /// Appends to `suspects` the indices of the keys that may have been seen before, and remembers the others.
+    fn admit(self, suspects: &mut Vec<u32>) {
+        let mut start = self.first;
+        for (shard, &end) in self.shards.iter_mut().zip(self.ends) {
+            let keys = &self.keys[start as usize..end as usize];
+            if self.shard_bytes <= keys.len() as u64 * READ_AHEAD_BYTES_PER_KEY {
+                read_ahead(shard);
+            }
+            for key in keys {
+                let new = shard.len() < self.shard_capacity && shard.insert(key.hash);
+                if !new {
+                    suspects.push(key.index);
+                }
+            }
+            start = end;
+        }
+    }
+}
+
 /// Brings a shard into the core's cache, by reading it from front to back.
 ///
 /// The only way that the filter offers is comparison: the shard is compared with itself, which the compiler must not notice.
@@ -432,12 +502,16 @@ mod tests {
 
     /// Keys with repeats, in blocks of `block_rows`; returns what was called certainly new.
     fn certainly_new(keys: &[u64], block_rows: usize, capacity: u64) -> Vec<usize> {
+        certainly_new_by(keys, block_rows, capacity, None)
+    }
+
+    fn certainly_new_by(keys: &[u64], block_rows: usize, capacity: u64, pool: Option<&WorkerPool>) -> Vec<usize> {
         let mut filter = Filter::new(capacity);
         let mut new = Vec::new();
         for (block_index, block) in keys.chunks(block_rows).enumerate() {
             let hashes: Vec<u128> = block.iter().map(|&key| hash(key)).collect();
             let mut suspects = Vec::new();
-            filter.admit(std::iter::once(&hashes[..]), &mut suspects);
+            filter.admit(std::iter::once(&hashes[..]), &mut suspects, pool);
             assert!(suspects.is_sorted());
             let suspects: HashSet<u32> = suspects.into_iter().collect();
             new.extend(
@@ -467,6 +541,17 @@ mod tests {
         for block_rows in [1, 7, 640] {
             assert_eq!(certainly_new(&keys, block_rows, 4_000), whole);
         }
+        const { assert!(PARALLEL_KEYS < 10_000) };
+        for threads in [1, 2, 5, 300] {
+            let pool = WorkerPool::new(threads).unwrap();
+            for block_rows in [keys.len(), 9_000] {
+                assert_eq!(
+                    certainly_new_by(&keys, block_rows, 4_000, Some(&pool)),
+                    whole,
+                    "{threads} threads"
+                );
+            }
+        }
     }
 
     #[test]
@@ -487,7 +572,7 @@ mod tests {
     fn a_null_key_is_a_duplicate_of_nothing() {
         let mut suspects = Vec::new();
         let keys: [&[u128]; 2] = [&[NULL_KEY, NULL_KEY], &[5, NULL_KEY]];
-        Filter::new(10).admit(keys.into_iter(), &mut suspects);
+        Filter::new(10).admit(keys.into_iter(), &mut suspects, None);
         assert!(suspects.is_empty());
     }
 

@@ -193,6 +193,19 @@ impl Gate {
         })
     }
 
+    /// As [`acquire`](Self::acquire), if that would not wait.
+    pub fn try_acquire(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
+        let mut state = self.lock();
+        let fits = state.used_bytes == 0 || state.used_bytes + bytes <= self.limit_bytes;
+        (fits && !state.closed).then(|| {
+            state.used_bytes += bytes;
+            Permit {
+                gate: Arc::clone(self),
+                bytes,
+            }
+        })
+    }
+
     /// Lets `bytes` in at once, beyond the limit if need be: for a thread that must not wait, because others wait for it. Those that can
     /// wait then wait longer.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Permit {

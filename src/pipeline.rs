@@ -40,7 +40,7 @@ use stitch::Stitcher;
 
 /// Slots that may wait for the calling thread; the gate is what really bounds them, except for very small chunks.
 const MAX_SLOTS: usize = 4096;
-/// How long nothing may come before the consumer is told so: it may hold what the reader waits for.
+/// How long nothing may come before the consumer is told so: rows of a slow stream are not to wait for those that follow.
 const IDLE: Duration = Duration::from_millis(20);
 /// Memory per input byte that is assumed before the first chunk has come back: the worst case, rows of two bytes.
 const FIRST_EXPANSION: u64 = 16;
@@ -249,8 +249,11 @@ impl LinePiece {
 pub enum Scanned<T> {
     Block(Block<T>),
     LinePiece(LinePiece),
-    /// Nothing came for a while. A consumer that holds blocks back lets go of them now: the reader may be waiting for their memory.
+    /// Nothing came for a while. A consumer that holds blocks back lets go of them now.
     Nothing,
+    /// The reader waits for memory. A consumer that holds blocks back lets go of them, unless others, which it has let go of, are about to
+    /// give theirs back.
+    Waiting,
 }
 
 /// Whether to go on.
@@ -290,6 +293,8 @@ enum InputPiece<T> {
         result: Receiver<FinishedSpan<T>>,
     },
     LinePiece(LinePiece),
+    /// The reader waits for memory, which whoever consumes the pieces before this one may hold.
+    Waiting,
     Failed(Error),
 }
 

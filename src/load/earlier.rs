@@ -78,7 +78,7 @@ impl WantedKeys<'_> {
         let mut records = 0;
         scan(&self.context.pool, input, self.start_bytes, request, &mut |scanned| {
             match scanned {
-                Scanned::Nothing => {}
+                Scanned::Nothing | Scanned::Waiting => {}
                 Scanned::LinePiece(piece) => records += u64::from(piece.last),
                 Scanned::Block(block) => {
                     let rows = &block.output;

@@ -407,7 +407,7 @@ impl<'a> Survey<'a> {
         };
         scan(pool, input, head.data_start_bytes, scan_request, &mut |scanned| {
             match scanned {
-                Scanned::Nothing => {}
+                Scanned::Nothing | Scanned::Waiting => {}
                 Scanned::LinePiece(piece) => {
                     place.line += u64::from(piece.last && ends_a_line(piece.bytes(), head.dialect.line_end));
                 }

@@ -122,6 +122,8 @@ pub(super) struct Shared {
     pub(super) ended: AtomicBool,
     pub(super) times: ScanTimes,
     pub(super) dedup_ns: AtomicU64,
+    /// Blocks on their way from the order thread into the table.
+    pub(super) blocks_ahead: AtomicU64,
 }
 
 /// What was read of all inputs together.
@@ -354,7 +356,10 @@ impl OneInput<'_> {
         // Where whole records end.
         let mut end_bytes = None;
         let (flow, original_bytes) = match scanned {
-            Scanned::Nothing => return self.pass_on(),
+            Scanned::Waiting if self.order.shared.blocks_ahead.load(Ordering::Relaxed) > 0 => {
+                return Ok(Flow::Continue);
+            }
+            Scanned::Nothing | Scanned::Waiting => return self.pass_on(),
             Scanned::LinePiece(piece) => {
                 let bytes = piece.bytes().len();
                 let original_bytes = self.encoding.length_of(piece.bytes());
@@ -438,11 +443,12 @@ impl OneInput<'_> {
             first_ordinal: incoming.place.ordinal,
             suspects: &mut incoming.suspects,
         });
-        self.dedup.admit(candidates)?;
+        self.dedup.admit(candidates, &self.order.context.pool)?;
         let dedup_ns = &self.order.shared.dedup_ns;
         dedup_ns.fetch_add(since.elapsed().as_nanos() as u64, Ordering::Relaxed);
         self.held_bytes = 0;
         for incoming in std::mem::take(&mut self.held) {
+            self.order.shared.blocks_ahead.fetch_add(1, Ordering::Relaxed);
             let delivery = self.pack(Box::new(incoming));
             if self.send(delivery) == Flow::Stop {
                 return Ok(Flow::Stop);

@@ -239,6 +239,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         self.done_up_to(incoming.block.start_bytes + incoming.block.bytes().len() as u64);
         let flow = self.writer.write_block(&mut incoming)?;
         let rows = incoming.block.into_output();
+        self.shared.blocks_ahead.fetch_sub(1, Ordering::Relaxed);
         let chunk_bytes = self.context.options.resources.chunk_bytes as usize;
         if rows.capacity_bytes() <= REUSE_FACTOR * chunk_bytes {
             let idle = &self.shared.idle;

@@ -13,6 +13,7 @@ use rayon::Scope;
 use super::{EXPANSION_UNIT, FIRST_EXPANSION, Flow, HeldWindow, InputPiece, LinePiece, Scan, Work};
 use crate::error::Error;
 use crate::format::Format;
+use crate::memory::{Gate, Permit};
 use crate::window::Input;
 
 /// How far an input has been read.
@@ -62,7 +63,7 @@ where
         loop {
             let window = input.window(self.next_bytes, self.want_bytes, self.scan.stopped)?;
             // Taken while the reader holds no other window, so that it waits only for windows that others will let go of.
-            let Some(permit) = self.scan.flight.windows.acquire(window.bytes().len()) else {
+            let Some(permit) = self.acquire(&self.scan.flight.windows, window.bytes().len()) else {
                 return Ok(());
             };
             let window = Arc::new(HeldWindow {
@@ -73,6 +74,14 @@ where
                 return Ok(());
             }
         }
+    }
+
+    /// Takes memory; says so before it waits for any.
+    fn acquire(&self, gate: &Arc<Gate>, bytes: usize) -> Option<Permit> {
+        gate.try_acquire(bytes).or_else(|| {
+            self.slots.send(InputPiece::Waiting).ok()?;
+            gate.acquire(bytes)
+        })
     }
 
     /// Hands out what `window` decides, and chooses the next window.
@@ -203,7 +212,7 @@ where
             seen => seen.max(EXPANSION_UNIT),
         };
         let estimate_bytes = (range.len() as u64 * expansion / EXPANSION_UNIT) as usize;
-        let Some(permit) = scan.flight.blocks.acquire(estimate_bytes) else {
+        let Some(permit) = self.acquire(&scan.flight.blocks, estimate_bytes) else {
             return false;
         };
         let (sender, result) = sync_channel(1);

@@ -189,10 +189,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         loop {
             let flow = match queue.recv_timeout(IDLE) {
                 Ok(slot) => self.take_slot(slot)?,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.carry.let_go();
-                    (self.consume)(Scanned::Nothing)?
-                }
+                Err(RecvTimeoutError::Timeout) => self.nothing(Scanned::Nothing)?,
                 Err(RecvTimeoutError::Disconnected) => {
                     let is_undecided = self.at_end && !self.scan.settings.may_grow && !self.carry.is_empty();
                     return match is_undecided {
@@ -207,9 +204,16 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
         }
     }
 
+    /// Nothing comes for a while, as `why` says: lets go of what is held.
+    fn nothing(&mut self, why: Scanned<W::Output>) -> Result<Flow, Error> {
+        self.carry.let_go();
+        (self.consume)(why)
+    }
+
     fn take_slot(&mut self, slot: InputPiece<W::Output>) -> Result<Flow, Error> {
         match slot {
             InputPiece::Failed(error) => Err(error),
+            InputPiece::Waiting => self.nothing(Scanned::Waiting),
             InputPiece::LinePiece(piece) => {
                 let is_decided = piece.last || self.scan.settings.may_grow;
                 self.at_end = is_decided && piece.window.at_end && piece.end == piece.window.bytes().len();

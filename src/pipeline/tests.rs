@@ -92,7 +92,7 @@ fn scanned(path: &Path, threads: usize, format: Csv, settings: ScanSettings) -> 
                 expected_start += block.bytes().len() as u64;
                 records.extend(block.into_output());
             }
-            Scanned::Nothing => {}
+            Scanned::Nothing | Scanned::Waiting => {}
             Scanned::LinePiece(piece) => {
                 assert_eq!(piece.start_bytes(), expected_start, "pieces are adjacent");
                 expected_start += piece.bytes().len() as u64;

@@ -10,9 +10,10 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::window::FileIdentity;
@@ -27,6 +28,8 @@ pub struct Descriptor {
     identity: FileIdentity,
     /// A load of this process holds the load's lock. The system's lock belongs to the open file, which loads of one process share.
     pub(super) is_load_locked: AtomicBool,
+    /// What is written with it goes past the page cache.
+    is_direct: AtomicBool,
 }
 
 impl Descriptor {
@@ -55,6 +58,7 @@ impl Descriptor {
             file,
             identity,
             is_load_locked: AtomicBool::new(false),
+            is_direct: AtomicBool::new(false),
         });
         // The name may have begun to lead to a known file just now: then both descriptors are kept, and the first one is used.
         let found = known(&kept, identity);
@@ -64,6 +68,28 @@ impl Descriptor {
 
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    pub fn is_direct(&self) -> bool {
+        self.is_direct.load(Ordering::Relaxed)
+    }
+
+    /// Makes what is written with it from now on go past the page cache, or not; returns whether the file system allows that.
+    pub fn set_direct(&self, is_direct: bool) -> bool {
+        let descriptor = self.file.as_raw_fd();
+        // SAFETY: fcntl with these commands takes no pointer; the descriptor is open.
+        let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFL) };
+        let wanted = if is_direct {
+            flags | libc::O_DIRECT
+        } else {
+            flags & !libc::O_DIRECT
+        };
+        // SAFETY: as above.
+        let is_set = flags >= 0 && (flags == wanted || unsafe { libc::fcntl(descriptor, libc::F_SETFL, wanted) } == 0);
+        if is_set {
+            self.is_direct.store(is_direct, Ordering::Relaxed);
+        }
+        is_set
     }
 
     /// Whether it can be closed: its file has no name, and nothing in this process uses it.

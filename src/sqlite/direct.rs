@@ -7,6 +7,7 @@
 //!
 //! Traps: this connection must never read a row of the table, and no statement in a batch's transaction may take or free a page.
 
+pub mod aligned;
 pub mod file_object;
 pub mod index;
 pub mod leaf_run;
@@ -40,8 +41,8 @@ use crate::sqlite::direct::publish::{FreeList, FreePages, Publication};
 use crate::sqlite::direct::roots::{PlacedRoots, RootKind};
 use crate::sqlite::own::checkpoint;
 
-/// Threads that write packed rows: the kernel lets only one write to a file at a time.
-const WRITE_THREADS: usize = 1;
+/// Threads that write packed rows: a disk is fast only if it always has something to do.
+const WRITE_THREADS: usize = 2;
 
 /// Appends rows to a table that was empty when this was opened, as long as nobody else writes to the database.
 #[derive(Debug)]
@@ -159,7 +160,7 @@ impl DirectWriter {
         let numbers = self.builder.take_own();
         self.file.append_run(self.builder.run(), numbers)?;
         self.builder.forget_own();
-        Ok(())
+        self.file.write_placed(&self.builder.take_many_placed())
     }
 
     /// Whether rows that are packed can come next, in a batch that was [begun](Self::begin).
@@ -178,7 +179,6 @@ impl DirectWriter {
     pub fn append_packed(&mut self, mut rows: PackedRows, packing: &Arc<Packing>) -> Result<(), Error> {
         self.builder.close_leaf();
         self.flush()?;
-        self.file.append(self.builder.new_pages())?;
         let numbers = self.builder.take(&mut rows.leaves);
         self.last_row_id = Some(rows.leaves.last_row_id());
         if self.page_writer.is_none() {
@@ -282,9 +282,7 @@ impl DirectWriter {
         let Some(edition) = self.edition.as_mut().filter(|_| self.in_batch) else {
             return Err(Error::internal("a batch that was not begun was to be committed"));
         };
-        let rewritten = self.builder.finish_batch(root);
-        self.file.append(self.builder.new_pages())?;
-        self.file.rewrite(&rewritten)?;
+        self.file.write_placed(&self.builder.finish_batch(root))?;
         roots::set(&self.database, RootKind::Table, &self.table, root)?;
         let other = 1 - edition.current;
         let publication = Publication {

@@ -40,6 +40,7 @@ mod once;
 mod others_tables;
 mod packed;
 mod packing;
+mod page_runs;
 mod pressure;
 mod random;
 mod random_existing;

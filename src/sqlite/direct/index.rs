@@ -268,7 +268,7 @@ impl<'p> TableIndexes<'p> {
             rewritten.push(builder.finish(&mut pages));
         }
         file.append(&mut pages)?;
-        file.rewrite(&rewritten)?;
+        file.write_placed(&rewritten)?;
         Ok(Some(Publication {
             known_pages,
             page_count: pages.last_page(),

@@ -1,7 +1,7 @@
 //! Rows in ascending order of row id as leaf pages of a table's b-tree, before it is known where in the file they will stand. Pure.
 //!
 //! Comes in: rows, in a worker thread or, where there are few of them, one by one in the thread that writes. Goes out: finished leaves, one
-//! after another in one buffer, the pages of records that are too long for a leaf in another, and the leaf that still has room. Pages get
+//! after another in one buffer, the pages of records that are too long for a leaf in another, and the leaf that still has room, if any. Pages get
 //! their numbers when the tree takes them ([`TableBuilder::take`](crate::sqlite::direct::pages::TableBuilder::take)); until then a number
 //! that stands in a page counts from the first overflow page of the run.
 //!
@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use crate::sqlite::direct::aligned::AlignedBytes;
 use crate::sqlite::format::{local_bytes, put_varint};
 
 /// Bytes of a leaf page's header.
@@ -24,7 +25,7 @@ const NUMBER_BYTES: usize = 4;
 #[derive(Debug)]
 pub struct LeafRun {
     page_bytes: usize,
-    leaves: Vec<u8>,
+    leaves: AlignedBytes,
     /// Greatest row id of each finished leaf.
     last_row_ids: Vec<i64>,
     /// The leaf that rows are being added to; it comes after the finished ones.
@@ -33,7 +34,7 @@ pub struct LeafRun {
     content_start: usize,
     last_row_id: i64,
     /// Pages of records that are too long for a leaf.
-    overflow: Vec<u8>,
+    overflow: AlignedBytes,
     overflow_pages: u32,
     /// Where in `leaves` the number of a record's first overflow page stands.
     links: Vec<u32>,
@@ -43,12 +44,12 @@ impl LeafRun {
     pub fn new(page_bytes: usize) -> Self {
         LeafRun {
             page_bytes,
-            leaves: Vec::new(),
+            leaves: AlignedBytes::default(),
             last_row_ids: Vec::new(),
             cells: 0,
             content_start: page_bytes,
             last_row_id: 0,
-            overflow: Vec::new(),
+            overflow: AlignedBytes::default(),
             overflow_pages: 0,
             links: Vec::new(),
         }
@@ -70,10 +71,7 @@ impl LeafRun {
     /// Makes room for rows of so many bytes, so that the buffer is not moved while they come.
     pub fn reserve(&mut self, record_bytes: usize) {
         // A cell has up to 18 bytes more than its record, and a pointer; most have far less.
-        let bytes = record_bytes + record_bytes / 8 + 2 * self.page_bytes;
-        if self.leaves.len() < bytes {
-            self.leaves.resize(bytes, 0);
-        }
+        self.leaves.grow(record_bytes + record_bytes / 8 + 2 * self.page_bytes);
     }
 
     /// Adds a row. `row_id` must be greater than every one before it.
@@ -116,8 +114,9 @@ impl LeafRun {
         while let Some(piece) = pieces.next() {
             let start = self.overflow_pages as usize * self.page_bytes;
             self.overflow_pages += 1;
-            self.overflow
-                .resize(self.overflow.len().max(start + self.page_bytes), 0);
+            if start + self.page_bytes > self.overflow.len() {
+                self.overflow.grow(2 * start + self.page_bytes);
+            }
             let (next, content) = self.overflow[start..start + self.page_bytes].split_at_mut(NUMBER_BYTES);
             // No page is followed by the first one of the run, so its place can say that none follows.
             let follower = if pieces.peek().is_some() {
@@ -154,7 +153,7 @@ impl LeafRun {
     fn open_leaf(&mut self) {
         let end = self.finished_bytes() + self.page_bytes;
         if end > self.leaves.len() {
-            self.leaves.resize(end + end / 2, 0);
+            self.leaves.grow(end + end / 2);
         }
     }
 
@@ -250,19 +249,6 @@ impl LeafRun {
         }
         self.last_row_ids.clear();
         self.overflow_pages = 0;
-    }
-
-    /// Goes on with the open leaf of `other`. This run must be empty, and the numbers in the leaf those of the file.
-    pub fn go_on_with(&mut self, other: &LeafRun) {
-        self.clear();
-        self.cells = other.cells;
-        self.content_start = other.content_start;
-        self.last_row_id = other.last_row_id;
-        if other.cells > 0 {
-            self.open_leaf();
-            let start = other.finished_bytes();
-            self.leaves[..self.page_bytes].copy_from_slice(&other.leaves[start..start + self.page_bytes]);
-        }
     }
 
     /// Whether the open leaf has rows.

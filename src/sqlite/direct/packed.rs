@@ -160,6 +160,7 @@ impl Packing {
             };
             packed.push(row_id, block.values.record(row_index), &self.indexes)?;
         }
+        packed.leaves.close_leaf();
         Some(packed)
     }
 

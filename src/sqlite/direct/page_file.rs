@@ -1,10 +1,13 @@
 //! Finished pages into the database file, where nobody reads them: past its end, or where SQLite counts pages as free. A commit makes them
 //! part of the database ([`publish`](crate::sqlite::direct::publish)).
 
+use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::ffi;
@@ -13,12 +16,19 @@ use crate::error::Error;
 use crate::faults;
 use crate::sqlite::database::Database;
 use crate::sqlite::descriptor::Descriptor;
+use crate::sqlite::direct::aligned::{ALIGNMENT, AlignedBytes};
 use crate::sqlite::direct::file_object::FileObject;
 use crate::sqlite::direct::leaf_run::LeafRun;
-use crate::sqlite::direct::pages::{NewPages, PageNumbers, RewrittenPage, RunNumbers};
+use crate::sqlite::direct::pages::{NewPages, PageNumbers, PlacedPage, RunNumbers};
 
 /// Where [`lock_byte`] is in builds of SQLite that do not say. Source: `PENDING_BYTE` in sqlite3.c.
 const DEFAULT_LOCK_BYTE: u64 = 0x4000_0000;
+/// Greatest page number. Source: <https://sqlite.org/limits.html> (SQLITE_MAX_PAGE_COUNT).
+const MOST_PAGES: u64 = 0xFFFF_FFFE;
+/// From so many bytes on, pages go past the page cache: they would only push other files out of it, and copying them there and finding them
+/// again takes more of the processor's time than all else that is done to a page. What smaller files hold is likely to be read soon.
+/// In builds for tests, whose files are small, much earlier.
+const DIRECT_FROM_BYTES: u64 = if cfg!(feature = "faults") { 128 << 10 } else { 64 << 20 };
 /// Finished pages that wait in memory before they are written.
 pub const FLUSH_BYTES: usize = 2 << 20;
 
@@ -30,6 +40,10 @@ pub struct PageFile {
     page_bytes: usize,
     /// What was written, from the first to the last byte, since the disk was last made to write.
     dirty: Mutex<Range<u64>>,
+    /// Bytes of runs that were written.
+    written_bytes: AtomicU64,
+    /// Who writes through the page cache, where the kernel lets only one write to a file at a time and the others burn their time.
+    buffered: Mutex<()>,
 }
 
 impl PageFile {
@@ -39,11 +53,15 @@ impl PageFile {
     /// `Io`.
     pub fn open(path: &Path, page_bytes: usize) -> Result<Self, Error> {
         let descriptor = Descriptor::of(path).map_err(|e| Error::io("opening", path, e))?;
+        // As an earlier load may have left it.
+        descriptor.set_direct(false);
         Ok(PageFile {
             descriptor,
             path: path.to_owned(),
             page_bytes,
             dirty: Mutex::new(0..0),
+            written_bytes: AtomicU64::new(0),
+            buffered: Mutex::new(()),
         })
     }
 
@@ -69,7 +87,6 @@ impl PageFile {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.check_number(pages.are_too_many())?;
         self.write_new(first_page, bytes)?;
         pages.forget();
         faults::point("direct: pages written");
@@ -81,7 +98,14 @@ impl PageFile {
     /// # Errors
     /// As [`append`](Self::append).
     pub fn append_run(&self, run: &LeafRun, numbers: RunNumbers) -> Result<(), Error> {
-        self.check_number(numbers.leaves.are_too_many() || numbers.overflow.are_too_many())?;
+        let before = self
+            .written_bytes
+            .fetch_add(run.pending_bytes() as u64, Ordering::Relaxed);
+        // Just once, so that a file system that refuses is not asked again.
+        let is_now_large = (before..before + run.pending_bytes() as u64).contains(&DIRECT_FROM_BYTES);
+        if is_now_large && self.page_bytes.is_multiple_of(ALIGNMENT) && !is_in_memory(self.descriptor.file()) {
+            self.descriptor.set_direct(true);
+        }
         self.write_stretches(numbers.leaves, run.leaves())?;
         self.write_stretches(numbers.overflow, run.overflow())?;
         faults::point("direct: pages written");
@@ -96,20 +120,12 @@ impl PageFile {
         Ok(())
     }
 
-    fn check_number(&self, are_too_many: bool) -> Result<(), Error> {
-        if !are_too_many {
-            return Ok(());
-        }
-        let full = std::io::Error::new(
-            std::io::ErrorKind::StorageFull,
-            "the database has as many pages as it can have: VACUUM it with a larger PRAGMA page_size",
-        );
-        Err(Error::io("writing", &self.path, full))
-    }
-
     /// Writes pages past the end of the database, one after another, and makes the disk begin to write once there are enough.
     fn write_new(&self, first_page: u32, bytes: &[u8]) -> Result<(), Error> {
         let start = self.write(first_page, bytes)?;
+        if self.descriptor.is_direct() {
+            return Ok(());
+        }
         let mut dirty = self.dirty.lock().unwrap_or_else(PoisonError::into_inner);
         if dirty.is_empty() {
             *dirty = start..start;
@@ -137,11 +153,11 @@ impl PageFile {
         };
     }
 
-    /// Gives pages that nobody reads new content.
+    /// Writes pages that nobody reads to their places.
     ///
     /// # Errors
     /// As [`append`](Self::append).
-    pub fn rewrite(&self, pages: &[RewrittenPage]) -> Result<(), Error> {
+    pub fn write_placed(&self, pages: &[PlacedPage]) -> Result<(), Error> {
         for page in pages {
             self.write(page.number, &page.bytes)?;
         }
@@ -151,11 +167,58 @@ impl PageFile {
 
     /// Writes pages from number `first_page` on; returns the offset of the first.
     fn write(&self, first_page: u32, bytes: &[u8]) -> Result<u64, Error> {
+        if u64::from(first_page) + (bytes.len() / self.page_bytes) as u64 > MOST_PAGES {
+            let full = std::io::Error::new(
+                std::io::ErrorKind::StorageFull,
+                "the database has as many pages as it can have: VACUUM it with a larger PRAGMA page_size",
+            );
+            return Err(Error::io("writing", &self.path, full));
+        }
         let offset_bytes = u64::from(first_page - 1) * self.page_bytes as u64;
-        let written = self.descriptor.file().write_all_at(bytes, offset_bytes);
+        let written = match self.descriptor.is_direct() {
+            true => self.write_directly(bytes, offset_bytes),
+            false => self.write_buffered(bytes, offset_bytes),
+        };
         written.map_err(|e| Error::io("writing", &self.path, e))?;
         Ok(offset_bytes)
     }
+
+    fn write_buffered(&self, bytes: &[u8], offset_bytes: u64) -> io::Result<()> {
+        let _alone = self.buffered.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.descriptor.file().write_all_at(bytes, offset_bytes);
+        match written {
+            // Another thread has just made the descriptor a direct one.
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) && self.descriptor.is_direct() => {
+                self.write_directly(bytes, offset_bytes)
+            }
+            written => written,
+        }
+    }
+
+    /// Writes past the page cache; a file system that takes no such write after all, or not of this size, gets a usual one.
+    fn write_directly(&self, bytes: &[u8], offset_bytes: u64) -> io::Result<()> {
+        let file = self.descriptor.file();
+        let written = match AlignedBytes::are_aligned(bytes) {
+            true => file.write_all_at(bytes, offset_bytes),
+            false => file.write_all_at(&AlignedBytes::of(bytes), offset_bytes),
+        };
+        match written {
+            Err(e) if e.raw_os_error() == Some(libc::EINVAL) && self.descriptor.set_direct(false) => {
+                file.write_all_at(bytes, offset_bytes)
+            }
+            written => written,
+        }
+    }
+}
+
+/// Whether the file is in memory anyhow.
+fn is_in_memory(file: &File) -> bool {
+    // SAFETY: a statfs of zeroes is valid, and is written to by the call; the descriptor is open.
+    let (known, system) = unsafe {
+        let mut system: libc::statfs = std::mem::zeroed();
+        (libc::fstatfs(file.as_raw_fd(), &mut system) == 0, system)
+    };
+    known && system.f_type == libc::TMPFS_MAGIC
 }
 
 /// Empties the file of `database` if it holds only `tables` and what belongs to them, and nothing that a program has set, and if `also`

@@ -14,9 +14,8 @@ use std::ops::Range;
 use crate::sqlite::direct::leaf_run::LeafRun;
 use crate::sqlite::format::{put_varint, varint_bytes};
 
-/// Greatest page number up to which pages are added: below SQLite's own limit by more than one call may add before somebody checks.
-/// Source: <https://sqlite.org/limits.html> (SQLITE_MAX_PAGE_COUNT).
-const MOST_PAGES: u32 = 0xFFFF_FFFE - (1 << 22);
+/// Pages above the leaves that wait in memory before they are written.
+const PLACED_BYTES: usize = 1 << 20;
 /// Bytes of an interior page's header.
 const INTERIOR_HEADER_BYTES: usize = 12;
 const INTERIOR_TYPE: u8 = 0x05;
@@ -34,13 +33,13 @@ pub struct TableBuilder {
     spare: Vec<u32>,
     /// Pages of the last committed state that the open batch has replaced by new ones elsewhere.
     retired: Vec<u32>,
-    /// Pages that were free and got new content.
-    rewritten: Vec<RewrittenPage>,
+    /// Pages above the leaves, which wait to be written.
+    placed: Vec<PlacedPage>,
 }
 
-/// A page that exists in the file, where nobody reads it, and gets new content.
+/// A page that goes to a place of its own, where nobody reads yet: past the end of the file, or where a free page is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RewrittenPage {
+pub struct PlacedPage {
     pub number: u32,
     pub bytes: Vec<u8>,
 }
@@ -87,11 +86,6 @@ impl PageNumbers {
         number.saturating_add(u32::from(is_past))
     }
 
-    /// Whether a database cannot have that many pages.
-    pub fn are_too_many(&self) -> bool {
-        self.count > 0 && self.number(self.count) > MOST_PAGES
-    }
-
     /// The pages that are adjacent in the file: the number of the first, and their indices.
     pub fn stretches(&self) -> impl Iterator<Item = (u32, Range<usize>)> + use<> {
         let whole = 0..self.count as usize;
@@ -124,11 +118,6 @@ impl NewPages {
     /// Number of the last page in use.
     pub fn last_page(&self) -> u32 {
         self.next_page - 1
-    }
-
-    /// Whether a database cannot have that many pages.
-    pub fn are_too_many(&self) -> bool {
-        self.next_page > MOST_PAGES
     }
 
     /// Bytes that wait in memory.
@@ -218,7 +207,7 @@ impl TableBuilder {
             new,
             spare: Vec::new(),
             retired: vec![root_page],
-            rewritten: Vec::new(),
+            placed: Vec::new(),
         }
     }
 
@@ -257,12 +246,10 @@ impl TableBuilder {
         self.run.forget_finished();
     }
 
-    /// As [`take_own`](Self::take_own), for rows that were packed elsewhere; all of them are greater than those before. The rows that are
-    /// added next follow in the run's open leaf. Nothing may be left in [`run`](Self::run).
+    /// As [`take_own`](Self::take_own), for rows that were packed elsewhere, all of whose leaves are finished; all of them are greater than
+    /// those before. Nothing may be left in [`run`](Self::run).
     pub fn take(&mut self, run: &mut LeafRun) -> RunNumbers {
-        let numbers = self.take_finished(run);
-        self.run.go_on_with(run);
-        numbers
+        self.take_finished(run)
     }
 
     fn take_finished(&mut self, run: &mut LeafRun) -> RunNumbers {
@@ -299,35 +286,40 @@ impl TableBuilder {
 
     /// Puts a page in the place of a free one, or after everything else.
     fn place(&mut self, bytes: Vec<u8>) -> u32 {
-        match self.spare.pop() {
-            Some(number) => {
-                self.rewritten.push(RewrittenPage { number, bytes });
-                number
-            }
-            None => self.new.push(&bytes),
+        let number = self.spare.pop().unwrap_or_else(|| self.new.take_numbers(1).first);
+        self.placed.push(PlacedPage { number, bytes });
+        number
+    }
+
+    /// The pages above the leaves that wait to be written, once there are many of them.
+    pub fn take_many_placed(&mut self) -> Vec<PlacedPage> {
+        match self.placed.len() * self.page_bytes >= PLACED_BYTES {
+            true => std::mem::take(&mut self.placed),
+            false => Vec::new(),
         }
     }
 
-    /// Completes the tree; returns the pages that were free and get new content, last of all the root, which goes to `root_page`. New pages
-    /// are in [`new_pages`](Self::new_pages). Nothing that is finished may wait in [`run`](Self::run).
-    pub fn finish_batch(&mut self, root_page: u32) -> Vec<RewrittenPage> {
+    /// Completes the tree; returns the pages that are to be written to their places, last of all the root, which goes to `root_page`.
+    /// Nothing that is finished may wait in [`run`](Self::run), and no page in [`new_pages`](Self::new_pages).
+    pub fn finish_batch(&mut self, root_page: u32) -> Vec<PlacedPage> {
         let root = if self.levels.is_empty() {
             // All rows still fit the root, which is then a leaf itself and stays open.
             self.run.open_page().to_vec()
         } else {
             if self.run.has_open_rows() {
-                let number = self.new.push(self.run.open_page());
+                let leaf = self.run.open_page().to_vec();
                 let last_row_id = self.run.last_row_id();
                 self.run.clear();
+                let number = self.place(leaf);
                 self.add_child(0, number, last_row_id);
             }
             self.close_edge()
         };
-        self.rewritten.push(RewrittenPage {
+        self.placed.push(PlacedPage {
             number: root_page,
             bytes: root,
         });
-        std::mem::take(&mut self.rewritten)
+        std::mem::take(&mut self.placed)
     }
 
     /// Places the right edge of the tree; returns the root's content.

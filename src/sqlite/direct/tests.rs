@@ -330,7 +330,6 @@ fn the_page_at_the_lock_byte_is_stepped_over() {
         written.run(builder.run(), numbers);
         builder.forget_own();
         let changed = builder.finish_batch(1_000_000);
-        written.new_pages(&mut builder);
         let lock_page = lock_page as u32;
         let used = |number: &u32| {
             written

@@ -6,7 +6,7 @@
 //!
 //! Source: SQLite file format §1.6.
 
-use crate::sqlite::direct::pages::{NewPages, RewrittenPage};
+use crate::sqlite::direct::pages::{NewPages, PlacedPage};
 use crate::sqlite::format::{local_bytes, put_varint};
 
 const LEAF_TYPE: u8 = 0x0A;
@@ -169,7 +169,7 @@ impl IndexBuilder {
     }
 
     /// Completes the tree; returns its root.
-    pub fn finish(mut self, new: &mut NewPages) -> RewrittenPage {
+    pub fn finish(mut self, new: &mut NewPages) -> PlacedPage {
         let mut right_child = None;
         let mut level = 0;
         loop {
@@ -192,7 +192,7 @@ impl IndexBuilder {
             let is_top = level + 1 == self.levels.len();
             let page = self.levels[level].finish(right_child);
             if is_top {
-                return RewrittenPage {
+                return PlacedPage {
                     number: self.root_page,
                     bytes: page.to_vec(),
                 };

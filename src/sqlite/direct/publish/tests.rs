@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sqlite::direct::page_file::PageFile;
-use crate::sqlite::direct::pages::{NewPages, RewrittenPage, TableBuilder};
+use crate::sqlite::direct::pages::{NewPages, PlacedPage, TableBuilder};
 use crate::sqlite::direct::roots::{self, RootKind};
 use std::path::Path;
 
@@ -48,9 +48,8 @@ fn fill(database: &Database, rows: i64) -> Publication {
     let numbers = builder.take_own();
     file.append_run(builder.run(), numbers).unwrap();
     builder.forget_own();
-    let rewritten: Vec<RewrittenPage> = builder.finish_batch(placed.reserved[0]);
-    file.append(builder.new_pages()).unwrap();
-    file.rewrite(&rewritten).unwrap();
+    let rewritten: Vec<PlacedPage> = builder.finish_batch(placed.reserved[0]);
+    file.write_placed(&rewritten).unwrap();
     Publication {
         known_pages: placed.known_pages,
         page_count: builder.new_pages().last_page(),
