@@ -9,7 +9,9 @@
 mod entries;
 mod key;
 mod pages;
+mod parts;
 mod prefix_set;
+mod repeated;
 mod sort;
 
 use std::path::Path;
@@ -22,9 +24,12 @@ use crate::pipeline::WorkerPool;
 use crate::schema::Column;
 use crate::schema::identifier::index_name;
 use crate::sqlite::database::Database;
+use crate::sqlite::direct::index::entries::SortedPart;
 use crate::sqlite::direct::index::key::IndexEntry;
 use crate::sqlite::direct::index::pages::IndexBuilder;
+use crate::sqlite::direct::index::parts::{Building, PackedPart, Repeats};
 use crate::sqlite::direct::index::prefix_set::PrefixSet;
+use crate::sqlite::direct::index::repeated::RepeatedKeys;
 use crate::sqlite::direct::index::sort::{Sorted, Sorter};
 use crate::sqlite::direct::page_file::PageFile;
 use crate::sqlite::direct::pages::NewPages;
@@ -182,13 +187,12 @@ impl<'p> TableIndexes<'p> {
         let mut found = sorted.sorter(Arc::new(KeyColumns::integer()), DUPLICATES_BYTES);
         let mut groups = RepeatedKeys::default();
         let mut count = 0;
-        sorted.for_each_part_of(Some(&self.suspects), |part| {
-            part.entries().try_for_each(|entry| {
-                if let Some(first) = groups.first_with_key(sorted.columns(), &entry) {
-                    found.push_pair(entry.row_id, first)?;
-                    count += 1;
-                }
-                Ok(())
+        let columns = sorted.columns();
+        let repeats_of = |part: SortedPart<'_>| Repeats::of(part, columns);
+        sorted.for_each_part_of(Some(&self.suspects), repeats_of, |part| {
+            part.for_each(columns, &mut groups, |row_id, first| {
+                count += 1;
+                found.push_pair(row_id, first)
             })
         })?;
         self.duplicates = count;
@@ -242,23 +246,15 @@ impl<'p> TableIndexes<'p> {
             let Entries::Sorted(sorted) = &index.entries else {
                 continue;
             };
-            let mut builder = IndexBuilder::new(page_bytes, root);
-            let mut groups = index.unique.then(RepeatedKeys::default);
-            let mut left_out = 0;
-            let mut record = Vec::new();
-            let key = sorted.columns();
-            sorted.for_each_part(|part| {
-                part.entries().try_for_each(|entry| {
-                    if let Some(groups) = &mut groups
-                        && groups.first_with_key(key, &entry).is_some()
-                    {
-                        left_out += 1;
-                        return Ok(());
-                    }
-                    builder.append(key.record(&entry, &mut record), &mut pages);
-                    file.append_full(&mut pages)
-                })
-            })?;
+            let mut building = Building {
+                builder: IndexBuilder::new(page_bytes, root),
+                groups: index.unique.then(RepeatedKeys::default),
+                left_out: 0,
+                record: Vec::new(),
+            };
+            let pack = |part: SortedPart<'_>| PackedPart::of(part, sorted.columns(), index.unique, page_bytes);
+            sorted.for_each_part(pack, |part| building.take(part, sorted.columns(), &mut pages, file))?;
+            let Building { builder, left_out, .. } = building;
             if index.unique && left_out != self.duplicates {
                 let settled = self.duplicates;
                 return Err(Error::internal(format!(
@@ -325,41 +321,13 @@ impl Duplicates<'_> {
     /// # Errors
     /// `Io` when a temporary file cannot be read, and whatever `take` fails with.
     pub fn for_each(&self, mut take: impl FnMut(i64, i64) -> Result<(), Error>) -> Result<(), Error> {
-        self.sorted.for_each_part(|part| {
-            part.entries()
-                .try_for_each(|entry| take(KeyColumns::integer_of(entry.prefix), entry.row_id))
+        let pairs = |part: SortedPart<'_>| -> Vec<(i64, i64)> {
+            let pair = |entry: IndexEntry<'_>| (KeyColumns::integer_of(entry.prefix), entry.row_id);
+            part.entries().map(pair).collect()
+        };
+        self.sorted.for_each_part(pairs, |pairs| {
+            pairs.into_iter().try_for_each(|(row_id, first)| take(row_id, first))
         })
-    }
-}
-
-/// Finds equal keys among sorted ones.
-#[derive(Debug, Default)]
-struct RepeatedKeys {
-    /// The first entry with the current key.
-    first: Option<(u64, i64)>,
-    key: Vec<u8>,
-}
-
-impl RepeatedKeys {
-    /// The row id of an earlier entry with the same key, if there is one.
-    #[inline]
-    fn first_with_key(&mut self, columns: &KeyColumns, entry: &IndexEntry<'_>) -> Option<i64> {
-        if let Some((prefix, row_id)) = self.first
-            && prefix == entry.prefix
-        {
-            let first = IndexEntry {
-                prefix,
-                row_id,
-                key: &self.key,
-            };
-            if columns.compare_keys(&first, entry).is_eq() && !columns.has_null(entry) {
-                return Some(row_id);
-            }
-        }
-        self.first = Some((entry.prefix, entry.row_id));
-        self.key.clear();
-        self.key.extend_from_slice(entry.key);
-        None
     }
 }
 

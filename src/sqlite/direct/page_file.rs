@@ -40,7 +40,7 @@ pub struct PageFile {
     page_bytes: usize,
     /// What was written, from the first to the last byte, since the disk was last made to write.
     dirty: Mutex<Range<u64>>,
-    /// Bytes of runs that were written.
+    /// Bytes of pages that were written in runs.
     written_bytes: AtomicU64,
     /// Who writes through the page cache, where the kernel lets only one write to a file at a time and the others burn their time.
     buffered: Mutex<()>,
@@ -98,21 +98,23 @@ impl PageFile {
     /// # Errors
     /// As [`append`](Self::append).
     pub fn append_run(&self, run: &LeafRun, numbers: RunNumbers) -> Result<(), Error> {
-        let before = self
-            .written_bytes
-            .fetch_add(run.pending_bytes() as u64, Ordering::Relaxed);
-        // Just once, so that a file system that refuses is not asked again.
-        let is_now_large = (before..before + run.pending_bytes() as u64).contains(&DIRECT_FROM_BYTES);
-        if is_now_large && self.page_bytes.is_multiple_of(ALIGNMENT) && !is_in_memory(self.descriptor.file()) {
-            self.descriptor.set_direct(true);
-        }
-        self.write_stretches(numbers.leaves, run.leaves())?;
-        self.write_stretches(numbers.overflow, run.overflow())?;
+        self.append_pages(numbers.leaves, run.leaves())?;
+        self.append_pages(numbers.overflow, run.overflow())?;
         faults::point("direct: pages written");
         Ok(())
     }
 
-    fn write_stretches(&self, numbers: PageNumbers, bytes: &[u8]) -> Result<(), Error> {
+    /// Writes new pages to their places.
+    ///
+    /// # Errors
+    /// As [`append`](Self::append).
+    pub fn append_pages(&self, numbers: PageNumbers, bytes: &[u8]) -> Result<(), Error> {
+        let before = self.written_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        // Just once, so that a file system that refuses is not asked again.
+        let is_now_large = (before..before + bytes.len() as u64).contains(&DIRECT_FROM_BYTES);
+        if is_now_large && self.page_bytes.is_multiple_of(ALIGNMENT) && !is_in_memory(self.descriptor.file()) {
+            self.descriptor.set_direct(true);
+        }
         for (first_page, indices) in numbers.stretches() {
             let range = indices.start * self.page_bytes..indices.end * self.page_bytes;
             self.write_new(first_page, &bytes[range])?;

@@ -150,7 +150,7 @@ impl NewPages {
     }
 
     /// Gives numbers to `count` pages that are kept elsewhere. No page may wait here: those that do are adjacent.
-    fn take_numbers(&mut self, count: u32) -> PageNumbers {
+    pub fn take_numbers(&mut self, count: u32) -> PageNumbers {
         debug_assert!(self.bytes.is_empty(), "pages wait to be written");
         if count > 0 && self.next_page == self.lock_page {
             self.next_page += 1;

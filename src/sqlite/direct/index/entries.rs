@@ -4,6 +4,7 @@
 //! take less memory and sort in half the time. The first other key makes all of them general.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use crate::error::Error;
 use crate::sqlite::direct::index::key::{IndexEntry, KeyColumns, RecordValues};
@@ -71,8 +72,17 @@ impl Buffer {
 
     /// The entries, in their current order.
     pub fn entries(&self) -> impl Iterator<Item = IndexEntry<'_>> {
-        let integers = self.integers.iter().map(|&number| unpack(number));
-        integers.chain(self.entries.iter().map(|slot| self.entry(slot)))
+        self.part(0..self.len()).entries()
+    }
+
+    pub fn len(&self) -> usize {
+        // All of them are of one kind.
+        self.integers.len() + self.entries.len()
+    }
+
+    /// Those at the places `range`.
+    pub fn part(&self, range: Range<usize>) -> SortedPart<'_> {
+        SortedPart { buffer: self, range }
     }
 
     pub(super) fn sort(&mut self, columns: &KeyColumns) {
@@ -131,6 +141,34 @@ impl Buffer {
         for number in std::mem::take(&mut self.integers) {
             self.push(&unpack(number));
         }
+    }
+}
+
+/// Entries that follow each other in a sorted buffer.
+#[derive(Debug, Clone)]
+pub struct SortedPart<'b> {
+    buffer: &'b Buffer,
+    range: Range<usize>,
+}
+
+impl<'b> SortedPart<'b> {
+    /// The entries, in their order.
+    pub fn entries(self) -> impl Iterator<Item = IndexEntry<'b>> {
+        let SortedPart { buffer, range } = self;
+        let (integers, entries) = match buffer.has_integers_only() {
+            true => (&buffer.integers[range], &[][..]),
+            false => (&[][..], &buffer.entries[range]),
+        };
+        let integers = integers.iter().map(|&number| unpack(number));
+        integers.chain(entries.iter().map(|slot| buffer.entry(slot)))
+    }
+
+    /// About how many bytes they take in an index.
+    pub fn bytes(&self) -> usize {
+        let all = self.buffer.len().max(1);
+        let bytes =
+            self.buffer.integers.len() * size_of::<u128>() + self.buffer.entries.len() * 8 + self.buffer.keys.len();
+        self.range.len() * (bytes / all + 4)
     }
 }
 

@@ -6,7 +6,8 @@
 //!
 //! Source: SQLite file format §1.6.
 
-use crate::sqlite::direct::pages::{NewPages, PlacedPage};
+use crate::sqlite::direct::aligned::AlignedBytes;
+use crate::sqlite::direct::pages::{NewPages, PageNumbers, PlacedPage};
 use crate::sqlite::format::{local_bytes, put_varint};
 
 const LEAF_TYPE: u8 = 0x0A;
@@ -21,6 +22,101 @@ pub struct IndexBuilder {
     root_page: u32,
     /// The page being filled on each level, leaves first.
     levels: Vec<Level>,
+}
+
+/// Entries that follow each other, in leaf pages that were filled elsewhere, before it is known where in the file they will stand.
+#[derive(Debug)]
+pub struct LeafEntries {
+    /// The first entry's cell: it separates these pages from those before.
+    first: Vec<u8>,
+    /// Pages that are finished, and the cell after each.
+    leaves: AlignedBytes,
+    dividers: Vec<Vec<u8>>,
+    last: Level,
+    leaves_bytes: usize,
+}
+
+/// Makes [`LeafEntries`].
+#[derive(Debug)]
+pub struct EntryPacker {
+    page_bytes: usize,
+    first: Option<Vec<u8>>,
+    leaves: AlignedBytes,
+    dividers: Vec<Vec<u8>>,
+    last: Level,
+}
+
+impl EntryPacker {
+    /// A packer for entries of so many bytes, more or less.
+    pub fn new(page_bytes: usize, entries_bytes: usize) -> Self {
+        let mut leaves = AlignedBytes::default();
+        leaves.grow(entries_bytes);
+        EntryPacker {
+            page_bytes,
+            first: None,
+            leaves,
+            dividers: Vec::new(),
+            last: Level::new(page_bytes, LEAF_HEADER_BYTES),
+        }
+    }
+
+    /// Adds an entry, given as its index record; returns `false` if it is too long for a page.
+    #[inline]
+    #[must_use]
+    pub fn push(&mut self, record: &[u8]) -> bool {
+        if record.len() > most_local_bytes(self.page_bytes) {
+            return false;
+        }
+        let mut head = [0; 9];
+        let head_bytes = put_varint(&mut head, record.len() as u64);
+        let head = &head[..head_bytes];
+        if self.first.is_none() {
+            self.first = Some([head, record].concat());
+            return true;
+        }
+        if let Some(divider) = self.last.divider.take() {
+            let start = self.dividers.len() * self.page_bytes;
+            let end = start + self.page_bytes;
+            if end > self.leaves.len() {
+                self.leaves.grow(end + end / 2);
+            }
+            self.leaves[start..end].copy_from_slice(self.last.finish(None));
+            self.dividers.push(divider.cell);
+            self.last.clear();
+        }
+        self.last.add_or_wait(head, record);
+        true
+    }
+
+    /// The pages; `None` if there are no entries.
+    pub fn finish(self) -> Option<LeafEntries> {
+        let EntryPacker {
+            first,
+            leaves,
+            dividers,
+            last,
+            page_bytes,
+        } = self;
+        Some(LeafEntries {
+            first: first?,
+            leaves,
+            leaves_bytes: dividers.len() * page_bytes,
+            dividers,
+            last,
+        })
+    }
+}
+
+impl LeafEntries {
+    /// The finished pages; they get the numbers that [`IndexBuilder::take`] returns.
+    pub fn leaves(&self) -> &[u8] {
+        &self.leaves[..self.leaves_bytes]
+    }
+}
+
+/// Most bytes of a record that has no overflow pages. Source: SQLite file format §1.6.
+fn most_local_bytes(page_bytes: usize) -> usize {
+    (page_bytes - 12) * 64 / 255 - 23
 }
 
 /// The rightmost page of a level.
@@ -69,6 +165,15 @@ impl Level {
         self.content_start = at;
         self.cells += 1;
         true
+    }
+
+    /// Adds a cell to a leaf, or keeps it as the one that separates the leaf from the next.
+    #[inline]
+    fn add_or_wait(&mut self, head: &[u8], rest: &[u8]) {
+        if !self.add(head, rest) {
+            let cell = [head, rest].concat();
+            self.divider = Some(Divider { child: 0, cell });
+        }
     }
 
     /// Removes the last cell.
@@ -125,7 +230,7 @@ impl IndexBuilder {
         let mut head = [0; 9];
         let head_bytes = put_varint(&mut head, record.len() as u64);
         let head = &head[..head_bytes];
-        let most = (self.page_bytes - 12) * 64 / 255 - 23;
+        let most = most_local_bytes(self.page_bytes);
         if record.len() <= most {
             self.append_cell(head, record, new);
         } else {
@@ -144,11 +249,45 @@ impl IndexBuilder {
             leaf.clear();
             self.add_child(1, number, divider.cell, new);
         }
-        let leaf = &mut self.levels[0];
-        if !leaf.add(head, rest) {
-            let cell = [head, rest].concat();
-            leaf.divider = Some(Divider { child: 0, cell });
+        self.levels[0].add_or_wait(head, rest);
+    }
+
+    /// Adds entries that were packed elsewhere, after at least one that was not; returns the numbers of their finished pages, which are to be
+    /// written. `write` makes the pages that wait in `new` reach the file.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn take<E>(
+        &mut self,
+        entries: &mut LeafEntries,
+        new: &mut NewPages,
+        write: impl FnOnce(&mut NewPages) -> Result<(), E>,
+    ) -> Result<PageNumbers, E> {
+        if entries.last.cells == 0 {
+            // There is only the first.
+            self.append_cell(&[], &std::mem::take(&mut entries.first), new);
+            return Ok(new.take_numbers(0));
         }
+        let leaf = &mut self.levels[0];
+        if let Some(divider) = leaf.divider.take() {
+            // The entry that waits gets a page of its own, as at the end.
+            let last = leaf.take_last();
+            let number = new.push(leaf.finish(None));
+            leaf.clear();
+            leaf.add_or_wait(&[], &divider.cell);
+            self.add_child(1, number, last, new);
+        }
+        let leaf = &mut self.levels[0];
+        let number = new.push(leaf.finish(None));
+        let last = std::mem::replace(&mut entries.last, Level::new(self.page_bytes, LEAF_HEADER_BYTES));
+        *leaf = last;
+        self.add_child(1, number, std::mem::take(&mut entries.first), new);
+        write(new)?;
+        let numbers = new.take_numbers(entries.dividers.len() as u32);
+        for (index, divider) in entries.dividers.drain(..).enumerate() {
+            self.add_child(1, numbers.number(index as u32), divider, new);
+        }
+        Ok(numbers)
     }
 
     /// Adds a finished page and the entry to its right.

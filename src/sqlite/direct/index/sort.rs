@@ -17,9 +17,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use rayon::ThreadPool;
+use rayon::slice::ParallelSliceMut;
 
 use crate::error::Error;
-use crate::sqlite::direct::index::entries::{Buffer, KeyEntries, MAX_KEY_BYTES, unpack};
+use crate::sqlite::direct::index::entries::{Buffer, KeyEntries, MAX_KEY_BYTES, SortedPart, unpack};
 use crate::sqlite::direct::index::key::{IndexEntry, KeyColumns};
 use crate::sqlite::direct::index::prefix_set::PrefixSet;
 
@@ -35,6 +36,9 @@ const MAX_SAMPLES_BYTES: usize = 4 << 20;
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 /// Largest part: what a core's cache holds sorts fastest.
 const MAX_PART_BYTES: usize = 2 << 20;
+
+/// Entries of a part that was in memory all the time; few in the unit tests, so that a few rows make many parts.
+const PART_ENTRIES: usize = if cfg!(test) { 90 } else { 64 << 10 };
 
 /// Takes entries in any order.
 #[derive(Debug)]
@@ -100,6 +104,14 @@ impl Sample {
 }
 
 impl Buffer {
+    /// Sorts with all threads.
+    fn sort_by_all(&mut self, columns: &KeyColumns) {
+        self.integers.par_sort_unstable();
+        let mut entries = std::mem::take(&mut self.entries);
+        entries.par_sort_unstable_by(|a, b| self.compare(a, b, columns));
+        self.entries = entries;
+    }
+
     /// How many bytes the entries take in a run.
     fn run_bytes(&self) -> usize {
         self.integers.len() * INTEGER_BYTES + self.entries.len() * HEAD_BYTES + self.keys.len()
@@ -400,7 +412,7 @@ impl<'p> Sorter<'p> {
     /// As [`push_row`](Self::push_row).
     pub fn finish(mut self, memory_bytes: u64) -> Result<Sorted<'p>, Error> {
         if self.file.is_none() {
-            self.filling.sort(&self.columns);
+            self.pool.install(|| self.filling.sort_by_all(&self.columns));
         } else {
             if !self.filling.is_empty() {
                 self.hand_over()?;
@@ -464,41 +476,59 @@ impl<'p> Sorted<'p> {
         &self.columns
     }
 
-    /// Hands every entry over in order, part by part.
+    /// Hands over, part by part and in order, what the worker threads `make` of each part's entries.
     ///
     /// # Errors
     /// `Io` when the temporary file cannot be read, and whatever `take` fails with.
-    pub fn for_each_part(&self, take: impl FnMut(&Buffer) -> Result<(), Error>) -> Result<(), Error> {
-        self.for_each_part_of(None, take)
+    pub fn for_each_part<T: Send>(
+        &self,
+        make: impl Fn(SortedPart<'_>) -> T + Sync,
+        take: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.for_each_part_of(None, make, take)
     }
 
     /// As [`for_each_part`](Self::for_each_part), but may leave out entries whose prefix is not in `only`.
     ///
     /// # Errors
     /// As [`for_each_part`](Self::for_each_part).
-    pub fn for_each_part_of(
+    pub fn for_each_part_of<T: Send>(
         &self,
         only: Option<&PrefixSet>,
-        mut take: impl FnMut(&Buffer) -> Result<(), Error>,
+        make: impl Fn(SortedPart<'_>) -> T + Sync,
+        mut take: impl FnMut(T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Some(file) = &self.file else {
-            return take(&self.memory);
+        let parts = match self.file {
+            Some(_) => self.splitters.len() + 1,
+            None => self.memory.len().div_ceil(PART_ENTRIES),
         };
-        let mut waiting: VecDeque<Receiver<Result<Buffer, Error>>> = VecDeque::new();
+        let make = &make;
+        let mut waiting: VecDeque<Receiver<Result<T, Error>>> = VecDeque::new();
         self.pool.in_place_scope(|scope| {
-            for part in 0..=self.splitters.len() {
+            for part in 0..parts {
                 let (done, result) = sync_channel(1);
                 scope.spawn(move |_| {
+                    let made = match &self.file {
+                        Some(file) => self
+                            .read_part(part, only, file)
+                            .map(|buffer| make(buffer.part(0..buffer.len()))),
+                        None => {
+                            let start = part * PART_ENTRIES;
+                            Ok(make(
+                                self.memory.part(start..(start + PART_ENTRIES).min(self.memory.len())),
+                            ))
+                        }
+                    };
                     // Nobody waits for this any more if an earlier part has failed.
-                    let _ = done.send(self.read_part(part, only, file));
+                    let _ = done.send(made);
                 });
                 waiting.push_back(result);
                 if waiting.len() == self.ahead {
-                    take(&next_part(&mut waiting)?)?;
+                    take(next_part(&mut waiting)?)?;
                 }
             }
             while !waiting.is_empty() {
-                take(&next_part(&mut waiting)?)?;
+                take(next_part(&mut waiting)?)?;
             }
             Ok(())
         })
@@ -535,7 +565,7 @@ impl<'p> Sorted<'p> {
     }
 }
 
-fn next_part(waiting: &mut VecDeque<Receiver<Result<Buffer, Error>>>) -> Result<Buffer, Error> {
+fn next_part<T>(waiting: &mut VecDeque<Receiver<Result<T, Error>>>) -> Result<T, Error> {
     let part = waiting.pop_front().and_then(|part| part.recv().ok());
     part.unwrap_or_else(|| Err(Error::internal("reading sorted keys ended early")))
 }
