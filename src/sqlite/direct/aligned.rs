@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn bytes_stay_what_and_where_they_are_as_they_grow() {
         let mut bytes = AlignedBytes::default();
-        for length in [0, 1, 5000, 4096, 100_000, 3_000_000] {
+        for length in [1, 5000, 4096, 100_000, 3_000_000] {
             let before = bytes.to_vec();
             bytes.grow(length);
             assert_eq!(bytes[..before.len()], before);

@@ -160,7 +160,6 @@ impl Packing {
             };
             packed.push(row_id, block.values.record(row_index), &self.indexes)?;
         }
-        packed.leaves.close_leaf();
         Some(packed)
     }
 

@@ -151,7 +151,7 @@ impl NewPages {
 
     /// Gives numbers to `count` pages that are kept elsewhere. No page may wait here: those that do are adjacent.
     pub fn take_numbers(&mut self, count: u32) -> PageNumbers {
-        debug_assert!(self.bytes.is_empty(), "pages wait to be written");
+        debug_assert!(count == 0 || self.bytes.is_empty(), "pages wait to be written");
         if count > 0 && self.next_page == self.lock_page {
             self.next_page += 1;
         }
@@ -162,8 +162,8 @@ impl NewPages {
         };
         if let Some(last) = count.checked_sub(1) {
             self.next_page = numbers.number(last).saturating_add(1);
+            self.first_page = self.next_page;
         }
-        self.first_page = self.next_page;
         numbers
     }
 
@@ -246,9 +246,10 @@ impl TableBuilder {
         self.run.forget_finished();
     }
 
-    /// As [`take_own`](Self::take_own), for rows that were packed elsewhere, all of whose leaves are finished; all of them are greater than
-    /// those before. Nothing may be left in [`run`](Self::run).
+    /// As [`take_own`](Self::take_own), for rows that were packed elsewhere, to the last one; all of them are greater than those before.
+    /// Nothing may be left in [`run`](Self::run).
     pub fn take(&mut self, run: &mut LeafRun) -> RunNumbers {
+        run.close_leaf();
         self.take_finished(run)
     }
 
