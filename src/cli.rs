@@ -1,6 +1,7 @@
 //! The flags of the command line, and their one-time translation into validated options.
 
 mod characters;
+mod names;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use characters::{
     EscapeArg, Quote, parse_comment, parse_delimiter, parse_encoding, parse_escape, parse_format, parse_quote,
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use names::{Names, Pair, Types, parse_constant, parse_list, parse_renamed, parse_types};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
     ColumnOptions, ContractOptions, DialectOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions,
@@ -17,20 +19,7 @@ use rowmill::internal::options::{
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
-use rowmill::{ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Inference, InputFormat, WritePath};
-
-/// Types that `--types` takes.
-const DECLARABLE: [ColumnType; 9] = [
-    ColumnType::Text,
-    ColumnType::Integer,
-    ColumnType::Real,
-    ColumnType::Boolean,
-    ColumnType::Date,
-    ColumnType::Time,
-    ColumnType::DateTime,
-    ColumnType::Number,
-    ColumnType::Percent,
-];
+use rowmill::{Delimiter, EmptyCell, Encoding, ErrorLimit, Inference, InputFormat, WritePath};
 
 /// Units of a size, in lower case. One letter and `KiB` count in 1024s, `KB` in 1000s.
 const SIZE_UNITS: [(&str, u64); 14] = [
@@ -119,6 +108,12 @@ pub struct LoadArgs {
     /// Table to load into, made if need be [default: the input's name without .csv]
     #[arg(long, value_name = "NAME", help_heading = "Table")]
     table: Option<String>,
+    /// Load each file into a table of its own, named after it
+    ///
+    /// The inputs are files, folders and patterns; two files of one name are refused. Rejects go to a file for each table: errors.people.csv.
+    /// All other flags hold for each load. The first file that is not loaded whole ends the command; the same command goes on there.
+    #[arg(long, conflicts_with = "table", help_heading = "Table")]
+    table_per_file: bool,
     /// Columns that make a row unique: the first wins, the rest are duplicates
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
     key: Option<Names>,
@@ -155,7 +150,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "OLD=NEW", value_parser = parse_renamed, help_heading = "Columns")]
     rename: Vec<Pair>,
     /// Load files that have other columns: the table has those of all, and what a file lacks is NULL
-    #[arg(long, help_heading = "Columns")]
+    #[arg(long, conflicts_with = "table_per_file", help_heading = "Columns")]
     union_by_name: bool,
     /// Load records with more fields than the header: the rest is left out, and the records are counted
     #[arg(long, help_heading = "Columns")]
@@ -347,20 +342,6 @@ enum WritePathArg {
     Direct,
 }
 
-// Named types, because clap takes a bare Vec or Option as a repeatable or optional flag.
-type Names = Vec<String>;
-type Types = Vec<DeclaredType>;
-type Pair = (String, String);
-
-/// A column's type as it was declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct DeclaredType {
-    column: String,
-    column_type: ColumnType,
-    /// How its dates or times are written.
-    format: Option<String>,
-}
-
 /// How much is said on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verbosity {
@@ -505,6 +486,7 @@ impl LoadArgs {
         LoadOptions {
             target: TargetOptions {
                 table: self.table,
+                table_per_file: self.table_per_file,
                 indexes: self.index,
                 errors: self.errors,
                 report: self.report,
@@ -583,111 +565,5 @@ fn parse_error_limit(text: &str) -> Result<ErrorLimit, String> {
             Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(ErrorLimit::Percent(percent)),
             _ => Err(form()),
         },
-    }
-}
-
-/// `a,b,"c, d"`: plain names, or names quoted as in CSV.
-fn parse_list(text: &str) -> Result<Names, String> {
-    let mut names = Vec::new();
-    let mut rest = text;
-    loop {
-        let (name, after) = take_name(rest, ',')?;
-        names.push(name);
-        match after.strip_prefix(',') {
-            Some(more) => rest = more,
-            None if after.is_empty() => return Ok(names),
-            None => return Err("expected a comma after a quoted name".to_owned()),
-        }
-    }
-}
-
-/// `a=integer,"b=c"=real,d=date:%d.%m.%Y,e=date:"%b %e, %Y"`.
-fn parse_types(text: &str) -> Result<Types, String> {
-    let mut types = Vec::new();
-    let mut rest = text;
-    loop {
-        let (column, after) = take_name(rest, '=')?;
-        let after = after.strip_prefix('=').ok_or_else(|| {
-            format!("expected =TYPE after column '{column}'; a format that holds a comma is put in double quotes")
-        })?;
-        let word_bytes = after.find([',', ':']).unwrap_or(after.len());
-        let (word, after) = after.split_at(word_bytes);
-        let column_type = parse_type(word).map_err(|problem| format!("{problem} (for column '{column}')"))?;
-        let (format, after) = match after.strip_prefix(':') {
-            None => (None, after),
-            Some(format) => take_name(format, ',')
-                .map(|(format, after)| (Some(format), after))
-                .map_err(|_| format!("a format is missing, or its quotes are not closed (for column '{column}')"))?,
-        };
-        types.push(DeclaredType {
-            column,
-            column_type,
-            format,
-        });
-        match after.strip_prefix(',') {
-            Some(more) => rest = more,
-            None if after.is_empty() => return Ok(types),
-            None => return Err("expected a comma after a quoted format".to_owned()),
-        }
-    }
-}
-
-/// `old=new`, either quoted where it must be.
-fn parse_renamed(text: &str) -> Result<Pair, String> {
-    let (old, new) = parse_constant(text)?;
-    match take_name(&new, '=')? {
-        (new, "") => Ok((old, new)),
-        _ => Err("expected OLD=NEW; a name that holds a = or quote is quoted".to_owned()),
-    }
-}
-
-/// `name=value`: a name, and everything after it.
-fn parse_constant(text: &str) -> Result<Pair, String> {
-    let (name, after) = take_name(text, '=')?;
-    match after.strip_prefix('=') {
-        Some(value) => Ok((name, value.to_owned())),
-        None => Err(format!("expected a = after column '{name}'")),
-    }
-}
-
-fn parse_type(word: &str) -> Result<ColumnType, String> {
-    let lower = word.to_ascii_lowercase();
-    if let Some(decimals) = lower.strip_prefix("decimal") {
-        let decimals = decimals
-            .strip_prefix('(')
-            .and_then(|decimals| decimals.strip_suffix(')'));
-        let decimals = decimals.and_then(|decimals| decimals.trim().parse().ok());
-        return decimals.map(ColumnType::Decimal).ok_or_else(|| {
-            format!("'{word}' does not say how many decimals there are, and only that; for two: decimal(2)")
-        });
-    }
-    let known = DECLARABLE.into_iter().find(|column_type| column_type.as_str() == lower);
-    known.ok_or_else(|| {
-        let types = DECLARABLE.map(ColumnType::as_str).join(", ");
-        format!("'{word}' is not a type; expected {types} or decimal(N)")
-    })
-}
-
-/// The name at the start of `text` and what follows it: up to `end` (exclusive), or a quoted name.
-fn take_name(text: &str, end: char) -> Result<(String, &str), String> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let length = text.find(end).unwrap_or(text.len());
-        return match length {
-            0 => Err("a column name is missing".to_owned()),
-            _ => Ok((text[..length].to_owned(), &text[length..])),
-        };
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    loop {
-        let (part, after) = rest.split_once('"').ok_or("a quoted column name is not closed")?;
-        name += part;
-        match after.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return Ok((name, after)),
-        }
     }
 }

@@ -1,7 +1,8 @@
 //! Flags, and the options that they become.
 
-use rowmill::Escape;
+use rowmill::{ColumnType, Escape};
 
+use super::names::DeclaredType;
 use super::*;
 
 fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
@@ -53,6 +54,7 @@ fn every_flag_reaches_its_option() {
     let expected = LoadOptions {
         target: TargetOptions {
             table: Some("t".to_owned()),
+            table_per_file: false,
             indexes: vec![vec!["c".to_owned(), "d".to_owned()], vec!["e".to_owned()]],
             errors: "e.csv".into(),
             report: Some("r.json".into()),
@@ -141,6 +143,19 @@ fn every_flag_reaches_its_option() {
         },
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
+}
+
+#[test]
+fn each_file_has_its_own_table_only_where_nothing_names_one_for_all() {
+    assert!(
+        job("a.csv b.csv x.db --table-per-file")
+            .unwrap()
+            .options
+            .target
+            .table_per_file
+    );
+    assert!(job("a.csv x.db --table-per-file --table t").is_err());
+    assert!(job("a.csv x.db --table-per-file --union-by-name").is_err());
 }
 
 #[test]
