@@ -52,7 +52,7 @@ use self::ended::{Ended, Halt};
 pub use self::inputs::Inputs;
 use self::opened::OpenedInputs;
 use self::outputs::{OpenedTable, Outputs};
-use self::per_file::Series;
+use self::per_file::FileLoads;
 use self::planned::{Blueprint, Guess, Planned};
 use self::rows::LoadedRows;
 use self::settled::SettledRows;
@@ -108,7 +108,7 @@ pub fn load_inputs(
     let checked = files::check(&inputs.paths(), database_path, &errors, options);
     let refusal = found.err().or(planned.err()).or(checked.refusal);
     let load = |onlookers: Result<Onlookers<'_>, Error>| match options.target.table_per_file {
-        true => Series {
+        true => FileLoads {
             loads,
             inputs,
             database_path,
@@ -206,6 +206,7 @@ impl Task<'_> {
         let pool = WorkerPool::new(options.resources.threads)?;
         let context = &Context::new(asked, onlookers, account, pool);
         context.lock_database()?;
+        faults::point("load: begun");
         account.threads(context.pool.current_num_threads());
         append::check_grown(&inputs.names(), context)?;
         let inputs = once::leave_out_loaded(inputs, context)?;

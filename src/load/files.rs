@@ -161,7 +161,7 @@ fn may_not_meet(earlier: Role, later: &Claim) -> bool {
 
 /// Whether it is worth a closer look whether both lead to one file: there may be thousands of them.
 fn may_be_same(earlier: &Claim, later: &Claim) -> bool {
-    // Errors files of several loads have different names in one folder. Of those that are not there yet, none is a link.
+    // Errors files of several loads have different names in one folder, and those that are not there yet are not made through links.
     let are_new_errors = earlier.role == Role::Errors && later.role == Role::Errors && later.inode.is_none();
     earlier.inode == later.inode && !are_new_errors
 }

@@ -14,9 +14,10 @@ use crate::options::{InputFormat, LoadOptions};
 use crate::reject::{folder_of, is_errors_file, same_file};
 
 /// Endings of the files that are taken from a folder, in lower case: those of CSV; if there is none, and nobody says that they are CSV, those
-/// of JSON Lines.
+/// of JSON Lines; and both where each file goes into a table of its own.
 const ENDINGS: [&str; 3] = ["csv", "tsv", "tab"];
 const JSON_LINES_ENDINGS: [&str; 2] = ["jsonl", "ndjson"];
+const ALL_ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "jsonl", "ndjson"];
 /// Most files that a notice lists by name.
 const MAX_LISTED: usize = 10;
 /// As shells match: `*` ends at a `/`, and does not begin with the dot of a hidden file.
@@ -61,12 +62,14 @@ impl Finder<'_> {
         let has_csv = all.iter().any(|file| has_ending(file, &ENDINGS));
         let endings: &[&str] = match self.options.dialect.format {
             InputFormat::Csv => &ENDINGS,
+            InputFormat::Auto if self.options.target.table_per_file => &ALL_ENDINGS,
             InputFormat::Auto if has_csv => &ENDINGS,
             _ => &JSON_LINES_ENDINGS,
         };
         let is_taken = |file: &PathBuf| !is_folder || has_ending(file, endings);
         let (candidates, others): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(is_taken);
-        let (own, mut files): (Vec<PathBuf>, Vec<PathBuf>) = candidates.into_iter().partition(|file| self.is_own(file));
+        let (mut own, mut files): (Vec<PathBuf>, Vec<PathBuf>) =
+            candidates.into_iter().partition(|file| self.is_own(file));
         if files.is_empty() {
             return Err(Error::new(ErrorKind::InputMissing {
                 path: path.to_owned(),
@@ -74,6 +77,7 @@ impl Finder<'_> {
             }));
         }
         files.sort_unstable();
+        own.sort_unstable();
         let mut notice = format!("{}: {} taken: {}", path.display(), counted(files.len()), listed(&files));
         if !own.is_empty() {
             notice += &format!("; not {}, which this load writes", listed(&own));

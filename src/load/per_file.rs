@@ -19,7 +19,7 @@ use crate::observer::{FileBegun, Observer};
 use crate::option_name::{SAME_LOAD, TABLE, TABLE_PER_FILE};
 use crate::options::LoadOptions;
 use crate::reject::{RejectSamples, errors_file_of};
-use crate::report::{LoadReport, Outcome, of_several};
+use crate::report::{LoadReport, Outcome, agreeing, of_several};
 use crate::sqlite::database::Database;
 use crate::sqlite::lock::LoadLock;
 use crate::sqlite::own::checkpoint;
@@ -91,7 +91,7 @@ fn is_stream(path: &Path) -> bool {
 }
 
 /// All the loads.
-pub(super) struct Series<'a> {
+pub(super) struct FileLoads<'a> {
     pub(super) loads: Vec<FileLoad>,
     pub(super) inputs: Inputs,
     pub(super) database_path: &'a Path,
@@ -101,7 +101,7 @@ pub(super) struct Series<'a> {
     pub(super) started: Instant,
 }
 
-impl Series<'_> {
+impl FileLoads<'_> {
     /// Loads one file after another, up to the first that is not loaded whole, and tells what came of it.
     pub(super) fn load(mut self, onlookers: Result<Onlookers<'_>, Error>) -> Told {
         let mut reports = Vec::new();
@@ -151,8 +151,9 @@ impl Series<'_> {
             reports.push(told.report);
             if let Err(error) = told.ended {
                 if index > 0 {
+                    let are = agreeing(index as u64, "is", "are");
                     observer.notice(&format!(
-                        "{index} of {files} files are loaded; the {SAME_LOAD} goes on with {}",
+                        "{index} of {files} files {are} loaded; the {SAME_LOAD} goes on with {}",
                         load.input.display()
                     ));
                 }

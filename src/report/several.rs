@@ -73,17 +73,23 @@ fn add(load: &LoadReport, sum: &mut LoadReport) {
     }
 }
 
-/// `12 rows into 3 tables of x.db`, and how it ended.
+/// `loaded 12 rows into 3 tables of x.db`.
 pub(super) fn write_headline(report: &LoadReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let database = escaped(report.database.as_os_str().as_encoded_bytes());
     let tables = report.loads.len() as u64;
-    write!(
-        f,
-        "loaded {} into {} {} of {database}",
-        rows(report.loaded),
-        grouped(tables),
-        agreeing(tables, "table", "tables")
-    )
+    let into = format!("{} {}", grouped(tables), agreeing(tables, "table", "tables"));
+    match report.earlier {
+        None => write!(f, "loaded {} into {into} of {database}", rows(report.loaded)),
+        Some(earlier) => {
+            let more = report.loaded.saturating_sub(earlier.loaded);
+            write!(
+                f,
+                "loaded {} more {} into {into} of {database}; with those of earlier loads:",
+                grouped(more),
+                agreeing(more, "row", "rows")
+            )
+        }
+    }
 }
 
 /// A line for each load.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{FoundDialect, LoadReport, MemorySplit, Outcome, several};
+use super::{FoundDialect, InputReport, LoadReport, MemorySplit, Outcome, several};
 use crate::encoding::Encoding;
 use crate::escape::escaped;
 use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
@@ -162,8 +162,13 @@ impl Summary<'_> {
 
     /// What was found that is not as usual.
     fn dialect(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.report.inputs.iter().any(|input| input.format == JSON_LINES) {
-            return f.write_str("\n  format      JSON Lines");
+        let is_objects = |input: &InputReport| input.format == JSON_LINES;
+        if self.report.inputs.iter().any(is_objects) {
+            f.write_str("\n  format      JSON Lines")?;
+            match self.report.inputs.iter().all(is_objects) {
+                true => return Ok(()),
+                false => f.write_str(", and CSV")?,
+            }
         }
         let mut found = self.report.inputs.iter().filter_map(|input| input.dialect);
         let Some(first) = found.next() else { return Ok(()) };
