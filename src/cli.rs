@@ -43,7 +43,7 @@ const ABOUT_LOAD: &str =
     "Load CSV or JSON Lines files into a SQLite database: every good record once, every bad one with its reason";
 
 const LONG_ABOUT_LOAD: &str = "\
-Load CSV or JSON Lines files into one table of a SQLite database.
+Load CSV or JSON Lines files into one table of a SQLite database, or each into its own.
 
 Every good record lands in the table exactly once. Every bad one goes to the errors file, with
 its exact place, the reason and its raw bytes. Column types are found by reading every value,
@@ -59,6 +59,7 @@ Examples:
   rowmill load people.csv people.db
   rowmill load people.csv people.db --key id --errors rejects.csv
   rowmill load jan.csv feb.csv year.db --table sales --key shop,date
+  rowmill load export/ all.db --table-per-file
   curl https://example.org/log.csv.gz | rowmill load - log.db --table log --types id=integer,at=datetime
   rowmill load export.tsv data.db --delimiter tab --quote none --max-errors 1%
 
