@@ -40,7 +40,7 @@ const SIZE_UNITS: [(&str, u64); 14] = [
 ];
 
 const ABOUT_LOAD: &str =
-    "Load CSV or JSON Lines files into a SQLite database: every good record once, every bad one with its reason";
+    "Load CSV or JSON Lines files into SQLite: each good record once, each bad one with its reason";
 
 const LONG_ABOUT_LOAD: &str = "\
 Load CSV or JSON Lines files into one table of a SQLite database, or each into its own.
@@ -111,8 +111,8 @@ pub enum Command {
 pub struct LoadArgs {
     /// CSV or JSON Lines files, folders, patterns or - to load, and last the database
     ///
-    /// Inputs are loaded in order; - or a FIFO is read as a stream. Of a folder the files named *.csv, *.tsv and *.tab are loaded, by name. A name with *, ? or [ that is no file stands for those that
-    /// match.
+    /// Inputs are loaded in order; - or a FIFO is read as a stream. Of a folder the files named *.csv, *.tsv and *.tab are loaded, by name (if
+    /// there are none, *.jsonl and *.ndjson; with --table-per-file both). A name with *, ? or [ that is no file stands for those that match.
     #[arg(value_name = "INPUT... DB", required = true, value_hint = ValueHint::FilePath)]
     paths: Vec<PathBuf>,
 
