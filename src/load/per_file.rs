@@ -108,7 +108,7 @@ impl FileLoads<'_> {
         let refusal = self.refusal.take();
         let ended = (self.options.validate())
             .and_then(|()| refusal.map_or(Ok(()), Err))
-            .and_then(|()| onlookers)
+            .and(onlookers)
             .and_then(|onlookers| self.run(&onlookers, &mut reports));
         let nothing = LoadReport::new(self.database_path, &self.inputs.names(), self.options);
         let mut report = of_several(nothing, reports);
