@@ -1,20 +1,23 @@
 //! How a program asks for a load: inputs, database and options, one after another, then [`Load::run`].
 
+mod watched;
+
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::cancel::{CancelToken, Cancelled};
+use crate::cancel::CancelToken;
 use crate::dialect::{Delimiter, Escape};
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::load::{self, Inputs};
-use crate::observer::{Observer, Phase, Progress};
+use crate::observer::Observer;
 use crate::option_name::ERRORS;
 use crate::options::{ErrorLimit, Inference, InputFormat, LoadOptions, WritePath};
 use crate::report::LoadReport;
 use crate::schema::ColumnType;
 use crate::schema::cells::EmptyCell;
+use watched::Watched;
 
 /// A load of one or more CSV inputs into one table of a SQLite database.
 ///
@@ -108,6 +111,27 @@ impl<'a> Load<'a> {
     /// standard input and devices.
     pub fn table(mut self, name: impl Into<String>) -> Self {
         self.options.target.table = Some(name.into());
+        self
+    }
+
+    /// Loads each input, which must be a file, by itself into a table that is named after it, with a dead-letter file of its own: beside
+    /// that of [`errors`](Self::errors), with the table's name before its ending (`errors.people.csv`). Everything else holds for each of
+    /// them. The first file that is not loaded whole ends it all; the same load goes on there, and loads nothing twice. The report has
+    /// [that of each load](LoadReport::loads). Default: false.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let at = |name: &str| folder.path().join(name);
+    /// std::fs::write(at("people.csv"), "id,name\n1,Ada\n2,Grace\n")?;
+    /// std::fs::write(at("events.jsonl"), "{\"at\": \"2024-12-31\"}\n")?;
+    /// let load = rowmill::Load::new([at("people.csv"), at("events.jsonl")]).into(at("x.db")).errors(at("errors.csv"));
+    /// let report = load.table_per_file(true).run()?;
+    /// let loads: Vec<_> = report.loads.iter().map(|load| (load.table.as_str(), load.loaded)).collect();
+    /// assert_eq!(loads, [("people", 2), ("events", 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn table_per_file(mut self, on: bool) -> Self {
+        self.options.target.table_per_file = on;
         self
     }
 
@@ -614,7 +638,7 @@ impl<'a> Load<'a> {
     /// Not by itself; a panic of the observer or of a reader comes out here.
     pub fn run(self) -> Result<LoadReport, Error> {
         let database = self.database()?;
-        let watched = Watched::of(&self);
+        let watched = Watched::of(self.observer, &self.token);
         load::load_inputs(self.inputs, &database, &self.options, &watched)
     }
 
@@ -630,7 +654,12 @@ impl<'a> Load<'a> {
     /// while a load is under way, and [`Database`](crate::ErrorKind::Database).
     pub fn forget(self) -> Result<(), Error> {
         let database = self.database()?;
-        load::forget(&self.inputs.names(), &database, &self.options, &Watched::of(&self))
+        load::forget(
+            &self.inputs.names(),
+            &database,
+            &self.options,
+            &Watched::of(self.observer, &self.token),
+        )
     }
 
     /// The database, if it and the dead-letter file are named: a load needs both.
@@ -652,43 +681,5 @@ impl fmt::Debug for Load<'_> {
             .field("database", &self.database)
             .field("options", &self.options)
             .finish_non_exhaustive()
-    }
-}
-
-/// The program's observer, with its token.
-struct Watched<'a> {
-    observer: &'a dyn Observer,
-    token: CancelToken,
-}
-
-impl<'a> Watched<'a> {
-    fn of(load: &Load<'a>) -> Self {
-        Watched {
-            observer: load.observer,
-            token: load.token.clone(),
-        }
-    }
-}
-
-impl Observer for Watched<'_> {
-    fn phase(&self, phase: Phase, total_bytes: Option<u64>) {
-        self.observer.phase(phase, total_bytes);
-    }
-
-    fn progress(&self, progress: Progress) {
-        self.observer.progress(progress);
-    }
-
-    fn notice(&self, message: &str) {
-        self.observer.notice(message);
-    }
-
-    fn detail(&self, message: &str) {
-        self.observer.detail(message);
-    }
-
-    fn cancelled(&self) -> Option<Cancelled> {
-        let by_token = self.token.is_cancelled().then_some(Cancelled::ByProgram);
-        by_token.or_else(|| self.observer.cancelled())
     }
 }

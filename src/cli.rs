@@ -1,6 +1,7 @@
 //! The flags of the command line, and their one-time translation into validated options.
 
 mod characters;
+mod names;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use characters::{
     EscapeArg, Quote, parse_comment, parse_delimiter, parse_encoding, parse_escape, parse_format, parse_quote,
 };
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
+use names::{Names, Pair, Types, parse_constant, parse_list, parse_renamed, parse_types};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
     ColumnOptions, ContractOptions, DialectOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions,
@@ -17,20 +19,7 @@ use rowmill::internal::options::{
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
-use rowmill::{ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Inference, InputFormat, WritePath};
-
-/// Types that `--types` takes.
-const DECLARABLE: [ColumnType; 9] = [
-    ColumnType::Text,
-    ColumnType::Integer,
-    ColumnType::Real,
-    ColumnType::Boolean,
-    ColumnType::Date,
-    ColumnType::Time,
-    ColumnType::DateTime,
-    ColumnType::Number,
-    ColumnType::Percent,
-];
+use rowmill::{Delimiter, EmptyCell, Encoding, ErrorLimit, Inference, InputFormat, WritePath};
 
 /// Units of a size, in lower case. One letter and `KiB` count in 1024s, `KB` in 1000s.
 const SIZE_UNITS: [(&str, u64); 14] = [
@@ -50,18 +39,27 @@ const SIZE_UNITS: [(&str, u64); 14] = [
     ("tb", 1_000_000_000_000),
 ];
 
-const ABOUT_LOAD: &str = "\
-Load CSV or JSON Lines files into one table of a SQLite database.
+const ABOUT_LOAD: &str =
+    "Load CSV or JSON Lines files into SQLite: each good record once, each bad one with its reason";
+
+const LONG_ABOUT_LOAD: &str = "\
+Load CSV or JSON Lines files into one table of a SQLite database, or each into its own.
 
 Every good record lands in the table exactly once. Every bad one goes to the errors file, with
 its exact place, the reason and its raw bytes. Column types are found by reading every value,
 and no value is changed by them: 01234 stays text.";
+
+const MORE_HELP: &str = "\
+Examples: rowmill load people.csv people.db --key id
+          curl https://example.org/log.csv.gz | rowmill load - log.db --table log
+All flags, types, sizes and exit codes: rowmill load --help";
 
 const EXAMPLES_AND_EXIT_CODES: &str = "\
 Examples:
   rowmill load people.csv people.db
   rowmill load people.csv people.db --key id --errors rejects.csv
   rowmill load jan.csv feb.csv year.db --table sales --key shop,date
+  rowmill load export/ all.db --table-per-file
   curl https://example.org/log.csv.gz | rowmill load - log.db --table log --types id=integer,at=datetime
   rowmill load export.tsv data.db --delimiter tab --quote none --max-errors 1%
 
@@ -104,26 +102,36 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[command(
     about = ABOUT_LOAD,
-    after_help = EXAMPLES_AND_EXIT_CODES,
+    long_about = LONG_ABOUT_LOAD,
+    after_help = MORE_HELP,
+    after_long_help = EXAMPLES_AND_EXIT_CODES,
     override_usage = "rowmill load [OPTIONS] <INPUT>... <DB>",
     arg_required_else_help = true
 )]
 pub struct LoadArgs {
-    /// CSV or JSON Lines files to load, in order (- or a FIFO is read as a stream), and last the database
+    /// CSV or JSON Lines files, folders, patterns or - to load, and last the database
     ///
-    /// Of a folder the files named *.csv, *.tsv and *.tab are loaded, by name. A name with *, ? or [ that is no file stands for those that
-    /// match.
+    /// Inputs are loaded in order; - or a FIFO is read as a stream. Of a folder the files named *.csv, *.tsv and *.tab are loaded, by name (if
+    /// there are none, *.jsonl and *.ndjson; with --table-per-file both). A name with *, ? or [ that is no file stands for those that match.
     #[arg(value_name = "INPUT... DB", required = true, value_hint = ValueHint::FilePath)]
     paths: Vec<PathBuf>,
 
-    /// Table to load into, made if need be [default: the input's name without .csv]
+    /// Table to load into, made if need be [default: the input's name]
     #[arg(long, value_name = "NAME", help_heading = "Table")]
     table: Option<String>,
-    /// Columns that make a row unique: the first wins, the rest are duplicates
+    /// Load each file into a table of its own, named after it
+    ///
+    /// The inputs are files, folders and patterns; two files of one name are refused. Rejects go to a file for each table: errors.people.csv.
+    /// All other flags hold for each load. The first file that is not loaded whole ends the command; the same command goes on there.
+    #[arg(long, conflicts_with = "table", help_heading = "Table")]
+    table_per_file: bool,
+    /// Columns that make a row unique: the first wins
+    ///
+    /// The others are duplicates, which are rejects.
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
     key: Option<Names>,
     /// Index these columns once the rows are in; repeatable
-    #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
+    #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, hide_short_help = true, help_heading = "Table")]
     index: Vec<Names>,
     /// Declare column types; a value that does not fit is rejected
     #[arg(long, value_name = "COL=TYPE[,...]", value_parser = parse_types, help_heading = "Table")]
@@ -131,7 +139,9 @@ pub struct LoadArgs {
     /// Make columns TEXT unless --types declares them
     #[arg(long, help_heading = "Table")]
     text: bool,
-    /// Load fields that are this word, without quotes, as NULL, such as NULL, \N, NA or -; repeatable
+    /// Load fields that are this word as NULL, such as NA; repeatable
+    ///
+    /// Only without quotes: NULL, \N, NA, -.
     #[arg(long, value_name = "TEXT", allow_hyphen_values = true, help_heading = "Table")]
     null: Vec<String>,
     /// What an empty field without quotes is: null, text (the empty one, like "") or default (its column's, in a table that exists)
@@ -141,149 +151,208 @@ pub struct LoadArgs {
         value_enum,
         hide_possible_values = true,
         default_value = "null",
+        hide_short_help = true,
         help_heading = "Table"
     )]
     empty: EmptyArg,
     /// Load quoted empty fields as what unquoted ones are: NULL, or with --empty default their column's DEFAULT
-    #[arg(long, help_heading = "Table")]
+    #[arg(long, hide_short_help = true, help_heading = "Table")]
     empty_as_null: bool,
 
     /// Load only these columns of the input, in this order
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Columns")]
     columns: Option<Names>,
-    /// Give a column of the input another name in the table, by which --key, --index and --types know it; repeatable
+    /// Give a column of the input another name; repeatable
+    ///
+    /// By the new name --key, --index and --types know it.
     #[arg(long, value_name = "OLD=NEW", value_parser = parse_renamed, help_heading = "Columns")]
     rename: Vec<Pair>,
-    /// Load files that have other columns: the table has those of all, and what a file lacks is NULL
-    #[arg(long, help_heading = "Columns")]
+    /// Load files that have other columns: what one lacks is NULL
+    ///
+    /// The table has the columns of all.
+    #[arg(long, conflicts_with = "table_per_file", help_heading = "Columns")]
     union_by_name: bool,
     /// Load records with more fields than the header: the rest is left out, and the records are counted
-    #[arg(long, help_heading = "Columns")]
+    #[arg(long, hide_short_help = true, help_heading = "Columns")]
     ignore_extra: bool,
     /// Load records with fewer fields than the header: what they lack is NULL, and the records are counted
-    #[arg(long, help_heading = "Columns")]
+    #[arg(long, hide_short_help = true, help_heading = "Columns")]
     fill_missing: bool,
     /// Add a column that is the same in every row; repeatable
-    #[arg(long = "const", value_name = "NAME=VALUE", value_parser = parse_constant, help_heading = "Columns")]
+    #[arg(long = "const", value_name = "NAME=VALUE", value_parser = parse_constant, hide_short_help = true, help_heading = "Columns")]
     constants: Vec<Pair>,
     /// Add a column with the input's name, as the errors file has it
-    #[arg(long, value_name = "NAME", help_heading = "Columns")]
+    #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = "Columns")]
     filename_column: Option<String>,
     /// Add a column with the record's number in its input, as the errors file has it
-    #[arg(long, value_name = "NAME", help_heading = "Columns")]
+    #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = "Columns")]
     row_number: Option<String>,
 
     /// The format of the inputs: csv, jsonl (JSON Lines: an object on each line), or auto: what the name says, or the first lines
-    #[arg(long, value_name = "FORMAT", value_parser = parse_format, default_value = "auto", help_heading = "Input format")]
+    #[arg(long, value_name = "FORMAT", value_parser = parse_format, default_value = "auto", hide_short_help = true, help_heading = "Input format")]
     format: InputFormat,
-    /// What separates fields: characters, such as ; or || or ¦, of up to 8 bytes; \t and \xNN stand for bytes; or tab, comma, semicolon,
-    /// pipe, space [default: what a first line such as sep=; says, or found, or ,]
+    /// What separates fields, such as ; or tab [default: found, or ,]
+    ///
+    /// Characters, such as ; or || or ¦, of up to 8 bytes; \t and \xNN stand for bytes; or tab, comma, semicolon, pipe, space. A first line
+    /// such as sep=; says it, too.
     #[arg(long, value_name = "CHARS", value_parser = parse_delimiter, help_heading = "Input format")]
     delimiter: Option<Delimiter>,
     /// What quotes fields: one character, or `none` [default: found, or "]
     #[arg(long, value_name = "CHAR", value_parser = parse_quote, help_heading = "Input format")]
     quote: Option<Quote>,
     /// Two quotes in a quoted field are not one: the first closes the field
-    #[arg(long, help_heading = "Input format")]
+    #[arg(long, hide_short_help = true, help_heading = "Input format")]
     no_double_quote: bool,
-    /// What makes the character after it data, also a delimiter, quote or line end: one character, after which each means itself; or mysql
-    /// or postgres, a \ after which n, t and others mean what they do there; or `none` [default: found, or none]
+    /// What makes the next character data: \, mysql, none [default: found]
+    ///
+    /// Also a delimiter, quote or line end. One character, after which each means itself; or mysql or postgres, a \ after which n, t and
+    /// others mean what they do there; or `none`. Before letters one that was only found means nothing: such records are rejected.
     #[arg(long, value_name = "CHAR|NAME", value_parser = parse_escape, help_heading = "Input format")]
     escape: Option<EscapeArg>,
-    /// How characters are written where no byte order mark says it: a name of the Encoding Standard, such as latin1, shift_jis or utf-16le.
-    /// Without it, the encoding of what is not UTF-8 is guessed in a note [default: UTF-8]
+    /// How characters are written, such as latin1 [default: UTF-8]
+    ///
+    /// A name of the Encoding Standard, such as latin1, shift_jis or utf-16le, for what has no byte order mark. Without it, the encoding of
+    /// what is not UTF-8 is guessed in a note.
     #[arg(long, value_name = "NAME", value_parser = parse_encoding, help_heading = "Input format")]
     encoding: Option<Encoding>,
     /// The first record names the columns [default: found]
-    #[arg(long, conflicts_with = "no_header", help_heading = "Input format")]
+    #[arg(
+        long,
+        conflicts_with = "no_header",
+        hide_short_help = true,
+        help_heading = "Input format"
+    )]
     header: bool,
-    /// The first record is data; columns are named column_1, column_2 ...
+    /// The first record is data; columns are column_1, column_2 ...
     #[arg(long, help_heading = "Input format")]
     no_header: bool,
     /// Do not look for delimiter, quote, escape and header: commas, " and a header, unless other flags say otherwise
-    #[arg(long, help_heading = "Input format")]
+    #[arg(long, hide_short_help = true, help_heading = "Input format")]
     no_detect: bool,
     /// Lines that begin with it, outside quotes, are comments and no records
-    #[arg(long, value_name = "CHAR", value_parser = parse_comment, help_heading = "Input format")]
+    #[arg(long, value_name = "CHAR", value_parser = parse_comment, hide_short_help = true, help_heading = "Input format")]
     comment: Option<u8>,
     /// Drop records that are the header once more (cat a.csv b.csv), and count them
-    #[arg(long, help_heading = "Input format")]
+    #[arg(long, hide_short_help = true, help_heading = "Input format")]
     drop_repeated_headers: bool,
     /// Take blanks and tabs around fields off, also between a delimiter and a quote; what is within quotes stays
-    #[arg(long, help_heading = "Input format")]
+    #[arg(long, hide_short_help = true, help_heading = "Input format")]
     trim: bool,
-    /// Pass over the first N lines of each file, whatever they hold
+    /// Pass over the first N lines of each file
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Input format")]
     skip_lines: u64,
     /// The header is line N; what is before it is passed over, and what is after it up to --skip-lines (a row of units)
-    #[arg(long, value_name = "N", help_heading = "Input format")]
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Input format")]
     header_row: Option<u64>,
     /// Pass over the last N lines of each file, whatever they hold, such as totals
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Input format")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_short_help = true,
+        help_heading = "Input format"
+    )]
     skip_footer: u64,
     /// Numbers have a comma before their decimals, and no point
-    #[arg(long, help_heading = "Numbers and dates")]
+    #[arg(long, hide_short_help = true, help_heading = "Numbers and dates")]
     decimal_comma: bool,
     /// What may stand between groups of digits in columns that are declared as numbers: a blank, . , ' or _
-    #[arg(long, value_name = "CHAR", help_heading = "Numbers and dates")]
+    #[arg(
+        long,
+        value_name = "CHAR",
+        hide_short_help = true,
+        help_heading = "Numbers and dates"
+    )]
     thousands: Option<char>,
     /// How columns declared as date are written, such as %d.%m.%Y or '%b %e, %Y'; they are stored as 2024-12-31
-    #[arg(long, value_name = "PATTERN", help_heading = "Numbers and dates")]
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        hide_short_help = true,
+        help_heading = "Numbers and dates"
+    )]
     date_format: Option<String>,
     /// How columns declared as datetime are written, such as '%m/%d/%Y %I:%M %p'; they are stored as 2024-12-31T15:30
-    #[arg(long, value_name = "PATTERN", help_heading = "Numbers and dates")]
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        hide_short_help = true,
+        help_heading = "Numbers and dates"
+    )]
     datetime_format: Option<String>,
     /// Two-digit years (%y) below it are of the 2000s, the others of the 1900s
-    #[arg(long, value_name = "YEAR", help_heading = "Numbers and dates")]
+    #[arg(
+        long,
+        value_name = "YEAR",
+        hide_short_help = true,
+        help_heading = "Numbers and dates"
+    )]
     two_digit_year_pivot: Option<u8>,
     /// The member to load of a zip archive [default: its only file, or its only one that ends with .csv]
-    #[arg(long, value_name = "NAME", help_heading = "Input format")]
+    #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = "Input format")]
     member: Option<String>,
     /// Longest record; longer ones are rejected
-    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, help_heading = "Input format")]
+    #[arg(long, value_name = "SIZE", default_value = "8MiB", value_parser = parse_size, hide_short_help = true, help_heading = "Input format")]
     max_record_bytes: u64,
 
-    /// Start afresh; without it the same command goes on where an unfinished load into this table stopped. A table that the load made is
-    /// made anew, if nobody else has put anything into it; no row is taken from any other table
-    #[arg(long, help_heading = "Output")]
+    /// Start afresh where the same command would go on
+    ///
+    /// Without it the same command goes on where an unfinished load into this table stopped. A table that the load made is made anew, if
+    /// nobody else has put anything into it; no row is taken from any other table.
+    #[arg(long, help_heading = "Loading again")]
     restart: bool,
     /// Give up an unfinished load into this table: its rows stay, and nothing is loaded. With --table the inputs can be left out
-    #[arg(long, conflicts_with = "restart", help_heading = "Output")]
+    #[arg(
+        long,
+        conflicts_with = "restart",
+        hide_short_help = true,
+        help_heading = "Loading again"
+    )]
     forget: bool,
     /// Leave the checkpoint in the database when the load is done
-    #[arg(long, help_heading = "Output")]
+    #[arg(long, hide_short_help = true, help_heading = "Loading again")]
     keep_checkpoint: bool,
-    /// The file grows (a log): run again, load only what was appended. A last line without a line feed, or within an open quote, waits for
-    /// the next run. Types stay those of the first load. Notes in the database how far it got
-    #[arg(long, help_heading = "Output")]
+    /// The file grows (a log): each run loads what was appended
+    ///
+    /// A last line without a line feed, or within an open quote, waits for the next run. Types stay those of the first load. Notes in the
+    /// database how far it got.
+    #[arg(long, help_heading = "Loading again")]
     append_only: bool,
-    /// Skip files whose content went into the table before (with --once), under whatever name, so that a job can be run twice. Keeps the
-    /// size and hash of each in the database, in the table _rowmill_loads. With --restart they are loaded again
-    #[arg(long, help_heading = "Output")]
+    /// Skip files whose content went into the table before
+    ///
+    /// With --once, under whatever name, so that a job can be run twice. Keeps the size and hash of each in the database, in the table
+    /// _rowmill_loads. With --restart they are loaded again.
+    #[arg(long, help_heading = "Loading again")]
     once: bool,
 
-    /// Where rejects and duplicates go. Rejects of another load are kept beside it under the next free number (errors.1.csv); a file that
-    /// is not an errors file of rowmill is never touched
-    #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects")]
+    /// Where rejects and duplicates go
+    ///
+    /// Rejects of another load are kept beside it under the next free number (errors.1.csv); a file that is not an errors file of rowmill
+    /// is never touched.
+    #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
     errors: PathBuf,
     /// Put a ' before fields of the errors file that a spreadsheet would run as a formula; a leading ' is then never data
-    #[arg(long, help_heading = "Rejects")]
+    #[arg(long, hide_short_help = true, help_heading = "Rejects and reports")]
     safe_errors: bool,
     /// Stop when more than this are rejected [default: never]
-    #[arg(long, value_name = "N|N%", value_parser = parse_error_limit, help_heading = "Rejects")]
+    #[arg(long, value_name = "N|N%", value_parser = parse_error_limit, help_heading = "Rejects and reports")]
     max_errors: Option<ErrorLimit>,
 
-    /// Write a JSON report, also when the load fails. An older report (it begins with "rowmill") is replaced; no other file is
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    /// Write a JSON report, also when the load fails
+    ///
+    /// An older report (it begins with "rowmill") is replaced; no other file is.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
     report: Option<PathBuf>,
-    /// Write the report as one HTML page with charts, also when the load fails. An older page is replaced; no other file is
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    /// Write the report as one HTML page with charts
+    ///
+    /// Also when the load fails. An older page is replaced; no other file is.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
     report_html: Option<PathBuf>,
     /// Show errors only: no progress bar, notes or summary
-    #[arg(long, short, conflicts_with = "verbose", help_heading = "Output")]
+    #[arg(long, short, conflicts_with = "verbose", help_heading = "Rejects and reports")]
     quiet: bool,
     /// Show details: memory split, write path, time by stage
-    #[arg(long, short, help_heading = "Output")]
+    #[arg(long, short, hide_short_help = true, help_heading = "Rejects and reports")]
     verbose: bool,
 
     /// Promise on peak memory, mapped pages included
@@ -293,7 +362,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Speed and memory")]
     threads: usize,
     /// Records per transaction
-    #[arg(long, value_name = "N", default_value_t = rowmill::internal::options::DEFAULT_BATCH_ROWS, help_heading = "Speed and memory")]
+    #[arg(long, value_name = "N", default_value_t = rowmill::internal::options::DEFAULT_BATCH_ROWS, hide_short_help = true, help_heading = "Speed and memory")]
     batch_rows: u64,
     /// Where undeclared column types come from: auto, whole (a pass over every value) or guess (verified while loading)
     #[arg(
@@ -302,6 +371,7 @@ pub struct LoadArgs {
         value_enum,
         hide_possible_values = true,
         default_value = "auto",
+        hide_short_help = true,
         help_heading = "Speed and memory"
     )]
     infer: InferArg,
@@ -312,14 +382,15 @@ pub struct LoadArgs {
         value_enum,
         hide_possible_values = true,
         default_value = "auto",
+        hide_short_help = true,
         help_heading = "Speed and memory"
     )]
     write_path: WritePathArg,
     /// Input mapped at a time; the result is the same at any size
-    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = parse_size, help_heading = "Speed and memory")]
+    #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = parse_size, hide_short_help = true, help_heading = "Speed and memory")]
     window_bytes: u64,
     /// Input parsed by one task; the result is the same at any size
-    #[arg(long, value_name = "SIZE", default_value = "256KiB", value_parser = parse_size, help_heading = "Speed and memory")]
+    #[arg(long, value_name = "SIZE", default_value = "256KiB", value_parser = parse_size, hide_short_help = true, help_heading = "Speed and memory")]
     chunk_bytes: u64,
 }
 
@@ -345,20 +416,6 @@ enum WritePathArg {
     Auto,
     Sql,
     Direct,
-}
-
-// Named types, because clap takes a bare Vec or Option as a repeatable or optional flag.
-type Names = Vec<String>;
-type Types = Vec<DeclaredType>;
-type Pair = (String, String);
-
-/// A column's type as it was declared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct DeclaredType {
-    column: String,
-    column_type: ColumnType,
-    /// How its dates or times are written.
-    format: Option<String>,
 }
 
 /// How much is said on stderr.
@@ -505,6 +562,7 @@ impl LoadArgs {
         LoadOptions {
             target: TargetOptions {
                 table: self.table,
+                table_per_file: self.table_per_file,
                 indexes: self.index,
                 errors: self.errors,
                 report: self.report,
@@ -583,111 +641,5 @@ fn parse_error_limit(text: &str) -> Result<ErrorLimit, String> {
             Ok(percent) if (0.0..=100.0).contains(&percent) => Ok(ErrorLimit::Percent(percent)),
             _ => Err(form()),
         },
-    }
-}
-
-/// `a,b,"c, d"`: plain names, or names quoted as in CSV.
-fn parse_list(text: &str) -> Result<Names, String> {
-    let mut names = Vec::new();
-    let mut rest = text;
-    loop {
-        let (name, after) = take_name(rest, ',')?;
-        names.push(name);
-        match after.strip_prefix(',') {
-            Some(more) => rest = more,
-            None if after.is_empty() => return Ok(names),
-            None => return Err("expected a comma after a quoted name".to_owned()),
-        }
-    }
-}
-
-/// `a=integer,"b=c"=real,d=date:%d.%m.%Y,e=date:"%b %e, %Y"`.
-fn parse_types(text: &str) -> Result<Types, String> {
-    let mut types = Vec::new();
-    let mut rest = text;
-    loop {
-        let (column, after) = take_name(rest, '=')?;
-        let after = after.strip_prefix('=').ok_or_else(|| {
-            format!("expected =TYPE after column '{column}'; a format that holds a comma is put in double quotes")
-        })?;
-        let word_bytes = after.find([',', ':']).unwrap_or(after.len());
-        let (word, after) = after.split_at(word_bytes);
-        let column_type = parse_type(word).map_err(|problem| format!("{problem} (for column '{column}')"))?;
-        let (format, after) = match after.strip_prefix(':') {
-            None => (None, after),
-            Some(format) => take_name(format, ',')
-                .map(|(format, after)| (Some(format), after))
-                .map_err(|_| format!("a format is missing, or its quotes are not closed (for column '{column}')"))?,
-        };
-        types.push(DeclaredType {
-            column,
-            column_type,
-            format,
-        });
-        match after.strip_prefix(',') {
-            Some(more) => rest = more,
-            None if after.is_empty() => return Ok(types),
-            None => return Err("expected a comma after a quoted format".to_owned()),
-        }
-    }
-}
-
-/// `old=new`, either quoted where it must be.
-fn parse_renamed(text: &str) -> Result<Pair, String> {
-    let (old, new) = parse_constant(text)?;
-    match take_name(&new, '=')? {
-        (new, "") => Ok((old, new)),
-        _ => Err("expected OLD=NEW; a name that holds a = or quote is quoted".to_owned()),
-    }
-}
-
-/// `name=value`: a name, and everything after it.
-fn parse_constant(text: &str) -> Result<Pair, String> {
-    let (name, after) = take_name(text, '=')?;
-    match after.strip_prefix('=') {
-        Some(value) => Ok((name, value.to_owned())),
-        None => Err(format!("expected a = after column '{name}'")),
-    }
-}
-
-fn parse_type(word: &str) -> Result<ColumnType, String> {
-    let lower = word.to_ascii_lowercase();
-    if let Some(decimals) = lower.strip_prefix("decimal") {
-        let decimals = decimals
-            .strip_prefix('(')
-            .and_then(|decimals| decimals.strip_suffix(')'));
-        let decimals = decimals.and_then(|decimals| decimals.trim().parse().ok());
-        return decimals.map(ColumnType::Decimal).ok_or_else(|| {
-            format!("'{word}' does not say how many decimals there are, and only that; for two: decimal(2)")
-        });
-    }
-    let known = DECLARABLE.into_iter().find(|column_type| column_type.as_str() == lower);
-    known.ok_or_else(|| {
-        let types = DECLARABLE.map(ColumnType::as_str).join(", ");
-        format!("'{word}' is not a type; expected {types} or decimal(N)")
-    })
-}
-
-/// The name at the start of `text` and what follows it: up to `end` (exclusive), or a quoted name.
-fn take_name(text: &str, end: char) -> Result<(String, &str), String> {
-    let Some(quoted) = text.strip_prefix('"') else {
-        let length = text.find(end).unwrap_or(text.len());
-        return match length {
-            0 => Err("a column name is missing".to_owned()),
-            _ => Ok((text[..length].to_owned(), &text[length..])),
-        };
-    };
-    let mut name = String::new();
-    let mut rest = quoted;
-    loop {
-        let (part, after) = rest.split_once('"').ok_or("a quoted column name is not closed")?;
-        name += part;
-        match after.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return Ok((name, after)),
-        }
     }
 }

@@ -184,7 +184,7 @@ pub use dialect::{Delimiter, Escape};
 pub use encoding::Encoding;
 pub use error::{Error, ErrorKind};
 pub use memory::return_freed_memory;
-pub use observer::{Observer, Phase, Progress};
+pub use observer::{FileBegun, Observer, Phase, Progress};
 pub use option_name::OptionName;
 pub use options::{ErrorLimit, Inference, InputFormat, WritePath};
 pub use reject::RejectCode;

@@ -7,7 +7,7 @@
 //! inputs    opened          planned    outputs    rows          settled        leave
 //! ```
 //!
-//! Folders and patterns become files ([`found`]), [`once`] leaves inputs out. What was [`seen`] in the database tells where a load has its [`start`]: [`afresh`] (types are read or guessed
+//! Folders and patterns become files ([`found`]), [`once`] leaves inputs out, [`per_file`] makes a load of each. What was [`seen`] in the database tells where a load has its [`start`]: [`afresh`] (types are read or guessed
 //! in [`infer`]), where another one stopped ([`resume`]), or where a file has grown ([`append`]). [`order`] is the thread between parsing
 //! and writing, [`earlier`] finds records of the loads before, [`undo`] takes back.
 //!
@@ -33,6 +33,7 @@ mod once;
 mod opened;
 mod order;
 mod outputs;
+mod per_file;
 mod planned;
 mod resume;
 mod rows;
@@ -51,6 +52,7 @@ use self::ended::{Ended, Halt};
 pub use self::inputs::Inputs;
 use self::opened::OpenedInputs;
 use self::outputs::{OpenedTable, Outputs};
+use self::per_file::FileLoads;
 use self::planned::{Blueprint, Guess, Planned};
 use self::rows::LoadedRows;
 use self::settled::SettledRows;
@@ -91,22 +93,47 @@ pub fn load_inputs(
 ) -> Result<LoadReport, Error> {
     let started = Instant::now();
     let found = inputs.find_files(database_path, options);
+    let (mut loads, mut planned) = (Vec::new(), Ok(()));
+    if options.target.table_per_file {
+        match per_file::plan(&inputs, options) {
+            Ok(all) => loads = all,
+            Err(error) => planned = Err(error),
+        }
+    }
     // Before anything is opened: an input that is the database must not even be opened, as closing it would drop the locks on it.
-    let checked = files::check(&inputs.paths(), database_path, options);
-    let task = Task {
-        inputs,
-        database_path,
-        options,
-        refusal: found.err().or(checked.refusal),
-        started,
+    let errors: Vec<&Path> = match options.target.table_per_file {
+        true => loads.iter().map(|load| &*load.options.target.errors).collect(),
+        false => vec![&options.target.errors],
+    };
+    let checked = files::check(&inputs.paths(), database_path, &errors, options);
+    let refusal = found.err().or(planned.err()).or(checked.refusal);
+    let load = |onlookers: Result<Onlookers<'_>, Error>| match options.target.table_per_file {
+        true => FileLoads {
+            loads,
+            inputs,
+            database_path,
+            options,
+            refusal,
+            started,
+        }
+        .load(onlookers),
+        false => Task {
+            inputs,
+            database_path,
+            options,
+            is_one_of_several: false,
+            refusal,
+            started,
+        }
+        .load(onlookers),
     };
     let (told, page_written) = match options.target.report_html.as_deref().filter(|_| checked.page) {
         #[cfg(feature = "html")]
-        Some(path) => draft::with_page(path, options, observer, |onlookers| task.load(onlookers)),
+        Some(path) => draft::with_page(path, options, observer, load),
         // Where pages are not built in, the options that ask for one are refused.
         _ => {
             let samples = None;
-            (task.load(Ok(Onlookers { observer, samples })), Ok(()))
+            (load(Ok(Onlookers { observer, samples })), Ok(()))
         }
     };
     let report = told.report;
@@ -127,6 +154,8 @@ struct Task<'a> {
     inputs: Inputs,
     database_path: &'a Path,
     options: &'a LoadOptions,
+    /// Others follow, or came before, that end with it.
+    is_one_of_several: bool,
     /// What is wrong with the load's files.
     refusal: Option<Error>,
     started: Instant,
@@ -136,6 +165,8 @@ struct Task<'a> {
 struct Told {
     report: LoadReport,
     ended: Result<(), Error>,
+    /// The token of a load that is done, but whose checkpoint stays until others are.
+    kept_token: Option<String>,
 }
 
 impl Task<'_> {
@@ -151,6 +182,7 @@ impl Task<'_> {
                 Halt::Failed(error) => Err(error),
             });
         Told {
+            kept_token: account.kept_token(),
             report: account.report(&ended, started.elapsed()),
             ended: ended.map(|_| ()),
         }
@@ -169,10 +201,12 @@ impl Task<'_> {
             database_path: self.database_path,
             options,
             first_input: inputs.check(options)?,
+            is_one_of_several: self.is_one_of_several,
         };
         let pool = WorkerPool::new(options.resources.threads)?;
         let context = &Context::new(asked, onlookers, account, pool);
         context.lock_database()?;
+        faults::point("load: begun");
         account.threads(context.pool.current_num_threads());
         append::check_grown(&inputs.names(), context)?;
         let inputs = once::leave_out_loaded(inputs, context)?;

@@ -1,5 +1,7 @@
 //! How progress leaves the library, and how a request to stop enters it.
 
+use std::path::Path;
+
 use crate::cancel::Cancelled;
 
 /// What a load is doing.
@@ -40,10 +42,26 @@ pub struct Progress {
     pub rejected: u64,
 }
 
+/// A file whose load begins, of several that are loaded one after another (see [`table_per_file`](crate::Load::table_per_file)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileBegun<'a> {
+    /// Which of them it is, from 1 on.
+    pub number: usize,
+    /// How many there are.
+    pub files: usize,
+    /// The file, as it was named or found.
+    pub path: &'a Path,
+    /// The table that it goes into.
+    pub table: &'a str,
+}
+
 /// Watches a load. Every method has a default that does nothing, so `&()` is an observer.
 ///
 /// Methods are called on threads of the load, a few hundred times a second at most, and the load waits for them to return.
 pub trait Observer: Sync {
+    /// Called when the load of a file begins, if each goes into a table of its own.
+    fn file(&self, _file: FileBegun<'_>) {}
     /// Called when a phase begins; `total_bytes` is the input size if it is known.
     fn phase(&self, _phase: Phase, _total_bytes: Option<u64>) {}
     /// Called when the counters of the current phase have moved.

@@ -98,6 +98,7 @@ options! {
     SKIP_FOOTER "skip_footer" "--skip-footer"
     SKIP_LINES "skip_lines" "--skip-lines"
     TABLE "table" "--table"
+    TABLE_PER_FILE "table_per_file" "--table-per-file"
     TEXT "text" "--text"
     THOUSANDS "thousands" "--thousands"
     THREADS "threads" "--threads"

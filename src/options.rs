@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::option_name::{
     self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY,
     EMPTY_AS_NULL, ESCAPE, HEADER_ROW, KEEP_CHECKPOINT, MAX_ERRORS, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName,
-    QUOTE, REPORT, REPORT_HTML, SKIP_FOOTER, THREADS, WINDOW_BYTES,
+    QUOTE, REPORT, REPORT_HTML, SKIP_FOOTER, TABLE, TABLE_PER_FILE, THREADS, UNION_BY_NAME, WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
@@ -171,6 +171,8 @@ pub struct ContractOptions {
 pub struct TargetOptions {
     /// Table to load into; default: the stem of the first input's name, or of the member that is named (`stdin` for a pipe).
     pub table: Option<String>,
+    /// Each input is a file that is loaded by itself, into a table named after it.
+    pub table_per_file: bool,
     /// Lists of columns to index after the rows are in.
     pub indexes: Vec<Vec<String>>,
     /// How rows get into the database.
@@ -253,6 +255,7 @@ impl Default for TargetOptions {
     fn default() -> Self {
         TargetOptions {
             table: None,
+            table_per_file: false,
             indexes: Vec::new(),
             write_path: WritePath::Auto,
             errors: PathBuf::from("errors.csv"),
@@ -298,6 +301,12 @@ impl LoadOptions {
         self.repeat.validate()?;
         self.limits.validate()?;
         self.resources.validate()?;
+        if self.target.table_per_file && self.columns.union_by_name {
+            return Err(Error::usage(format!(
+                "{UNION_BY_NAME} puts files with other columns into one table, and {TABLE_PER_FILE} loads each into its own; leave one of \
+                 them out"
+            )));
+        }
         match self.dialect.skip_footer > 0 && self.repeat.append_only {
             true => Err(Error::usage(format!(
                 "{APPEND_ONLY} is for a file that grows, whose last lines are not the last for long; leave {SKIP_FOOTER} out"
@@ -506,6 +515,11 @@ impl ContractOptions {
 
 impl TargetOptions {
     fn validate(&self) -> Result<(), Error> {
+        if self.table_per_file && self.table.is_some() {
+            return Err(Error::usage(format!(
+                "{TABLE} names one table, and {TABLE_PER_FILE} loads each file into its own; leave one of them out"
+            )));
+        }
         match &self.report_html {
             Some(_) if cfg!(not(feature = "html")) => Err(Error::usage(format!(
                 "{REPORT_HTML} needs rowmill built with its feature `html`; build it that way, or use {REPORT}"

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rowmill::internal::Cancelled;
 use rowmill::internal::escape::escaped;
 use rowmill::internal::report::{bytes, grouped};
-use rowmill::{LoadReport, Observer, Phase, Progress};
+use rowmill::{FileBegun, LoadReport, Observer, Phase, Progress};
 
 use crate::cli::Verbosity;
 use crate::signals::StopSignal;
@@ -39,10 +39,19 @@ pub struct Terminal {
 /// What the bar shows.
 #[derive(Debug, Clone, Copy)]
 struct PhaseState {
+    /// Which file it is, of how many, where each goes into its own table.
+    file: Option<FileNumber>,
     started: Instant,
     total_bytes: Option<u64>,
     progress: Progress,
     drawn: Instant,
+}
+
+/// Which of how many files.
+#[derive(Debug, Clone, Copy)]
+struct FileNumber {
+    number: usize,
+    files: usize,
 }
 
 impl Terminal {
@@ -52,6 +61,7 @@ impl Terminal {
         let bar = wanted.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REFRESH_HZ)));
         let now = Instant::now();
         let state = PhaseState {
+            file: None,
             started: now,
             total_bytes: None,
             progress: Progress::default(),
@@ -108,16 +118,29 @@ impl Drop for Terminal {
 }
 
 impl Observer for Terminal {
+    fn file(&self, file: FileBegun<'_>) {
+        let FileBegun { number, files, .. } = file;
+        self.state().file = Some(FileNumber { number, files });
+        self.notice(&format!(
+            "file {number} of {files}: {}, into table \"{}\"",
+            file.path.display(),
+            file.table
+        ));
+    }
+
     fn phase(&self, phase: Phase, total_bytes: Option<u64>) {
         let Some(bar) = &self.bar else { return };
         let now = Instant::now();
+        let mut shared = self.state();
         let state = PhaseState {
+            file: shared.file,
             started: now,
             total_bytes,
             progress: Progress::default(),
             drawn: now,
         };
-        *self.state() = state;
+        *shared = state;
+        drop(shared);
         let total_bytes = total_bytes.filter(|total| *total > 0);
         let template = if total_bytes.is_some() {
             BAR_TEMPLATE
@@ -205,6 +228,10 @@ fn status(state: &PhaseState, now: Instant) -> String {
         let (records, rejected) = (grouped(progress.records), grouped(progress.rejected));
         text += &format!("\n       {records} rows  {rows_per_second} rows/s  {rejected} rejected");
     }
+    if let Some(FileNumber { number, files }) = state.file {
+        text += if progress.records > 0 { "  " } else { "\n       " };
+        text += &format!("file {number} of {files}");
+    }
     text
 }
 
@@ -245,9 +272,14 @@ mod tests {
     use crate::signals::StopSignal;
 
     fn shown(total_bytes: Option<u64>, progress: Progress, elapsed: Duration) -> String {
+        shown_of(None, total_bytes, progress, elapsed)
+    }
+
+    fn shown_of(file: Option<FileNumber>, total_bytes: Option<u64>, progress: Progress, elapsed: Duration) -> String {
         let started = Instant::now();
         status(
             &PhaseState {
+                file,
                 started,
                 total_bytes,
                 progress,
@@ -271,6 +303,20 @@ mod tests {
             place.len() + "1:00:".len() <= beside_the_bar && counters.len() <= 80,
             "both lines fit 80 columns"
         );
+    }
+
+    #[test]
+    fn of_several_files_it_shows_which_one_it_is() {
+        let file = Some(FileNumber { number: 12, files: 345 });
+        let shown = |progress| shown_of(file, Some(1000), progress, Duration::from_secs(2));
+        let text = shown(counted(500, 2_345_678, 1_200));
+        assert!(
+            text.ends_with("\n       2,345,678 rows  1,172,839 rows/s  1,200 rejected  file 12 of 345"),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        let text = shown(Progress::default());
+        assert!(text.ends_with("\n       file 12 of 345"), "{text}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use self::claim::is_errors_file;
 #[cfg(feature = "html")]
 pub(crate) use self::claim::lock;
 pub use self::claim::{check_errors_file, forget_rejects};
@@ -32,7 +33,7 @@ pub use self::message::Message;
 pub use self::origins::Origins;
 #[cfg(feature = "html")]
 pub(crate) use self::output::open_file;
-pub(crate) use self::output::{beside_with, folder_of, followed, same_file, sync_folder};
+pub(crate) use self::output::{beside_with, errors_file_of, folder_of, followed, same_file, sync_folder};
 pub(crate) use self::place::random_token;
 pub use self::samples::{RejectSample, RejectSamples, SAMPLES_PER_CODE};
 pub use self::state::{Committed, HEADER, Left, LettersPlace};
@@ -77,11 +78,13 @@ pub enum RejectCode {
     InvalidEncoding,
     /// A line of JSON Lines is not one object, or has a name twice.
     InvalidJson,
+    /// An escape that was [found](crate::Load::detect_dialect), and not said, stands before a character of which programs think otherwise.
+    InvalidEscape,
 }
 
 impl RejectCode {
     /// Every code, in the order of [`RejectCode::index`]: checkpoints count by it, so that a new one comes last.
-    pub const ALL: [RejectCode; 15] = [
+    pub const ALL: [RejectCode; 16] = [
         RejectCode::MissingColumns,
         RejectCode::TooManyColumns,
         RejectCode::UnterminatedQuote,
@@ -97,6 +100,7 @@ impl RejectCode {
         RejectCode::ConstraintFailed,
         RejectCode::InvalidEncoding,
         RejectCode::InvalidJson,
+        RejectCode::InvalidEscape,
     ];
 
     /// Returns the code as it stands in files and reports.
@@ -117,6 +121,7 @@ impl RejectCode {
             RejectCode::ConstraintFailed => "constraint_failed",
             RejectCode::InvalidEncoding => "invalid_encoding",
             RejectCode::InvalidJson => "invalid_json",
+            RejectCode::InvalidEscape => "invalid_escape",
         }
     }
 
@@ -192,6 +197,8 @@ pub enum RejectReason {
     RepeatedName,
     /// A name of an object is no column's.
     UnknownName,
+    /// Nobody has said what the escape means that stands there.
+    UnknownEscape,
 }
 
 /// The record in which a duplicate's key came first.

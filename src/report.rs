@@ -6,6 +6,7 @@ mod dialect;
 mod page;
 #[allow(missing_docs)]
 mod preview;
+mod several;
 mod summary;
 mod target;
 #[allow(missing_docs)]
@@ -29,6 +30,7 @@ pub use self::dialect::FoundDialect;
 #[cfg(feature = "html")]
 pub use self::page::{PageParts, page};
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
+pub(crate) use self::several::of_several;
 pub use self::summary::{Summary, agreeing, bytes, grouped, rows, size};
 pub(crate) use self::target::{is_own_stream, names_descriptor};
 pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, RateSpan, Timeline};
@@ -301,6 +303,10 @@ pub struct LoadReport {
     pub key: Vec<String>,
     /// Version of SQLite; empty if the load ended before it was asked for.
     pub sqlite_version: String,
+    /// The report of each load, if each file went into [a table of its own](crate::Load::table_per_file): then the counts here are those of
+    /// all together, and what only one load has, such as a table, is left empty. The last one may have been stopped, or have failed; those
+    /// of files after it are not there.
+    pub loads: Vec<LoadReport>,
 }
 
 impl LoadReport {
@@ -356,6 +362,7 @@ impl LoadReport {
             columns: Vec::new(),
             key: options.contract.key.clone(),
             sqlite_version: String::new(),
+            loads: Vec::new(),
         }
     }
 

@@ -414,6 +414,9 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     /// As [`encode_field`](Self::encode_field), for one with escapes in it that is not NULL: its value is not part of the input.
     #[inline(never)]
     fn encode_resolved(&mut self, column: ColumnWork, place: (usize, usize)) -> Result<bool, RejectReason> {
+        if (self.format.escape()).is_some_and(|escape| escape.is_doubtful_in(&self.span[place.0..place.1])) {
+            return Err(RejectReason::UnknownEscape);
+        }
         let mut resolved = std::mem::take(&mut self.resolved);
         let mut room = std::mem::take(&mut self.recoded);
         resolve(self.format, &self.span[place.0..place.1], &mut resolved, &mut room);

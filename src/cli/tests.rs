@@ -1,7 +1,8 @@
 //! Flags, and the options that they become.
 
-use rowmill::Escape;
+use rowmill::{ColumnType, Escape};
 
+use super::names::DeclaredType;
 use super::*;
 
 fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
@@ -12,6 +13,59 @@ fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
 #[test]
 fn the_command_is_well_formed() {
     Args::command().debug_assert();
+}
+
+/// The help of `load`, as wide as clap makes it where it does not know the terminal.
+fn help(is_long: bool) -> String {
+    let mut command = Args::command().term_width(100);
+    command.build();
+    let load = command.find_subcommand_mut("load").unwrap();
+    match is_long {
+        true => load.render_long_help().to_string(),
+        false => load.render_help().to_string(),
+    }
+}
+
+#[test]
+fn the_short_help_is_one_screen_and_the_long_one_has_every_flag_under_a_heading() {
+    let short = help(false);
+    assert!(short.lines().count() <= 51, "{} lines:\n{short}", short.lines().count());
+    assert!(short.lines().all(|line| line.chars().count() <= 100), "{short}");
+    // A flag, and what it does, are one line.
+    let flags = short
+        .lines()
+        .filter(|line| line.trim_start().starts_with("--") || line.starts_with("  -"));
+    let unsaid: Vec<&str> = flags.filter(|line| !line.trim().contains("  ")).collect();
+    assert!(unsaid.is_empty(), "{unsaid:?}");
+    assert!(short.contains("rowmill load --help"), "{short}");
+    let long = help(true);
+    let mut command = Args::command();
+    let load = command.find_subcommand_mut("load").unwrap();
+    for flag in load
+        .get_opts()
+        .filter(|flag| flag.get_id() != "help" && flag.get_id() != "version")
+    {
+        let name = format!("--{}", flag.get_long().unwrap());
+        assert!(flag.get_help_heading().is_some(), "{name} stands under no heading");
+        assert!(long.contains(&name), "{name}");
+    }
+    assert!(
+        short.contains("\n\nUsage:") && !short.contains("--chunk-bytes"),
+        "{short}"
+    );
+    let headings = [
+        "Table",
+        "Columns",
+        "Input format",
+        "Numbers and dates",
+        "Loading again",
+        "Rejects and reports",
+    ];
+    let places: Vec<usize> = headings
+        .iter()
+        .map(|heading| long.find(&format!("\n{heading}:\n")).unwrap())
+        .collect();
+    assert!(places.is_sorted(), "{long}");
 }
 
 #[test]
@@ -53,6 +107,7 @@ fn every_flag_reaches_its_option() {
     let expected = LoadOptions {
         target: TargetOptions {
             table: Some("t".to_owned()),
+            table_per_file: false,
             indexes: vec![vec!["c".to_owned(), "d".to_owned()], vec!["e".to_owned()]],
             errors: "e.csv".into(),
             report: Some("r.json".into()),
@@ -141,6 +196,19 @@ fn every_flag_reaches_its_option() {
         },
     };
     assert_eq!(format!("{options:?}"), format!("{expected:?}"));
+}
+
+#[test]
+fn each_file_has_its_own_table_only_where_nothing_names_one_for_all() {
+    assert!(
+        job("a.csv b.csv x.db --table-per-file")
+            .unwrap()
+            .options
+            .target
+            .table_per_file
+    );
+    assert!(job("a.csv x.db --table-per-file --table t").is_err());
+    assert!(job("a.csv x.db --table-per-file --union-by-name").is_err());
 }
 
 #[test]

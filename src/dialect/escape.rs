@@ -18,6 +18,9 @@ const POSTGRES: &str = "postgres";
 pub enum Escape {
     /// After this ASCII character each one means itself: `\n` is an n.
     Literal(u8),
+    /// The same, but nobody has said so: it was [found](crate::Load::detect_dialect). Before a letter, a digit or what is not ASCII, where
+    /// programs think otherwise, it means nothing, and the record is rejected.
+    Found(u8),
     /// A backslash, as MySQL writes it (`SELECT ... INTO OUTFILE`, `LOAD DATA`): `\0` `\b` `\n` `\r` `\t` `\Z` are NUL, backspace, line
     /// feed, carriage return, tab and Control-Z; any other character means itself.
     MySql,
@@ -32,14 +35,32 @@ impl Escape {
     #[inline]
     pub fn byte(self) -> u8 {
         match self {
-            Escape::Literal(byte) => byte,
+            Escape::Literal(byte) | Escape::Found(byte) => byte,
             Escape::MySql | Escape::Postgres => BACKSLASH,
         }
     }
 
     /// Whether it may stand for bytes that no text may hold.
     pub(crate) fn makes_bytes(self) -> bool {
-        !matches!(self, Escape::Literal(_))
+        matches!(self, Escape::MySql | Escape::Postgres)
+    }
+
+    /// Whether nobody knows what it means somewhere in `text`, which does not begin within an escape and its character.
+    pub(crate) fn is_doubtful_in(self, text: &[u8]) -> bool {
+        let Escape::Found(byte) = self else { return false };
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(byte, rest) {
+            if rest.get(at + 1).is_some_and(|&next| Self::is_doubtful_before(next)) {
+                return true;
+            }
+            rest = rest.get(at + 2..).unwrap_or_default();
+        }
+        false
+    }
+
+    /// Whether programs think otherwise of an escape before this byte, or before a text whose backslashes are none.
+    pub(crate) fn is_doubtful_before(next: u8) -> bool {
+        next.is_ascii_alphanumeric() || !next.is_ascii()
     }
 
     /// What it stands for together with the bytes after it, and how many of them belong to it. With none after it, it means itself.
@@ -48,7 +69,7 @@ impl Escape {
             return (self.byte(), 0);
         };
         let meant = match (self, next) {
-            (Escape::Literal(_), next) => next,
+            (Escape::Literal(_) | Escape::Found(_), next) => next,
             (_, b'b') => 0x08,
             (_, b'n') => b'\n',
             (_, b'r') => b'\r',
@@ -82,7 +103,7 @@ fn number(text: &[u8], base: u32, most_digits: usize) -> (u8, usize) {
 impl Serialize for Escape {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Escape::Literal(byte) => serializer.serialize_char(char::from(*byte)),
+            Escape::Literal(byte) | Escape::Found(byte) => serializer.serialize_char(char::from(*byte)),
             Escape::MySql => serializer.serialize_str(MYSQL),
             Escape::Postgres => serializer.serialize_str(POSTGRES),
         }
@@ -105,9 +126,30 @@ impl<'de> Deserialize<'de> for Escape {
 impl fmt::Display for Escape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Escape::Literal(byte) => write!(f, "'{}'", char::from(*byte)),
+            Escape::Literal(byte) | Escape::Found(byte) => write!(f, "'{}'", char::from(*byte)),
             Escape::MySql => f.write_str(MYSQL),
             Escape::Postgres => f.write_str(POSTGRES),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_found_escape_is_doubtful_and_only_where_programs_differ() {
+        let found = Escape::Found(b'\\');
+        for text in [r#"\"\,\'\\"#, r"\\n", "\\\n", r"a\", r"\_\%\ "] {
+            assert!(!found.is_doubtful_in(text.as_bytes()), "{text}");
+        }
+        for text in [r"a\n", r"\\\n", r"\0", r"\\ \N", "\\é"] {
+            assert!(found.is_doubtful_in(text.as_bytes()), "{text}");
+            for said in [Escape::Literal(b'\\'), Escape::MySql, Escape::Postgres] {
+                assert!(!said.is_doubtful_in(text.as_bytes()));
+            }
+        }
+        assert_eq!(found.meaning(b"n"), (b'n', 1));
+        assert_eq!((found.to_string(), found.byte()), ("'\\'".to_owned(), b'\\'));
     }
 }

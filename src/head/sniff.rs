@@ -236,7 +236,7 @@ impl<'a> Candidate<'a> {
     /// The same with backslashes as escapes, if nearly all records are alike then.
     fn escaped(&self, sample: HeadSample<'a>, known: &Known<'_>) -> Option<Self> {
         let with = |quote| {
-            let escape = Some(Escape::Literal(BACKSLASH));
+            let escape = Some(Escape::Found(BACKSLASH));
             let dialect = Dialect {
                 quote,
                 escape,
@@ -266,7 +266,7 @@ impl<'a> Candidate<'a> {
 /// What stands after the backslashes of a sample, each pair of them taken for one.
 #[derive(Debug, Default)]
 struct Backslashes {
-    /// Letters and digits, of which each dialect with escapes thinks otherwise.
+    /// Letters and digits, of which each dialect with escapes thinks otherwise; and what is not ASCII.
     before_letters: usize,
     /// Delimiters and quotes.
     before_special: usize,
@@ -281,7 +281,7 @@ impl Backslashes {
             match rest.get(at + 1) {
                 Some(b'"' | b'\'') => found.before_special += 1,
                 Some(&byte) if byte == dialect.delimiter.first() => found.before_special += 1,
-                Some(byte) if byte.is_ascii_alphanumeric() => found.before_letters += 1,
+                Some(&byte) if Escape::is_doubtful_before(byte) => found.before_letters += 1,
                 Some(&BACKSLASH) | None => {}
                 Some(_) => found.others += 1,
             }

@@ -43,6 +43,7 @@ struct Parts {
     bytes: u64,
     filter: Option<FilterReport>,
     remains: Remains,
+    kept_token: Option<String>,
     stages: Vec<StageTime>,
 }
 
@@ -174,6 +175,16 @@ impl<'a> Account<'a> {
     /// What a load that was not completed has left in the database.
     pub(super) fn remains(&self, remains: Remains) {
         self.parts().remains = remains;
+    }
+
+    /// The load of this token is done, and its checkpoint stays until others are.
+    pub(super) fn kept(&self, token: String) {
+        self.parts().kept_token = Some(token);
+    }
+
+    /// See [`kept`](Self::kept).
+    pub(super) fn kept_token(&self) -> Option<String> {
+        self.parts().kept_token.clone()
     }
 
     /// Runs `work`, and notes how long it took as `stage`.

@@ -25,6 +25,8 @@ pub(super) struct Asked<'a> {
     pub(super) options: &'a LoadOptions,
     /// The first input as it was named, be it one that is skipped: a table without a name is named after it.
     pub(super) first_input: PathBuf,
+    /// Other loads follow, or came before, that end with this one: its checkpoint stays until they are done.
+    pub(super) is_one_of_several: bool,
 }
 
 /// Who looks on while a load runs.
@@ -40,6 +42,8 @@ pub(super) struct Context<'a> {
     pub(super) options: &'a LoadOptions,
     /// See [`Asked`].
     pub(super) first_input: PathBuf,
+    /// See [`Asked`].
+    pub(super) is_one_of_several: bool,
     pub(super) observer: &'a dyn Observer,
     /// See [`Onlookers`].
     pub(super) samples: Option<RejectSamples>,
@@ -60,6 +64,7 @@ impl<'a> Context<'a> {
             database_path: asked.database_path,
             options: asked.options,
             first_input: asked.first_input,
+            is_one_of_several: asked.is_one_of_several,
             observer: onlookers.observer,
             samples: onlookers.samples,
             account,

@@ -15,7 +15,7 @@ use crate::cancel::Cancelled;
 use crate::error::Error;
 use crate::load::Told;
 use crate::load::context::Onlookers;
-use crate::observer::{Observer, Phase, Progress};
+use crate::observer::{FileBegun, Observer, Phase, Progress};
 use crate::option_name::REPORT_HTML;
 use crate::options::LoadOptions;
 use crate::reject::{RejectSamples, lock, open_file};
@@ -73,6 +73,8 @@ fn state_of(file: &File) -> std::io::Result<FileState> {
 struct Notes {
     timeline: Timeline,
     notices: Vec<String>,
+    /// The file at hand, where each is loaded by itself.
+    file: Option<PathBuf>,
 }
 
 impl PageDraft {
@@ -180,6 +182,11 @@ struct Watching<'a> {
 }
 
 impl Observer for Watching<'_> {
+    fn file(&self, file: FileBegun<'_>) {
+        self.draft.notes().file = Some(file.path.to_owned());
+        self.observer.file(file);
+    }
+
     fn phase(&self, phase: Phase, total_bytes: Option<u64>) {
         self.draft
             .notes()
@@ -199,7 +206,8 @@ impl Observer for Watching<'_> {
     fn notice(&self, message: &str) {
         let mut notes = self.draft.notes();
         if notes.notices.len() < MAX_NOTICES {
-            notes.notices.push(message.to_owned());
+            let of_file = notes.file.as_ref().map(|file| format!("{}: ", file.display()));
+            notes.notices.push(of_file.unwrap_or_default() + message);
         }
         drop(notes);
         self.observer.notice(message);

@@ -8,6 +8,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::database_file::{is_foreign, is_journal, is_wal};
@@ -43,6 +44,8 @@ enum Role {
 struct Claim {
     role: Role,
     path: PathBuf,
+    /// The device and inode that the path leads to, if it leads anywhere.
+    inode: Option<(u64, u64)>,
     /// What messages call it.
     shown: String,
 }
@@ -56,18 +59,18 @@ pub(super) struct Checked {
     pub(super) page: bool,
 }
 
-/// Compares all files that a load of `inputs` into `database` reads and writes.
-pub(super) fn check(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Checked {
-    let claims = claims(inputs, database, options);
+/// Compares all files that loads of `inputs` into `database` read and write; their rejects go to `errors`.
+pub(super) fn check(inputs: &[PathBuf], database: &Path, errors: &[&Path], options: &LoadOptions) -> Checked {
+    let claims = claims(inputs, database, errors, options);
     let mut checked = Checked {
         refusal: None,
         report: true,
         page: true,
     };
     for (index, claim) in claims.iter().enumerate() {
-        let collision = claims[..index]
-            .iter()
-            .find(|earlier| may_not_meet(earlier.role, claim) && same_file(&earlier.path, &claim.path));
+        let collision = claims[..index].iter().find(|earlier| {
+            may_not_meet(earlier.role, claim) && may_be_same(earlier, claim) && same_file(&earlier.path, &claim.path)
+        });
         let refusal = match collision {
             Some(earlier) => Some(refuse(earlier, claim)),
             None => check_alone(claim, database).err(),
@@ -85,7 +88,7 @@ pub(super) fn check(inputs: &[PathBuf], database: &Path, options: &LoadOptions) 
 
 /// The names that no other file may be given while the load runs.
 pub(super) fn taken(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<PathBuf> {
-    let claims = claims(inputs, database, options);
+    let claims = claims(inputs, database, &[&options.target.errors], options);
     claims
         .into_iter()
         .filter(|claim| claim.role != Role::Errors)
@@ -93,10 +96,13 @@ pub(super) fn taken(inputs: &[PathBuf], database: &Path, options: &LoadOptions) 
         .collect()
 }
 
-fn claims(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<Claim> {
+fn claims(inputs: &[PathBuf], database: &Path, errors: &[&Path], options: &LoadOptions) -> Vec<Claim> {
     let claim = |role, path: PathBuf| Claim {
         role,
         shown: path.display().to_string(),
+        inode: fs::metadata(&path)
+            .ok()
+            .map(|metadata| (metadata.dev(), metadata.ino())),
         path,
     };
     let input = |path: &PathBuf| match path.as_os_str() == "-" {
@@ -123,7 +129,7 @@ fn claims(inputs: &[PathBuf], database: &Path, options: &LoadOptions) -> Vec<Cla
             ..claim(Role::Messages, path.into())
         });
     }
-    claims.push(claim(Role::Errors, options.target.errors.clone()));
+    claims.extend(errors.iter().map(|&path| claim(Role::Errors, path.to_owned())));
     claims.extend(
         options
             .target
@@ -151,6 +157,13 @@ fn may_not_meet(earlier: Role, later: &Claim) -> bool {
         (Role::Input | Role::Journal, Role::Messages) | (Role::Database, Role::Journal) => false,
         _ => true,
     }
+}
+
+/// Whether it is worth a closer look whether both lead to one file: there may be thousands of them.
+fn may_be_same(earlier: &Claim, later: &Claim) -> bool {
+    // Errors files of several loads have different names in one folder, and those that are not there yet are not made through links.
+    let are_new_errors = earlier.role == Role::Errors && later.role == Role::Errors && later.inode.is_none();
+    earlier.inode == later.inode && !are_new_errors
 }
 
 fn refuse(earlier: &Claim, later: &Claim) -> Error {

@@ -2,7 +2,7 @@
 //!
 //! Comes in: a path. Goes out: the files that it stands for, by name, and a notice that says which. A folder stands for the CSV files in it (or those of JSON Lines),
 //! not for those in folders of its own; hidden files are not among them, nor are files of the load itself, as `errors.csv` is one that
-//! lies beside the inputs of many loads. Nothing is opened.
+//! lies beside the inputs of many loads. Nothing is opened, but for files that have the name of one.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,13 @@ use glob::MatchOptions;
 
 use crate::error::{Error, ErrorKind};
 use crate::options::{InputFormat, LoadOptions};
-use crate::reject::{folder_of, same_file};
+use crate::reject::{folder_of, is_errors_file, same_file};
 
 /// Endings of the files that are taken from a folder, in lower case: those of CSV; if there is none, and nobody says that they are CSV, those
-/// of JSON Lines.
+/// of JSON Lines; and both where each file goes into a table of its own.
 const ENDINGS: [&str; 3] = ["csv", "tsv", "tab"];
 const JSON_LINES_ENDINGS: [&str; 2] = ["jsonl", "ndjson"];
+const ALL_ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "jsonl", "ndjson"];
 /// Most files that a notice lists by name.
 const MAX_LISTED: usize = 10;
 /// As shells match: `*` ends at a `/`, and does not begin with the dot of a hidden file.
@@ -61,12 +62,14 @@ impl Finder<'_> {
         let has_csv = all.iter().any(|file| has_ending(file, &ENDINGS));
         let endings: &[&str] = match self.options.dialect.format {
             InputFormat::Csv => &ENDINGS,
+            InputFormat::Auto if self.options.target.table_per_file => &ALL_ENDINGS,
             InputFormat::Auto if has_csv => &ENDINGS,
             _ => &JSON_LINES_ENDINGS,
         };
         let is_taken = |file: &PathBuf| !is_folder || has_ending(file, endings);
         let (candidates, others): (Vec<PathBuf>, Vec<PathBuf>) = all.into_iter().partition(is_taken);
-        let (own, mut files): (Vec<PathBuf>, Vec<PathBuf>) = candidates.into_iter().partition(|file| self.is_own(file));
+        let (mut own, mut files): (Vec<PathBuf>, Vec<PathBuf>) =
+            candidates.into_iter().partition(|file| self.is_own(file));
         if files.is_empty() {
             return Err(Error::new(ErrorKind::InputMissing {
                 path: path.to_owned(),
@@ -74,6 +77,7 @@ impl Finder<'_> {
             }));
         }
         files.sort_unstable();
+        own.sort_unstable();
         let mut notice = format!("{}: {} taken: {}", path.display(), counted(files.len()), listed(&files));
         if !own.is_empty() {
             notice += &format!("; not {}, which this load writes", listed(&own));
@@ -97,25 +101,32 @@ impl Finder<'_> {
         let target = &self.options.target;
         let reports = target.report.iter().chain(&target.report_html).map(PathBuf::as_path);
         let mut own = reports.chain([self.database, &target.errors]);
-        own.any(|own| same_file(own, file)) || is_kept_errors_file(file, &target.errors)
+        if own.any(|own| same_file(own, file)) {
+            return true;
+        }
+        match middle_of_name(file, &target.errors) {
+            None => false,
+            // Where rejects of earlier loads are kept.
+            Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => true,
+            // Those of one table, where each file has its own.
+            Some(_) => is_errors_file(file),
+        }
     }
 }
 
-/// Whether `file` has the name under which rejects of earlier loads are kept beside the errors file: `errors.1.csv`.
-fn is_kept_errors_file(file: &Path, errors: &Path) -> bool {
-    let (Some(name), Some(stem)) = (file.file_name(), errors.file_stem()) else {
-        return false;
-    };
+/// What is in the name of `file` between those of the errors file and its ending, if it lies beside that: `1` of `errors.1.csv`.
+fn middle_of_name(file: &Path, errors: &Path) -> Option<String> {
+    let (name, stem) = (file.file_name()?, errors.file_stem()?);
     let (name, stem) = (name.to_string_lossy(), stem.to_string_lossy());
     let ending = errors
         .extension()
         .map(|ending| format!(".{}", ending.to_string_lossy()));
-    let number = name
+    let middle = name
         .strip_prefix(&*stem)
         .and_then(|rest| rest.strip_suffix(&ending.unwrap_or_default()))
-        .and_then(|rest| rest.strip_prefix('.'));
-    let is_number = number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()));
-    is_number && same_file(folder_of(file), folder_of(errors))
+        .and_then(|rest| rest.strip_prefix('.'))
+        .filter(|middle| !middle.is_empty())?;
+    same_file(folder_of(file), folder_of(errors)).then(|| middle.to_owned())
 }
 
 fn has_ending(file: &Path, endings: &[&str]) -> bool {
@@ -188,20 +199,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_errors_file_is_known_by_its_number() {
-        let is_kept = |file: &str, errors: &str| is_kept_errors_file(Path::new(file), Path::new(errors));
-        assert!(is_kept("errors.1.csv", "errors.csv") && is_kept("./errors.12.csv", "errors.csv"));
-        assert!(is_kept("e.1", "e"));
+    fn files_beside_the_errors_file_are_known_by_what_is_in_their_names() {
+        let middle = |file: &str, errors: &str| middle_of_name(Path::new(file), Path::new(errors));
+        for (file, errors, expected) in [
+            ("errors.1.csv", "errors.csv", "1"),
+            ("./errors.12.csv", "errors.csv", "12"),
+            ("e.1", "e", "1"),
+            ("errors.people.1.csv", "errors.csv", "people.1"),
+        ] {
+            assert_eq!(middle(file, errors).as_deref(), Some(expected), "{file}");
+        }
         for file in [
             "errors.csv",
             "errors..csv",
-            "errors.1x.csv",
             "errors1.csv",
             "other.1.csv",
             "errors.1.tsv",
             "/errors.1.csv",
         ] {
-            assert!(!is_kept(file, "errors.csv"), "{file}");
+            assert_eq!(middle(file, "errors.csv"), None, "{file}");
         }
     }
 

@@ -73,8 +73,15 @@ fn leave(settled: &SettledRows<'_>, errors: Committed, context: &Context<'_>) ->
     if repeat.append_only {
         return leave_for_next(settled, errors);
     }
+    let is_complete = *end == RowsEnd::Complete;
+    let is_over_limit = is_complete && is_over_limit(counts, context);
+    // With `once` its inputs are remembered anyway; and where nothing could be loaded, nothing can be loaded twice.
+    let stays_for_others = context.is_one_of_several && !repeat.once && is_complete && !counts.are_all_rejects();
+    if stays_for_others && let Some(identity) = &blueprint.start.identity {
+        context.account.kept(identity.token.clone());
+    }
     // A load over its limit keeps the checkpoint: the same command with another limit must not load everything again.
-    if repeat.keep_checkpoint || *end == RowsEnd::Complete && is_over_limit(counts, context) {
+    if repeat.keep_checkpoint || is_over_limit || stays_for_others {
         // Best effort: without that note the load counts as one that was killed.
         let _ = note_end(database, table, errors.bytes);
         return Ok(());

@@ -85,11 +85,11 @@ fn find_start(inputs: &mut OpenedInputs, may_guess: bool, context: &Context<'_>)
     if let Some(finished) = seen.finished.take() {
         return append::go_on_after(finished, &seen, inputs, context);
     }
-    let start = afresh::start_afresh(seen, inputs, may_guess, context)?;
+    let start = afresh::start_afresh(seen, inputs, may_guess, context);
     match context.observer.cancelled() {
-        // Types inferred from a part of the input would be a plan for another load.
+        // Types inferred from a part of the input would be a plan for another load, and nothing is wrong with what was not read.
         Some(by) => Err(Halt::Early(Box::new(Ended::interrupted(by)))),
-        None => Ok(start),
+        None => start.map_err(Halt::Failed),
     }
 }
 

@@ -31,6 +31,10 @@ pub(super) fn resume(
         context.observer.notice(&format!(
             "the input was mended after record {records}, where the load was stopped: going on there"
         ));
+    } else if context.is_one_of_several {
+        // It may be done: the file is then only compared with what was loaded.
+        let goes_on = format!("going on after record {records}; what comes before it is loaded, and is only compared");
+        context.observer.notice(&goes_on);
     } else {
         context
             .observer

@@ -12,6 +12,7 @@ use crate::load::context::{Asked, Context, Onlookers, table_name};
 use crate::load::ended::{Ended, Ending};
 use crate::load::indexes::{column_names, index_columns};
 use crate::load::inputs::Inputs;
+use crate::load::per_file;
 use crate::load::side_files::forget_side_files;
 use crate::load::start::Start;
 use crate::observer::Observer;
@@ -40,6 +41,25 @@ pub fn forget(
     options: &LoadOptions,
     observer: &dyn Observer,
 ) -> Result<(), Error> {
+    if !options.target.table_per_file {
+        return forget_one(inputs, database_path, options, observer);
+    }
+    options.validate()?;
+    let mut inputs = Inputs::from(inputs);
+    inputs.find_files(database_path, options)?;
+    for load in per_file::plan(&inputs, options)? {
+        forget_one(&[load.input], database_path, &load.options, observer)?;
+    }
+    Ok(())
+}
+
+/// [`forget`], of the load into one table.
+fn forget_one(
+    inputs: &[PathBuf],
+    database_path: &Path,
+    options: &LoadOptions,
+    observer: &dyn Observer,
+) -> Result<(), Error> {
     let first = match (&options.target.table, inputs) {
         (Some(_), _) => PathBuf::new(),
         (None, []) => {
@@ -63,6 +83,7 @@ pub fn forget(
         database_path,
         options,
         first_input: first,
+        is_one_of_several: false,
     };
     let onlookers = Onlookers {
         observer,

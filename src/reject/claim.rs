@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::database_file::is_foreign;
 use crate::error::Error;
 use crate::option_name::{ERRORS, OptionName};
 use crate::reject::append_file::AppendFile;
@@ -110,12 +111,24 @@ fn content_of(file: &File, path: &Path) -> Result<Content, Error> {
     if start.is_empty() {
         return Ok(Content::NoRejects);
     }
-    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
-    Ok(match start.strip_prefix(HEADER.as_bytes()) {
+    Ok(match after_header(start) {
         Some(b"" | b"\n" | b"\r\n") => Content::NoRejects,
-        Some([b'\n', ..] | [b'\r', b'\n', ..]) => Content::Rejects,
-        _ => Content::Foreign,
+        Some(_) => Content::Rejects,
+        None => Content::Foreign,
     })
+}
+
+/// What is after the first line's text in a dead-letter file that begins with `start`; `None` if it is not one.
+fn after_header(start: &[u8]) -> Option<&[u8]> {
+    let start = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+    let rest = start.strip_prefix(HEADER.as_bytes())?;
+    matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]).then_some(rest)
+}
+
+/// Whether there is a dead-letter file at `path`, of whatever load. It is only looked at.
+pub(crate) fn is_errors_file(path: &Path) -> bool {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() > 0);
+    is_file && !is_foreign(path, |start| after_header(start).is_some())
 }
 
 /// Whether there are rejects in `file`; an error if it is not a dead-letter file.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::encoding::Encoding;
 use crate::escape::excerpt;
-use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, ENCODING, IGNORE_EXTRA, MAX_RECORD_BYTES};
+use crate::option_name::{COLUMN_TYPE, EMPTY_AS_NULL, ENCODING, ESCAPE, IGNORE_EXTRA, MAX_RECORD_BYTES};
 use crate::reject::{FirstRecord, RejectCode, RejectReason};
 use crate::schema::ColumnType;
 use crate::syntax_fault::JsonExpected;
@@ -42,6 +42,7 @@ impl RejectReason {
             RejectReason::ConstraintFailed { .. } => RejectCode::ConstraintFailed,
             RejectReason::NoObject { .. } | RejectReason::RepeatedName => RejectCode::InvalidJson,
             RejectReason::UnknownName => RejectCode::TooManyColumns,
+            RejectReason::UnknownEscape => RejectCode::InvalidEscape,
         }
     }
 
@@ -124,6 +125,10 @@ impl fmt::Display for Message<'_> {
             }
             RejectReason::NoObject { expected, byte } => self.no_object(f, *expected, *byte),
             RejectReason::RepeatedName | RejectReason::UnknownName => self.name(f),
+            RejectReason::UnknownEscape => write!(
+                f,
+                "backslashes were found to be escapes, but nothing says what they mean before letters, digits and the like; say it with {ESCAPE}"
+            ),
             RejectReason::ConstraintFailed { message } => {
                 write!(
                     f,

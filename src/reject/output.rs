@@ -28,8 +28,13 @@ pub(crate) fn beside_with(path: &Path, ending: &str) -> PathBuf {
 
 /// `errors.csv` with `number` before its ending.
 pub(super) fn numbered(path: &Path, number: u64) -> PathBuf {
+    errors_file_of(path, &number.to_string())
+}
+
+/// The errors file of `table`, where each table has one: `errors.csv` with the table's name before its ending.
+pub(crate) fn errors_file_of(path: &Path, table: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
-    name.push(format!(".{number}"));
+    name.push(format!(".{table}"));
     if let Some(ending) = path.extension() {
         name.push(".");
         name.push(ending);

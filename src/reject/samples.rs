@@ -39,6 +39,17 @@ impl RejectSamples {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Takes over what `others` kept, as far as there is room. Their input 0 is `first_input` here.
+    pub fn take_over(&self, others: &RejectSamples, first_input: u32) {
+        for mut sample in others.to_vec() {
+            let kept = self.to_vec();
+            if kept.iter().filter(|kept| kept.code == sample.code).count() < SAMPLES_PER_CODE {
+                sample.position.file_index += first_input;
+                self.push(sample);
+            }
+        }
+    }
+
     fn push(&self, sample: RejectSample) {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner).push(sample);
     }

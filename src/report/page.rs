@@ -14,7 +14,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
-use super::summary::{duration, stopped_by};
+use super::summary::{agreeing, duration, stopped_by};
 use super::{GENERATOR, LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
 use crate::option_name::{MAX_ERRORS, SAME_LOAD};
 use crate::options::LoadOptions;
@@ -66,7 +66,7 @@ pub fn page(parts: &PageParts<'_>) -> String {
                     (charts(parts))
                     (sections::stages(report))
                     (sections::rejects(parts))
-                    (sections::table(parts))
+                    @if report.loads.is_empty() { (sections::table(parts)) } @else { (sections::tables(report)) }
                     (sections::load(parts))
                     footer { "Written by rowmill " (env!("CARGO_PKG_VERSION")) ". Sizes are decimal: 1 MB is 1,000,000 bytes." }
                 }
@@ -104,7 +104,8 @@ fn verdict(report: &LoadReport) -> EndBadge {
 fn header(parts: &PageParts<'_>) -> Markup {
     let report = parts.report;
     let EndBadge { words, class } = verdict(report);
-    let resumable = report.outcome == Outcome::Interrupted && report.inputs.iter().all(|input| input.mapped);
+    let resumable = report.outcome == Outcome::Interrupted
+        && (!report.loads.is_empty() || report.inputs.iter().all(|input| input.mapped));
     html! {
         header {
             div.brand { "rowmill load" }
@@ -112,7 +113,9 @@ fn header(parts: &PageParts<'_>) -> Markup {
                 @if report.outcome == Outcome::Failed {
                     "The load did not finish"
                 } @else {
-                    (grouped(report.loaded)) " rows loaded" @if !report.table.is_empty() { " into table " (name(&report.table)) }
+                    (grouped(report.loaded)) " rows loaded"
+                    @if !report.table.is_empty() { " into table " (name(&report.table)) }
+                    @if !report.loads.is_empty() { " into " (grouped(report.loads.len() as u64)) (agreeing(report.loads.len() as u64, " table", " tables")) }
                 }
             }
             p.muted.where { "of " (path(&report.database)) }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{FoundDialect, LoadReport, MemorySplit, Outcome};
+use super::{FoundDialect, InputReport, LoadReport, MemorySplit, Outcome, several};
 use crate::encoding::Encoding;
 use crate::escape::escaped;
 use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
@@ -35,6 +35,7 @@ impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.report;
         self.headline(f)?;
+        several::write_loads(report, f)?;
         write!(
             f,
             "\n  records     {}, {}",
@@ -46,7 +47,10 @@ impl fmt::Display for Summary<'_> {
         self.widths(f)?;
         self.recoded(f)?;
         self.rejects(f)?;
-        self.ways_on(f)?;
+        match report.loads.is_empty() {
+            true => self.ways_on(f)?,
+            false => several::write_ways_on(report, f)?,
+        }
         let seconds = report.elapsed_ms / 1e3;
         write!(
             f,
@@ -82,6 +86,7 @@ impl Summary<'_> {
             escaped(report.database.as_os_str().as_encoded_bytes()),
         );
         match report.earlier {
+            _ if !report.loads.is_empty() => several::write_headline(report, f)?,
             None => write!(f, "loaded {} into table {table} of {database}", rows(report.loaded))?,
             Some(earlier) => {
                 let more = report.loaded.saturating_sub(earlier.loaded);
@@ -157,8 +162,13 @@ impl Summary<'_> {
 
     /// What was found that is not as usual.
     fn dialect(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.report.inputs.iter().any(|input| input.format == JSON_LINES) {
-            return f.write_str("\n  format      JSON Lines");
+        let is_objects = |input: &InputReport| input.format == JSON_LINES;
+        if self.report.inputs.iter().any(is_objects) {
+            f.write_str("\n  format      JSON Lines")?;
+            match self.report.inputs.iter().all(is_objects) {
+                true => return Ok(()),
+                false => f.write_str(", and CSV")?,
+            }
         }
         let mut found = self.report.inputs.iter().filter_map(|input| input.dialect);
         let Some(first) = found.next() else { return Ok(()) };
@@ -223,7 +233,10 @@ impl Summary<'_> {
         if report.duplicates > 0 {
             write!(f, "\n  duplicates  {}", grouped(report.duplicates))?;
         }
-        write!(f, "\n              each with its place and reason in {errors_file}")
+        match report.loads.is_empty() {
+            true => write!(f, "\n              each with its place and reason in {errors_file}"),
+            false => f.write_str("\n              each with its place and reason in the errors file of its table"),
+        }
     }
 
     /// What can be done with a load that was stopped.

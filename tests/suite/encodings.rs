@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::data::Numbers;
 use super::database;
-use super::harness::{Case, PAIRS, PLAIN, Reject, Run, run_in};
+use super::harness::{Case, PAIRS, PLAIN, Reject, Run, run_in, side_by_side};
 use super::packing::{bgzf, gzip, zip, zstd};
 use super::process::Ended;
 
@@ -129,7 +129,7 @@ fn must_equal_but_for_bytes(utf_8: &Run, other: &Run) {
 
 #[test]
 fn every_encoding_gives_what_the_same_text_in_utf_8_gives() {
-    for (index, (label, name)) in ENCODINGS.into_iter().enumerate() {
+    side_by_side(&ENCODINGS, |index, &(label, name)| {
         let letters = repertoire(label);
         let mut numbers = Numbers(index as u64);
         let text = random_text(&mut numbers, &letters, 130);
@@ -150,7 +150,7 @@ fn every_encoding_gives_what_the_same_text_in_utf_8_gives() {
             (&input["encoding"], &input["bytes"]),
             (&Value::from(name), &Value::from(encoded(&text, label).len()))
         );
-    }
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::database;
-use super::harness::{Case, run_in};
+use super::harness::{Case, PLAIN, Setting, run_in};
 use super::process::Ended;
 
 /// What the program said.
@@ -335,6 +335,57 @@ fn what_backslashes_before_letters_mean_is_asked_for() {
         .args(["--null", "\\N", "--escape", "mysql"])
         .expect_rows(["1: 1, NULL", "2: 2, 'b'"])
         .check();
+}
+
+#[test]
+fn an_escape_that_was_found_means_nothing_before_letters_that_come_later() {
+    let mut text = String::from("id,t\n1,\"say \\\"hi\\\", you\"\n2,\"a\\\\b\"\n");
+    for id in 3..2000 {
+        text += &format!("{id},\"this fills up what is looked at\"\n");
+    }
+    assert!(text.len() > 64 << 10);
+    text += "2000,\"C:\\new\"\n2001,\"\\\\n \\\" \\_\"\n2002,\\é\n2003,\\N\n2004,\"\\\\\\5\"\n";
+    let settings = [
+        PLAIN,
+        Setting {
+            threads: 4,
+            window: Some(4096),
+            chunk: Some(1000),
+            write_path: "sql",
+            piped: true,
+            ..PLAIN
+        },
+        Setting {
+            chunk: Some(4096),
+            infer: "guess",
+            ..PLAIN
+        },
+    ];
+    let last_rows = |case: &Case| {
+        let run = case.check_at(&settings).unwrap();
+        let rows = run.dump().rows;
+        (rows[1999..].join("\n"), run.rejects())
+    };
+    let found = Case::csv(&text).expect_rejects([2001, 2003, 2004, 2005].map(|line| (line, "invalid_escape")));
+    let (rows, rejects) = last_rows(&found);
+    assert_eq!(rows, "2001: 2001, '\\n \" _'");
+    assert!(
+        rejects[0].message.contains("say it with --escape"),
+        "{}",
+        rejects[0].message
+    );
+    // What was said is believed, and a word for NULL is no escape.
+    let null = Case::csv(&text).args(["--null", "\\N"]);
+    let null = null.expect_rejects([2001, 2003, 2005].map(|line| (line, "invalid_escape")));
+    assert_eq!(last_rows(&null).0, "2001: 2001, '\\n \" _'\n2003: 2003, NULL");
+    let said = Case::csv(&text).args(["--escape", "\\"]);
+    assert_eq!(
+        last_rows(&said).0,
+        "2000: 2000, 'C:new'\n2001: 2001, '\\n \" _'\n2002: 2002, 'é'\n2003: 2003, 'N'\n2004: 2004, '\\5'"
+    );
+    // A column that is not loaded is not looked at.
+    let other = Case::csv(&text).args(["--columns", "id"]);
+    assert_eq!(other.check_at(&settings).unwrap().counted("loaded"), 2004);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -650,6 +651,24 @@ pub fn diff(expected: &[String], found: &[String]) -> String {
     }
     let _ = write!(text, "  {same_end} equal");
     text
+}
+
+/// Does `work` with each of `items`, as many at a time as there are cores, and no one core waits for another. A panic in one is the test's.
+pub fn side_by_side<T: Sync>(items: &[T], work: impl Fn(usize, &T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        items.get(index).map(|item| (index, item))
+    };
+    std::thread::scope(|threads| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            threads.spawn(|| {
+                while let Some((index, item)) = take() {
+                    work(index, item);
+                }
+            });
+        }
+    });
 }
 
 /// Runs the program once in `folder` with a time limit; nothing is checked.

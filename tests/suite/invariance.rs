@@ -2,7 +2,7 @@
 //! The cases here run at every combination; those of the other files at settings in which every pair of values occurs.
 
 use super::data::{Recipe, people};
-use super::harness::{Case, PLAIN, Setting, all_settings};
+use super::harness::{Case, PLAIN, Setting, all_settings, side_by_side};
 
 /// A test for each case, at every combination of settings.
 macro_rules! invariant {
@@ -71,7 +71,7 @@ fn stray_quotes() -> String {
 
 #[test]
 fn a_larger_file_is_the_same_at_settings_that_cut_it_often() {
-    for text_keys in [false, true] {
+    side_by_side(&[false, true], |_, &text_keys| {
         let recipe = Recipe {
             seed: 7,
             records: 3_000,
@@ -88,7 +88,7 @@ fn a_larger_file_is_the_same_at_settings_that_cut_it_often() {
         let run = case.once();
         let counts = ["records", "loaded", "rejected", "duplicates"].map(|name| run.counted(name));
         assert_eq!(counts, [content.records, content.good, content.bad, content.duplicates]);
-    }
+    });
 }
 
 #[test]

@@ -48,6 +48,7 @@ mod report_html;
 mod side_files;
 mod signals;
 mod syntax;
+mod table_per_file;
 mod tables;
 mod taking_back;
 mod terminal;

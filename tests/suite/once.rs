@@ -11,7 +11,7 @@ use super::harness::run_in;
 use super::process::{Ended, Running, rowmill};
 
 /// The settings among the pairs that files allow.
-const SETTINGS: [&[&str]; 5] = [
+pub const SETTINGS: [&[&str]; 5] = [
     &[],
     &["--threads", "1", "--window-bytes", "7", "--chunk-bytes", "1"],
     &[

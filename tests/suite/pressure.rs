@@ -267,6 +267,39 @@ fn a_second_load_into_a_database_is_refused_while_the_first_goes_on() {
     assert!(loaded_numbers(folder.path()) == [first_rows, second_rows].concat());
 }
 
+#[test]
+fn a_load_that_found_no_database_waits_for_the_one_that_has_made_it_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let first_rows = numbers(folder.path(), "first.csv", 1, 1000);
+    let second_rows = numbers(folder.path(), "second.csv", 100_001, 1000);
+    let args =
+        |input: &'static str, errors: &'static str| ["load", input, "out.db", "--table", "t", "--errors", errors];
+    let stopped_at = |args: &[&str], point: &str| {
+        let mut command = command(folder.path(), args);
+        command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGSTOP));
+        // Whom it would wait for has stopped.
+        command.env("ROWMILL_BUSY_MS", "300");
+        let running = Running::start(command);
+        running.wait_for_stop();
+        running
+    };
+    // There was nothing to lock for the second load, and what the first one has begun looks as if it had come to nothing.
+    let second = stopped_at(&args("second.csv", "second.errors"), "load: begun");
+    assert!(!folder.path().join("out.db").exists());
+    let first = stopped_at(&args("first.csv", "first.errors"), "load: table made");
+    assert_eq!(database::count(&folder.path().join("out.db"), "t"), 0);
+    second.signal(libc::SIGCONT);
+    let refused = second.wait();
+    assert_eq!(refused.code(), 75, "{}", said(&refused));
+    assert!(said(&refused).contains("another load"), "{}", said(&refused));
+    first.signal(libc::SIGCONT);
+    let ended = first.wait();
+    assert_eq!(ended.code(), 0, "{}", said(&ended));
+    assert!(loaded_numbers(folder.path()) == first_rows);
+    assert_eq!(run_in(folder.path(), &args("second.csv", "second.errors")).code(), 0);
+    assert!(loaded_numbers(folder.path()) == [first_rows, second_rows].concat());
+}
+
 /// Whether a load holds the database, checked in the load's own way.
 fn is_locked(path: &Path) -> bool {
     rowmill::internal::sqlite::lock::LoadLock::take(path, &|| true).is_err()

@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::PageParts;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
+use super::{PageParts, verdict};
 use crate::option_name::{
     BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ENCODING,
     ERRORS, ESCAPE, FORMAT, HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER,
     MEMORY_BYTES, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SKIP_FOOTER, SKIP_LINES, TABLE,
-    TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
+    TABLE_PER_FILE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
 };
 use crate::options::{DialectOptions, ErrorLimit, JSON_LINES, LoadOptions, WritePath, written};
 use crate::reject::{RejectCode, RejectSample};
@@ -100,7 +100,10 @@ pub(super) fn rejects(parts: &PageParts<'_>) -> Markup {
             @if codes.is_empty() {
                 p.good { "None: no record was rejected." }
             } @else {
-                p.muted.where { "Every one of them, with its place, reason and raw bytes, is in " code { (path(&report.errors_file)) } }
+                p.muted.where {
+                    "Every one of them, with its place, reason and raw bytes, is in "
+                    @if report.loads.is_empty() { code { (path(&report.errors_file)) } } @else { "the errors file of its table" }
+                }
                 @for (index, code) in codes.into_iter().enumerate() {
                     @let of_code: Vec<&RejectSample> = samples.iter().filter(|sample| sample.code == code).collect();
                     details open[index == 0] {
@@ -163,6 +166,33 @@ fn raw(sample: &RejectSample) -> Markup {
             @if length_bytes > RAW_CHARS as u64 {
                 span.muted { " " (bytes(length_bytes)) " in all" }
             }
+        }
+    }
+}
+
+/// What went into which table, where each file has its own.
+pub(super) fn tables(report: &LoadReport) -> Markup {
+    html! {
+        section {
+            h2 { "Tables" }
+            div.scroll {
+                table {
+                    tr { th { "table" } th.number { "records" } th.number { "loaded" } th.number { "rejected" } th.number { "duplicates" } th.number { "columns" } th { "end" } th { "errors file" } }
+                    @for load in report.loads.iter().take(MAX_LISTED_INPUTS) {
+                        tr {
+                            td { (name(&load.table)) }
+                            td.number { (grouped(load.records)) }
+                            td.number { (grouped(load.loaded)) }
+                            td.number { (grouped(load.rejected)) }
+                            td.number { (grouped(load.duplicates)) }
+                            td.number { (grouped(load.columns.len() as u64)) }
+                            td { (verdict(load).words) }
+                            td { code { (path(&load.errors_file)) } }
+                        }
+                    }
+                }
+            }
+            (and_more(report.loads.len(), MAX_LISTED_INPUTS, "tables"))
         }
     }
 }
@@ -411,6 +441,7 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
             TABLE,
             target.table.as_deref().map_or("the input's name".to_owned(), name),
         ),
+        (TABLE_PER_FILE, yes(target.table_per_file)),
         (KEY, list(&contract.key)),
         (INDEX, list_of_lists(&target.indexes)),
         (
