@@ -210,7 +210,10 @@ fn fill(blueprint: &Blueprint, mut inputs: OpenedInputs, context: &Context<'_>) 
     let mut side_files = side_files::open(&blueprint.start, &inputs, context)?;
     faults::point("load: errors.csv made");
     match at_once::try_to(blueprint, inputs, side_files, context)? {
-        AtOnce::Done(ended) => return Ok(Guess::Held(ended)),
+        AtOnce::Done(ended) => {
+            faults::point("finish: before the report");
+            return Ok(Guess::Held(ended));
+        }
         AtOnce::Not(back) => (inputs, side_files) = *back,
     }
     let table = OpenedTable::open(blueprint, &side_files, context)?;

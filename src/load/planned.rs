@@ -14,7 +14,6 @@ use crate::load::context::{Context, table_name};
 use crate::load::ended::{Ended, Halt};
 use crate::load::indexes;
 use crate::load::opened::OpenedInputs;
-use crate::load::outputs::Outputs;
 use crate::load::resume;
 use crate::load::seen;
 use crate::load::start::Start;
@@ -95,15 +94,6 @@ fn find_start(inputs: &mut OpenedInputs, may_guess: bool, context: &Context<'_>)
 }
 
 impl Refuted {
-    /// What is left when the rows of `inputs` that went to `outputs` are not to stay.
-    pub(super) fn of(outputs: Outputs<'_>, inputs: OpenedInputs) -> Refuted {
-        Refuted {
-            inputs,
-            identity: outputs.blueprint.start.identity.clone(),
-            side_files: outputs.writer.into_parts().books.side_files,
-        }
-    }
-
     /// Takes back what was loaded on a guess, or an earlier run's part of that: as if it had never begun. What is left are the inputs.
     pub(super) fn take_back(self, context: &Context<'_>) -> Result<OpenedInputs, Error> {
         let Refuted {

@@ -60,13 +60,13 @@ impl<'d> LoadedRows<'d> {
         let written = pass_through(&mut outputs, &mut inputs, &shared, context)
             .map_err(|e| e.and_say(|| committed_so_far(&outputs, context)))?;
         if outputs.writer.is_given_up() {
-            return Ok(Guess::Refuted(Box::new(Refuted::of(outputs, inputs))));
+            return Ok(Guess::Refuted(Box::new(not_to_stay(outputs, inputs))));
         }
         if let Some(why) = written.totals.evidence.refuted {
             let then =
                 "what was loaded is taken back, and types are inferred from every value before it is loaded again";
             context.observer.notice(&format!("{why}: {then}"));
-            return Ok(Guess::Refuted(Box::new(Refuted::of(outputs, inputs))));
+            return Ok(Guess::Refuted(Box::new(not_to_stay(outputs, inputs))));
         }
         let plan = &outputs.blueprint.start.plan;
         let is_complete = written.totals.complete;
@@ -101,6 +101,15 @@ impl<'d> LoadedRows<'d> {
             (false, false) => RowsEnd::Interrupted,
         };
         Ok(Guess::Held(LoadedRows { inputs, outputs, end }))
+    }
+}
+
+/// What is left when the rows of `inputs` that went to `outputs` are not to stay.
+fn not_to_stay(outputs: Outputs<'_>, inputs: OpenedInputs) -> Refuted {
+    Refuted {
+        inputs,
+        identity: outputs.blueprint.start.identity.clone(),
+        side_files: outputs.writer.into_parts().books.side_files,
     }
 }
 
