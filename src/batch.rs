@@ -35,6 +35,8 @@ pub struct BatchSettings {
     pub database_path: PathBuf,
     /// The table's name, if the load can be resumed and so keeps a checkpoint.
     pub checkpoint: Option<String>,
+    /// Only rows are taken: the first reject or suspect [ends](BatchWriter::is_given_up) the load before anything is written of it.
+    pub rows_only: bool,
     /// The inputs that are files, to see whether they are still what was read.
     pub watches: Vec<InputWatch>,
 }
@@ -59,6 +61,7 @@ pub struct BatchWriter<'d> {
     /// How blocks are packed before they come, if rows go in as finished pages.
     packing: Option<Arc<Packing>>,
     in_batch: bool,
+    is_given_up: bool,
 }
 
 impl<'d> BatchWriter<'d> {
@@ -80,12 +83,23 @@ impl<'d> BatchWriter<'d> {
             packing,
             settings,
             in_batch: false,
+            is_given_up: false,
         }
     }
 
     /// How blocks may be packed before they come; `None` where rows do not go in as pages.
     pub fn packing(&self) -> Option<Arc<Packing>> {
         self.packing.clone()
+    }
+
+    /// Whether something came that is not a row, where [only rows](BatchSettings::rows_only) are taken.
+    pub fn is_given_up(&self) -> bool {
+        self.is_given_up
+    }
+
+    fn give_up(&mut self) -> Flow {
+        self.is_given_up = true;
+        Flow::Stop
     }
 
     /// Goes on where an earlier run of the same load stopped: that run's records are skipped.
@@ -148,6 +162,9 @@ impl<'d> BatchWriter<'d> {
         let Incoming {
             block, place, suspects, ..
         } = incoming;
+        if self.settings.rows_only && !(block.output.rejects.is_empty() && suspects.is_empty()) {
+            return Ok(self.give_up());
+        }
         let mut done_records = self.ledger.begin_block(incoming)?;
         let mut places = self.ledger.places(incoming);
         let rows = &block.output;
@@ -293,6 +310,9 @@ impl<'d> BatchWriter<'d> {
         outcome: RowOutcome,
         places: &mut Places<'_>,
     ) -> Result<Flow, Error> {
+        if self.settings.rows_only {
+            return Ok(self.give_up());
+        }
         let record_index = placed.row.record_index;
         if outcome == RowOutcome::Waits {
             self.destination.origins.note_keys();
@@ -337,6 +357,9 @@ impl<'d> BatchWriter<'d> {
 
     /// Takes a piece of a line that is too long for a record; `Stop` as in [`BatchWriter::write_block`].
     pub fn write_line_piece(&mut self, piece: &LinePiece, place: &Place) -> Result<Flow, Error> {
+        if self.settings.rows_only {
+            return Ok(self.give_up());
+        }
         if self.ledger.begin_line_piece(piece, place)? {
             return Ok(Flow::Continue);
         }

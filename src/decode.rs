@@ -130,7 +130,7 @@ impl Unpacked {
             gauges: Arc::clone(&gauges),
         };
         let thread = std::thread::Builder::new()
-            .name("unpack".to_owned())
+            .name("rowmill-unpack".to_owned())
             .spawn(move || job.run(pieces))?;
         Ok(Unpacked {
             packing,

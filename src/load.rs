@@ -17,6 +17,7 @@
 mod account;
 mod afresh;
 mod append;
+mod at_once;
 mod context;
 #[cfg(feature = "html")]
 mod draft;
@@ -47,6 +48,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use self::account::Account;
+use self::at_once::AtOnce;
 use self::context::{Asked, Context, Onlookers};
 use self::ended::{Ended, Halt};
 pub use self::inputs::Inputs;
@@ -239,8 +241,15 @@ fn carry_out(Planned { inputs, blueprint }: Planned, context: &Context<'_>) -> R
 /// Opens what is written to, loads the rows, settles what is open, and ends the load.
 fn fill(blueprint: &Blueprint, mut inputs: OpenedInputs, context: &Context<'_>) -> Result<Guess<Ended>, Error> {
     inputs.end_looking();
-    let side_files = side_files::open(&blueprint.start, &inputs, context)?;
+    let mut side_files = side_files::open(&blueprint.start, &inputs, context)?;
     faults::point("load: errors.csv made");
+    match at_once::try_to(blueprint, inputs, side_files, context)? {
+        AtOnce::Done(ended) => {
+            faults::point("finish: before the report");
+            return Ok(Guess::Held(ended));
+        }
+        AtOnce::Not(back) => (inputs, side_files) = *back,
+    }
     let table = OpenedTable::open(blueprint, &side_files, context)?;
     faults::point("load: table made");
     let outputs = Outputs::open(&table, side_files, &inputs, context)?;

@@ -161,6 +161,8 @@ pub struct Gate {
 struct GateState {
     used_bytes: usize,
     closed: bool,
+    /// Threads that wait. To wake is a call of the system, even if nobody waits.
+    waiting: usize,
 }
 
 impl Gate {
@@ -173,7 +175,7 @@ impl Gate {
     }
 
     fn lock(&self) -> MutexGuard<'_, GateState> {
-        // The state is two plain values that are valid after any panic.
+        // The state is plain values that are valid after any panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -181,7 +183,9 @@ impl Gate {
     pub fn acquire(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
         let mut state = self.lock();
         while !state.closed && state.used_bytes > 0 && state.used_bytes + bytes > self.limit_bytes {
+            state.waiting += 1;
             state = self.freed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
         if state.closed {
             return None;
@@ -216,6 +220,17 @@ impl Gate {
         }
     }
 
+    /// What held `before` bytes holds `after` from now on.
+    fn change(&self, before: usize, after: usize) {
+        let mut state = self.lock();
+        state.used_bytes = state.used_bytes - before + after;
+        let wakes = after < before && state.waiting > 0;
+        drop(state);
+        if wakes {
+            self.freed.notify_all();
+        }
+    }
+
     /// Lets callers in again after [`close`](Self::close).
     pub fn open(&self) {
         self.lock().closed = false;
@@ -242,19 +257,14 @@ impl Permit {
 
     /// Corrects an estimate; never waits.
     pub fn resize(&mut self, bytes: usize) {
-        let mut state = self.gate.lock();
-        state.used_bytes = state.used_bytes - self.bytes + bytes;
-        if bytes < self.bytes {
-            self.gate.freed.notify_all();
-        }
+        self.gate.change(self.bytes, bytes);
         self.bytes = bytes;
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.lock().used_bytes -= self.bytes;
-        self.gate.freed.notify_all();
+        self.gate.change(self.bytes, 0);
     }
 }
 

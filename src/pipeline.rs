@@ -80,7 +80,7 @@ impl WorkerPool {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .spawn_handler(|thread| {
-                let name = format!("rowmill-{}", thread.index());
+                let name = format!("rowmill-parse{}", thread.index());
                 let spawned = std::thread::Builder::new().name(name).spawn(|| thread.run())?;
                 joined.0.push(spawned);
                 Ok(())
@@ -353,7 +353,8 @@ pub fn scan<W: Work>(
     pool.in_place_scope(|tasks| {
         std::thread::scope(|threads| {
             let (slots, queue) = sync_channel(MAX_SLOTS);
-            let reader = std::thread::Builder::new().spawn_scoped(threads, move || {
+            let reader = std::thread::Builder::new().name("rowmill-reader".to_owned());
+            let reader = reader.spawn_scoped(threads, move || {
                 let since = Instant::now();
                 if let Err(error) = Reader::new(scan, start_bytes, tasks, &slots).read(input) {
                     // If nobody listens, the scan is over anyhow.

@@ -34,7 +34,7 @@ pub use self::origins::Origins;
 #[cfg(feature = "html")]
 pub(crate) use self::output::open_file;
 pub(crate) use self::output::{beside_with, errors_file_of, folder_of, followed, same_file, sync_folder};
-pub(crate) use self::place::random_token;
+pub(crate) use self::place::{link_unnamed, random_token};
 pub use self::samples::{RejectSample, RejectSamples, SAMPLES_PER_CODE};
 pub use self::state::{Committed, HEADER, Left, LettersPlace};
 pub use self::suspects::{Suspect, SuspectEntry, SuspectReader, SuspectSpool};

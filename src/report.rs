@@ -283,7 +283,7 @@ pub struct LoadReport {
     pub memory: MemorySplit,
     /// What the filter did, if there was one.
     pub filter: Option<FilterReport>,
-    /// `sql` or `direct`; `undecided` in a load that failed before this was decided.
+    /// `sql`, `direct`, or `memory` for a small load that was done at once; `undecided` in a load that failed before this was decided.
     pub write_path: &'static str,
     /// Why that path was taken.
     pub write_path_reason: String,

@@ -13,6 +13,7 @@ mod format;
 pub mod holders;
 pub mod insert;
 pub mod lock;
+pub mod new_file;
 pub mod own;
 pub mod preview;
 pub mod record;

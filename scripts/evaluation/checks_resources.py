@@ -38,7 +38,7 @@ def workers_as_asked(bench, subject):
     counts, rows = [], []
     for threads in (1, 2, 4):
         load, _, found = threaded_load(bench, subject, threads)
-        others = [ran for (_, name), ran in load.seen.threads.items() if name.startswith(f"{subject.name}-") and ran > 0]
+        others = [ran for (_, name), ran in load.seen.threads.items() if name.startswith(f"{subject.name}-parse") and ran > 0]
         counts.append(len(others))
         rows.append(found)
     return Verdict(counts == [1, 2, 4] and rows[0] == rows[1] == rows[2], f"workers seen: {counts}; count and sums {rows[0]}")

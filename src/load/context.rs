@@ -84,6 +84,15 @@ impl<'a> Context<'a> {
         self.made.get().is_some()
     }
 
+    /// The database was made by this load, which keeps others out with `lock`.
+    pub(super) fn note_new_database(&self, lock: Option<LoadLock>) {
+        self.note_made();
+        if let Some(lock) = lock {
+            // There was nothing to lock before.
+            let _ = self.lock.set(lock);
+        }
+    }
+
     /// Keeps other loads out of the database; returns whether it did not do so before.
     pub(super) fn lock_database(&self) -> Result<bool, Error> {
         if self.lock.get().is_some() {

@@ -104,7 +104,7 @@ impl PageDraft {
         let result = std::thread::scope(|threads| {
             let (ended, end) = channel::<()>();
             let sampler = std::thread::Builder::new()
-                .name("memory-sampler".to_owned())
+                .name("rowmill-sampler".to_owned())
                 .stack_size(STACK_BYTES)
                 .spawn_scoped(threads, move || {
                     let mut interval = FIRST_INTERVAL;

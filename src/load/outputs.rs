@@ -22,6 +22,7 @@ use crate::sqlite::destination::{Destination, Sink};
 use crate::sqlite::direct::DirectWriter;
 use crate::sqlite::direct::index::{IndexPlace, TableIndexes};
 use crate::sqlite::insert::SqlWriter;
+use crate::sqlite::new_file::{NewFile, Placed};
 use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::once;
 use crate::sqlite::own::row_origins;
@@ -50,6 +51,7 @@ impl<'b> OpenedTable<'b> {
         context: &Context<'_>,
     ) -> Result<OpenedTable<'b>, Error> {
         let (start, plan) = (&blueprint.start, &blueprint.start.plan);
+        let made = make_database(blueprint, side_files, context)?;
         let database = Database::open(context.database_path, blueprint.split.database_bytes)?;
         if context.lock_database()?
             && !(database.describe_table(&plan.table)?.is_none() && checkpoint::read(&database, &plan.table)?.is_none())
@@ -63,8 +65,14 @@ impl<'b> OpenedTable<'b> {
             let shape = check_shape(&database, start, context)?;
             note_going_on(&database, start)?;
             shape
+        } else if let Some(shape) = made {
+            shape
         } else {
-            begin_load(&database, start, side_files, context)?
+            let shape = begin_load(&database, start, side_files, context)?;
+            // A commit whose last step failed may have happened all the same.
+            context.note_made();
+            database.commit()?;
+            shape
         };
         Ok(OpenedTable {
             blueprint,
@@ -72,9 +80,53 @@ impl<'b> OpenedTable<'b> {
             shape,
         })
     }
+
+    /// Makes the table in a database in memory.
+    pub(super) fn in_memory(
+        blueprint: &'b Blueprint,
+        side_files: &SideFiles,
+        context: &Context<'_>,
+    ) -> Result<OpenedTable<'b>, Error> {
+        let database = Database::in_memory(context.database_path)?;
+        database.prepare_for_load()?;
+        let shape = begin_load(&database, &blueprint.start, side_files, context)?;
+        database.commit()?;
+        Ok(OpenedTable {
+            blueprint,
+            database,
+            shape,
+        })
+    }
+
+    /// Whether the database is only in memory.
+    fn is_in_memory(&self) -> bool {
+        self.database.connection().path().is_none_or(str::is_empty)
+    }
 }
 
-/// Makes what the load needs in the database, in one transaction with its first checkpoint; the table as it is then.
+/// Makes the database with the table in it, if there is none; the table as it is then. `None` if that has to be left to SQLite.
+fn make_database(
+    blueprint: &Blueprint,
+    side_files: &SideFiles,
+    context: &Context<'_>,
+) -> Result<Option<TableShape>, Error> {
+    if !blueprint.start.makes_database {
+        return Ok(None);
+    }
+    let Some(file) = NewFile::create(context.database_path) else {
+        return Ok(None);
+    };
+    let OpenedTable { database, shape, .. } = OpenedTable::in_memory(blueprint, side_files, context)?;
+    Ok(match file.place(&database.into_image()?)? {
+        Placed::Here(lock) => {
+            context.note_new_database(lock);
+            Some(shape)
+        }
+        Placed::Taken => None,
+    })
+}
+
+/// Makes what the load needs in the database and notes its first checkpoint, in a transaction that is left open; the table as it is then.
 fn begin_load(
     database: &Database,
     start: &Start,
@@ -105,9 +157,6 @@ fn begin_load(
         let progress = identity.first_progress(side_files.letters.state());
         checkpoint::write(database.connection(), database.path(), &plan.table, &progress)?;
     }
-    // A commit whose last step failed may have happened all the same.
-    context.note_made();
-    database.commit()?;
     Ok(shape)
 }
 
@@ -173,7 +222,10 @@ impl<'d> Outputs<'d> {
         let began_direct = matches!(destination.sink, Sink::Direct(_));
         let indexes = open_indexes(&destination.sink, blueprint, context);
         let ledger = Ledger::new(side_files, ledger_settings(inputs, context));
-        let settings = batch_settings(&blueprint.start, inputs, context);
+        let settings = BatchSettings {
+            rows_only: table.is_in_memory(),
+            ..batch_settings(&blueprint.start, inputs, context)
+        };
         let mut writer = BatchWriter::new(destination, ledger, indexes, settings);
         let dedup = match plan.dedup {
             DedupPlan::Database => Dedup::Off,
@@ -208,7 +260,16 @@ fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Re
         row_ids: plan.row_ids,
         mark: start.progress.as_ref().and_then(|progress| progress.mark),
     };
-    let sink = open_sink(&table.database, target, start, context)?;
+    let sink = match table.is_in_memory() {
+        true => {
+            context.account.write_path(WritePathTaken {
+                name: "memory",
+                reason: "a small input into a new database".to_owned(),
+            });
+            Sink::Sql(Box::new(SqlWriter::new(&table.database, target)?))
+        }
+        false => open_sink(&table.database, target, start, context)?,
+    };
     let mut destination = Destination::new(sink, &table.database, target, start.identity.is_some())?;
     if let Some(progress) = &start.progress {
         destination.look_for_others(&progress.counts)?;
@@ -288,6 +349,7 @@ fn batch_settings(start: &Start, inputs: &OpenedInputs, context: &Context<'_>) -
         batch_rows: context.options.resources.batch_rows,
         database_path: context.database_path.to_owned(),
         checkpoint: start.identity.as_ref().map(|_| plan.table.clone()),
+        rows_only: false,
         watches: inputs.all.iter().filter_map(|opened| opened.input.watch()).collect(),
     }
 }

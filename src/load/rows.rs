@@ -47,7 +47,8 @@ pub(super) struct LoadedRows<'d> {
 }
 
 impl<'d> LoadedRows<'d> {
-    /// Loads the rows of all inputs and commits them, unless types or the order of the keys are not as they were guessed.
+    /// Loads the rows of all inputs and commits them, unless types or the order of the keys are not as they were guessed, or something comes
+    /// that is not a row where only rows are taken.
     pub(super) fn of(
         mut outputs: Outputs<'d>,
         mut inputs: OpenedInputs,
@@ -58,15 +59,14 @@ impl<'d> LoadedRows<'d> {
         let shared = Shared::default();
         let written = pass_through(&mut outputs, &mut inputs, &shared, context)
             .map_err(|e| e.and_say(|| committed_so_far(&outputs, context)))?;
+        if outputs.writer.is_given_up() {
+            return Ok(Guess::Refuted(Box::new(not_to_stay(outputs, inputs))));
+        }
         if let Some(why) = written.totals.evidence.refuted {
             let then =
                 "what was loaded is taken back, and types are inferred from every value before it is loaded again";
             context.observer.notice(&format!("{why}: {then}"));
-            return Ok(Guess::Refuted(Box::new(Refuted {
-                inputs,
-                side_files: outputs.writer.into_parts().books.side_files,
-                identity: outputs.blueprint.start.identity.clone(),
-            })));
+            return Ok(Guess::Refuted(Box::new(not_to_stay(outputs, inputs))));
         }
         let plan = &outputs.blueprint.start.plan;
         let is_complete = written.totals.complete;
@@ -101,6 +101,15 @@ impl<'d> LoadedRows<'d> {
             (false, false) => RowsEnd::Interrupted,
         };
         Ok(Guess::Held(LoadedRows { inputs, outputs, end }))
+    }
+}
+
+/// What is left when the rows of `inputs` that went to `outputs` are not to stay.
+fn not_to_stay(outputs: Outputs<'_>, inputs: OpenedInputs) -> Refuted {
+    Refuted {
+        inputs,
+        identity: outputs.blueprint.start.identity.clone(),
+        side_files: outputs.writer.into_parts().books.side_files,
     }
 }
 
@@ -153,6 +162,7 @@ fn pass_through(
     std::thread::scope(|threads| {
         let (deliveries, queue) = sync_channel(DELIVERIES_AHEAD);
         let order = std::thread::Builder::new()
+            .name("rowmill-order".to_owned())
             .spawn_scoped(threads, || order.run(inputs, dedup, deliveries))
             .map_err(|e| no_thread(&e))?;
         let mut writing = Writing::new(writer, shared, context);

@@ -167,6 +167,11 @@ impl DeadLetters {
         self
     }
 
+    /// Says whether somebody else makes the file's name reach the disk, in time for what relies on it.
+    pub fn leave_name_to_others(&mut self, is_left: bool) {
+        self.folder_synced = is_left;
+    }
+
     /// What a later run must find again: everything appended so far.
     pub fn state(&self) -> Committed {
         Committed {

@@ -72,8 +72,8 @@ fn is_unsupported(error: &io::Error) -> bool {
     )
 }
 
-/// Gives a file that has no name the name `path`.
-fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
+/// Gives a file that has no name the name `path`. `AlreadyExists` if there is a file of that name.
+pub(crate) fn link_unnamed(file: &File, path: &Path) -> io::Result<()> {
     let from = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
     let to = CString::new(path.as_os_str().as_bytes())?;
     let here = libc::AT_FDCWD;

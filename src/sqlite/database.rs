@@ -18,6 +18,9 @@ use crate::sqlite::holders::{busy_timeout, holders};
 pub(super) const CANNOT_BE_WRITTEN: &str =
     "it, or its folder, cannot be written to; change the permissions or choose another place";
 
+/// Memory for pages of a database in memory beside the database itself.
+const IN_MEMORY_CACHE_BYTES: u64 = 1 << 20;
+
 /// An open database.
 #[derive(Debug)]
 pub struct Database {
@@ -45,6 +48,21 @@ impl Database {
         let file = Path::new(".").join(path);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(file, flags).map_err(|e| database_error(path, e))?;
+        Self::set_up(connection, path, cache_bytes)
+    }
+
+    /// A new database in memory, for the file that is to be at `path`.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn in_memory(path: &Path) -> Result<Database, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_in_memory_with_flags(flags).map_err(|e| database_error(path, e))?;
+        // All of it is in memory anyway.
+        Self::set_up(connection, path, IN_MEMORY_CACHE_BYTES)
+    }
+
+    fn set_up(connection: Connection, path: &Path, cache_bytes: u64) -> Result<Database, Error> {
         let database = Database {
             connection,
             path: path.to_owned(),
@@ -81,6 +99,26 @@ impl Database {
 
     pub(super) fn fail(&self, error: rusqlite::Error) -> Error {
         database_error(&self.path, error)
+    }
+
+    /// The file that a database [in memory](Self::in_memory) is: as SQLite would write it, and as if by one commit.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn into_image(mut self) -> Result<Vec<u8>, Error> {
+        // Source: SQLite file format §1.3.6, §1.3.19. In memory SQLite does not count commits.
+        const COMMITS: std::ops::Range<usize> = 24..28;
+        const VALID_FOR: std::ops::Range<usize> = 92..96;
+        const WRITTEN_BY: std::ops::Range<usize> = 96..100;
+        let image = self.connection.serialize("main").map(|image| image.to_vec());
+        let mut image = image.map_err(|e| self.fail(e))?;
+        if image.len() < WRITTEN_BY.end {
+            return Err(Error::internal("a database in memory has no page"));
+        }
+        image[COMMITS].copy_from_slice(&1_u32.to_be_bytes());
+        image[VALID_FOR].copy_from_slice(&1_u32.to_be_bytes());
+        image[WRITTEN_BY].copy_from_slice(&rusqlite::version_number().to_be_bytes());
+        Ok(image)
     }
 
     /// Settings for writing: a rollback journal that is truncated, not deleted, at each commit, and FULL synchronisation, so

@@ -66,6 +66,22 @@ impl Descriptor {
         Ok(found.unwrap_or(opened))
     }
 
+    /// Keeps `file`, which this process has just made and which has no name yet.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn of_new(file: File) -> io::Result<Arc<Descriptor>> {
+        let opened = Arc::new(Descriptor {
+            identity: regular(&file.metadata()?)?,
+            file,
+            is_load_locked: AtomicBool::new(false),
+            is_direct: AtomicBool::new(false),
+        });
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(Arc::clone(&opened));
+        Ok(opened)
+    }
+
     pub fn file(&self) -> &File {
         &self.file
     }

@@ -41,6 +41,12 @@ impl Drop for LoadLock {
 }
 
 impl LoadLock {
+    /// Keeps other loads out of a file that has no name yet; `None` on a file system without locks.
+    pub(super) fn of_new(descriptor: &Arc<Descriptor>) -> Option<LoadLock> {
+        let descriptor = Arc::clone(descriptor);
+        lock(&descriptor).is_ok().then_some(LoadLock { descriptor })
+    }
+
     /// Waits for other loads into the database at `path` to end, then keeps others out until it is dropped.
     ///
     /// `None` if there is nothing to lock: no file, one that cannot be a database, or a file system without locks.

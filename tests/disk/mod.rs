@@ -4,6 +4,7 @@ pub mod scene;
 
 mod failing;
 mod power_cut;
+mod small;
 
 // Used by this binary in part.
 #[allow(dead_code)]

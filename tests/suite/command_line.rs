@@ -232,7 +232,7 @@ fn an_index_on_a_column_that_is_not_there_is_refused_before_anything_is_made() {
 fn the_report_names_path_dialect_schema_and_time() {
     let run = Case::csv("k;v\n1;x\n").args(["--delimiter", ";", "--key", "k"]).once();
     let report = run.report().unwrap();
-    assert_eq!(report["write_path"], "direct");
+    assert_eq!(report["write_path"], "memory");
     assert_eq!(report["delimiter"], ";");
     assert_eq!(report["key"][0], "k");
     assert!(report["peak_rss_bytes"].as_u64().unwrap() > 1_000_000);

@@ -17,12 +17,15 @@ const KILLS_IN_A_ROW: usize = 3;
 /// Kills of the series of one kind of load together; there are five kinds.
 const LEAST_KILLS: usize = 40;
 /// Points that the command of these series does not get to; they have tests of their own.
-const ELSEWHERE: [&str; 4] = [
+const ELSEWHERE: [&str; 5] = [
     "restart: taken back",
+    "at once: in memory",
     "files: one is loaded",
     "files: before the checkpoints go",
     "files: the checkpoints are gone",
 ];
+/// Points on the way to a new database.
+const NEW: [&str; 2] = ["new database: on the disk", "new database: named"];
 /// Points that only a load whose guessed types are refuted gets to.
 const REFUTED: [&str; 2] = ["guess: refuted", "guess: taken back"];
 /// Points of the direct path alone, and of the SQL path alone.
@@ -281,8 +284,10 @@ impl Load {
 fn killed_everywhere(load: &Load) {
     let points = points();
     let others: &[&str] = if load.write_path == "auto" { &SQL } else { &DIRECT };
-    let here =
-        |name: &&str| !ELSEWHERE.contains(name) && !others.contains(name) && (load.refuted || !REFUTED.contains(name));
+    let here = |name: &&str| {
+        let is_reached = (load.refuted || !REFUTED.contains(name)) && !(load.beside && NEW.contains(name));
+        is_reached && !ELSEWHERE.contains(name) && !others.contains(name)
+    };
     let names: Vec<&str> = points.iter().map(String::as_str).filter(here).collect();
     let mut killed: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, &name) in names.iter().enumerate() {
@@ -326,6 +331,37 @@ fn a_load_through_sql_killed_at_any_point_several_times_in_a_row_comes_to_the_sa
 #[test]
 fn a_load_on_a_wrong_guess_killed_at_any_point_several_times_in_a_row_comes_to_the_same() {
     killed_everywhere(&Load::new(false, "auto", true));
+}
+
+/// Nothing or everything of it is there, and no file that nobody knows.
+#[test]
+fn a_small_load_that_is_killed_has_done_nothing_or_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("in.csv"), "id,name\n1,a\n2,b\n").unwrap();
+    let args = ["load", "in.csv", "out.db", "--table", "t", "--key", "id"].map(Into::into);
+    for (point, is_done) in [
+        ("load: errors.csv made", false),
+        ("batch: committed", false),
+        ("finish: the checkpoint is gone", false),
+        ("at once: in memory", false),
+        ("new database: on the disk", false),
+        ("new database: named", true),
+    ] {
+        let _ = fs::remove_file(at("out.db"));
+        let mut command = rowmill(folder.path(), &args);
+        command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGKILL));
+        assert_eq!(Running::start(command).wait().code(), 137, "{point}");
+        assert_eq!(at("out.db").exists(), is_done, "{point}");
+        if !is_done {
+            let ended = Running::start(rowmill(folder.path(), &args)).wait();
+            assert_eq!(ended.code(), 0, "{point}: {}", String::from_utf8_lossy(&ended.stderr));
+        }
+        assert_eq!(database::integrity(&at("out.db")), "ok", "{point}");
+        assert_eq!(database::count(&at("out.db"), "t"), 2, "{point}");
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 3, "{point}: input, database and errors.csv alone");
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ fn load_file(said: &Said, token: &CancelToken) -> Result<LoadReport, Error> {
         .into("out.db")
         .errors("errors.csv")
         .key(["id"])
+        .write_path(WritePath::Direct)
         .observer(said)
         .cancel_token(token)
         .run()

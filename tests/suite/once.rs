@@ -252,19 +252,19 @@ fn what_was_not_loaded_to_its_end_is_not_remembered() {
 
 #[test]
 fn a_load_that_is_over_is_over_however_it_ends() {
-    let job = Job::new(&[]);
-    job.write("in.csv", "id,v\n1,a\n");
-    let args = job.args(&["in.csv", "--once"]);
-    let mut command = rowmill(job.folder.path(), &args.iter().map(Into::into).collect::<Vec<_>>());
-    command.env(
-        "ROWMILL_SIGNAL_AT",
-        format!("finish: the checkpoint is gone 1 {}", libc::SIGKILL),
-    );
-    exits(&Running::start(command).wait(), 128 + libc::SIGKILL);
-    let again = job.once(&["in.csv"]);
-    exits(&again, 0);
-    assert!(said(&again).contains("is skipped"), "{}", said(&again));
-    assert_eq!(job.rows(), 1);
+    // At once, and by the usual way.
+    for (point, batch_rows) in [("new database: named", "100"), ("finish: the checkpoint is gone", "1")] {
+        let job = Job::new(&[]);
+        job.write("in.csv", "id,v\n1,a\n");
+        let args = job.args(&["in.csv", "--once", "--batch-rows", batch_rows]);
+        let mut command = rowmill(job.folder.path(), &args.iter().map(Into::into).collect::<Vec<_>>());
+        command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGKILL));
+        exits(&Running::start(command).wait(), 128 + libc::SIGKILL);
+        let again = job.once(&["in.csv"]);
+        exits(&again, 0);
+        assert!(said(&again).contains("is skipped"), "{}", said(&again));
+        assert_eq!(job.rows(), 1);
+    }
 }
 
 #[test]

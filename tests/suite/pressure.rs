@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -347,4 +348,48 @@ fn two_loads_started_at_once_come_one_after_the_other_or_one_is_refused() {
             "round {round}: a mix of both"
         );
     }
+}
+
+/// Who looks at a load from outside (`top -H`, `perf`) sees which thread does what.
+#[test]
+fn threads_have_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let (end, wait_for_end) = std::sync::mpsc::channel::<()>();
+    let feed = Feed::start(folder.path().join("in.csv"), move |fifo| {
+        let _ = fifo.write_all(format!("a,b\n{}", "1,x\n".repeat(100_000)).as_bytes());
+        // Until the names are read, the load waits for more.
+        let _ = wait_for_end.recv();
+    });
+    let args = [
+        "load",
+        "in.csv",
+        "out.db",
+        "--table",
+        "t",
+        "--text",
+        "--no-detect",
+        "--threads",
+        "2",
+    ]
+    .map(Into::into);
+    let running = Running::start(rowmill(folder.path(), &args));
+    let tasks = format!("/proc/{}/task", running.id());
+    let names = || -> std::collections::BTreeSet<String> {
+        let tasks = fs::read_dir(&tasks).into_iter().flatten().flatten();
+        let names = tasks.filter_map(|task| fs::read_to_string(task.path().join("comm")).ok());
+        names.map(|name| name.trim_end().to_owned()).collect()
+    };
+    let expected = [
+        "rowmill",
+        "rowmill-order",
+        "rowmill-parse0",
+        "rowmill-parse1",
+        "rowmill-reader",
+    ];
+    wait_until("its threads run", || {
+        expected.iter().all(|name| names().contains(*name))
+    });
+    drop(end);
+    drop(feed);
+    assert_eq!(running.wait().code(), 0);
 }

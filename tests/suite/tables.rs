@@ -83,7 +83,19 @@ fn open(path: &Path) -> Connection {
 fn check(recipe: &Recipe, folder: &Path, with_shell: bool) -> Result<Reached, String> {
     fs::write(folder.join("in.csv"), recipe.csv()).unwrap();
     let paths = ["auto.db", "sql.db"].map(|name| folder.join(name));
-    let report = load_table(recipe, folder, &paths[0], WritePath::Auto)?;
+    let mut report = load_table(recipe, folder, &paths[0], WritePath::Auto)?;
+    let at_once = (report.write_path == "memory").then(|| folder.join("at once.db"));
+    if let Some(at_once) = &at_once {
+        fs::rename(&paths[0], at_once).unwrap();
+        fs::rename(paths[0].with_extension("errors"), at_once.with_extension("errors")).unwrap();
+        let direct = load_table(recipe, folder, &paths[0], WritePath::Direct);
+        report = match direct {
+            Err(refusal) if refusal.contains("is not possible") => {
+                load_table(recipe, folder, &paths[0], WritePath::Sql)?
+            }
+            direct => direct?,
+        };
+    }
     let is_direct = report.write_path == "direct";
     let ours = open(&paths[0]);
     let schema = "SELECT sql LIKE '% PRIMARY KEY%' FROM sqlite_schema WHERE name = 't'";
@@ -115,6 +127,19 @@ fn check(recipe: &Recipe, folder: &Path, with_shell: bool) -> Result<Reached, St
     compare::same_columns(&ours, theirs)?;
     compare::same_table(&ours, theirs, true)?;
     compare::has_wanted_indexes(&ours, recipe, key_is_row_id)?;
+    if let Some(at_once) = &at_once {
+        let same = || -> Result<(), String> {
+            let found = open(at_once);
+            compare::sound(&found, "after the load")?;
+            compare::same_columns(&found, theirs)?;
+            compare::same_table(&found, theirs, true)?;
+            compare::has_wanted_indexes(&found, recipe, key_is_row_id)?;
+            compare::same_through_indexes(&found, theirs)?;
+            let same_errors = read_errors(at_once) == read_errors(&paths[0]);
+            same_errors.then_some(()).ok_or_else(|| "the rejects differ".to_owned())
+        };
+        same().map_err(|error| format!("at once: {error}"))?;
+    }
     compare::same_through_indexes(&ours, theirs)?;
     let has_reals = recipe.columns.iter().any(|column| column.kind == Kind::Real);
     let exact = !(has_reals && oracle.had_index);
@@ -150,7 +175,9 @@ fn check(recipe: &Recipe, folder: &Path, with_shell: bool) -> Result<Reached, St
         .map_err(|error| format!("VACUUM: {error}"))?;
     compare::sound(&ours, "after VACUUM")?;
     compare::same_table(&ours, theirs, false).map_err(|error| format!("after VACUUM: {error}"))?;
-    Ok(reached(recipe, &report, &trees, with_shell))
+    let mut reached = reached(recipe, &report, &trees, with_shell);
+    reached.note("at once", at_once.is_some());
+    Ok(reached)
 }
 
 fn read_errors(database: &Path) -> Vec<u8> {
