@@ -15,6 +15,8 @@ use crate::sqlite::format::{local_bytes, put_varint};
 /// Bytes of a leaf page's header.
 const HEADER_BYTES: usize = 8;
 const LEAF_TYPE: u8 = 0x0D;
+/// Memory that is kept for the next rows, more or less.
+pub const KEPT_BYTES: usize = 4 << 20;
 /// Bytes of a page's number.
 const NUMBER_BYTES: usize = 4;
 
@@ -70,8 +72,9 @@ impl LeafRun {
 
     /// Makes room for rows of so many bytes, so that the buffer is not moved while they come.
     pub fn reserve(&mut self, record_bytes: usize) {
-        // A cell has up to 18 bytes more than its record, and a pointer; most have far less.
-        self.leaves.grow(record_bytes + record_bytes / 8 + 2 * self.page_bytes);
+        // A cell has up to 18 bytes more than its record, and a pointer; most have far less. Much of long records is elsewhere.
+        let bytes = record_bytes.min(KEPT_BYTES);
+        self.leaves.grow(bytes + bytes / 8 + 2 * self.page_bytes);
     }
 
     /// Adds a row. `row_id` must be greater than every one before it.
@@ -110,13 +113,15 @@ impl LeafRun {
     /// Adds a chain of overflow pages; returns the place of the first among those of the run.
     fn push_overflow(&mut self, bytes: &[u8]) -> u32 {
         let first = self.overflow_pages;
+        let end = (first as usize + bytes.len().div_ceil(self.page_bytes - NUMBER_BYTES)) * self.page_bytes;
+        if end > self.overflow.len() {
+            // More than is needed, as others will come, but not much more than a huge record needs.
+            self.overflow.grow(end + end.min(KEPT_BYTES) / 2);
+        }
         let mut pieces = bytes.chunks(self.page_bytes - NUMBER_BYTES).peekable();
         while let Some(piece) = pieces.next() {
             let start = self.overflow_pages as usize * self.page_bytes;
             self.overflow_pages += 1;
-            if start + self.page_bytes > self.overflow.len() {
-                self.overflow.grow(2 * start + self.page_bytes);
-            }
             let (next, content) = self.overflow[start..start + self.page_bytes].split_at_mut(NUMBER_BYTES);
             // No page is followed by the first one of the run, so its place can say that none follows.
             let follower = if pieces.peek().is_some() {
@@ -249,6 +254,14 @@ impl LeafRun {
         }
         self.last_row_ids.clear();
         self.overflow_pages = 0;
+        if self.overflow.len() > KEPT_BYTES {
+            self.overflow = AlignedBytes::default();
+        }
+    }
+
+    /// Bytes of memory that it holds on to.
+    pub fn memory_bytes(&self) -> usize {
+        self.leaves.len() + self.overflow.len()
     }
 
     /// Whether the open leaf has rows.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::checkpoint::row_id_hash;
 use crate::schema::RowIds;
 use crate::sqlite::direct::index::{KeyColumns, KeyEntries};
-use crate::sqlite::direct::leaf_run::LeafRun;
+use crate::sqlite::direct::leaf_run::{KEPT_BYTES, LeafRun};
 use crate::sqlite::record::RecordBlock;
 
 /// Fewer pages than this are not worth a page that may stay half empty.
@@ -99,9 +99,11 @@ impl Packing {
         self.is_given_up.store(true, Ordering::Relaxed);
     }
 
-    /// Takes back a stretch that is in the table, for its memory.
+    /// Takes back a stretch that is in the table, for its memory, unless that is unusually large.
     pub fn reuse(&self, packed: PackedRows) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(packed);
+        if packed.leaves.memory_bytes() <= 2 * KEPT_BYTES {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(packed);
+        }
     }
 
     /// Packs a block: stretches in order, without those that are too short.
