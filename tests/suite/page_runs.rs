@@ -65,6 +65,18 @@ fn records_that_are_too_long_for_a_page() {
 }
 
 #[test]
+fn a_few_records_so_long_that_one_leaf_holds_them_all() {
+    for records in 1..5 {
+        let rows: String = (0..records)
+            .map(|id| format!("{id},{}\n", "x".repeat(300_000)))
+            .collect();
+        Case::csv(format!("id,note\n{rows}"))
+            .args(["--key", "id", "--batch-rows", "3"])
+            .check_at(&SETTINGS);
+    }
+}
+
+#[test]
 fn the_row_ids_that_sqlite_would_give_in_a_table_of_others() {
     case(true, 60)
         .existing("CREATE TABLE t (id TEXT, name TEXT, amount REAL, note TEXT)")

@@ -264,6 +264,16 @@ impl LeafRun {
         self.leaves.len() + self.overflow.len()
     }
 
+    /// Goes on with the open leaf of `other`. This run must be empty, and the numbers in the leaf those of the file.
+    pub fn go_on_with(&mut self, other: &LeafRun) {
+        self.clear();
+        (self.cells, self.content_start) = (other.cells, other.content_start);
+        self.last_row_id = other.last_row_id;
+        self.open_leaf();
+        let start = other.finished_bytes();
+        self.leaves[..self.page_bytes].copy_from_slice(&other.leaves[start..start + self.page_bytes]);
+    }
+
     /// Whether the open leaf has rows.
     pub fn has_open_rows(&self) -> bool {
         self.cells > 0

@@ -249,8 +249,16 @@ impl TableBuilder {
     /// As [`take_own`](Self::take_own), for rows that were packed elsewhere, to the last one; all of them are greater than those before.
     /// Nothing may be left in [`run`](Self::run).
     pub fn take(&mut self, run: &mut LeafRun) -> RunNumbers {
-        run.close_leaf();
-        self.take_finished(run)
+        // A tree of one leaf is that leaf: a page above it would have no cell.
+        let is_only_leaf = self.levels.is_empty() && run.finished_leaves() == 0;
+        if !is_only_leaf {
+            run.close_leaf();
+        }
+        let numbers = self.take_finished(run);
+        if is_only_leaf {
+            self.run.go_on_with(run);
+        }
+        numbers
     }
 
     fn take_finished(&mut self, run: &mut LeafRun) -> RunNumbers {
