@@ -34,7 +34,7 @@ pub(super) struct FileLoad {
 }
 
 /// A load that is done, but whose checkpoint stays until all are.
-struct Done {
+struct KeptLoad {
     table: String,
     token: String,
 }
@@ -132,7 +132,7 @@ impl FileLoads<'_> {
             check_there(&load.input)?;
         }
         let files = self.loads.len();
-        let mut done: Vec<Done> = Vec::new();
+        let mut done: Vec<KeptLoad> = Vec::new();
         let mut inputs_before = 0;
         for (index, load) in self.loads.iter().enumerate() {
             observer.file(FileBegun {
@@ -163,7 +163,7 @@ impl FileLoads<'_> {
                 return Ok(());
             }
             let table = load.table.clone();
-            done.extend(told.kept_token.map(|token| Done { table, token }));
+            done.extend(told.kept_token.map(|token| KeptLoad { table, token }));
             faults::point("files: one is loaded");
         }
         self.finish(&done, observer)
@@ -182,7 +182,7 @@ impl FileLoads<'_> {
     }
 
     /// Ends all the loads at once: from here on, the same command would be new loads.
-    fn finish(&self, done: &[Done], observer: &dyn Observer) -> Result<(), Error> {
+    fn finish(&self, done: &[KeptLoad], observer: &dyn Observer) -> Result<(), Error> {
         if done.is_empty() || self.options.repeat.keep_checkpoint {
             return Ok(());
         }
@@ -191,7 +191,7 @@ impl FileLoads<'_> {
         let lock = LoadLock::take(self.database_path, &stopped)?;
         let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
         database.begin()?;
-        for Done { table, token } in done {
+        for KeptLoad { table, token } in done {
             // Somebody may have ended that load meanwhile, and begun another one.
             let found = checkpoint::read(&database, table)?;
             if found.is_some_and(|found| found.identity.token == *token) {
