@@ -119,7 +119,7 @@ rowmill_fuzz::target!(|input: Input| {
     };
     let complete = scan(&POOL, &mut source, 0, request, &mut |scanned| {
         match scanned {
-            Scanned::Nothing => {}
+            Scanned::Nothing | Scanned::Waiting => {}
             Scanned::Block(block) => {
                 assert_eq!(block.start_bytes, at, "blocks are adjacent");
                 at += block.bytes().len() as u64;
