@@ -276,6 +276,37 @@ fn a_command_that_is_killed_anywhere_goes_on_and_loads_nothing_twice() {
 }
 
 #[test]
+fn a_small_file_that_is_put_into_a_new_database_in_one_step_is_not_loaded_twice_either() {
+    for at in [
+        "at once: in memory 1 9",
+        "files: one is loaded 1 9",
+        "files: one is loaded 2 9",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.csv", "b.csv"] {
+            fs::write(folder.path().join(name), "id\n1\n").unwrap();
+        }
+        let args = ["load", "a.csv", "b.csv", "x.db", "--table-per-file"];
+        let mut command = rowmill(folder.path(), &args.map(Into::into));
+        command.env("ROWMILL_SIGNAL_AT", at);
+        exits(&Running::start(command).wait(), 137);
+        exits(&run_in(folder.path(), &args), 0);
+        let database = folder.path().join("x.db");
+        assert_eq!(
+            (database::count(&database, "a"), database::count(&database, "b")),
+            (1, 1),
+            "{at}"
+        );
+        let names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        assert_eq!(
+            database::select(&database::open(&database), names).unwrap(),
+            ["'a'", "'b'"],
+            "{at}"
+        );
+    }
+}
+
+#[test]
 fn an_interrupted_command_goes_on_with_the_file_at_which_it_stopped() {
     let job = Job::new(&[]);
     let ended = job.signalled("files: one is loaded 1 2");
