@@ -253,10 +253,13 @@ fn what_was_not_loaded_to_its_end_is_not_remembered() {
 #[test]
 fn a_load_that_is_over_is_over_however_it_ends() {
     // At once, and by the usual way.
-    for (point, batch_rows) in [("new database: named", "100"), ("finish: the checkpoint is gone", "1")] {
+    for (point, batch_rows) in [
+        ("new database: named", "--batch-rows=100"),
+        ("finish: the checkpoint is gone", "--batch-rows=1"),
+    ] {
         let job = Job::new(&[]);
         job.write("in.csv", "id,v\n1,a\n");
-        let args = job.args(&["in.csv", "--once", "--batch-rows", batch_rows]);
+        let args = job.args(&["in.csv", "--once", batch_rows]);
         let mut command = rowmill(job.folder.path(), &args.iter().map(Into::into).collect::<Vec<_>>());
         command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGKILL));
         exits(&Running::start(command).wait(), 128 + libc::SIGKILL);
