@@ -22,7 +22,7 @@ use crate::schema::RowIds;
 use crate::sqlite::RowOutcome;
 use crate::sqlite::destination::{Destination, Opened};
 use crate::sqlite::direct::index::TableIndexes;
-use crate::sqlite::direct::packed::Packing;
+use crate::sqlite::direct::packed::PagePacker;
 use crate::window::InputWatch;
 
 /// What a [`BatchWriter`] needs to know about the load.
@@ -59,7 +59,7 @@ pub struct BatchWriter<'d> {
     /// Indexes that are built from the rows as they are written.
     indexes: TableIndexes<'d>,
     /// How blocks are packed before they come, if rows go in as finished pages.
-    packing: Option<Arc<Packing>>,
+    packing: Option<Arc<PagePacker>>,
     in_batch: bool,
     is_given_up: bool,
 }
@@ -74,7 +74,7 @@ impl<'d> BatchWriter<'d> {
     ) -> Self {
         let packing = destination.page_bytes().map(|page_bytes| {
             let keys = indexes.key_columns();
-            Arc::new(Packing::new(page_bytes, settings.row_ids, settings.batch_rows, keys))
+            Arc::new(PagePacker::new(page_bytes, settings.row_ids, settings.batch_rows, keys))
         });
         BatchWriter {
             destination,
@@ -88,7 +88,7 @@ impl<'d> BatchWriter<'d> {
     }
 
     /// How blocks may be packed before they come; `None` where rows do not go in as pages.
-    pub fn packing(&self) -> Option<Arc<Packing>> {
+    pub fn packing(&self) -> Option<Arc<PagePacker>> {
         self.packing.clone()
     }
 

@@ -20,6 +20,7 @@ use crate::options::{InputFormat, LoadOptions};
 use crate::pipeline::hash_range;
 use crate::plan::{Header, Layout, TablePlan};
 use crate::report::{FoundDialect, InputReport, agreeing};
+use crate::rows::RowBlock;
 use crate::window::{Abilities, FileIdentity, Input, TailRules};
 
 /// Bytes looked through at a time for a line end.
@@ -69,8 +70,18 @@ pub(super) struct InputCount {
 }
 
 impl InputCount {
+    /// Adds what was counted in a block, but for its lines and records.
+    pub(super) fn add_block<E>(&mut self, rows: &RowBlock<E>) {
+        self.blank_lines += u64::from(rows.blank_lines);
+        self.comment_lines += u64::from(rows.comment_lines);
+        self.repeated_headers += u64::from(rows.repeated_headers);
+        self.cut_records += u64::from(rows.cut_records);
+        self.filled_records += u64::from(rows.filled_records);
+        self.add_recoded(&rows.recoded);
+    }
+
     /// Adds what was counted of the values of each column.
-    pub(super) fn add_recoded(&mut self, recoded: &[u64]) {
+    fn add_recoded(&mut self, recoded: &[u64]) {
         if self.recoded.len() < recoded.len() {
             self.recoded.resize(recoded.len(), 0);
         }

@@ -34,7 +34,7 @@ use crate::rows::{Encoder, RowBlock};
 use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
-use crate::sqlite::direct::packed::{Packing, RowsToPack};
+use crate::sqlite::direct::packed::{PagePacker, RowsToPack};
 use crate::sqlite::record::{RecordBlock, SqliteRecords};
 use crate::validate::{bytes_beyond_record, validate};
 use crate::window::Input;
@@ -135,6 +135,22 @@ pub(super) struct Totals {
     pub(super) evidence: Evidence,
 }
 
+impl Totals {
+    /// Nothing yet.
+    fn new(plan: &TablePlan) -> Self {
+        Totals {
+            records: 0,
+            content: ContentHash::default(),
+            complete: true,
+            evidence: Evidence {
+                key_order: KeyOrder::default(),
+                facts: Facts::new(&vec![false; plan.columns.len()], &plan.key_columns),
+                refuted: None,
+            },
+        }
+    }
+}
+
 pub(super) struct Evidence {
     /// The order of the keys so far.
     key_order: KeyOrder,
@@ -150,7 +166,7 @@ pub(super) struct OrderThread<'a> {
     pub(super) context: &'a Context<'a>,
     pub(super) shared: &'a Shared,
     /// How blocks are packed, if rows go in as finished pages.
-    pub(super) packing: Option<Arc<Packing>>,
+    pub(super) packing: Option<Arc<PagePacker>>,
 }
 
 impl OrderThread<'_> {
@@ -162,16 +178,7 @@ impl OrderThread<'_> {
         deliveries: SyncSender<Delivery>,
     ) -> Result<Totals, Error> {
         let plan = self.plan();
-        let mut totals = Totals {
-            records: 0,
-            content: ContentHash::default(),
-            complete: true,
-            evidence: Evidence {
-                key_order: KeyOrder::default(),
-                facts: Facts::new(&vec![false; plan.columns.len()], &plan.key_columns),
-                refuted: None,
-            },
-        };
+        let mut totals = Totals::new(plan);
         // Pages go only into an empty table.
         let mut next_given = 1;
         let flight = Flight::new(&self.context.scan_settings(&self.blueprint.split));
@@ -389,12 +396,7 @@ impl OneInput<'_> {
                 }
                 self.evidence.key_order.merge(&rows.key_order);
                 self.advance(u64::from(rows.line_count), u64::from(rows.record_count));
-                self.count.blank_lines += u64::from(rows.blank_lines);
-                self.count.comment_lines += u64::from(rows.comment_lines);
-                self.count.repeated_headers += u64::from(rows.repeated_headers);
-                self.count.cut_records += u64::from(rows.cut_records);
-                self.count.filled_records += u64::from(rows.filled_records);
-                self.count.add_recoded(&rows.recoded);
+                self.count.add_block(rows);
                 self.held_bytes += rows.capacity_bytes();
                 let (bytes, original_bytes) = (block.bytes().len(), block.output.original_bytes);
                 place.after = self.consume(block.output.content);

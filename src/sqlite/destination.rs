@@ -14,7 +14,7 @@ use crate::sqlite::RowOutcome;
 use crate::sqlite::TargetTable;
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::DirectWriter;
-use crate::sqlite::direct::packed::{PackedRows, Packing};
+use crate::sqlite::direct::packed::{PackedRows, PagePacker};
 use crate::sqlite::insert::SqlWriter;
 use crate::sqlite::insert::held::HeldKeys;
 use crate::sqlite::insert::redo::Redo;
@@ -233,7 +233,7 @@ impl<'d> Destination<'d> {
     ///
     /// # Errors
     /// `Io` when the disk is full or fails.
-    pub fn insert_packed(&mut self, rows: PackedRows, packing: &Arc<Packing>) -> Result<(), Error> {
+    pub fn insert_packed(&mut self, rows: PackedRows, packing: &Arc<PagePacker>) -> Result<(), Error> {
         match &mut self.sink {
             Sink::Direct(writer) => writer.append_packed(rows, packing),
             Sink::Sql(_) => Err(Error::internal("packed rows were to be inserted one by one")),

@@ -33,7 +33,7 @@ use crate::schema::{ColumnType, RowIds};
 use crate::sqlite::TargetTable;
 use crate::sqlite::database::{Database, database_error};
 use crate::sqlite::direct::file_object::{FileObject, change_counter, reserved_bytes};
-use crate::sqlite::direct::packed::{PackedRows, Packing};
+use crate::sqlite::direct::packed::{PackedRows, PagePacker};
 use crate::sqlite::direct::page_file::{FLUSH_BYTES, PageFile};
 use crate::sqlite::direct::page_writer::PageWriter;
 use crate::sqlite::direct::pages::{NewPages, TableBuilder};
@@ -176,7 +176,7 @@ impl DirectWriter {
     ///
     /// # Errors
     /// As [`append`](Self::append).
-    pub fn append_packed(&mut self, mut rows: PackedRows, packing: &Arc<Packing>) -> Result<(), Error> {
+    pub fn append_packed(&mut self, mut rows: PackedRows, packing: &Arc<PagePacker>) -> Result<(), Error> {
         self.builder.close_leaf();
         self.flush()?;
         let numbers = self.builder.take(&mut rows.leaves);

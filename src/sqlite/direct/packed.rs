@@ -20,7 +20,7 @@ const LEAST_PAGES: usize = 8;
 
 /// What is the same for all blocks of a load.
 #[derive(Debug)]
-pub struct Packing {
+pub struct PagePacker {
     pub page_bytes: usize,
     pub row_ids: RowIds,
     /// Records of a batch; no stretch goes beyond one.
@@ -82,9 +82,9 @@ pub struct RowsToPack<'a> {
     pub suspects: &'a [u32],
 }
 
-impl Packing {
+impl PagePacker {
     pub fn new(page_bytes: usize, row_ids: RowIds, batch_rows: u64, indexes: Vec<Arc<KeyColumns>>) -> Self {
-        Packing {
+        PagePacker {
             page_bytes,
             row_ids,
             batch_rows,
@@ -187,7 +187,7 @@ impl Packing {
 }
 
 #[cfg(test)]
-impl Packing {
+impl PagePacker {
     /// Rows as they are packed where there are enough of them.
     pub fn pack_records<'r>(&self, records: impl IntoIterator<Item = (i64, &'r [u8])>) -> PackedRows {
         let mut packed = self.empty(0..0);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use crate::error::Error;
 use crate::memory::{Gate, Permit};
-use crate::sqlite::direct::packed::{PackedRows, Packing};
+use crate::sqlite::direct::packed::{PackedRows, PagePacker};
 use crate::sqlite::direct::page_file::PageFile;
 use crate::sqlite::direct::pages::RunNumbers;
 
@@ -20,11 +20,11 @@ const WAITING_RUNS: usize = 64;
 
 /// A run of pages that is to be written.
 #[derive(Debug)]
-struct Waiting {
+struct WaitingRun {
     packed: PackedRows,
     numbers: RunNumbers,
     /// Gets the memory back.
-    packing: Arc<Packing>,
+    packing: Arc<PagePacker>,
     _permit: Permit,
 }
 
@@ -32,14 +32,14 @@ struct Waiting {
 #[derive(Debug)]
 pub struct PageWriter {
     /// `None` once it ends.
-    queue: Option<SyncSender<Waiting>>,
+    queue: Option<SyncSender<WaitingRun>>,
     gate: Arc<Gate>,
-    progress: Arc<Progress>,
+    progress: Arc<WriteProgress>,
     threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Progress {
+struct WriteProgress {
     state: Mutex<WriteState>,
     changed: Condvar,
 }
@@ -51,7 +51,7 @@ struct WriteState {
     failure: Option<Error>,
 }
 
-impl Progress {
+impl WriteProgress {
     fn lock(&self) -> MutexGuard<'_, WriteState> {
         // The state is plain values that are valid after any panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -87,7 +87,7 @@ impl PageWriter {
     ///
     /// # Errors
     /// The first failure of an earlier run.
-    pub fn write(&self, packed: PackedRows, numbers: RunNumbers, packing: &Arc<Packing>) -> Result<(), Error> {
+    pub fn write(&self, packed: PackedRows, numbers: RunNumbers, packing: &Arc<PagePacker>) -> Result<(), Error> {
         let ended = || Error::internal("the thread that writes pages has ended");
         let permit = self.gate.acquire(packed.leaves.pending_bytes()).ok_or_else(ended)?;
         let mut state = self.progress.lock();
@@ -96,7 +96,7 @@ impl PageWriter {
         }
         state.waiting += 1;
         drop(state);
-        let run = Waiting {
+        let run = WaitingRun {
             packed,
             numbers,
             packing: Arc::clone(packing),
@@ -136,7 +136,7 @@ impl Drop for PageWriter {
 }
 
 /// Writes what comes until nothing can come any more.
-fn write_all(file: &PageFile, waiting: &Mutex<Receiver<Waiting>>, progress: &Progress) {
+fn write_all(file: &PageFile, waiting: &Mutex<Receiver<WaitingRun>>, progress: &WriteProgress) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(run) = next else { return };
@@ -150,7 +150,7 @@ fn write_all(file: &PageFile, waiting: &Mutex<Receiver<Waiting>>, progress: &Pro
 }
 
 /// A run that is being written; it counts as written once this is dropped.
-struct Done<'a>(&'a Progress);
+struct Done<'a>(&'a WriteProgress);
 
 impl Drop for Done<'_> {
     fn drop(&mut self) {
