@@ -3,6 +3,7 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use rowmill::internal::dedup::{Candidates, Dedup, Filter};
+use rowmill::internal::pipeline::WorkerPool;
 use rowmill::internal::rows::{Nothing, RowBlock};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -15,6 +16,7 @@ fn main() {
 /// New keys, block after block, into a filter of this many keys.
 #[divan::bench(args = [100_000, 10_000_000, 100_000_000])]
 fn new_keys(bencher: Bencher, capacity_keys: u64) {
+    let pool = WorkerPool::new(0).expect("threads");
     let mut dedup = Dedup::Filter(Filter::new(capacity_keys));
     let (mut block, mut suspects, mut next) = (RowBlock::<Nothing>::default(), Vec::new(), 0u64);
     bencher.counter(ItemsCount::new(BLOCK_ROWS)).bench_local(|| {
@@ -30,7 +32,7 @@ fn new_keys(bencher: Bencher, capacity_keys: u64) {
             suspects: &mut suspects,
         };
         dedup
-            .admit(std::iter::once(candidates))
+            .admit(std::iter::once(candidates), &pool)
             .expect("the filter does no I/O");
         assert!(
             next > capacity_keys || suspects.len() as u64 <= BLOCK_ROWS / 10,

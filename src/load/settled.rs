@@ -299,7 +299,7 @@ impl<'d> Unsettled<'d> {
         stopped: &dyn Fn() -> bool,
         context: &Context<'_>,
     ) -> Result<Option<SettledBooks>, Error> {
-        let IndexPages { database, mut file } = pages;
+        let IndexPages { database, file } = pages;
         let Unsettled {
             rows,
             mut indexes,
@@ -344,7 +344,7 @@ impl<'d> Unsettled<'d> {
         context.observer.phase(Phase::Index, None);
         last.publication = account.time("indexes", || {
             indexes.build_by_sql(&database, table, false)?;
-            indexes.build(&database, table, &mut file, memory_bytes)
+            indexes.build(&database, table, &file, memory_bytes)
         })?;
         faults::point("index: pages written");
         let counts = items.map_or_else(

@@ -68,12 +68,12 @@ impl Case<'_> {
         for (index, row) in self.rows.iter().enumerate() {
             indexes.push(index as i64 + 1, &record(row)).unwrap();
         }
-        let mut file = PageFile::open(&path, self.page_bytes).unwrap();
+        let file = PageFile::open(&path, self.page_bytes).unwrap();
         let database = Database::open(&path, 1 << 20).unwrap();
         database.begin().unwrap();
         indexes.build_by_sql(&database, "t", true).unwrap();
         indexes.build_by_sql(&database, "t", false).unwrap();
-        match indexes.build(&database, "T", &mut file, 1 << 20).unwrap() {
+        match indexes.build(&database, "T", &file, 1 << 20).unwrap() {
             Some(publication) => publish::commit(&database, &publication).map(|_| ()).unwrap(),
             None => database.commit().unwrap(),
         }
