@@ -272,8 +272,11 @@ fn a_load_that_found_no_database_waits_for_the_one_that_has_made_it_meanwhile() 
     let folder = tempfile::tempdir().unwrap();
     let first_rows = numbers(folder.path(), "first.csv", 1, 1000);
     let second_rows = numbers(folder.path(), "second.csv", 100_001, 1000);
-    let args =
-        |input: &'static str, errors: &'static str| ["load", input, "out.db", "--table", "t", "--errors", errors];
+    // In batches: a small load would be done in one step.
+    let args = |input: &'static str, errors: &'static str| {
+        let more = ["--table", "t", "--batch-rows=100", "--errors", errors];
+        [&["load", input, "out.db"][..], &more].concat()
+    };
     let stopped_at = |args: &[&str], point: &str| {
         let mut command = command(folder.path(), args);
         command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGSTOP));
