@@ -1,8 +1,20 @@
 //! Flags, and the options that they become.
 
-use rowmill::{ColumnType, Escape};
+use std::path::PathBuf;
 
-use super::names::DeclaredType;
+use rowmill::internal::LoadOptions;
+use rowmill::internal::options::{
+    ColumnOptions, ContractOptions, DialectOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions,
+};
+use rowmill::internal::schema::cells::CellRules;
+use rowmill::internal::schema::widths::Widths;
+use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
+use rowmill::{ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, Inference, InputFormat, WritePath};
+
+use super::characters::*;
+use super::names::*;
+use super::outcome::parse_error_limit;
+use super::sizes::parse_size;
 use super::*;
 
 fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
