@@ -10,6 +10,9 @@ use crate::decode::trouble::{PartFailed, Trouble};
 pub const SOURCE_BYTES: usize = 256 << 10;
 
 /// Packed bytes, of which the next ones can be looked at before they are taken.
+///
+/// Those that unpack get as many bytes at a time as there is room for, however they arrive: of damaged bytes some crates hand out more if
+/// they are given fewer, and what comes out must depend on the bytes alone.
 pub struct Source {
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
@@ -19,6 +22,8 @@ pub struct Source {
     /// Bytes taken so far: others look at it.
     taken: Arc<AtomicU64>,
     ended: bool,
+    /// Why no more can be read than what is in the buffer.
+    fails_next: Option<io::Error>,
     /// Why reading failed; those that unpack only see that it did.
     failed: Option<io::Error>,
 }
@@ -33,6 +38,7 @@ impl Source {
             end: 0,
             taken,
             ended: false,
+            fails_next: None,
             failed: None,
         }
     }
@@ -48,31 +54,32 @@ impl Source {
     /// `Read` when they cannot be read.
     pub fn peek(&mut self, bytes: usize) -> Result<&[u8], Trouble> {
         while self.end - self.start < bytes && !self.ended {
-            self.read_more()
+            self.fill()
                 .map_err(|e| self.failed.take().map_or(Trouble::Read(e), Trouble::Read))?;
         }
         let end = self.end.min(self.start + bytes);
         Ok(&self.buffer[self.start..end])
     }
 
-    fn read_more(&mut self) -> io::Result<()> {
-        if self.start > 0 {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        loop {
+    /// Reads until there is no more room, or nothing more to read.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        let filled = self.end;
+        while self.end < self.buffer.len() && !self.ended && self.fails_next.is_none() {
             match self.reader.read(&mut self.buffer[self.end..]) {
                 Ok(0) => self.ended = true,
                 Ok(read_bytes) => self.end += read_bytes,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) => {
-                    self.failed = Some(e);
-                    return Err(io::Error::other("the packed bytes cannot be read"));
-                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => self.fails_next = Some(e),
             }
-            return Ok(());
         }
+        if self.end == filled && self.fails_next.is_some() {
+            self.failed = self.fails_next.take();
+            return Err(io::Error::other("the packed bytes cannot be read"));
+        }
+        Ok(())
     }
 
     /// Passes over `bytes` bytes.
@@ -145,7 +152,7 @@ impl Read for Source {
 impl BufRead for Source {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.start == self.end && !self.ended {
-            self.read_more()?;
+            self.fill()?;
         }
         Ok(&self.buffer[self.start..self.end])
     }

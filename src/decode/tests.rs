@@ -7,14 +7,101 @@ fn never() -> bool {
 
 /// What `packed` unpacks to, or the trouble with it.
 fn unpacked(packing: Packing, packed: Vec<u8>, memory: UnpackingMemory) -> Result<Vec<u8>, Trouble> {
+    let (all, ended) = read_all(packing, Box::new(io::Cursor::new(packed)), memory);
+    ended.map(|()| all)
+}
+
+/// What comes out of `packed`, and how that ends.
+fn read_all(packing: Packing, packed: Box<dyn Read + Send>, memory: UnpackingMemory) -> (Vec<u8>, Result<(), Trouble>) {
     let unpacking = Unpacking { member: None, memory };
-    let bytes = PackedBytes::Stream(Box::new(io::Cursor::new(packed)));
+    let bytes = PackedBytes::Stream(packed);
     let mut unpacked = Unpacked::begin(packing, &unpacking, bytes, &Arc::default(), None).unwrap();
     let (mut all, mut piece) = (Vec::new(), [0; 1000]);
     loop {
-        match unpacked.read(&mut piece, &never).unwrap()? {
-            0 => return Ok(all),
-            bytes => all.extend(&piece[..bytes]),
+        match unpacked.read(&mut piece, &never).unwrap() {
+            Ok(0) => return (all, Ok(())),
+            Ok(bytes) => all.extend(&piece[..bytes]),
+            Err(trouble) => return (all, Err(trouble)),
+        }
+    }
+}
+
+/// A reader that hands out at most so many bytes at a time, and fails after the last one if it is to.
+struct InPieces {
+    bytes: io::Cursor<Vec<u8>>,
+    piece_bytes: usize,
+    fails: bool,
+}
+
+impl Read for InPieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.piece_bytes.min(buffer.len());
+        match self.bytes.read(&mut buffer[..length])? {
+            0 if self.fails => Err(io::Error::other("the disk")),
+            bytes => Ok(bytes),
+        }
+    }
+}
+
+/// A text of several pieces, packed in each way.
+#[cfg(feature = "compressed")]
+fn packed_texts() -> Vec<(Packing, Vec<u8>)> {
+    // Blocks of zstd end where pieces end.
+    let text: Vec<u8> = (0..60_000u32)
+        .flat_map(|i| format!("{},", i.wrapping_mul(2_654_435_761)).into_bytes())
+        .collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&text).unwrap();
+    let mut bzip2 = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::new(1));
+    bzip2.write_all(&text).unwrap();
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    xz.write_all(&text).unwrap();
+    let mut zstd = ::zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    zstd.include_checksum(true).unwrap();
+    zstd.write_all(&text).unwrap();
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(&text).unwrap();
+    vec![
+        (Packing::Gzip, gzip.finish().unwrap()),
+        (Packing::Bzip2, bzip2.finish().unwrap()),
+        (Packing::Xz, xz.finish().unwrap()),
+        (Packing::Zstd, zstd.finish().unwrap()),
+        (Packing::Lz4, lz4.finish().unwrap()),
+    ]
+}
+
+#[test]
+#[cfg(feature = "compressed")]
+fn what_comes_out_of_damaged_bytes_and_how_that_is_told_does_not_depend_on_how_they_arrive() {
+    for (packing, packed) in packed_texts() {
+        let length = packed.len();
+        let last = [length - 9, length - 3, length - 1];
+        for at in (0..10).map(|step| 12 + step * length / 11).chain(last) {
+            let mut damaged = packed.clone();
+            damaged[at] ^= 0x10;
+            let read = |piece_bytes: usize, fails: bool| {
+                let bytes = io::Cursor::new(damaged.clone());
+                let reader = InPieces {
+                    bytes,
+                    piece_bytes,
+                    fails,
+                };
+                let (all, ended) = read_all(packing, Box::new(reader), AMPLE);
+                (all, format!("{ended:?}"))
+            };
+            let whole = read(usize::MAX, false);
+            for piece_bytes in [1, 1000, 70_001] {
+                assert!(
+                    read(piece_bytes, false) == whole,
+                    "{packing}, byte {at}, in pieces of {piece_bytes}: {}",
+                    whole.1
+                );
+            }
+            // What is read before reading fails is what it is, too.
+            if whole.1.contains("Damaged") && at < length / 2 {
+                let failing = (read(7, true), read(usize::MAX, true));
+                assert!(failing.0 == failing.1, "{packing}, byte {at}: {}", failing.1.1);
+            }
         }
     }
 }
