@@ -204,10 +204,7 @@ impl Unpacked {
         self.read_bytes = 0;
         // One that was cut at the end of a part would have to be made long again.
         if read.len() == PIECE_BYTES {
-            let idle = &self.end.idle;
-            idle.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(std::mem::take(&mut read));
+            self.end.idle.put(std::mem::take(&mut read));
         }
     }
 }

@@ -143,6 +143,7 @@ mod faults;
 mod format;
 #[allow(missing_docs)]
 mod head;
+mod idle;
 #[allow(missing_docs)]
 mod infer;
 #[allow(missing_docs)]

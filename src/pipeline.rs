@@ -21,7 +21,7 @@ mod tests;
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::format::{Format, Parsed};
+use crate::idle::Idle;
 use crate::memory::{Gate, Permit};
 use crate::option_name::THREADS;
 use crate::window::{Input, Window};
@@ -310,7 +311,7 @@ struct Scan<'s, W: Work> {
     lines_matter: AtomicBool,
     /// Memory for one chunk that is being worked on.
     task_bytes: usize,
-    idle: Mutex<Vec<FoundBy<W>>>,
+    idle: Idle<FoundBy<W>>,
     stopped: &'s (dyn Fn() -> bool + Sync),
 }
 
@@ -346,7 +347,7 @@ pub fn scan<W: Work>(
         times,
         lines_matter: AtomicBool::new(false),
         task_bytes: (TASKS_BYTES / pool.current_num_threads().max(1)).min(MOST_TASK_BYTES),
-        idle: Mutex::default(),
+        idle: Idle::default(),
         stopped,
     };
     let scan = &scan;
@@ -431,13 +432,12 @@ impl<W: Work> Scan<'_, W> {
                 permit,
             };
         }
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut parsed = idle().pop().unwrap_or_default();
+        let mut parsed = self.idle.take().unwrap_or_default();
         let (consumed, output) = self.parse_and_work(span, span.len(), at_end, &mut parsed);
         if parsed.is_multi_line() || consumed < span.len() {
             self.lines_matter.store(true, Ordering::Relaxed);
         }
-        idle().push(parsed);
+        self.idle.put(parsed);
         let memory_bytes = self.work.memory_bytes(&output);
         permit.resize(memory_bytes.max(span.len()));
         // A short last chunk says nothing about the others: the least that an output holds would weigh too much.

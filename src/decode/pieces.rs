@@ -3,10 +3,11 @@
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::decode::marks::Marks;
 use crate::decode::trouble::{PartFailed, Trouble};
+use crate::idle::Idle;
 
 /// Bytes of one piece.
 pub const PIECE_BYTES: usize = 256 << 10;
@@ -20,8 +21,8 @@ pub enum Sent {
     End(Result<(), Trouble>),
 }
 
-/// Pieces that were read, to be filled again: the kernel takes longer to make fresh memory than it takes to fill it.
-pub type IdlePieces = Arc<Mutex<Vec<Vec<u8>>>>;
+/// Pieces that were read, to be filled again.
+pub type IdlePieces = Arc<Idle<Vec<u8>>>;
 
 /// Where unpacked bytes go.
 pub struct PieceSender {
@@ -83,8 +84,7 @@ impl PieceSender {
     /// Hands out the piece at hand and begins another; whether somebody takes it.
     fn next_piece(&mut self) -> bool {
         let is_taken = self.flush();
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        self.piece = idle.unwrap_or_else(|| vec![0; PIECE_BYTES]);
+        self.piece = self.idle.take().unwrap_or_else(|| vec![0; PIECE_BYTES]);
         is_taken
     }
 

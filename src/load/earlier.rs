@@ -3,12 +3,11 @@
 //! Needed only if the key is the row id, which then does not give the record's number, and only when a new record repeats an old key. Then
 //! the keys in question are looked for in the loaded part, a bounded number at a time.
 
-use std::sync::Mutex;
-
 use crate::checkpoint::Base;
 use crate::error::Error;
 use crate::format::Format;
 use crate::head::{ReadAs, read_as};
+use crate::idle::Idle;
 use crate::load::context::Context;
 use crate::load::opened::OpenedInput;
 use crate::load::order::{RowMemory, RowWork};
@@ -32,7 +31,7 @@ impl EarlierKeys for EarlierRecords<'_> {
     fn first_records(&mut self, keys: &[i64]) -> Result<Vec<Option<u64>>, Error> {
         let OpenedInput { input, head, .. } = &mut *self.opened;
         let options = self.context.options;
-        let idle = &Mutex::default();
+        let idle = &Idle::default();
         // All that is asked is which records are rows, and their keys.
         let plan = self.blueprint.start.plan.row_plan(0, head.names.len(), options);
         let wanted = WantedKeys {

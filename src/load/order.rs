@@ -4,9 +4,9 @@
 //! in all. Here a guess is refuted: by the first value that its column's type does not have, or by the order of the keys at the end.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::content_hash::ContentHash;
@@ -18,6 +18,7 @@ use crate::escape::excerpt;
 use crate::faults;
 use crate::format::Format;
 use crate::head::{Head, ReadAs, read_as};
+use crate::idle::Idle;
 use crate::infer::{self, Facts};
 use crate::ledger::{Incoming, Place};
 use crate::load::context::Context;
@@ -70,7 +71,7 @@ pub(super) struct RowWork<'a, E, F> {
 /// The memory that rows are in.
 pub(super) struct RowMemory<'a, E> {
     /// Blocks to be used again.
-    pub(super) idle: &'a Mutex<Vec<RowBlock<E>>>,
+    pub(super) idle: &'a Idle<RowBlock<E>>,
     /// The rows will be packed: while they wait for their turn, they are in memory twice.
     pub(super) packs: bool,
 }
@@ -84,12 +85,7 @@ impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
     }
 
     fn output(&self) -> RowBlock<E> {
-        self.memory
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-            .unwrap_or_default()
+        self.memory.idle.take().unwrap_or_default()
     }
 
     fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut RowBlock<E>) {
@@ -117,7 +113,7 @@ impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
 #[derive(Default)]
 pub(super) struct Shared {
     /// Outputs to be used again.
-    pub(super) idle: Mutex<Vec<RecordBlock>>,
+    pub(super) idle: Idle<RecordBlock>,
     /// The writer wants no more.
     pub(super) ended: AtomicBool,
     pub(super) times: ScanTimes,

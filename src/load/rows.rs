@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::batch::BatchWriter;
@@ -252,8 +252,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         self.shared.blocks_ahead.fetch_sub(1, Ordering::Relaxed);
         let chunk_bytes = self.context.options.resources.chunk_bytes as usize;
         if rows.capacity_bytes() <= REUSE_FACTOR * chunk_bytes {
-            let idle = &self.shared.idle;
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(rows);
+            self.shared.idle.put(rows);
         }
         Ok(flow)
     }

@@ -56,6 +56,7 @@ const LAYERS: [&[&str]; 6] = [
         "error",
         "escape",
         "faults",
+        "idle",
         "option_name",
         "syntax_fault",
     ],

@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub use self::entries::KeyEntries;
 pub use self::key::KeyColumns;
 use crate::error::Error;
+use crate::idle::Idle;
 use crate::pipeline::WorkerPool;
 use crate::schema::Column;
 use crate::schema::identifier::index_name;
@@ -27,7 +28,7 @@ use crate::sqlite::database::Database;
 use crate::sqlite::direct::index::entries::SortedPart;
 use crate::sqlite::direct::index::key::IndexEntry;
 use crate::sqlite::direct::index::pages::IndexBuilder;
-use crate::sqlite::direct::index::parts::{Building, PackedPart, Repeats};
+use crate::sqlite::direct::index::parts::{Building, PartPacker, Repeats};
 use crate::sqlite::direct::index::prefix_set::PrefixSet;
 use crate::sqlite::direct::index::repeated::RepeatedKeys;
 use crate::sqlite::direct::index::sort::{Sorted, Sorter};
@@ -252,8 +253,16 @@ impl<'p> TableIndexes<'p> {
                 left_out: 0,
                 record: Vec::new(),
             };
-            let pack = |part: SortedPart<'_>| PackedPart::of(part, sorted.columns(), index.unique, page_bytes);
-            sorted.for_each_part(pack, |part| building.take(part, sorted.columns(), &mut pages, file))?;
+            let packer = PartPacker {
+                columns: sorted.columns(),
+                unique: index.unique,
+                page_bytes,
+                idle: Idle::default(),
+            };
+            sorted.for_each_part(
+                |part| packer.pack(part),
+                |part| building.take(part, &packer, &mut pages, file),
+            )?;
             let Building { builder, left_out, .. } = building;
             if index.unique && left_out != self.duplicates {
                 let settled = self.duplicates;

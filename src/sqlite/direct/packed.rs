@@ -6,10 +6,11 @@
 //! stops within it, makes that thread take the rows one by one instead: the records are still there.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::checkpoint::row_id_hash;
+use crate::idle::Idle;
 use crate::schema::RowIds;
 use crate::sqlite::direct::index::{KeyColumns, KeyEntries};
 use crate::sqlite::direct::leaf_run::{KEPT_BYTES, LeafRun};
@@ -28,7 +29,7 @@ pub struct PagePacker {
     /// What the indexes take from each row.
     pub indexes: Vec<Arc<KeyColumns>>,
     /// Stretches whose memory is used again.
-    idle: Mutex<Vec<PackedRows>>,
+    idle: Idle<PackedRows>,
     /// Rows no longer go in as pages.
     is_given_up: AtomicBool,
 }
@@ -89,7 +90,7 @@ impl PagePacker {
             row_ids,
             batch_rows,
             indexes,
-            idle: Mutex::default(),
+            idle: Idle::default(),
             is_given_up: AtomicBool::new(false),
         }
     }
@@ -102,7 +103,7 @@ impl PagePacker {
     /// Takes back a stretch that is in the table, for its memory, unless that is unusually large.
     pub fn reuse(&self, packed: PackedRows) {
         if packed.leaves.memory_bytes() <= 2 * KEPT_BYTES {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(packed);
+            self.idle.put(packed);
         }
     }
 
@@ -167,8 +168,7 @@ impl PagePacker {
 
     /// An empty stretch, perhaps in memory that was used before.
     fn empty(&self, rows: Range<usize>) -> PackedRows {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut packed = idle.unwrap_or_else(|| PackedRows {
+        let mut packed = self.idle.take().unwrap_or_else(|| PackedRows {
             rows: 0..0,
             row_ids: self.row_ids,
             first_row_id: 0,

@@ -47,9 +47,8 @@ pub struct EntryPacker {
 }
 
 impl EntryPacker {
-    /// A packer for entries of so many bytes, more or less.
-    pub fn new(page_bytes: usize, entries_bytes: usize) -> Self {
-        let mut leaves = AlignedBytes::default();
+    /// A packer for entries of `entries_bytes`, more or less, whose leaves go where `leaves` are.
+    pub fn new(page_bytes: usize, mut leaves: AlignedBytes, entries_bytes: usize) -> Self {
         leaves.grow(entries_bytes);
         EntryPacker {
             page_bytes,
@@ -111,6 +110,11 @@ impl LeafEntries {
     /// The finished pages; they get the numbers that [`IndexBuilder::take`] returns.
     pub fn leaves(&self) -> &[u8] {
         &self.leaves[..self.leaves_bytes]
+    }
+
+    /// The memory of the pages.
+    pub fn into_leaves(self) -> AlignedBytes {
+        self.leaves
     }
 }
 

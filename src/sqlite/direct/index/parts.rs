@@ -2,6 +2,8 @@
 //! cannot know, whether its first key was the last one of the part before it, is left to the thread that takes the parts in order.
 
 use crate::error::Error;
+use crate::idle::Idle;
+use crate::sqlite::direct::aligned::AlignedBytes;
 use crate::sqlite::direct::index::entries::SortedPart;
 use crate::sqlite::direct::index::key::KeyColumns;
 use crate::sqlite::direct::index::pages::{EntryPacker, IndexBuilder, LeafEntries};
@@ -84,10 +86,22 @@ enum PackedEntries {
     Records(Vec<u8>, Vec<usize>),
 }
 
-impl PackedPart {
-    pub fn of(part: SortedPart<'_>, columns: &KeyColumns, unique: bool, page_bytes: usize) -> Self {
-        let bytes = part.bytes();
-        let mut packer = EntryPacker::new(page_bytes, bytes);
+/// What is the same for all parts of an index.
+#[derive(Debug)]
+pub struct PartPacker<'c> {
+    pub columns: &'c KeyColumns,
+    pub unique: bool,
+    pub page_bytes: usize,
+    /// Where pages were that are written.
+    pub idle: Idle<AlignedBytes>,
+}
+
+impl PartPacker<'_> {
+    /// Packs a part.
+    pub fn pack(&self, part: SortedPart<'_>) -> PackedPart {
+        let PartPacker { columns, unique, .. } = *self;
+        let leaves = self.idle.take().unwrap_or_default();
+        let mut packer = EntryPacker::new(self.page_bytes, leaves, part.bytes());
         let mut records = None;
         let mut packed = PackedPart {
             first: None,
@@ -109,7 +123,7 @@ impl PackedPart {
             if packed.first.is_none() {
                 packed.first = Some(OwnedEntry::of(&entry));
             } else if !packer.push(columns.record(&entry, &mut record)) {
-                records = Some(Self::records(part, columns, unique));
+                records = Some(PackedPart::records(part, columns, unique));
                 break;
             }
         }
@@ -122,8 +136,10 @@ impl PackedPart {
         packed.others = PackedEntries::Pages(packer.finish());
         packed
     }
+}
 
-    /// As [`of`](Self::of), without pages.
+impl PackedPart {
+    /// As [`PartPacker::pack`], without pages.
     #[cold]
     fn records(part: SortedPart<'_>, columns: &KeyColumns, unique: bool) -> Self {
         let (mut first, mut left_out) = (None, 0);
@@ -172,7 +188,7 @@ impl Building {
     pub fn take(
         &mut self,
         part: PackedPart,
-        columns: &KeyColumns,
+        packer: &PartPacker<'_>,
         pages: &mut NewPages,
         file: &PageFile,
     ) -> Result<(), Error> {
@@ -183,6 +199,7 @@ impl Building {
             last,
         } = part;
         let Some(first) = first else { return Ok(()) };
+        let columns = packer.columns;
         self.left_out += left_out;
         let groups = self.groups.as_mut();
         if groups.is_some_and(|groups| groups.first_with_key(columns, &first.entry()).is_some()) {
@@ -196,6 +213,7 @@ impl Building {
             PackedEntries::Pages(Some(mut entries)) => {
                 let numbers = self.builder.take(&mut entries, pages, |pages| file.append(pages))?;
                 file.append_pages(numbers, entries.leaves())?;
+                packer.idle.put(entries.into_leaves());
             }
             PackedEntries::Records(bytes, ends) => {
                 let mut start = 0;

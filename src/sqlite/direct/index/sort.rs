@@ -20,6 +20,7 @@ use rayon::ThreadPool;
 use rayon::slice::ParallelSliceMut;
 
 use crate::error::Error;
+use crate::idle::Idle;
 use crate::sqlite::direct::index::entries::{Buffer, KeyEntries, MAX_KEY_BYTES, SortedPart, unpack};
 use crate::sqlite::direct::index::key::{IndexEntry, KeyColumns};
 use crate::sqlite::direct::index::prefix_set::PrefixSet;
@@ -450,6 +451,14 @@ impl<'p> Sorter<'p> {
     }
 }
 
+/// Where a part's entries are while something is made of them.
+#[derive(Debug, Default)]
+struct PartMemory {
+    /// As they were read, of one run at a time.
+    bytes: Vec<u8>,
+    buffer: Buffer,
+}
+
 /// All entries, sorted; they can be read more than once.
 #[derive(Debug)]
 pub struct Sorted<'p> {
@@ -502,16 +511,20 @@ impl<'p> Sorted<'p> {
             Some(_) => self.splitters.len() + 1,
             None => self.memory.len().div_ceil(PART_ENTRIES),
         };
-        let make = &make;
+        let (make, idle) = (&make, &Idle::default());
         let mut waiting: VecDeque<Receiver<Result<T, Error>>> = VecDeque::new();
         self.pool.in_place_scope(|scope| {
             for part in 0..parts {
                 let (done, result) = sync_channel(1);
                 scope.spawn(move |_| {
                     let made = match &self.file {
-                        Some(file) => self
-                            .read_part(part, only, file)
-                            .map(|buffer| make(buffer.part(0..buffer.len()))),
+                        Some(file) => {
+                            let mut memory: PartMemory = idle.take().unwrap_or_default();
+                            let read = self.read_part(part, only, file, &mut memory);
+                            let made = read.map(|()| make(memory.buffer.part(0..memory.buffer.len())));
+                            idle.put(memory);
+                            made
+                        }
                         None => {
                             let start = part * PART_ENTRIES;
                             Ok(make(
@@ -535,7 +548,13 @@ impl<'p> Sorted<'p> {
     }
 
     /// Reads and sorts the entries between two splitters.
-    fn read_part(&self, part: usize, only: Option<&PrefixSet>, file: &File) -> Result<Buffer, Error> {
+    fn read_part(
+        &self,
+        part: usize,
+        only: Option<&PrefixSet>,
+        file: &File,
+        memory: &mut PartMemory,
+    ) -> Result<(), Error> {
         let range = KeyRange {
             low: part.checked_sub(1).map(|low| &self.splitters[low]),
             high: self.splitters.get(part),
@@ -546,22 +565,22 @@ impl<'p> Sorted<'p> {
             only,
             mixed: self.mixed,
         };
-        let mut buffer = Buffer::default();
-        let mut bytes = Vec::new();
+        let PartMemory { bytes, buffer } = memory;
+        buffer.clear();
         for run in &self.runs {
             let (start, end) = run.stretch(&range, &self.columns);
             bytes.resize((end - start) as usize, 0);
-            file.read_exact_at(&mut bytes, start)
+            file.read_exact_at(bytes, start)
                 .map_err(|e| Error::io("reading a temporary file in", &self.folder, e))?;
             let read = if run.integers {
-                buffer.read_integers(&bytes, &part)
+                buffer.read_integers(bytes, &part)
             } else {
-                buffer.read(&bytes, &part)
+                buffer.read(bytes, &part)
             };
             read.ok_or_else(|| Error::internal("a run of sorted keys is damaged"))?;
         }
         buffer.merge(&self.columns);
-        Ok(buffer)
+        Ok(())
     }
 }
 
