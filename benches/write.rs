@@ -3,6 +3,7 @@
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use rowmill::ColumnType;
+use rowmill::internal::schema::repeats::RepeatPlan;
 use rowmill::internal::schema::{Column, RowIds};
 use rowmill::internal::sqlite::RowOutcome;
 use rowmill::internal::sqlite::TargetTable;
@@ -37,6 +38,7 @@ fn target(columns: &[Column]) -> TargetTable<'_> {
         row_id_column: None,
         key_columns: &[],
         row_ids: RowIds::Ordinal { base: 0 },
+        repeats: &RepeatPlan::Reject,
         shape: None,
         mark: None,
     }

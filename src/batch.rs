@@ -19,6 +19,7 @@ use crate::pipeline::{Flow, LinePiece};
 use crate::reject::{ColumnLabel, RejectReason, Suspect};
 use crate::rows::RowMeta;
 use crate::schema::RowIds;
+use crate::schema::repeats::RepeatPlan;
 use crate::sqlite::RowOutcome;
 use crate::sqlite::destination::{Destination, Opened};
 use crate::sqlite::direct::index::TableIndexes;
@@ -31,6 +32,8 @@ pub struct BatchSettings {
     /// The key's columns, comma-separated; empty without a key.
     pub key_names: String,
     pub row_ids: RowIds,
+    /// What becomes of rows that repeat the key.
+    pub repeats: RepeatPlan,
     pub batch_rows: u64,
     pub database_path: PathBuf,
     /// The table's name, if the load can be resumed and so keeps a checkpoint.
@@ -314,6 +317,18 @@ impl<'d> BatchWriter<'d> {
             return Ok(self.give_up());
         }
         let record_index = placed.row.record_index;
+        match outcome {
+            RowOutcome::Updated => {
+                self.ledger.add_update();
+                self.keep(incoming, placed)?;
+                return Ok(Flow::Continue);
+            }
+            RowOutcome::Skipped => {
+                self.ledger.skip_row();
+                return Ok(Flow::Continue);
+            }
+            _ => {}
+        }
         if outcome == RowOutcome::Waits {
             self.destination.origins.note_keys();
             self.destination.hold(placed.row_id, placed.record)?;

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::load::{self, Inputs};
 use crate::observer::Observer;
 use crate::option_name::ERRORS;
-use crate::options::{ErrorLimit, Inference, InputFormat, LoadOptions, WritePath};
+use crate::options::{ErrorLimit, Inference, InputFormat, LoadOptions, OnDuplicate, WritePath};
 use crate::report::LoadReport;
 use crate::schema::ColumnType;
 use crate::schema::cells::EmptyCell;
@@ -483,6 +483,12 @@ impl Load<'_> {
     /// none, or the columns of the primary key if the table exists.
     pub fn key<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.options.contract.key = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets what becomes of records that repeat a [key](Self::key). Default: [`OnDuplicate::Reject`].
+    pub fn on_duplicate(mut self, what: OnDuplicate) -> Self {
+        self.options.contract.on_duplicate = what;
         self
     }
 

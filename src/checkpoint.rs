@@ -135,6 +135,12 @@ pub struct Extent {
 pub struct Counts {
     pub records: u64,
     pub loaded: u64,
+    /// Records whose values went into rows that were there.
+    #[serde(default)]
+    pub updated: u64,
+    /// Records that repeat a key and were passed over.
+    #[serde(default)]
+    pub skipped: u64,
     /// By [`RejectCode::index`].
     #[serde(deserialize_with = "by_code")]
     pub rejected: [u64; RejectCode::ALL.len()],
@@ -185,14 +191,14 @@ impl Counts {
         self.rejected[code.index()] += 1;
     }
 
-    /// Records that repeat a key.
+    /// Records that repeat a key, and went into no row.
     pub fn duplicates(&self) -> u64 {
-        self.rejected[RejectCode::DuplicateKey.index()]
+        self.rejected[RejectCode::DuplicateKey.index()] + self.skipped
     }
 
     /// Whether all `records` that were read are accounted for: each became a row or a reject, or waits.
     pub fn add_up_to(&self, records: u64) -> bool {
-        records == self.loaded + self.all_rejects() + self.suspects
+        records == self.loaded + self.updated + self.skipped + self.all_rejects() + self.suspects
     }
 
     /// Whether there are records, and each is a reject.
@@ -299,8 +305,10 @@ impl Checkpoint {
 
     /// Whether no row of the load is in the table: then nothing is lost with the checkpoint.
     pub fn is_without_rows(&self) -> bool {
-        let before = self.identity.base.as_ref().map_or(0, |base| base.loaded.counts.loaded);
-        self.progress.counts.loaded == before && self.progress.counts.suspects == 0
+        let before = self.identity.base.as_ref();
+        let before = before.map_or((0, 0), |base| (base.loaded.counts.loaded, base.loaded.counts.updated));
+        let counts = &self.progress.counts;
+        (counts.loaded, counts.updated) == before && counts.suspects == 0
     }
 
     /// Checks that the load of these inputs with `options` is this unfinished one.

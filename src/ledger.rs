@@ -3,7 +3,7 @@
 //! Comes in: blocks in input order, and what the destination said of each row. Goes out: counts, dead letters, suspects in their spool, and
 //! the [`SavedProgress`] that a commit is to record. Never: a row, or a transaction; a load that writes no table could use it as well.
 //!
-//! `records = loaded + rejected + duplicates + pending` holds at each commit, as every record passes here exactly once.
+//! `records = loaded + updated + rejected + duplicates + pending` holds at each commit, as every record passes here exactly once.
 
 mod consumed;
 mod limit;
@@ -234,6 +234,16 @@ impl Ledger {
     /// Counts so many rows that went in; `row_ids_hash`: the sum of the hashes of their ids.
     pub fn add_rows(&mut self, rows: u64, row_ids_hash: u64) {
         self.counts.add_rows(rows, row_ids_hash);
+    }
+
+    /// Counts a record whose values went into a row that was there.
+    pub fn add_update(&mut self) {
+        self.counts.updated += 1;
+    }
+
+    /// Counts a record that repeats a key and is passed over.
+    pub fn skip_row(&mut self) {
+        self.counts.skipped += 1;
     }
 
     /// Puts a row into the spool: what becomes of it is known only once all other rows are in.

@@ -87,6 +87,7 @@ options! {
     NO_DOUBLE_QUOTE "no_double_quote" "--no-double-quote"
     NO_HEADER "no_header" "--no-header"
     NULL_WORD "null_word" "--null"
+    ON_DUPLICATE "on_duplicate" "--on-duplicate"
     ONCE "once" "--once"
     QUOTE "quote" "--quote"
     RENAME "rename" "--rename"

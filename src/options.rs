@@ -2,12 +2,14 @@
 
 mod columns;
 mod input_format;
+mod on_duplicate;
 pub(crate) mod written;
 
 use std::path::PathBuf;
 
 pub use self::columns::{ColumnOptions, MAX_CONSTANT_BYTES};
 pub use self::input_format::{InputFormat, JSON_LINES};
+pub use self::on_duplicate::OnDuplicate;
 use crate::dialect::{Delimiter, Escape};
 use crate::encoding::Encoding;
 use crate::error::Error;
@@ -156,6 +158,8 @@ pub struct DialectOptions {
 pub struct ContractOptions {
     /// Columns that make a row unique; empty: no key.
     pub key: Vec<String>,
+    /// What becomes of records that repeat a key.
+    pub on_duplicate: OnDuplicate,
     /// Declared column types by name.
     pub types: Vec<(String, ColumnType)>,
     /// How the dates or times of a declared column are written, by its name.

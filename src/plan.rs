@@ -4,6 +4,7 @@
 
 mod existing;
 mod layout;
+mod repeats;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::existing::plan_existing_table;
 pub use self::layout::{Header, Layout};
+use self::repeats::plan_repeats;
 use crate::error::Error;
 use crate::escape::excerpt;
 use crate::infer::{Facts, NoNumber};
@@ -22,6 +24,7 @@ use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::identifier::nearest;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::recoding::Recoding;
+use crate::schema::repeats::RepeatPlan;
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
 use crate::schema::{Column, ColumnType, Given, KeyPlan, RowIds, RowPlan, TypeGuess};
@@ -88,6 +91,9 @@ pub struct TablePlan {
     pub dedup: DedupPlan,
     /// The key has no unique index yet; it is built after the rows.
     pub build_key_index: bool,
+    /// What becomes of records that repeat the key.
+    #[serde(default)]
+    pub repeats: RepeatPlan,
     /// For each input, the field of each column; [`NO_FIELD`](crate::schema::NO_FIELD) for those that it does not have.
     pub sources: Vec<Vec<u32>>,
     /// The columns that come from no field.
@@ -366,6 +372,7 @@ pub fn plan_new_table(
             None => RowIds::Ordinal { base: 0 },
         },
         build_key_index: !key_columns.is_empty() && row_id_column.is_none(),
+        repeats: plan_repeats(&columns, &key_columns, &options.contract.on_duplicate)?,
         key_columns,
         dedup,
         sources: layout.sources.clone(),

@@ -248,17 +248,21 @@ pub struct LoadReport {
     pub skipped: Vec<SkippedInput>,
     /// What earlier loads of the same file had done, in an append-only load: part of the counts here.
     pub earlier: Option<EarlierReport>,
-    /// Records read: `loaded + rejected + duplicates`.
+    /// Records read: `loaded + updated + rejected + duplicates`.
     pub records: u64,
     /// Rows that went into the table.
     pub loaded: u64,
+    /// Records whose values went into rows that were there: see [`on_duplicate`](crate::Load::on_duplicate).
+    pub updated: u64,
     /// Rejects other than duplicates.
     pub rejected: u64,
     /// Records whose key came before, in the table or in the inputs.
     pub duplicates: u64,
+    /// Those of them that were passed over, as [`OnDuplicate::Skip`](crate::OnDuplicate::Skip) asks: they are no rejects.
+    pub skipped_duplicates: u64,
     /// Rows read but not settled yet, in a load that was stopped and can be resumed.
     pub pending: u64,
-    /// Whether `records`, counted by the parser, is `loaded + rejected + duplicates + pending`, counted by the writer.
+    /// Whether `records`, counted by the parser, is `loaded + updated + rejected + duplicates + pending`, counted by the writer.
     pub identity_holds: bool,
     /// Rejects by code, in the order of the README's table; codes that did not occur are left out.
     #[serde(serialize_with = "serialize_codes")]
@@ -334,8 +338,10 @@ impl LoadReport {
             earlier: None,
             records: 0,
             loaded: 0,
+            updated: 0,
             rejected: 0,
             duplicates: 0,
+            skipped_duplicates: 0,
             pending: 0,
             identity_holds: false,
             by_code: Vec::new(),
@@ -371,11 +377,16 @@ impl LoadReport {
         self.outcome = Outcome::Complete;
         self.all_read = true;
         let earlier = self.earlier.as_ref().map_or(0, |earlier| earlier.rejected);
-        self.exit_code = if self.rejected + self.duplicates == earlier {
+        self.exit_code = if self.dead_letters() == earlier {
             0
         } else {
             EXIT_REJECTS
         };
+    }
+
+    /// Records in the dead-letter file.
+    pub(crate) fn dead_letters(&self) -> u64 {
+        self.rejected + self.duplicates - self.skipped_duplicates
     }
 
     /// More records were rejected than `--max-errors` allows.

@@ -18,6 +18,7 @@ pub mod identifier;
 pub mod key_order;
 #[allow(missing_docs)]
 pub mod recoding;
+pub mod repeats;
 #[allow(missing_docs)]
 pub mod shape;
 pub mod stored;

@@ -18,6 +18,7 @@ use crate::faults;
 use crate::ledger::OpenItems;
 use crate::reject::{ColumnLabel, FirstRecord, Origins, RejectReason, Suspect, SuspectReader, SuspectSpool};
 use crate::schema::RowIds;
+use crate::schema::repeats::RepeatPlan;
 use crate::sqlite::RowOutcome;
 use crate::sqlite::direct::index::{Duplicates, TableIndexes};
 use crate::sqlite::insert::SqlWriter;
@@ -144,6 +145,10 @@ impl Settling<'_, '_, '_, '_> {
     fn up_to_duplicate(&mut self, row_id: i64, first_row_id: i64) -> Result<(), Error> {
         while self.next()? {
             if self.suspect.row_id == row_id {
+                if self.settings.repeats == RepeatPlan::Skip {
+                    self.items.skip();
+                    return Ok(());
+                }
                 let first = self.origins.first_record(Some(first_row_id), &self.entries)?;
                 return self.reject_duplicate(first);
             }
@@ -160,6 +165,7 @@ impl Settling<'_, '_, '_, '_> {
     /// Inserts the suspect; the table may refuse it.
     fn insert(&mut self) -> Result<(), Error> {
         if self.all_written
+            && self.settings.repeats == RepeatPlan::Reject
             && let Some(first) = self.origins.first_of_ascending(self.suspect.row_id)?
         {
             return self.reject_duplicate(first);
@@ -175,6 +181,14 @@ impl Settling<'_, '_, '_, '_> {
                 if let Some(indexes) = &mut self.indexes {
                     indexes.push_settled(self.suspect.row_id, &self.suspect.record)?;
                 }
+                Ok(())
+            }
+            RowOutcome::Updated => {
+                self.items.add_update();
+                Ok(())
+            }
+            RowOutcome::Skipped => {
+                self.items.skip();
                 Ok(())
             }
             RowOutcome::Duplicate { row_id, columns } => {

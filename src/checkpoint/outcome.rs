@@ -3,7 +3,7 @@
 use crate::option_name::{
     APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ENCODING,
     ERRORS, ESCAPE, FORMAT, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, MEMBER, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD,
-    OptionName, QUOTE, SAFE_ERRORS, SKIP_FOOTER, SKIP_LINES, TEXT, TRIM,
+    ON_DUPLICATE, OptionName, QUOTE, SAFE_ERRORS, SKIP_FOOTER, SKIP_LINES, TEXT, TRIM,
 };
 use crate::options::{DialectOptions, LoadOptions, written};
 
@@ -22,6 +22,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
             KEY,
             listed(options.contract.key.iter().map(|name| (name.as_str(), String::new()))),
         ),
+        (ON_DUPLICATE, options.contract.on_duplicate.to_string()),
         (
             INDEX,
             match options.target.indexes.len() {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::{ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions};
-use rowmill::{Inference, WritePath};
+use rowmill::{Inference, OnDuplicate, WritePath};
 
 use super::columns::ColumnFlags;
 use super::input_format::InputFlags;
-use super::names::{Names, Types, parse_list};
+use super::names::{Names, Types, parse_list, parse_on_duplicate};
 use super::outcome::{OutcomeFlags, Verbosity};
 use super::resources::ResourceFlags;
 use super::usage;
@@ -83,9 +83,22 @@ pub struct LoadArgs {
     table_per_file: bool,
     /// Columns that make a row unique: the first wins
     ///
-    /// The others are duplicates, which are rejects.
+    /// The others are duplicates, which are rejects, unless --on-duplicate says otherwise.
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
     key: Option<Names>,
+    /// Do with records that repeat the key: reject, skip, replace, update, update=COL,...
+    ///
+    /// reject: the first wins, and the others are rejects. skip: so, and the others are only counted. replace: the last wins; what the
+    /// input does not have gets its column's default. update: the last wins in the columns that the input has, or in those that are named.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_parser = parse_on_duplicate,
+        default_value = "reject",
+        hide_short_help = true,
+        help_heading = "Table"
+    )]
+    on_duplicate: OnDuplicate,
     /// Index these columns once the rows are in; repeatable
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, hide_short_help = true, help_heading = "Table")]
     index: Vec<Names>,
@@ -237,6 +250,7 @@ impl LoadArgs {
             },
             contract: ContractOptions {
                 key: self.key.unwrap_or_default(),
+                on_duplicate: self.on_duplicate,
                 all_text: self.values.text,
                 types: types.into_iter().map(|one| (one.column, one.column_type)).collect(),
                 formats,

@@ -1,6 +1,6 @@
 //! Names of columns on the command line, and what is said of each: lists, types, other names, values.
 
-use rowmill::ColumnType;
+use rowmill::{ColumnType, OnDuplicate};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 9] = [
@@ -81,6 +81,18 @@ pub(super) fn parse_renamed(text: &str) -> Result<Pair, String> {
     match take_name(&new, '=')? {
         (new, "") => Ok((old, new)),
         _ => Err("expected OLD=NEW; a name that holds a = or quote is quoted".to_owned()),
+    }
+}
+
+/// What becomes of records that repeat a key: a word, and after `update=` columns.
+pub(super) fn parse_on_duplicate(text: &str) -> Result<OnDuplicate, String> {
+    match (text, text.strip_prefix("update=")) {
+        ("reject", _) => Ok(OnDuplicate::Reject),
+        ("skip", _) => Ok(OnDuplicate::Skip),
+        ("replace", _) => Ok(OnDuplicate::Replace),
+        ("update", _) => Ok(OnDuplicate::Update(Vec::new())),
+        (_, Some(columns)) => parse_list(columns).map(OnDuplicate::Update),
+        _ => Err("expected reject, skip, replace, update, or update=COL,...".to_owned()),
     }
 }
 

@@ -9,7 +9,9 @@ use rowmill::internal::options::{
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
-use rowmill::{ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, Inference, InputFormat, WritePath};
+use rowmill::{
+    ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, Inference, InputFormat, OnDuplicate, WritePath,
+};
 
 use super::characters::*;
 use super::names::*;
@@ -107,7 +109,7 @@ fn without_flags_the_options_are_the_librarys_defaults_and_dialects_are_found() 
 #[test]
 fn every_flag_reaches_its_option() {
     let options = job(
-        "a.csv - x.db --table t --key a,b --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
+        "a.csv - x.db --table t --key a,b --on-duplicate update=c,d --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
          --batch-rows 7 --format csv --delimiter tab --quote none --no-double-quote --escape mysql --no-header --no-detect --text --types a=integer,b=REAL --types c=date:%D,d=decimal(2) \
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
          --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --skip-footer 2 --encoding cp1251 --member m.csv --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
@@ -129,6 +131,7 @@ fn every_flag_reaches_its_option() {
         },
         contract: ContractOptions {
             key: vec!["a".to_owned(), "b".to_owned()],
+            on_duplicate: OnDuplicate::Update(vec!["c".to_owned(), "d".to_owned()]),
             all_text: true,
             types: vec![
                 ("a".to_owned(), ColumnType::Integer),

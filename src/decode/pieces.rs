@@ -1,9 +1,9 @@
 //! Unpacked bytes on their way from the thread that unpacks to the one that reads: a bounded number of pieces.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::Arc;
 
 use crate::decode::marks::Marks;
 use crate::decode::trouble::{PartFailed, Trouble};

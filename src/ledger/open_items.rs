@@ -1,7 +1,7 @@
 //! The books after the last row: what became of the rows that were set aside.
 //!
 //! Comes in: each of them, in input order, as a row that went in or as a reject. Goes out: the counts, the rejects in their places among
-//! the dead letters, and the [`SavedProgress`] that the last commit is to keep. `records = loaded + rejected + duplicates + pending` holds
+//! the dead letters, and the [`SavedProgress`] that the last commit is to keep. `records = loaded + updated + rejected + duplicates + pending` holds
 //! after each of them.
 
 use crate::checkpoint::{Counts, SavedProgress};
@@ -36,6 +36,18 @@ impl<'l> OpenItems<'l> {
             Some(row_id) => self.counts.add_row(row_id),
             None => self.counts.loaded += 1,
         }
+        self.counts.suspects -= 1;
+    }
+
+    /// Counts one whose values went into a row that was there.
+    pub fn add_update(&mut self) {
+        self.counts.updated += 1;
+        self.counts.suspects -= 1;
+    }
+
+    /// Counts one that repeats a key and is passed over.
+    pub fn skip(&mut self) {
+        self.counts.skipped += 1;
         self.counts.suspects -= 1;
     }
 

@@ -265,8 +265,10 @@ fn tell_recoded(report: &mut LoadReport) {
 fn tell_end(Ended { how, records, counts }: &Ended, report: &mut LoadReport) {
     report.records = *records;
     report.loaded = counts.loaded;
+    report.updated = counts.updated;
     report.duplicates = counts.duplicates();
-    report.rejected = counts.all_rejects() - report.duplicates;
+    report.skipped_duplicates = counts.skipped;
+    report.rejected = counts.all_rejects() + counts.skipped - report.duplicates;
     for code in RejectCode::ALL {
         report.add_code(code, counts.rejected[code.index()]);
     }

@@ -258,6 +258,7 @@ fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Re
         row_id_column: plan.row_id_column,
         key_columns: &plan.key_columns,
         row_ids: plan.row_ids,
+        repeats: &plan.repeats,
         mark: start.progress.as_ref().and_then(|progress| progress.mark),
     };
     let sink = match table.is_in_memory() {
@@ -346,6 +347,7 @@ fn batch_settings(start: &Start, inputs: &OpenedInputs, context: &Context<'_>) -
     BatchSettings {
         key_names: column_names(plan, &plan.key_columns).join(","),
         row_ids: plan.row_ids,
+        repeats: plan.repeats.clone(),
         batch_rows: context.options.resources.batch_rows,
         database_path: context.database_path.to_owned(),
         checkpoint: start.identity.as_ref().map(|_| plan.table.clone()),

@@ -4,9 +4,9 @@
 //! reader + pool ──► order thread: line and record numbers, suspects ──► calling thread: batches
 //! ```
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::batch::BatchWriter;

@@ -190,7 +190,10 @@ impl<'d> Unsettled<'d> {
             context.observer.phase(Phase::Settle, None);
         }
         let stopped = || start.identity.is_some() && context.is_stopped();
-        let pages = self.state.take().map(|state| open_pages(state, context)).transpose()?;
+        // Rows that are changed later have other values in the indexes than those that were collected.
+        let changes_rows = start.plan.repeats.updates() && self.side_files.spool.count() > 0;
+        let state = self.state.take().filter(|_| !changes_rows);
+        let pages = state.map(|state| open_pages(state, context)).transpose()?;
         if let Some(pages) = pages.flatten() {
             return self.settle_directly(pages, &stopped, context);
         }

@@ -1,10 +1,10 @@
 //! The plan for a table that exists: which column each field goes to, and who judges keys that may be repeated.
 
-use super::{DedupPlan, Layout, TablePlan, has_unique_index, key_columns, pattern_of};
+use super::{DedupPlan, Layout, TablePlan, has_unique_index, key_columns, pattern_of, plan_repeats};
 use crate::error::Error;
 use crate::infer::Facts;
-use crate::option_name::{COLUMN_TYPE, COLUMNS, KEY, RENAME, ROW_NUMBER, TEXT, UNION_BY_NAME};
-use crate::options::LoadOptions;
+use crate::option_name::{COLUMN_TYPE, COLUMNS, KEY, ON_DUPLICATE, RENAME, ROW_NUMBER, TEXT, UNION_BY_NAME};
+use crate::options::{LoadOptions, OnDuplicate};
 use crate::schema::cells::EmptyCell;
 use crate::schema::identifier::{listed, nearest};
 use crate::schema::table_info::{TableColumn, TableInfo, row_id_alias};
@@ -34,6 +34,14 @@ pub fn plan_existing_table(
         ));
     }
     let dedup = fields.dedup(&key, facts);
+    let repeats = plan_repeats(&fields.columns, &key.columns, &options.contract.on_duplicate)?;
+    if repeats.updates() && info.traces.deferred {
+        return Err(Error::schema(format!(
+            "a foreign key of table \"{}\", or of one that its triggers write to, may be checked only when a transaction is committed \
+             (DEFERRABLE), and {ON_DUPLICATE} {} does not know which record breaks it then; load into another table, and move the rows with SQL",
+            info.name, options.contract.on_duplicate
+        )));
+    }
     Ok(TablePlan {
         table: info.name.clone(),
         create: false,
@@ -47,6 +55,7 @@ pub fn plan_existing_table(
         columns: fields.columns,
         row_id_column: key.row_id_column,
         build_key_index: !key.is_covered,
+        repeats,
         key_columns: key.columns,
         dedup,
         sources: layout.sources.clone(),
@@ -191,7 +200,10 @@ impl<'a> MatchedFields<'a> {
     fn key(&self, options: &LoadOptions) -> Result<TableKey, Error> {
         let info = self.info;
         let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
-        let columns = key_columns(&names, &options.contract.key, KEY)?;
+        let mut columns = key_columns(&names, &options.contract.key, KEY)?;
+        if columns.is_empty() && options.contract.on_duplicate != OnDuplicate::Reject {
+            columns = self.primary_key().unwrap_or_default();
+        }
         let row_id_column = info
             .row_id_column
             .and_then(|index| self.table_indices.iter().position(|&other| other == index));
@@ -202,6 +214,12 @@ impl<'a> MatchedFields<'a> {
             row_id_column,
             is_row_id,
         })
+    }
+
+    /// The table's primary key, if the load fills all of its columns.
+    fn primary_key(&self) -> Option<Vec<usize>> {
+        let place = |index: &usize| self.table_indices.iter().position(|other| other == index);
+        self.info.primary_key.iter().map(place).collect()
     }
 
     /// Who recognizes rows that repeat a key.

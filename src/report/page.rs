@@ -92,7 +92,7 @@ struct EndBadge {
 
 fn verdict(report: &LoadReport) -> EndBadge {
     let (words, class) = match report.outcome {
-        Outcome::Complete if report.rejected + report.duplicates == 0 => ("complete".to_owned(), "good"),
+        Outcome::Complete if report.dead_letters() == 0 => ("complete".to_owned(), "good"),
         Outcome::Complete => ("complete, with rejects".to_owned(), "warn"),
         Outcome::ErrorLimit => ("stopped at the error limit".to_owned(), "bad"),
         Outcome::Interrupted => (format!("interrupted by {}", stopped_by(report)), "wait"),
@@ -170,7 +170,7 @@ fn tiles(parts: &PageParts<'_>) -> Markup {
     }
 }
 
-/// `records = loaded + rejected + duplicates (+ pending)`, in numbers and as shares.
+/// `records = loaded (+ updated) + rejected + duplicates (+ pending)`, in numbers and as shares.
 fn identity(parts: &PageParts<'_>) -> Markup {
     let report = parts.report;
     let mut terms = vec![
@@ -178,6 +178,9 @@ fn identity(parts: &PageParts<'_>) -> Markup {
         ("rejected", report.rejected),
         ("duplicates", report.duplicates),
     ];
+    if report.updated > 0 {
+        terms.insert(1, ("updated", report.updated));
+    }
     if report.pending > 0 {
         terms.push(("pending", report.pending));
     }

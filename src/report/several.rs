@@ -46,6 +46,8 @@ pub(crate) fn of_several(nothing: LoadReport, loads: Vec<LoadReport>) -> LoadRep
 fn add(load: &LoadReport, sum: &mut LoadReport) {
     sum.records += load.records;
     sum.loaded += load.loaded;
+    sum.updated += load.updated;
+    sum.skipped_duplicates += load.skipped_duplicates;
     sum.rejected += load.rejected;
     sum.duplicates += load.duplicates;
     sum.pending += load.pending;
@@ -98,6 +100,7 @@ pub(super) fn write_loads(report: &LoadReport, f: &mut fmt::Formatter<'_>) -> fm
         let label = if index == 0 { "tables" } else { "" };
         write!(f, "\n  {label:<10}  {}: {}", escaped(&load.table), rows(load.loaded))?;
         for (count, what) in [
+            (load.updated, "updated"),
             (load.rejected, "rejected"),
             (load.duplicates, agreeing(load.duplicates, "duplicate", "duplicates")),
         ] {
@@ -113,7 +116,7 @@ pub(super) fn write_loads(report: &LoadReport, f: &mut fmt::Formatter<'_>) -> fm
         if !load.skipped.is_empty() {
             f.write_str(", which was loaded before")?;
         }
-        if load.rejected + load.duplicates > 0 {
+        if load.dead_letters() > 0 {
             let errors_file = escaped(load.errors_file.as_os_str().as_encoded_bytes());
             write!(f, "; see {errors_file}")?;
         }

@@ -127,9 +127,10 @@ impl Summary<'_> {
         if !report.identity_holds && report.outcome != Outcome::Failed {
             write!(
                 f,
-                "\n  WARNING     the counts do not add up: {} records, but {} loaded + {} rejected + {} duplicates; please report this",
+                "\n  WARNING     the counts do not add up: {} records, but {} loaded + {} updated + {} rejected + {} duplicates; please report this",
                 grouped(report.records),
                 grouped(report.loaded),
+                grouped(report.updated),
                 grouped(report.rejected),
                 grouped(report.duplicates)
             )?;
@@ -216,6 +217,14 @@ impl Summary<'_> {
 
     fn rejects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = self.report;
+        if report.updated > 0 {
+            let records = agreeing(report.updated, "record", "records");
+            write!(
+                f,
+                "\n  updated     by {} {records}, whose keys other rows had",
+                grouped(report.updated)
+            )?;
+        }
         if report.rejected + report.duplicates == 0 {
             return f.write_str("\n  rejected    none");
         }
@@ -232,6 +241,12 @@ impl Summary<'_> {
         }
         if report.duplicates > 0 {
             write!(f, "\n  duplicates  {}", grouped(report.duplicates))?;
+        }
+        if report.skipped_duplicates > 0 {
+            write!(f, ", of which {} were passed over", grouped(report.skipped_duplicates))?;
+        }
+        if report.dead_letters() == 0 {
+            return Ok(());
         }
         match report.loads.is_empty() {
             true => write!(f, "\n              each with its place and reason in {errors_file}"),

@@ -27,6 +27,8 @@ pub struct TableInfo {
     /// Whether there is any index, including those over expressions or only some rows.
     pub has_indexes: bool,
     pub foreign_keys: i64,
+    /// A foreign key of this or another table may be checked only when a transaction is committed.
+    pub may_defer: bool,
     /// A constraint says ON CONFLICT.
     pub may_have_conflict_clauses: bool,
     /// Row ids are chosen as AUTOINCREMENT does.

@@ -41,12 +41,20 @@ pub struct Waiting<'a, 'd, 'w> {
     pub stopped: &'a dyn Fn() -> bool,
 }
 
+/// Why a row is not in the table.
+enum Refusal {
+    /// The table refused it, because of these columns if they are known.
+    Rejected(Option<Arc<str>>, RejectReason),
+    /// It repeats a key, and such rows are passed over.
+    Skipped,
+}
+
 /// What became of the waiting rows so far, by their place in the spool.
 #[derive(Default)]
 struct Verdicts {
     landed: BitSet,
     /// Refused for reasons other than the lack of what they refer to.
-    refused: BTreeMap<u64, (Option<Arc<str>>, RejectReason)>,
+    refused: BTreeMap<u64, Refusal>,
 }
 
 impl Verdicts {
@@ -105,11 +113,14 @@ impl Waiting<'_, '_, '_> {
             if verdicts.landed.contains(index) {
                 items.add_row(None);
             } else {
-                let (columns, reason) = match verdicts.refused.get(&index) {
-                    Some((columns, reason)) => (columns.as_deref(), reason),
-                    None => (None, &orphan),
-                };
-                items.reject(&suspect, columns.map_or(ColumnLabel::None, ColumnLabel::Name), reason)?;
+                match verdicts.refused.get(&index) {
+                    Some(Refusal::Rejected(Some(columns), reason)) => {
+                        items.reject(&suspect, ColumnLabel::Name(columns), reason)?;
+                    }
+                    Some(Refusal::Rejected(None, reason)) => items.reject(&suspect, ColumnLabel::None, reason)?,
+                    Some(Refusal::Skipped) => items.skip(),
+                    None => items.reject(&suspect, ColumnLabel::None, &orphan)?,
+                }
             }
             index += 1;
         }
@@ -298,17 +309,14 @@ impl Waiting<'_, '_, '_> {
     }
 }
 
-/// Why a row does not go in, and the columns at fault.
-fn verdict(
-    outcome: RowOutcome,
-    rows: &mut RowOrigins<'_>,
-    origins: &Origins,
-) -> Result<(Option<Arc<str>>, RejectReason), Error> {
+/// Why a row does not go in.
+fn verdict(outcome: RowOutcome, rows: &mut RowOrigins<'_>, origins: &Origins) -> Result<Refusal, Error> {
     Ok(match outcome {
+        RowOutcome::Skipped => Refusal::Skipped,
         RowOutcome::Duplicate { row_id, columns } => {
             let first = rows.first_record(row_id, origins)?;
-            (Some(columns), RejectReason::DuplicateKey { first })
+            Refusal::Rejected(Some(columns), RejectReason::DuplicateKey { first })
         }
-        other => (None, other.refusal()),
+        other => Refusal::Rejected(None, other.refusal()),
     })
 }

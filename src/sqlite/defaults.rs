@@ -17,6 +17,9 @@ const VALUES: &str = "_rowmill_defaults";
 /// Words that stand for the time.
 const TIMES: [&str; 3] = ["CURRENT_TIME", "CURRENT_DATE", "CURRENT_TIMESTAMP"];
 
+/// Bare words that are no text.
+const CONSTANTS: [&str; 3] = ["TRUE", "FALSE", "NULL"];
+
 /// What SQLite makes of a DEFAULT.
 enum FoundDefault {
     Null,
@@ -50,13 +53,47 @@ pub fn take(database: &Database, table: &str, columns: &mut [Column]) -> Result<
     )))
 }
 
-fn default_of(database: &Database, table: &str, column: &str, affinity: ColumnType) -> rusqlite::Result<FoundDefault> {
-    let connection = database.connection();
+/// The DEFAULT of a column as an expression that may stand in any statement; `NULL` if it has none.
+///
+/// # Errors
+/// `Database` when SQLite cannot be asked.
+pub fn expression(database: &Database, table: &str, column: &str) -> Result<String, Error> {
+    let text = default_text(database, table, column).map_err(|e| database.fail(e))?;
+    Ok(text.map_or_else(|| "NULL".to_owned(), |text| as_expression(&text)))
+}
+
+/// A DEFAULT that was written as `text`. A bare word there, or one in quotes that names have, is text; elsewhere it would name a column.
+fn as_expression(text: &str) -> String {
+    let unquoted = |quote: &str| text[1..text.len() - 1].replace(&quote.repeat(2), quote);
+    let is_bare_word = text
+        .chars()
+        .all(|letter| letter.is_alphanumeric() || letter == '_' || letter == '$')
+        && !text.starts_with(|first: char| first.is_ascii_digit());
+    let word = match text.as_bytes() {
+        [b'"', .., b'"'] => unquoted("\""),
+        [b'`', .., b'`'] => unquoted("`"),
+        [b'[', .., b']'] => text[1..text.len() - 1].to_owned(),
+        _ if is_bare_word && !is_time(text) && !CONSTANTS.contains(&text.to_ascii_uppercase().as_str()) => {
+            text.to_owned()
+        }
+        _ => return format!("({text})"),
+    };
+    format!("'{}'", word.replace('\'', "''"))
+}
+
+/// The DEFAULT of a column as it was written.
+fn default_text(database: &Database, table: &str, column: &str) -> rusqlite::Result<Option<String>> {
     let find = "SELECT dflt_value FROM pragma_table_xinfo(?1) WHERE name = ?2 COLLATE NOCASE";
-    let text: Option<Option<String>> = connection
+    let text: Option<Option<String>> = database
+        .connection()
         .query_row(find, [table, column], |row| row.get(0))
         .optional()?;
-    let Some(text) = text.flatten() else {
+    Ok(text.flatten())
+}
+
+fn default_of(database: &Database, table: &str, column: &str, affinity: ColumnType) -> rusqlite::Result<FoundDefault> {
+    let connection = database.connection();
+    let Some(text) = default_text(database, table, column)? else {
         return Ok(FoundDefault::Null);
     };
     if !is_time(&text) && !is_constant(database, &text) {
@@ -106,4 +143,27 @@ fn is_constant(database: &Database, text: &str) -> bool {
     };
     // What SQLite cannot make sense of by itself is nothing that is known before the rows come.
     steps().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_in_defaults_are_text() {
+        for (written, expression) in [
+            ("'new'", "('new')"),
+            ("new", "'new'"),
+            ("\"it's\"", "'it''s'"),
+            ("`a``b`", "'a`b'"),
+            ("[a b]", "'a b'"),
+            ("-1.5", "(-1.5)"),
+            ("17", "(17)"),
+            ("true", "(true)"),
+            ("CURRENT_TIMESTAMP", "(CURRENT_TIMESTAMP)"),
+            ("datetime('now')", "(datetime('now'))"),
+        ] {
+            assert_eq!(as_expression(written), expression);
+        }
+    }
 }

@@ -169,6 +169,7 @@ impl Database {
         Ok(TableInfo {
             is_plain: !looks_at_others && !without_rowid && !columns.iter().any(|column| column.generated),
             traces,
+            may_defer: words.defer,
             unique_keys: unique_keys(&columns, &indexes),
             unique_indexes: unique_indexes(&columns, &indexes),
             name,

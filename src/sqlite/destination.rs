@@ -306,7 +306,7 @@ impl<'d> Destination<'d> {
         if let (Some(redo), Sink::Sql(writer)) = (redo, sink) {
             redo.for_each(|row_id, ordinal, record| match writer.insert(row_id, record)? {
                 RowOutcome::Inserted { row_id: given } => origins.note(row_id, given, ordinal),
-                RowOutcome::Ignored => Ok(()),
+                RowOutcome::Ignored | RowOutcome::Updated | RowOutcome::Skipped => Ok(()),
                 outcome => Err(Redo::refused_now(database.path(), &outcome)),
             })?;
         }

@@ -10,8 +10,10 @@
 mod given_ids;
 mod groups;
 pub mod held;
+mod keys;
 mod orphans;
 pub mod redo;
+mod update;
 
 use std::ffi::c_int;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, ffi};
 
 use self::groups::{GroupInserts, insert_sql};
+use self::keys::{FoundRow, KeySearch};
+use self::update::Repeated;
 use crate::error::Error;
 use crate::option_name::{FORGET, SAME_LOAD};
 use crate::schema::RowIds;
@@ -47,6 +51,8 @@ pub struct SqlWriter<'d> {
     refuses_open: bool,
     /// Finds out whose foreign keys are open.
     orphans: Option<Orphans<'d>>,
+    /// Whether a change that leaves a foreign key of another table open is taken back.
+    checks_others: bool,
     /// The last row was refused because of a foreign key that is checked at once.
     refused_foreign_key: bool,
     traces: Traces,
@@ -65,6 +71,7 @@ pub struct SqlWriter<'d> {
     has_row_ids: bool,
     /// The load's key first, then the table's own.
     keys: Vec<KeySearch<'d>>,
+    repeated: Repeated<'d>,
     layout: ParameterLayout,
     /// Values of the current row; reused.
     values: Vec<RecordValue>,
@@ -76,17 +83,6 @@ struct Savepoint<'d> {
     open: Statement<'d>,
     undo: Statement<'d>,
     close: Statement<'d>,
-}
-
-/// Finds the row that has a row's key.
-#[derive(Debug)]
-struct KeySearch<'d> {
-    find: Statement<'d>,
-    /// Indices of the key's columns among those that the load fills.
-    columns: Vec<usize>,
-    names: Arc<str>,
-    /// What it finds is a row id.
-    tells_row_id: bool,
 }
 
 impl<'d> SqlWriter<'d> {
@@ -128,7 +124,10 @@ impl<'d> SqlWriter<'d> {
             true => Orphans::new(database, &info, &target)?,
             false => None,
         };
-        let savepoint = info.traces.half_done.then(|| Savepoint::new(database)).transpose()?;
+        // Rows of other tables may refer to one that is changed.
+        let checks_others = target.repeats.updates() && info.may_defer;
+        let needs_savepoint = info.traces.half_done || checks_others;
+        let savepoint = needs_savepoint.then(|| Savepoint::new(database)).transpose()?;
         Ok(SqlWriter {
             database,
             table: info.name.clone(),
@@ -140,6 +139,7 @@ impl<'d> SqlWriter<'d> {
             refuses_open: info.traces.deferred,
             orphans,
             refused_foreign_key: false,
+            checks_others,
             traces: info.traces,
             moved: false,
             data_version: versions.data,
@@ -150,6 +150,7 @@ impl<'d> SqlWriter<'d> {
             root_page: info.root_page,
             has_row_ids: row_id_name(&info).is_some(),
             keys: KeySearch::all(database, &info, &target)?,
+            repeated: Repeated::planned(database, &info, &target)?,
             layout,
             values: Vec::with_capacity(columns.len()),
         })
@@ -418,14 +419,9 @@ impl<'d> SqlWriter<'d> {
     /// The outcome for a violated constraint, the key's or another, or for an expression of the table that fails for this row.
     fn refused(&mut self, failure: StatementFailure, record: &[u8]) -> Result<RowOutcome, Error> {
         let message = failure.message.into_boxed_str();
-        if self.connection().is_autocommit() {
+        if !self.undo_statement(failure.code)? {
             return Ok(RowOutcome::RolledBack { message });
         }
-        if let Some(savepoint) = &mut self.savepoint {
-            savepoint.undo.run(self.database)?;
-            savepoint.close.run(self.database)?;
-        }
-        self.refused_foreign_key = failure.code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
         if failure.code & 0xFF == ffi::SQLITE_ERROR {
             // SQLite prepares a statement anew when another connection has changed the schema: if that fails, it fails for every row.
             Statement::new(self.database, &self.insert_sql)?;
@@ -437,21 +433,69 @@ impl<'d> SqlWriter<'d> {
         ];
         if unique.contains(&failure.code) {
             for key in &mut self.keys {
-                for (place, &index) in key.columns.iter().enumerate() {
-                    key.find.bind(place as c_int + 1, self.values[index], record);
-                }
-                let found = key
-                    .find
-                    .step()
-                    .map_err(|failure| database_failure(self.database, failure))?;
-                if found.is_some() {
+                if let Some(FoundRow { row_id }) = key.find(self.database, &self.values, record)? {
                     let columns = Arc::clone(&key.names);
-                    return Ok(RowOutcome::Duplicate {
-                        row_id: found.filter(|_| key.tells_row_id),
-                        columns,
-                    });
+                    return match &self.repeated {
+                        Repeated::Skip if key.is_of_load => Ok(RowOutcome::Skipped),
+                        Repeated::Update(_) if key.is_of_load => self.update(record),
+                        // The record that the row came from may not be the one that gave it this value.
+                        Repeated::Update(_) => Ok(RowOutcome::Duplicate { row_id: None, columns }),
+                        _ => Ok(RowOutcome::Duplicate { row_id, columns }),
+                    };
                 }
             }
+        }
+        Ok(RowOutcome::Refused { message })
+    }
+
+    /// Takes back what is left of a statement that failed with `code`; `false` if the whole transaction was taken back.
+    fn undo_statement(&mut self, code: c_int) -> Result<bool, Error> {
+        if self.connection().is_autocommit() {
+            return Ok(false);
+        }
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.undo.run(self.database)?;
+            savepoint.close.run(self.database)?;
+        }
+        self.refused_foreign_key = code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+        Ok(true)
+    }
+
+    /// Gives the row that has the key of the current one the values that are planned.
+    fn update(&mut self, record: &[u8]) -> Result<RowOutcome, Error> {
+        let Repeated::Update(row) = &mut self.repeated else {
+            return Err(Error::internal("a row was to be changed, which is not planned"));
+        };
+        if let Some(savepoint) = &mut self.savepoint {
+            savepoint.open.run(self.database)?;
+        }
+        let Err(failure) = row.take(&self.values, record) else {
+            if self.checks_others && self.is_open() {
+                self.undo_statement(ffi::SQLITE_CONSTRAINT_FOREIGNKEY)?;
+                let message = "FOREIGN KEY constraint failed".into();
+                return Ok(RowOutcome::Refused { message });
+            }
+            let is_ignored = self.may_skip && self.connection().changes() == 0;
+            self.skipped = is_ignored;
+            if let Some(savepoint) = self.savepoint.as_mut().filter(|_| !is_ignored) {
+                savepoint.close.run(self.database)?;
+            }
+            return Ok(match is_ignored {
+                true => RowOutcome::Ignored,
+                false => RowOutcome::Updated,
+            });
+        };
+        if !failure.is_of_the_row() {
+            return Err(self.error(failure));
+        }
+        let message = failure.message.as_str().into();
+        if !self.undo_statement(failure.code)? {
+            return Ok(RowOutcome::RolledBack { message });
+        }
+        if failure.code & 0xFF == ffi::SQLITE_ERROR
+            && let Repeated::Update(row) = &self.repeated
+        {
+            row.check(self.database)?;
         }
         Ok(RowOutcome::Refused { message })
     }
@@ -523,45 +567,6 @@ impl ParameterLayout {
     }
 }
 
-impl<'d> KeySearch<'d> {
-    /// Searches for the load's key, for the row id and for each of the table's unique keys that the load fills.
-    fn all(database: &'d Database, info: &TableInfo, target: &TargetTable<'_>) -> Result<Vec<Self>, Error> {
-        let columns = target.columns;
-        let place = |index: &usize| {
-            let name = &info.columns[*index].name;
-            columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
-        };
-        let unique = info.unique_keys.iter();
-        let unique = unique.filter_map(|key| key.columns.iter().map(place).collect::<Option<Vec<usize>>>());
-        let all = [target.key_columns.to_vec()]
-            .into_iter()
-            .chain(target.row_id_column.map(|index| vec![index]))
-            .chain(unique);
-        let mut keys: Vec<Self> = Vec::new();
-        for key in all.filter(|key| !key.is_empty()) {
-            if keys.iter().any(|other| other.columns == key) {
-                continue;
-            }
-            let names: Vec<&str> = key.iter().map(|&index| columns[index].name.as_str()).collect();
-            let tests: Vec<String> = names.iter().map(|name| format!("{} = ?", quote(name))).collect();
-            let alias = row_id_alias(&info.columns).filter(|_| !info.without_rowid);
-            let row_id = alias.unwrap_or("0");
-            let find = format!(
-                "SELECT {row_id} FROM {} WHERE {}",
-                quote(&info.name),
-                tests.join(" AND ")
-            );
-            keys.push(KeySearch {
-                find: Statement::new(database, &find)?,
-                tells_row_id: alias.is_some(),
-                names: names.join(",").into(),
-                columns: key,
-            });
-        }
-        Ok(keys)
-    }
-}
-
 impl<'d> Savepoint<'d> {
     fn new(database: &'d Database) -> Result<Self, Error> {
         Ok(Savepoint {
@@ -620,6 +625,7 @@ fn find_last<'d>(database: &'d Database, info: &TableInfo) -> Result<Statement<'
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::repeats::RepeatPlan;
     use crate::schema::{Column, ColumnType};
 
     #[test]
@@ -641,6 +647,7 @@ mod tests {
             row_id_column: None,
             key_columns: &[],
             row_ids: RowIds::Given,
+            repeats: &RepeatPlan::Reject,
         };
         let mut writer = SqlWriter::new(&database, target).unwrap();
         let five = [2, 1, 5];

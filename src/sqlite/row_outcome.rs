@@ -9,6 +9,10 @@ use crate::reject::RejectReason;
 pub enum RowOutcome {
     /// It is in the table, with this row id; 0 in a table without row ids.
     Inserted { row_id: i64 },
+    /// A row with its key is in the table, and has taken its values.
+    Updated,
+    /// A row with its key is in the table, and it is passed over.
+    Skipped,
     /// A value that must be unique is in the table already: the row that has it, if known, and the names of its columns.
     Duplicate { row_id: Option<i64>, columns: Arc<str> },
     /// The table's own constraints refuse the row, with SQLite's message. Nothing of it is left.
@@ -27,9 +31,11 @@ impl RowOutcome {
         let message = match self {
             RowOutcome::Refused { message } | RowOutcome::RolledBack { message } => message.clone(),
             RowOutcome::Ignored => "a trigger of the table ignored the row".into(),
-            RowOutcome::Inserted { .. } | RowOutcome::Duplicate { .. } | RowOutcome::Waits => {
-                "FOREIGN KEY constraint failed".into()
-            }
+            RowOutcome::Inserted { .. }
+            | RowOutcome::Updated
+            | RowOutcome::Skipped
+            | RowOutcome::Duplicate { .. }
+            | RowOutcome::Waits => "FOREIGN KEY constraint failed".into(),
         };
         RejectReason::ConstraintFailed { message }
     }

@@ -1,5 +1,6 @@
 //! The table that a load fills, as far as the ways into it need to know.
 
+use crate::schema::repeats::RepeatPlan;
 use crate::schema::shape::{Mark, TableShape};
 use crate::schema::{Column, RowIds};
 
@@ -14,6 +15,8 @@ pub struct TargetTable<'a> {
     /// Indices in `columns` of the load's key.
     pub key_columns: &'a [usize],
     pub row_ids: RowIds,
+    /// What becomes of rows that repeat the key.
+    pub repeats: &'a RepeatPlan,
     /// The table that the plan was made for, if it may have been changed since.
     pub shape: Option<&'a TableShape>,
     /// The mark by which it is recognized, once this load has committed rows to it.

@@ -427,12 +427,13 @@ impl Run {
             Some("complete") => self.must_leave_nothing_behind(),
             _ => {}
         }
-        let [records, loaded, rejected, duplicates] =
-            ["records", "loaded", "rejected", "duplicates"].map(|name| self.counted(name));
+        let [records, loaded, updated, rejected, duplicates] =
+            ["records", "loaded", "updated", "rejected", "duplicates"].map(|name| self.counted(name));
         let pending = report["pending"].as_u64().unwrap_or(0);
-        if records != loaded + rejected + duplicates + pending {
+        if records != loaded + updated + rejected + duplicates + pending {
             self.fail(&format!(
-                "records = loaded + rejected + duplicates: {records} = {loaded} + {rejected} + {duplicates} (+ {pending})"
+                "records = loaded + updated + rejected + duplicates: \
+                 {records} = {loaded} + {updated} + {rejected} + {duplicates} (+ {pending})"
             ));
         }
         if report["identity_holds"].as_bool() != Some(true) {
@@ -450,7 +451,7 @@ impl Run {
             self.fail(&format!("integrity_check: {integrity}"));
         }
         let rejects = self.rejects();
-        if rejects.len() as u64 != rejected + duplicates {
+        if rejects.len() as u64 != rejected + duplicates - self.counted("skipped_duplicates") {
             self.fail(&format!(
                 "{} lines in errors.csv, {rejected} rejected, {duplicates} duplicates",
                 rejects.len()
@@ -573,8 +574,10 @@ impl Run {
             "outcome",
             "records",
             "loaded",
+            "updated",
             "rejected",
             "duplicates",
+            "skipped_duplicates",
             "by_code",
             "columns",
             "key",

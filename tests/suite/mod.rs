@@ -44,6 +44,7 @@ mod page_runs;
 mod pressure;
 mod random;
 mod random_existing;
+mod repeats;
 mod report_html;
 mod side_files;
 mod signals;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rowmill::internal::options::{ContractOptions, LimitOptions, ResourceOptions, TargetOptions};
 use rowmill::internal::{LoadOptions, load};
-use rowmill::{ErrorLimit, WritePath};
+use rowmill::{ErrorLimit, OnDuplicate, WritePath};
 use rusqlite::Connection;
 
 use super::database;
@@ -57,6 +57,8 @@ struct Scene {
     records: Vec<Vec<String>>,
     /// What others write after the load was stopped at its first reject.
     meanwhile: Option<String>,
+    /// What becomes of records that repeat the key.
+    on_duplicate: OnDuplicate,
     /// Nobody sees how rows are numbered, as may be the case with finished pages.
     hides_row_ids: bool,
     options: LoadOptions,
@@ -169,6 +171,27 @@ impl Scene {
         let stops = !settles_last || (key.is_empty() && !brings_id);
         let deletes = r.of(&["", "DELETE FROM t WHERE u % 3 = 0; "]);
         let meanwhile = (stops && r.one_in(2)).then(|| Self::rows(r, id, brings_id) + deletes);
+        let options = LoadOptions {
+            resources: ResourceOptions {
+                threads: 1 + r.below(3) as usize,
+                window_bytes: r.of(&[7, 64, 1 << 20]),
+                chunk_bytes: r.of(&[1, 20, 1 << 20]),
+                batch_rows: r.of(&[1, 2, 5, 200_000]),
+                ..ResourceOptions::default()
+            },
+            target: TargetOptions {
+                write_path: r.of(&[WritePath::Auto, WritePath::Auto, WritePath::Sql]),
+                ..TargetOptions::default()
+            },
+            ..LoadOptions::default()
+        };
+        let on_duplicate = match key.is_empty() || schema.contains("DEFERRED") {
+            true => OnDuplicate::Reject,
+            false => Self::on_duplicate(r, &columns, &key),
+        };
+        if !matches!(on_duplicate, OnDuplicate::Reject | OnDuplicate::Skip) && !conflicts {
+            schema += Self::update_trigger(r);
+        }
         Scene {
             schema,
             rows,
@@ -176,22 +199,34 @@ impl Scene {
             key,
             records,
             meanwhile,
+            on_duplicate,
             hides_row_ids,
-            options: LoadOptions {
-                resources: ResourceOptions {
-                    threads: 1 + r.below(3) as usize,
-                    window_bytes: r.of(&[7, 64, 1 << 20]),
-                    chunk_bytes: r.of(&[1, 20, 1 << 20]),
-                    batch_rows: r.of(&[1, 2, 5, 200_000]),
-                    ..ResourceOptions::default()
-                },
-                target: TargetOptions {
-                    write_path: r.of(&[WritePath::Auto, WritePath::Auto, WritePath::Sql]),
-                    ..TargetOptions::default()
-                },
-                ..LoadOptions::default()
-            },
+            options,
         }
+    }
+
+    fn on_duplicate(r: &mut Random, columns: &[&str], key: &[&str]) -> OnDuplicate {
+        let others: Vec<&str> = columns.iter().copied().filter(|name| !key.contains(name)).collect();
+        match r.below(8) {
+            0 => OnDuplicate::Skip,
+            1 => OnDuplicate::Replace,
+            2 => OnDuplicate::Update(Vec::new()),
+            3 => OnDuplicate::Update(others.iter().take(1).map(|&name| name.to_owned()).collect()),
+            _ => OnDuplicate::Reject,
+        }
+    }
+
+    fn update_trigger(r: &mut Random) -> &'static str {
+        r.of(&[
+            "",
+            "",
+            "",
+            "CREATE TRIGGER h BEFORE UPDATE ON t WHEN NEW.u = 4 BEGIN SELECT RAISE(ABORT, 'four'); END; ",
+            "CREATE TRIGGER h AFTER UPDATE ON t WHEN NEW.u = 4 BEGIN INSERT INTO log VALUES (NEW.k); SELECT RAISE(FAIL, 'four'); END; ",
+            "CREATE TRIGGER h AFTER UPDATE ON t WHEN NEW.u = 4 BEGIN SELECT RAISE(ROLLBACK, 'four'); END; ",
+            "CREATE TRIGGER h BEFORE UPDATE ON t WHEN NEW.u = 4 BEGIN INSERT OR IGNORE INTO log VALUES (NEW.k); SELECT RAISE(IGNORE); END; ",
+            "CREATE TRIGGER h AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (OLD.u || NEW.u); END; ",
+        ])
     }
 
     fn trigger(r: &mut Random) -> &'static str {
@@ -317,6 +352,8 @@ struct Plain<'s> {
     connection: Connection,
     insert: String,
     refused: BTreeSet<u64>,
+    /// Records that repeat a key and are passed over.
+    skipped: u64,
     waiting: Vec<u64>,
     /// The next record stops the load if it is refused, and comes again: nothing that it does stays.
     may_stop: bool,
@@ -346,6 +383,7 @@ impl<'s> Plain<'s> {
             scene,
             connection,
             refused: BTreeSet::new(),
+            skipped: 0,
             waiting: Vec::new(),
             may_stop: false,
         })
@@ -389,7 +427,21 @@ impl<'s> Plain<'s> {
     fn judge(&mut self, record: u64) -> bool {
         self.connection.execute_batch("BEGIN").unwrap();
         let defers = self.scene.schema.contains("DEFERRED");
-        let refused = match self.put(record) {
+        let mut put = self.put(record);
+        if let Err(error) = &put
+            && self.repeats_key(error, record)
+        {
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK").unwrap();
+            }
+            if self.scene.on_duplicate == OnDuplicate::Skip {
+                self.skipped += 1;
+                return false;
+            }
+            self.connection.execute_batch("BEGIN").unwrap();
+            put = self.change(record);
+        }
+        let refused = match put {
             Ok(false) if self.may_stop => {
                 self.connection.execute_batch("ROLLBACK").unwrap();
                 true
@@ -418,6 +470,55 @@ impl<'s> Plain<'s> {
             self.refused.insert(record);
         }
         refused
+    }
+
+    /// Whether a record was refused as its key is in the table, and something else is to be done with it.
+    fn repeats_key(&self, error: &rusqlite::Error, record: u64) -> bool {
+        let is_unique = error.to_string().contains("UNIQUE constraint failed: t.");
+        if self.scene.on_duplicate == OnDuplicate::Reject || !is_unique {
+            return false;
+        }
+        let (tests, values) = self.key_of(record);
+        let find = format!("SELECT EXISTS (SELECT 1 FROM t WHERE {tests})");
+        let found = self
+            .connection
+            .query_row(&find, rusqlite::params_from_iter(values), |row| row.get(0));
+        found.unwrap()
+    }
+
+    /// The key of a record, as a condition and its values.
+    fn key_of(&self, record: u64) -> (String, Vec<rusqlite::types::Value>) {
+        let tests: Vec<String> = self.scene.key.iter().map(|name| format!("{name} = ?")).collect();
+        let values = self.scene.values(record);
+        let place = |name: &&str| self.scene.columns.iter().position(|column| column == name).unwrap();
+        let own = self.scene.key.iter().map(|name| values[place(name)].clone()).collect();
+        (tests.join(" AND "), own)
+    }
+
+    /// Changes the row that has a record's key, within an open transaction; whether it is changed.
+    fn change(&self, record: u64) -> rusqlite::Result<bool> {
+        let scene = self.scene;
+        let named = match &scene.on_duplicate {
+            OnDuplicate::Update(named) => &named[..],
+            _ => &[],
+        };
+        let is_changed = |name: &str| match named.is_empty() {
+            true => !scene.key.contains(&name),
+            false => named.iter().any(|other| other == name),
+        };
+        let own = scene.columns.iter().zip(scene.values(record));
+        let (names, mut values): (Vec<&&str>, Vec<_>) = own.filter(|(name, _)| is_changed(name)).unzip();
+        let (tests, key) = self.key_of(record);
+        values.extend(key);
+        let set: Vec<String> = names.iter().map(|name| format!("{name} = ?")).collect();
+        let or_abort = if scene.schema.contains("TRIGGER") {
+            ""
+        } else {
+            "OR ABORT "
+        };
+        let update = format!("UPDATE {or_abort}t SET {} WHERE {tests}", set.join(", "));
+        let changed = self.connection.execute(&update, rusqlite::params_from_iter(values))?;
+        Ok(changed > 0)
     }
 
     /// Whether the row of a record, the last that went in or one with an id of its own, refers to what is not there.
@@ -555,7 +656,7 @@ impl<'s> Plain<'s> {
     fn run(mut self) -> (Outcome, bool) {
         let mut stopped = false;
         for record in 1..=self.scene.records.len() as u64 {
-            let landed = record as usize - 1 > self.refused.len() + self.waiting.len();
+            let landed = record as usize - 1 > self.refused.len() + self.waiting.len() + self.skipped as usize;
             let is_first = self.refused.is_empty() && !stopped;
             // A load that has put in nothing leaves nothing to go on from.
             self.may_stop = is_first && landed && self.scene.meanwhile.is_some();
@@ -597,6 +698,7 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
         },
         contract: ContractOptions {
             key: scene.key.iter().map(|&name| name.to_owned()).collect(),
+            on_duplicate: scene.on_duplicate.clone(),
             ..scene.options.clone().contract
         },
         limits: LimitOptions {
@@ -623,7 +725,9 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
     }
     let rejects = read_rejects(&fs::read(&errors).unwrap()).map_err(|error| error.clone())?;
     let refused: BTreeSet<u64> = rejects.iter().map(|reject| reject.record).collect();
-    if refused.len() != rejects.len() || report.rejected + report.duplicates != refused.len() as u64 {
+    if refused.len() != rejects.len()
+        || report.rejected + report.duplicates - report.skipped_duplicates != refused.len() as u64
+    {
         return Err(format!("{} rejects of {} records", rejects.len(), refused.len()));
     }
     for reject in &rejects {
@@ -680,10 +784,11 @@ fn check(seed: u64) -> Option<String> {
         _ => {}
     }
     Some(format!(
-        "seed {seed}\n{}{}\nkey {:?}, {:?}\nmeanwhile {:?}\n{}expected {expected:#?}\nfound {found:#?}",
+        "seed {seed}\n{}{}\nkey {:?}, {:?}, {:?}\nmeanwhile {:?}\n{}expected {expected:#?}\nfound {found:#?}",
         scene.schema,
         scene.rows,
         scene.key,
+        scene.on_duplicate,
         scene.options,
         scene.meanwhile,
         scene.csv()

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::DEFAULT_MEMORY_BYTES;
 use rowmill::internal::options::{ContractOptions, ResourceOptions, TargetOptions};
-use rowmill::{ColumnType, Inference};
+use rowmill::{ColumnType, Inference, OnDuplicate};
 
 use super::cell::{Cell, record_bytes};
 use super::setup;
@@ -220,6 +220,7 @@ impl Recipe {
                 ..TargetOptions::default()
             },
             contract: ContractOptions {
+                on_duplicate: OnDuplicate::Reject,
                 key: self.key.iter().map(name).collect(),
                 all_text,
                 inference: dice.pick(&[Inference::Guess, Inference::Whole]),
