@@ -18,6 +18,7 @@ mod account;
 mod afresh;
 mod append;
 mod at_once;
+mod check;
 mod context;
 #[cfg(feature = "html")]
 mod draft;
@@ -151,6 +152,14 @@ pub fn load_inputs(
     Ok(report)
 }
 
+/// Checks `inputs`, one after another, as if they were to be loaded into a table of a new database.
+///
+/// # Errors
+/// As [`Load::check`](crate::Load::check).
+pub fn check_inputs(inputs: Inputs, options: &LoadOptions, observer: &dyn Observer) -> Result<LoadReport, Error> {
+    load_inputs(inputs, Path::new(""), options, observer)
+}
+
 /// What is to be loaded where, and how.
 struct Task<'a> {
     inputs: Inputs,
@@ -228,6 +237,9 @@ impl Task<'_> {
 
 /// Carries out a load as it is planned. One that ends without a row leaves no trace.
 fn carry_out(Planned { inputs, blueprint }: Planned, context: &Context<'_>) -> Result<Guess<Ended>, Error> {
+    if context.is_check() {
+        return check::carry_out(&blueprint, inputs, context);
+    }
     let ended = fill(&blueprint, inputs, context);
     let held = match &ended {
         Ok(Guess::Refuted(_)) => return ended,

@@ -104,6 +104,15 @@ pub struct LoadOptions {
     pub limits: LimitOptions,
     /// How much of the machine may be used.
     pub resources: ResourceOptions,
+    /// The inputs are only checked: there is no database.
+    pub check: Option<CheckOptions>,
+}
+
+/// What a check looks for beyond what a load says.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// Every fault of a record, not only its first.
+    pub all_errors: bool,
 }
 
 /// How the inputs are written.

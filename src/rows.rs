@@ -92,6 +92,45 @@ impl<E: Encoder> RowBlock<E> {
         self.recoded.clear();
     }
 
+    /// Runs `work` on this block with other values in it, in the same memory; returns those.
+    pub fn lend<F: Encoder>(&mut self, values: F, work: impl FnOnce(&mut RowBlock<F>)) -> F {
+        let (mut lent, own) = std::mem::take(self).with_values(values);
+        work(&mut lent);
+        let (block, values) = lent.with_values(own);
+        *self = block;
+        values
+    }
+
+    /// The block with other values, and those that it had.
+    fn with_values<F>(self, values: F) -> (RowBlock<F>, E) {
+        let block = RowBlock {
+            values,
+            rows: self.rows,
+            integer_keys: self.integer_keys,
+            key_hashes: self.key_hashes,
+            rejects: self.rejects,
+            key_order: self.key_order,
+            column_facts: self.column_facts,
+            refuted_by: self.refuted_by,
+            record_count: self.record_count,
+            original_bytes: self.original_bytes,
+            line_count: self.line_count,
+            blank_lines: self.blank_lines,
+            comment_lines: self.comment_lines,
+            repeated_headers: self.repeated_headers,
+            cut_records: self.cut_records,
+            filled_records: self.filled_records,
+            recoded: self.recoded,
+            content: self.content,
+            key_bytes: self.key_bytes,
+            recoded_in_row: self.recoded_in_row,
+            plain_value: self.plain_value,
+            resolved: self.resolved,
+            recoded_text: self.recoded_text,
+        };
+        (block, self.values)
+    }
+
     /// Where the first `records` records end in the chunk, without the last one's line end.
     pub fn end_of(&self, records: u32) -> usize {
         let rows = self.rows.partition_point(|row| row.record_index < records);

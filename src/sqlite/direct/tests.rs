@@ -104,7 +104,12 @@ fn compare(page_bytes: usize, kinds: &[Value], rows: &[(i64, Vec<Value>)], steps
     );
 
     let mut writer = DirectWriter::open(&path, "t").unwrap();
-    let packing = Arc::new(PagePacker::new(page_bytes, RowIds::Key, u64::MAX, Vec::new()));
+    let packing = Arc::new(PagePacker::new(
+        Packs::Pages { page_bytes },
+        RowIds::Key,
+        u64::MAX,
+        Vec::new(),
+    ));
     for batch in rows.chunks(steps.batch_rows) {
         assert!(writer.begin().unwrap());
         let records: Vec<(i64, Vec<u8>)> = batch.iter().map(|(row_id, values)| (*row_id, record(values))).collect();
