@@ -152,7 +152,16 @@ pub fn load_inputs(
     Ok(report)
 }
 
-/// Checks `inputs`, one after another, as if they were to be loaded into a table of a new database.
+/// Checks `inputs`, one after another, as if they were to be loaded into a table of a new database; `-` among them is standard input.
+/// `options` say that this is a check.
+///
+/// # Errors
+/// As [`Load::check`](crate::Load::check).
+pub fn check(inputs: &[PathBuf], options: &LoadOptions, observer: &dyn Observer) -> Result<LoadReport, Error> {
+    check_inputs(inputs.into(), options, observer)
+}
+
+/// As [`check`], of inputs of any kind.
 ///
 /// # Errors
 /// As [`Load::check`](crate::Load::check).
@@ -222,7 +231,8 @@ impl Task<'_> {
         append::check_grown(&inputs.names(), context)?;
         let inputs = once::leave_out_loaded(inputs, context)?;
         let mut opened = OpenedInputs::open(inputs, context)?;
-        let mut may_guess = true;
+        // Values of rejected records are no evidence for or against a guess.
+        let mut may_guess = !options.wants_every_fault();
         loop {
             let planned = Planned::of(opened, may_guess, context)?;
             let refuted = match carry_out(planned, context)? {

@@ -326,6 +326,11 @@ impl LoadOptions {
 }
 
 impl LoadOptions {
+    /// Whether every fault of a record is asked for, not only the first.
+    pub fn wants_every_fault(&self) -> bool {
+        self.check.as_ref().is_some_and(|check| check.all_errors)
+    }
+
     /// Names of columns that other options use.
     pub fn column_names(&self) -> Vec<&str> {
         let (contract, columns) = (&self.contract, &self.columns);

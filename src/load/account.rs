@@ -267,6 +267,7 @@ fn tell_end(Ended { how, records, counts }: &Ended, report: &mut LoadReport) {
     report.loaded = counts.loaded;
     report.duplicates = counts.duplicates();
     report.rejected = counts.all_rejects() - report.duplicates;
+    report.faults = counts.all_rejects() + counts.further_faults;
     for code in RejectCode::ALL {
         report.add_code(code, counts.rejected[code.index()]);
     }

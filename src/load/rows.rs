@@ -54,7 +54,8 @@ impl<'d> LoadedRows<'d> {
         mut inputs: OpenedInputs,
         context: &Context<'_>,
     ) -> Result<Guess<LoadedRows<'d>>, Error> {
-        context.observer.phase(Phase::Load, inputs.total_bytes());
+        let phase = if context.is_check() { Phase::Check } else { Phase::Load };
+        context.observer.phase(phase, inputs.total_bytes());
         let since = Instant::now();
         let shared = Shared::default();
         let written = pass_through(&mut outputs, &mut inputs, &shared, context)

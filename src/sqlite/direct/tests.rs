@@ -1,5 +1,6 @@
 //! The direct path against plain INSERT: the same rows, row ids, storage classes, and a file that SQLite finds nothing wrong with.
 
+use super::packed::Packs;
 use super::*;
 use proptest::prelude::*;
 use rusqlite::types::Value;
