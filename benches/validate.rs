@@ -50,6 +50,7 @@ fn plan(key: KeyPlan) -> RowPlan {
         max_record_bytes: 1 << 20,
         guess: None,
         settled: None,
+        every_fault: false,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::schema::repeats::RepeatPlan;
 use crate::sqlite::RowOutcome;
 use crate::sqlite::destination::{Destination, Opened};
 use crate::sqlite::direct::index::TableIndexes;
-use crate::sqlite::direct::packed::PagePacker;
+use crate::sqlite::direct::packed::{Packs, PagePacker};
 use crate::window::InputWatch;
 
 /// What a [`BatchWriter`] needs to know about the load.
@@ -75,9 +75,14 @@ impl<'d> BatchWriter<'d> {
         indexes: TableIndexes<'d>,
         settings: BatchSettings,
     ) -> Self {
-        let packing = destination.page_bytes().map(|page_bytes| {
+        let takes_keys_only = destination.keeps_nothing() && !indexes.is_empty();
+        let packs = match destination.page_bytes() {
+            Some(page_bytes) => Some(Packs::Pages { page_bytes }),
+            None => takes_keys_only.then_some(Packs::Keys),
+        };
+        let packing = packs.map(|packs| {
             let keys = indexes.key_columns();
-            Arc::new(PagePacker::new(page_bytes, settings.row_ids, settings.batch_rows, keys))
+            Arc::new(PagePacker::new(packs, settings.row_ids, settings.batch_rows, keys))
         });
         BatchWriter {
             destination,
@@ -125,6 +130,16 @@ impl<'d> BatchWriter<'d> {
 
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Whether rows go nowhere: only their keys are looked at.
+    pub fn keeps_nothing(&self) -> bool {
+        self.destination.keeps_nothing()
+    }
+
+    /// Whether a key was too long to be collected here: only SQLite can tell which keys are repeated.
+    pub fn lacks_keys(&self) -> bool {
+        self.indexes.lacks_keys()
     }
 
     /// Moves to the next input; the load has `records_before` records before it.
@@ -220,6 +235,12 @@ impl<'d> BatchWriter<'d> {
 
     fn write_rows(&mut self, span: RowSpan<'_>, suspects: &mut &[u32], places: &mut Places<'_>) -> Result<Flow, Error> {
         let RowSpan { incoming, start, end } = span;
+        let has_suspect = suspects.first().is_some_and(|&suspect| (suspect as usize) < end);
+        if self.destination.keeps_nothing() && self.indexes.is_empty() && !has_suspect {
+            // Under which ids they would have gone in is asked only where they are to be taken back.
+            self.ledger.add_rows((end - start) as u64, 0);
+            return Ok(Flow::Continue);
+        }
         let rows = &incoming.block.output;
         let group_rows = self.destination.group_rows();
         // Rows before this one go in one by one: their group was refused.

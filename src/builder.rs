@@ -1,5 +1,6 @@
 //! How a program asks for a load: inputs, database and options, one after another, then [`Load::run`].
 
+mod check;
 mod watched;
 
 use std::fmt;
@@ -645,7 +646,12 @@ impl<'a> Load<'a> {
     pub fn run(self) -> Result<LoadReport, Error> {
         let database = self.database()?;
         let watched = Watched::of(self.observer, &self.token);
-        load::load_inputs(self.inputs, &database, &self.options, &watched)
+        // What was asked of a check does not make a load one.
+        let options = LoadOptions {
+            check: None,
+            ..self.options
+        };
+        load::load_inputs(self.inputs, &database, &options, &watched)
     }
 
     /// Gives up the unfinished load into the table that [`run`](Self::run) would load into: only its checkpoint is removed, and every row

@@ -150,6 +150,9 @@ pub struct Counts {
     /// A hash of the row ids of the rows that were loaded, whatever their order: see [`row_id_hash`].
     #[serde(default)]
     pub row_ids_hash: u64,
+    /// Faults of rejected records beyond the first of each, in a check that looks for them.
+    #[serde(default)]
+    pub further_faults: u64,
 }
 
 /// Counts by code. There may be fewer in a checkpoint: none of a code that is younger.

@@ -1,6 +1,7 @@
 //! The flags of the command line, in groups, and their one-time translation into validated options.
 
 mod characters;
+mod check;
 mod columns;
 mod input_format;
 mod load;
@@ -14,6 +15,8 @@ mod values;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::check::CheckArgs;
+pub use self::check::CheckCommand;
 use self::load::LoadArgs;
 pub use self::load::LoadCommand;
 pub use self::outcome::Verbosity;
@@ -34,25 +37,53 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Load(LoadArgs),
+    Load(Box<LoadArgs>),
+    Check(Box<CheckArgs>),
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Job {
+    Load(LoadCommand),
+    Check(CheckCommand),
 }
 
 impl Args {
-    /// The load that these flags ask for.
+    /// What these flags ask for.
     ///
     /// # Errors
-    /// As [`LoadArgs::into_load`].
-    pub fn into_load(self) -> Result<LoadCommand, clap::Error> {
-        let Command::Load(args) = self.command;
-        args.into_load()
+    /// A usage error in clap's own form.
+    pub fn into_job(self) -> Result<Job, clap::Error> {
+        match self.command {
+            Command::Load(args) => args.into_load().map(Job::Load),
+            Command::Check(args) => args.into_check().map(Job::Check),
+        }
     }
 }
 
-fn usage(message: String) -> clap::Error {
+impl Job {
+    pub fn verbosity(&self) -> Verbosity {
+        match self {
+            Job::Load(load) => load.verbosity,
+            Job::Check(check) => check.verbosity,
+        }
+    }
+
+    /// What becomes of what was read, once somebody stops the job.
+    pub fn on_stop(&self) -> &'static str {
+        match self {
+            Job::Load(_) => "what was read is being committed",
+            Job::Check(_) => "the errors file keeps what was found",
+        }
+    }
+}
+
+/// A usage error of the subcommand of this name.
+fn usage(subcommand: &str, message: String) -> clap::Error {
     let mut command = Args::command();
     command.build();
-    let load = command
-        .find_subcommand_mut("load")
+    let subcommand = command
+        .find_subcommand_mut(subcommand)
         .expect("the command has a subcommand of that name");
-    load.error(clap::error::ErrorKind::MissingRequiredArgument, message)
+    subcommand.error(clap::error::ErrorKind::MissingRequiredArgument, message)
 }

@@ -291,28 +291,39 @@ impl Ledger {
     /// # Errors
     /// `Io` when the dead-letter file cannot be written.
     pub fn reject_record(&mut self, reject: &BlockReject, places: &mut Places<'_>) -> Result<(), Error> {
-        let bytes = places.incoming.block.bytes();
+        let block = &places.incoming.block;
         let position = places.position(reject.record_index, reject.source);
+        self.write_fault(reject, position, block.bytes())?;
+        if reject.reason == RejectReason::InvalidUtf8 {
+            self.wondering.see(&position, reject.source.of(block.bytes()));
+        }
+        self.counts.reject(reject.reason.code());
+        let further = &block.output.further_faults;
+        let start = further.partition_point(|fault| fault.record_index < reject.record_index);
+        let of_record = further[start..].iter();
+        for fault in of_record.take_while(|fault| fault.record_index == reject.record_index) {
+            self.write_fault(fault, position, block.bytes())?;
+            self.counts.further_faults += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes what is wrong with a record at `position` of a block that has `bytes`.
+    fn write_fault(&mut self, fault: &BlockReject, position: Position, bytes: &[u8]) -> Result<(), Error> {
         let names = &self.settings.inputs[position.file_index as usize].fields;
-        let column = match reject.column {
+        let column = match fault.column {
             0 => ColumnLabel::None,
             number => names
                 .get(number as usize - 1)
                 .map_or(ColumnLabel::Number(number), |name| ColumnLabel::Name(name)),
         };
-        let letter = DeadLetter {
+        self.letters.append(&DeadLetter {
             position,
             column,
-            reason: &reject.reason,
-            value: reject.value.of(bytes),
-            raw: reject.source.of(bytes),
-        };
-        self.letters.append(&letter)?;
-        if reject.reason == RejectReason::InvalidUtf8 {
-            self.wondering.see(&position, letter.raw);
-        }
-        self.counts.reject(reject.reason.code());
-        Ok(())
+            reason: &fault.reason,
+            value: fault.value.of(bytes),
+            raw: fault.source.of(bytes),
+        })
     }
 
     /// Whether a piece of a line that is too long for a record belongs to a record that is accounted for already.

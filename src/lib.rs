@@ -201,7 +201,7 @@ pub use schema::cells::EmptyCell;
 #[allow(missing_docs)]
 pub mod internal {
     pub use crate::cancel::Cancelled;
-    pub use crate::load::{forget, load};
+    pub use crate::load::{check, forget, load};
     pub use crate::options::LoadOptions;
 
     /// A door for each room.

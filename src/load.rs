@@ -18,6 +18,7 @@ mod account;
 mod afresh;
 mod append;
 mod at_once;
+mod check;
 mod context;
 #[cfg(feature = "html")]
 mod draft;
@@ -151,6 +152,23 @@ pub fn load_inputs(
     Ok(report)
 }
 
+/// Checks `inputs`, one after another, as if they were to be loaded into a table of a new database; `-` among them is standard input.
+/// `options` say that this is a check.
+///
+/// # Errors
+/// As [`Load::check`](crate::Load::check).
+pub fn check(inputs: &[PathBuf], options: &LoadOptions, observer: &dyn Observer) -> Result<LoadReport, Error> {
+    check_inputs(inputs.into(), options, observer)
+}
+
+/// As [`check`], of inputs of any kind.
+///
+/// # Errors
+/// As [`Load::check`](crate::Load::check).
+pub fn check_inputs(inputs: Inputs, options: &LoadOptions, observer: &dyn Observer) -> Result<LoadReport, Error> {
+    load_inputs(inputs, Path::new(""), options, observer)
+}
+
 /// What is to be loaded where, and how.
 struct Task<'a> {
     inputs: Inputs,
@@ -213,7 +231,8 @@ impl Task<'_> {
         append::check_grown(&inputs.names(), context)?;
         let inputs = once::leave_out_loaded(inputs, context)?;
         let mut opened = OpenedInputs::open(inputs, context)?;
-        let mut may_guess = true;
+        // Values of rejected records are no evidence for or against a guess.
+        let mut may_guess = !options.wants_every_fault();
         loop {
             let planned = Planned::of(opened, may_guess, context)?;
             let refuted = match carry_out(planned, context)? {
@@ -228,6 +247,9 @@ impl Task<'_> {
 
 /// Carries out a load as it is planned. One that ends without a row leaves no trace.
 fn carry_out(Planned { inputs, blueprint }: Planned, context: &Context<'_>) -> Result<Guess<Ended>, Error> {
+    if context.is_check() {
+        return check::carry_out(&blueprint, inputs, context);
+    }
     let ended = fill(&blueprint, inputs, context);
     let held = match &ended {
         Ok(Guess::Refuted(_)) => return ended,

@@ -12,9 +12,10 @@ use std::sync::Once;
 use clap::Parser;
 use clap::error::ErrorKind;
 use rowmill::internal::option_name::speak_of_flags;
+use rowmill::{Error, LoadReport};
 
 use crate::allocator::AllocatorThatSaysWhy;
-use crate::cli::Args;
+use crate::cli::{Args, CheckCommand, Job, LoadCommand};
 use crate::progress_bar::{Terminal, show};
 use crate::signals::{StopSignal, explain_unreadable_input, report_file_size_limit};
 
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let job = match Args::try_parse().and_then(Args::into_load) {
+    let job = match Args::try_parse().and_then(Args::into_job) {
         Ok(job) => job,
         Err(stop) => return show_clap(&stop),
     };
@@ -41,15 +42,11 @@ fn run() -> u8 {
     report_file_size_limit();
     #[cfg(feature = "faults")]
     rowmill::internal::faults::arm_from_environment();
-    let terminal = Terminal::new(job.verbosity, StopSignal::install());
+    let terminal = Terminal::new(job.verbosity(), StopSignal::install(), job.on_stop());
     rowmill::return_freed_memory();
-    let loaded = if job.forget {
-        rowmill::internal::forget(&job.inputs, &job.database, &job.options, &terminal).map(|()| None)
-    } else {
-        rowmill::internal::load(&job.inputs, &job.database, &job.options, &terminal).map(Some)
-    };
+    let done = run_job(&job, &terminal);
     terminal.finish();
-    match loaded {
+    match done {
         Ok(Some(report)) => {
             terminal.summary(&report);
             report.exit_code
@@ -59,6 +56,27 @@ fn run() -> u8 {
             show("error", &error.to_string());
             error.exit_code()
         }
+    }
+}
+
+/// Does what was asked for; the report, if there is one.
+fn run_job(job: &Job, terminal: &Terminal) -> Result<Option<LoadReport>, Error> {
+    use rowmill::internal::{check, forget, load};
+    match job {
+        Job::Load(LoadCommand {
+            inputs,
+            database,
+            options,
+            forget: true,
+            ..
+        }) => forget(inputs, database, options, terminal).map(|()| None),
+        Job::Load(LoadCommand {
+            inputs,
+            database,
+            options,
+            ..
+        }) => load(inputs, database, options, terminal).map(Some),
+        Job::Check(CheckCommand { inputs, options, .. }) => check(inputs, options, terminal).map(Some),
     }
 }
 

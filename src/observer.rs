@@ -12,6 +12,8 @@ pub enum Phase {
     Infer,
     /// Parsing and writing rows.
     Load,
+    /// Parsing and judging records, in a check.
+    Check,
     /// Building indexes.
     Index,
     /// Deciding exactly which suspects are duplicates.
@@ -24,6 +26,7 @@ impl Phase {
         match self {
             Phase::Infer => "infer",
             Phase::Load => "load",
+            Phase::Check => "check",
             Phase::Index => "index",
             Phase::Settle => "settle",
         }

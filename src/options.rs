@@ -106,6 +106,15 @@ pub struct LoadOptions {
     pub limits: LimitOptions,
     /// How much of the machine may be used.
     pub resources: ResourceOptions,
+    /// The inputs are only checked: there is no database.
+    pub check: Option<CheckOptions>,
+}
+
+/// What a check looks for beyond what a load says.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// Every fault of a record, not only its first.
+    pub all_errors: bool,
 }
 
 /// How the inputs are written.
@@ -321,6 +330,11 @@ impl LoadOptions {
 }
 
 impl LoadOptions {
+    /// Whether every fault of a record is asked for, not only the first.
+    pub fn wants_every_fault(&self) -> bool {
+        self.check.as_ref().is_some_and(|check| check.all_errors)
+    }
+
     /// Names of columns that other options use.
     pub fn column_names(&self) -> Vec<&str> {
         let (contract, columns) = (&self.contract, &self.columns);

@@ -236,6 +236,7 @@ impl TablePlan {
             max_record_bytes: options.limits.max_record_bytes,
             guess: self.guess.clone(),
             settled: self.settled.clone(),
+            every_fault: options.wants_every_fault(),
         }
     }
 }

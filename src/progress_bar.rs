@@ -29,6 +29,8 @@ const SPINNER_TEMPLATE: &str = "{prefix:6} {spinner} {msg}";
 pub struct Terminal {
     verbosity: Verbosity,
     stop: StopSignal,
+    /// What becomes of what was read, once somebody stops it.
+    on_stop: &'static str,
     /// Whether the user was told that the request to stop was heard.
     stop_said: AtomicBool,
     /// `None`: stderr is not a terminal, or nothing is to be shown.
@@ -55,8 +57,8 @@ struct FileNumber {
 }
 
 impl Terminal {
-    /// Shows nothing yet.
-    pub fn new(verbosity: Verbosity, stop: StopSignal) -> Self {
+    /// Shows nothing yet. `on_stop`: what becomes of what was read, once somebody stops it.
+    pub fn new(verbosity: Verbosity, stop: StopSignal, on_stop: &'static str) -> Self {
         let wanted = verbosity != Verbosity::Quiet && io::stderr().is_terminal();
         let bar = wanted.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REFRESH_HZ)));
         let now = Instant::now();
@@ -70,6 +72,7 @@ impl Terminal {
         Terminal {
             verbosity,
             stop,
+            on_stop,
             stop_said: AtomicBool::new(false),
             bar,
             state: Mutex::new(state),
@@ -186,7 +189,7 @@ impl Observer for Terminal {
     fn cancelled(&self) -> Option<Cancelled> {
         let signal = self.stop.received()?;
         if !self.stop_said.swap(true, Ordering::Relaxed) {
-            self.notice("stopping: what was read is being committed; a second signal exits at once");
+            self.notice(&format!("stopping: {}; a second signal exits at once", self.on_stop));
         }
         Some(Cancelled::BySignal(signal))
     }
@@ -360,11 +363,11 @@ mod tests {
     #[test]
     fn a_request_to_stop_reaches_the_load() {
         assert_eq!(
-            Terminal::new(Verbosity::Quiet, StopSignal::holding(0)).cancelled(),
+            Terminal::new(Verbosity::Quiet, StopSignal::holding(0), "").cancelled(),
             None
         );
         assert_eq!(
-            Terminal::new(Verbosity::Quiet, StopSignal::holding(15)).cancelled(),
+            Terminal::new(Verbosity::Quiet, StopSignal::holding(15), "").cancelled(),
             Some(Cancelled::BySignal(15))
         );
     }

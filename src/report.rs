@@ -234,7 +234,9 @@ pub struct LoadReport {
     pub signal: Option<i32>,
     /// What went wrong, when the outcome is [`Failed`](Outcome::Failed).
     pub error: Option<String>,
-    /// The database file.
+    /// Whether this was a [check](crate::Load::check), which loads nothing: then "loaded" is said of rows that a load would have loaded.
+    pub is_check: bool,
+    /// The database file; empty in a check.
     #[serde(serialize_with = "serialize_path")]
     pub database: PathBuf,
     /// Empty until the table's name is known.
@@ -267,6 +269,9 @@ pub struct LoadReport {
     /// Rejects by code, in the order of the README's table; codes that did not occur are left out.
     #[serde(serialize_with = "serialize_codes")]
     pub by_code: Vec<(RejectCode, u64)>,
+    /// Lines of the dead-letter file: as many as records that are not loaded, or more if a check was asked for
+    /// [every fault](crate::Load::all_errors) of each.
+    pub faults: u64,
     /// Values that were written in another form than they are stored in: see [`ColumnReport::recoded`].
     pub recoded: u64,
     /// Bytes read.
@@ -287,7 +292,7 @@ pub struct LoadReport {
     pub memory: MemorySplit,
     /// What the filter did, if there was one.
     pub filter: Option<FilterReport>,
-    /// `sql`, `direct`, or `memory` for a small load that was done at once; `undecided` in a load that failed before this was decided.
+    /// `sql`, `direct`, `memory` for a small load that was done at once, or `none` in a check; `undecided` in a load that failed before this was decided.
     pub write_path: &'static str,
     /// Why that path was taken.
     pub write_path_reason: String,
@@ -330,6 +335,7 @@ impl LoadReport {
             all_read: false,
             signal: None,
             error: None,
+            is_check: options.check.is_some(),
             database: database.to_owned(),
             table: options.target.table.clone().unwrap_or_default(),
             errors_file: options.target.errors.clone(),
@@ -345,6 +351,7 @@ impl LoadReport {
             pending: 0,
             identity_holds: false,
             by_code: Vec::new(),
+            faults: 0,
             recoded: 0,
             bytes: 0,
             resumable: false,

@@ -33,6 +33,8 @@ pub struct RowBlock<E> {
     /// One per row if the key is hashed, else empty; [`NULL_KEY`] if a key column is NULL.
     pub key_hashes: Vec<u128>,
     pub rejects: Vec<BlockReject>,
+    /// Faults of rejected records beyond those in [`rejects`](Self::rejects), if they are asked for.
+    pub further_faults: Vec<BlockReject>,
     /// If types are guessed: the order of the keys, if the key is a single integer column.
     pub key_order: KeyOrder,
     /// If types are guessed: what each column's values look like, for those columns to which it matters.
@@ -78,6 +80,7 @@ impl<E: Encoder> RowBlock<E> {
         self.integer_keys.clear();
         self.key_hashes.clear();
         self.rejects.clear();
+        self.further_faults.clear();
         self.key_order = KeyOrder::default();
         self.column_facts.clear();
         self.refuted_by = None;
@@ -90,6 +93,46 @@ impl<E: Encoder> RowBlock<E> {
         self.cut_records = 0;
         self.filled_records = 0;
         self.recoded.clear();
+    }
+
+    /// Runs `work` on this block with other values in it, in the same memory; returns those.
+    pub fn lend<F: Encoder>(&mut self, values: F, work: impl FnOnce(&mut RowBlock<F>)) -> F {
+        let (mut lent, own) = std::mem::take(self).with_values(values);
+        work(&mut lent);
+        let (block, values) = lent.with_values(own);
+        *self = block;
+        values
+    }
+
+    /// The block with other values, and those that it had.
+    fn with_values<F>(self, values: F) -> (RowBlock<F>, E) {
+        let block = RowBlock {
+            values,
+            rows: self.rows,
+            integer_keys: self.integer_keys,
+            key_hashes: self.key_hashes,
+            rejects: self.rejects,
+            further_faults: self.further_faults,
+            key_order: self.key_order,
+            column_facts: self.column_facts,
+            refuted_by: self.refuted_by,
+            record_count: self.record_count,
+            original_bytes: self.original_bytes,
+            line_count: self.line_count,
+            blank_lines: self.blank_lines,
+            comment_lines: self.comment_lines,
+            repeated_headers: self.repeated_headers,
+            cut_records: self.cut_records,
+            filled_records: self.filled_records,
+            recoded: self.recoded,
+            content: self.content,
+            key_bytes: self.key_bytes,
+            recoded_in_row: self.recoded_in_row,
+            plain_value: self.plain_value,
+            resolved: self.resolved,
+            recoded_text: self.recoded_text,
+        };
+        (block, self.values)
     }
 
     /// Where the first `records` records end in the chunk, without the last one's line end.
@@ -107,7 +150,7 @@ impl<E: Encoder> RowBlock<E> {
             + self.rows.capacity() * size_of::<RowMeta>()
             + self.integer_keys.capacity() * size_of::<i64>()
             + self.key_hashes.capacity() * size_of::<u128>()
-            + self.rejects.capacity() * size_of::<BlockReject>()
+            + (self.rejects.capacity() + self.further_faults.capacity()) * size_of::<BlockReject>()
             + self.column_facts.capacity() * size_of::<ColumnFacts>()
             + self.recoded.capacity() * size_of::<u64>()
             + self.plain_value.capacity()

@@ -259,6 +259,8 @@ pub struct RowPlan {
     pub guess: Option<TypeGuess>,
     /// If the columns' types come from a part of the input: the form, [settled](Form::settled), in which all other values must be.
     pub settled: Option<Vec<Form>>,
+    /// Of a record that is rejected for a value, every other value that does not fit is noted, too.
+    pub every_fault: bool,
 }
 
 impl RowPlan {

@@ -12,6 +12,7 @@ pub mod direct;
 mod format;
 pub mod holders;
 pub mod insert;
+pub mod key_record;
 pub mod lock;
 pub mod new_file;
 pub mod own;

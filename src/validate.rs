@@ -7,6 +7,7 @@
 
 mod beyond_record;
 mod column_work;
+mod every_fault;
 mod fault;
 mod key_bytes;
 mod recoded;
@@ -23,7 +24,7 @@ use self::beyond_record::{added_bytes, default_of, given_bytes};
 use self::column_work::{
     ColumnWork, DECLARED, IS_KEY, IS_ROW_ID, NO_AFFINITY, NOT_NULL, OBSERVED, ORDERED, SETTLED, UsualCast, columns,
 };
-use self::fault::{refuse_fault, see_text};
+use self::fault::{refuse, refuse_fault, see_text};
 use self::key_bytes::{push_plain_key, push_text_key};
 use self::text::{FaultyField, TextFault, faulty_field};
 use crate::encoding::{FieldEncoding, MOST_GROWTH};
@@ -39,7 +40,7 @@ use crate::schema::{ColumnType, Given, KeyPlan, RowPlan};
 /// Turns the records of `span` into rows and rejects. `out` is emptied first.
 ///
 /// `span` is exactly what was parsed. A record is rejected for the first of these faults: its syntax; bytes that are not of its encoding; a NUL byte; the number
-/// of fields; the first column, in the table's order, whose value does not fit.
+/// of fields; the first column, in the table's order, whose value does not fit. The plan may ask for those of the other columns, too.
 pub fn validate<F: Format, E: Encoder>(
     span: &[u8],
     parsed: &F::Parsed,
@@ -93,15 +94,6 @@ pub fn validate<F: Format, E: Encoder>(
         ..
     } = rows;
     (out.values, out.resolved, out.recoded_text) = (encoder, resolved, recoded);
-}
-
-/// Why a column of type `expected` does not take a value.
-#[cold]
-fn refuse(expected: ColumnType, error: CastError) -> RejectReason {
-    match error {
-        CastError::Type => RejectReason::TypeError { expected },
-        CastError::Range => RejectReason::OutOfRange { expected },
-    }
 }
 
 /// Why a record is not a row.
@@ -167,13 +159,15 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 self.out.repeated_headers += 1;
                 continue;
             }
-            match self
-                .check::<USUAL, ENCODED>(&record, fields)
-                .and_then(|()| self.encode::<USUAL, ENCODED>(&record, fields, &columns))
-            {
-                Ok(()) if !USUAL => self.count_width(fields),
-                Ok(()) => {}
-                Err(reject) => self.reject(record.source, reject),
+            if let Err(reject) = self.check::<USUAL, ENCODED>(&record, fields) {
+                self.reject(record.source, reject);
+            } else if let Err(reject) = self.encode::<USUAL, ENCODED>(&record, fields, &columns) {
+                self.reject(record.source, reject);
+                if self.plan.every_fault {
+                    every_fault::add_further::<USUAL, ENCODED, F, E>(self, (&record, fields), &columns);
+                }
+            } else if !USUAL {
+                self.count_width(fields);
             }
             self.out.record_count += 1;
         }
@@ -269,40 +263,15 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         columns: &[ColumnWork],
     ) -> Result<(), Reject> {
         let integer_keys = self.out.integer_keys.len();
-        self.out.key_bytes.clear();
-        let growth = if ENCODED && !self.is_ascii { MOST_GROWTH } else { 1 };
-        self.encoder
-            .begin_row(record.source.len() as usize * growth + self.added_bytes);
+        self.begin_row::<ENCODED>(record);
         let mut null_key = false;
         for &column in columns {
-            let source = column.source as usize;
-            if !USUAL && source >= fields.count() {
-                match self.encode_given(column) {
-                    Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
-                    Err(reason) => {
-                        self.out.integer_keys.truncate(integer_keys);
-                        return Err(Reject {
-                            column: column.source.wrapping_add(1),
-                            ..Reject::whole(reason)
-                        });
-                    }
-                }
-                continue;
-            }
-            let value = match USUAL {
-                true => fields.range(source),
-                false => self.format.value(self.span, fields.range(source)),
-            };
-            match self.encode_field::<USUAL, ENCODED>(column, value.start as usize, value.end as usize) {
+            match self.encode_column::<USUAL, ENCODED>(column, fields) {
                 Ok(is_null) => null_key |= is_null && column.is(IS_KEY),
-                Err(reason) => {
+                Err(reject) => {
                     self.out.integer_keys.truncate(integer_keys);
                     self.out.recoded_in_row.clear();
-                    return Err(Reject {
-                        reason,
-                        column: source as u32 + 1,
-                        value,
-                    });
+                    return Err(reject);
                 }
             }
         }
@@ -323,6 +292,40 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             source: record.source,
         });
         Ok(())
+    }
+
+    #[inline(always)]
+    fn begin_row<const ENCODED: bool>(&mut self, record: &Record) {
+        self.out.key_bytes.clear();
+        let growth = if ENCODED && !self.is_ascii { MOST_GROWTH } else { 1 };
+        self.encoder
+            .begin_row(record.source.len() as usize * growth + self.added_bytes);
+    }
+
+    /// Appends the value of a column to the row; returns whether it is NULL.
+    #[inline(always)]
+    fn encode_column<const USUAL: bool, const ENCODED: bool>(
+        &mut self,
+        column: ColumnWork,
+        fields: impl Fields,
+    ) -> Result<bool, Reject> {
+        let source = column.source as usize;
+        if !USUAL && source >= fields.count() {
+            return self.encode_given(column).map_err(|reason| Reject {
+                column: column.source.wrapping_add(1),
+                ..Reject::whole(reason)
+            });
+        }
+        let value = match USUAL {
+            true => fields.range(source),
+            false => self.format.value(self.span, fields.range(source)),
+        };
+        let encoded = self.encode_field::<USUAL, ENCODED>(column, value.start as usize, value.end as usize);
+        encoded.map_err(|reason| Reject {
+            reason,
+            column: source as u32 + 1,
+            value,
+        })
     }
 
     /// Appends the value of the field at `start..end` to the row, and its bytes to the key; returns whether it is NULL.

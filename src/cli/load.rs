@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use clap::{ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions};
-use rowmill::{Inference, OnDuplicate, WritePath};
+use rowmill::{OnDuplicate, WritePath};
 
 use super::columns::ColumnFlags;
 use super::input_format::InputFlags;
-use super::names::{Names, Types, parse_list, parse_on_duplicate};
+use super::names::{Names, parse_list, parse_on_duplicate};
 use super::outcome::{OutcomeFlags, Verbosity};
 use super::resources::ResourceFlags;
 use super::usage;
-use super::values::ValueFlags;
+use super::values::{DeclaredTypes, InferArg, ValueFlags};
 
 const ABOUT_LOAD: &str =
     "Load CSV or JSON Lines files into SQLite: each good record once, each bad one with its reason";
@@ -139,6 +139,11 @@ pub struct LoadArgs {
     once: bool,
     #[command(flatten)]
     outcome: OutcomeFlags,
+    /// Write the report as one HTML page with charts
+    ///
+    /// Also when the load fails. An older page is replaced; no other file is.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
+    report_html: Option<PathBuf>,
     #[command(flatten)]
     resources: ResourceFlags,
     /// Records per transaction
@@ -166,14 +171,6 @@ pub struct LoadArgs {
         help_heading = "Speed and memory"
     )]
     write_path: WritePathArg,
-}
-
-/// [`Inference`], with a word for each variant on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum InferArg {
-    Auto,
-    Whole,
-    Guess,
 }
 
 /// [`WritePath`], with a word for each variant on the command line.
@@ -206,14 +203,17 @@ impl LoadArgs {
             (Some(database), true) if self.forget && self.table.is_some() => database,
             (only, _) => {
                 let only = only.unwrap_or_default();
-                return Err(usage(format!(
-                    "two names are needed, an input and the database, but only '{0}' was given; for example: rowmill load {0} {1}",
-                    only.display(),
-                    only.with_extension("db").display()
-                )));
+                return Err(usage(
+                    "load",
+                    format!(
+                        "two names are needed, an input and the database, but only '{0}' was given; for example: rowmill load {0} {1}",
+                        only.display(),
+                        only.with_extension("db").display()
+                    ),
+                ));
             }
         };
-        let types = self.values.take_types()?;
+        let types = self.values.take_types("load")?;
         Ok(LoadCommand {
             inputs: std::mem::take(&mut self.paths),
             database,
@@ -224,11 +224,7 @@ impl LoadArgs {
     }
 
     /// The options that these flags ask for, with the types that were declared.
-    fn into_options(mut self, types: Types) -> LoadOptions {
-        let formats = types
-            .iter()
-            .filter_map(|one| Some((one.column.clone(), one.format.clone()?)));
-        let formats = formats.collect();
+    fn into_options(mut self, (types, formats): DeclaredTypes) -> LoadOptions {
         LoadOptions {
             limits: LimitOptions {
                 max_errors: self.outcome.max_errors,
@@ -240,7 +236,7 @@ impl LoadArgs {
                 indexes: self.index,
                 errors: self.outcome.errors,
                 report: self.outcome.report,
-                report_html: self.outcome.report_html,
+                report_html: self.report_html,
                 safe_errors: self.outcome.safe_errors,
                 write_path: match self.write_path {
                     WritePathArg::Auto => WritePath::Auto,
@@ -252,17 +248,14 @@ impl LoadArgs {
                 key: self.key.unwrap_or_default(),
                 on_duplicate: self.on_duplicate,
                 all_text: self.values.text,
-                types: types.into_iter().map(|one| (one.column, one.column_type)).collect(),
+                types,
                 formats,
-                inference: match self.infer {
-                    InferArg::Auto => Inference::Auto,
-                    InferArg::Whole => Inference::Whole,
-                    InferArg::Guess => Inference::Guess,
-                },
+                inference: self.infer.into(),
             },
             columns: self.columns.into(),
             resources: self.resources.into_options(self.batch_rows),
             dialect: self.input.into_dialect(self.values.take_cells()),
+            check: None,
             repeat: RepeatOptions {
                 restart: self.restart,
                 keep_checkpoint: self.keep_checkpoint,

@@ -25,11 +25,6 @@ pub struct OutcomeFlags {
     /// An older report (it begins with "rowmill") is replaced; no other file is.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
     pub(super) report: Option<PathBuf>,
-    /// Write the report as one HTML page with charts
-    ///
-    /// Also when the load fails. An older page is replaced; no other file is.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
-    pub(super) report_html: Option<PathBuf>,
     /// Show errors only: no progress bar, notes or summary
     #[arg(long, short, conflicts_with = "verbose", help_heading = "Rejects and reports")]
     quiet: bool,

@@ -21,7 +21,10 @@ use super::*;
 
 fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
     let words = ["rowmill", "load"].into_iter().chain(flags.split_whitespace());
-    Args::try_parse_from(words).and_then(Args::into_load)
+    match Args::try_parse_from(words).and_then(Args::into_job)? {
+        Job::Load(load) => Ok(load),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -119,6 +122,7 @@ fn every_flag_reaches_its_option() {
     let LoadCommand { inputs, options, .. } = options.unwrap();
     assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
     let expected = LoadOptions {
+        check: None,
         target: TargetOptions {
             table: Some("t".to_owned()),
             table_per_file: false,

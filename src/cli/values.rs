@@ -1,8 +1,8 @@
 //! Flags that say what the cells of each column are.
 
 use clap::ValueEnum;
-use rowmill::EmptyCell;
 use rowmill::internal::schema::cells::CellRules;
+use rowmill::{ColumnType, EmptyCell, Inference};
 
 use super::names::{Types, parse_types};
 use super::usage;
@@ -45,23 +45,48 @@ enum EmptyArg {
     Default,
 }
 
+/// [`Inference`], with a word for each variant on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum InferArg {
+    Auto,
+    Whole,
+    Guess,
+}
+
+impl From<InferArg> for Inference {
+    fn from(way: InferArg) -> Self {
+        match way {
+            InferArg::Auto => Inference::Auto,
+            InferArg::Whole => Inference::Whole,
+            InferArg::Guess => Inference::Guess,
+        }
+    }
+}
+
+/// Types that were declared, and how the dates and times among them are written, by the columns' names.
+pub(super) type DeclaredTypes = (Vec<(String, ColumnType)>, Vec<(String, String)>);
+
 impl ValueFlags {
-    /// Takes the types that were declared.
+    /// Takes the types that were declared for `command`.
     ///
     /// # Errors
     /// A usage error when a column's type is declared twice.
-    pub(super) fn take_types(&mut self) -> Result<Types, clap::Error> {
-        let mut types: Types = Vec::new();
+    pub(super) fn take_types(&mut self, command: &str) -> Result<DeclaredTypes, clap::Error> {
+        let (mut types, mut formats): DeclaredTypes = (Vec::new(), Vec::new());
         for declared in self.types.drain(..).flatten() {
             if types
                 .iter()
-                .any(|known| known.column.eq_ignore_ascii_case(&declared.column))
+                .any(|(known, _)| known.eq_ignore_ascii_case(&declared.column))
             {
-                return Err(usage(format!("--types declares column '{}' twice", declared.column)));
+                let message = format!("--types declares column '{}' twice", declared.column);
+                return Err(usage(command, message));
             }
-            types.push(declared);
+            if let Some(format) = declared.format {
+                formats.push((declared.column.clone(), format));
+            }
+            types.push((declared.column, declared.column_type));
         }
-        Ok(types)
+        Ok((types, formats))
     }
 
     /// Takes how cells are read.

@@ -269,6 +269,7 @@ fn tell_end(Ended { how, records, counts }: &Ended, report: &mut LoadReport) {
     report.duplicates = counts.duplicates();
     report.skipped_duplicates = counts.skipped;
     report.rejected = counts.all_rejects() + counts.skipped - report.duplicates;
+    report.faults = counts.all_rejects() + counts.further_faults;
     for code in RejectCode::ALL {
         report.add_code(code, counts.rejected[code.index()]);
     }

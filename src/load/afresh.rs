@@ -54,7 +54,9 @@ pub(super) fn start_afresh(
     }
     plan.dialects = inputs.dialects();
     plan.object_names = inputs.object_names();
+    // A check that was stopped begins anew.
     let identity = extents
+        .filter(|_| !context.is_check())
         .map(|extents| Identity::new(&extents, context.options, &plan))
         .transpose()?;
     Ok(Start {

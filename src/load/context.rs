@@ -11,7 +11,7 @@ use crate::observer::Observer;
 use crate::option_name::TABLE;
 use crate::options::LoadOptions;
 use crate::pipeline::{ScanSettings, WorkerPool};
-use crate::reject::{RejectSamples, random_token};
+use crate::reject::{RejectSamples, folder_of, random_token};
 use crate::report::MemorySplit;
 use crate::sqlite::database::Database;
 use crate::sqlite::lock::LoadLock;
@@ -55,6 +55,8 @@ pub(super) struct Context<'a> {
     lock: OnceLock<LoadLock>,
     /// Set once this run has made something in the database, or taken up what an earlier run made.
     made: OnceLock<()>,
+    /// Set once a check has met a key that only SQLite can compare: from then on its rows go into a database that nobody sees.
+    needs_rows: OnceLock<()>,
 }
 
 impl<'a> Context<'a> {
@@ -72,7 +74,22 @@ impl<'a> Context<'a> {
             token: random_token(),
             lock: OnceLock::new(),
             made: OnceLock::new(),
+            needs_rows: OnceLock::new(),
         }
+    }
+
+    /// Whether the inputs are only checked: there is no database, and no load comes after this one.
+    pub(super) fn is_check(&self) -> bool {
+        self.options.check.is_some()
+    }
+
+    /// A check cannot do without rows.
+    pub(super) fn note_needs_rows(&self) {
+        self.needs_rows.get_or_init(|| ());
+    }
+
+    pub(super) fn needs_rows(&self) -> bool {
+        self.needs_rows.get().is_some()
     }
 
     /// From now on there is something in the database that a load without a row must not leave there.
@@ -95,7 +112,7 @@ impl<'a> Context<'a> {
 
     /// Keeps other loads out of the database; returns whether it did not do so before.
     pub(super) fn lock_database(&self) -> Result<bool, Error> {
-        if self.lock.get().is_some() {
+        if self.lock.get().is_some() || self.is_check() {
             return Ok(false);
         }
         let lock = LoadLock::take(self.database_path, &|| self.is_stopped())?;
@@ -105,7 +122,7 @@ impl<'a> Context<'a> {
     /// The database, if there is one. Other loads are kept out before anything in it is looked at: it may have come since there was nothing
     /// to lock, and a load that has just begun in it looks like one that came to nothing.
     pub(super) fn existing_database(&self) -> Result<Option<Database>, Error> {
-        let there = std::fs::metadata(self.database_path).is_ok_and(|metadata| metadata.len() > 0);
+        let there = !self.is_check() && std::fs::metadata(self.database_path).is_ok_and(|metadata| metadata.len() > 0);
         if !there {
             return Ok(None);
         }
@@ -118,12 +135,12 @@ impl<'a> Context<'a> {
         Database::open(self.database_path, memory::DATABASE_BYTES)
     }
 
-    /// The database's folder: what is too large for memory goes there, beside the database.
+    /// Where what is too large for memory goes: beside the database, or beside the dead-letter file of a check.
     pub(super) fn folder(&self) -> &Path {
-        match self.database_path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        }
+        folder_of(match self.is_check() {
+            true => &self.options.target.errors,
+            false => self.database_path,
+        })
     }
 
     /// Whether somebody wants the load to stop.

@@ -113,15 +113,8 @@ fn claims(inputs: &[PathBuf], database: &Path, errors: &[&Path], options: &LoadO
         false => claim(Role::Input, path.clone()),
     };
     let mut claims: Vec<Claim> = inputs.iter().map(input).collect();
-    // SQLite drops whatever a name has at its end after the file's own name.
-    let file: PathBuf = database.components().collect();
-    claims.push(Claim {
-        shown: database.display().to_string(),
-        ..claim(Role::Database, file.clone())
-    });
-    // SQLite follows links first.
-    for name in [&file, &followed(&file)] {
-        claims.extend(SQLITE_ENDINGS.map(|ending| claim(Role::Journal, beside_with(name, ending))));
+    if options.check.is_none() {
+        claims.extend(database_claims(database, &claim));
     }
     for (path, shown) in [("/dev/stderr", "standard error"), ("/dev/stdout", "standard output")] {
         claims.push(Claim {
@@ -144,6 +137,21 @@ fn claims(inputs: &[PathBuf], database: &Path, errors: &[&Path], options: &LoadO
             .iter()
             .map(|path| claim(Role::Page, path.clone())),
     );
+    claims
+}
+
+/// The database, and the files that SQLite keeps beside it.
+fn database_claims(database: &Path, claim: &impl Fn(Role, PathBuf) -> Claim) -> Vec<Claim> {
+    // SQLite drops whatever a name has at its end after the file's own name.
+    let file: PathBuf = database.components().collect();
+    let mut claims = vec![Claim {
+        shown: database.display().to_string(),
+        ..claim(Role::Database, file.clone())
+    }];
+    // SQLite follows links first.
+    for name in [&file, &followed(&file)] {
+        claims.extend(SQLITE_ENDINGS.map(|ending| claim(Role::Journal, beside_with(name, ending))));
+    }
     claims
 }
 

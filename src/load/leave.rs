@@ -20,7 +20,7 @@ use crate::sqlite::own::row_origins;
 
 /// Leaves in the database what the next load needs, unless a later run of this one goes on, and closes the books.
 pub(super) fn end(settled: SettledRows<'_>, context: &Context<'_>) -> Result<Ended, Error> {
-    if let Some(letters) = &settled.letters {
+    if let Some(letters) = settled.letters.as_ref().filter(|_| !context.is_check()) {
         leave(&settled, letters.state(), context)?;
     }
     let SettledRows {

@@ -31,11 +31,12 @@ use crate::pipeline::{Flight, Flow, FoundBy, LinePiece, ScanRequest, ScanTimes, 
 use crate::plan::TablePlan;
 use crate::reject::{BlockReject, RejectReason};
 use crate::report::agreeing;
-use crate::rows::{Encoder, RowBlock};
+use crate::rows::{Encoder, Nothing, RowBlock};
 use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
 use crate::sqlite::direct::packed::{PagePacker, RowsToPack};
+use crate::sqlite::key_record::KeyRecords;
 use crate::sqlite::record::{RecordBlock, SqliteRecords};
 use crate::validate::{bytes_beyond_record, validate};
 use crate::window::Input;
@@ -76,6 +77,14 @@ pub(super) struct RowMemory<'a, E> {
     pub(super) packs: bool,
 }
 
+impl<E, F: Format> RowWork<'_, E, F> {
+    /// Hashed here, while the bytes are in the cache, and not on the one thread that keeps the order.
+    fn note_content(&self, span: &[u8], output: &mut RowBlock<E>) {
+        output.content = ContentHash::of(span);
+        output.original_bytes = self.format.encoding().length_of(span);
+    }
+}
+
 impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
     type Format = F;
     type Output = RowBlock<E>;
@@ -90,9 +99,7 @@ impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
 
     fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut RowBlock<E>) {
         validate(span, parsed, &self.plan, &self.format, output);
-        // Hashed here, while the bytes are in the cache, and not on the one thread that keeps the order.
-        output.content = ContentHash::of(span);
-        output.original_bytes = self.format.encoding().length_of(span);
+        self.note_content(span, output);
     }
 
     fn memory_bytes(&self, output: &RowBlock<E>) -> usize {
@@ -106,6 +113,47 @@ impl<E: Encoder, F: Format> Work for RowWork<'_, E, F> {
 
     fn bytes_per_line(&self) -> usize {
         bytes_beyond_record(&self.plan) + self.format.bytes_per_line()
+    }
+}
+
+/// Validation of one input's chunks where only verdicts are asked for: no values are kept but those of keys.
+struct VerdictWork<'a, F> {
+    rows: RowWork<'a, SqliteRecords, F>,
+    /// For each column, whether it is part of the key; empty without one.
+    is_key: Vec<bool>,
+}
+
+impl<F: Format> Work for VerdictWork<'_, F> {
+    type Format = F;
+    type Output = RecordBlock;
+
+    fn format(&self) -> F {
+        self.rows.format()
+    }
+
+    fn output(&self) -> RecordBlock {
+        self.rows.output()
+    }
+
+    fn run(&self, span: &[u8], parsed: &FoundBy<Self>, output: &mut RecordBlock) {
+        let RowWork { plan, format, .. } = &self.rows;
+        if self.is_key.is_empty() {
+            output.lend(Nothing, |block| validate(span, parsed, plan, format, block));
+        } else {
+            let records = std::mem::take(&mut output.values);
+            let keys = KeyRecords::over(records, &self.is_key);
+            let keys = output.lend(keys, |block| validate(span, parsed, plan, format, block));
+            output.values = keys.into_records();
+        }
+        self.rows.note_content(span, output);
+    }
+
+    fn memory_bytes(&self, output: &RecordBlock) -> usize {
+        self.rows.memory_bytes(output)
+    }
+
+    fn bytes_per_line(&self) -> usize {
+        self.rows.bytes_per_line()
     }
 }
 
@@ -161,7 +209,9 @@ pub(super) struct OrderThread<'a> {
     pub(super) blueprint: &'a Blueprint,
     pub(super) context: &'a Context<'a>,
     pub(super) shared: &'a Shared,
-    /// How blocks are packed, if rows go in as finished pages.
+    /// No values are asked for but those of keys.
+    pub(super) gives_verdicts_only: bool,
+    /// How blocks are packed, if rows go in as finished pages, or if their keys are collected.
     pub(super) packing: Option<Arc<PagePacker>>,
 }
 
@@ -281,12 +331,25 @@ impl OneInput<'_> {
             packs: self.order.packing.is_some(),
         };
         match read_as(head, options) {
-            ReadAs::Csv(format) => self.scan_as(input, &RowWork { plan, format, memory }),
-            ReadAs::JsonLines(format) => self.scan_as(input, &RowWork { plan, format, memory }),
+            ReadAs::Csv(format) => self.scan_rows(input, RowWork { plan, format, memory }),
+            ReadAs::JsonLines(format) => self.scan_rows(input, RowWork { plan, format, memory }),
         }
     }
 
-    fn scan_as<F: Format>(&mut self, input: &mut Input, work: &RowWork<'_, SqliteRecords, F>) -> Result<bool, Error> {
+    fn scan_rows<F: Format>(&mut self, input: &mut Input, rows: RowWork<'_, SqliteRecords, F>) -> Result<bool, Error> {
+        if !self.order.gives_verdicts_only {
+            return self.scan_as(input, &rows);
+        }
+        let plan = self.order.plan();
+        let is_key = |index| plan.key_columns.contains(&index);
+        let is_key = match plan.key_columns.is_empty() {
+            true => Vec::new(),
+            false => (0..plan.columns.len()).map(is_key).collect(),
+        };
+        self.scan_as(input, &VerdictWork { rows, is_key })
+    }
+
+    fn scan_as<W: Work<Output = RecordBlock>>(&mut self, input: &mut Input, work: &W) -> Result<bool, Error> {
         let OrderThread { context, shared, .. } = *self.order;
         let (options, start_bytes) = (context.options, self.start_bytes);
         let stopped = || shared.ended.load(Ordering::Relaxed) || context.is_stopped();
@@ -378,7 +441,7 @@ impl OneInput<'_> {
                 (flow, original_bytes)
             }
             Scanned::Block(mut block) => {
-                if self.order.plan().has_record_number() {
+                if self.order.plan().has_record_number() && !self.order.gives_verdicts_only {
                     self.number_records(&mut block.output);
                 }
                 let rows = &block.output;

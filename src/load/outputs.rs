@@ -9,7 +9,7 @@ use crate::load::account::WritePathTaken;
 use crate::load::context::Context;
 use crate::load::indexes::{build_key_index, column_names};
 use crate::load::opened::{OpenedInput, OpenedInputs};
-use crate::load::planned::Blueprint;
+use crate::load::planned::{Blueprint, Refuted};
 use crate::load::start::Start;
 use crate::option_name::WRITE_PATH;
 use crate::options::WritePath;
@@ -32,6 +32,16 @@ pub(super) struct OpenedTable<'b> {
     blueprint: &'b Blueprint,
     pub(super) database: Database,
     shape: TableShape,
+    place: TablePlace,
+}
+
+/// Where the database of a table is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TablePlace {
+    File,
+    Memory,
+    /// Nobody sees it, as in a check.
+    Nowhere,
 }
 
 /// What rows go through on their way into the table.
@@ -78,6 +88,7 @@ impl<'b> OpenedTable<'b> {
             blueprint,
             database,
             shape,
+            place: TablePlace::File,
         })
     }
 
@@ -95,12 +106,25 @@ impl<'b> OpenedTable<'b> {
             blueprint,
             database,
             shape,
+            place: TablePlace::Memory,
         })
     }
 
-    /// Whether the database is only in memory.
-    fn is_in_memory(&self) -> bool {
-        self.database.connection().path().is_none_or(str::is_empty)
+    /// Makes the table where nobody sees it: for the rows of a check that only SQLite can compare.
+    pub(super) fn nowhere(
+        blueprint: &'b Blueprint,
+        side_files: &SideFiles,
+        context: &Context<'_>,
+    ) -> Result<OpenedTable<'b>, Error> {
+        let database = Database::temporary(blueprint.split.database_bytes)?;
+        let shape = begin_load(&database, &blueprint.start, side_files, context)?;
+        database.commit()?;
+        Ok(OpenedTable {
+            blueprint,
+            database,
+            shape,
+            place: TablePlace::Nowhere,
+        })
     }
 }
 
@@ -223,7 +247,7 @@ impl<'d> Outputs<'d> {
         let indexes = open_indexes(&destination.sink, blueprint, context);
         let ledger = Ledger::new(side_files, ledger_settings(inputs, context));
         let settings = BatchSettings {
-            rows_only: table.is_in_memory(),
+            rows_only: table.place == TablePlace::Memory,
             ..batch_settings(&blueprint.start, inputs, context)
         };
         let mut writer = BatchWriter::new(destination, ledger, indexes, settings);
@@ -247,6 +271,17 @@ impl<'d> Outputs<'d> {
     }
 }
 
+impl Outputs<'_> {
+    /// What is left when the rows of `inputs` that went here are not to stay.
+    pub(super) fn not_to_stay(self, inputs: OpenedInputs) -> Refuted {
+        Refuted {
+            inputs,
+            identity: self.blueprint.start.identity.clone(),
+            side_files: self.writer.into_parts().books.side_files,
+        }
+    }
+}
+
 fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Result<Destination<'d>, Error> {
     let start = &table.blueprint.start;
     let plan = &start.plan;
@@ -261,15 +296,16 @@ fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Re
         repeats: &plan.repeats,
         mark: start.progress.as_ref().and_then(|progress| progress.mark),
     };
-    let sink = match table.is_in_memory() {
-        true => {
+    let sink = match table.place {
+        TablePlace::Memory => {
             context.account.write_path(WritePathTaken {
                 name: "memory",
                 reason: "a small input into a new database".to_owned(),
             });
             Sink::Sql(Box::new(SqlWriter::new(&table.database, target)?))
         }
-        false => open_sink(&table.database, target, start, context)?,
+        TablePlace::File => open_sink(&table.database, target, start, context)?,
+        TablePlace::Nowhere => open_nothing(&table.database, target, start, context)?,
     };
     let mut destination = Destination::new(sink, &table.database, target, start.identity.is_some())?;
     if let Some(progress) = &start.progress {
@@ -314,6 +350,26 @@ fn open_sink<'d>(
     }
 }
 
+/// Opens what takes the rows of a check, which keeps none of them where it need not.
+fn open_nothing<'d>(
+    database: &'d Database,
+    target: TargetTable<'d>,
+    start: &Start,
+    context: &Context<'_>,
+) -> Result<Sink<'d>, Error> {
+    let (name, reason, sink) = match start.plan.append_obstacle() {
+        Some(obstacle) => ("sql", obstacle, Sink::Sql(Box::new(SqlWriter::new(database, target)?))),
+        None if context.needs_rows() => {
+            let sink = Sink::Sql(Box::new(SqlWriter::new(database, target)?));
+            ("sql", "a key is too long to be sorted", sink)
+        }
+        None => ("none", "a check keeps no rows", Sink::Nothing),
+    };
+    let reason = reason.to_owned();
+    context.account.write_path(WritePathTaken { name, reason });
+    Ok(sink)
+}
+
 /// Opens the direct path into the table, or says what stands in its way.
 fn open_direct(target: &TargetTable<'_>, context: &Context<'_>) -> Result<Result<DirectWriter, String>, Error> {
     let writer = DirectWriter::open(context.database_path, target.table)?;
@@ -327,7 +383,7 @@ fn open_direct(target: &TargetTable<'_>, context: &Context<'_>) -> Result<Result
 fn open_indexes<'d>(sink: &Sink<'_>, blueprint: &Blueprint, context: &'d Context<'_>) -> TableIndexes<'d> {
     let plan = &blueprint.start.plan;
     let specs = match sink {
-        Sink::Direct(_) => blueprint.indexes.as_slice(),
+        Sink::Direct(_) | Sink::Nothing => blueprint.indexes.as_slice(),
         Sink::Sql(_) => &[],
     };
     TableIndexes::new(

@@ -18,7 +18,7 @@ use crate::load::context::Context;
 use crate::load::opened::{OpenedInputs, encoding_hint};
 use crate::load::order::{Delivery, OrderThread, Shared, Totals};
 use crate::load::outputs::Outputs;
-use crate::load::planned::{Guess, Refuted};
+use crate::load::planned::Guess;
 use crate::observer::{Phase, Progress};
 use crate::option_name::RESTART;
 use crate::pipeline::{Flow, no_thread};
@@ -54,19 +54,20 @@ impl<'d> LoadedRows<'d> {
         mut inputs: OpenedInputs,
         context: &Context<'_>,
     ) -> Result<Guess<LoadedRows<'d>>, Error> {
-        context.observer.phase(Phase::Load, inputs.total_bytes());
+        let phase = if context.is_check() { Phase::Check } else { Phase::Load };
+        context.observer.phase(phase, inputs.total_bytes());
         let since = Instant::now();
         let shared = Shared::default();
         let written = pass_through(&mut outputs, &mut inputs, &shared, context)
             .map_err(|e| e.and_say(|| committed_so_far(&outputs, context)))?;
         if outputs.writer.is_given_up() {
-            return Ok(Guess::Refuted(Box::new(not_to_stay(outputs, inputs))));
+            return Ok(Guess::Refuted(Box::new(outputs.not_to_stay(inputs))));
         }
         if let Some(why) = written.totals.evidence.refuted {
             let then =
                 "what was loaded is taken back, and types are inferred from every value before it is loaded again";
             context.observer.notice(&format!("{why}: {then}"));
-            return Ok(Guess::Refuted(Box::new(not_to_stay(outputs, inputs))));
+            return Ok(Guess::Refuted(Box::new(outputs.not_to_stay(inputs))));
         }
         let plan = &outputs.blueprint.start.plan;
         let is_complete = written.totals.complete;
@@ -104,17 +105,11 @@ impl<'d> LoadedRows<'d> {
     }
 }
 
-/// What is left when the rows of `inputs` that went to `outputs` are not to stay.
-fn not_to_stay(outputs: Outputs<'_>, inputs: OpenedInputs) -> Refuted {
-    Refuted {
-        inputs,
-        identity: outputs.blueprint.start.identity.clone(),
-        side_files: outputs.writer.into_parts().books.side_files,
-    }
-}
-
 /// What is committed of a load whose input turned out to be damaged, and what can be done about it.
 fn committed_so_far(outputs: &Outputs<'_>, context: &Context<'_>) -> String {
+    if context.is_check() {
+        return ": get a whole copy of it and check that".to_owned();
+    }
     let start = &outputs.blueprint.start;
     let before = start.progress.as_ref().map_or(0, |progress| progress.counts.records);
     let (read, batch_rows) = (
@@ -157,6 +152,7 @@ fn pass_through(
         blueprint,
         context,
         shared,
+        gives_verdicts_only: writer.keeps_nothing(),
         packing: writer.packing(),
     };
     std::thread::scope(|threads| {

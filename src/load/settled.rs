@@ -106,8 +106,10 @@ struct Unsettled<'d> {
     side_files: SideFiles,
     counts: Counts,
     last: Last,
-    /// The rows went in as finished pages, so none was refused.
+    /// The rows went in as finished pages, or nowhere, so none was refused.
     all_written: bool,
+    /// There are no rows, only their keys.
+    kept_nothing: bool,
     /// The database after the last page of the direct path, if indexes are also to be published as pages.
     state: Option<DatabaseState>,
 }
@@ -154,7 +156,8 @@ impl<'d> Unsettled<'d> {
             root_page: destination.root_page(),
             publication: None,
         };
-        let all_written = matches!(destination.sink, Sink::Direct(_));
+        let kept_nothing = destination.keeps_nothing();
+        let all_written = kept_nothing || matches!(destination.sink, Sink::Direct(_));
         if began_direct && !all_written {
             context.account.write_path(WritePathTaken {
                 name: "sql",
@@ -179,6 +182,7 @@ impl<'d> Unsettled<'d> {
             counts,
             last,
             all_written,
+            kept_nothing,
             state,
         })
     }
@@ -190,6 +194,9 @@ impl<'d> Unsettled<'d> {
             context.observer.phase(Phase::Settle, None);
         }
         let stopped = || start.identity.is_some() && context.is_stopped();
+        if self.kept_nothing {
+            return self.settle_by_keys(&stopped, context);
+        }
         // Rows that are changed later have other values in the indexes than those that were collected.
         let changes_rows = start.plan.repeats.updates() && self.side_files.spool.count() > 0;
         let state = self.state.take().filter(|_| !changes_rows);
@@ -290,6 +297,53 @@ impl<'d> Unsettled<'d> {
             return Ok(None);
         };
         database.look_at_foreign_keys(true)?;
+        spool.remove()?;
+        Ok(Some(SettledBooks { counts, letters }))
+    }
+
+    /// Lets the sorted keys, or those of rows that ascended, judge the suspects of a check. Those that are new go into a database that
+    /// nobody sees, and only where their keys have to be compared with later ones. `None` if that was stopped.
+    fn settle_by_keys(
+        mut self,
+        stopped: &dyn Fn() -> bool,
+        context: &Context<'_>,
+    ) -> Result<Option<SettledBooks>, Error> {
+        if self.side_files.spool.count() == 0 {
+            return Ok(Some(SettledBooks {
+                counts: self.counts,
+                letters: self.side_files.letters,
+            }));
+        }
+        let (database, account) = (self.database, context.account);
+        let split = self.blueprint.split;
+        let memory_bytes = split.filter_bytes + split.windows_bytes + split.blocks_bytes;
+        database.begin()?;
+        let SideFiles { mut letters, mut spool } = self.side_files;
+        let items = account.time("settle", || {
+            let duplicates = self.indexes.duplicates(memory_bytes)?;
+            let mut writer = SqlWriter::new(database, self.target)?;
+            let settlement = Settlement {
+                dedup: &self.dedup,
+                settings: &self.last.settings,
+                origins: &self.last.origins,
+                all_written: true,
+                earlier: None,
+                rows: self.rows,
+                stopped,
+            };
+            let suspects = Suspects {
+                items: OpenItems::new(self.counts, &mut letters),
+                spool: &mut spool,
+                duplicates: duplicates.as_ref(),
+                indexes: None,
+            };
+            settlement.settle(&mut writer, suspects)
+        })?;
+        let committed = items.map(|items| self.last.commit_settled(database, items));
+        let Some(counts) = committed.transpose()? else {
+            database.rollback()?;
+            return Ok(None);
+        };
         spool.remove()?;
         Ok(Some(SettledBooks { counts, letters }))
     }

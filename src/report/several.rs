@@ -51,6 +51,7 @@ fn add(load: &LoadReport, sum: &mut LoadReport) {
     sum.rejected += load.rejected;
     sum.duplicates += load.duplicates;
     sum.pending += load.pending;
+    sum.faults += load.faults;
     sum.recoded += load.recoded;
     sum.bytes += load.bytes;
     sum.batches += load.batches;

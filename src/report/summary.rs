@@ -67,8 +67,10 @@ impl fmt::Display for Summary<'_> {
             size(report.peak_rss_bytes),
             size(report.memory.budget_bytes)
         )?;
-        write!(f, "\n  write path  {}", report.write_path)?;
-        if !report.write_path_reason.is_empty() {
+        if !report.is_check {
+            write!(f, "\n  write path  {}", report.write_path)?;
+        }
+        if !report.is_check && !report.write_path_reason.is_empty() {
             write!(f, " ({})", escaped(&report.write_path_reason))?;
         }
         if self.verbose {
@@ -87,6 +89,7 @@ impl Summary<'_> {
         );
         match report.earlier {
             _ if !report.loads.is_empty() => several::write_headline(report, f)?,
+            _ if report.is_check => self.verdict(f)?,
             None => write!(f, "loaded {} into table {table} of {database}", rows(report.loaded))?,
             Some(earlier) => {
                 let more = report.loaded.saturating_sub(earlier.loaded);
@@ -101,6 +104,16 @@ impl Summary<'_> {
         }
         match report.outcome {
             Outcome::Complete => {}
+            Outcome::ErrorLimit if report.is_check && report.all_read => {
+                write!(f, "\n  OVER LIMIT  more is wrong than {MAX_ERRORS} allows")?;
+            }
+            Outcome::ErrorLimit if report.is_check => {
+                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not checked")?;
+            }
+            Outcome::Interrupted if report.is_check => {
+                let by = stopped_by(report);
+                write!(f, "\n  STOPPED     by {by}; the rest of the input was not checked")?;
+            }
             Outcome::ErrorLimit if report.all_read => {
                 let then = if report.inputs.iter().all(|input| input.mapped) {
                     format!("the {SAME_LOAD} with a higher {MAX_ERRORS} accepts that, and loads nothing twice")
@@ -136,6 +149,24 @@ impl Summary<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// What a check found.
+    fn verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LoadReport {
+            records, loaded, key, ..
+        } = self.report;
+        let are = agreeing(*records, "record", "records");
+        write!(
+            f,
+            "checked {} {are}: {} can be loaded",
+            grouped(*records),
+            grouped(*loaded)
+        )?;
+        match key.is_empty() {
+            true => Ok(()),
+            false => write!(f, "\n  key         {}", escaped(&key.join(", "))),
+        }
     }
 
     /// Rows of records that do not have as many fields as the header.
@@ -245,6 +276,9 @@ impl Summary<'_> {
         if report.skipped_duplicates > 0 {
             write!(f, ", of which {} were passed over", grouped(report.skipped_duplicates))?;
         }
+        if report.faults > report.dead_letters() {
+            write!(f, "\n  faults      {}", grouped(report.faults))?;
+        }
         if report.dead_letters() == 0 {
             return Ok(());
         }
@@ -262,6 +296,9 @@ impl Summary<'_> {
             Outcome::Interrupted => false,
             Outcome::Complete | Outcome::Failed => return Ok(()),
         };
+        if report.is_check {
+            return f.write_str("\n  to go on    check again: a check begins anew");
+        }
         let (rows, stay) = (rows(report.loaded), agreeing(report.loaded, "stays", "stay"));
         if !report.resumable && report.all_read {
             return Ok(());

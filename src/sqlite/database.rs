@@ -62,6 +62,20 @@ impl Database {
         Self::set_up(connection, path, IN_MEMORY_CACHE_BYTES)
     }
 
+    /// A new database that nobody else sees: in memory, and beyond that in a file without a name in the system's folder for those. Of
+    /// what is written to it only `cache_bytes` are kept in memory.
+    ///
+    /// Source: <https://sqlite.org/inmemorydb.html> §3.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn temporary(cache_bytes: u64) -> Result<Database, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let path = Path::new("a temporary database");
+        let connection = Connection::open_with_flags("", flags).map_err(|e| database_error(path, e))?;
+        Self::set_up(connection, path, cache_bytes)
+    }
+
     fn set_up(connection: Connection, path: &Path, cache_bytes: u64) -> Result<Database, Error> {
         let database = Database {
             connection,

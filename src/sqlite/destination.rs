@@ -44,6 +44,8 @@ enum Began {
 pub enum Sink<'d> {
     Sql(Box<SqlWriter<'d>>),
     Direct(Box<DirectWriter>),
+    /// Takes every row and keeps none.
+    Nothing,
 }
 
 impl Sink<'_> {
@@ -51,7 +53,7 @@ impl Sink<'_> {
     fn redo(&self) -> Option<Redo> {
         let may_roll_back = match self {
             Sink::Sql(writer) => writer.traces().rolled_back,
-            Sink::Direct(_) => false,
+            Sink::Direct(_) | Sink::Nothing => false,
         };
         may_roll_back.then(Redo::default)
     }
@@ -60,7 +62,7 @@ impl Sink<'_> {
     fn group_rows(&self) -> Option<usize> {
         match self {
             Sink::Sql(writer) => writer.group_rows(),
-            Sink::Direct(_) => None,
+            Sink::Direct(_) | Sink::Nothing => None,
         }
     }
 
@@ -68,7 +70,7 @@ impl Sink<'_> {
     fn insert_group<'r>(&mut self, rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
         match self {
             Sink::Sql(writer) => writer.insert_group(rows),
-            Sink::Direct(_) => Ok(false),
+            Sink::Direct(_) | Sink::Nothing => Ok(false),
         }
     }
 
@@ -82,6 +84,7 @@ impl Sink<'_> {
                 true => Began::Alone,
                 false => Began::Not,
             },
+            Sink::Nothing => Began::Alone,
         })
     }
 
@@ -97,6 +100,7 @@ impl Sink<'_> {
                 writer.commit()
             }
             Sink::Direct(writer) => writer.commit(&mut write),
+            Sink::Nothing => Ok(()),
         }
     }
 }
@@ -131,7 +135,7 @@ impl<'d> Destination<'d> {
     ) -> Result<Self, Error> {
         let has_keys = match &sink {
             Sink::Sql(writer) => writer.has_keys(),
-            Sink::Direct(_) => !target.key_columns.is_empty(),
+            Sink::Direct(_) | Sink::Nothing => !target.key_columns.is_empty(),
         };
         // If no row can repeat another, nobody asks where rows came from.
         let row_ids = if has_keys { target.row_ids } else { RowIds::None };
@@ -151,7 +155,7 @@ impl<'d> Destination<'d> {
     pub fn root_page(&self) -> Option<u32> {
         match &self.sink {
             Sink::Direct(writer) => Some(writer.root_page()),
-            Sink::Sql(_) => self.root_page,
+            Sink::Sql(_) | Sink::Nothing => self.root_page,
         }
     }
 
@@ -210,6 +214,9 @@ impl<'d> Destination<'d> {
             Sink::Direct(writer) => Ok(RowOutcome::Inserted {
                 row_id: writer.append(row_id, record)?,
             }),
+            Sink::Nothing => Ok(RowOutcome::Inserted {
+                row_id: row_id.unwrap_or(0),
+            }),
         }
     }
 
@@ -217,8 +224,13 @@ impl<'d> Destination<'d> {
     pub fn page_bytes(&self) -> Option<usize> {
         match &self.sink {
             Sink::Direct(writer) => Some(writer.page_bytes()),
-            Sink::Sql(_) => None,
+            Sink::Sql(_) | Sink::Nothing => None,
         }
+    }
+
+    /// Whether rows go nowhere.
+    pub fn keeps_nothing(&self) -> bool {
+        matches!(self.sink, Sink::Nothing)
     }
 
     /// Whether rows that are packed can come next.
@@ -226,6 +238,7 @@ impl<'d> Destination<'d> {
         match &self.sink {
             Sink::Direct(writer) => writer.takes_packed(rows),
             Sink::Sql(_) => false,
+            Sink::Nothing => true,
         }
     }
 
@@ -236,6 +249,10 @@ impl<'d> Destination<'d> {
     pub fn insert_packed(&mut self, rows: PackedRows, packing: &Arc<PagePacker>) -> Result<(), Error> {
         match &mut self.sink {
             Sink::Direct(writer) => writer.append_packed(rows, packing),
+            Sink::Nothing => {
+                packing.reuse(rows);
+                Ok(())
+            }
             Sink::Sql(_) => Err(Error::internal("packed rows were to be inserted one by one")),
         }
     }
@@ -320,7 +337,7 @@ impl<'d> Destination<'d> {
     pub fn undo_ignored(&mut self) -> Result<(), Error> {
         match &mut self.sink {
             Sink::Sql(writer) => writer.undo_ignored(),
-            Sink::Direct(_) => Ok(()),
+            Sink::Direct(_) | Sink::Nothing => Ok(()),
         }
     }
 
@@ -340,6 +357,7 @@ impl<'d> Destination<'d> {
         let mark = match &mut self.sink {
             Sink::Sql(writer) => writer.mark(loaded)?,
             Sink::Direct(writer) => writer.mark(loaded),
+            Sink::Nothing => None,
         };
         let progress = SavedProgress {
             root_page: self.root_page(),
@@ -423,7 +441,7 @@ impl<'d> Destination<'d> {
     fn renew_if_outdated(&mut self) -> Result<(), Error> {
         let is_outdated = match &self.sink {
             Sink::Sql(writer) => writer.is_outdated()?,
-            Sink::Direct(_) => false,
+            Sink::Direct(_) | Sink::Nothing => false,
         };
         if is_outdated {
             self.sink = Sink::Sql(Box::new(SqlWriter::new(self.database, self.target)?));
@@ -440,7 +458,7 @@ impl<'d> Destination<'d> {
         self.redo = self.sink.redo();
         match direct {
             Sink::Direct(writer) => writer.close(),
-            Sink::Sql(_) => Ok(()),
+            Sink::Sql(_) | Sink::Nothing => Ok(()),
         }
     }
 }

@@ -161,10 +161,13 @@ impl Encoder for SqliteRecords {
 }
 
 impl SqliteRecords {
-    /// The record of row `row_index`.
+    /// The record of row `row_index`; nothing where no records were made.
     pub fn record(&self, row_index: usize) -> &[u8] {
+        let Some(&end) = self.ends.get(row_index) else {
+            return &[];
+        };
         let start = row_index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.buffer[start as usize..self.ends[row_index] as usize]
+        &self.buffer[start as usize..end as usize]
     }
 
     /// How long the records of rows `rows` are in all.

@@ -1,5 +1,6 @@
 //! How much a row may hold beyond the bytes of its record: DEFAULTs, values that are the same in every row, dates in another form.
 
+use crate::reject::BlockReject;
 use crate::schema::cast::IsoText;
 use crate::schema::cells::StoredValue;
 use crate::schema::{Column, Given, RowPlan};
@@ -28,12 +29,15 @@ pub(super) fn added_bytes(plan: &RowPlan) -> usize {
         .sum()
 }
 
-/// Bytes that each row holds for which no byte of its record stands: values that are given, and the types of values that it lacks.
+/// Bytes that each row holds for which no byte of its record stands: values that are given, and the types of values that it lacks; and those
+/// of the faults of each value, if all are noted.
 pub fn bytes_beyond_record(plan: &RowPlan) -> usize {
-    match plan.takes_fields_only() {
+    let faults = if plan.every_fault { plan.columns.len() } else { 0 };
+    let values_bytes = match plan.takes_fields_only() {
         true => 0,
         false => given_bytes(plan) + plan.given.len() * size_of::<i64>() + plan.columns.len(),
-    }
+    };
+    values_bytes + faults * size_of::<BlockReject>()
 }
 
 /// Bytes of all texts that are the same in every row.

@@ -1,13 +1,22 @@
 //! What is wrong with a record or value, whatever its text: a syntax fault, or a text where a number was inferred.
 
+use super::Reject;
 use super::column_work::{ColumnWork, OBSERVED};
-use super::{Reject, refuse};
 use crate::format::{Fault, FaultKind, Format, Record};
 use crate::position::ByteRange;
 use crate::reject::RejectReason;
 use crate::schema::cast::CastError;
 use crate::schema::form::ColumnFacts;
 use crate::schema::{Column, ColumnType, RowPlan};
+
+/// Why a column of type `expected` does not take a value.
+#[cold]
+pub(super) fn refuse(expected: ColumnType, error: CastError) -> RejectReason {
+    match error {
+        CastError::Type => RejectReason::TypeError { expected },
+        CastError::Range => RejectReason::OutOfRange { expected },
+    }
+}
 
 /// The reject of a `record` with a fault. Its column is that of a field; a fault in JSON says where it is in words.
 #[cold]

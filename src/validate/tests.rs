@@ -29,6 +29,7 @@ fn plan(types: &[ColumnType]) -> RowPlan {
         max_record_bytes: 1000,
         guess: None,
         settled: None,
+        every_fault: false,
     }
 }
 

@@ -12,6 +12,7 @@ mod bad_input;
 mod cells;
 mod changed_tables;
 mod changing_input;
+mod check;
 mod columns;
 mod command_line;
 mod consumed_input;

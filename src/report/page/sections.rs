@@ -419,6 +419,7 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         repeat,
         limits,
         resources,
+        check: _,
     } = options;
     let list_of_lists = |lists: &[Vec<String>]| match lists {
         [] => "none".to_owned(),

@@ -112,6 +112,12 @@ impl<'p> TableIndexes<'p> {
         self.indexes.is_empty()
     }
 
+    /// Whether a key was too long for its index.
+    pub fn lacks_keys(&self) -> bool {
+        let lacks = |index: &TableIndex<'_>| matches!(index.entries, Entries::None);
+        self.indexes.iter().any(lacks)
+    }
+
     /// Leaves every index to SQLite.
     pub fn give_up(&mut self) {
         self.indexes.clear();

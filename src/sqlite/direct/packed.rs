@@ -19,10 +19,19 @@ use crate::sqlite::record::RecordBlock;
 /// Fewer pages than this are not worth a page that may stay half empty.
 const LEAST_PAGES: usize = 8;
 
+/// What is made of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packs {
+    /// Leaves of the table, and the entries of its indexes.
+    Pages { page_bytes: usize },
+    /// Only the entries: the rows themselves are not wanted.
+    Keys,
+}
+
 /// What is the same for all blocks of a load.
 #[derive(Debug)]
 pub struct PagePacker {
-    pub page_bytes: usize,
+    pub packs: Packs,
     pub row_ids: RowIds,
     /// Records of a batch; no stretch goes beyond one.
     pub batch_rows: u64,
@@ -58,6 +67,12 @@ impl PackedRows {
             return None;
         }
         self.leaves.append(row_id, record);
+        self.push_keys(row_id, record, indexes)
+    }
+
+    /// Adds a row of which only the keys are wanted.
+    #[inline]
+    fn push_keys(&mut self, row_id: i64, record: &[u8], indexes: &[Arc<KeyColumns>]) -> Option<()> {
         self.count += 1;
         self.row_ids_hash = self.row_ids_hash.wrapping_add(row_id_hash(row_id));
         for (entries, columns) in self.entries.iter_mut().zip(indexes) {
@@ -84,9 +99,9 @@ pub struct RowsToPack<'a> {
 }
 
 impl PagePacker {
-    pub fn new(page_bytes: usize, row_ids: RowIds, batch_rows: u64, indexes: Vec<Arc<KeyColumns>>) -> Self {
+    pub fn new(packs: Packs, row_ids: RowIds, batch_rows: u64, indexes: Vec<Arc<KeyColumns>>) -> Self {
         PagePacker {
-            page_bytes,
+            packs,
             row_ids,
             batch_rows,
             indexes,
@@ -112,6 +127,10 @@ impl PagePacker {
         let RowsToPack {
             block, first_ordinal, ..
         } = request;
+        let least_bytes = match self.packs {
+            Packs::Pages { page_bytes } => LEAST_PAGES * page_bytes,
+            Packs::Keys => 0,
+        };
         let mut stretches = Vec::new();
         let mut given = request.first_given;
         let mut suspects = request.suspects;
@@ -124,7 +143,7 @@ impl PagePacker {
             let (own, rest) = suspects.split_at(suspects.partition_point(|&suspect| (suspect as usize) < end));
             suspects = rest;
             let count = end - start - own.len();
-            if count > 0 && block.values.bytes_of(start..end) >= LEAST_PAGES * self.page_bytes {
+            if count > 0 && block.values.bytes_of(start..end) >= least_bytes {
                 stretches.extend(self.pack_rows(request, start..end, own, given));
             }
             given += count as i64;
@@ -145,7 +164,10 @@ impl PagePacker {
             block, first_ordinal, ..
         } = request;
         let mut packed = self.empty(rows.clone());
-        packed.leaves.reserve(block.values.bytes_of(rows.clone()));
+        let makes_pages = self.packs != Packs::Keys;
+        if makes_pages {
+            packed.leaves.reserve(block.values.bytes_of(rows.clone()));
+        }
         for row_index in rows {
             if suspects.first() == Some(&(row_index as u32)) {
                 suspects = &suspects[1..];
@@ -161,7 +183,11 @@ impl PagePacker {
                     given - 1
                 }
             };
-            packed.push(row_id, block.values.record(row_index), &self.indexes)?;
+            let record = block.values.record(row_index);
+            match makes_pages {
+                true => packed.push(row_id, record, &self.indexes)?,
+                false => packed.push_keys(row_id, record, &self.indexes)?,
+            }
         }
         Some(packed)
     }
@@ -174,7 +200,10 @@ impl PagePacker {
             first_row_id: 0,
             count: 0,
             row_ids_hash: 0,
-            leaves: LeafRun::new(self.page_bytes),
+            leaves: LeafRun::new(match self.packs {
+                Packs::Pages { page_bytes } => page_bytes,
+                Packs::Keys => 0,
+            }),
             entries: self.indexes.iter().map(|_| KeyEntries::default()).collect(),
         });
         packed.rows = rows;

@@ -1,5 +1,6 @@
 //! The direct path against plain INSERT: the same rows, row ids, storage classes, and a file that SQLite finds nothing wrong with.
 
+use super::packed::Packs;
 use super::*;
 use proptest::prelude::*;
 use rusqlite::types::Value;
@@ -104,7 +105,12 @@ fn compare(page_bytes: usize, kinds: &[Value], rows: &[(i64, Vec<Value>)], steps
     );
 
     let mut writer = DirectWriter::open(&path, "t").unwrap();
-    let packing = Arc::new(PagePacker::new(page_bytes, RowIds::Key, u64::MAX, Vec::new()));
+    let packing = Arc::new(PagePacker::new(
+        Packs::Pages { page_bytes },
+        RowIds::Key,
+        u64::MAX,
+        Vec::new(),
+    ));
     for batch in rows.chunks(steps.batch_rows) {
         assert!(writer.begin().unwrap());
         let records: Vec<(i64, Vec<u8>)> = batch.iter().map(|(row_id, values)| (*row_id, record(values))).collect();
