@@ -1,6 +1,7 @@
 //! How a program asks for a load: inputs, database and options, one after another, then [`Load::run`].
 
 mod check;
+mod retry;
 mod watched;
 
 use std::fmt;

@@ -8,6 +8,7 @@ mod load;
 mod names;
 mod outcome;
 mod resources;
+mod retry;
 mod sizes;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,8 @@ pub use self::check::CheckCommand;
 use self::load::LoadArgs;
 pub use self::load::LoadCommand;
 pub use self::outcome::Verbosity;
+use self::retry::RetryArgs;
+pub use self::retry::RetryCommand;
 
 /// Load huge CSV files into SQLite: fast, exact, every bad record accounted for
 #[derive(Debug, Parser)]
@@ -39,6 +42,7 @@ pub struct Args {
 pub enum Command {
     Load(Box<LoadArgs>),
     Check(Box<CheckArgs>),
+    Retry(Box<RetryArgs>),
 }
 
 /// What is to be done.
@@ -46,6 +50,7 @@ pub enum Command {
 pub enum Job {
     Load(LoadCommand),
     Check(CheckCommand),
+    Retry(RetryCommand),
 }
 
 impl Args {
@@ -57,6 +62,7 @@ impl Args {
         match self.command {
             Command::Load(args) => args.into_load().map(Job::Load),
             Command::Check(args) => args.into_check().map(Job::Check),
+            Command::Retry(args) => args.into_retry().map(Job::Retry),
         }
     }
 }
@@ -66,13 +72,14 @@ impl Job {
         match self {
             Job::Load(load) => load.verbosity,
             Job::Check(check) => check.verbosity,
+            Job::Retry(retry) => retry.verbosity,
         }
     }
 
     /// What becomes of what was read, once somebody stops the job.
     pub fn on_stop(&self) -> &'static str {
         match self {
-            Job::Load(_) => "what was read is being committed",
+            Job::Load(_) | Job::Retry(_) => "what was read is being committed",
             Job::Check(_) => "the errors file keeps what was found",
         }
     }

@@ -191,6 +191,11 @@ impl Error {
         })
     }
 
+    pub(crate) fn input_missing(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        Error::new(ErrorKind::InputMissing { path, source })
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::new(ErrorKind::Io {
             action,

@@ -201,6 +201,7 @@ pub use schema::cells::EmptyCell;
 #[allow(missing_docs)]
 pub mod internal {
     pub use crate::cancel::Cancelled;
+    pub use crate::load::Retry;
     pub use crate::load::{check, forget, load};
     pub use crate::options::LoadOptions;
 

@@ -15,7 +15,7 @@ use rowmill::internal::option_name::speak_of_flags;
 use rowmill::{Error, LoadReport};
 
 use crate::allocator::AllocatorThatSaysWhy;
-use crate::cli::{Args, CheckCommand, Job, LoadCommand};
+use crate::cli::{Args, CheckCommand, Job, LoadCommand, RetryCommand};
 use crate::progress_bar::{Terminal, show};
 use crate::signals::{StopSignal, explain_unreadable_input, report_file_size_limit};
 
@@ -61,7 +61,7 @@ fn run() -> u8 {
 
 /// Does what was asked for; the report, if there is one.
 fn run_job(job: &Job, terminal: &Terminal) -> Result<Option<LoadReport>, Error> {
-    use rowmill::internal::{check, forget, load};
+    use rowmill::internal::{Retry, check, forget, load};
     match job {
         Job::Load(LoadCommand {
             inputs,
@@ -77,6 +77,21 @@ fn run_job(job: &Job, terminal: &Terminal) -> Result<Option<LoadReport>, Error> 
             ..
         }) => load(inputs, database, options, terminal).map(Some),
         Job::Check(CheckCommand { inputs, options, .. }) => check(inputs, options, terminal).map(Some),
+        Job::Retry(RetryCommand {
+            errors,
+            like,
+            database,
+            options,
+            ..
+        }) => {
+            let retry = Retry {
+                errors,
+                like: like.as_deref(),
+                database,
+                options,
+            };
+            retry.run(terminal).map(Some)
+        }
     }
 }
 

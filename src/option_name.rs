@@ -135,6 +135,12 @@ pub const SAME_LOAD: Wording = Wording {
     in_program: "same load",
 };
 
+/// Where the header of a file is found that is not there any more.
+pub const SAME_HEADER: Wording = Wording {
+    on_command_line: "name a file with the same header with --like",
+    in_program: "name a file with the same header as an input",
+};
+
 /// What UTF-16 is whose units begin with their lower byte, if no byte order mark says it.
 pub const WIDE_LITTLE: Wording = Wording {
     on_command_line: "it is UTF-16 text without a byte order mark; load it with --encoding utf-16le",

@@ -24,9 +24,9 @@ use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use self::claim::is_errors_file;
-#[cfg(feature = "html")]
 pub(crate) use self::claim::lock;
 pub use self::claim::{check_errors_file, forget_rejects};
+pub(crate) use self::dead_letters::looks_like_formula;
 pub use self::dead_letters::{ColumnLabel, DeadLetter, DeadLetters};
 pub use self::merge::{DuplicateMerge, discard_merge};
 pub use self::message::Message;

@@ -68,6 +68,12 @@ pub struct CheckArgs {
     /// Write a line for each value of a record that does not fit, not only for the first
     #[arg(long, help_heading = "Rejects and reports")]
     all_errors: bool,
+    /// Where rejects and duplicates go
+    ///
+    /// Rejects of another load are kept beside it under the next free number (errors.1.csv); a file that is not an errors file of rowmill
+    /// is never touched.
+    #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
+    errors: PathBuf,
     #[command(flatten)]
     outcome: OutcomeFlags,
     #[command(flatten)]
@@ -109,7 +115,7 @@ impl CheckArgs {
                     max_record_bytes: self.input.max_record_bytes,
                 },
                 target: TargetOptions {
-                    errors: self.outcome.errors,
+                    errors: self.errors,
                     report: self.outcome.report,
                     safe_errors: self.outcome.safe_errors,
                     ..TargetOptions::default()

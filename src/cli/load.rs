@@ -137,6 +137,12 @@ pub struct LoadArgs {
     /// _rowmill_loads. With --restart they are loaded again.
     #[arg(long, help_heading = "Loading again")]
     once: bool,
+    /// Where rejects and duplicates go
+    ///
+    /// Rejects of another load are kept beside it under the next free number (errors.1.csv); a file that is not an errors file of rowmill
+    /// is never touched.
+    #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
+    errors: PathBuf,
     #[command(flatten)]
     outcome: OutcomeFlags,
     /// Write the report as one HTML page with charts
@@ -234,7 +240,7 @@ impl LoadArgs {
                 table: self.table,
                 table_per_file: self.table_per_file,
                 indexes: self.index,
-                errors: self.outcome.errors,
+                errors: self.errors,
                 report: self.outcome.report,
                 report_html: self.report_html,
                 safe_errors: self.outcome.safe_errors,

@@ -8,12 +8,6 @@ use rowmill::ErrorLimit;
 /// Where rejects and reports go.
 #[derive(Debug, clap::Args)]
 pub struct OutcomeFlags {
-    /// Where rejects and duplicates go
-    ///
-    /// Rejects of another load are kept beside it under the next free number (errors.1.csv); a file that is not an errors file of rowmill
-    /// is never touched.
-    #[arg(long, value_name = "FILE", default_value = "errors.csv", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
-    pub(super) errors: PathBuf,
     /// Put a ' before fields of the errors file that a spreadsheet would run as a formula; a leading ' is then never data
     #[arg(long, hide_short_help = true, help_heading = "Rejects and reports")]
     pub(super) safe_errors: bool,

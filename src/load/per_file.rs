@@ -34,9 +34,9 @@ pub(super) struct FileLoad {
 }
 
 /// A load that is done, but whose checkpoint stays until all are.
-struct KeptLoad {
-    table: String,
-    token: String,
+pub(super) struct KeptLoad {
+    pub(super) table: String,
+    pub(super) token: String,
 }
 
 /// The load of each of `inputs`, whose folders and patterns are files by now.
@@ -166,7 +166,10 @@ impl FileLoads<'_> {
             done.extend(told.kept_token.map(|token| KeptLoad { table, token }));
             faults::point("files: one is loaded");
         }
-        self.finish(&done, observer)
+        match self.options.repeat.keep_checkpoint {
+            true => Ok(()),
+            false => end_kept(&done, self.database_path, observer),
+        }
     }
 
     fn load_one(&self, load: &FileLoad, observer: &dyn Observer, samples: Option<RejectSamples>) -> Told {
@@ -180,31 +183,31 @@ impl FileLoads<'_> {
         };
         task.load(Ok(Onlookers { observer, samples }))
     }
+}
 
-    /// Ends all the loads at once: from here on, the same command would be new loads.
-    fn finish(&self, done: &[KeptLoad], observer: &dyn Observer) -> Result<(), Error> {
-        if done.is_empty() || self.options.repeat.keep_checkpoint {
-            return Ok(());
-        }
-        faults::point("files: before the checkpoints go");
-        let stopped = || observer.cancelled().is_some();
-        let lock = LoadLock::take(self.database_path, &stopped)?;
-        let database = Database::open(self.database_path, memory::DATABASE_BYTES)?;
-        database.begin()?;
-        for KeptLoad { table, token } in done {
-            // Somebody may have ended that load meanwhile, and begun another one.
-            let found = checkpoint::read(&database, table)?;
-            if found.is_some_and(|found| found.identity.token == *token) {
-                row_origins::forget(&database, table)?;
-                checkpoint::remove(&database, table)?;
-            }
-        }
-        database.commit()?;
-        faults::point("files: the checkpoints are gone");
-        database.close()?;
-        drop(lock);
-        Ok(())
+/// Ends all these loads at once: from here on, the same command would be new loads.
+pub(super) fn end_kept(done: &[KeptLoad], database_path: &Path, observer: &dyn Observer) -> Result<(), Error> {
+    if done.is_empty() {
+        return Ok(());
     }
+    faults::point("files: before the checkpoints go");
+    let stopped = || observer.cancelled().is_some();
+    let lock = LoadLock::take(database_path, &stopped)?;
+    let database = Database::open(database_path, memory::DATABASE_BYTES)?;
+    database.begin()?;
+    for KeptLoad { table, token } in done {
+        // Somebody may have ended that load meanwhile, and begun another one.
+        let found = checkpoint::read(&database, table)?;
+        if found.is_some_and(|found| found.identity.token == *token) {
+            row_origins::forget(&database, table)?;
+            checkpoint::remove(&database, table)?;
+        }
+    }
+    database.commit()?;
+    faults::point("files: the checkpoints are gone");
+    database.close()?;
+    drop(lock);
+    Ok(())
 }
 
 /// Refuses a file that is not there before another one is loaded.

@@ -431,7 +431,7 @@ fn input_name(inputs: &[PathBuf], file_index: u32) -> &[u8] {
 /// Whether a spreadsheet might run the field, or it begins with the guard itself. A signed number is just a number.
 ///
 /// Source: OWASP, "CSV Injection".
-fn looks_like_formula(field: &[u8]) -> bool {
+pub(crate) fn looks_like_formula(field: &[u8]) -> bool {
     match field {
         [b'+' | b'-', rest @ ..] => {
             let digits = rest.iter().filter(|byte| byte.is_ascii_digit()).count();

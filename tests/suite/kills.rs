@@ -17,12 +17,17 @@ const KILLS_IN_A_ROW: usize = 3;
 /// Kills of the series of one kind of load together; there are five kinds.
 const LEAST_KILLS: usize = 40;
 /// Points that the command of these series does not get to; they have tests of their own.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 10] = [
     "restart: taken back",
     "at once: in memory",
     "files: one is loaded",
     "files: before the checkpoints go",
     "files: the checkpoints are gone",
+    "retry: gathered",
+    "retry: loaded",
+    "retry: new letters on the disk",
+    "retry: the checkpoint is gone",
+    "retry: new letters in place",
 ];
 /// Points on the way to a new database.
 const NEW: [&str; 2] = ["new database: on the disk", "new database: named"];

@@ -47,6 +47,7 @@ mod random;
 mod random_existing;
 mod repeats;
 mod report_html;
+mod retry;
 mod side_files;
 mod signals;
 mod syntax;
