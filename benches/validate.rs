@@ -45,6 +45,7 @@ fn plan(key: KeyPlan) -> RowPlan {
         cells: CellRules::default(),
         numbers: NumberStyle::default(),
         recodings: Vec::new(),
+        rules: ColumnRules::default(),
         repeated_header: None,
         trailing_delimiter: false,
         max_record_bytes: 1 << 20,

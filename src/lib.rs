@@ -195,6 +195,7 @@ pub use report::{
 };
 pub use schema::ColumnType;
 pub use schema::cells::EmptyCell;
+pub use schema::contract::Contract;
 
 /// The door for rowmill's own binary, tests, benches and fuzz targets. Nothing behind it is guaranteed to stay.
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! What a load is asked to do, validated once; every constant of the program with its unit and reason.
 
 mod columns;
+mod contract;
 mod input_format;
 mod on_duplicate;
 pub(crate) mod written;
@@ -8,6 +9,7 @@ pub(crate) mod written;
 use std::path::PathBuf;
 
 pub use self::columns::{ColumnOptions, MAX_CONSTANT_BYTES};
+pub use self::contract::{Agreement, ContractSource};
 pub use self::input_format::{InputFormat, JSON_LINES};
 pub use self::on_duplicate::OnDuplicate;
 use crate::dialect::{Delimiter, Escape};
@@ -177,6 +179,10 @@ pub struct ContractOptions {
     pub all_text: bool,
     /// Where the other columns' types come from.
     pub inference: Inference,
+    /// Where the contract comes from, if there is one.
+    pub source: Option<ContractSource>,
+    /// The contract, once it is read.
+    pub agreed: Option<Agreement>,
 }
 
 /// Where rows, rejects and reports go.
@@ -501,6 +507,11 @@ impl DialectOptions {
 }
 
 impl ContractOptions {
+    /// Whether the type of a column is declared by its name.
+    pub fn is_declared(&self, name: &str) -> bool {
+        self.types.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+    }
+
     /// The type that a column is declared as, as the command line takes it: `date:%d.%m.%Y`.
     pub fn type_text(&self, name: &str, column_type: ColumnType) -> String {
         let own = self.formats.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
-use rowmill::internal::options::{ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions};
+use rowmill::internal::options::{
+    ContractOptions, ContractSource, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions,
+};
 use rowmill::{OnDuplicate, WritePath};
 
 use super::columns::ColumnFlags;
@@ -53,7 +55,7 @@ Exit codes:
    65  the input cannot be loaded at all     71  the system has no more memory
    66  an input is missing                   73  an output cannot be created
    74  reading or writing failed             75  the database is busy
-   78  the table does not fit the input
+   78  the table does not fit the input, or the schema is wrong
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was read by then is committed";
 
 #[derive(Debug, clap::Args)]
@@ -81,6 +83,13 @@ pub struct LoadArgs {
     /// All other flags hold for each load. The first file that is not loaded whole ends the command; the same command goes on there.
     #[arg(long, conflicts_with_all = ["table", "union_by_name"], help_heading = "Table")]
     table_per_file: bool,
+    /// A Frictionless Table Schema (JSON): types, rules and keys of the columns
+    ///
+    /// A value that breaks a rule is rejected (rule_failed). --types, --null, --empty and --empty-as-null come before what it says of a
+    /// column. Its primaryKey is the --key; in a table that the load makes, required fields are NOT NULL, unique ones have an index, and
+    /// foreign keys are declared.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Table")]
+    schema: Option<PathBuf>,
     /// Columns that make a row unique: the first wins
     ///
     /// The others are duplicates, which are rejects, unless --on-duplicate says otherwise.
@@ -251,6 +260,8 @@ impl LoadArgs {
                 types,
                 formats,
                 inference: self.infer.into(),
+                source: self.schema.map(ContractSource::File),
+                agreed: None,
             },
             columns: self.columns.into(),
             resources: self.resources.into_options(self.batch_rows),

@@ -160,7 +160,7 @@ fn begin_load(
     let plan = &start.plan;
     database.begin()?;
     if plan.create {
-        database.create_table(&plan.table, &plan.columns, plan.row_id_column)?;
+        database.create_table(&plan.table, &plan.columns, plan.row_id_column, &plan.constraints)?;
     }
     if plan.create || database.is_empty(&plan.table)? {
         // What went into an earlier table of that name is gone with that table; so are rows that others have deleted.
