@@ -16,6 +16,7 @@ use crate::load::{self, Inputs};
 use crate::observer::Observer;
 use crate::option_name::ERRORS;
 use crate::options::{ErrorLimit, InputFormat, LoadOptions, WritePath};
+use crate::reject::RejectCode;
 use crate::report::LoadReport;
 use crate::schema::cells::EmptyCell;
 use watched::Watched;
@@ -512,7 +513,26 @@ impl Load<'_> {
 impl Load<'_> {
     /// Sets when to stop because too many records were rejected, duplicates included. Default: never.
     pub fn max_errors(mut self, limit: ErrorLimit) -> Self {
-        self.options.limits.max_errors = Some(limit);
+        self.options.limits.errors.all = Some(limit);
+        self
+    }
+
+    /// Sets when to stop because too many records were rejected for one reason; besides [`max_errors`](Self::max_errors), which counts all of
+    /// them. May be called for each reason. Default: never.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// use rowmill::{ColumnType, ErrorLimit, Outcome, RejectCode};
+    /// let reader = std::io::Cursor::new("id\n1\nx\n2\ny\n3\n");
+    /// let load = rowmill::Load::from_reader("ids", reader).into(database).errors(errors).column_type("id", ColumnType::Integer);
+    /// let report = load.max_errors_of(RejectCode::TypeError, ErrorLimit::Count(1)).run()?;
+    /// let passed = report.passed_limit.ok_or("a limit was passed")?;
+    /// assert_eq!((report.outcome, passed.code, passed.rejected), (Outcome::ErrorLimit, Some(RejectCode::TypeError), 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_errors_of(mut self, code: RejectCode, limit: ErrorLimit) -> Self {
+        self.options.limits.errors.by_code.push((code, limit));
         self
     }
 

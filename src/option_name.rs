@@ -82,6 +82,7 @@ options! {
     KEEP_CHECKPOINT "keep_checkpoint" "--keep-checkpoint"
     KEY "key" "--key"
     MAX_ERRORS "max_errors" "--max-errors"
+    MAX_ERRORS_OF "max_errors_of" "--max-errors"
     MAX_RECORD_BYTES "max_record_bytes" "--max-record-bytes"
     MEMBER "member" "--member"
     MEMORY_BYTES "memory_bytes" "--memory"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
-    ContractOptions, ContractSource, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions,
+    ContractOptions, ContractSource, DEFAULT_BATCH_ROWS, ErrorLimits, LimitOptions, RepeatOptions, TargetOptions,
 };
 use rowmill::{OnDuplicate, WritePath};
 
@@ -223,20 +223,21 @@ impl LoadArgs {
             }
         };
         let types = self.values.take_types("load")?;
+        let limits = self.outcome.take_limits("load")?;
         Ok(LoadCommand {
             inputs: std::mem::take(&mut self.paths),
             database,
             forget: self.forget,
             verbosity: self.outcome.verbosity(),
-            options: self.into_options(types),
+            options: self.into_options(types, limits),
         })
     }
 
     /// The options that these flags ask for, with the types that were declared.
-    fn into_options(mut self, (types, formats): DeclaredTypes) -> LoadOptions {
+    fn into_options(mut self, (types, formats): DeclaredTypes, limits: ErrorLimits) -> LoadOptions {
         LoadOptions {
             limits: LimitOptions {
-                max_errors: self.outcome.max_errors,
+                errors: limits,
                 max_record_bytes: self.input.max_record_bytes,
             },
             target: TargetOptions {

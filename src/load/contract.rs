@@ -1,12 +1,11 @@
 //! The contract of a load: read before anything is opened, compared with the inputs' headers, and with the tables that it refers to.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::Error;
 use crate::format::FieldNames;
 use crate::load::context::Context;
-use crate::load::opened::OpenedInput;
-use crate::load::per_file::FileLoad;
 use crate::option_name::{NO_HEADER, SCHEMA};
 use crate::options::{ContractSource, LoadOptions};
 use crate::plan::{self, TablePlan};
@@ -16,15 +15,21 @@ use crate::schema::identifier::listed;
 use crate::schema::table_info::TableInfo;
 use crate::sqlite::database::Database;
 
-/// Reads the contract that `options` name, if they name one, and makes it hold for the load, and for each of `loads`.
-pub(super) fn agree(options: &mut LoadOptions, loads: &mut [FileLoad]) -> Result<(), Error> {
+/// Reads the contract that `options` name, if they name one, and makes it hold for the load, and for `others` with the same options.
+pub(super) fn agree<'o>(
+    options: &mut LoadOptions,
+    others: impl Iterator<Item = &'o mut LoadOptions>,
+) -> Result<(), Error> {
     let contract = match &options.contract.source {
         None => return Ok(()),
         Some(ContractSource::File(path)) => Arc::new(Contract::from_path(path)?),
         Some(ContractSource::Compiled(contract)) => Arc::clone(contract),
     };
     options.agree(&contract)?;
-    loads.iter_mut().try_for_each(|load| load.options.agree(&contract))
+    for other in others {
+        other.agree(&contract)?;
+    }
+    Ok(())
 }
 
 /// The names of objects that are columns, if the contract leaves no others.
@@ -34,26 +39,33 @@ pub(super) fn only_names(options: &LoadOptions) -> Option<FieldNames> {
     is_only.then(|| contract.all_names().iter().collect())
 }
 
+/// The fields of an input.
+pub(super) struct InputFields<'a> {
+    pub(super) path: &'a Path,
+    pub(super) names: &'a mut Vec<String>,
+    pub(super) has_header: bool,
+    pub(super) are_of_objects: bool,
+}
+
 /// Checks that the fields of each input are those of the contract, as far as its `fieldsMatch` demands it. Inputs without a header get the
 /// names of its fields.
 ///
 /// # Errors
 /// `Schema`, with every input whose fields are others.
-pub(super) fn match_fields(all: &mut [OpenedInput], options: &LoadOptions) -> Result<(), Error> {
+pub(super) fn match_fields<'a>(all: impl Iterator<Item = InputFields<'a>>, options: &LoadOptions) -> Result<(), Error> {
     let Some(agreed) = &options.contract.agreed else {
         return Ok(());
     };
     let contract = &*agreed.contract;
     let mut problems = Vec::new();
-    for opened in all {
-        let path = opened.input.path().display();
-        let names = &opened.head.names;
-        let problem = if opened.head.objects.is_some() {
+    for fields in all {
+        let (path, names) = (fields.path.display(), &*fields.names);
+        let problem = if fields.are_of_objects {
             compare_objects(names, contract)
-        } else if !opened.head.has_header {
+        } else if !fields.has_header {
             let problem = compare_nameless(names.len(), contract);
             if problem.is_none() {
-                opened.head.names = contract.all_names();
+                *fields.names = contract.all_names();
             }
             problem
         } else {

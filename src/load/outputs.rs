@@ -421,7 +421,7 @@ fn ledger_settings(inputs: &OpenedInputs, context: &Context<'_>) -> LedgerSettin
     };
     LedgerSettings {
         inputs: inputs.all.iter().map(names).collect(),
-        max_errors: context.options.limits.max_errors,
+        max_errors: context.options.limits.errors.clone(),
         max_record_bytes: context.options.limits.max_record_bytes,
         guesses_encoding: context.options.dialect.encoding.is_none()
             && inputs.all.iter().all(|opened| opened.head.likely_encoding.is_none()),

@@ -60,58 +60,57 @@ impl Matcher {
 /// `pattern` in the dialect of the engine.
 fn translated(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
-    let mut depth = 0usize;
+    // For each class that is open, whether one without its `^` is open around it: what is taken away is taken from all that is not named.
+    let mut classes: Vec<bool> = Vec::new();
     let mut characters = pattern.chars().peekable();
     while let Some(character) = characters.next() {
-        match (character, depth) {
-            ('\\', _) => {
-                let escaped = characters.next();
-                match escaped {
-                    Some('i') => out.push_str(&format!("[{NAME_START}]")),
-                    Some('I') => out.push_str(&format!("[^{NAME_START}]")),
-                    Some('c') => out.push_str(&format!("[{NAME_START}{NAME_MORE}]")),
-                    Some('C') => out.push_str(&format!("[^{NAME_START}{NAME_MORE}]")),
-                    Some(escaped) => out.extend(['\\', escaped]),
-                    None => out.push('\\'),
-                }
-            }
-            ('.', 0) => out.push_str(r"[^\n\r]"),
-            ('[', 0) => {
-                depth = 1;
-                out.push('[');
-                if characters.peek() == Some(&'^') {
-                    characters.next();
-                    out.push('^');
-                }
-            }
+        match (character, classes.is_empty()) {
+            ('\\', _) => match characters.next() {
+                Some('i') => out.push_str(&format!("[{NAME_START}]")),
+                Some('I') => out.push_str(&format!("[^{NAME_START}]")),
+                Some('c') => out.push_str(&format!("[{NAME_START}{NAME_MORE}]")),
+                Some('C') => out.push_str(&format!("[^{NAME_START}{NAME_MORE}]")),
+                Some(escaped) => out.extend(['\\', escaped]),
+                None => out.push('\\'),
+            },
+            ('.', true) => out.push_str(r"[^\n\r]"),
+            ('[', true) => classes.push(open_class(&mut characters, &mut out)),
             // A class that is taken away.
-            ('-', 1..) if characters.peek() == Some(&'[') => {
+            ('-', false) if characters.peek() == Some(&'[') => {
                 characters.next();
-                depth += 1;
-                out.push_str("--[");
-                if characters.peek() == Some(&'^') {
-                    characters.next();
-                    out.push('^');
+                if classes.last_mut().is_some_and(std::mem::take) {
+                    out.push(']');
                 }
+                out.push_str("--");
+                classes.push(open_class(&mut characters, &mut out));
             }
-            ('[', 1..) => match characters.peek() {
+            ('[', false) => match characters.peek() {
                 // `[[:alpha:]]`, which others have.
                 Some(':') => {
-                    depth += 1;
+                    classes.push(false);
                     out.push('[');
                 }
                 _ => out.push_str(r"\["),
             },
-            (']', 1..) => {
-                depth -= 1;
+            (']', false) => {
                 out.push(']');
+                if classes.pop() == Some(true) {
+                    out.push(']');
+                }
             }
             // What is an operator there, and means itself in XML Schema.
-            ('&' | '~', 1..) => out.extend(['\\', character]),
+            ('&' | '~', false) => out.extend(['\\', character]),
             (character, _) => out.push(character),
         }
     }
     out
+}
+
+/// Opens a class, and a second one around it if it names what is not in it; whether it did that.
+fn open_class(characters: &mut std::iter::Peekable<std::str::Chars<'_>>, out: &mut String) -> bool {
+    let is_negated = characters.next_if_eq(&'^').is_some();
+    out.push_str(if is_negated { "[[^" } else { "[" });
+    is_negated
 }
 
 #[cfg(test)]
