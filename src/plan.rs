@@ -371,14 +371,9 @@ pub fn plan_new_table(
     if let Some(index) = row_id_column {
         columns[index].not_null = false;
     }
-    let mut constraints = contract::constraints(&contract_fields, names, &key_columns, options);
-    let key_names: Vec<String> = key_columns.iter().map(|&index| names[index].clone()).collect();
-    contract::check_own_references(&constraints, &key_names, options)?;
-    // Where a row's fate depends on those before it, SQLite judges each in its turn, and the key is a constraint like the others.
+    let constraints = contract::of_new_table(&contract_fields, names, (&key_columns, row_id_column), options)?;
+    // Where a row's fate depends on those before it, SQLite judges each in its turn.
     let is_plain = constraints.is_empty();
-    if !is_plain && !key_columns.is_empty() && row_id_column.is_none() {
-        constraints.insert(0, TableConstraint::Unique(key_names));
-    }
     // In a table whose columns have taken all the names of the row id, only SQLite can number the rows.
     let is_nameless = ["rowid", "_rowid_", "oid"]
         .iter()

@@ -1,13 +1,14 @@
 //! The contract of a load: where it comes from, and what was agreed once it is read.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::Error;
 use crate::option_name::{
-    COLUMNS, CONTRACT, DATE_FORMAT, DATETIME_FORMAT, DECIMAL_COMMA, KEY, OptionName, SCHEMA, THOUSANDS,
+    COLUMNS, CONTRACT, DATE_FORMAT, DATETIME_FORMAT, DECIMAL_COMMA, KEY, ON_DUPLICATE, OptionName, SCHEMA, THOUSANDS,
 };
-use crate::options::LoadOptions;
+use crate::options::{LoadOptions, OnDuplicate};
 use crate::schema::cells::CellRules;
 use crate::schema::contract::Contract;
 use crate::schema::identifier::listed;
@@ -54,6 +55,7 @@ impl LoadOptions {
             )));
         }
         let key_may_be_null = self.agree_on_key(contract)?;
+        self.check_repeats(contract)?;
         let says_missing = self.dialect.cells == CellRules::default();
         if says_missing {
             // What is compared are texts, whether they are quoted or not.
@@ -97,6 +99,31 @@ impl LoadOptions {
         Ok(may_be_null)
     }
 
+    /// Checks that rows that are changed can be held to the contract.
+    fn check_repeats(&self, contract: &Contract) -> Result<(), Error> {
+        let changes_rows = !matches!(self.contract.on_duplicate, OnDuplicate::Reject | OnDuplicate::Skip);
+        let in_table = |fields: &Vec<usize>| {
+            contract
+                .names(fields)
+                .iter()
+                .map(|name| folded(self.columns.renamed(name)))
+                .collect()
+        };
+        let key: BTreeSet<String> = self.contract.key.iter().map(|name| folded(name)).collect();
+        let has_others = contract.unique_keys.iter().any(|fields| {
+            let names: BTreeSet<String> = in_table(fields);
+            names != key
+        });
+        match changes_rows && (has_others || !contract.references.is_empty()) {
+            true => Err(Error::usage(format!(
+                "{ON_DUPLICATE} {} changes rows, and the schema has foreign keys or fields that are unique besides the key, which SQLite is to \
+                 judge record by record; leave {ON_DUPLICATE} out, or take them out of the schema",
+                self.contract.on_duplicate
+            ))),
+            false => Ok(()),
+        }
+    }
+
     /// Checks that the columns that are loaded are enough to see whether the contract is kept.
     fn check_chosen(&self, contract: &Contract) -> Result<(), Error> {
         let Some(chosen) = &self.columns.chosen else {
@@ -118,6 +145,10 @@ impl LoadOptions {
         }
         Ok(())
     }
+}
+
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
 }
 
 impl ContractSource {

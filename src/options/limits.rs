@@ -218,7 +218,14 @@ mod tests {
         assert!(!limits.is_passed_early(&counts(2, 0, 0), Some(RejectCode::NulByte), 100));
         // A share is not looked at among few records.
         assert!(!limits.is_passed_early(&counts(0, 4, 0), None, 100));
-        assert!(limits.is_passed_early(&counts(0, 4, 0), Some(RejectCode::RuleFailed), 1000 / 3));
+        assert!(limits.is_passed_early(&counts(0, 4, 7), None, 1000));
+        assert!(!limits.is_passed_early(&counts(0, 4, 0), Some(RejectCode::RuleFailed), 999));
+        let of_rules = ErrorLimits {
+            all: None,
+            ..limits.clone()
+        };
+        assert!(of_rules.is_passed_early(&counts(0, 10, 0), Some(RejectCode::RuleFailed), 1000));
+        assert!(!of_rules.is_passed_early(&counts(0, 10, 0), Some(RejectCode::TypeError), 1000));
         assert!(limits.may_be_passed(&counts(1, 0, 0), 2, 100) && !limits.may_be_passed(&counts(1, 0, 0), 1, 100));
     }
 

@@ -134,15 +134,31 @@ fn own_columns(contract: &Contract, to: &[String], fields: &[Option<u32>], names
         .collect()
 }
 
+/// The constraints of a table that a load makes, of columns called `names`. If there are any, the `key` is one like the others, unless it is the
+/// row id.
+///
+/// # Errors
+/// `Schema` when the table would refer to what is not unique in it.
+pub(super) fn of_new_table(
+    fields: &[Option<u32>],
+    names: &[String],
+    (key, row_id): (&[usize], Option<usize>),
+    options: &LoadOptions,
+) -> Result<Vec<TableConstraint>, Error> {
+    let mut all = constraints(fields, names, key, options);
+    let key_names: Vec<String> = key.iter().map(|&index| names[index].clone()).collect();
+    check_own_references(&all, &key_names, options)?;
+    if !all.is_empty() && !key.is_empty() && row_id.is_none() {
+        all.insert(0, TableConstraint::Unique(key_names));
+    }
+    Ok(all)
+}
+
 /// Checks that what a new table refers to in itself is unique there, as SQLite demands; `key`: the columns of the load's key.
 ///
 /// # Errors
 /// `Schema`, with what is to be unique.
-pub(super) fn check_own_references(
-    constraints: &[TableConstraint],
-    key: &[String],
-    options: &LoadOptions,
-) -> Result<(), Error> {
+fn check_own_references(constraints: &[TableConstraint], key: &[String], options: &LoadOptions) -> Result<(), Error> {
     let agreed = options.contract.agreed.iter();
     let own = agreed.flat_map(|agreed| agreed.contract.references.iter().filter(|one| one.table.is_none()));
     let declared = constraints.iter().filter_map(|constraint| match constraint {

@@ -300,7 +300,7 @@ impl Eq for FieldRules {}
 
 /// Why a value is not taken.
 #[derive(Debug, Clone, Copy)]
-pub enum Refusal<'r> {
+pub enum Misfit<'r> {
     Form(CastError),
     Rule(&'r Rule),
 }
@@ -321,10 +321,10 @@ impl FieldRules {
         text: &'t [u8],
         iso: &'t mut IsoText,
         room: &mut Vec<u8>,
-    ) -> Result<ReadValue<'t>, Refusal<'_>> {
-        let value = self.form.read(text, iso, room).map_err(Refusal::Form)?;
+    ) -> Result<ReadValue<'t>, Misfit<'_>> {
+        let value = self.form.read(text, iso, room).map_err(Misfit::Form)?;
         match self.rules.iter().find(|rule| !rule.test.holds(value.logical)) {
-            Some(rule) => Err(Refusal::Rule(rule)),
+            Some(rule) => Err(Misfit::Rule(rule)),
             None => Ok(value),
         }
     }

@@ -9,7 +9,7 @@ use crate::reject::RejectReason;
 use crate::rows::{Encoder, Text};
 use crate::schema::cast::{self, CastError, IsoText, Numeric, Pattern, Recast};
 use crate::schema::recoding::{Recoding, WrittenForm};
-use crate::schema::rules::{FieldRules, Refusal, StoredForm};
+use crate::schema::rules::{FieldRules, Misfit, StoredForm};
 use crate::schema::written::NumberStyle;
 
 /// Why a column that is recoded does not take a value.
@@ -27,15 +27,15 @@ fn refuse_as_written(recoding: &Recoding, error: CastError) -> RejectReason {
 
 /// Why a column with rules does not take a value.
 #[cold]
-fn refuse_by_rules(rules: &FieldRules, refusal: Refusal<'_>) -> RejectReason {
+fn refuse_by_rules(rules: &FieldRules, refusal: Misfit<'_>) -> RejectReason {
     let (expected, beyond) = match refusal {
-        Refusal::Rule(rule) => {
+        Misfit::Rule(rule) => {
             return RejectReason::RuleFailed {
                 words: rule.words.clone(),
             };
         }
-        Refusal::Form(CastError::Type) => (&rules.expected, false),
-        Refusal::Form(CastError::Range) => (&rules.range, true),
+        Misfit::Form(CastError::Type) => (&rules.expected, false),
+        Misfit::Form(CastError::Range) => (&rules.range, true),
     };
     RejectReason::NotAsWritten {
         expected: expected.clone(),

@@ -217,6 +217,37 @@ fn constraints_of_the_whole_table_are_declared_and_kept() {
 }
 
 #[test]
+fn a_key_that_does_not_ascend_is_a_constraint_like_the_others() {
+    let schema = r#"{"fields": [{"name": "id", "type": "integer"}, {"name": "next", "type": "integer"}, {"name": "m", "constraints": {"unique": true}}],
+                     "primaryKey": "id", "foreignKeys": [{"fields": "next", "reference": {"fields": "id"}}]}"#;
+    let (_folder, case) = with_schema(schema, "id,next,m\n9,3,a\n3,7,b\n7,,c\n3,9,d\n1,2,e\n2,9,a\n8,9,f\n");
+    case.expect_rows(["1: 9, 3, 'a'", "2: 3, 7, 'b'", "3: 7, NULL, 'c'", "4: 8, 9, 'f'"])
+        .expect_rejects([(5, "duplicate_key"), (6, "constraint_failed"), (7, "duplicate_key")])
+        .check_at(&PAIRS);
+}
+
+#[test]
+fn rows_are_not_changed_where_other_keys_of_the_schema_are_to_be_kept() {
+    let of = |more: Value| {
+        let mut schema = json!({"fields": [{"name": "id", "type": "integer"}, {"name": "m", "type": "string", "constraints": {"maxLength": 2}}], "primaryKey": "id"});
+        schema["uniqueKeys"] = more;
+        scene(&schema, "id,m\n1,a\n2,b\n1,c\n2,xyz\n")
+    };
+    let folder = of(json!([["id"]]));
+    let (code, said) = load(folder.path(), &["--on-duplicate", "update"]);
+    assert_eq!(code, 2, "{said}");
+    assert_eq!(
+        database::dump(&folder.path().join("out.db"), "t").rows,
+        ["1: 1, 'c'", "2: 2, 'b'"]
+    );
+    let (code, said) = load(of(json!([["m"]])).path(), &["--on-duplicate", "replace"]);
+    assert!(
+        code == 64 && said.contains("--on-duplicate replace changes rows"),
+        "{code} {said}"
+    );
+}
+
+#[test]
 fn required_fields_are_not_null_on_the_direct_path_and_one_unique_field_is_the_key() {
     let schema = r#"{"fields": [{"name": "a", "type": "integer", "constraints": {"required": true}},
                                 {"name": "b", "type": "integer", "constraints": {"unique": true}}]}"#;
