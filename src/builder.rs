@@ -1,6 +1,5 @@
 //! How a program asks for a load: inputs, database and options, one after another, then [`Load::run`].
 
-mod check;
 mod contract;
 mod watched;
 

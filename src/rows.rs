@@ -132,6 +132,7 @@ impl<E: Encoder> RowBlock<E> {
             recoded_in_row: self.recoded_in_row,
             plain_value: self.plain_value,
             resolved: self.resolved,
+            meant_text: self.meant_text,
             recoded_text: self.recoded_text,
         };
         (block, self.values)

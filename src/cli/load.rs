@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ValueEnum, ValueHint};
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
-    ContractOptions, ContractSource, DEFAULT_BATCH_ROWS, ErrorLimits, LimitOptions, RepeatOptions, TargetOptions,
+    ContractOptions, DEFAULT_BATCH_ROWS, ErrorLimits, LimitOptions, RepeatOptions, TargetOptions,
 };
 use rowmill::{OnDuplicate, WritePath};
 
@@ -83,13 +83,6 @@ pub struct LoadArgs {
     /// All other flags hold for each load. The first file that is not loaded whole ends the command; the same command goes on there.
     #[arg(long, conflicts_with_all = ["table", "union_by_name"], help_heading = "Table")]
     table_per_file: bool,
-    /// A Frictionless Table Schema (JSON): types, rules and keys of the columns
-    ///
-    /// A value that breaks a rule is rejected (rule_failed). --types, --null, --empty and --empty-as-null come before what it says of a
-    /// column. Its primaryKey is the --key; in a table that the load makes, required fields are NOT NULL, unique ones have an index, and
-    /// foreign keys are declared.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Table")]
-    schema: Option<PathBuf>,
     /// Columns that make a row unique: the first wins
     ///
     /// The others are duplicates, which are rejects, unless --on-duplicate says otherwise.
@@ -261,7 +254,7 @@ impl LoadArgs {
                 types,
                 formats,
                 inference: self.infer.into(),
-                source: self.schema.map(ContractSource::File),
+                source: self.values.take_schema(),
                 agreed: None,
             },
             columns: self.columns.into(),

@@ -69,9 +69,10 @@ impl OutcomeFlags {
         for (code, limit) in std::mem::take(&mut self.max_errors) {
             match code {
                 Some(code) if limits.by_code.iter().any(|(other, _)| *other == code) => {
-                    return Err(usage(command, format!(
-                        "--max-errors gives {code} two limits; leave one of them out"
-                    )));
+                    return Err(usage(
+                        command,
+                        format!("--max-errors gives {code} two limits; leave one of them out"),
+                    ));
                 }
                 Some(code) => limits.by_code.push((code, limit)),
                 None if limits.all.is_some() => {

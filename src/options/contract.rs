@@ -55,7 +55,7 @@ impl LoadOptions {
             )));
         }
         let key_may_be_null = self.agree_on_key(contract)?;
-        self.check_repeats(contract)?;
+        self.check_judge(contract)?;
         let says_missing = self.dialect.cells == CellRules::default();
         if says_missing {
             // What is compared are texts, whether they are quoted or not.
@@ -99,8 +99,8 @@ impl LoadOptions {
         Ok(may_be_null)
     }
 
-    /// Checks that rows that are changed can be held to the contract.
-    fn check_repeats(&self, contract: &Contract) -> Result<(), Error> {
+    /// Checks that there is a table to judge what only a table can, and that no row is changed where it must.
+    fn check_judge(&self, contract: &Contract) -> Result<(), Error> {
         let changes_rows = !matches!(self.contract.on_duplicate, OnDuplicate::Reject | OnDuplicate::Skip);
         let in_table = |fields: &Vec<usize>| {
             contract
@@ -114,7 +114,13 @@ impl LoadOptions {
             let names: BTreeSet<String> = in_table(fields);
             names != key
         });
-        match changes_rows && (has_others || !contract.references.is_empty()) {
+        let needs_table = has_others || !contract.references.is_empty();
+        match changes_rows && needs_table {
+            _ if needs_table && self.check.is_some() => Err(Error::usage(
+                "the schema has foreign keys or fields that are unique besides the key, which only a table can judge: load the inputs into one, or \
+                 take them out of the schema for the check"
+                    .to_owned(),
+            )),
             true => Err(Error::usage(format!(
                 "{ON_DUPLICATE} {} changes rows, and the schema has foreign keys or fields that are unique besides the key, which SQLite is to \
                  judge record by record; leave {ON_DUPLICATE} out, or take them out of the schema",

@@ -105,10 +105,14 @@ impl Summary<'_> {
         match report.outcome {
             Outcome::Complete => {}
             Outcome::ErrorLimit if report.is_check && report.all_read => {
-                write!(f, "\n  OVER LIMIT  more is wrong than {MAX_ERRORS} allows")?;
+                write!(f, "\n  OVER LIMIT  {}", passed(report))?;
             }
             Outcome::ErrorLimit if report.is_check => {
-                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not checked")?;
+                let passed = passed(report);
+                write!(
+                    f,
+                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not checked"
+                )?;
             }
             Outcome::Interrupted if report.is_check => {
                 let by = stopped_by(report);

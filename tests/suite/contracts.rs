@@ -112,6 +112,40 @@ fn every_case_of_the_table_is_judged_as_the_specification_says() {
     every_case_by(|schema, input| loaded(schema, input, &[]));
 }
 
+/// What `rowmill check` says of the records; what is stored, it does not say.
+fn checked(schema: &Value, input: &[u8]) -> BTreeMap<u64, String> {
+    let folder = scene(schema, input);
+    let ended = run_in(folder.path(), &["check", "in.csv", "--schema", "schema.json"]);
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.code() == 0 || ended.code() == 2, "{schema}: {said}");
+    let rejects = read_rejects(&fs::read(folder.path().join("errors.csv")).unwrap()).unwrap();
+    rejects
+        .into_iter()
+        .map(|reject| (reject.record - 1, reject.code))
+        .collect()
+}
+
+#[test]
+fn a_check_rejects_what_a_load_rejects() {
+    every_case_by(|schema, input| {
+        let verdicts = loaded(schema, input, &[]);
+        let rejected = verdicts.iter().filter_map(|(number, verdict)| match verdict {
+            Verdict::Rejected(code) => Some((*number, code.clone())),
+            Verdict::Stored(_) => None,
+        });
+        assert_eq!(checked(schema, input), rejected.collect(), "{schema}");
+        verdicts
+    });
+    let schema = json!({"fields": [{"name": "n"}, {"name": "v", "constraints": {"unique": true}}], "primaryKey": "n"});
+    let folder = scene(&schema, "n,v\n1,2\n");
+    let ended = run_in(folder.path(), &["check", "in.csv", "--schema", "schema.json"]);
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(
+        ended.code() == 64 && said.contains("which only a table can judge"),
+        "{said}"
+    );
+}
+
 #[test]
 fn every_case_is_judged_the_same_however_it_is_cut_and_written() {
     let ways = ["--threads=4", "--window-bytes=7", "--chunk-bytes=5", "--write-path=sql"];
