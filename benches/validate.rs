@@ -7,6 +7,7 @@ use rowmill::internal::infer::{Facts, Reading, observe};
 use rowmill::internal::parse::{Dialect, Records, Syntax, parse};
 use rowmill::internal::rows::{Encoder, Nothing, RowBlock};
 use rowmill::internal::schema::cells::CellRules;
+use rowmill::internal::schema::rules::ColumnRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::NumberStyle;
 use rowmill::internal::schema::{Column, KeyPlan, RowPlan};
@@ -45,6 +46,7 @@ fn plan(key: KeyPlan) -> RowPlan {
         cells: CellRules::default(),
         numbers: NumberStyle::default(),
         recodings: Vec::new(),
+        rules: ColumnRules::default(),
         repeated_header: None,
         trailing_delimiter: false,
         max_record_bytes: 1 << 20,

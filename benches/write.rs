@@ -51,7 +51,7 @@ fn sql_path(bencher: Bencher) {
     let record = record();
     bencher.counter(ItemsCount::new(ROWS as u64)).bench_local(|| {
         database.drop_table("t").expect("no table is left");
-        database.create_table("t", &columns(), None).expect("a new table");
+        database.create_table("t", &columns(), None, &[]).expect("a new table");
         let columns = columns();
         let mut writer = SqlWriter::new(&database, target(&columns)).expect("a writer");
         writer.begin().expect("a transaction");
@@ -72,7 +72,7 @@ fn sql_path_by_groups(bencher: Bencher) {
     let record = record();
     bencher.counter(ItemsCount::new(ROWS as u64)).bench_local(|| {
         database.drop_table("t").expect("no table is left");
-        database.create_table("t", &columns(), None).expect("a new table");
+        database.create_table("t", &columns(), None, &[]).expect("a new table");
         let columns = columns();
         let mut writer = SqlWriter::new(&database, target(&columns)).expect("a writer");
         let group_rows = writer.group_rows().expect("a plain table takes groups") as i64;
@@ -93,7 +93,7 @@ fn direct_path(bencher: Bencher) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("direct.db");
         let database = Database::open(&path, CACHE_BYTES).expect("a new database");
-        database.create_table("t", &columns(), None).expect("a new table");
+        database.create_table("t", &columns(), None, &[]).expect("a new table");
         let mut writer = DirectWriter::open(&path, "t").expect("a writer");
         assert!(writer.begin().expect("a transaction"));
         for row_id in 1..=ROWS {

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::faults;
 use crate::ledger::{ClosedBooks, Incoming, Ledger, Place, PlacedRow, Places};
 use crate::pipeline::{Flow, LinePiece};
-use crate::reject::{ColumnLabel, RejectReason, Suspect};
+use crate::reject::{ColumnLabel, RejectCode, RejectReason, Suspect};
 use crate::rows::RowMeta;
 use crate::schema::RowIds;
 use crate::schema::repeats::RepeatPlan;
@@ -216,7 +216,8 @@ impl<'d> BatchWriter<'d> {
             if until < edge
                 && let Some(reject) = rejects.next()
             {
-                self.ledger.note_stop_within(incoming, reject.record_index);
+                self.ledger
+                    .note_stop_within(incoming, reject.record_index, reject.reason.code());
                 self.ledger.reject_record(reject, &mut places)?;
                 done_records += 1;
                 self.ledger.count_up_to(incoming, done_records);
@@ -364,7 +365,11 @@ impl<'d> BatchWriter<'d> {
             self.begin()?;
         }
         let is_ignored = outcome == RowOutcome::Ignored;
-        self.ledger.note_stop_within(incoming, record_index);
+        let code = match &outcome {
+            RowOutcome::Duplicate { .. } => RejectCode::DuplicateKey,
+            other => other.refusal().code(),
+        };
+        self.ledger.note_stop_within(incoming, record_index, code);
         self.refused(placed.row, outcome, places)?;
         if self.ledger.past_limit(placed.ordinal) {
             // The load will go on at this record: what triggers did for it, they will do again then.

@@ -1,6 +1,6 @@
 //! How a program asks for a load: inputs, database and options, one after another, then [`Load::run`].
 
-mod check;
+mod contract;
 mod retry;
 mod watched;
 
@@ -15,9 +15,9 @@ use crate::error::Error;
 use crate::load::{self, Inputs};
 use crate::observer::Observer;
 use crate::option_name::ERRORS;
-use crate::options::{ErrorLimit, Inference, InputFormat, LoadOptions, OnDuplicate, WritePath};
+use crate::options::{ErrorLimit, InputFormat, LoadOptions, WritePath};
+use crate::reject::RejectCode;
 use crate::report::LoadReport;
-use crate::schema::ColumnType;
 use crate::schema::cells::EmptyCell;
 use watched::Watched;
 
@@ -479,57 +479,6 @@ impl Load<'_> {
     }
 }
 
-/// The contract: what a good row is.
-impl Load<'_> {
-    /// Sets the columns that together make a row unique: the first row with a key wins, the others are rejected as duplicates. Default:
-    /// none, or the columns of the primary key if the table exists.
-    pub fn key<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
-        self.options.contract.key = columns.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Sets what becomes of records that repeat a [key](Self::key). Default: [`OnDuplicate::Reject`].
-    pub fn on_duplicate(mut self, what: OnDuplicate) -> Self {
-        self.options.contract.on_duplicate = what;
-        self
-    }
-
-    /// Declares the type of a column; a value that does not fit is rejected. May be called for each column. Types that are not declared are
-    /// [inferred](Self::inference).
-    pub fn column_type(mut self, column: impl Into<String>, column_type: ColumnType) -> Self {
-        self.options.contract.types.push((column.into(), column_type));
-        self
-    }
-
-    /// Says how one column is written that is [declared](Self::column_type) as a date, a time or both; it comes before
-    /// [`date_format`](Self::date_format) and [`datetime_format`](Self::datetime_format). May be called for each column.
-    pub fn column_format(mut self, column: impl Into<String>, pattern: impl Into<String>) -> Self {
-        self.options.contract.formats.push((column.into(), pattern.into()));
-        self
-    }
-
-    /// Makes every column text whose type is not declared. Default: false.
-    pub fn text(mut self, on: bool) -> Self {
-        self.options.contract.all_text = on;
-        self
-    }
-
-    /// Sets how types that are not declared are found; a matter of speed. Default: [`Inference::Auto`].
-    pub fn inference(mut self, inference: Inference) -> Self {
-        self.options.contract.inference = inference;
-        self
-    }
-
-    /// Adds an index on these columns, built when the rows are in. May be called for each index.
-    pub fn index<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
-        self.options
-            .target
-            .indexes
-            .push(columns.into_iter().map(Into::into).collect());
-        self
-    }
-}
-
 /// Loading again: a load that was stopped or killed goes on where it stopped when it is run again with the same inputs and options.
 impl Load<'_> {
     /// Starts afresh where an unfinished load would go on. A table that the unfinished load made is made anew if nobody else has put
@@ -564,7 +513,26 @@ impl Load<'_> {
 impl Load<'_> {
     /// Sets when to stop because too many records were rejected, duplicates included. Default: never.
     pub fn max_errors(mut self, limit: ErrorLimit) -> Self {
-        self.options.limits.max_errors = Some(limit);
+        self.options.limits.errors.all = Some(limit);
+        self
+    }
+
+    /// Sets when to stop because too many records were rejected for one reason; besides [`max_errors`](Self::max_errors), which counts all of
+    /// them. May be called for each reason. Default: never.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// use rowmill::{ColumnType, ErrorLimit, Outcome, RejectCode};
+    /// let reader = std::io::Cursor::new("id\n1\nx\n2\ny\n3\n");
+    /// let load = rowmill::Load::from_reader("ids", reader).into(database).errors(errors).column_type("id", ColumnType::Integer);
+    /// let report = load.max_errors_of(RejectCode::TypeError, ErrorLimit::Count(1)).run()?;
+    /// let passed = report.passed_limit.ok_or("a limit was passed")?;
+    /// assert_eq!((report.outcome, passed.code, passed.rejected), (Outcome::ErrorLimit, Some(RejectCode::TypeError), 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn max_errors_of(mut self, code: RejectCode, limit: ErrorLimit) -> Self {
+        self.options.limits.errors.by_code.push((code, limit));
         self
     }
 

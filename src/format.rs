@@ -13,6 +13,7 @@ pub use crate::dialect::Escape;
 use crate::encoding::Encoding;
 use crate::position::ByteRange;
 use crate::schema::cells::{CellMeaning, CellRules};
+use crate::schema::rules::MissingValues;
 pub use crate::syntax_fault::{Fault, FaultKind, JsonExpected};
 
 /// A format, with everything that an input's form depends on.
@@ -73,6 +74,14 @@ pub trait Format: Copy + Send + Sync {
     /// How a field is read by `rules`.
     fn cell(&self, field: Field<'_>, rules: &CellRules) -> CellMeaning {
         rules.read::<false>(field.bytes(), field.quote().is_some())
+    }
+
+    /// How a field is read of which `missing` texts stand for no value.
+    fn cell_or_missing(&self, field: Field<'_>, missing: &MissingValues) -> CellMeaning {
+        match missing.have(field.unquoted(), field.quote()) {
+            true => CellMeaning::Null,
+            false => CellMeaning::Value,
+        }
     }
 
     /// Whether a field says that it is a text, whatever it looks like.

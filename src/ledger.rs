@@ -22,11 +22,12 @@ use crate::content_hash::ContentHash;
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::faults;
-use crate::options::ErrorLimit;
+use crate::options::ErrorLimits;
 use crate::pipeline::LinePiece;
 use crate::position::Position;
 use crate::reject::{
-    BlockReject, ColumnLabel, DeadLetter, DeadLetters, Origins, RejectReason, SuspectEntry, SuspectReader, SuspectSpool,
+    BlockReject, ColumnLabel, DeadLetter, DeadLetters, Origins, RejectCode, RejectReason, SuspectEntry, SuspectReader,
+    SuspectSpool,
 };
 use crate::rows::RowMeta;
 
@@ -34,7 +35,7 @@ use crate::rows::RowMeta;
 #[derive(Debug)]
 pub struct LedgerSettings {
     pub inputs: Vec<InputNames>,
-    pub max_errors: Option<ErrorLimit>,
+    pub max_errors: ErrorLimits,
     pub max_record_bytes: u64,
     /// Whether it is to be guessed in which encoding records are that are not UTF-8.
     pub guesses_encoding: bool,
@@ -374,7 +375,8 @@ impl Ledger {
 
     /// Rejects the line that is too long, now that all of it is there.
     fn end_line(&mut self, place: &Place) -> Result<(), Error> {
-        self.note_stop(place.ordinal, place.file_index, self.long_line.before);
+        let before = (place.file_index, self.long_line.before);
+        self.note_stop(place.ordinal, before, RejectCode::RecordTooLarge);
         let reason = RejectReason::RecordTooLarge {
             limit_bytes: self.settings.max_record_bytes,
         };

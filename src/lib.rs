@@ -187,14 +187,15 @@ pub use error::{Error, ErrorKind};
 pub use memory::return_freed_memory;
 pub use observer::{FileBegun, Observer, Phase, Progress};
 pub use option_name::OptionName;
-pub use options::{ErrorLimit, Inference, InputFormat, OnDuplicate, WritePath};
+pub use options::{ErrorLimit, Inference, InputFormat, OnDuplicate, PassedLimit, WritePath};
 pub use reject::RejectCode;
 pub use report::{
     ColumnReport, EarlierReport, FilterReport, FoundDialect, InputReport, LoadReport, MemorySplit, Outcome,
-    SkippedInput, StageTime, Summary,
+    SchemaReport, SkippedInput, StageTime, Summary,
 };
 pub use schema::ColumnType;
 pub use schema::cells::EmptyCell;
+pub use schema::contract::Contract;
 
 /// The door for rowmill's own binary, tests, benches and fuzz targets. Nothing behind it is guaranteed to stay.
 #[doc(hidden)]

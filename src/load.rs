@@ -20,6 +20,7 @@ mod append;
 mod at_once;
 mod check;
 mod context;
+mod contract;
 #[cfg(feature = "html")]
 mod draft;
 mod earlier;
@@ -112,6 +113,10 @@ pub fn load_inputs(
     };
     let checked = files::check(&inputs.paths(), database_path, &errors, options);
     let refusal = found.err().or(planned.err()).or(checked.refusal);
+    let mut agreed = options.clone();
+    let refusal =
+        refusal.or_else(|| contract::agree(&mut agreed, loads.iter_mut().map(|load| &mut load.options)).err());
+    let options = &agreed;
     let load = |onlookers: Result<Onlookers<'_>, Error>| match options.target.table_per_file {
         true => FileLoads {
             loads,

@@ -60,6 +60,7 @@ options! {
     COLUMN_FORMAT "column_format" "--types"
     COMMENT "comment" "--comment"
     CONSTANT "constant" "--const"
+    CONTRACT "contract" "--schema"
     DATE_FORMAT "date_format" "--date-format"
     DATETIME_FORMAT "datetime_format" "--datetime-format"
     DECIMAL_COMMA "decimal_comma" "--decimal-comma"
@@ -81,6 +82,7 @@ options! {
     KEEP_CHECKPOINT "keep_checkpoint" "--keep-checkpoint"
     KEY "key" "--key"
     MAX_ERRORS "max_errors" "--max-errors"
+    MAX_ERRORS_OF "max_errors_of" "--max-errors"
     MAX_RECORD_BYTES "max_record_bytes" "--max-record-bytes"
     MEMBER "member" "--member"
     MEMORY_BYTES "memory_bytes" "--memory"
@@ -96,6 +98,7 @@ options! {
     RESTART "restart" "--restart"
     ROW_NUMBER "row_number" "--row-number"
     SAFE_ERRORS "safe_errors" "--safe-errors"
+    SCHEMA "schema" "--schema"
     SKIP_FOOTER "skip_footer" "--skip-footer"
     SKIP_LINES "skip_lines" "--skip-lines"
     TABLE "table" "--table"
@@ -174,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_option_has_its_method() {
-        let builder = include_str!("builder.rs");
+        let builder = concat!(include_str!("builder.rs"), include_str!("builder/contract.rs"));
         for option in ALL {
             let method = option.as_str();
             let is_there = |after: &str| builder.contains(&format!("pub fn {method}{after}"));

@@ -1,22 +1,26 @@
 //! What a load is asked to do, validated once; every constant of the program with its unit and reason.
 
 mod columns;
+mod contract;
 mod input_format;
+mod limits;
 mod on_duplicate;
 pub(crate) mod written;
 
 use std::path::PathBuf;
 
 pub use self::columns::{ColumnOptions, MAX_CONSTANT_BYTES};
+pub use self::contract::{Agreement, ContractSource};
 pub use self::input_format::{InputFormat, JSON_LINES};
+pub use self::limits::{ErrorLimits, LimitOptions, PassedLimit};
 pub use self::on_duplicate::OnDuplicate;
 use crate::dialect::{Delimiter, Escape};
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::option_name::{
-    self, APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY,
-    EMPTY_AS_NULL, ESCAPE, HEADER_ROW, KEEP_CHECKPOINT, MAX_ERRORS, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName,
-    QUOTE, REPORT, REPORT_HTML, SKIP_FOOTER, TABLE, TABLE_PER_FILE, THREADS, UNION_BY_NAME, WINDOW_BYTES,
+    APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL,
+    ESCAPE, HEADER_ROW, KEEP_CHECKPOINT, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT, REPORT_HTML,
+    SKIP_FOOTER, TABLE, TABLE_PER_FILE, THREADS, UNION_BY_NAME, WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
@@ -177,6 +181,10 @@ pub struct ContractOptions {
     pub all_text: bool,
     /// Where the other columns' types come from.
     pub inference: Inference,
+    /// Where the contract comes from, if there is one.
+    pub source: Option<ContractSource>,
+    /// The contract, once it is read.
+    pub agreed: Option<Agreement>,
 }
 
 /// Where rows, rejects and reports go.
@@ -211,15 +219,6 @@ pub struct RepeatOptions {
     pub append_only: bool,
     /// Skip inputs whose content went into the table before with this option; remember what goes in now, in the database.
     pub once: bool,
-}
-
-/// What is too much.
-#[derive(Debug, Clone)]
-pub struct LimitOptions {
-    /// When to stop because of rejects; `None`: never.
-    pub max_errors: Option<ErrorLimit>,
-    /// Longest record.
-    pub max_record_bytes: u64,
 }
 
 /// How much of the machine a load may use, and in what pieces.
@@ -275,15 +274,6 @@ impl Default for TargetOptions {
             safe_errors: false,
             report: None,
             report_html: None,
-        }
-    }
-}
-
-impl Default for LimitOptions {
-    fn default() -> Self {
-        LimitOptions {
-            max_errors: None,
-            max_record_bytes: DEFAULT_MAX_RECORD_BYTES,
         }
     }
 }
@@ -501,6 +491,11 @@ impl DialectOptions {
 }
 
 impl ContractOptions {
+    /// Whether the type of a column is declared by its name.
+    pub fn is_declared(&self, name: &str) -> bool {
+        self.types.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
+    }
+
     /// The type that a column is declared as, as the command line takes it: `date:%d.%m.%Y`.
     pub fn type_text(&self, name: &str, column_type: ColumnType) -> String {
         let own = self.formats.iter().find(|(other, _)| other.eq_ignore_ascii_case(name));
@@ -562,22 +557,6 @@ impl RepeatOptions {
             _ => return Ok(()),
         };
         Err(Error::usage(message))
-    }
-}
-
-impl LimitOptions {
-    fn validate(&self) -> Result<(), Error> {
-        check_range(
-            option_name::MAX_RECORD_BYTES,
-            self.max_record_bytes,
-            Some(MAX_RECORD_BYTES),
-        )?;
-        match self.max_errors {
-            Some(ErrorLimit::Percent(percent)) if !(0.0..=100.0).contains(&percent) => Err(Error::usage(format!(
-                "{MAX_ERRORS} takes a percentage between 0% and 100%"
-            ))),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure: nothing is opened, created or changed here, so every problem is reported before anything is changed.
 
+mod contract;
 mod existing;
 mod layout;
 mod repeats;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::contract::references;
 pub use self::existing::plan_existing_table;
 pub use self::layout::{Header, Layout};
 use self::repeats::plan_repeats;
@@ -20,6 +22,7 @@ use crate::option_name::{COLUMN_TYPE, EMPTY, EMPTY_AS_NULL, OptionName, RESTART}
 use crate::options::LoadOptions;
 use crate::report::FoundDialect;
 use crate::schema::cells::StoredValue;
+use crate::schema::constraint::TableConstraint;
 use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::identifier::nearest;
 use crate::schema::key_order::KeyOrder;
@@ -96,6 +99,12 @@ pub struct TablePlan {
     pub repeats: RepeatPlan,
     /// For each input, the field of each column; [`NO_FIELD`](crate::schema::NO_FIELD) for those that it does not have.
     pub sources: Vec<Vec<u32>>,
+    /// For each column, the field of the contract that it is.
+    #[serde(default)]
+    pub contract_fields: Vec<Option<u32>>,
+    /// What is declared of the whole table, if the load makes it.
+    #[serde(default)]
+    pub constraints: Vec<TableConstraint>,
     /// The columns that come from no field.
     #[serde(default)]
     pub given: Vec<GivenColumn>,
@@ -231,6 +240,7 @@ impl TablePlan {
             cells: options.dialect.cells.clone(),
             numbers: options.dialect.written.numbers,
             recodings: Recoding::of_all(&self.columns, &options.dialect.written),
+            rules: contract::column_rules(self, options),
             repeated_header: None,
             trailing_delimiter: false,
             max_record_bytes: options.limits.max_record_bytes,
@@ -343,21 +353,33 @@ pub fn plan_new_table(
     let names = &layout.names;
     let declared = layout.declared_types(options)?;
     let key_columns = layout.key(options)?;
+    let contract_fields = contract::contract_fields(layout, options)?;
     let column = |(index, name): (usize, &String)| Column {
         declared: declared[index].is_some(),
+        not_null: contract::field(&contract_fields, index, options).is_some_and(|field| field.is_required),
         pattern: declared[index].and_then(|declared| pattern_of(name, declared, options)),
         ..Column::new(name, declared[index].unwrap_or_else(|| facts.column_type(index)))
     };
-    let columns: Vec<Column> = names.iter().enumerate().map(column).collect();
+    let mut columns: Vec<Column> = names.iter().enumerate().map(column).collect();
+    // A row id cannot be NULL.
+    let may_be_row_id = !(options.contract.agreed.as_ref()).is_some_and(|agreed| agreed.key_may_be_null);
     let row_id_column = match key_columns[..] {
         [index] if columns[index].column_type == ColumnType::Integer && facts.key_order().ascends() => Some(index),
         _ => None,
-    };
+    }
+    .filter(|_| may_be_row_id);
+    if let Some(index) = row_id_column {
+        columns[index].not_null = false;
+    }
+    let constraints = contract::of_new_table(&contract_fields, names, (&key_columns, row_id_column), options)?;
+    // Where a row's fate depends on those before it, SQLite judges each in its turn.
+    let is_plain = constraints.is_empty();
     // In a table whose columns have taken all the names of the row id, only SQLite can number the rows.
     let is_nameless = ["rowid", "_rowid_", "oid"]
         .iter()
         .all(|name| find(names, name).is_some());
     let dedup = match (key_columns.is_empty(), row_id_column) {
+        _ if !is_plain => DedupPlan::Database,
         (true, _) => DedupPlan::Database,
         (false, Some(_)) => DedupPlan::Ascending { last: None },
         (false, None) if is_nameless => DedupPlan::Database,
@@ -369,12 +391,14 @@ pub fn plan_new_table(
         row_id_column,
         row_ids: match row_id_column {
             Some(_) => RowIds::Key,
-            None if is_nameless => RowIds::Given,
+            None if is_nameless || !is_plain => RowIds::Given,
             None => RowIds::Ordinal { base: 0 },
         },
-        build_key_index: !key_columns.is_empty() && row_id_column.is_none(),
+        build_key_index: is_plain && !key_columns.is_empty() && row_id_column.is_none(),
         repeats: plan_repeats(&columns, &key_columns, &options.contract.on_duplicate)?,
         key_columns,
+        contract_fields,
+        constraints,
         dedup,
         sources: layout.sources.clone(),
         given: layout.given_columns(&columns, &options.dialect.written)?,

@@ -182,6 +182,10 @@ pub enum RejectReason {
     /// A number that is written differently from those that made the column REAL.
     OtherForm,
     NullViolation,
+    /// A value that breaks a rule of the contract; `words` say which rule of which field, and what it asks for.
+    RuleFailed {
+        words: Arc<str>,
+    },
     DuplicateKey {
         first: FirstRecord,
     },

@@ -23,7 +23,7 @@ use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::observer::Observer;
-use crate::options::LoadOptions;
+use crate::options::{LoadOptions, PassedLimit};
 use crate::reject::RejectCode;
 
 pub use self::dialect::FoundDialect;
@@ -217,6 +217,17 @@ pub struct ColumnReport {
     pub recoded: u64,
 }
 
+/// The contract that a load was held to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SchemaReport {
+    /// The file that it was read from, if it was.
+    #[serde(serialize_with = "serialize_path_or_none")]
+    pub path: Option<PathBuf>,
+    /// See [`Contract::hash`](crate::Contract::hash).
+    pub hash: String,
+}
+
 /// Everything a load can say about itself. [`report`](crate::Load::report) writes it as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -230,6 +241,8 @@ pub struct LoadReport {
     pub exit_code: u8,
     /// Whether every record was read and every good row is in the table. That can be so at the error limit, too.
     pub all_read: bool,
+    /// The limit of rejects that was passed, if the outcome is [`ErrorLimit`](Outcome::ErrorLimit).
+    pub passed_limit: Option<PassedLimit>,
     /// The signal that made the program stop the load, if the program named one.
     pub signal: Option<i32>,
     /// What went wrong, when the outcome is [`Failed`](Outcome::Failed).
@@ -310,6 +323,8 @@ pub struct LoadReport {
     pub columns: Vec<ColumnReport>,
     /// The columns of the key; empty without one.
     pub key: Vec<String>,
+    /// The contract, if there is one.
+    pub schema: Option<SchemaReport>,
     /// Version of SQLite; empty if the load ended before it was asked for.
     pub sqlite_version: String,
     /// The report of each load, if each file went into [a table of its own](crate::Load::table_per_file): then the counts here are those of
@@ -333,6 +348,7 @@ impl LoadReport {
             outcome: Outcome::Failed,
             exit_code: EXIT_INTERNAL,
             all_read: false,
+            passed_limit: None,
             signal: None,
             error: None,
             is_check: options.check.is_some(),
@@ -374,6 +390,10 @@ impl LoadReport {
             quote: options.dialect.quote.map(char::from),
             columns: Vec::new(),
             key: options.contract.key.clone(),
+            schema: options.contract.agreed.as_ref().map(|agreed| SchemaReport {
+                path: agreed.contract.path().map(Path::to_owned),
+                hash: agreed.contract.hash(),
+            }),
             sqlite_version: String::new(),
             loads: Vec::new(),
         }
@@ -508,6 +528,13 @@ fn serialize_path<S: serde::Serializer>(path: &Path, serializer: S) -> Result<S:
     match path.to_str() {
         Some(text) => serializer.serialize_str(text),
         None => serializer.collect_str(&escaped(path.as_os_str().as_encoded_bytes())),
+    }
+}
+
+fn serialize_path_or_none<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => serialize_path(path, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

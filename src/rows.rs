@@ -67,6 +67,8 @@ pub struct RowBlock<E> {
     pub(crate) plain_value: Vec<u8>,
     /// A value whose escapes are resolved, and a field in UTF-8; here only to be reused.
     pub(crate) resolved: Vec<u8>,
+    /// A value whose doubled quotes are single; as well.
+    pub(crate) meant_text: Vec<u8>,
     pub(crate) recoded_text: Vec<u8>,
 }
 
@@ -130,6 +132,7 @@ impl<E: Encoder> RowBlock<E> {
             recoded_in_row: self.recoded_in_row,
             plain_value: self.plain_value,
             resolved: self.resolved,
+            meant_text: self.meant_text,
             recoded_text: self.recoded_text,
         };
         (block, self.values)
@@ -155,6 +158,7 @@ impl<E: Encoder> RowBlock<E> {
             + self.recoded.capacity() * size_of::<u64>()
             + self.plain_value.capacity()
             + self.resolved.capacity()
+            + self.meant_text.capacity()
             + self.recoded_text.capacity()
     }
 }

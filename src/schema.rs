@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use self::cells::{CellRules, StoredValue};
 use self::form::Form;
 use self::recoding::Recoding;
+use self::rules::ColumnRules;
 use self::widths::Widths;
 use self::written::NumberStyle;
 
 #[allow(missing_docs)]
 pub mod cast;
 pub mod cells;
+pub mod constraint;
+pub mod contract;
 #[allow(missing_docs)]
 pub mod form;
 pub mod identifier;
@@ -19,6 +22,8 @@ pub mod key_order;
 #[allow(missing_docs)]
 pub mod recoding;
 pub mod repeats;
+#[allow(missing_docs)]
+pub mod rules;
 #[allow(missing_docs)]
 pub mod shape;
 pub mod stored;
@@ -249,6 +254,8 @@ pub struct RowPlan {
     pub numbers: NumberStyle,
     /// For each column, how its values become what is stored, if they are not written as its type usually is; empty if all are.
     pub recodings: Vec<Option<Recoding>>,
+    /// What a contract says of the columns.
+    pub rules: ColumnRules,
     /// A record that says this is the header once more, and none.
     pub repeated_header: Option<Vec<String>>,
     /// A record may have one field more, if it is empty: the delimiter at the end of its line separates nothing.
@@ -267,5 +274,13 @@ impl RowPlan {
     /// Whether each value comes from a field of its own, and every record has as many fields as it must have.
     pub fn takes_fields_only(&self) -> bool {
         self.widths.are_usual() && !self.sources.contains(&NO_FIELD)
+    }
+
+    /// Columns whose values are counted that are written in another form than they are stored in: all of them, or none.
+    pub fn counted_columns(&self) -> usize {
+        match self.recodings.is_empty() && self.rules.values.is_empty() {
+            true => 0,
+            false => self.columns.len(),
+        }
     }
 }

@@ -24,11 +24,11 @@ use self::beyond_record::{added_bytes, default_of, given_bytes};
 use self::column_work::{
     ColumnWork, DECLARED, IS_KEY, IS_ROW_ID, NO_AFFINITY, NOT_NULL, OBSERVED, ORDERED, SETTLED, UsualCast, columns,
 };
-use self::fault::{refuse, refuse_fault, see_text};
+use self::fault::{Reject, refuse, refuse_fault, see_text};
 use self::key_bytes::{push_plain_key, push_text_key};
 use self::text::{FaultyField, TextFault, faulty_field};
 use crate::encoding::{FieldEncoding, MOST_GROWTH};
-use crate::format::{Escape, Fields, Format, Parsed, Record, are_names, ends_empty};
+use crate::format::{Escape, Field, Fields, Format, Parsed, Record, are_names, ends_empty};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
@@ -78,8 +78,8 @@ pub fn validate<F: Format, E: Encoder>(
     if let Some(guess) = &plan.guess {
         rows.out.column_facts.resize(guess.forms.len(), ColumnFacts::default());
     }
-    rows.out.recoded.resize(plan.recodings.len(), 0);
-    let is_usual = plan.cells.are_usual() && plan.takes_fields_only();
+    rows.out.recoded.resize(plan.counted_columns(), 0);
+    let is_usual = plan.cells.are_usual() && plan.rules.missing.is_empty() && plan.takes_fields_only();
     let is_usual = is_usual && format.is_usual() && plan.repeated_header.is_none();
     match (is_usual, rows.encoding.is_some() && !rows.plain) {
         (true, false) => rows.take_all::<true, false>(parsed),
@@ -94,25 +94,6 @@ pub fn validate<F: Format, E: Encoder>(
         ..
     } = rows;
     (out.values, out.resolved, out.recoded_text) = (encoder, resolved, recoded);
-}
-
-/// Why a record is not a row.
-struct Reject {
-    reason: RejectReason,
-    /// 1-based; 0: no single field.
-    column: u32,
-    value: ByteRange,
-}
-
-impl Reject {
-    /// For a fault that is not in a single field.
-    fn whole(reason: RejectReason) -> Self {
-        Reject {
-            reason,
-            column: 0,
-            value: ByteRange::default(),
-        }
-    }
 }
 
 struct RowMaker<'a, F, E> {
@@ -344,7 +325,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         let field = self.format.field(&self.span[start..end]);
         let cell = match USUAL {
             true => self.plan.cells.read::<true>(field.bytes(), field.quote().is_some()),
-            false => self.format.cell(field, &self.plan.cells),
+            false => self.cell(column, field),
         };
         if cell != CellMeaning::Value {
             return self.encode_nothing::<USUAL>(column, cell);
@@ -363,6 +344,15 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             doubled: field.quote(),
         };
         self.encode_value(column, text, (start, end))
+    }
+
+    /// How a field is read: as its column says, or as all are.
+    #[inline]
+    fn cell(&self, column: ColumnWork, field: Field<'_>) -> CellMeaning {
+        match self.plan.rules.missing_in(column.index as usize) {
+            Some(missing) => self.format.cell_or_missing(field, missing),
+            None => self.format.cell(field, &self.plan.cells),
+        }
     }
 
     /// Appends what a cell without a value stands for; returns whether that is NULL.
@@ -393,7 +383,10 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             encoding.append(bytes, &mut recoded);
         }
         let field = self.format.field(&recoded);
-        let cell = self.plan.cells.read::<USUAL>(field.bytes(), field.quote().is_some());
+        let cell = match self.plan.rules.missing_in(column.index as usize) {
+            Some(_) if !USUAL => self.cell(column, field),
+            _ => self.plan.cells.read::<USUAL>(field.bytes(), field.quote().is_some()),
+        };
         if !USUAL && cell == CellMeaning::Value && self.format.has_escape(bytes) {
             self.recoded = recoded;
             return self.encode_resolved(column, place);
@@ -458,6 +451,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 self.encode_integer(column, value.map_err(|error| refuse(ColumnType::Integer, error))?);
             }
             UsualCast::Real => self.encode_real(column, bytes, place)?,
+            UsualCast::Ruled => self.encode_ruled(column, text)?,
             _ => self.encode_other(column, text, place)?,
         }
         Ok(false)
@@ -559,8 +553,8 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
                 }
             }
             UsualCast::Recoded => return self.encode_recoded(column, kept, place),
-            UsualCast::Text | UsualCast::Integer | UsualCast::Real => {
-                unreachable!("encode_field takes these")
+            UsualCast::Text | UsualCast::Integer | UsualCast::Real | UsualCast::Ruled => {
+                unreachable!("encode_value takes these")
             }
         }
         self.encode_text(column, kept);

@@ -3,7 +3,7 @@
 use crate::option_name::{
     APPEND_ONLY, BATCH_ROWS, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ENCODING,
     ERRORS, ESCAPE, FORMAT, HEADER_ROW, INDEX, KEY, MAX_RECORD_BYTES, MEMBER, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD,
-    ON_DUPLICATE, OptionName, QUOTE, SAFE_ERRORS, SKIP_FOOTER, SKIP_LINES, TEXT, TRIM,
+    ON_DUPLICATE, OptionName, QUOTE, SAFE_ERRORS, SCHEMA, SKIP_FOOTER, SKIP_LINES, TEXT, TRIM,
 };
 use crate::options::{DialectOptions, LoadOptions, written};
 
@@ -37,6 +37,10 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         (SAFE_ERRORS, switch(options.target.safe_errors)),
         (BATCH_ROWS, options.resources.batch_rows.to_string()),
         (TEXT, switch(options.contract.all_text)),
+        (
+            SCHEMA,
+            (options.contract.agreed.as_ref()).map_or_else(|| "none".to_owned(), |agreed| agreed.contract.hash()),
+        ),
         (COLUMN_TYPE, listed(types)),
         (
             NULL_WORD,

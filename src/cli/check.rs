@@ -106,12 +106,13 @@ impl CheckArgs {
     /// A usage error in clap's own form when a column's type is declared twice.
     pub(super) fn into_check(mut self) -> Result<CheckCommand, clap::Error> {
         let (types, formats) = self.values.take_types("check")?;
+        let errors = self.outcome.take_limits("check")?;
         Ok(CheckCommand {
             inputs: self.inputs,
             verbosity: self.outcome.verbosity(),
             options: LoadOptions {
                 limits: LimitOptions {
-                    max_errors: self.outcome.max_errors,
+                    errors,
                     max_record_bytes: self.input.max_record_bytes,
                 },
                 target: TargetOptions {
@@ -127,6 +128,8 @@ impl CheckArgs {
                     types,
                     formats,
                     inference: self.infer.into(),
+                    source: self.values.take_schema(),
+                    agreed: None,
                 },
                 columns: self.columns.into(),
                 resources: self.resources.into_options(DEFAULT_BATCH_ROWS),

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{ValueEnum, ValueHint};
+use rowmill::WritePath;
 use rowmill::internal::LoadOptions;
-use rowmill::internal::options::{ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions};
-use rowmill::{OnDuplicate, WritePath};
+use rowmill::internal::options::{
+    ContractOptions, DEFAULT_BATCH_ROWS, ErrorLimits, LimitOptions, RepeatOptions, TargetOptions,
+};
 
 use super::columns::ColumnFlags;
 use super::input_format::InputFlags;
-use super::names::{Names, parse_list, parse_on_duplicate};
+use super::names::{Names, Repeats, parse_list, parse_repeats};
 use super::outcome::{OutcomeFlags, Verbosity};
 use super::resources::ResourceFlags;
 use super::usage;
@@ -53,7 +55,7 @@ Exit codes:
    65  the input cannot be loaded at all     71  the system has no more memory
    66  an input is missing                   73  an output cannot be created
    74  reading or writing failed             75  the database is busy
-   78  the table does not fit the input
+   78  the table does not fit the input, or the schema is wrong
   129, 130, 143  stopped by SIGHUP, SIGINT, SIGTERM; what was read by then is committed";
 
 #[derive(Debug, clap::Args)]
@@ -86,19 +88,20 @@ pub struct LoadArgs {
     /// The others are duplicates, which are rejects, unless --on-duplicate says otherwise.
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
     key: Option<Names>,
-    /// Do with records that repeat the key: reject, skip, replace, update, update=COL,...
+    /// Do with records that repeat the key: reject, skip, abort, replace, update, update=COL,...
     ///
-    /// reject: the first wins, and the others are rejects. skip: so, and the others are only counted. replace: the last wins; what the
+    /// reject: the first wins, and the others are rejects. skip: so, and the others are only counted. abort: the first such record stops the
+    /// load, as --max-errors duplicate_key=0 does. replace: the last wins; what the
     /// input does not have gets its column's default. update: the last wins in the columns that the input has, or in those that are named.
     #[arg(
         long,
         value_name = "WHAT",
-        value_parser = parse_on_duplicate,
+        value_parser = parse_repeats,
         default_value = "reject",
         hide_short_help = true,
         help_heading = "Table"
     )]
-    on_duplicate: OnDuplicate,
+    on_duplicate: Repeats,
     /// Index these columns once the rows are in; repeatable
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, hide_short_help = true, help_heading = "Table")]
     index: Vec<Names>,
@@ -220,20 +223,22 @@ impl LoadArgs {
             }
         };
         let types = self.values.take_types("load")?;
+        let limits = self.outcome.take_limits("load")?;
         Ok(LoadCommand {
             inputs: std::mem::take(&mut self.paths),
             database,
             forget: self.forget,
             verbosity: self.outcome.verbosity(),
-            options: self.into_options(types),
+            options: self.into_options(types, limits),
         })
     }
 
     /// The options that these flags ask for, with the types that were declared.
-    fn into_options(mut self, (types, formats): DeclaredTypes) -> LoadOptions {
+    fn into_options(mut self, (types, formats): DeclaredTypes, mut limits: ErrorLimits) -> LoadOptions {
+        let on_duplicate = self.on_duplicate.take(&mut limits);
         LoadOptions {
             limits: LimitOptions {
-                max_errors: self.outcome.max_errors,
+                errors: limits,
                 max_record_bytes: self.input.max_record_bytes,
             },
             target: TargetOptions {
@@ -252,11 +257,13 @@ impl LoadArgs {
             },
             contract: ContractOptions {
                 key: self.key.unwrap_or_default(),
-                on_duplicate: self.on_duplicate,
+                on_duplicate,
                 all_text: self.values.text,
                 types,
                 formats,
                 inference: self.infer.into(),
+                source: self.values.take_schema(),
+                agreed: None,
             },
             columns: self.columns.into(),
             resources: self.resources.into_options(self.batch_rows),

@@ -1,6 +1,7 @@
 //! Names of columns on the command line, and what is said of each: lists, types, other names, values.
 
-use rowmill::{ColumnType, OnDuplicate};
+use rowmill::internal::options::ErrorLimits;
+use rowmill::{ColumnType, ErrorLimit, OnDuplicate, RejectCode};
 
 /// Types that `--types` takes.
 const DECLARABLE: [ColumnType; 9] = [
@@ -84,16 +85,42 @@ pub(super) fn parse_renamed(text: &str) -> Result<Pair, String> {
     }
 }
 
-/// What becomes of records that repeat a key: a word, and after `update=` columns.
-pub(super) fn parse_on_duplicate(text: &str) -> Result<OnDuplicate, String> {
-    match (text, text.strip_prefix("update=")) {
-        ("reject", _) => Ok(OnDuplicate::Reject),
-        ("skip", _) => Ok(OnDuplicate::Skip),
-        ("replace", _) => Ok(OnDuplicate::Replace),
-        ("update", _) => Ok(OnDuplicate::Update(Vec::new())),
-        (_, Some(columns)) => parse_list(columns).map(OnDuplicate::Update),
-        _ => Err("expected reject, skip, replace, update, or update=COL,...".to_owned()),
+/// What becomes of records that repeat a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Repeats {
+    /// The first of them stops the load.
+    Abort,
+    /// They are dealt with.
+    Take(OnDuplicate),
+}
+
+impl Repeats {
+    /// What is to be done with each, where `limits` say what is too much.
+    pub(super) fn take(self, limits: &mut ErrorLimits) -> OnDuplicate {
+        match self {
+            Repeats::Take(what) => what,
+            Repeats::Abort => {
+                let none = (RejectCode::DuplicateKey, ErrorLimit::Count(0));
+                limits.by_code.retain(|(code, _)| *code != RejectCode::DuplicateKey);
+                limits.by_code.push(none);
+                OnDuplicate::Reject
+            }
+        }
     }
+}
+
+/// What becomes of records that repeat a key: a word, and after `update=` columns.
+pub(super) fn parse_repeats(text: &str) -> Result<Repeats, String> {
+    let what = match (text, text.strip_prefix("update=")) {
+        ("abort", _) => return Ok(Repeats::Abort),
+        ("reject", _) => OnDuplicate::Reject,
+        ("skip", _) => OnDuplicate::Skip,
+        ("replace", _) => OnDuplicate::Replace,
+        ("update", _) => OnDuplicate::Update(Vec::new()),
+        (_, Some(columns)) => OnDuplicate::Update(parse_list(columns)?),
+        _ => return Err("expected reject, skip, abort, replace, update, or update=COL,...".to_owned()),
+    };
+    Ok(Repeats::Take(what))
 }
 
 /// `name=value`: a name, and everything after it.

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use rowmill::ErrorLimit;
+use rowmill::internal::options::ErrorLimits;
+use rowmill::{ErrorLimit, RejectCode};
+
+use super::usage;
 
 /// Where rejects and reports go.
 #[derive(Debug, clap::Args)]
@@ -12,8 +15,10 @@ pub struct OutcomeFlags {
     #[arg(long, hide_short_help = true, help_heading = "Rejects and reports")]
     pub(super) safe_errors: bool,
     /// Stop when more than this are rejected [default: never]
-    #[arg(long, value_name = "N|N%", value_parser = parse_error_limit, help_heading = "Rejects and reports")]
-    pub(super) max_errors: Option<ErrorLimit>,
+    ///
+    /// Or more than this for one reason, by the code that the errors file has: --max-errors type_error=10; repeatable.
+    #[arg(long, value_name = "[CODE=]N|N%", value_parser = parse_limit, help_heading = "Rejects and reports")]
+    max_errors: Vec<NamedLimit>,
     /// Write a JSON report, also when the load fails
     ///
     /// An older report (it begins with "rowmill") is replaced; no other file is.
@@ -43,6 +48,52 @@ impl OutcomeFlags {
             (false, false) => Verbosity::Normal,
         }
     }
+}
+
+/// A limit of rejects, of all or for one reason.
+type NamedLimit = (Option<RejectCode>, ErrorLimit);
+
+impl OutcomeFlags {
+    /// The limits of rejects.
+    ///
+    /// # Errors
+    /// A usage error in clap's own form when there are two for the same.
+    pub(super) fn take_limits(&mut self, command: &'static str) -> Result<ErrorLimits, clap::Error> {
+        let mut limits = ErrorLimits::default();
+        for (code, limit) in std::mem::take(&mut self.max_errors) {
+            match code {
+                Some(code) if limits.by_code.iter().any(|(other, _)| *other == code) => {
+                    return Err(usage(
+                        command,
+                        format!("--max-errors gives {code} two limits; leave one of them out"),
+                    ));
+                }
+                Some(code) => limits.by_code.push((code, limit)),
+                None if limits.all.is_some() => {
+                    return Err(usage(
+                        command,
+                        "--max-errors is given twice for all rejects; leave one of them out".to_owned(),
+                    ));
+                }
+                None => limits.all = Some(limit),
+            }
+        }
+        Ok(limits)
+    }
+}
+
+fn parse_limit(text: &str) -> Result<NamedLimit, String> {
+    let Some((code, limit)) = text.split_once('=') else {
+        return parse_error_limit(text).map(|limit| (None, limit));
+    };
+    let Some(code) = RejectCode::ALL.into_iter().find(|known| known.as_str() == code) else {
+        let known: Vec<&str> = RejectCode::ALL.iter().map(|known| known.as_str()).collect();
+        return Err(format!(
+            "'{code}' is no code of a reject; they are {}",
+            known.join(", ")
+        ));
+    };
+    parse_error_limit(limit).map(|limit| (Some(code), limit))
 }
 
 pub(super) fn parse_error_limit(text: &str) -> Result<ErrorLimit, String> {

@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use rowmill::OnDuplicate;
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions};
 
 use super::columns::ColumnFlags;
 use super::input_format::InputFlags;
-use super::names::{Names, parse_list, parse_on_duplicate};
+use super::names::{Names, Repeats, parse_list, parse_repeats};
 use super::outcome::{OutcomeFlags, Verbosity};
 use super::resources::ResourceFlags;
 use super::values::{InferArg, ValueFlags};
@@ -66,16 +65,16 @@ pub struct RetryArgs {
     /// Columns that make a row unique
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
     key: Option<Names>,
-    /// Do with records that repeat the key: reject, skip, replace, update, update=COL,...
+    /// Do with records that repeat the key: reject, skip, abort, replace, update, update=COL,...
     #[arg(
         long,
         value_name = "WHAT",
-        value_parser = parse_on_duplicate,
+        value_parser = parse_repeats,
         default_value = "reject",
         hide_short_help = true,
         help_heading = "Table"
     )]
-    on_duplicate: OnDuplicate,
+    on_duplicate: Repeats,
     #[command(flatten)]
     values: ValueFlags,
     #[command(flatten)]
@@ -116,11 +115,13 @@ impl RetryArgs {
     /// A usage error in clap's own form when a column's type is declared twice.
     pub(super) fn into_retry(mut self) -> Result<RetryCommand, clap::Error> {
         let (types, formats) = self.values.take_types("retry")?;
+        let mut errors = self.outcome.take_limits("retry")?;
+        let on_duplicate = self.on_duplicate.take(&mut errors);
         Ok(RetryCommand {
             verbosity: self.outcome.verbosity(),
             options: LoadOptions {
                 limits: LimitOptions {
-                    max_errors: self.outcome.max_errors,
+                    errors,
                     max_record_bytes: self.input.max_record_bytes,
                 },
                 target: TargetOptions {
@@ -132,11 +133,13 @@ impl RetryArgs {
                 },
                 contract: ContractOptions {
                     key: self.key.unwrap_or_default(),
-                    on_duplicate: self.on_duplicate,
+                    on_duplicate,
                     all_text: self.values.text,
                     types,
                     formats,
                     inference: self.infer.into(),
+                    source: self.values.take_schema(),
+                    agreed: None,
                 },
                 columns: self.columns.into(),
                 resources: self.resources.into_options(DEFAULT_BATCH_ROWS),

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
-    ColumnOptions, ContractOptions, DialectOptions, LimitOptions, RepeatOptions, ResourceOptions, TargetOptions,
+    ColumnOptions, ContractOptions, ContractSource, DialectOptions, ErrorLimits, LimitOptions, RepeatOptions,
+    ResourceOptions, TargetOptions,
 };
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
 use rowmill::{
-    ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, Inference, InputFormat, OnDuplicate, WritePath,
+    ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, Inference, InputFormat, OnDuplicate, RejectCode,
+    WritePath,
 };
 
 use super::characters::*;
@@ -115,7 +117,7 @@ fn every_flag_reaches_its_option() {
         "a.csv - x.db --table t --key a,b --on-duplicate update=c,d --index c,d --index e --errors e.csv --report r.json --report-html r.html --threads 3 --memory 1g \
          --batch-rows 7 --format csv --delimiter tab --quote none --no-double-quote --escape mysql --no-header --no-detect --text --types a=integer,b=REAL --types c=date:%D,d=decimal(2) \
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
-         --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --skip-footer 2 --encoding cp1251 --member m.csv --max-errors 5% --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
+         --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --skip-footer 2 --encoding cp1251 --member m.csv --max-errors 5% --max-errors type_error=10 --max-errors rule_failed=0.1% --schema s.json --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --decimal-comma --thousands ' --date-format %d.%m.%Y --datetime-format %s --two-digit-year-pivot 70 \
          --restart --keep-checkpoint --append-only --once --safe-errors",
     );
@@ -145,6 +147,8 @@ fn every_flag_reaches_its_option() {
             ],
             formats: vec![("c".to_owned(), "%D".to_owned())],
             inference: Inference::Guess,
+            source: Some(ContractSource::File("s.json".into())),
+            agreed: None,
         },
         columns: ColumnOptions {
             chosen: Some(vec!["a".to_owned(), "b".to_owned()]),
@@ -204,7 +208,13 @@ fn every_flag_reaches_its_option() {
             },
         },
         limits: LimitOptions {
-            max_errors: Some(ErrorLimit::Percent(5.0)),
+            errors: ErrorLimits {
+                all: Some(ErrorLimit::Percent(5.0)),
+                by_code: vec![
+                    (RejectCode::TypeError, ErrorLimit::Count(10)),
+                    (RejectCode::RuleFailed, ErrorLimit::Percent(0.1)),
+                ],
+            },
             max_record_bytes: 1024,
         },
         repeat: RepeatOptions {
@@ -337,6 +347,29 @@ fn error_limits_are_counts_or_shares() {
     assert_eq!(parse_error_limit("0.5%"), Ok(ErrorLimit::Percent(0.5)));
     for text in ["", "%", "-1", "1.5", "101%", "-1%", "nan%", "1 %"] {
         assert!(parse_error_limit(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_limit_may_be_of_one_reason_and_each_is_given_once() {
+    let limits = |flags: &str| job(&format!("a.csv x.db {flags}")).map(|job| job.options.limits.errors);
+    let found = limits("--max-errors duplicate_key=0 --max-errors 7").unwrap();
+    assert_eq!(found.all, Some(ErrorLimit::Count(7)));
+    assert_eq!(found.by_code, [(RejectCode::DuplicateKey, ErrorLimit::Count(0))]);
+    for (flags, wanted) in [
+        ("--max-errors 1 --max-errors 2", "given twice for all"),
+        (
+            "--max-errors nul_byte=1 --max-errors nul_byte=2%",
+            "gives nul_byte two limits",
+        ),
+        (
+            "--max-errors nonsense=1",
+            "is no code of a reject; they are missing_columns",
+        ),
+        ("--max-errors nul_byte=x", "expected a count"),
+    ] {
+        let message = limits(flags).unwrap_err().to_string();
+        assert!(message.contains(wanted), "{flags}: {message}");
     }
 }
 

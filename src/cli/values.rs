@@ -1,6 +1,9 @@
 //! Flags that say what the cells of each column are.
 
-use clap::ValueEnum;
+use std::path::PathBuf;
+
+use clap::{ValueEnum, ValueHint};
+use rowmill::internal::options::ContractSource;
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::{ColumnType, EmptyCell, Inference};
 
@@ -10,6 +13,13 @@ use super::usage;
 /// What values are.
 #[derive(Debug, clap::Args)]
 pub struct ValueFlags {
+    /// A Frictionless Table Schema (JSON): types, rules and keys of the columns
+    ///
+    /// A value that breaks a rule is rejected (rule_failed). --types, --null, --empty and --empty-as-null come before what it says of a
+    /// column. Its primaryKey is the --key; in a table that the load makes, required fields are NOT NULL, unique ones have an index, and
+    /// foreign keys are declared.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Table")]
+    schema: Option<PathBuf>,
     /// Declare column types; a value that does not fit is rejected
     #[arg(long, value_name = "COL=TYPE[,...]", value_parser = parse_types, help_heading = "Table")]
     types: Vec<Types>,
@@ -67,6 +77,11 @@ impl From<InferArg> for Inference {
 pub(super) type DeclaredTypes = (Vec<(String, ColumnType)>, Vec<(String, String)>);
 
 impl ValueFlags {
+    /// Where the contract comes from, if there is one.
+    pub(super) fn take_schema(&mut self) -> Option<ContractSource> {
+        self.schema.take().map(ContractSource::File)
+    }
+
     /// Takes the types that were declared for `command`.
     ///
     /// # Errors

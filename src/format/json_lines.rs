@@ -17,6 +17,7 @@ use crate::dialect::{Dialect, Escape};
 use crate::encoding::Encoding;
 use crate::position::ByteRange;
 use crate::schema::cells::{CellMeaning, CellRules};
+use crate::schema::rules::MissingValues;
 use crate::syntax_fault::{Fault, FaultKind};
 
 /// Most bytes that a message is given of what is no JSON.
@@ -231,6 +232,24 @@ impl Format for JsonLines<'_> {
             Some(_) if bytes.len() == 2 => rules.read::<false>(bytes, true),
             Some(_) if !rules.null_words.is_empty() && self.is_null_word(field, rules) => CellMeaning::Null,
             Some(_) => CellMeaning::Value,
+        }
+    }
+
+    /// What is not there, and `null`, is missing; so is a string that says so. A number says no text.
+    fn cell_or_missing(&self, field: Field<'_>, missing: &MissingValues) -> CellMeaning {
+        let says = |word: &str| match self.has_escape(field.bytes()) {
+            false => field.unquoted() == word.as_bytes(),
+            true => resolves_to(self, field, word),
+        };
+        let is_missing = match field.quote() {
+            _ if field.bytes().is_empty() => true,
+            None => false,
+            Some(_) if field.bytes().len() == 2 => missing.empty,
+            Some(_) => missing.words.iter().any(|word| says(word)),
+        };
+        match is_missing {
+            true => CellMeaning::Null,
+            false => CellMeaning::Value,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::options::{JSON_LINES, LoadOptions};
 use crate::plan::TablePlan;
 use crate::reject::RejectCode;
 use crate::report::{
-    ColumnReport, EarlierReport, FilterReport, InputReport, LoadReport, MemorySplit, SkippedInput, StageTime,
+    ColumnReport, EarlierReport, FilterReport, InputReport, LoadReport, MemorySplit, Outcome, SkippedInput, StageTime,
 };
 use crate::schema::Column;
 
@@ -243,7 +243,12 @@ impl<'a> Account<'a> {
             report.quote = None;
         }
         match ended {
-            Ok(ended) => tell_end(ended, &mut report),
+            Ok(ended) => {
+                tell_end(ended, &mut report);
+                if report.outcome == Outcome::ErrorLimit {
+                    report.passed_limit = self.options.limits.errors.passed(&ended.counts.rejected, ended.records);
+                }
+            }
             Err(error) => report.fail(error),
         }
         report.measure(elapsed);

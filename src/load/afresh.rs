@@ -4,6 +4,7 @@ use crate::checkpoint::Identity;
 use crate::error::Error;
 use crate::faults;
 use crate::load::context::Context;
+use crate::load::contract;
 use crate::load::infer::{self, Inferred};
 use crate::load::names;
 use crate::load::opened::OpenedInputs;
@@ -38,6 +39,7 @@ pub(super) fn start_afresh(
         Some(info) => plan::plan_existing_table(info, &inputs.layout, &facts, options)?,
         None => plan::plan_new_table(seen.table, &inputs.layout, &facts, options)?,
     };
+    contract::check_references(&plan, context)?;
     if options.dialect.cells.empty == EmptyCell::Default {
         take_defaults(&mut plan, context)?;
     }

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use crate::database_file::{is_foreign, is_journal, is_wal};
 use crate::error::Error;
-use crate::option_name::{ERRORS, OptionName, REPORT, REPORT_HTML, Wording};
-use crate::options::LoadOptions;
+use crate::option_name::{ERRORS, OptionName, REPORT, REPORT_HTML, SCHEMA, Wording};
+use crate::options::{ContractSource, LoadOptions};
 use crate::reject::{beside_with, folder_of, followed, same_file};
 use crate::report::{is_json_report, is_own_stream, is_page, names_descriptor};
 
@@ -34,6 +34,8 @@ enum Role {
     Database,
     /// A file that SQLite keeps beside the database.
     Journal,
+    /// The contract.
+    Schema,
     /// The file that messages go to, if they go to a file.
     Messages,
     Errors,
@@ -116,6 +118,9 @@ fn claims(inputs: &[PathBuf], database: &Path, errors: &[&Path], options: &LoadO
     if options.check.is_none() {
         claims.extend(database_claims(database, &claim));
     }
+    if let Some(ContractSource::File(path)) = &options.contract.source {
+        claims.push(claim(Role::Schema, path.clone()));
+    }
     for (path, shown) in [("/dev/stderr", "standard error"), ("/dev/stdout", "standard output")] {
         claims.push(Claim {
             shown: shown.to_owned(),
@@ -162,7 +167,7 @@ fn may_not_meet(earlier: Role, later: &Claim) -> bool {
         // What is asked to go there goes there.
         (Role::Messages, Role::Report) => !is_own_stream(&later.path),
         // Messages may have been redirected to anything, and almost nothing is written there.
-        (Role::Input | Role::Journal, Role::Messages) | (Role::Database, Role::Journal) => false,
+        (Role::Input | Role::Journal | Role::Schema, Role::Messages) | (Role::Database, Role::Journal) => false,
         _ => true,
     }
 }
@@ -197,6 +202,10 @@ fn refuse(earlier: &Claim, later: &Claim) -> Error {
             path,
             format!("SQLite keeps a file of that name beside the database; name another file with {ERRORS}"),
         ),
+        (_, Role::Schema) => Error::usage(format!(
+            "{SCHEMA} {}: it is the same file as {shown}; name the file that has the schema",
+            later.shown
+        )),
         (_, role) => {
             let option = match role {
                 Role::Report => REPORT,
@@ -218,7 +227,7 @@ fn check_alone(claim: &Claim, database: &Path) -> Result<(), Error> {
         Role::Journal => check_journal(&claim.path, database),
         Role::Report => check_older(claim, is_json_report, REPORT, "report"),
         Role::Page => check_older(claim, is_page, REPORT_HTML, "page"),
-        Role::Input | Role::Messages | Role::Errors => Ok(()),
+        Role::Input | Role::Schema | Role::Messages | Role::Errors => Ok(()),
     }
 }
 

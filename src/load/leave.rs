@@ -54,8 +54,8 @@ pub(super) fn end(settled: SettledRows<'_>, context: &Context<'_>) -> Result<End
 
 /// Whether, once all was read, more records were rejected than the load may have.
 fn is_over_limit(counts: &Counts, context: &Context<'_>) -> bool {
-    let limit = context.options.limits.max_errors;
-    limit.is_some_and(|limit| limit.is_passed(counts.all_rejects(), counts.records))
+    let limits = &context.options.limits.errors;
+    limits.passed(&counts.rejected, counts.records).is_some()
 }
 
 /// Leaves in the database what the next load needs; if the load is done, that is mostly nothing. `errors`: what the dead-letter

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::format::{FieldNames, Format, JsonLines, Parsed, UnknownName, object_names};
 use crate::head::{FILE_HEAD_BYTES, MAX_COLUMNS, STREAM_HEAD_BYTES};
 use crate::load::context::Context;
+use crate::load::contract;
 use crate::load::infer::{self, Inferred, looking_memory};
 use crate::load::opened::{OpenedInput, OpenedInputs, unknown_names};
 use crate::observer::{Phase, Progress};
@@ -131,6 +132,10 @@ pub(super) fn settle(
     context: &Context<'_>,
 ) -> Result<Inferred, Error> {
     let options = context.options;
+    if let Some(names) = contract::only_names(options) {
+        inputs.take_names(names, unknown_names(false, options), options)?;
+        return infer::infer(inputs, existing, false, context);
+    }
     if let Some(chosen) = &options.columns.chosen {
         inputs.take_names(chosen.iter().collect(), unknown_names(false, options), options)?;
         return infer::infer(inputs, existing, may_guess, context);

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::format::{FieldNames, UnknownName};
 use crate::head::{FILE_HEAD_BYTES, Head, Objects, read_head};
 use crate::load::context::Context;
+use crate::load::contract::{self, InputFields};
 use crate::load::ended::{Ended, Halt};
 use crate::load::inputs::{Inputs, NamedInput, needs_file};
 use crate::option_name::{APPEND_ONLY, ENCODING, FORMAT, MEMBER, ONCE, RESTART};
@@ -562,6 +563,13 @@ pub(super) fn encoding_hint(encoding: Encoding) -> String {
 
 /// Finds which field of each input goes into which column.
 fn lay_out(all: &mut [OpenedInput], options: &LoadOptions) -> Result<Layout, Error> {
+    let fields = all.iter_mut().map(|OpenedInput { input, head, .. }| InputFields {
+        path: input.path(),
+        names: &mut head.names,
+        has_header: head.has_header,
+        are_of_objects: head.objects.is_some(),
+    });
+    contract::match_fields(fields, options)?;
     let headers: Vec<Header<'_>> = all.iter().map(OpenedInput::header).collect();
     let layout = Layout::of(&headers, &options.columns)?;
     for (opened, fields) in all.iter_mut().zip(&layout.sources) {

@@ -160,7 +160,7 @@ fn begin_load(
     let plan = &start.plan;
     database.begin()?;
     if plan.create {
-        database.create_table(&plan.table, &plan.columns, plan.row_id_column)?;
+        database.create_table(&plan.table, &plan.columns, plan.row_id_column, &plan.constraints)?;
     }
     if plan.create || database.is_empty(&plan.table)? {
         // What went into an earlier table of that name is gone with that table; so are rows that others have deleted.
@@ -421,7 +421,7 @@ fn ledger_settings(inputs: &OpenedInputs, context: &Context<'_>) -> LedgerSettin
     };
     LedgerSettings {
         inputs: inputs.all.iter().map(names).collect(),
-        max_errors: context.options.limits.max_errors,
+        max_errors: context.options.limits.errors.clone(),
         max_record_bytes: context.options.limits.max_record_bytes,
         guesses_encoding: context.options.dialect.encoding.is_none()
             && inputs.all.iter().all(|opened| opened.head.likely_encoding.is_none()),

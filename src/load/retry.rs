@@ -31,6 +31,7 @@ use self::tried::{TriedReader, TriedWriter};
 use crate::error::Error;
 use crate::faults;
 use crate::load::context::{Onlookers, table_name};
+use crate::load::contract;
 use crate::load::inputs::Inputs;
 use crate::load::per_file::{KeptLoad, end_kept};
 use crate::load::{Task, Told, files};
@@ -297,6 +298,7 @@ impl Retry<'_> {
         options.target.table = Some(gathered.table.clone());
         options.target.errors = files.letters();
         (options.target.report, options.target.report_html) = (None, None);
+        contract::agree(&mut options, std::iter::empty())?;
         let task = Task {
             inputs: Inputs::from(&inputs[..]),
             database_path: self.database,

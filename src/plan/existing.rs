@@ -1,12 +1,13 @@
 //! The plan for a table that exists: which column each field goes to, and who judges keys that may be repeated.
 
-use super::{DedupPlan, Layout, TablePlan, has_unique_index, key_columns, pattern_of, plan_repeats};
+use super::{DedupPlan, Layout, TablePlan, contract, has_unique_index, key_columns, pattern_of, plan_repeats};
 use crate::error::Error;
 use crate::infer::Facts;
 use crate::option_name::{COLUMN_TYPE, COLUMNS, KEY, ON_DUPLICATE, RENAME, ROW_NUMBER, TEXT, UNION_BY_NAME};
 use crate::options::{LoadOptions, OnDuplicate};
 use crate::schema::cells::EmptyCell;
-use crate::schema::identifier::{listed, nearest};
+use crate::schema::constraint::TableConstraint;
+use crate::schema::identifier::{listed, nearest, quote, quote_all};
 use crate::schema::table_info::{TableColumn, TableInfo, row_id_alias};
 use crate::schema::{Column, ColumnType, RowIds, TableType};
 
@@ -42,7 +43,11 @@ pub fn plan_existing_table(
             info.name, options.contract.on_duplicate
         )));
     }
+    let contract_fields = contract::contract_fields(layout, options)?;
+    fields.check_unique(&contract_fields, &key, options)?;
     Ok(TablePlan {
+        contract_fields,
+        constraints: Vec::new(),
         table: info.name.clone(),
         create: false,
         row_ids: match (info.without_rowid, key.row_id_column) {
@@ -222,6 +227,31 @@ impl<'a> MatchedFields<'a> {
         self.info.primary_key.iter().map(place).collect()
     }
 
+    /// Checks that the table itself refuses rows that share what the contract calls unique.
+    ///
+    /// # Errors
+    /// `Schema`, with the index that is wanted.
+    fn check_unique(&self, fields: &[Option<u32>], key: &TableKey, options: &LoadOptions) -> Result<(), Error> {
+        let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
+        for constraint in contract::constraints(fields, &names, &key.columns, options) {
+            let TableConstraint::Unique(unique) = &constraint else {
+                continue;
+            };
+            let columns = key_columns(&names, unique, KEY)?;
+            let is_row_id =
+                matches!(columns[..], [column] if Some(self.table_indices[column]) == self.info.row_id_column);
+            if !is_row_id && !has_unique_index(self.info, &columns, &self.table_indices) {
+                let (table, columns) = (&self.info.name, quote_all(unique));
+                return Err(Error::schema(format!(
+                    "the schema calls ({columns}) unique, and table \"{table}\" has no unique index on that; nothing was loaded: make one \
+                     (CREATE UNIQUE INDEX ... ON {} ({columns})), or take it out of the schema",
+                    quote(table)
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Who recognizes rows that repeat a key.
     fn dedup(&self, key: &TableKey, facts: &Facts) -> DedupPlan {
         let info = self.info;
@@ -259,7 +289,7 @@ impl<'a> TablePlaces<'a> {
             info,
             layout,
             // Who gives names to columns without any means those names.
-            by_name: options.dialect.header || !options.columns.renamed.is_empty(),
+            by_name: options.dialect.header || !options.columns.renamed.is_empty() || options.contract.agreed.is_some(),
             positions: (0..columns.len()).filter(|&index| !columns[index].generated).collect(),
             names: columns.iter().map(|column| column.name.clone()).collect(),
         }

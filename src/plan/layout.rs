@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::contract::{self, contract_fields};
 use super::{GivenColumn, GivenValues, difference, key_columns, unknown_column};
 use crate::error::Error;
 use crate::head::MAX_COLUMNS;
@@ -219,7 +220,10 @@ impl Layout {
     /// # Errors
     /// As [`declared_types`](Self::declared_types).
     pub(super) fn types_by_name(&self, options: &LoadOptions) -> Result<Vec<Option<ColumnType>>, Error> {
-        let mut types = vec![None; self.names.len()];
+        let fields = contract_fields(self, options)?;
+        let mut types: Vec<Option<ColumnType>> = (0..self.names.len())
+            .map(|column| contract::field(&fields, column, options).map(|field| field.column_type))
+            .collect();
         for (name, column_type) in &options.contract.types {
             let index = key_columns(&self.names, std::slice::from_ref(name), COLUMN_TYPE)?;
             if self.given_by(index[0]) == Some(ROW_NUMBER) && *column_type != ColumnType::Integer {

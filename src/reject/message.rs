@@ -38,6 +38,7 @@ impl RejectReason {
             | RejectReason::NotAsWritten { beyond: true, .. }
             | RejectReason::NotKept { beyond: true, .. } => RejectCode::OutOfRange,
             RejectReason::NullViolation => RejectCode::NullViolation,
+            RejectReason::RuleFailed { .. } => RejectCode::RuleFailed,
             RejectReason::DuplicateKey { .. } => RejectCode::DuplicateKey,
             RejectReason::ConstraintFailed { .. } => RejectCode::ConstraintFailed,
             RejectReason::NoObject { .. } | RejectReason::RepeatedName => RejectCode::InvalidJson,
@@ -97,7 +98,7 @@ impl fmt::Display for Message<'_> {
                 f.write_str(expected_range(*expected))?;
                 self.found(f)
             }
-            RejectReason::NotAsWritten { expected, .. } => {
+            RejectReason::NotAsWritten { expected, .. } | RejectReason::RuleFailed { words: expected } => {
                 f.write_str(expected)?;
                 self.found(f)
             }

@@ -125,7 +125,7 @@ fn header(parts: &PageParts<'_>) -> Markup {
             }
             @if report.outcome == Outcome::ErrorLimit {
                 p.error {
-                    "More records were rejected than " (MAX_ERRORS.to_string()) " allows; "
+                    @if let Some(passed) = report.passed_limit { (passed.to_string()) "; " } @else { "More records were rejected than " (MAX_ERRORS.to_string()) " allows; " }
                     @if report.all_read { "the whole input is loaded." } @else { "the rest of the input was not loaded. What was read before is committed." }
                 }
             }

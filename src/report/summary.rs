@@ -105,10 +105,14 @@ impl Summary<'_> {
         match report.outcome {
             Outcome::Complete => {}
             Outcome::ErrorLimit if report.is_check && report.all_read => {
-                write!(f, "\n  OVER LIMIT  more is wrong than {MAX_ERRORS} allows")?;
+                write!(f, "\n  OVER LIMIT  {}", passed(report))?;
             }
             Outcome::ErrorLimit if report.is_check => {
-                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not checked")?;
+                let passed = passed(report);
+                write!(
+                    f,
+                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not checked"
+                )?;
             }
             Outcome::Interrupted if report.is_check => {
                 let by = stopped_by(report);
@@ -120,13 +124,15 @@ impl Summary<'_> {
                 } else {
                     "do not load it again".to_owned()
                 };
-                write!(
-                    f,
-                    "\n  OVER LIMIT  more was rejected than {MAX_ERRORS} allows; the whole input is loaded: {then}"
-                )?;
+                let passed = passed(report);
+                write!(f, "\n  OVER LIMIT  {passed}; the whole input is loaded: {then}")?;
             }
             Outcome::ErrorLimit => {
-                f.write_str("\n  STOPPED     at the error limit; the rest of the input was not loaded")?;
+                let passed = passed(report);
+                write!(
+                    f,
+                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not loaded"
+                )?;
             }
             Outcome::Interrupted => {
                 let by = stopped_by(report);
@@ -462,6 +468,14 @@ impl fmt::Display for MemorySplit {
             size(self.reserve_bytes)
         )
     }
+}
+
+/// Which limit of rejects was passed, and how far.
+fn passed(report: &LoadReport) -> String {
+    report.passed_limit.map_or_else(
+        || format!("more was rejected than {MAX_ERRORS} allows"),
+        |passed| passed.to_string(),
+    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@
 
 mod affinity;
 mod amount;
+mod calendar;
 mod decimal;
+mod figures;
+mod formats;
 mod moment;
 mod pattern;
 #[cfg(test)]
@@ -14,8 +17,11 @@ mod tests;
 
 pub use affinity::{Numeric, numeric};
 pub use amount::{MAX_UNIT_DECIMALS, Recast};
+pub use calendar::{CalendarSpan, MomentKey, date_key, duration, xsd_date_time, xsd_time, year, year_month};
 pub(super) use decimal::{Decimal, decimal, is_shortest, significant_digits, split};
 pub use decimal::{lossless_real, real, usual_real};
+pub use figures::FigureStyle;
+pub use formats::{array_size, is_base64, is_email, is_uri, is_uuid, object_size};
 pub use moment::{Moment, date, date_time, time};
 pub use pattern::{IsoText, Pattern, PatternKind};
 

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use crate::checkpoint::row_id_hash;
 use crate::error::{Error, ErrorKind};
 use crate::schema::Column;
+use crate::schema::constraint::TableConstraint;
 use crate::schema::identifier::{quote, quote_all};
 use crate::schema::shape::Mark;
 use crate::schema::table_info::{TableInfo, row_id_alias, row_id_name};
@@ -300,22 +301,35 @@ impl Database {
     }
 
     /// Creates a table of `columns`; `row_id_column` becomes its INTEGER PRIMARY KEY.
-    pub fn create_table(&self, table: &str, columns: &[Column], row_id_column: Option<usize>) -> Result<(), Error> {
-        self.execute(&Self::table_sql(table, columns, row_id_column))
+    pub fn create_table(
+        &self,
+        table: &str,
+        columns: &[Column],
+        row_id_column: Option<usize>,
+        constraints: &[TableConstraint],
+    ) -> Result<(), Error> {
+        self.execute(&Self::table_sql(table, columns, row_id_column, constraints))
     }
 
     /// The statement that creates a table, as it then stands in the schema.
-    pub fn table_sql(table: &str, columns: &[Column], row_id_column: Option<usize>) -> String {
+    pub fn table_sql(
+        table: &str,
+        columns: &[Column],
+        row_id_column: Option<usize>,
+        constraints: &[TableConstraint],
+    ) -> String {
         let column = |(index, column): (usize, &Column)| {
             let key = if row_id_column == Some(index) {
                 " PRIMARY KEY"
             } else {
                 ""
             };
-            format!("{} {}{key}", quote(&column.name), column.column_type.sql())
+            let not_null = if column.not_null { " NOT NULL" } else { "" };
+            format!("{} {}{key}{not_null}", quote(&column.name), column.column_type.sql())
         };
-        let columns: Vec<String> = columns.iter().enumerate().map(column).collect();
-        format!("CREATE TABLE {}({})", quote(table), columns.join(", "))
+        let columns = columns.iter().enumerate().map(column);
+        let parts: Vec<String> = columns.chain(constraints.iter().map(|one| one.sql(table))).collect();
+        format!("CREATE TABLE {}({})", quote(table), parts.join(", "))
     }
 
     pub fn create_index(&self, name: &str, table: &str, columns: &[String], unique: bool) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, ffi};
 use crate::error::Error;
 use crate::option_name::TABLE;
 use crate::schema::ColumnType;
+use crate::schema::constraint::TableConstraint;
 use crate::schema::identifier::quote;
 use crate::schema::table_info::{
     BINARY, NEAR_LAST_ID, TableColumn, TableInfo, Traces, UniqueIndex, UniqueKey, row_id_alias,
@@ -186,6 +187,42 @@ impl Database {
             max_row_id,
             root_page: words.root_page,
         })
+    }
+
+    /// The foreign keys of `table`.
+    ///
+    /// # Errors
+    /// `Database` when the schema cannot be read.
+    pub fn references(&self, table: &str) -> Result<Vec<TableConstraint>, Error> {
+        let run = || -> rusqlite::Result<Vec<TableConstraint>> {
+            // One that names no columns refers to the primary key.
+            let sql = "SELECT key.id, key.\"table\", key.\"from\", coalesce(key.\"to\", own.name) FROM pragma_foreign_key_list(?1) key \
+                       LEFT JOIN pragma_table_info(key.\"table\") own ON key.\"to\" IS NULL AND own.pk = key.seq + 1 \
+                       ORDER BY key.id, key.seq";
+            let mut statement = self.connection().prepare(sql)?;
+            let mut rows = statement.query([table])?;
+            let mut found: Vec<(i64, TableConstraint)> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (id, from): (i64, String) = (row.get(0)?, row.get(2)?);
+                let target = row.get::<_, Option<String>>(3)?.unwrap_or_default();
+                match found.last_mut() {
+                    Some((last, TableConstraint::Reference { columns, to, .. })) if *last == id => {
+                        columns.push(from);
+                        to.push(target);
+                    }
+                    _ => found.push((
+                        id,
+                        TableConstraint::Reference {
+                            columns: vec![from],
+                            table: Some(row.get(1)?),
+                            to: vec![target],
+                        },
+                    )),
+                }
+            }
+            Ok(found.into_iter().map(|(_, reference)| reference).collect())
+        };
+        run().map_err(|e| self.fail(e))
     }
 
     /// A table in which AUTOINCREMENT has reached the row id `least` or gone further.

@@ -58,7 +58,12 @@ impl Made<'_> {
         let table = &self.plan.table;
         let run = || -> rusqlite::Result<Vec<String>> {
             let mut obstacles = Vec::new();
-            let made = Database::table_sql(table, &self.plan.columns, self.plan.row_id_column);
+            let made = Database::table_sql(
+                table,
+                &self.plan.columns,
+                self.plan.row_id_column,
+                &self.plan.constraints,
+            );
             let mut own = connection.prepare(
                 "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND sql IS NOT NULL",
             )?;

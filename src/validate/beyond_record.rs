@@ -3,6 +3,7 @@
 use crate::reject::BlockReject;
 use crate::schema::cast::IsoText;
 use crate::schema::cells::StoredValue;
+use crate::schema::rules::ValueForm;
 use crate::schema::{Column, Given, RowPlan};
 
 /// The value of a column where a cell has none.
@@ -16,8 +17,9 @@ pub(super) fn added_bytes(plan: &RowPlan) -> usize {
         Some(StoredValue::Text(text)) => text.len(),
         _ => 0,
     };
-    let of_moment = |column: &Column| {
-        if column.pattern.is_some() {
+    let of_moment = |(index, column): (usize, &Column)| {
+        let is_ruled = (plan.rules.of(index)).is_some_and(|rules| matches!(rules.form, ValueForm::Moment(_)));
+        if column.pattern.is_some() || is_ruled {
             IsoText::MAX_BYTES
         } else {
             0
@@ -25,7 +27,8 @@ pub(super) fn added_bytes(plan: &RowPlan) -> usize {
     };
     plan.columns
         .iter()
-        .map(|column| of_default(column).max(of_moment(column)))
+        .enumerate()
+        .map(|(index, column)| of_default(column).max(of_moment((index, column))))
         .sum()
 }
 

@@ -27,10 +27,15 @@ pub(super) enum UsualCast {
     Numeric,
     /// They are not written as usual: see [`RowPlan::recodings`].
     Recoded,
+    /// A contract says how they are written, or what they may be: see [`RowPlan::rules`].
+    Ruled,
 }
 
 impl UsualCast {
     fn of(index: usize, plan: &RowPlan) -> Self {
+        if plan.rules.of(index).is_some() {
+            return UsualCast::Ruled;
+        }
         if matches!(plan.recodings.get(index), Some(Some(_))) {
             return UsualCast::Recoded;
         }
@@ -80,7 +85,7 @@ pub(super) fn columns(plan: &RowPlan) -> Vec<ColumnWork> {
         let is_row_id = plan.key == KeyPlan::RowId(index as u32);
         let is_only_key = is_row_id || *key == [index as u32];
         let flags = [
-            (NOT_NULL, column.not_null || is_row_id),
+            (NOT_NULL, column.not_null || is_row_id || plan.rules.is_required(index)),
             (IS_KEY, key.contains(&(index as u32))),
             (IS_ROW_ID, is_row_id),
             (

@@ -1,6 +1,5 @@
 //! What is wrong with a record or value, whatever its text: a syntax fault, or a text where a number was inferred.
 
-use super::Reject;
 use super::column_work::{ColumnWork, OBSERVED};
 use crate::format::{Fault, FaultKind, Format, Record};
 use crate::position::ByteRange;
@@ -8,6 +7,25 @@ use crate::reject::RejectReason;
 use crate::schema::cast::CastError;
 use crate::schema::form::ColumnFacts;
 use crate::schema::{Column, ColumnType, RowPlan};
+
+/// Why a record is not a row.
+pub(super) struct Reject {
+    pub(super) reason: RejectReason,
+    /// 1-based; 0: no single field.
+    pub(super) column: u32,
+    pub(super) value: ByteRange,
+}
+
+impl Reject {
+    /// For a fault that is not in a single field.
+    pub(super) fn whole(reason: RejectReason) -> Self {
+        Reject {
+            reason,
+            column: 0,
+            value: ByteRange::default(),
+        }
+    }
+}
 
 /// Why a column of type `expected` does not take a value.
 #[cold]

@@ -1,4 +1,5 @@
-//! Values that are not written as their column's type usually is: cast, stored and hashed in the form in which they are stored.
+//! Values that are not written as their column's type usually is, or that a contract has rules for: cast, stored and hashed in the form in
+//! which they are stored.
 
 use super::RowMaker;
 use super::column_work::{ColumnWork, DECLARED, IS_KEY};
@@ -8,6 +9,7 @@ use crate::reject::RejectReason;
 use crate::rows::{Encoder, Text};
 use crate::schema::cast::{self, CastError, IsoText, Numeric, Pattern, Recast};
 use crate::schema::recoding::{Recoding, WrittenForm};
+use crate::schema::rules::{FieldRules, Misfit, StoredForm};
 use crate::schema::written::NumberStyle;
 
 /// Why a column that is recoded does not take a value.
@@ -23,7 +25,63 @@ fn refuse_as_written(recoding: &Recoding, error: CastError) -> RejectReason {
     }
 }
 
+/// Why a column with rules does not take a value.
+#[cold]
+fn refuse_by_rules(rules: &FieldRules, refusal: Misfit<'_>) -> RejectReason {
+    let (expected, beyond) = match refusal {
+        Misfit::Rule(rule) => {
+            return RejectReason::RuleFailed {
+                words: rule.words.clone(),
+            };
+        }
+        Misfit::Form(CastError::Type) => (&rules.expected, false),
+        Misfit::Form(CastError::Range) => (&rules.range, true),
+    };
+    RejectReason::NotAsWritten {
+        expected: expected.clone(),
+        beyond,
+    }
+}
+
 impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
+    /// Appends a value of a column that a contract has rules for.
+    #[inline(never)]
+    pub(super) fn encode_ruled(&mut self, column: ColumnWork, text: Text<'_>) -> Result<(), RejectReason> {
+        let Some(rules) = self.plan.rules.of(column.index as usize) else {
+            unreachable!("only columns with rules come here")
+        };
+        let bytes = &text.span[text.start..text.end];
+        let mut meant = std::mem::take(&mut self.out.meant_text);
+        let mut room = std::mem::take(&mut self.out.plain_value);
+        let value = match text.doubled {
+            Some(quote) if memchr::memchr(quote, bytes).is_some() => {
+                meant.clear();
+                text.append_to(&mut meant);
+                meant.as_slice()
+            }
+            _ => bytes,
+        };
+        let mut iso = IsoText::new();
+        let read = rules.read(value, &mut iso, &mut room);
+        let encoded = match read {
+            Err(refusal) => Err(refuse_by_rules(rules, refusal)),
+            Ok(read) => {
+                match read.stored {
+                    StoredForm::AsGiven => self.encode_text(column, text),
+                    StoredForm::Integer(value) => self.encode_integer(column, value),
+                    StoredForm::Real(value) => self.encode_double(column, value),
+                    StoredForm::Iso(iso) => self.encode_iso(column, iso),
+                }
+                if read.is_recoded {
+                    self.out.recoded_in_row.push(column.index);
+                }
+                Ok(())
+            }
+        };
+        (self.out.meant_text, self.out.plain_value) = (meant, room);
+        encoded
+    }
+
     /// Appends a value that is not written as usual. `place`: where the field stands in the span.
     #[inline(never)]
     pub(super) fn encode_recoded(
@@ -144,6 +202,12 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     fn encode_by_pattern(&mut self, column: ColumnWork, pattern: &Pattern, text: &[u8]) -> Result<bool, CastError> {
         let mut iso = IsoText::new();
         pattern.read(text, &mut iso)?;
+        self.encode_iso(column, &iso);
+        Ok(iso.as_bytes() != text)
+    }
+
+    /// Appends a date, a time or both that a pattern has read.
+    fn encode_iso(&mut self, column: ColumnWork, iso: &IsoText) {
         let written = iso.as_bytes();
         self.encoder.push_text(Text {
             span: iso.room(),
@@ -154,6 +218,5 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         if column.is(IS_KEY) {
             push_plain_key(&mut self.out.key_bytes, written, b"");
         }
-        Ok(written != text)
     }
 }

@@ -4,6 +4,7 @@ use crate::parse::{Dialect, RecordSpan, Records, parse};
 use crate::rows::Nothing;
 use crate::schema::Column;
 use crate::schema::cells::CellRules;
+use crate::schema::rules::ColumnRules;
 use crate::schema::widths::Widths;
 use crate::schema::written::NumberStyle;
 use crate::sqlite::record::RecordBlock;
@@ -24,6 +25,7 @@ fn plan(types: &[ColumnType]) -> RowPlan {
         cells: CellRules::default(),
         numbers: NumberStyle::default(),
         recodings: Vec::new(),
+        rules: ColumnRules::default(),
         repeated_header: None,
         trailing_delimiter: false,
         max_record_bytes: 1000,

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use rowmill::internal::options::{CheckOptions, ContractOptions, LimitOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::options::{
+    CheckOptions, ContractOptions, ErrorLimits, LimitOptions, ResourceOptions, TargetOptions,
+};
 use rowmill::internal::{LoadOptions, check, load};
 use rowmill::{ErrorLimit, Load, Outcome};
 use serde_json::Value;
@@ -500,7 +502,10 @@ fn agrees_in_process(bytes: &[u8], key: &[&str], cut: &Cut, max_errors: Option<u
             ..ContractOptions::default()
         },
         limits: LimitOptions {
-            max_errors: max_errors.map(ErrorLimit::Count),
+            errors: ErrorLimits {
+                all: max_errors.map(ErrorLimit::Count),
+                by_code: Vec::new(),
+            },
             ..LimitOptions::default()
         },
         resources: ResourceOptions {

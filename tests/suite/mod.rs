@@ -16,6 +16,7 @@ mod check;
 mod columns;
 mod command_line;
 mod consumed_input;
+mod contracts;
 mod datasets;
 mod dedup;
 mod dialects;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rowmill::internal::options::{ContractOptions, LimitOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::options::{ContractOptions, ErrorLimits, LimitOptions, ResourceOptions, TargetOptions};
 use rowmill::internal::{LoadOptions, load};
 use rowmill::{ErrorLimit, OnDuplicate, WritePath};
 use rusqlite::Connection;
@@ -702,7 +702,10 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
             ..scene.options.clone().contract
         },
         limits: LimitOptions {
-            max_errors: is_stopped.then_some(ErrorLimit::Count(0)),
+            errors: ErrorLimits {
+                all: is_stopped.then_some(ErrorLimit::Count(0)),
+                by_code: Vec::new(),
+            },
             ..scene.options.clone().limits
         },
         ..scene.options.clone()
@@ -717,7 +720,7 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
         connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
         run_each(&connection, meanwhile);
         drop(connection);
-        options.limits.max_errors = None;
+        options.limits.errors.all = None;
         report = load(&inputs, &path, &options, &()).map_err(|error| format!("resumed: {error}"))?;
     }
     if !report.identity_holds || report.pending > 0 {

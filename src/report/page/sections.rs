@@ -7,10 +7,13 @@ use super::{PageParts, verdict};
 use crate::option_name::{
     BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL, ENCODING,
     ERRORS, ESCAPE, FORMAT, HEADER_ROW, INDEX, KEEP_CHECKPOINT, KEY, MAX_ERRORS, MAX_RECORD_BYTES, MEMBER,
-    MEMORY_BYTES, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SKIP_FOOTER, SKIP_LINES, TABLE,
-    TABLE_PER_FILE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
+    MEMORY_BYTES, NO_DOUBLE_QUOTE, NO_HEADER, NULL_WORD, OptionName, QUOTE, RESTART, SCHEMA, SKIP_FOOTER, SKIP_LINES,
+    TABLE, TABLE_PER_FILE, TEXT, THREADS, TRIM, WINDOW_BYTES, WRITE_PATH,
 };
-use crate::options::{DialectOptions, ErrorLimit, JSON_LINES, LoadOptions, WritePath, written};
+use crate::options::{
+    ContractOptions, ContractSource, DialectOptions, ErrorLimit, ErrorLimits, JSON_LINES, LoadOptions, WritePath,
+    written,
+};
 use crate::reject::{RejectCode, RejectSample};
 use crate::report::summary::duration;
 use crate::report::{Cell, InputReport, LoadReport, PREVIEW_COLUMNS, Preview, bytes, grouped};
@@ -461,7 +464,8 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
     rows.extend(written::texts(&dialect.written).map(|(option, text)| (option, shown(&text, VALUE_CHARS))));
     rows.extend([
         (MAX_RECORD_BYTES, bytes(limits.max_record_bytes).to_string()),
-        (MAX_ERRORS, limits.max_errors.map_or("never".to_owned(), error_limit)),
+        (MAX_ERRORS, error_limits(&limits.errors)),
+        (SCHEMA, report_schema(contract)),
         (ERRORS, path(&target.errors)),
         (RESTART, yes(repeat.restart)),
         (KEEP_CHECKPOINT, yes(repeat.keep_checkpoint)),
@@ -527,6 +531,27 @@ fn list(names: &[String]) -> String {
     match names {
         [] => "none".to_owned(),
         names => names.iter().map(|one| name(one)).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn report_schema(contract: &ContractOptions) -> String {
+    match &contract.source {
+        None => "none".to_owned(),
+        Some(ContractSource::File(file)) => path(file),
+        Some(ContractSource::Compiled(_)) => "given by the program".to_owned(),
+    }
+}
+
+fn error_limits(limits: &ErrorLimits) -> String {
+    let all = limits.all.iter().map(|limit| error_limit(*limit));
+    let by_code = limits
+        .by_code
+        .iter()
+        .map(|(code, limit)| format!("{code} {}", error_limit(*limit)));
+    let all: Vec<String> = all.chain(by_code).collect();
+    match all.is_empty() {
+        true => "never".to_owned(),
+        false => all.join(", "),
     }
 }
 

@@ -116,7 +116,7 @@ fn create(path: &Path, page_bytes: u32) {
     let size = format!("PRAGMA page_size = {page_bytes}");
     database.connection().execute_batch(&size).expect("a page size");
     let columns = ["a", "b", "c"].map(|name| Column::new(name, ColumnType::Any));
-    database.create_table("t", &columns, None).expect("a new table");
+    database.create_table("t", &columns, None, &[]).expect("a new table");
     database.close().expect("closed");
 }
 

@@ -224,12 +224,12 @@ impl Recipe {
                 key: self.key.iter().map(name).collect(),
                 all_text,
                 inference: dice.pick(&[Inference::Guess, Inference::Whole]),
-                formats: Vec::new(),
                 types: if self.table_exists || self.infer || all_text {
                     Vec::new()
                 } else {
                     self.columns.iter().map(typed).collect()
                 },
+                ..ContractOptions::default()
             },
             resources: ResourceOptions {
                 threads: 1 + dice.below(3),
