@@ -9,6 +9,7 @@ mod names;
 mod outcome;
 mod resources;
 mod retry;
+mod schema;
 mod sizes;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,8 @@ pub use self::load::LoadCommand;
 pub use self::outcome::Verbosity;
 use self::retry::RetryArgs;
 pub use self::retry::RetryCommand;
+use self::schema::SchemaArgs;
+pub use self::schema::SchemaCommand;
 
 /// Load huge CSV files into SQLite: fast, exact, every bad record accounted for
 #[derive(Debug, Parser)]
@@ -43,14 +46,16 @@ pub enum Command {
     Load(Box<LoadArgs>),
     Check(Box<CheckArgs>),
     Retry(Box<RetryArgs>),
+    Schema(Box<SchemaArgs>),
 }
 
 /// What is to be done.
 #[derive(Debug)]
-pub enum Job {
+pub enum Invocation {
     Load(LoadCommand),
     Check(CheckCommand),
     Retry(RetryCommand),
+    Schema(SchemaCommand),
 }
 
 impl Args {
@@ -58,29 +63,32 @@ impl Args {
     ///
     /// # Errors
     /// A usage error in clap's own form.
-    pub fn into_job(self) -> Result<Job, clap::Error> {
+    pub fn into_invocation(self) -> Result<Invocation, clap::Error> {
         match self.command {
-            Command::Load(args) => args.into_load().map(Job::Load),
-            Command::Check(args) => args.into_check().map(Job::Check),
-            Command::Retry(args) => args.into_retry().map(Job::Retry),
+            Command::Load(args) => args.into_load().map(Invocation::Load),
+            Command::Check(args) => args.into_check().map(Invocation::Check),
+            Command::Retry(args) => args.into_retry().map(Invocation::Retry),
+            Command::Schema(args) => args.into_schema().map(Invocation::Schema),
         }
     }
 }
 
-impl Job {
+impl Invocation {
     pub fn verbosity(&self) -> Verbosity {
         match self {
-            Job::Load(load) => load.verbosity,
-            Job::Check(check) => check.verbosity,
-            Job::Retry(retry) => retry.verbosity,
+            Invocation::Load(load) => load.verbosity,
+            Invocation::Check(check) => check.verbosity,
+            Invocation::Retry(retry) => retry.verbosity,
+            Invocation::Schema(schema) => schema.verbosity,
         }
     }
 
     /// What becomes of what was read, once somebody stops the job.
     pub fn on_stop(&self) -> &'static str {
         match self {
-            Job::Load(_) | Job::Retry(_) => "what was read is being committed",
-            Job::Check(_) => "the errors file keeps what was found",
+            Invocation::Load(_) | Invocation::Retry(_) => "what was read is being committed",
+            Invocation::Check(_) => "the errors file keeps what was found",
+            Invocation::Schema(_) => "nothing is printed",
         }
     }
 }

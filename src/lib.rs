@@ -162,6 +162,7 @@ mod pipeline;
 mod plan;
 #[allow(missing_docs)]
 mod position;
+mod profile;
 mod reject;
 mod report;
 #[allow(missing_docs)]
@@ -188,6 +189,7 @@ pub use memory::return_freed_memory;
 pub use observer::{FileBegun, Observer, Phase, Progress};
 pub use option_name::OptionName;
 pub use options::{ErrorLimit, Inference, InputFormat, OnDuplicate, PassedLimit, WritePath};
+pub use profile::{ColumnProfile, FirstText, Profile, ProfileFormat, ProfileValue, TextStart};
 pub use reject::RejectCode;
 pub use report::{
     ColumnReport, EarlierReport, FilterReport, FoundDialect, InputReport, LoadReport, MemorySplit, Outcome,
@@ -203,7 +205,7 @@ pub use schema::contract::Contract;
 pub mod internal {
     pub use crate::cancel::Cancelled;
     pub use crate::load::Retry;
-    pub use crate::load::{check, forget, load};
+    pub use crate::load::{check, forget, load, profile};
     pub use crate::options::LoadOptions;
 
     /// A door for each room.

@@ -38,6 +38,7 @@ mod order;
 mod outputs;
 mod per_file;
 mod planned;
+mod profile;
 mod resume;
 mod retry;
 mod rows;
@@ -59,6 +60,7 @@ use self::opened::OpenedInputs;
 use self::outputs::{OpenedTable, Outputs};
 use self::per_file::FileLoads;
 use self::planned::{Blueprint, Guess, Planned};
+pub use self::profile::{profile, profile_inputs};
 pub use self::retry::Retry;
 use self::rows::LoadedRows;
 use self::settled::SettledRows;
@@ -168,12 +170,12 @@ pub fn check(inputs: &[PathBuf], options: &LoadOptions, observer: &dyn Observer)
     check_inputs(inputs.into(), options, observer)
 }
 
-/// As [`check`], of inputs of any kind.
+/// As [`check()`], of inputs of any kind.
 ///
 /// # Errors
 /// As [`Load::check`](crate::Load::check).
 pub fn check_inputs(inputs: Inputs, options: &LoadOptions, observer: &dyn Observer) -> Result<LoadReport, Error> {
-    load_inputs(inputs, Path::new(""), options, observer)
+    load_inputs(inputs, Path::new(""), &check::without_database(options)?, observer)
 }
 
 /// What is to be loaded where, and how.

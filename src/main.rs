@@ -5,6 +5,7 @@ mod cli;
 mod progress_bar;
 mod signals;
 
+use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 use std::sync::Once;
@@ -12,13 +13,17 @@ use std::sync::Once;
 use clap::Parser;
 use clap::error::ErrorKind;
 use rowmill::internal::option_name::speak_of_flags;
-use rowmill::{Error, LoadReport};
+use rowmill::{Error, Profile, ProfileFormat};
 
 use crate::allocator::AllocatorThatSaysWhy;
-use crate::cli::{Args, CheckCommand, Job, LoadCommand, RetryCommand};
+use crate::cli::{Args, CheckCommand, Invocation, LoadCommand, RetryCommand, SchemaCommand};
 use crate::progress_bar::{Terminal, show};
 use crate::signals::{StopSignal, explain_unreadable_input, report_file_size_limit};
 
+/// Exit code where some records cannot be loaded.
+const EXIT_REJECTS: u8 = 2;
+/// Exit code where standard output cannot be written (sysexits.h: EX_IOERR).
+const EXIT_IO: u8 = 74;
 /// Exit code of a usage error (sysexits.h: EX_USAGE); clap's own is 2, which here means "some records were rejected".
 const EXIT_USAGE: u8 = 64;
 /// Exit code of a defect in rowmill (sysexits.h: EX_SOFTWARE).
@@ -33,7 +38,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let job = match Args::try_parse().and_then(Args::into_job) {
+    let job = match Args::try_parse().and_then(Args::into_invocation) {
         Ok(job) => job,
         Err(stop) => return show_clap(&stop),
     };
@@ -44,40 +49,33 @@ fn run() -> u8 {
     rowmill::internal::faults::arm_from_environment();
     let terminal = Terminal::new(job.verbosity(), StopSignal::install(), job.on_stop());
     rowmill::return_freed_memory();
-    let done = run_job(&job, &terminal);
+    let done = carry_out(&job, &terminal);
     terminal.finish();
-    match done {
-        Ok(Some(report)) => {
-            terminal.summary(&report);
-            report.exit_code
-        }
-        Ok(None) => 0,
-        Err(error) => {
-            show("error", &error.to_string());
-            error.exit_code()
-        }
-    }
+    done.unwrap_or_else(|error| {
+        show("error", &error.to_string());
+        error.exit_code()
+    })
 }
 
-/// Does what was asked for; the report, if there is one.
-fn run_job(job: &Job, terminal: &Terminal) -> Result<Option<LoadReport>, Error> {
-    use rowmill::internal::{Retry, check, forget, load};
-    match job {
-        Job::Load(LoadCommand {
+/// Does what was asked for, and says how it went; returns the exit code.
+fn carry_out(job: &Invocation, terminal: &Terminal) -> Result<u8, Error> {
+    use rowmill::internal::{Retry, check, forget, load, profile};
+    let report = match job {
+        Invocation::Load(LoadCommand {
             inputs,
             database,
             options,
             forget: true,
             ..
-        }) => forget(inputs, database, options, terminal).map(|()| None),
-        Job::Load(LoadCommand {
+        }) => return forget(inputs, database, options, terminal).map(|()| 0),
+        Invocation::Load(LoadCommand {
             inputs,
             database,
             options,
             ..
-        }) => load(inputs, database, options, terminal).map(Some),
-        Job::Check(CheckCommand { inputs, options, .. }) => check(inputs, options, terminal).map(Some),
-        Job::Retry(RetryCommand {
+        }) => load(inputs, database, options, terminal)?,
+        Invocation::Check(CheckCommand { inputs, options, .. }) => check(inputs, options, terminal)?,
+        Invocation::Retry(RetryCommand {
             errors,
             like,
             database,
@@ -90,8 +88,36 @@ fn run_job(job: &Job, terminal: &Terminal) -> Result<Option<LoadReport>, Error> 
                 database,
                 options,
             };
-            retry.run(terminal).map(Some)
+            retry.run(terminal)?
         }
+        Invocation::Schema(SchemaCommand {
+            inputs, options, form, ..
+        }) => {
+            let profile = profile(inputs, options, terminal)?;
+            terminal.finish();
+            return Ok(profile.map_or_else(
+                || terminal.exit_code_of_stop(),
+                |profile| print_profile(&profile, *form),
+            ));
+        }
+    };
+    terminal.finish();
+    terminal.summary(&report);
+    Ok(report.exit_code)
+}
+
+/// Prints a profile; returns the exit code.
+fn print_profile(profile: &Profile, form: ProfileFormat) -> u8 {
+    let mut out = io::stdout();
+    let text = profile.written(form);
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that has gone away (`rowmill schema in.csv | head -1`) is not a failure.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            show("error", &format!("standard output: {error}"));
+            EXIT_IO
+        }
+        _ if profile.rejected > 0 => EXIT_REJECTS,
+        _ => 0,
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Phase {
     Load,
     /// Parsing and judging records, in a check.
     Check,
+    /// Looking at every value for what it is like, in a profile.
+    Survey,
     /// Building indexes.
     Index,
     /// Deciding exactly which suspects are duplicates.
@@ -27,6 +29,7 @@ impl Phase {
             Phase::Infer => "infer",
             Phase::Load => "load",
             Phase::Check => "check",
+            Phase::Survey => "survey",
             Phase::Index => "index",
             Phase::Settle => "settle",
         }

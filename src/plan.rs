@@ -316,7 +316,15 @@ fn pattern_of(name: &str, column_type: ColumnType, options: &LoadOptions) -> Opt
 
 /// Why columns of numbers became TEXT, with the first value that made them so and the option that would load it.
 pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec<String> {
-    let notice = |(index, column): (usize, &Column)| {
+    let reasons = text_reasons(columns, facts, paths).into_iter();
+    reasons
+        .map(|(index, why)| format!("column \"{}\" is TEXT: {why}", columns[index].name))
+        .collect()
+}
+
+/// The indices of columns of numbers that became TEXT, and why.
+pub fn text_reasons(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec<(usize, String)> {
+    let reason = |(index, column): (usize, &Column)| {
         let NoNumber { why, value, place } = facts.no_number(index).filter(|_| !column.declared)?;
         let Column { name, .. } = column;
         let place = format!("{}, line {}", paths[place.file_index].display(), place.line);
@@ -332,12 +340,9 @@ pub fn text_notices(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec
             }
             _ => format!("{COLUMN_TYPE} {name}=real loads it as a number"),
         };
-        Some(format!(
-            "column \"{name}\" is TEXT: '{value}' ({place}) {}; {way}",
-            why.words()
-        ))
+        Some((index, format!("'{value}' ({place}) {}; {way}", why.words())))
     };
-    columns.iter().enumerate().filter_map(notice).collect()
+    columns.iter().enumerate().filter_map(reason).collect()
 }
 
 /// Plans a table that the load creates. `facts` come from inference, or from the head if every type is declared.

@@ -15,7 +15,7 @@ use rowmill::internal::report::{bytes, grouped};
 use rowmill::{FileBegun, LoadReport, Observer, Phase, Progress};
 
 use crate::cli::Verbosity;
-use crate::signals::StopSignal;
+use crate::signals::{EXIT_SIGNAL_BASE, StopSignal};
 
 /// Redraws per second: enough to look alive, too few to cost anything.
 const REFRESH_HZ: u8 = 10;
@@ -77,6 +77,12 @@ impl Terminal {
             bar,
             state: Mutex::new(state),
         }
+    }
+
+    /// The exit code of what was stopped, by a signal as a rule.
+    pub fn exit_code_of_stop(&self) -> u8 {
+        let signal = self.stop.received().unwrap_or(libc::SIGINT);
+        u8::try_from(EXIT_SIGNAL_BASE + signal).unwrap_or(u8::MAX)
     }
 
     /// Takes the bar away.

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGBUS, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::{flag, low_level};
 
 /// Added to a signal's number to make the exit code, as shells do.
-const EXIT_SIGNAL_BASE: i32 = 128;
+pub const EXIT_SIGNAL_BASE: i32 = 128;
 
 /// Exit code when an input can be read no further (sysexits.h: EX_IOERR).
 const EXIT_IO: i32 = 74;

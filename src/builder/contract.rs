@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::load;
 use crate::option_name::ERRORS;
 use crate::options::{CheckOptions, ContractSource, Inference, OnDuplicate};
+use crate::profile::Profile;
 use crate::report::LoadReport;
 use crate::schema::ColumnType;
 use crate::schema::contract::Contract;
@@ -111,8 +112,9 @@ impl Load<'_> {
     ///
     /// No database is made, and none needs to be named. What does not fit into memory goes into files without a name, beside the
     /// [dead-letter file](Self::errors) and in the system's folder for temporary files. A check that was stopped begins anew; until then
-    /// the dead-letter file has what was found so far. Options that only a database can heed, such as [`index`](Self::index), are passed
-    /// over.
+    /// the dead-letter file has what was found so far. Options that only a database can heed, such as [`index`](Self::index) and
+    /// [`on_duplicate`](Self::on_duplicate), are passed over; [`table_per_file`](Self::table_per_file) and
+    /// [`report_html`](Self::report_html) are refused.
     ///
     /// ```
     /// # let folder = tempfile::tempdir()?;
@@ -142,5 +144,31 @@ impl Load<'_> {
         options.check.get_or_insert_default();
         let watched = Watched::of(self.observer, &self.token);
         load::check_inputs(self.inputs, &options, &watched)
+    }
+
+    /// Reads every value of the inputs and says what is in their columns, instead of loading them: types, NULLs, extents, how many values are
+    /// different, and which columns could be the [key](Self::key), which itself is not heeded here. Nothing is written, but for files
+    /// without a name in the system's folder for temporary files. `None` if it was stopped.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let at = |name: &str| folder.path().join(name);
+    /// std::fs::write(at("people.csv"), "id,name,born\n1,Ada,1815\n2,Grace,1906\n3,Ada,\n")?;
+    /// let profile = rowmill::Load::new([at("people.csv")]).profile()?.expect("nobody stops it");
+    /// let [id, name, born] = &profile.columns[..] else { unreachable!() };
+    /// assert!(id.is_unique && !name.is_unique);
+    /// assert_eq!((born.nulls, born.column_type), (1, rowmill::ColumnType::Integer));
+    /// print!("{}", profile.written(rowmill::ProfileFormat::Sql));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), but for what is said there of the dead-letter file.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    pub fn profile(self) -> Result<Option<Profile>, Error> {
+        let watched = Watched::of(self.observer, &self.token);
+        load::profile_inputs(self.inputs, &self.options, &watched)
     }
 }

@@ -23,8 +23,8 @@ use super::*;
 
 fn job(flags: &str) -> Result<LoadCommand, clap::Error> {
     let words = ["rowmill", "load"].into_iter().chain(flags.split_whitespace());
-    match Args::try_parse_from(words).and_then(Args::into_job)? {
-        Job::Load(load) => Ok(load),
+    match Args::try_parse_from(words).and_then(Args::into_invocation)? {
+        Invocation::Load(load) => Ok(load),
         other => panic!("{other:?}"),
     }
 }
@@ -433,4 +433,74 @@ fn names_with_commas_and_quotes_can_be_quoted() {
     }
     assert_eq!(parse_constant("a=\"b\""), pair("a", "\"b\""));
     assert!(parse_constant("a").is_err() && parse_constant("=a").is_err());
+}
+
+#[test]
+fn what_looks_before_a_load_reads_inputs_as_a_load_does() {
+    let flags = "--types a=integer,c=date:%D --text --null NA --empty text --columns a,b --rename A=a --delimiter tab --no-detect --skip-lines 4 \
+                 --encoding cp1251 --decimal-comma --date-format %d.%m.%Y --max-record-bytes 1k --threads 3 --memory 1g --chunk-bytes 2";
+    let of = |words: &str| {
+        let words = ["rowmill"].into_iter().chain(words.split_whitespace());
+        Args::try_parse_from(words.chain(flags.split_whitespace()))
+            .and_then(Args::into_invocation)
+            .unwrap()
+    };
+    let Invocation::Load(load) = of("load in.csv x.db --key a --infer whole --max-errors 1 --errors e.csv") else {
+        panic!("a load is asked for")
+    };
+    let Invocation::Check(check) = of("check in.csv --key a --infer whole --max-errors 1 --errors e.csv --all-errors")
+    else {
+        panic!("a check is asked for")
+    };
+    assert!(check.options.wants_every_fault() && load.options.check.is_none());
+    let as_a_load = LoadOptions {
+        check: None,
+        ..check.options
+    };
+    assert_eq!(format!("{as_a_load:?}"), format!("{:?}", load.options));
+    let Invocation::Schema(schema) = of("schema in.csv --as json") else {
+        panic!("a profile is asked for")
+    };
+    assert_eq!(schema.form, rowmill::ProfileFormat::Json);
+    for (of_schema, of_load) in [
+        (
+            format!("{:?}", schema.options.dialect),
+            format!("{:?}", load.options.dialect),
+        ),
+        (
+            format!("{:?}", schema.options.columns),
+            format!("{:?}", load.options.columns),
+        ),
+        (
+            format!("{:?}", schema.options.resources),
+            format!("{:?}", load.options.resources),
+        ),
+        (
+            format!("{:?}", schema.options.contract.types),
+            format!("{:?}", load.options.contract.types),
+        ),
+    ] {
+        assert_eq!(of_schema, of_load);
+    }
+}
+
+#[test]
+fn every_flag_of_every_command_stands_under_a_heading() {
+    let mut command = Args::command();
+    command.build();
+    for name in ["check", "schema"] {
+        let subcommand = command.find_subcommand_mut(name).unwrap();
+        let short = subcommand.render_help().to_string();
+        assert!(short.contains("\n\nUsage:"), "{short}");
+        for flag in subcommand
+            .get_opts()
+            .filter(|flag| flag.get_id() != "help" && flag.get_id() != "version")
+        {
+            assert!(
+                flag.get_help_heading().is_some(),
+                "{name} --{}",
+                flag.get_long().unwrap()
+            );
+        }
+    }
 }

@@ -16,7 +16,38 @@ use crate::load::planned::{Blueprint, Guess, Refuted};
 use crate::load::rows::LoadedRows;
 use crate::load::settled::SettledRows;
 use crate::load::side_files;
-use crate::option_name::KEY;
+use crate::option_name::{KEY, REPORT, REPORT_HTML, TABLE_PER_FILE};
+use crate::options::{ContractOptions, LoadOptions, OnDuplicate, RepeatOptions, TargetOptions, WritePath};
+
+/// The options of a check: what only a database can heed is left out.
+///
+/// # Errors
+/// `Usage` for what would make it another check.
+pub(super) fn without_database(options: &LoadOptions) -> Result<LoadOptions, Error> {
+    if options.target.table_per_file {
+        return Err(Error::usage(format!(
+            "{TABLE_PER_FILE} makes as many tables as files, and a check is about one; check each file by itself"
+        )));
+    }
+    if options.target.report_html.is_some() {
+        return Err(Error::usage(format!(
+            "{REPORT_HTML} shows a table, and a check makes none; use {REPORT}"
+        )));
+    }
+    Ok(LoadOptions {
+        target: TargetOptions {
+            indexes: Vec::new(),
+            write_path: WritePath::Auto,
+            ..options.target.clone()
+        },
+        repeat: RepeatOptions::default(),
+        contract: ContractOptions {
+            on_duplicate: OnDuplicate::Reject,
+            ..options.contract.clone()
+        },
+        ..options.clone()
+    })
+}
 
 /// Carries out a check as it is planned.
 pub(super) fn carry_out(

@@ -652,7 +652,7 @@ fn estimate(all: &mut [OpenedInput], stopped: &dyn Fn() -> bool) -> Result<Optio
 }
 
 /// Leaves out what stands at the very end of each input and is no record. In a file that grows, nothing is at its end for long.
-fn leave_out_tails(inputs: &mut [Input], options: &LoadOptions) -> Result<(), Error> {
+pub(super) fn leave_out_tails(inputs: &mut [Input], options: &LoadOptions) -> Result<(), Error> {
     if options.repeat.append_only {
         return Ok(());
     }

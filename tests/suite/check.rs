@@ -168,8 +168,11 @@ impl Inputs {
     }
 
     fn agree_at(&self, settings: &[Setting]) -> Done {
-        let checks = settings.iter().map(|setting| self.agree(setting));
-        checks.last().unwrap()
+        let mut last = None;
+        for setting in settings {
+            last = Some(self.agree(setting));
+        }
+        last.unwrap()
     }
 }
 
@@ -483,6 +486,20 @@ fn a_program_checks_before_it_loads() {
     assert!(!run.is_check && at("again.db").exists());
     let error = Load::new([at("in.csv")]).check().unwrap_err();
     assert_eq!(error.exit_code(), 64);
+    // What only a database can heed is passed over; what would be another check is refused.
+    let heeds = task("heeds.csv")
+        .index(["v"])
+        .restart(true)
+        .once(true)
+        .append_only(true);
+    assert_eq!(heeds.check().unwrap().loaded, 2);
+    for refused in [
+        task("no.csv").table_per_file(true),
+        task("no.csv").report_html(at("page.html")),
+    ] {
+        assert_eq!(refused.check().unwrap_err().exit_code(), 64);
+    }
+    assert!(!at("no.csv").exists() && !at("page.html").exists());
 }
 
 /// What a load and a check of `bytes` say within this process.

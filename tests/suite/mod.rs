@@ -49,6 +49,7 @@ mod random_existing;
 mod repeats;
 mod report_html;
 mod retry;
+mod schema_command;
 mod side_files;
 mod signals;
 mod syntax;

@@ -13,12 +13,14 @@ mod parts;
 mod prefix_set;
 mod repeated;
 mod sort;
+mod unique;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use self::entries::KeyEntries;
 pub use self::key::KeyColumns;
+pub use self::unique::RepeatFinder;
 use crate::error::Error;
 use crate::idle::Idle;
 use crate::pipeline::WorkerPool;
