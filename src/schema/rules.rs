@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub use self::matcher::Matcher;
 use super::ColumnType;
 use super::cast::{
-    CalendarSpan, CastError, FigureStyle, IsoText, MomentKey, Pattern, array_size, date_key, duration, is_base64,
-    is_email, is_uri, is_uuid, object_size, xsd_date_time, xsd_time, year, year_month,
+    CalendarSpan, CastError, FigureStyle, IsoText, MomentKey, Pattern, array_size, date, duration, is_base64, is_email,
+    is_uri, is_uuid, object_size, xsd_date_time, xsd_time, year, year_month,
 };
 
 /// Texts up to this number are compared one after another.
@@ -102,7 +102,8 @@ impl ValueForm {
                     _ => Err(CastError::Type),
                 }
             }
-            ValueForm::Date => date_key(text).map(|key| as_given(Logical::Moment(key))),
+            // In this form days follow each other as their texts do.
+            ValueForm::Date => date(text).map(|()| as_given(Logical::Text(text))),
             ValueForm::Time => xsd_time(text).map(|()| as_given(Logical::Moment(MomentKey::of_time(text)))),
             ValueForm::DateTime => xsd_date_time(text).map(|()| as_given(Logical::Moment(MomentKey::of_date(text)))),
             ValueForm::Moment(pattern) => {

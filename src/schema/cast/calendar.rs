@@ -4,8 +4,8 @@
 
 use std::cmp::Ordering;
 
+use super::CastError;
 use super::moment::{date_time, time};
-use super::{CastError, date};
 
 /// Bytes of `YYYY-MM-DD`.
 const DATE_BYTES: usize = 10;
@@ -299,14 +299,6 @@ fn attoseconds(fraction: &[u8]) -> i128 {
     padded
         .take(FRACTION_DIGITS)
         .fold(0, |value, digit| value * 10 + i128::from(digit - b'0'))
-}
-
-/// `YYYY-MM-DD`, and where it lies.
-///
-/// # Errors
-/// As [`date`].
-pub fn date_key(text: &[u8]) -> Result<MomentKey<'_>, CastError> {
-    date(text).map(|()| MomentKey::of_date(text))
 }
 
 #[cfg(test)]
