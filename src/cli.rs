@@ -10,6 +10,7 @@ mod outcome;
 mod resources;
 mod retry;
 mod sizes;
+mod table;
 #[cfg(test)]
 mod tests;
 mod values;

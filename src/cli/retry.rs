@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 use rowmill::internal::LoadOptions;
-use rowmill::internal::options::{ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions};
+use rowmill::internal::options::{
+    ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TableOptions, TargetOptions,
+};
 
 use super::columns::ColumnFlags;
 use super::input_format::InputFlags;
@@ -131,6 +133,7 @@ impl RetryArgs {
                     safe_errors: self.outcome.safe_errors,
                     ..TargetOptions::default()
                 },
+                table: TableOptions::default(),
                 contract: ContractOptions {
                     key: self.key.unwrap_or_default(),
                     on_duplicate,
