@@ -2,6 +2,7 @@
 
 mod contract;
 mod retry;
+mod table;
 mod watched;
 
 use std::fmt;

@@ -7,6 +7,7 @@
 //!
 //! An append-only load that is done leaves behind a [`Finished`], from which the next load takes up what was appended to the input since.
 
+mod done;
 mod outcome;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
+pub use self::done::{DoneLoad, LoadedInput};
 pub(crate) use self::outcome::outcome_options;
 use crate::content_hash::ContentHash;
 use crate::dialect::Delimiter;
@@ -61,6 +63,12 @@ pub struct Identity {
     /// What separated the fields of each input, whoever said so.
     #[serde(default)]
     pub delimiters: Vec<String>,
+    /// The SQL before the rows has been run.
+    #[serde(default)]
+    pub before_ran: bool,
+    /// Only its last steps are left to do.
+    #[serde(default)]
+    pub done: Option<DoneLoad>,
 }
 
 /// How far a finished append-only load got.
@@ -306,8 +314,11 @@ impl Checkpoint {
         self.identity.base.as_ref().map_or(0, |base| base.loaded.errors_bytes)
     }
 
-    /// Whether no row of the load is in the table: then nothing is lost with the checkpoint.
+    /// Whether no row of the load is in the table, and nothing was done that must not be done again: then nothing is lost with the checkpoint.
     pub fn is_without_rows(&self) -> bool {
+        if self.identity.before_ran || self.identity.done.is_some() {
+            return false;
+        }
         let before = self.identity.base.as_ref();
         let before = before.map_or((0, 0), |base| (base.loaded.counts.loaded, base.loaded.counts.updated));
         let counts = &self.progress.counts;
@@ -387,7 +398,7 @@ impl Checkpoint {
         format!(
             "the unfinished load of {}{more} into table \"{}\" ({} so far)",
             inputs.first().unwrap_or(&"a stream"),
-            self.identity.plan.table,
+            self.identity.plan.shown_table(),
             rows(self.progress.counts.loaded)
         )
     }
@@ -395,7 +406,9 @@ impl Checkpoint {
     /// What can be done with a load that cannot go on, in words.
     pub fn ways(&self) -> String {
         let loaded = rows(self.progress.counts.loaded);
-        if self.identity.plan.create {
+        if let Some(table) = &self.identity.plan.replaces {
+            format!("start afresh with {RESTART} or give it up with {FORGET}; either leaves table \"{table}\" as it is")
+        } else if self.identity.plan.create {
             format!(
                 "start afresh with {RESTART}, which makes the table anew, or give it up with {FORGET}, which leaves its {loaded}"
             )
@@ -533,6 +546,8 @@ impl Identity {
             shape: None,
             made_database: false,
             delimiters: inputs.iter().map(|extent| extent.delimiter.to_string()).collect(),
+            before_ran: false,
+            done: None,
         })
     }
 

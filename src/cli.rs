@@ -11,6 +11,7 @@ mod resources;
 mod retry;
 mod schema;
 mod sizes;
+mod table;
 #[cfg(test)]
 mod tests;
 mod values;

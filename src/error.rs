@@ -245,6 +245,14 @@ impl Error {
         self
     }
 
+    /// Adds `more` to what is said of a table, or of a database that others hold.
+    pub(crate) fn explained(mut self, more: &str) -> Self {
+        if let ErrorKind::Schema { message } | ErrorKind::DatabaseBusy { message, .. } = &mut *self.0 {
+            message.push_str(more);
+        }
+        self
+    }
+
     /// Returns the kind of trouble.
     pub fn kind(&self) -> &ErrorKind {
         &self.0

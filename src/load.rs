@@ -18,6 +18,7 @@ mod account;
 mod afresh;
 mod append;
 mod at_once;
+mod before;
 mod check;
 mod context;
 mod contract;
@@ -30,7 +31,9 @@ mod found;
 mod indexes;
 mod infer;
 mod inputs;
+mod last_steps;
 mod leave;
+mod leaving;
 mod names;
 mod once;
 mod opened;
@@ -225,6 +228,7 @@ impl Task<'_> {
         for notice in &inputs.notices {
             onlookers.observer.notice(notice);
         }
+        before::check_sql(options)?;
         memory::check_threads(options.resources.memory_bytes, options.resources.threads)?;
         let asked = Asked {
             database_path: self.database_path,
@@ -290,6 +294,7 @@ fn fill(blueprint: &Blueprint, mut inputs: OpenedInputs, context: &Context<'_>) 
     };
     faults::point("load: rows committed");
     let settled = SettledRows::of(rows, context)?;
+    last_steps::take(&settled, context)?;
     let ended = leave::end(settled, context)?;
     faults::point("finish: before closing");
     table.database.close()?;

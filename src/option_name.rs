@@ -52,8 +52,11 @@ macro_rules! options {
 }
 
 options! {
+    AFTER "after" "--after"
+    ANALYZE "analyze" "--analyze"
     APPEND_ONLY "append_only" "--append-only"
     BATCH_ROWS "batch_rows" "--batch-rows"
+    BEFORE "before" "--before"
     CHUNK_BYTES "chunk_bytes" "--chunk-bytes"
     COLUMNS "columns" "--columns"
     COLUMN_TYPE "column_type" "--types"
@@ -75,7 +78,9 @@ options! {
     FILL_MISSING "fill_missing" "--fill-missing"
     FORGET "forget" "--forget"
     FORMAT "format" "--format"
+    FTS "fts" "--fts"
     HEADER_ROW "header_row" "--header-row"
+    IF_EXISTS "if_exists" "--if-exists"
     IGNORE_EXTRA "ignore_extra" "--ignore-extra"
     INDEX "index" "--index"
     INFERENCE "inference" "--infer"
@@ -88,6 +93,7 @@ options! {
     MEMORY_BYTES "memory_bytes" "--memory"
     NO_DOUBLE_QUOTE "no_double_quote" "--no-double-quote"
     NO_HEADER "no_header" "--no-header"
+    NOT_NULL "not_null" "--not-null"
     NULL_WORD "null_word" "--null"
     ON_DUPLICATE "on_duplicate" "--on-duplicate"
     ONCE "once" "--once"
@@ -101,14 +107,17 @@ options! {
     SCHEMA "schema" "--schema"
     SKIP_FOOTER "skip_footer" "--skip-footer"
     SKIP_LINES "skip_lines" "--skip-lines"
+    STRICT "strict" "--strict"
     TABLE "table" "--table"
     TABLE_PER_FILE "table_per_file" "--table-per-file"
     TEXT "text" "--text"
     THOUSANDS "thousands" "--thousands"
     THREADS "threads" "--threads"
     TRIM "trim" "--trim"
+    UNIQUE "unique" "--unique"
     UNION_BY_NAME "union_by_name" "--union-by-name"
     TWO_DIGIT_YEAR_PIVOT "two_digit_year_pivot" "--two-digit-year-pivot"
+    VACUUM "vacuum" "--vacuum"
     WINDOW_BYTES "window_bytes" "--window-bytes"
     WRITE_PATH "write_path" "--write-path"
 }
@@ -177,7 +186,11 @@ mod tests {
 
     #[test]
     fn every_option_has_its_method() {
-        let builder = concat!(include_str!("builder.rs"), include_str!("builder/contract.rs"));
+        let builder = concat!(
+            include_str!("builder.rs"),
+            include_str!("builder/contract.rs"),
+            include_str!("builder/table.rs")
+        );
         for option in ALL {
             let method = option.as_str();
             let is_there = |after: &str| builder.contains(&format!("pub fn {method}{after}"));

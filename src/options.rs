@@ -5,6 +5,7 @@ mod contract;
 mod input_format;
 mod limits;
 mod on_duplicate;
+mod table;
 pub(crate) mod written;
 
 use std::path::PathBuf;
@@ -14,13 +15,14 @@ pub use self::contract::{Agreement, ContractSource};
 pub use self::input_format::{InputFormat, JSON_LINES};
 pub use self::limits::{ErrorLimits, LimitOptions, PassedLimit};
 pub use self::on_duplicate::OnDuplicate;
+pub use self::table::{IfExists, TableOptions};
 use crate::dialect::{Delimiter, Escape};
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::option_name::{
     APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL,
-    ESCAPE, HEADER_ROW, KEEP_CHECKPOINT, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT, REPORT_HTML,
-    SKIP_FOOTER, TABLE, TABLE_PER_FILE, THREADS, UNION_BY_NAME, WINDOW_BYTES,
+    ESCAPE, HEADER_ROW, IF_EXISTS, KEEP_CHECKPOINT, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT,
+    REPORT_HTML, SKIP_FOOTER, TABLE, TABLE_PER_FILE, THREADS, UNION_BY_NAME, WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
@@ -104,6 +106,8 @@ pub struct LoadOptions {
     pub contract: ContractOptions,
     /// Where rows, rejects and reports go.
     pub target: TargetOptions,
+    /// What is done to the table besides filling it.
+    pub table: TableOptions,
     /// What becomes of loads before and after this one.
     pub repeat: RepeatOptions,
     /// What is too much.
@@ -301,6 +305,7 @@ impl LoadOptions {
         self.contract.validate()?;
         written::validate(self)?;
         self.target.validate()?;
+        self.table.validate(self.target.table_per_file)?;
         self.repeat.validate()?;
         self.limits.validate()?;
         self.resources.validate()?;
@@ -308,6 +313,13 @@ impl LoadOptions {
             return Err(Error::usage(format!(
                 "{UNION_BY_NAME} puts files with other columns into one table, and {TABLE_PER_FILE} loads each into its own; leave one of \
                  them out"
+            )));
+        }
+        if self.table.if_exists.takes_rows_away() && (self.repeat.append_only || self.repeat.once) {
+            let option = if self.repeat.once { ONCE } else { APPEND_ONLY };
+            return Err(Error::usage(format!(
+                "{option} relies on rows of earlier loads, and {IF_EXISTS} {} takes them away; leave one of them out",
+                self.table.if_exists.as_str()
             )));
         }
         match self.dialect.skip_footer > 0 && self.repeat.append_only {
@@ -333,7 +345,8 @@ impl LoadOptions {
             .key
             .iter()
             .chain(types)
-            .chain(self.target.indexes.iter().flatten());
+            .chain(self.target.indexes.iter().flatten())
+            .chain(self.table.column_names());
         let chosen = columns.chosen.iter().flatten();
         let renamed = columns.renamed.iter().map(|(name, _)| name);
         named.chain(chosen).chain(renamed).map(String::as_str).collect()

@@ -18,7 +18,7 @@ use self::repeats::plan_repeats;
 use crate::error::Error;
 use crate::escape::excerpt;
 use crate::infer::{Facts, NoNumber};
-use crate::option_name::{COLUMN_TYPE, EMPTY, EMPTY_AS_NULL, OptionName, RESTART};
+use crate::option_name::{COLUMN_TYPE, EMPTY, EMPTY_AS_NULL, FTS, NOT_NULL, OptionName, RESTART, UNIQUE};
 use crate::options::LoadOptions;
 use crate::report::FoundDialect;
 use crate::schema::cells::StoredValue;
@@ -34,6 +34,8 @@ use crate::schema::{Column, ColumnType, Given, KeyPlan, RowIds, RowPlan, TypeGue
 
 /// Characters of a value that a notice quotes.
 const NOTICE_CHARS: usize = 32;
+/// Why rows that a unique index must be asked about go in one by one.
+const ASKED_FOR_EACH_ROW: &str = "the table's own unique index must be asked about each row";
 /// Most columns that a message lists.
 const MAX_LISTED: usize = 40;
 
@@ -97,6 +99,21 @@ pub struct TablePlan {
     /// What becomes of records that repeat the key.
     #[serde(default)]
     pub repeats: RepeatPlan,
+    /// The table is made STRICT.
+    #[serde(default)]
+    pub strict: bool,
+    /// Indices in `columns` of each unique index besides the key's that the load adds before the first row.
+    #[serde(default)]
+    pub unique: Vec<Vec<usize>>,
+    /// The table whose place this one takes at the end.
+    #[serde(default)]
+    pub replaces: Option<String>,
+    /// The rows that the table has are deleted when the first row of the load goes in.
+    #[serde(default)]
+    pub empties: bool,
+    /// Indices in `columns` of those that are made searchable for words.
+    #[serde(default)]
+    pub fts: Vec<usize>,
     /// For each input, the field of each column; [`NO_FIELD`](crate::schema::NO_FIELD) for those that it does not have.
     pub sources: Vec<Vec<u32>>,
     /// For each column, the field of the contract that it is.
@@ -128,9 +145,8 @@ impl TablePlan {
     /// not be asked about them.
     pub fn append_obstacle(&self) -> Option<&'static str> {
         match (self.dedup, self.row_ids) {
-            (DedupPlan::Database, _) if !self.key_columns.is_empty() => {
-                Some("the table's own unique index must be asked about each row")
-            }
+            (DedupPlan::Database, _) if !self.key_columns.is_empty() => Some(ASKED_FOR_EACH_ROW),
+            _ if !self.unique.is_empty() => Some(ASKED_FOR_EACH_ROW),
             (DedupPlan::Database, RowIds::Key) => Some("the input's row ids come in any order"),
             (_, RowIds::None) => Some("the table is WITHOUT ROWID"),
             _ => None,
@@ -215,6 +231,25 @@ impl TablePlan {
         })
     }
 
+    /// The name by which whoever asked for the load knows the table.
+    pub fn shown_table(&self) -> &str {
+        self.replaces.as_ref().unwrap_or(&self.table)
+    }
+
+    /// The plan of the table once it has the place that it is for.
+    pub fn in_place(&self) -> TablePlan {
+        TablePlan {
+            table: self.shown_table().to_owned(),
+            replaces: None,
+            ..self.clone()
+        }
+    }
+
+    /// The names of these of its columns.
+    pub fn names(&self, columns: &[usize]) -> Vec<String> {
+        columns.iter().map(|&index| self.columns[index].name.clone()).collect()
+    }
+
     /// Whether a column holds the number of each record.
     pub fn has_record_number(&self) -> bool {
         (self.given.iter()).any(|given| given.values == GivenValues::RecordNumber)
@@ -282,6 +317,59 @@ pub fn key_columns(names: &[String], wanted: &[String], option: OptionName) -> R
         columns.push(index);
     }
     Ok(columns)
+}
+
+/// Whether columns of these names have taken all the names of the row id: then only SQLite can number the rows.
+fn has_nameless_row_ids(names: &[String]) -> bool {
+    let taken = |name: &&str| find(names, name).is_some();
+    ["rowid", "_rowid_", "oid"].iter().all(taken)
+}
+
+/// The columns that are to be NOT NULL.
+///
+/// # Errors
+/// As [`key_columns`]; `Schema` for one that an input does not have.
+fn not_null_columns(table: &str, layout: &Layout, options: &LoadOptions) -> Result<Vec<usize>, Error> {
+    let columns = key_columns(&layout.names, &options.table.not_null, NOT_NULL)?;
+    let lacking = |&index: &usize| Some((index, layout.lacking(index)?));
+    match columns.iter().find_map(lacking) {
+        Some((index, path)) => Err(Error::schema(format!(
+            "column \"{}\" of table \"{table}\" is to be NOT NULL, and {} does not have it; leave it out of {NOT_NULL}, or load that file into \
+             another table",
+            layout.names[index],
+            path.display()
+        ))),
+        None => Ok(columns),
+    }
+}
+
+/// The columns of each unique index that is asked for, but for one that is the key's.
+///
+/// # Errors
+/// As [`key_columns`].
+fn unique_indexes(names: &[String], key: &[usize], options: &LoadOptions) -> Result<Vec<Vec<usize>>, Error> {
+    let mut unique: Vec<Vec<usize>> = Vec::new();
+    for wanted in &options.table.unique {
+        let columns = key_columns(names, wanted, UNIQUE)?;
+        if columns != key && !unique.contains(&columns) {
+            unique.push(columns);
+        }
+    }
+    Ok(unique)
+}
+
+/// The columns that are to be made searchable for words; `is_nameless`: nothing names the table's row ids.
+///
+/// # Errors
+/// As [`key_columns`]; `Usage` for a table whose rows cannot be named.
+fn full_text(names: &[String], is_nameless: bool, options: &LoadOptions) -> Result<Vec<usize>, Error> {
+    let columns = key_columns(names, &options.table.fts, FTS)?;
+    match is_nameless && !columns.is_empty() {
+        true => Err(Error::usage(format!(
+            "{FTS} finds rows by their row ids, which have no name in this table; leave it out"
+        ))),
+        false => Ok(columns),
+    }
 }
 
 /// The error for an `option` that names a column which is none of `names`.
@@ -359,9 +447,11 @@ pub fn plan_new_table(
     let declared = layout.declared_types(options)?;
     let key_columns = layout.key(options)?;
     let contract_fields = contract::contract_fields(layout, options)?;
+    let not_null = not_null_columns(&table, layout, options)?;
+    let is_required = |index| contract::field(&contract_fields, index, options).is_some_and(|field| field.is_required);
     let column = |(index, name): (usize, &String)| Column {
         declared: declared[index].is_some(),
-        not_null: contract::field(&contract_fields, index, options).is_some_and(|field| field.is_required),
+        not_null: not_null.contains(&index) || is_required(index),
         pattern: declared[index].and_then(|declared| pattern_of(name, declared, options)),
         ..Column::new(name, declared[index].unwrap_or_else(|| facts.column_type(index)))
     };
@@ -377,18 +467,15 @@ pub fn plan_new_table(
         columns[index].not_null = false;
     }
     let constraints = contract::of_new_table(&contract_fields, names, (&key_columns, row_id_column), options)?;
+    let unique = unique_indexes(names, &key_columns, options)?;
     // Where a row's fate depends on those before it, SQLite judges each in its turn.
     let is_plain = constraints.is_empty();
-    // In a table whose columns have taken all the names of the row id, only SQLite can number the rows.
-    let is_nameless = ["rowid", "_rowid_", "oid"]
-        .iter()
-        .all(|name| find(names, name).is_some());
+    let is_nameless = has_nameless_row_ids(names);
     let dedup = match (key_columns.is_empty(), row_id_column) {
-        _ if !is_plain => DedupPlan::Database,
-        (true, _) => DedupPlan::Database,
-        (false, Some(_)) => DedupPlan::Ascending { last: None },
-        (false, None) if is_nameless => DedupPlan::Database,
-        (false, None) => DedupPlan::Filter,
+        (without_key, _) if without_key || !is_plain || !unique.is_empty() => DedupPlan::Database,
+        (_, Some(_)) => DedupPlan::Ascending { last: None },
+        (_, None) if is_nameless => DedupPlan::Database,
+        (_, None) => DedupPlan::Filter,
     };
     Ok(TablePlan {
         table,
@@ -405,6 +492,11 @@ pub fn plan_new_table(
         contract_fields,
         constraints,
         dedup,
+        strict: options.table.strict,
+        unique,
+        replaces: None,
+        empties: false,
+        fts: full_text(names, is_nameless && row_id_column.is_none(), options)?,
         sources: layout.sources.clone(),
         given: layout.given_columns(&columns, &options.dialect.written)?,
         columns,

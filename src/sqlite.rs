@@ -9,7 +9,10 @@ mod describe;
 pub mod descriptor;
 pub mod destination;
 pub mod direct;
+pub mod emptied;
 mod format;
+pub mod full_text;
+pub mod given_sql;
 pub mod holders;
 pub mod insert;
 pub mod key_record;
@@ -21,6 +24,7 @@ pub mod record;
 mod row_outcome;
 mod sql_text;
 mod statement;
+pub mod swap;
 mod target;
 pub mod undo;
 

@@ -6,6 +6,7 @@ use crate::option_name::{
     ON_DUPLICATE, OptionName, QUOTE, SAFE_ERRORS, SCHEMA, SKIP_FOOTER, SKIP_LINES, TEXT, TRIM,
 };
 use crate::options::{DialectOptions, LoadOptions, written};
+use crate::schema::identifier::listed_lists;
 
 /// The options that decide what a load's outcome is, not those that only decide how fast it comes. The table's name is not among them: the
 /// checkpoint is kept under it.
@@ -23,16 +24,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
             listed(options.contract.key.iter().map(|name| (name.as_str(), String::new()))),
         ),
         (ON_DUPLICATE, options.contract.on_duplicate.to_string()),
-        (
-            INDEX,
-            match options.target.indexes.len() {
-                0 => "none".to_owned(),
-                _ => {
-                    let one = |columns: &Vec<String>| listed(columns.iter().map(|name| (name.as_str(), String::new())));
-                    options.target.indexes.iter().map(one).collect::<Vec<_>>().join(" and ")
-                }
-            },
-        ),
+        (INDEX, listed_lists(&options.target.indexes)),
         (ERRORS, options.target.errors.to_string_lossy().into_owned()),
         (SAFE_ERRORS, switch(options.target.safe_errors)),
         (BATCH_ROWS, options.resources.batch_rows.to_string()),
@@ -51,6 +43,7 @@ pub(crate) fn outcome_options(options: &LoadOptions) -> Vec<(OptionName, String)
         (MAX_RECORD_BYTES, options.limits.max_record_bytes.to_string()),
         (APPEND_ONLY, switch(options.repeat.append_only)),
     ];
+    all.extend(options.table.described_before_rows());
     all.extend(dialect_options(&options.dialect));
     all.extend(options.columns.described());
     all.extend(written::texts(&options.dialect.written));

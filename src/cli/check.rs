@@ -6,7 +6,7 @@ use clap::ValueHint;
 use rowmill::OnDuplicate;
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
-    CheckOptions, ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions,
+    CheckOptions, ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TableOptions, TargetOptions,
 };
 
 use super::columns::ColumnFlags;
@@ -121,6 +121,7 @@ impl CheckArgs {
                     safe_errors: self.outcome.safe_errors,
                     ..TargetOptions::default()
                 },
+                table: TableOptions::default(),
                 contract: ContractOptions {
                     on_duplicate: OnDuplicate::default(),
                     key: self.key.unwrap_or_default(),

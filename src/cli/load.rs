@@ -11,9 +11,10 @@ use rowmill::internal::options::{
 
 use super::columns::ColumnFlags;
 use super::input_format::InputFlags;
-use super::names::{Names, Repeats, parse_list, parse_repeats};
+use super::names::{Names, RepeatsArg, parse_list, parse_repeats};
 use super::outcome::{OutcomeFlags, Verbosity};
 use super::resources::ResourceFlags;
+use super::table::TableFlags;
 use super::usage;
 use super::values::{DeclaredTypes, InferArg, ValueFlags};
 
@@ -45,7 +46,7 @@ Sizes: bytes, or with a unit: k, m, g, t, KiB, MiB, GiB, TiB (1024) or KB, MB, G
 Types: text, integer, real, boolean, date, time, datetime, number (with currency and percent
 signs), percent (12.5% as 0.125), decimal(2) (exact, in units of 0.01: cents). A date, time or
 datetime may have its own format: --types 'born=date:%d.%m.%Y,at=datetime:\"%b %d, %Y %I:%M %p\"'.
-Columns in --key, --index, --types, --columns, --rename and --const: a name that holds a comma, = or quote is quoted: '\"last, first\",id'.
+Columns in --key, --index, --unique, --not-null, --fts, --types, --columns, --rename and --const: a name that holds a comma, = or quote is quoted: '\"last, first\",id'.
 
 Exit codes:
     0  every record was loaded
@@ -101,10 +102,12 @@ pub struct LoadArgs {
         hide_short_help = true,
         help_heading = "Table"
     )]
-    on_duplicate: Repeats,
+    on_duplicate: RepeatsArg,
     /// Index these columns once the rows are in; repeatable
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, hide_short_help = true, help_heading = "Table")]
     index: Vec<Names>,
+    #[command(flatten)]
+    table_flags: TableFlags,
     #[command(flatten)]
     values: ValueFlags,
     #[command(flatten)]
@@ -255,6 +258,7 @@ impl LoadArgs {
                     WritePathArg::Direct => WritePath::Direct,
                 },
             },
+            table: self.table_flags.into(),
             contract: ContractOptions {
                 key: self.key.unwrap_or_default(),
                 on_duplicate,

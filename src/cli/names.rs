@@ -87,19 +87,19 @@ pub(super) fn parse_renamed(text: &str) -> Result<Pair, String> {
 
 /// What becomes of records that repeat a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Repeats {
+pub(super) enum RepeatsArg {
     /// The first of them stops the load.
     Abort,
     /// They are dealt with.
     Take(OnDuplicate),
 }
 
-impl Repeats {
+impl RepeatsArg {
     /// What is to be done with each, where `limits` say what is too much.
     pub(super) fn take(self, limits: &mut ErrorLimits) -> OnDuplicate {
         match self {
-            Repeats::Take(what) => what,
-            Repeats::Abort => {
+            RepeatsArg::Take(what) => what,
+            RepeatsArg::Abort => {
                 let none = (RejectCode::DuplicateKey, ErrorLimit::Count(0));
                 limits.by_code.retain(|(code, _)| *code != RejectCode::DuplicateKey);
                 limits.by_code.push(none);
@@ -110,9 +110,9 @@ impl Repeats {
 }
 
 /// What becomes of records that repeat a key: a word, and after `update=` columns.
-pub(super) fn parse_repeats(text: &str) -> Result<Repeats, String> {
+pub(super) fn parse_repeats(text: &str) -> Result<RepeatsArg, String> {
     let what = match (text, text.strip_prefix("update=")) {
-        ("abort", _) => return Ok(Repeats::Abort),
+        ("abort", _) => return Ok(RepeatsArg::Abort),
         ("reject", _) => OnDuplicate::Reject,
         ("skip", _) => OnDuplicate::Skip,
         ("replace", _) => OnDuplicate::Replace,
@@ -120,7 +120,7 @@ pub(super) fn parse_repeats(text: &str) -> Result<Repeats, String> {
         (_, Some(columns)) => OnDuplicate::Update(parse_list(columns)?),
         _ => return Err("expected reject, skip, abort, replace, update, or update=COL,...".to_owned()),
     };
-    Ok(Repeats::Take(what))
+    Ok(RepeatsArg::Take(what))
 }
 
 /// `name=value`: a name, and everything after it.

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 use rowmill::internal::LoadOptions;
-use rowmill::internal::options::{ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TargetOptions};
+use rowmill::internal::options::{
+    ContractOptions, DEFAULT_BATCH_ROWS, LimitOptions, RepeatOptions, TableOptions, TargetOptions,
+};
 
 use super::columns::ColumnFlags;
 use super::input_format::InputFlags;
-use super::names::{Names, Repeats, parse_list, parse_repeats};
+use super::names::{Names, RepeatsArg, parse_list, parse_repeats};
 use super::outcome::{OutcomeFlags, Verbosity};
 use super::resources::ResourceFlags;
 use super::values::{InferArg, ValueFlags};
@@ -74,7 +76,7 @@ pub struct RetryArgs {
         hide_short_help = true,
         help_heading = "Table"
     )]
-    on_duplicate: Repeats,
+    on_duplicate: RepeatsArg,
     #[command(flatten)]
     values: ValueFlags,
     #[command(flatten)]
@@ -131,6 +133,7 @@ impl RetryArgs {
                     safe_errors: self.outcome.safe_errors,
                     ..TargetOptions::default()
                 },
+                table: TableOptions::default(),
                 contract: ContractOptions {
                     key: self.key.unwrap_or_default(),
                     on_duplicate,

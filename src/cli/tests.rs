@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
     ColumnOptions, ContractOptions, ContractSource, DialectOptions, ErrorLimits, LimitOptions, RepeatOptions,
-    ResourceOptions, TargetOptions,
+    ResourceOptions, TableOptions, TargetOptions,
 };
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
 use rowmill::{
-    ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, Inference, InputFormat, OnDuplicate, RejectCode,
-    WritePath,
+    ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, IfExists, Inference, InputFormat, OnDuplicate,
+    RejectCode, WritePath,
 };
 
 use super::characters::*;
@@ -119,6 +119,7 @@ fn every_flag_reaches_its_option() {
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
          --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --skip-footer 2 --encoding cp1251 --member m.csv --max-errors 5% --max-errors type_error=10 --max-errors rule_failed=0.1% --schema s.json --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --decimal-comma --thousands ' --date-format %d.%m.%Y --datetime-format %s --two-digit-year-pivot 70 \
+         --strict --not-null e,f --unique a,b --unique c --fts d --before S --after T --analyze --vacuum --if-exists replace \
          --restart --keep-checkpoint --append-only --once --safe-errors",
     );
     let LoadCommand { inputs, options, .. } = options.unwrap();
@@ -134,6 +135,17 @@ fn every_flag_reaches_its_option() {
             report_html: Some("r.html".into()),
             safe_errors: true,
             write_path: WritePath::Sql,
+        },
+        table: TableOptions {
+            strict: true,
+            not_null: vec!["e".to_owned(), "f".to_owned()],
+            unique: vec![vec!["a".to_owned(), "b".to_owned()], vec!["c".to_owned()]],
+            fts: vec!["d".to_owned()],
+            before: vec!["S".to_owned()],
+            after: vec!["T".to_owned()],
+            analyze: true,
+            vacuum: true,
+            if_exists: IfExists::Replace,
         },
         contract: ContractOptions {
             key: vec!["a".to_owned(), "b".to_owned()],

@@ -133,7 +133,7 @@ impl<'a> Account<'a> {
         };
         let key = plan.key_columns.iter().map(|&index| plan.columns[index].name.clone());
         let mut parts = self.parts();
-        parts.table = Some(plan.table.clone());
+        parts.table = Some(plan.shown_table().to_owned());
         parts.columns = Some(TableColumns {
             all: plan.columns.iter().map(column).collect(),
             key: key.collect(),

@@ -8,6 +8,7 @@ use crate::faults;
 use crate::ledger::SideFiles;
 use crate::load::context::Context;
 use crate::load::ended::Ended;
+use crate::load::last_steps;
 use crate::load::leave;
 use crate::load::opened::OpenedInputs;
 use crate::load::outputs::{OpenedTable, Outputs};
@@ -66,7 +67,7 @@ pub(super) fn try_to(
 }
 
 /// Whether the load is of a kind that is done at once: all of it is one batch, of files that can be read again, and nobody asked for a way
-/// into the table.
+/// into the table, or for SQL.
 fn is_small(blueprint: &Blueprint, inputs: &OpenedInputs, context: &Context<'_>) -> bool {
     let (start, options) = (&blueprint.start, context.options);
     let is_new = start.makes_database && start.identity.is_some() && start.progress.is_none() && !start.begun;
@@ -80,6 +81,7 @@ fn is_small(blueprint: &Blueprint, inputs: &OpenedInputs, context: &Context<'_>)
     is_new
         && start.plan.guess.is_none()
         && options.target.write_path == WritePath::Auto
+        && !options.table.goes_beyond_the_table()
         && bytes.fold(0, u64::saturating_add) <= limit_bytes
 }
 
@@ -96,6 +98,7 @@ fn fill(
         Guess::Refuted(left) => return Ok(Guess::Refuted(left)),
     };
     let settled = SettledRows::of(rows, context)?;
+    last_steps::take(&settled, context)?;
     leave::end(settled, context).map(Guess::Held)
 }
 

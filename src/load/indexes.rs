@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::faults;
 use crate::load::context::Context;
 use crate::observer::Phase;
-use crate::option_name::{INDEX, KEY};
+use crate::option_name::{INDEX, KEY, OptionName, UNIQUE};
 use crate::plan::{self, DedupPlan, TablePlan};
 use crate::schema::identifier;
 use crate::sqlite::database::Database;
@@ -34,6 +34,14 @@ pub(super) fn index_columns(plan: &TablePlan, index: &[String]) -> Result<Vec<us
     plan::key_columns(&names, index, INDEX)
 }
 
+/// The columns of each index that `--index` asks for.
+pub(super) fn further(plan: &TablePlan, context: &Context<'_>) -> Result<Vec<Vec<String>>, Error> {
+    let wanted = context.options.target.indexes.iter();
+    wanted
+        .map(|index| Ok(plan.names(&index_columns(plan, index)?)))
+        .collect()
+}
+
 /// Builds the indexes that `--index` asks for.
 pub(super) fn build_further(database: &Database, plan: &TablePlan, context: &Context<'_>) -> Result<(), Error> {
     for index in &context.options.target.indexes {
@@ -48,27 +56,51 @@ pub(super) fn build_further(database: &Database, plan: &TablePlan, context: &Con
 /// # Errors
 /// `Schema` with an example when rows of the table repeat the key.
 pub(super) fn build_key_index(database: &Database, plan: &TablePlan, context: &Context<'_>) -> Result<(), Error> {
+    build_unique(database, plan, (KEY, &plan.key_columns), context)
+}
+
+/// Builds the unique indexes that a table needs before its first row.
+///
+/// # Errors
+/// `Schema` with an example when rows of the table repeat what is to be unique.
+pub(super) fn build_before_rows(database: &Database, plan: &TablePlan, context: &Context<'_>) -> Result<(), Error> {
+    if plan.build_key_index && plan.dedup == DedupPlan::Database {
+        build_key_index(database, plan, context)?;
+    }
+    for columns in &plan.unique {
+        build_unique(database, plan, (UNIQUE, columns), context)?;
+    }
+    Ok(())
+}
+
+fn build_unique(
+    database: &Database,
+    plan: &TablePlan,
+    (option, columns): (OptionName, &[usize]),
+    context: &Context<'_>,
+) -> Result<(), Error> {
     let spec = IndexSpec {
-        columns: plan.key_columns.clone(),
+        columns: columns.to_vec(),
         unique: true,
     };
     let built = build(database, plan, &spec, context);
     let Err(error) = built else { return built };
-    let names = column_names(plan, &plan.key_columns);
+    let names = plan.names(columns);
     let Ok(Some(example)) = database.repeated_key(&plan.table, &names) else {
         return Err(error);
     };
     Err(Error::schema(format!(
-        "table \"{}\" has rows that repeat the key {}, for example {example}; nothing was loaded: make them unique, or name \
-         another {KEY}",
+        "table \"{}\" has rows that repeat {}{}, for example {example}; nothing was loaded: make them unique, or name \
+         another {option}",
         plan.table,
+        if option == KEY { "the key " } else { "" },
         names.join(",")
     )))
 }
 
 /// Has SQLite build an index, unless an earlier run of the same load did.
 fn build(database: &Database, plan: &TablePlan, spec: &IndexSpec, context: &Context<'_>) -> Result<(), Error> {
-    let names = column_names(plan, &spec.columns);
+    let names = plan.names(&spec.columns);
     if database.has_index(&plan.table, &names, spec.unique)? {
         return Ok(());
     }
@@ -78,9 +110,4 @@ fn build(database: &Database, plan: &TablePlan, spec: &IndexSpec, context: &Cont
     database.create_index(&name, &plan.table, &names, spec.unique)?;
     faults::point("index: built by SQLite");
     Ok(())
-}
-
-/// The names of these columns of a plan.
-pub(super) fn column_names(plan: &TablePlan, columns: &[usize]) -> Vec<String> {
-    columns.iter().map(|&index| plan.columns[index].name.clone()).collect()
 }

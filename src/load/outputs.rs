@@ -6,8 +6,9 @@ use crate::dedup::{self, Ascending, Dedup, Filter};
 use crate::error::{Error, ErrorKind};
 use crate::ledger::{InputNames, Ledger, LedgerSettings, SideFiles};
 use crate::load::account::WritePathTaken;
+use crate::load::before;
 use crate::load::context::Context;
-use crate::load::indexes::{build_key_index, column_names};
+use crate::load::indexes::build_before_rows;
 use crate::load::opened::{OpenedInput, OpenedInputs};
 use crate::load::planned::{Blueprint, Refuted};
 use crate::load::start::Start;
@@ -84,6 +85,7 @@ impl<'b> OpenedTable<'b> {
             database.commit()?;
             shape
         };
+        before::run_before(start, &shape, side_files.letters.state(), context)?;
         Ok(OpenedTable {
             blueprint,
             database,
@@ -160,16 +162,14 @@ fn begin_load(
     let plan = &start.plan;
     database.begin()?;
     if plan.create {
-        database.create_table(&plan.table, &plan.columns, plan.row_id_column, &plan.constraints)?;
+        database.create_planned(plan)?;
     }
     if plan.create || database.is_empty(&plan.table)? {
         // What went into an earlier table of that name is gone with that table; so are rows that others have deleted.
         once::forget_rows(database, &plan.table)?;
     }
     let shape = check_shape(database, start, context)?;
-    if plan.build_key_index && plan.dedup == DedupPlan::Database {
-        build_key_index(database, plan, context)?;
-    }
+    build_before_rows(database, plan, context)?;
     row_origins::forget(database, &plan.table)?;
     if let Some(identity) = &start.identity {
         let identity = Identity {
@@ -308,6 +308,10 @@ fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Re
         TablePlace::Nowhere => open_nothing(&table.database, target, start, context)?,
     };
     let mut destination = Destination::new(sink, &table.database, target, start.identity.is_some())?;
+    let has_rows = |progress: &SavedProgress| progress.counts.loaded > 0;
+    if plan.empties && !start.progress.as_ref().is_some_and(has_rows) {
+        destination.empty_at_first_row();
+    }
     if let Some(progress) = &start.progress {
         destination.look_for_others(&progress.counts)?;
         if plan.dedup == DedupPlan::Database && progress.counts.suspects > 0 {
@@ -401,7 +405,7 @@ fn open_indexes<'d>(sink: &Sink<'_>, blueprint: &Blueprint, context: &'d Context
 fn batch_settings(start: &Start, inputs: &OpenedInputs, context: &Context<'_>) -> BatchSettings {
     let plan: &TablePlan = &start.plan;
     BatchSettings {
-        key_names: column_names(plan, &plan.key_columns).join(","),
+        key_names: plan.names(&plan.key_columns).join(","),
         row_ids: plan.row_ids,
         repeats: plan.repeats.clone(),
         batch_rows: context.options.resources.batch_rows,

@@ -24,6 +24,7 @@ use crate::sqlite::database::Database;
 use crate::sqlite::lock::LoadLock;
 use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::row_origins;
+use crate::sqlite::swap::unfinished;
 
 /// The load of one of the files.
 pub(super) struct FileLoad {
@@ -197,10 +198,10 @@ pub(super) fn end_kept(done: &[KeptLoad], database_path: &Path, observer: &dyn O
     database.begin()?;
     for KeptLoad { table, token } in done {
         // Somebody may have ended that load meanwhile, and begun another one.
-        let found = checkpoint::read(&database, table)?;
-        if found.is_some_and(|found| found.identity.token == *token) {
-            row_origins::forget(&database, table)?;
-            checkpoint::remove(&database, table)?;
+        let found = unfinished(&database, table)?;
+        if let Some(found) = found.filter(|found| found.identity.token == *token) {
+            row_origins::forget(&database, &found.identity.plan.table)?;
+            checkpoint::remove(&database, &found.identity.plan.table)?;
         }
     }
     database.commit()?;

@@ -13,16 +13,19 @@ use crate::load::append;
 use crate::load::context::{Context, table_name};
 use crate::load::ended::{Ended, Halt};
 use crate::load::indexes;
+use crate::load::leaving;
 use crate::load::opened::OpenedInputs;
 use crate::load::resume;
-use crate::load::seen;
+use crate::load::seen::{self, Seen};
 use crate::load::start::Start;
 use crate::load::undo::{self, Begun};
 use crate::memory::{self, MemoryWish};
-use crate::option_name::{INFERENCE, RESTART};
+use crate::option_name::{IF_EXISTS, INFERENCE, RESTART, TABLE};
+use crate::options::IfExists;
 use crate::plan::{DedupPlan, TablePlan};
 use crate::report::MemorySplit;
 use crate::sqlite::direct::index::IndexSpec;
+use crate::sqlite::full_text;
 use crate::sqlite::own::checkpoint;
 
 /// A load that is planned.
@@ -61,6 +64,7 @@ impl Planned {
         inputs.check_unchanged()?;
         inputs.begin_counting(context);
         let plan = &start.plan;
+        check_full_text(plan, context)?;
         let indexes = indexes::specs(plan, context)?;
         let split = split_memory(plan, &inputs, indexes.len() as u64, context)?;
         for notice in &plan.notices {
@@ -79,17 +83,52 @@ impl Planned {
 fn find_start(inputs: &mut OpenedInputs, may_guess: bool, context: &Context<'_>) -> Result<Start, Halt> {
     let table = table_name(context.options, &context.first_input)?;
     let mut seen = seen::look_around(&table, inputs, context)?;
+    if let Some(found) = &seen.checkpoint
+        && let Some(done) = &found.identity.done
+        && inputs.can_be_read_again()
+    {
+        return Err(leaving::take_up(found, done, inputs, context));
+    }
     if let Some(found) = seen.checkpoint {
         return resume::resume(found, seen.info.as_ref(), inputs, context).map_err(Halt::Failed);
     }
     if let Some(finished) = seen.finished.take() {
+        if !finished.identity.plan.create {
+            check_may_exist(&seen, context).map_err(Halt::Failed)?;
+        }
         return append::go_on_after(finished, &seen, inputs, context);
     }
+    check_may_exist(&seen, context).map_err(Halt::Failed)?;
     let start = afresh::start_afresh(seen, inputs, may_guess, context);
     match context.observer.cancelled() {
         // Types inferred from a part of the input would be a plan for another load, and nothing is wrong with what was not read.
         Some(by) => Err(Halt::Early(Box::new(Ended::interrupted(by)))),
         None => start.map_err(Halt::Failed),
+    }
+}
+
+/// # Errors
+/// `Schema` when the table exists and must not.
+fn check_may_exist(seen: &Seen, context: &Context<'_>) -> Result<(), Error> {
+    match &seen.info {
+        Some(info) if context.options.table.if_exists == IfExists::Fail => Err(Error::schema(format!(
+            "table \"{}\" exists already, and {IF_EXISTS} fail loads only into a new one; nothing was loaded: name another table with \
+             {TABLE}, or drop it first",
+            info.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// # Errors
+/// `Schema` when something else has the name of the full-text table that is to be made.
+fn check_full_text(plan: &TablePlan, context: &Context<'_>) -> Result<(), Error> {
+    if plan.fts.is_empty() {
+        return Ok(());
+    }
+    match context.existing_database()? {
+        Some(database) => full_text::check(plan, &database).and_then(|()| database.close()),
+        None => Ok(()),
     }
 }
 

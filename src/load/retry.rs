@@ -241,13 +241,9 @@ impl Retry<'_> {
             options: self.options,
             like: self.like,
         };
+        let mut letters = self.letters(self.errors)?;
         let mut tried = TriedWriter::create(&files.tried())?;
-        let sound = gather(
-            &mut self.letters(self.errors)?,
-            wanted,
-            &|number| files.input(number),
-            &mut tried,
-        );
+        let sound = gather(&mut letters, wanted, &|number| files.input(number), &mut tried);
         let sound = match sound {
             Ok(sound) => sound,
             Err(error) => {

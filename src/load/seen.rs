@@ -10,6 +10,7 @@ use crate::reject::{Left, check_errors_file};
 use crate::schema::table_info::TableInfo;
 use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::finished;
+use crate::sqlite::swap::unfinished;
 
 /// What the database holds before the load.
 #[derive(Default)]
@@ -75,7 +76,13 @@ fn look_at_database(table: &str, is_noted: bool, context: &Context<'_>) -> Resul
     if may_hold_checkpoint {
         checkpoint::bring_up_to_date(&database)?;
     }
-    let info = database.describe_table(table)?;
+    let checkpoint = match may_hold_checkpoint {
+        true => unfinished(&database, table)?,
+        false => None,
+    };
+    // An unfinished load may fill a table that is to take the place of this one.
+    let filled = checkpoint.as_ref().map_or(table, |found| &found.identity.plan.table);
+    let info = database.describe_table(filled)?;
     if info.as_ref().is_some_and(|info| info.has_triggers) {
         context.observer.notice(&format!(
             "table \"{table}\" has triggers; they run for every row loaded"
@@ -85,10 +92,7 @@ fn look_at_database(table: &str, is_noted: bool, context: &Context<'_>) -> Resul
         table: table.to_owned(),
         info,
         is_database: true,
-        checkpoint: match may_hold_checkpoint {
-            true => checkpoint::read(&database, table)?,
-            false => None,
-        },
+        checkpoint,
         // Without the flag a load is a new one, whatever became of earlier ones.
         finished: match context.options.repeat.append_only {
             true => finished::read(&database, table)?,

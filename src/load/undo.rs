@@ -10,7 +10,7 @@ use crate::faults;
 use crate::load::account::{Account, Remains};
 use crate::load::context::{Asked, Context, Onlookers, table_name};
 use crate::load::ended::{Ended, Ending};
-use crate::load::indexes::{column_names, index_columns};
+use crate::load::indexes::{self, index_columns};
 use crate::load::inputs::Inputs;
 use crate::load::per_file;
 use crate::load::side_files::forget_side_files;
@@ -26,6 +26,7 @@ use crate::sqlite::direct::page_file::empty_if_only;
 use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::finished;
 use crate::sqlite::own::row_origins;
+use crate::sqlite::swap::unfinished;
 use crate::sqlite::undo::Made;
 
 /// Gives up the unfinished load into the table into which [`load`](super::load) would load `inputs` with the same options: only its
@@ -117,7 +118,7 @@ impl<'a> Begun<'a> {
         let plan = &self.identity.plan;
         let columns = self.identity.indexes.iter().filter_map(|index| {
             let columns = index_columns(plan, index).ok()?;
-            Some(column_names(plan, &columns))
+            Some(plan.names(&columns))
         });
         columns.collect()
     }
@@ -125,10 +126,16 @@ impl<'a> Begun<'a> {
 
 fn give_up(table: &str, context: &Context<'_>) -> Result<(), Error> {
     let database = context.open_database()?;
-    let found = match checkpoint::read(&database, table) {
+    let found = match unfinished(&database, table) {
         Err(error) if !matches!(error.kind(), ErrorKind::Schema { .. }) => return Err(error),
         found => found,
     };
+    if let Ok(Some(found)) = &found
+        && found.identity.plan.replaces.is_some()
+    {
+        database.close()?;
+        return give_up_replacement(found, context);
+    }
     if let Ok(Some(found)) = &found
         && found.is_without_rows()
     {
@@ -144,6 +151,25 @@ fn give_up(table: &str, context: &Context<'_>) -> Result<(), Error> {
     }
     database.close()?;
     give_up_note(table, found, context)
+}
+
+/// Gives up a load of a table that was to take the place of another: it goes, unless it has the place already.
+fn give_up_replacement(found: &Checkpoint, context: &Context<'_>) -> Result<(), Error> {
+    let table = found.identity.plan.shown_table();
+    put_side_files_in_order(found, context)?;
+    let obstacles = drop_created(&Begun::of(found), context)?;
+    if !obstacles.is_empty() {
+        return Err(Error::schema(format!(
+            "{} cannot be given up, because not all of it is the load's: {}; nothing was changed. Remove what stands in the way",
+            found.load(),
+            obstacles.join("; ")
+        )));
+    }
+    context.observer.notice(&match found.identity.done {
+        Some(_) => format!("the load is given up, but for its rows, which are in table \"{table}\" already"),
+        None => format!("{} is given up: table \"{table}\" stays as it was", found.load()),
+    });
+    Ok(())
 }
 
 /// Gives up a load whose rows stay.
@@ -280,6 +306,7 @@ pub(super) fn drop_created(begun: &Begun<'_>, context: &Context<'_>) -> Result<V
         root_page: root_page
             .map(i64::from)
             .or_else(|| identity.shape.as_ref().map(|shape| shape.root_page)),
+        asks_views: true,
     };
     let database = context.open_database()?;
     // Dropping a table to which others refer would also empty those.
@@ -333,14 +360,15 @@ fn forget_if_empty(found: &Checkpoint, context: &Context<'_>) -> Result<bool, Er
     database.begin()?;
     checkpoint::remove(&database, &identity.plan.table)?;
     row_origins::forget(&database, &identity.plan.table)?;
-    if identity.plan.build_key_index && identity.base.is_none() {
+    if (identity.plan.build_key_index || !identity.plan.unique.is_empty()) && identity.base.is_none() {
         let made = Made {
             plan: &identity.plan,
             indexes: &[],
             counts: &found.progress.counts,
             root_page: None,
+            asks_views: true,
         };
-        made.drop_key_index(&database)?;
+        made.drop_unique_indexes(&database)?;
     }
     database.commit()?;
     database.close()?;
@@ -393,6 +421,8 @@ pub(super) fn leave_no_trace(start: &Start, ended: Option<&Ended>, context: &Con
             }
             forget_if_empty(&found, context).unwrap_or(false)
         }
+        // Of a stream that does not come to its end nothing takes the place of another table.
+        _ if start.identity.is_none() && start.plan.replaces.is_some() => drop_new(start, context).unwrap_or(false),
         // A stream keeps no checkpoint: the table that was made for it shows whether anything was committed.
         _ if start.identity.is_none() => drop_empty_table(start, context).unwrap_or(false),
         _ => false,
@@ -409,6 +439,31 @@ fn is_done_with(start: &Start, context: &Context<'_>) -> bool {
     start.plan.create && !repeat.append_only && !repeat.keep_checkpoint
 }
 
+/// Drops the table that was to take the place of another, unless others have made something of it; returns whether it could.
+fn drop_new(start: &Start, context: &Context<'_>) -> Result<bool, Error> {
+    let indexes = indexes::further(&start.plan, context)?;
+    let made = Made {
+        plan: &start.plan,
+        indexes: &indexes,
+        counts: &Counts::default(),
+        root_page: None,
+        asks_views: true,
+    };
+    let database = context.open_database()?;
+    database.ignore_foreign_keys()?;
+    database.begin()?;
+    let is_free = made.hanging_on(&database)?.is_empty() && made.drop_table(&database)?.is_empty();
+    match is_free {
+        true => {
+            row_origins::forget(&database, &start.plan.table)?;
+            database.commit()?;
+        }
+        false => database.rollback()?,
+    }
+    database.close()?;
+    Ok(is_free)
+}
+
 /// Drops the table that the load created if it has no row; returns whether it could.
 fn drop_empty_table(start: &Start, context: &Context<'_>) -> Result<bool, Error> {
     if !start.plan.create {
@@ -416,7 +471,7 @@ fn drop_empty_table(start: &Start, context: &Context<'_>) -> Result<bool, Error>
     }
     let indexes = context.options.target.indexes.iter().filter_map(|index| {
         let columns = index_columns(&start.plan, index).ok()?;
-        Some(column_names(&start.plan, &columns))
+        Some(start.plan.names(&columns))
     });
     let indexes: Vec<Vec<String>> = indexes.collect();
     let made = Made {
@@ -424,6 +479,7 @@ fn drop_empty_table(start: &Start, context: &Context<'_>) -> Result<bool, Error>
         indexes: &indexes,
         counts: &Counts::default(),
         root_page: None,
+        asks_views: true,
     };
     let database = context.open_database()?;
     database.ignore_foreign_keys()?;

@@ -1,14 +1,19 @@
 //! The plan for a table that exists: which column each field goes to, and who judges keys that may be repeated.
 
-use super::{DedupPlan, Layout, TablePlan, contract, has_unique_index, key_columns, pattern_of, plan_repeats};
+use super::{
+    DedupPlan, Layout, TablePlan, contract, full_text, has_unique_index, key_columns, pattern_of, plan_repeats,
+    unique_indexes,
+};
 use crate::error::Error;
 use crate::infer::Facts;
-use crate::option_name::{COLUMN_TYPE, COLUMNS, KEY, ON_DUPLICATE, RENAME, ROW_NUMBER, TEXT, UNION_BY_NAME};
+use crate::option_name::{
+    COLUMN_TYPE, COLUMNS, KEY, NOT_NULL, ON_DUPLICATE, RENAME, ROW_NUMBER, STRICT, TEXT, UNION_BY_NAME,
+};
 use crate::options::{LoadOptions, OnDuplicate};
 use crate::schema::cells::EmptyCell;
 use crate::schema::constraint::TableConstraint;
 use crate::schema::identifier::{listed, nearest, quote, quote_all};
-use crate::schema::table_info::{TableColumn, TableInfo, row_id_alias};
+use crate::schema::table_info::{TableColumn, TableInfo, row_id_alias, row_id_name};
 use crate::schema::{Column, ColumnType, RowIds, TableType};
 
 /// Plans a load into a table that exists. Columns are matched by name, or by position if the input has no header.
@@ -23,18 +28,13 @@ pub fn plan_existing_table(
 ) -> Result<TablePlan, Error> {
     let fields = MatchedFields::matched(info, layout, options)?;
     let key = fields.key(options)?;
-    let mut notices = Vec::new();
-    if options.contract.all_text {
-        notices.extend(text_notice(&info.name, &fields.columns));
-    }
-    if !key.is_covered {
-        notices.push(format!(
-            "table \"{}\" has no unique index on the key {}: one is added to it",
-            info.name,
-            options.contract.key.join(",")
-        ));
-    }
-    let dedup = fields.dedup(&key, facts);
+    let notices = fields.notices(&key, options);
+    let unique = fields.unique(&key, options)?;
+    let dedup = match unique.is_empty() {
+        true => fields.dedup(&key, facts),
+        false => DedupPlan::Database,
+    };
+    let names: Vec<String> = fields.columns.iter().map(|column| column.name.clone()).collect();
     let repeats = plan_repeats(&fields.columns, &key.columns, &options.contract.on_duplicate)?;
     if repeats.updates() && info.traces.deferred {
         return Err(Error::schema(format!(
@@ -63,6 +63,11 @@ pub fn plan_existing_table(
         repeats,
         key_columns: key.columns,
         dedup,
+        strict: false,
+        unique,
+        replaces: None,
+        empties: false,
+        fts: full_text(&names, row_id_name(info).is_none(), options)?,
         sources: layout.sources.clone(),
         guess: None,
         settled: None,
@@ -221,6 +226,29 @@ impl<'a> MatchedFields<'a> {
         })
     }
 
+    /// What is to be said of the table as the load takes it.
+    fn notices(&self, key: &TableKey, options: &LoadOptions) -> Vec<String> {
+        let table = &self.info.name;
+        let mut notices = Vec::new();
+        if options.contract.all_text {
+            notices.extend(text_notice(table, &self.columns));
+        }
+        let of_new_tables = [
+            (STRICT, options.table.strict),
+            (NOT_NULL, !options.table.not_null.is_empty()),
+        ];
+        for (option, _) in of_new_tables.iter().filter(|(_, is_asked)| *is_asked) {
+            notices.push(format!("table \"{table}\" exists, and {option} has no effect on it"));
+        }
+        if !key.is_covered {
+            notices.push(format!(
+                "table \"{table}\" has no unique index on the key {}: one is added to it",
+                options.contract.key.join(",")
+            ));
+        }
+        notices
+    }
+
     /// The table's primary key, if the load fills all of its columns.
     fn primary_key(&self) -> Option<Vec<usize>> {
         let place = |index: &usize| self.table_indices.iter().position(|other| other == index);
@@ -250,6 +278,18 @@ impl<'a> MatchedFields<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The unique indexes that are asked for and that the table does not have.
+    ///
+    /// # Errors
+    /// `Usage` when one names no column.
+    fn unique(&self, key: &TableKey, options: &LoadOptions) -> Result<Vec<Vec<usize>>, Error> {
+        let names: Vec<String> = self.columns.iter().map(|column| column.name.clone()).collect();
+        let mut unique = unique_indexes(&names, &key.columns, options)?;
+        let is_row_id = |columns: &[usize]| key.row_id_column.is_some_and(|row_id| columns == [row_id]);
+        unique.retain(|columns| !is_row_id(columns) && !has_unique_index(self.info, columns, &self.table_indices));
+        Ok(unique)
     }
 
     /// Who recognizes rows that repeat a key.

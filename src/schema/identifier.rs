@@ -61,6 +61,30 @@ pub fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     names.into_iter().map(one).collect::<Vec<_>>().join(",")
 }
 
+/// `a,b and c`: lists of names, such as those of indexes; `none` if there are none.
+pub fn listed_lists(lists: &[Vec<String>]) -> String {
+    match lists {
+        [] => "none".to_owned(),
+        lists => lists
+            .iter()
+            .map(|names| listed_or_none(names))
+            .collect::<Vec<_>>()
+            .join(" and "),
+    }
+}
+
+/// As [`listed`]; `none` if there are none, so that a name that is this word is quoted.
+pub fn listed_or_none(names: &[String]) -> String {
+    let one = |name: &String| match name == "none" {
+        true => quote(name),
+        false => listed([name]),
+    };
+    match names {
+        [] => "none".to_owned(),
+        names => names.iter().map(one).collect::<Vec<_>>().join(","),
+    }
+}
+
 /// The one of `names` that is most like `name`, if one is like it: no more than a third of its letters are others, or one more.
 pub fn nearest<'a>(name: &str, names: &'a [String]) -> Option<&'a str> {
     let letters = name.chars().count();

@@ -8,6 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 
 use crate::checkpoint::row_id_hash;
 use crate::error::{Error, ErrorKind};
+use crate::plan::TablePlan;
 use crate::schema::Column;
 use crate::schema::constraint::TableConstraint;
 use crate::schema::identifier::{quote, quote_all};
@@ -279,6 +280,16 @@ impl Database {
         self.execute("ROLLBACK TO several_rows; RELEASE several_rows")
     }
 
+    /// Marks the place to go back to if rows that were deleted are to stay after all; the commit keeps what was done.
+    pub fn savepoint_of_emptying(&self) -> Result<(), Error> {
+        self.execute("SAVEPOINT emptying")
+    }
+
+    /// Takes back what was done since [`savepoint_of_emptying`](Self::savepoint_of_emptying).
+    pub fn undo_emptying(&self) -> Result<(), Error> {
+        self.execute("ROLLBACK TO emptying; RELEASE emptying")
+    }
+
     fn execute(&self, sql: &str) -> Result<(), Error> {
         self.connection.execute_batch(sql).map_err(|e| self.fail(e))
     }
@@ -332,12 +343,33 @@ impl Database {
         format!("CREATE TABLE {}({})", quote(table), parts.join(", "))
     }
 
+    /// Creates the table of `plan`.
+    pub fn create_planned(&self, plan: &TablePlan) -> Result<(), Error> {
+        self.execute(&Self::planned_sql(plan))
+    }
+
+    /// The statement that creates the table of `plan`, as it then stands in the schema.
+    pub fn planned_sql(plan: &TablePlan) -> String {
+        let sql = Self::table_sql(&plan.table, &plan.columns, plan.row_id_column, &plan.constraints);
+        if plan.strict { sql + " STRICT" } else { sql }
+    }
+
     pub fn create_index(&self, name: &str, table: &str, columns: &[String], unique: bool) -> Result<(), Error> {
         let created = self.execute(&Self::index_sql(name, table, columns, unique));
         match created {
             Err(_) if self.describe_table(table)?.is_none() => Err(Error::table_gone(table)),
             created => created,
         }
+    }
+
+    /// Lets SQLite count what its planner wants to know of a table.
+    pub fn analyze(&self, table: &str) -> Result<(), Error> {
+        self.execute(&format!("ANALYZE main.{}", quote(table)))
+    }
+
+    /// Lets SQLite write the whole database anew. Not to be called within a transaction.
+    pub fn vacuum(&self) -> Result<(), Error> {
+        self.execute("VACUUM main")
     }
 
     /// A key that more than one row of the table has, in words; keys are compared as a unique index would compare them.

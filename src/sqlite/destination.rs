@@ -15,6 +15,7 @@ use crate::sqlite::TargetTable;
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::DirectWriter;
 use crate::sqlite::direct::packed::{PackedRows, PagePacker};
+use crate::sqlite::emptied;
 use crate::sqlite::insert::SqlWriter;
 use crate::sqlite::insert::held::HeldKeys;
 use crate::sqlite::insert::redo::Redo;
@@ -120,6 +121,18 @@ pub struct Destination<'d> {
     is_counted: bool,
     /// The page at which the direct path, in this run or an earlier one, made the table begin.
     root_page: Option<u32>,
+    emptying: Emptying,
+}
+
+/// What becomes of the rows that the table had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Emptying {
+    /// Nothing, or nothing any more.
+    Never,
+    /// They are deleted when the first row of the load goes in.
+    AtFirstRow,
+    /// They are deleted in the open transaction.
+    InTransaction,
 }
 
 impl<'d> Destination<'d> {
@@ -147,6 +160,7 @@ impl<'d> Destination<'d> {
             held: None,
             is_counted: false,
             root_page: None,
+            emptying: Emptying::Never,
             origins: RowOrigins::open(database, target.table, row_ids, resumable)?,
         })
     }
@@ -162,6 +176,36 @@ impl<'d> Destination<'d> {
     /// Goes on in a table that an earlier run made begin at `root_page`.
     pub fn resume(&mut self, root_page: Option<u32>) {
         self.root_page = root_page;
+    }
+
+    /// From now on the rows that the table has are deleted when the first row goes in, in the transaction that commits it.
+    pub fn empty_at_first_row(&mut self) {
+        self.emptying = Emptying::AtFirstRow;
+    }
+
+    /// Deletes the rows that the table had, if they are to be deleted now.
+    fn empty_first(&mut self) -> Result<(), Error> {
+        if self.emptying == Emptying::AtFirstRow
+            && let Sink::Sql(writer) = &mut self.sink
+        {
+            self.database.savepoint_of_emptying()?;
+            emptied::empty(self.database, self.target.table)?;
+            writer.look_at_row_ids()?;
+            self.emptying = Emptying::InTransaction;
+        }
+        Ok(())
+    }
+
+    /// Brings the rows that the table had back, if no row of the load went in after all.
+    fn keep_unless_filled(&mut self, loaded: u64) -> Result<(), Error> {
+        if self.emptying == Emptying::InTransaction {
+            self.emptying = Emptying::Never;
+            if loaded == 0 {
+                self.database.undo_emptying()?;
+                self.emptying = Emptying::AtFirstRow;
+            }
+        }
+        Ok(())
     }
 
     /// Begins a batch; `counts`: what the load has counted so far.
@@ -198,6 +242,7 @@ impl<'d> Destination<'d> {
         &mut self,
         rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
     ) -> Result<bool, Error> {
+        self.empty_first()?;
         self.sink.insert_group(rows)
     }
 
@@ -259,6 +304,7 @@ impl<'d> Destination<'d> {
 
     /// Inserts a row, or makes it wait for one that waits, if it shares a unique value with that one or refers to it.
     fn insert_by_sql(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<RowOutcome, Error> {
+        self.empty_first()?;
         let Sink::Sql(writer) = &mut self.sink else {
             return Err(Error::internal("a row was to be inserted among finished pages"));
         };
@@ -353,6 +399,7 @@ impl<'d> Destination<'d> {
         table: Option<&str>,
         path: &Path,
     ) -> Result<(), Error> {
+        self.keep_unless_filled(loaded)?;
         self.origins.save()?;
         let mark = match &mut self.sink {
             Sink::Sql(writer) => writer.mark(loaded)?,

@@ -16,7 +16,7 @@ pub mod page_file;
 mod page_writer;
 pub mod pages;
 pub mod publish;
-mod roots;
+pub mod roots;
 
 use std::path::Path;
 use std::sync::Arc;

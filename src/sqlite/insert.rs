@@ -253,21 +253,30 @@ impl<'d> SqlWriter<'d> {
     /// `DatabaseBusy`, `Database`.
     pub fn begin(&mut self) -> Result<bool, Error> {
         self.database.begin()?;
+        let data_version = self.database.data_version()?;
+        let others_wrote = std::mem::replace(&mut self.data_version, data_version) != data_version;
+        // Another connection may have written since.
+        self.look_at_row_ids()?;
+        Ok(others_wrote)
+    }
+
+    /// Looks how far the table's row ids go, within a transaction.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn look_at_row_ids(&mut self) -> Result<(), Error> {
         if let Some(ids) = &mut self.given_ids {
             let greatest = ids.greatest(self.database)?;
             ids.is_near_end = greatest >= NEAR_LAST_ID;
         }
-        let data_version = self.database.data_version()?;
-        let others_wrote = std::mem::replace(&mut self.data_version, data_version) != data_version;
         if let Some(groups) = &mut self.groups
             && let Some(greatest) = &mut groups.greatest
         {
-            // Another connection may have written since.
             groups.last_row_id = greatest
                 .step()
                 .map_err(|failure| database_failure(self.database, failure))?;
         }
-        Ok(others_wrote)
+        Ok(())
     }
 
     pub fn commit(&mut self) -> Result<(), Error> {

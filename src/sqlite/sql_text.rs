@@ -1,5 +1,5 @@
-//! The text of the schema, for what SQLite reports in no other way: whether a constraint says ON CONFLICT, and whether a trigger may
-//! concern a table.
+//! The text of SQL, for what SQLite reports in no other way: whether a constraint says ON CONFLICT, whether a trigger may concern a table,
+//! and what statements begin with that somebody wants to be run.
 //!
 //! It is cut into tokens by SQLite's own rules, so that nothing within a string, a quoted name or a comment is taken for a word.
 //! Source: `sqlite3GetToken` in tokenize.c.
@@ -11,7 +11,8 @@ enum Token<'a> {
     Word(&'a [u8]),
     /// A quoted name, or a string, which SQLite takes for a name in some places; with its quotes.
     Quoted(&'a [u8]),
-    /// A number, a blob, an operator.
+    Semicolon,
+    /// A number, a blob, another operator.
     Other,
 }
 
@@ -24,8 +25,52 @@ pub fn may_mean(sql: &str, name: &str) -> bool {
             let (quote, inner) = (*quote as char, String::from_utf8_lossy(inner));
             is_name(inner.replace(&format!("{quote}{quote}"), &quote.to_string()).as_bytes())
         }
-        Token::Quoted(_) | Token::Other => false,
+        Token::Quoted(_) | Token::Semicolon | Token::Other => false,
     })
+}
+
+/// The first word of each statement in `sql`, which may be none of SQL; those within the body of a trigger aside.
+///
+/// Where a body ends, is told as SQLite tells it: at an END between two semicolons. Source: `sqlite3_complete` in complete.c.
+pub fn first_words(sql: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    // The words of the statement so far; only the first three can say that it makes a trigger.
+    let mut words: Vec<&[u8]> = Vec::new();
+    let (mut is_begun, mut after_end) = (false, false);
+    for token in Tokens(sql.as_bytes()) {
+        match token {
+            Token::Semicolon if makes_trigger(&words) && !after_end => words.truncate(3),
+            Token::Semicolon => {
+                words.clear();
+                (is_begun, after_end) = (false, false);
+            }
+            token => {
+                let word = match token {
+                    Token::Word(word) => word,
+                    _ => b"",
+                };
+                if !is_begun {
+                    found.push(String::from_utf8_lossy(word).into_owned());
+                    is_begun = true;
+                }
+                after_end = words.len() == 3 && word.eq_ignore_ascii_case(b"END");
+                if words.len() < 4 {
+                    words.push(word);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether a statement that begins with these words makes a trigger.
+fn makes_trigger(words: &[&[u8]]) -> bool {
+    let is = |index: usize, word: &str| {
+        words
+            .get(index)
+            .is_some_and(|found| found.eq_ignore_ascii_case(word.as_bytes()))
+    };
+    is(0, "CREATE") && (is(1, "TRIGGER") || (is(1, "TEMP") || is(1, "TEMPORARY")) && is(2, "TRIGGER"))
 }
 
 /// Whether a constraint of the table that `sql` creates has an ON CONFLICT clause.
@@ -89,6 +134,7 @@ fn token(sql: &[u8]) -> (Token<'_>, usize) {
             let length = up_to(sql, b"]");
             (Token::Quoted(&sql[..length]), length)
         }
+        b';' => (Token::Semicolon, 1),
         // A blob's x goes with the string that follows it.
         b'x' | b'X' if sql.get(1) == Some(&b'\'') => (Token::Other, 1 + quoted(&sql[1..], b'\'')),
         first if is_word_byte(first) => {
@@ -126,6 +172,29 @@ fn is_word_byte(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn statements_are_known_by_their_first_words() {
+        for (sql, words) in [
+            ("", &[][..]),
+            (" ; -- BEGIN\n;", &[]),
+            ("insert into t values (';'); /* x */ Commit", &["insert", "Commit"]),
+            ("EXPLAIN BEGIN; SELECT 1", &["EXPLAIN", "SELECT"]),
+            (
+                "CREATE TEMP TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; INSERT INTO t VALUES (1); END; ROLLBACK",
+                &["CREATE", "ROLLBACK"],
+            ),
+            (
+                "create trigger x after insert on t begin select case 1 when 1 then 2 end; end; attach 'x' as y",
+                &["create", "attach"],
+            ),
+            ("CREATE TRIGGER begin", &["CREATE"]),
+            ("CREATE TABLE x(a); END", &["CREATE", "END"]),
+            ("'quoted' BEGIN", &[""]),
+        ] {
+            assert_eq!(first_words(sql), words, "{sql}");
+        }
+    }
 
     #[test]
     fn an_on_conflict_clause_is_seen_wherever_it_stands_and_only_there() {

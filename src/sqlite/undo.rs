@@ -14,6 +14,8 @@ use crate::plan::TablePlan;
 use crate::report::rows;
 use crate::schema::identifier::{is_index_name, quote};
 use crate::sqlite::database::{Database, database_error};
+use crate::sqlite::emptied::referring_tables;
+use crate::sqlite::full_text::FullText;
 use crate::sqlite::sql_text::may_mean;
 
 /// What a load made: a table that it created, or an index on one that was there.
@@ -26,6 +28,8 @@ pub struct Made<'a> {
     pub counts: &'a Counts,
     /// Where the table begins, if that is known.
     pub root_page: Option<i64>,
+    /// Views that can be read are asked when the table is [dropped](Self::drop_table); others count as using it if they name it.
+    pub asks_views: bool,
 }
 
 impl Made<'_> {
@@ -37,7 +41,10 @@ impl Made<'_> {
         let Some(info) = database.describe_table(&self.plan.table)? else {
             return Ok(Vec::new());
         };
-        let mut obstacles = self.obstacles_in_schema(database)?;
+        let mut obstacles = self.hanging_on(database)?;
+        if !self.has_own_definition(database)? {
+            obstacles.insert(0, "its definition was changed since then".to_owned());
+        }
         if self.root_page.is_some_and(|root_page| root_page != info.root_page) {
             obstacles.push(
                 "it does not begin where the load made it: it is another table, or was moved by VACUUM".to_owned(),
@@ -53,35 +60,42 @@ impl Made<'_> {
         Ok(obstacles)
     }
 
-    fn obstacles_in_schema(&self, database: &Database) -> Result<Vec<String>, Error> {
+    /// Whether the table is defined as the load has defined it.
+    fn has_own_definition(&self, database: &Database) -> Result<bool, Error> {
+        let made = Database::planned_sql(self.plan);
+        let find = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
+        let found = database
+            .connection()
+            .query_row(find, [&self.plan.table], |row| row.get::<_, String>(0));
+        found
+            .map(|sql| sql == made)
+            .map_err(|e| database_error(database.path(), e))
+    }
+
+    /// What others have in the schema that depends on the table, and is not known to be made by the load, in words.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn hanging_on(&self, database: &Database) -> Result<Vec<String>, Error> {
         let connection = database.connection();
         let table = &self.plan.table;
+        let full_text = self.full_text(database)?;
+        let referring = referring_tables(database, table)?;
         let run = || -> rusqlite::Result<Vec<String>> {
             let mut obstacles = Vec::new();
-            let made = Database::table_sql(
-                table,
-                &self.plan.columns,
-                self.plan.row_id_column,
-                &self.plan.constraints,
-            );
+            let full_text = full_text.as_ref().map(|full_text| full_text.name.as_str());
             let mut own = connection.prepare(
                 "SELECT type, name, sql FROM sqlite_schema WHERE tbl_name = ?1 COLLATE NOCASE AND sql IS NOT NULL",
             )?;
             let mut entries = own.query([table])?;
             while let Some(entry) = entries.next()? {
                 let (kind, name, sql): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
-                if kind == "table" && sql != made {
-                    obstacles.push("its definition was changed since then".to_owned());
-                } else if kind != "table" && !self.is_own_index(&name, &sql) {
+                if kind != "table" && !self.is_own_index(&name, &sql) {
                     obstacles.push(format!("it has the {kind} \"{name}\", which the load did not make"));
                 }
             }
-            let mut referring = connection.prepare(
-                "SELECT DISTINCT other.name FROM sqlite_schema other, pragma_foreign_key_list(other.name) key \
-                 WHERE other.type = 'table' AND key.\"table\" = ?1 COLLATE NOCASE AND other.name <> ?1 COLLATE NOCASE",
-            )?;
-            for name in referring.query_map([table], |row| row.get::<_, String>(0))? {
-                obstacles.push(format!("the table \"{}\" refers to it by a foreign key", name?));
+            for name in referring {
+                obstacles.push(format!("the table \"{name}\" refers to it by a foreign key"));
             }
             let mut others = connection.prepare(
                 "SELECT iif(type = 'table', 'virtual table', type), name, sql FROM sqlite_schema \
@@ -91,8 +105,9 @@ impl Made<'_> {
             while let Some(entry) = entries.next()? {
                 let (kind, name, sql): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
                 // When the table is dropped, SQLite says which views read it, as far as it can make sense of them.
-                let is_asked = kind == "view" && is_sound(connection, &name);
-                if !is_asked && may_mean(&sql, table) {
+                let is_asked = self.asks_views && kind == "view" && is_sound(connection, &name);
+                let is_own = full_text.is_some_and(|own| own.eq_ignore_ascii_case(&name));
+                if !is_asked && !is_own && may_mean(&sql, table) {
                     obstacles.push(format!("the {kind} \"{name}\" may use it"));
                 }
             }
@@ -101,15 +116,23 @@ impl Made<'_> {
         run().map_err(|e| database_error(database.path(), e))
     }
 
+    /// The full-text table that the load made, if it is there.
+    fn full_text(&self, database: &Database) -> Result<Option<FullText>, Error> {
+        match FullText::of(self.plan, database)? {
+            Some(full_text) if full_text.is_there(database)? => Ok(Some(full_text)),
+            _ => Ok(None),
+        }
+    }
+
     fn is_own_index(&self, name: &str, sql: &str) -> bool {
         let plan = self.plan;
-        let key: Vec<String> = plan
-            .key_columns
-            .iter()
-            .map(|&index| plan.columns[index].name.clone())
-            .collect();
+        let key = plan.names(&plan.key_columns);
+        let unique: Vec<Vec<String>> = plan.unique.iter().map(|columns| plan.names(columns)).collect();
+        // A table of others may have had one on the key before.
         let wanted = [(&key, true)]
             .into_iter()
+            .filter(|_| plan.build_key_index)
+            .chain(unique.iter().map(|columns| (columns, true)))
             .chain(self.indexes.iter().map(|columns| (columns, false)));
         wanted
             .filter(|(columns, _)| !columns.is_empty())
@@ -126,17 +149,20 @@ impl Made<'_> {
     /// `Database`.
     pub fn drop_table(&self, database: &Database) -> Result<Vec<String>, Error> {
         let sound = sound_views(database)?;
+        if let Some(full_text) = self.full_text(database)? {
+            database.drop_table(&full_text.name)?;
+        }
         database.drop_table(&self.plan.table)?;
         let left = sound_views(database)?;
         let broken = sound.difference(&left);
         Ok(broken.map(|view| format!("the view \"{view}\" reads it")).collect())
     }
 
-    /// Drops the key's index, which the load built on a table of others before its first row. In a transaction of the caller.
+    /// Drops the unique indexes that the load built on a table of others before its first row. In a transaction of the caller.
     ///
     /// # Errors
     /// `Database`.
-    pub fn drop_key_index(&self, database: &Database) -> Result<(), Error> {
+    pub fn drop_unique_indexes(&self, database: &Database) -> Result<(), Error> {
         let connection = database.connection();
         let run = || -> rusqlite::Result<()> {
             let mut indexes = connection

@@ -276,12 +276,14 @@ fn records_of_other_dialects_encodings_and_formats() {
             "mysql",
             "--quote",
             "none",
+            "--null",
+            "\\N",
         ],
     );
     mended(
         &scene,
         &[("3\tc\td", "3\tc\\\td")],
-        &["1, NULL", "2, 'a\tb'", "3, 'c\td'"],
+        &["1, NULL", "2, 'a\\tb'", "3, 'c\\td'"],
     );
     let scene = Scene::new(
         "a.csv",
@@ -299,7 +301,7 @@ fn records_of_other_dialects_encodings_and_formats() {
     let scene = Scene::new("a.csv", "n,v\r1,a\r2,b,c\r", &[]);
     mended(&scene, &[("2,b,c", "2,b")], &["1, 'a'", "2, 'b'"]);
     let scene = Scene::new("a.csv", "n,v\n1,\"a\nb\"\n2,c,d\n", &[]);
-    mended(&scene, &[("2,c,d", "2,\"\"c\nd\"\"")], &["1, 'a\nb'", "2, 'c\nd'"]);
+    mended(&scene, &[("2,c,d", "2,\"\"c\nd\"\"")], &["1, 'a\\nb'", "2, 'c\\nd'"]);
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl Merge<'_> {
             }
             let mut put = |reason: &Letter| match std::ptr::eq(reason, &raw const letter) && before.is_as_written() {
                 true => out.write_all(&letter.text),
-                false => Line {
+                false => LetterLine {
                     out: &mut out,
                     is_guarded,
                 }
@@ -134,12 +134,12 @@ fn is_unchanged(letter: &Letter, refused: &Letter) -> bool {
 }
 
 /// Writes lines.
-struct Line<'a, W> {
+struct LetterLine<'a, W> {
     out: &'a mut W,
     is_guarded: bool,
 }
 
-impl<W: Write> Line<'_, W> {
+impl<W: Write> LetterLine<'_, W> {
     /// A line with the place and the record of `letter` and the reason of `reason`.
     fn put(&mut self, letter: &Letter, reason: &Letter) -> std::io::Result<()> {
         for place in LetterField::PLACE {

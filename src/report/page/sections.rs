@@ -419,6 +419,7 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         columns,
         contract,
         target,
+        table,
         repeat,
         limits,
         resources,
@@ -459,7 +460,11 @@ fn option_rows(options: &LoadOptions) -> Vec<(OptionName, String)> {
         (TEXT, yes(contract.all_text)),
     ];
     let of_columns = columns.described().into_iter();
-    rows.extend(of_columns.map(|(option, setting)| (option, name(&setting))));
+    rows.extend(
+        of_columns
+            .chain(table.described())
+            .map(|(option, setting)| (option, name(&setting))),
+    );
     rows.extend(dialect_rows(dialect));
     rows.extend(written::texts(&dialect.written).map(|(option, text)| (option, shown(&text, VALUE_CHARS))));
     rows.extend([

@@ -48,9 +48,14 @@ fn insert(connection: &Connection, identity: &Identity, progress: &SavedProgress
 /// Writes anew who an unfinished load is and how far it got.
 pub fn renew(database: &Database, checkpoint: &Checkpoint) -> Result<(), Error> {
     database.begin()?;
-    let run = || insert(database.connection(), &checkpoint.identity, &checkpoint.progress);
-    run().map_err(|e| database_error(database.path(), e))?;
+    put(database, checkpoint)?;
     database.commit()
+}
+
+/// The same, in a transaction of the caller.
+pub fn put(database: &Database, checkpoint: &Checkpoint) -> Result<(), Error> {
+    let run = || insert(database.connection(), &checkpoint.identity, &checkpoint.progress);
+    run().map_err(|e| database_error(database.path(), e))
 }
 
 /// Writes the progress of the load into `table`, in a transaction of the caller.

@@ -2,6 +2,7 @@
 
 use rusqlite::{Row, params};
 
+use crate::checkpoint::LoadedInput;
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::option_name::ONCE;
@@ -12,16 +13,6 @@ use crate::sqlite::own::{self, Found};
 /// The table's name.
 pub const TABLE: &str = "_rowmill_loads";
 const COLUMNS: [&str; 6] = ["table_name", "input", "bytes", "crc64_nvme", "loaded_at", "records"];
-
-/// An input that went into a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadedInput {
-    /// Its name at the time.
-    pub name: String,
-    pub content: ContentHash,
-    /// How many records it had, rejects included.
-    pub records: u64,
-}
 
 /// What is remembered of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
