@@ -102,47 +102,7 @@ impl Summary<'_> {
                 )?;
             }
         }
-        match report.outcome {
-            Outcome::Complete => {}
-            Outcome::ErrorLimit if report.is_check && report.all_read => {
-                write!(f, "\n  OVER LIMIT  {}", passed(report))?;
-            }
-            Outcome::ErrorLimit if report.is_check => {
-                let passed = passed(report);
-                write!(
-                    f,
-                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not checked"
-                )?;
-            }
-            Outcome::Interrupted if report.is_check => {
-                let by = stopped_by(report);
-                write!(f, "\n  STOPPED     by {by}; the rest of the input was not checked")?;
-            }
-            Outcome::ErrorLimit if report.all_read => {
-                let then = if report.inputs.iter().all(|input| input.mapped) {
-                    format!("the {SAME_LOAD} with a higher {MAX_ERRORS} accepts that, and loads nothing twice")
-                } else {
-                    "do not load it again".to_owned()
-                };
-                let passed = passed(report);
-                write!(f, "\n  OVER LIMIT  {passed}; the whole input is loaded: {then}")?;
-            }
-            Outcome::ErrorLimit => {
-                let passed = passed(report);
-                write!(
-                    f,
-                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not loaded"
-                )?;
-            }
-            Outcome::Interrupted => {
-                let by = stopped_by(report);
-                write!(f, "\n  STOPPED     by {by}; the rest of the input was not loaded")?;
-            }
-            Outcome::Failed => {
-                let error = report.error.as_deref().unwrap_or("no reason was given");
-                write!(f, "\n  FAILED      {}", escaped(error))?;
-            }
-        }
+        self.ending(f)?;
         if !report.identity_holds && report.outcome != Outcome::Failed {
             write!(
                 f,
@@ -155,6 +115,52 @@ impl Summary<'_> {
             )?;
         }
         Ok(())
+    }
+
+    /// How the load ended, if not as it was to.
+    fn ending(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        match report.outcome {
+            Outcome::Complete => Ok(()),
+            Outcome::ErrorLimit if report.is_check && report.all_read => {
+                write!(f, "\n  OVER LIMIT  {}", passed(report))
+            }
+            Outcome::ErrorLimit if report.is_check => {
+                let passed = passed(report);
+                write!(
+                    f,
+                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not checked"
+                )
+            }
+            Outcome::Interrupted if report.is_check => {
+                let by = stopped_by(report);
+                write!(f, "\n  STOPPED     by {by}; the rest of the input was not checked")
+            }
+            Outcome::ErrorLimit if report.all_read => {
+                let then = if report.inputs.iter().all(|input| input.mapped) {
+                    format!("the {SAME_LOAD} with a higher {MAX_ERRORS} accepts that, and loads nothing twice")
+                } else {
+                    "do not load it again".to_owned()
+                };
+                let passed = passed(report);
+                write!(f, "\n  OVER LIMIT  {passed}; the whole input is loaded: {then}")
+            }
+            Outcome::ErrorLimit => {
+                let passed = passed(report);
+                write!(
+                    f,
+                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not loaded"
+                )
+            }
+            Outcome::Interrupted => {
+                let by = stopped_by(report);
+                write!(f, "\n  STOPPED     by {by}; the rest of the input was not loaded")
+            }
+            Outcome::Failed => {
+                let error = report.error.as_deref().unwrap_or("no reason was given");
+                write!(f, "\n  FAILED      {}", escaped(error))
+            }
+        }
     }
 
     /// What a check found.
