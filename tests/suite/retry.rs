@@ -391,7 +391,11 @@ fn files_that_are_gone_and_files_that_are_no_letters() {
     };
     refused("id,name\n1,x\n", 65, "errors file");
     let header = "file,line,line_end,record,byte_offset,byte_length,column,code,message,value,first_record,raw\n";
-    refused(&format!("{header}moved.csv,2,2,1,0,1,,x,y,,,\"1,Ada\n"), 65, "line 2");
+    refused(
+        &format!("{header}moved.csv,2,2,1,0,1,,x,y,,,\"1,Ada\n"),
+        65,
+        "not closed",
+    );
     refused(&format!("{header}moved.csv,2,2,1\n"), 65, "4 fields");
     fs::remove_file(scene.path("errors.csv")).unwrap();
     assert_eq!(scene.retry(&[]).code(), 66);

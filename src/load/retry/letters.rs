@@ -224,6 +224,12 @@ impl LetterReader {
         let failed = |path: &Path, error| Error::io("reading", path, error);
         loop {
             let bytes = self.source.fill_buf().map_err(|error| failed(&self.path, error))?;
+            if bytes.is_empty() && is_quoted {
+                return Err(Error::unusable(
+                    &self.path,
+                    "a quote in its last line is not closed. Mend it; nothing was done",
+                ));
+            }
             if bytes.is_empty() {
                 return Ok(match (is_large, letter.text.is_empty()) {
                     (true, _) => Next::Large,
