@@ -20,11 +20,11 @@ struct SchemaField<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    constraints: Option<FieldConstraints>,
+    constraints: Option<RequiredRule>,
 }
 
 #[derive(Serialize)]
-struct FieldConstraints {
+struct RequiredRule {
     required: bool,
 }
 
@@ -39,7 +39,7 @@ fn field(column: &ColumnProfile) -> SchemaField<'_> {
     SchemaField {
         name: &column.name,
         kind: type_of(column),
-        constraints: column.has_no_null().then_some(FieldConstraints { required: true }),
+        constraints: column.has_no_null().then_some(RequiredRule { required: true }),
     }
 }
 
