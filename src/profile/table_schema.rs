@@ -20,11 +20,11 @@ struct SchemaField<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    constraints: Option<FoundConstraints>,
+    constraints: Option<RequiredRule>,
 }
 
 #[derive(Serialize)]
-struct FoundConstraints {
+struct RequiredRule {
     required: bool,
 }
 
@@ -39,7 +39,7 @@ fn field(column: &ColumnProfile) -> SchemaField<'_> {
     SchemaField {
         name: &column.name,
         kind: type_of(column),
-        constraints: column.has_no_null().then_some(FoundConstraints { required: true }),
+        constraints: column.has_no_null().then_some(RequiredRule { required: true }),
     }
 }
 
