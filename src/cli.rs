@@ -3,6 +3,7 @@
 mod characters;
 mod check;
 mod columns;
+mod config;
 mod input_format;
 mod load;
 mod names;
@@ -20,6 +21,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::check::CheckArgs;
 pub use self::check::CheckCommand;
+pub use self::config::with_config;
 use self::load::LoadArgs;
 pub use self::load::LoadCommand;
 pub use self::outcome::Verbosity;

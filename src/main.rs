@@ -16,7 +16,7 @@ use rowmill::internal::option_name::speak_of_flags;
 use rowmill::{Error, Profile, ProfileFormat};
 
 use crate::allocator::AllocatorThatSaysWhy;
-use crate::cli::{Args, CheckCommand, Invocation, LoadCommand, RetryCommand, SchemaCommand};
+use crate::cli::{Args, CheckCommand, Invocation, LoadCommand, RetryCommand, SchemaCommand, with_config};
 use crate::progress_bar::{Terminal, show};
 use crate::signals::{StopSignal, explain_unreadable_input, report_file_size_limit};
 
@@ -38,7 +38,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let job = match Args::try_parse().and_then(Args::into_invocation) {
+    let words = with_config(std::env::args_os().collect());
+    let job = match words.and_then(Args::try_parse_from).and_then(Args::into_invocation) {
         Ok(job) => job,
         Err(stop) => return show_clap(&stop),
     };

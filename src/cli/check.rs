@@ -14,6 +14,7 @@ use super::input_format::InputFlags;
 use super::names::{Names, parse_list};
 use super::outcome::{OutcomeFlags, Verbosity};
 use super::resources::ResourceFlags;
+use super::usage;
 use super::values::{InferArg, ValueFlags};
 
 const ABOUT_CHECK: &str = "Check CSV or JSON Lines files without loading them: what a load would reject, and why";
@@ -51,7 +52,7 @@ Exit codes:
 )]
 pub struct CheckArgs {
     /// CSV or JSON Lines files, folders, patterns or - to check, as if they were loaded into one table
-    #[arg(value_name = "INPUT", required = true, value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "INPUT", required_unless_present = "config", value_hint = ValueHint::FilePath)]
     inputs: Vec<PathBuf>,
     /// Columns that make a row unique: the first wins
     ///
@@ -59,6 +60,13 @@ pub struct CheckArgs {
     /// name beside the errors file.
     #[arg(long, value_name = "COL[,COL]", value_parser = parse_list, help_heading = "Table")]
     key: Option<Names>,
+    /// Take flags, and inputs from a TOML file: key = "id"
+    ///
+    /// As for a load, and it may be the same file: what is only about a load is passed over. Flags that are given here take the
+    /// place of the file's, and so do inputs. Lists are arrays, and pairs such as those of --types a table:
+    /// types = { id = "integer" }. Paths are as they would be here.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Table")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     values: ValueFlags,
     #[command(flatten)]
@@ -107,6 +115,10 @@ impl CheckArgs {
     pub(super) fn into_check(mut self) -> Result<CheckCommand, clap::Error> {
         let (types, formats) = self.values.take_types("check")?;
         let errors = self.outcome.take_limits("check")?;
+        if let Some(config) = self.config.filter(|_| self.inputs.is_empty()) {
+            let message = format!("an input is needed, here or in {} (inputs)", config.display());
+            return Err(usage("check", message));
+        }
         Ok(CheckCommand {
             inputs: self.inputs,
             verbosity: self.outcome.verbosity(),

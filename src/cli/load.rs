@@ -73,7 +73,7 @@ pub struct LoadArgs {
     ///
     /// Inputs are loaded in order; - or a FIFO is read as a stream. Of a folder the files named *.csv, *.tsv and *.tab are loaded, by name (if
     /// there are none, *.jsonl and *.ndjson; with --table-per-file both). A name with *, ? or [ that is no file stands for those that match.
-    #[arg(value_name = "INPUT... DB", required = true, value_hint = ValueHint::FilePath)]
+    #[arg(value_name = "INPUT... DB", required_unless_present = "config", value_hint = ValueHint::FilePath)]
     paths: Vec<PathBuf>,
     /// Table to load into, made if need be [default: the input's name]
     #[arg(long, value_name = "NAME", help_heading = "Table")]
@@ -114,6 +114,13 @@ pub struct LoadArgs {
     columns: ColumnFlags,
     #[command(flatten)]
     input: InputFlags,
+    /// Take flags, inputs and database from a TOML file: key = "id"
+    ///
+    /// Each key is the long name of a flag; `inputs` and `database` are what stands here without one. Flags that are given here take the
+    /// place of the file's, and so do inputs and database, both. Lists are arrays, and pairs such as those of --types a table:
+    /// types = { id = "integer" }. Paths are as they would be here.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Loading again")]
+    config: Option<PathBuf>,
     /// Start afresh where the same command would go on
     ///
     /// Without it the same command goes on where an unfinished load into this table stopped. A table that the load made is made anew, if
@@ -154,7 +161,7 @@ pub struct LoadArgs {
     /// Write the report as one HTML page with charts
     ///
     /// Also when the load fails. An older page is replaced; no other file is.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Rejects and reports")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true, help_heading = "Rejects and reports")]
     report_html: Option<PathBuf>,
     #[command(flatten)]
     resources: ResourceFlags,
@@ -215,14 +222,18 @@ impl LoadArgs {
             (Some(database), true) if self.forget && self.table.is_some() => database,
             (only, _) => {
                 let only = only.unwrap_or_default();
-                return Err(usage(
-                    "load",
-                    format!(
+                let what = match &self.config {
+                    None => format!(
                         "two names are needed, an input and the database, but only '{0}' was given; for example: rowmill load {0} {1}",
                         only.display(),
                         only.with_extension("db").display()
                     ),
-                ));
+                    Some(config) => format!(
+                        "an input and the database are needed, here or in {} (inputs, database)",
+                        config.display()
+                    ),
+                };
+                return Err(usage("load", what));
             }
         };
         let types = self.values.take_types("load")?;

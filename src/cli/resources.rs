@@ -11,7 +11,13 @@ pub struct ResourceFlags {
     #[arg(long, value_name = "SIZE", default_value = "244MiB", value_parser = parse_size, help_heading = "Speed and memory")]
     memory: u64,
     /// Worker threads; 0: one per core
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Speed and memory")]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        hide_short_help = true,
+        help_heading = "Speed and memory"
+    )]
     threads: usize,
     /// Input mapped at a time; the result is the same at any size
     #[arg(long, value_name = "SIZE", default_value = "16MiB", value_parser = parse_size, hide_short_help = true, help_heading = "Speed and memory")]

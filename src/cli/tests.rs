@@ -516,3 +516,113 @@ fn every_flag_of_every_command_stands_under_a_heading() {
         }
     }
 }
+
+/// The load that a file asks for, with these words on the command line.
+fn configured(text: &str, words: &str) -> Result<LoadCommand, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("feed.toml");
+    std::fs::write(&path, text).unwrap();
+    let words = format!("rowmill load --config {} {words}", path.display());
+    let words = words.split_whitespace().map(Into::into).collect();
+    let loaded = with_config(words)
+        .and_then(Args::try_parse_from)
+        .and_then(Args::into_invocation);
+    match loaded.map_err(|error| error.to_string())? {
+        Invocation::Load(load) => Ok(load),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_file_says_what_flags_say() {
+    let file = r#"
+        inputs = ["in a.csv", "b.csv"]
+        database = "x.db"
+        key = ["a", "b,c"]
+        index = [["d", "e"], "f"]
+        null = ["NA", "-"]
+        max-errors = ["type_error=10", "0.5%"]
+        skip_lines = 2
+        text = true
+        trim = false
+        delimiter = ";"
+        before = ["SELECT 1", "SELECT 2"]
+        [types]
+        a = "integer"
+        "b=c" = "date:%d.%m.%Y"
+        [rename]
+        A = "a"
+    "#;
+    let from_file = configured(file, "").unwrap();
+    let words = [
+        "rowmill",
+        "load",
+        "in a.csv",
+        "b.csv",
+        "x.db",
+        "--key",
+        "a,\"b,c\"",
+        "--index",
+        "d,e",
+        "--index",
+        "f",
+        "--null",
+        "NA",
+        "--null=-",
+        "--max-errors",
+        "type_error=10",
+        "--max-errors",
+        "0.5%",
+        "--skip-lines",
+        "2",
+        "--text",
+        "--delimiter",
+        ";",
+        "--before",
+        "SELECT 1",
+        "--before",
+        "SELECT 2",
+        "--types",
+        "a=integer",
+        "--types",
+        "\"b=c\"=date:%d.%m.%Y",
+        "--rename",
+        "A=a",
+    ];
+    let from_flags = match Args::try_parse_from(words).and_then(Args::into_invocation).unwrap() {
+        Invocation::Load(load) => load,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(format!("{:?}", from_file), format!("{:?}", from_flags));
+}
+
+#[test]
+fn flags_and_names_on_the_command_line_take_the_place_of_the_files() {
+    let file = "inputs = \"a.csv\"\ndatabase = \"x.db\"\nkey = \"a\"\nnull = [\"NA\"]\nquiet = true";
+    let load = configured(file, "other.csv y.db --key b --null x").unwrap();
+    assert_eq!(
+        (load.inputs, load.database),
+        (vec![PathBuf::from("other.csv")], PathBuf::from("y.db"))
+    );
+    assert_eq!(load.options.contract.key, ["b"]);
+    assert_eq!(load.options.dialect.cells.null_words, ["x"]);
+    assert_eq!(load.verbosity, Verbosity::Quiet);
+    let load = configured(file, "--key=b -v").unwrap_err();
+    assert!(load.contains("--quiet") && load.contains("--verbose"), "{load}");
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_said() {
+    for (text, fragment) in [
+        ("keys = \"a\"", "no flag --keys"),
+        ("key = true", "not true or false"),
+        ("trim = \"yes\"", "true or false"),
+        ("skip-lines = \"x\"", "--skip-lines"),
+        ("key = ", "line 1"),
+        ("config = \"b.toml\"", "cannot stand"),
+        ("database = \"x.db\"", "inputs, database"),
+    ] {
+        let said = configured(text, "").unwrap_err();
+        assert!(said.contains(fragment), "{said}");
+    }
+}

@@ -13,9 +13,9 @@ use super::usage;
 /// What values are.
 #[derive(Debug, clap::Args)]
 pub struct ValueFlags {
-    /// A Frictionless Table Schema (JSON): types, rules and keys of the columns
+    /// A Table Schema (JSON): types, rules and keys of the columns
     ///
-    /// A value that breaks a rule is rejected (rule_failed). --types, --null, --empty and --empty-as-null come before what it says of a
+    /// In the form of Frictionless Data. A value that breaks a rule is rejected (rule_failed). --types, --null, --empty and --empty-as-null come before what it says of a
     /// column. Its primaryKey is the --key; in a table that the load makes, required fields are NOT NULL, unique ones have an index, and
     /// foreign keys are declared.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Table")]

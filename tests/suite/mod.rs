@@ -41,6 +41,7 @@ mod limits;
 mod line_ends;
 mod memory;
 mod new_tables;
+mod nightly;
 mod once;
 mod others_tables;
 mod packed;
