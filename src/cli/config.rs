@@ -103,7 +103,7 @@ impl ConfigFile<'_> {
 
     /// Adds the words of one key.
     fn add_flag(&self, key: &str, value: &Value, words: &mut Vec<OsString>) -> Result<(), String> {
-        let flag = |command: &Command| command.get_opts().find(|arg| arg.get_long() == Some(key)).cloned();
+        let flag = |command: &Command| command.get_arguments().find(|arg| arg.get_long() == Some(key)).cloned();
         let Some(arg) = flag(self.subcommand) else {
             return match flag(self.load) {
                 Some(_) => Ok(()),
@@ -160,7 +160,7 @@ impl ConfigFile<'_> {
                 return true;
             }
             let name = word.trim_start_matches('-');
-            let arg = self.subcommand.get_opts().find(|arg| arg.get_long() == Some(name));
+            let arg = self.subcommand.get_arguments().find(|arg| arg.get_long() == Some(name));
             if arg.is_some_and(|arg| arg.get_action().takes_values()) {
                 words.next();
             }

@@ -251,7 +251,10 @@ impl Case {
                 .execute_batch(sql)
                 .unwrap_or_else(|error| panic!("{error}: {sql}"));
         }
-        let gives_way = self.args.iter().any(|arg| arg == "truncate" || arg == "replace");
+        let gives_way = self
+            .args
+            .windows(2)
+            .any(|pair| pair[0] == "--if-exists" && (pair[1] == "truncate" || pair[1] == "replace"));
         let rows_before = self
             .existing
             .as_ref()
