@@ -17,7 +17,10 @@ mod tests;
 
 pub use affinity::{Numeric, numeric};
 pub use amount::{MAX_UNIT_DECIMALS, Recast};
-pub use calendar::{CalendarSpan, MomentKey, duration, xsd_date_time, xsd_time, year, year_month};
+pub use calendar::{
+    CalendarSpan, DATE_BYTES, MOMENT_BYTES, MomentKey, duration, is_plain_moment, xsd_date_time, xsd_time, year,
+    year_month,
+};
 pub(super) use decimal::{Decimal, decimal, is_shortest, significant_digits, split};
 pub use decimal::{lossless_real, real, usual_real};
 pub use figures::FigureStyle;

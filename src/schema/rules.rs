@@ -3,20 +3,24 @@
 //! Comes in: the text of a value, doubled quotes and escapes resolved. Goes out: what is stored for it, or which rule it breaks. Pure; nothing
 //! is allocated for a value that is good.
 
+mod byte_runs;
 mod matcher;
+mod quick;
+#[cfg(test)]
+mod tests;
+mod text_set;
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 pub use self::matcher::Matcher;
+use self::quick::Quick;
+use self::text_set::TextSet;
 use super::ColumnType;
 use super::cast::{
     CalendarSpan, CastError, FigureStyle, IsoText, MomentKey, Pattern, array_size, date, duration, is_base64, is_email,
     is_uri, is_uuid, object_size, xsd_date_time, xsd_time, year, year_month,
 };
-
-/// Texts up to this number are compared one after another.
-const FEW_TEXTS: usize = 8;
 
 /// How the values of a field are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,8 +220,8 @@ pub enum RuleTest {
     MaxLength(u64),
     Pattern(Matcher),
     OneOf(Box<[RuleValue]>),
-    /// The same for texts, which are sorted.
-    OneOfTexts(Box<[Box<[u8]>]>),
+    /// The same for texts.
+    OneOfTexts(TextSet),
 }
 
 impl RuleTest {
@@ -228,10 +232,7 @@ impl RuleTest {
             _ => None,
         };
         match values.iter().map(text).collect::<Option<Vec<_>>>() {
-            Some(mut texts) => {
-                texts.sort_unstable();
-                RuleTest::OneOfTexts(texts.into())
-            }
+            Some(texts) => RuleTest::OneOfTexts(TextSet::new(texts)),
             None => RuleTest::OneOf(values.into()),
         }
     }
@@ -258,8 +259,7 @@ impl RuleTest {
                 .iter()
                 .any(|value| value.ordering_of(logical) == Some(Ordering::Equal)),
             RuleTest::OneOfTexts(texts) => match logical {
-                Logical::Text(text) if texts.len() <= FEW_TEXTS => texts.iter().any(|one| **one == *text),
-                Logical::Text(text) => texts.binary_search_by(|one| (**one).cmp(text)).is_ok(),
+                Logical::Text(text) => texts.has(text),
                 _ => false,
             },
         }
@@ -284,6 +284,8 @@ pub struct Rule {
 pub struct FieldRules {
     pub form: ValueForm,
     pub rules: Box<[Rule]>,
+    /// What most values that keep all of that pass.
+    quick: Quick,
     /// What a value of another form is told that was expected, and one that is beyond the type.
     pub expected: Arc<str>,
     pub range: Arc<str>,
@@ -307,6 +309,24 @@ pub enum Misfit<'r> {
 }
 
 impl FieldRules {
+    /// Values of this form that keep these rules; `meaning` is the part of the contract that says so.
+    pub fn new(form: ValueForm, rules: Vec<Rule>, (expected, range): (String, String), meaning: String) -> Self {
+        FieldRules {
+            quick: Quick::of(&form, &rules),
+            form,
+            rules: rules.into(),
+            expected: expected.into(),
+            range: range.into(),
+            meaning: meaning.into(),
+        }
+    }
+
+    /// What is stored for the value `text`, if that is easily said; `None` says nothing of it.
+    #[inline(always)]
+    pub fn read_quickly(&self, text: &[u8]) -> Option<StoredForm<'static>> {
+        self.quick.read(text, &self.form, &self.rules)
+    }
+
     /// Whether a column's type says all of it: nothing is to be looked at besides.
     pub fn is_usual(&self) -> bool {
         self.form.is_usual() && self.rules.is_empty()

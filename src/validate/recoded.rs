@@ -51,6 +51,20 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             unreachable!("only columns with rules come here")
         };
         let bytes = &text.span[text.start..text.end];
+        let is_plain = text.doubled.is_none_or(|quote| memchr::memchr(quote, bytes).is_none());
+        match is_plain.then(|| rules.read_quickly(bytes)).flatten() {
+            Some(stored) => {
+                self.encode_read(column, text, stored);
+                Ok(())
+            }
+            None => self.encode_by_rules(column, text, rules),
+        }
+    }
+
+    /// As [`encode_ruled`](Self::encode_ruled), for a value of which more is to be found out.
+    #[inline(never)]
+    fn encode_by_rules(&mut self, column: ColumnWork, text: Text<'_>, rules: &FieldRules) -> Result<(), RejectReason> {
+        let bytes = &text.span[text.start..text.end];
         let mut meant = std::mem::take(&mut self.out.meant_text);
         let mut room = std::mem::take(&mut self.out.plain_value);
         let value = match text.doubled {
@@ -66,12 +80,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         let encoded = match read {
             Err(refusal) => Err(refuse_by_rules(rules, refusal)),
             Ok(read) => {
-                match read.stored {
-                    StoredForm::AsGiven => self.encode_text(column, text),
-                    StoredForm::Integer(value) => self.encode_integer(column, value),
-                    StoredForm::Real(value) => self.encode_double(column, value),
-                    StoredForm::Iso(iso) => self.encode_iso(column, iso),
-                }
+                self.encode_read(column, text, read.stored);
                 if read.is_recoded {
                     self.out.recoded_in_row.push(column.index);
                 }
@@ -80,6 +89,17 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
         };
         (self.out.meant_text, self.out.plain_value) = (meant, room);
         encoded
+    }
+
+    /// Appends a value that rules allow, and which is `text` in the input.
+    #[inline(always)]
+    fn encode_read(&mut self, column: ColumnWork, text: Text<'_>, stored: StoredForm<'_>) {
+        match stored {
+            StoredForm::AsGiven => self.encode_text(column, text),
+            StoredForm::Integer(value) => self.encode_integer(column, value),
+            StoredForm::Real(value) => self.encode_double(column, value),
+            StoredForm::Iso(iso) => self.encode_iso(column, iso),
+        }
     }
 
     /// Appends a value that is not written as usual. `place`: where the field stands in the span.

@@ -5,10 +5,12 @@
 use std::cmp::Ordering;
 
 use super::CastError;
-use super::moment::{date_time, time};
+use super::moment::{clock, date, date_time, time};
 
 /// Bytes of `YYYY-MM-DD`.
-const DATE_BYTES: usize = 10;
+pub const DATE_BYTES: usize = 10;
+/// Bytes of a moment without a zone and a fraction: `YYYY-MM-DDThh:mm:ss`.
+pub const MOMENT_BYTES: usize = DATE_BYTES + 1 + CLOCK_BYTES;
 /// Bytes of `hh:mm:ss`.
 const CLOCK_BYTES: usize = 8;
 /// Seconds of a day.
@@ -60,10 +62,17 @@ pub fn xsd_time(text: &[u8]) -> Result<(), CastError> {
 /// # Errors
 /// `Range` for a moment that does not exist, `Type` for another form.
 pub fn xsd_date_time(text: &[u8]) -> Result<(), CastError> {
-    match text.get(DATE_BYTES + 1 + CLOCK_BYTES..) {
+    match text.get(MOMENT_BYTES..) {
         Some(rest) if text[DATE_BYTES] == b'T' && is_fraction_and_zone(rest) => date_time(text).map(|_| ()),
         _ => Err(CastError::Type),
     }
+}
+
+/// Whether `text` is a [moment](xsd_date_time); it can have no zone and no fraction.
+#[inline]
+pub fn is_plain_moment(text: &[u8; MOMENT_BYTES]) -> bool {
+    // In UTC, no moment of the years that have four digits is beyond those that SQLite knows.
+    text[DATE_BYTES] == b'T' && date(&text[..DATE_BYTES]).is_ok() && clock(&text[DATE_BYTES + 1..]).is_ok()
 }
 
 /// A year of four digits, or of more without zeros in front; those before year 0 have a minus.
@@ -134,6 +143,20 @@ impl<'a> MomentKey<'a> {
             seconds: days * DAY_SECONDS + clock.seconds,
             ..clock
         }
+    }
+
+    /// The text of the moment that is so many seconds after the beginning of 1970; `None` if its year has not four digits.
+    pub fn whole_second(seconds: i64) -> Option<[u8; MOMENT_BYTES]> {
+        let (days, clock) = (seconds.div_euclid(DAY_SECONDS), seconds.rem_euclid(DAY_SECONDS));
+        if days >= days_from_civil(10_000, 1, 1) {
+            return None;
+        }
+        let year = (0..=9999).rev().find(|year| days_from_civil(*year, 1, 1) <= days)?;
+        let month = (1..=12).rev().find(|month| days_from_civil(year, *month, 1) <= days)?;
+        let day = days - days_from_civil(year, month, 1) + 1;
+        let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+        let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+        text.as_bytes().try_into().ok()
     }
 
     /// That of a time that was found to be sound.

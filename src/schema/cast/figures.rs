@@ -29,7 +29,7 @@ impl Default for FigureStyle {
 impl FigureStyle {
     /// Whether numbers are written as usual.
     pub fn is_usual(&self) -> bool {
-        *self == FigureStyle::default()
+        self.is_bare && self.group.is_none() && *self.decimal == *"."
     }
 
     /// An integer; and whether it was not written as usual.

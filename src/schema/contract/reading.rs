@@ -269,18 +269,13 @@ fn field(
         let rule = ruled.categories(value, &format!("{path}.categories"), problems);
         constraints.rules.extend(rule);
     }
-    let (expected, range) = expected(field_type, &form, item);
+    let said = expected(field_type, &form, item);
+    let meaning = Value::Object(field_meaning(item)).to_string();
     let field = ContractField {
         name: name.to_owned(),
         column_type: field_type.column_type(&form),
         is_required: constraints.is_required,
-        rules: Arc::new(FieldRules {
-            form,
-            rules: constraints.rules.into(),
-            expected: expected.into(),
-            range: range.into(),
-            meaning: Value::Object(field_meaning(item)).to_string().into(),
-        }),
+        rules: Arc::new(FieldRules::new(form, constraints.rules, said, meaning)),
         missing: missing?,
     };
     Some((field, constraints.is_unique))

@@ -5,6 +5,8 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
+use super::byte_runs::ByteRuns;
+
 /// Most memory that a compiled pattern takes.
 const MAX_COMPILED_BYTES: usize = 2 << 20;
 /// Most memory that a thread takes to match it.
@@ -20,6 +22,8 @@ const NAME_MORE: &str = r"\-.0-9\u{B7}\u{0300}-\u{036F}\u{203F}-\u{2040}";
 #[derive(Debug, Clone)]
 pub struct Matcher {
     regex: Regex,
+    /// Most of what matches, found without the engine.
+    runs: Option<ByteRuns>,
 }
 
 impl Matcher {
@@ -40,7 +44,8 @@ impl Matcher {
         let translated = translated(pattern);
         // By itself first: what closes a group that it does not open must not close the one around it.
         let built = build(&translated).and_then(|_| build(&format!(r"\A(?:{translated})\z")));
-        built.map(|regex| Matcher { regex }).map_err(|error| match error {
+        let runs = ByteRuns::of(pattern);
+        built.map(|regex| Matcher { regex, runs }).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => "would take too much memory; make its repetitions shorter".to_owned(),
             // It draws the pattern and points at the place; the last line says what is wrong there.
             error => {
@@ -53,7 +58,7 @@ impl Matcher {
 
     /// Whether all of `text`, which is UTF-8, is of the pattern.
     pub fn matches(&self, text: &[u8]) -> bool {
-        self.regex.is_match(text)
+        self.runs.as_ref().is_some_and(|runs| runs.take(text)) || self.regex.is_match(text)
     }
 }
 
@@ -142,6 +147,76 @@ mod tests {
             for text in other {
                 assert!(!matcher.matches(text.as_bytes()), "{pattern}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_taken_without_the_engine_is_what_it_takes() {
+        let texts = [
+            "",
+            "AB12345",
+            "ab",
+            "a-b",
+            "-",
+            "a",
+            "b.c",
+            "x y",
+            "a\nb",
+            "1234567890",
+            "_",
+            "^$",
+            "a\\b",
+            "\u{e9}",
+            "aab",
+            "]",
+        ];
+        for (pattern, is_simple) in [
+            ("[A-Z]{2}[0-9]{5}", true),
+            ("^[a-z]+$", true),
+            (r"\d{10}", true),
+            (r"\w+", true),
+            (r"\w\s\w", true),
+            (".*", true),
+            ("a*b", true),
+            ("a*ab", true),
+            ("[a-c]{1,2}-?[a-c]{0,}", true),
+            ("[-a]+", true),
+            (r"[\-_.b-c]+", true),
+            (r"[a&&b]+", true),
+            (r"b\.c", true),
+            (r"a\\b", true),
+            ("^", true),
+            ("[^a]", false),
+            ("a|b", false),
+            ("a+?b", false),
+            ("a{1}{1}", false),
+            ("[]a]", false),
+            ("[[]", false),
+            ("[+--]", false),
+            ("[--a]+", false),
+            ("a^b", false),
+            (r"a\$", false),
+            (r"\p{L}", false),
+            ("\u{e9}", false),
+        ] {
+            let matcher = Matcher::new(pattern).unwrap_or_else(|error| panic!("{pattern} {error}"));
+            assert_eq!(matcher.runs.is_some(), is_simple, "{pattern}");
+            let mut is_found = !is_simple;
+            for text in texts {
+                let is_taken = matcher.runs.as_ref().is_some_and(|runs| runs.take(text.as_bytes()));
+                assert!(
+                    !is_taken || matcher.regex.is_match(text.as_bytes()),
+                    "{pattern}: {text:?}"
+                );
+                is_found |= is_taken;
+                // Greed and what is not ASCII are the only differences.
+                let is_same = is_taken == matcher.regex.is_match(text.as_bytes());
+                assert!(
+                    !is_simple || is_same || !text.is_ascii() || pattern == "a*ab",
+                    "{pattern}: {text:?}"
+                );
+            }
+            assert!(is_found || pattern == "a*ab", "{pattern} takes nothing");
         }
     }
 
