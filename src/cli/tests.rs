@@ -593,7 +593,7 @@ fn a_file_says_what_flags_say() {
         Invocation::Load(load) => load,
         other => panic!("{other:?}"),
     };
-    assert_eq!(format!("{:?}", from_file), format!("{:?}", from_flags));
+    assert_eq!(format!("{from_file:?}"), format!("{from_flags:?}"));
 }
 
 #[test]
