@@ -387,14 +387,14 @@ impl Load<'_> {
         self
     }
 
-    /// How columns are written that are declared as [`Date`](ColumnType::Date): a pattern such as `%d.%m.%Y`. They are stored as
+    /// How columns are written that are declared as [`Date`](crate::ColumnType::Date): a pattern such as `%d.%m.%Y`. They are stored as
     /// `2024-12-31`. Default: they are written so, too.
     pub fn date_format(mut self, pattern: impl Into<String>) -> Self {
         self.options.dialect.written.dates.date = Some(pattern.into());
         self
     }
 
-    /// How columns are written that are declared as [`DateTime`](ColumnType::DateTime): a pattern such as `%m/%d/%Y %I:%M %p`. They are
+    /// How columns are written that are declared as [`DateTime`](crate::ColumnType::DateTime): a pattern such as `%m/%d/%Y %I:%M %p`. They are
     /// stored as `2024-12-31T15:30`. Default: they are written so, too.
     pub fn datetime_format(mut self, pattern: impl Into<String>) -> Self {
         self.options.dialect.written.dates.date_time = Some(pattern.into());
