@@ -480,3 +480,18 @@ fn a_retry_that_is_under_way_goes_on_only_with_the_letters_it_began_with() {
     assert_eq!(scene.values().len(), 7);
     scene.leaves_nothing(&["people.csv"]);
 }
+
+#[test]
+fn records_of_a_stream_need_a_file_with_the_same_header() {
+    let scene = Scene::people();
+    scene.mend(&[("people.csv,", "-,")]);
+    scene.mend(&ALL_GOOD[..1]);
+    let ended = scene.retry(&[]);
+    assert!(
+        ended.code() == 66 && said(&ended).contains("--like"),
+        "{}",
+        said(&ended)
+    );
+    assert_eq!(scene.retry(&["--like", "people.csv"]).code(), 2);
+    assert_eq!(scene.values().len(), 3);
+}

@@ -151,17 +151,17 @@ impl SourceFile {
 
 /// A file that records came from, or one that begins like it, and what it begins with.
 fn read_beginning(name: &Path, Wanted { options, like }: Wanted<'_>) -> Result<(Input, Head), Error> {
-    let shown = match (like, name.exists()) {
-        (Some(like), false) => like,
-        _ => name,
-    };
-    let mut input = Input::open(shown).map_err(|error| match error.exit_code() {
-        66 => {
-            let message = format!("it is not there, and its header is needed: {SAME_HEADER}");
-            Error::input_missing(shown, std::io::Error::new(std::io::ErrorKind::NotFound, message))
+    // A stream gives nothing a second time.
+    let shown = match (name.is_file(), like) {
+        (true, _) => name,
+        (false, Some(like)) => like,
+        (false, None) => {
+            let message = format!("it is not there (any more), and its header is needed: {SAME_HEADER}");
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, message);
+            return Err(Error::input_missing(name, source));
         }
-        _ => error,
-    })?;
+    };
+    let mut input = Input::open(shown)?;
     let head = read_head(&mut input, options, None, &|| false)?;
     if head.dialect.encoding.wide().is_some() {
         let message = "records in UTF-16 cannot be retried, as their bytes do not survive in an editor; convert the file to UTF-8, mend it and load that";
