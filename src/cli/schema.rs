@@ -11,6 +11,7 @@ use super::columns::ColumnFlags;
 use super::input_format::InputFlags;
 use super::outcome::Verbosity;
 use super::resources::ResourceFlags;
+use super::usage;
 use super::values::ValueFlags;
 
 const ABOUT_SCHEMA: &str = "Read CSV or JSON Lines files and print what is in their columns";
@@ -101,6 +102,10 @@ impl SchemaArgs {
     /// A usage error in clap's own form when a column's type is declared twice.
     pub(super) fn into_schema(mut self) -> Result<SchemaCommand, clap::Error> {
         let (types, formats) = self.values.take_types("schema")?;
+        if self.values.take_schema().is_some() {
+            let message = "it says what is in the columns, whatever a --schema asks for; rowmill check --schema says what breaks that";
+            return Err(usage("schema", message.to_owned()));
+        }
         Ok(SchemaCommand {
             inputs: self.inputs,
             form: match self.form {

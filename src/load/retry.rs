@@ -17,7 +17,8 @@ mod sound;
 mod tried;
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Read;
+use std::io::{Read, Seek};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -172,6 +173,13 @@ impl Retry<'_> {
             })?;
         // A load that still writes it is not disturbed.
         lock(&file, errors, ERRORS)?;
+        let is_there = |now: &fs::Metadata, own: &fs::Metadata| (now.dev(), now.ino()) == (own.dev(), own.ino());
+        if !fs::metadata(errors).is_ok_and(|now| file.metadata().is_ok_and(|own| is_there(&now, &own))) {
+            return Err(Error::side_file_changed(
+                errors,
+                "another file took its place; run the same command again",
+            ));
+        }
         let hash = hash_of(&mut file, errors)?;
         let files = RetryFiles::of(errors, hash);
         if files.done().exists() {
@@ -179,7 +187,15 @@ impl Retry<'_> {
         }
         let gathered = match self.read_gathered(&files)? {
             Some(gathered) => gathered,
-            None => self.gather(&files)?,
+            None => {
+                let gathered = self.gather(&file, &files)?;
+                if hash_of(&mut file, errors)? != hash {
+                    files.remove(gathered.files.len())?;
+                    let message = "it was edited meanwhile, and nothing was done; run the same command again";
+                    return Err(Error::side_file_changed(errors, message));
+                }
+                gathered
+            }
         };
         faults::point("retry: gathered");
         let told = self.load(&files, &gathered, observer)?;
@@ -189,7 +205,7 @@ impl Retry<'_> {
             _ => return Ok(told),
         };
         faults::point("retry: loaded");
-        let merged = self.merge(&files, &gathered)?;
+        let merged = self.merge(&file, &files, &gathered)?;
         if merged.changed > 0 {
             let (part, done) = (files.with(".part"), files.done());
             fs::rename(&part, &done).map_err(|error| Error::io("renaming", &part, error))?;
@@ -235,13 +251,21 @@ impl Retry<'_> {
         )
     }
 
+    /// The letters of the file that the retry is of, which is open: another one may take its name at any time.
+    fn letters_of(&self, errors: &File) -> Result<LetterReader, Error> {
+        let file = errors.try_clone();
+        let file = file.map_err(|error| Error::io("reading", self.errors, error))?;
+        let (target, limits) = (&self.options.target, &self.options.limits);
+        LetterReader::of(file, self.errors, target.safe_errors, limits.max_record_bytes)
+    }
+
     /// Makes inputs of the mended records.
-    fn gather(&self, files: &RetryFiles) -> Result<Gathered, Error> {
+    fn gather(&self, errors: &File, files: &RetryFiles) -> Result<Gathered, Error> {
         let wanted = Wanted {
             options: self.options,
             like: self.like,
         };
-        let mut letters = self.letters(self.errors)?;
+        let mut letters = self.letters_of(errors)?;
         let mut tried = TriedWriter::create(&files.tried())?;
         let sound = gather(&mut letters, wanted, &|number| files.input(number), &mut tried);
         let sound = match sound {
@@ -325,14 +349,14 @@ impl Retry<'_> {
     }
 
     /// Puts the new letters together.
-    fn merge(&self, files: &RetryFiles, gathered: &Gathered) -> Result<Merged, Error> {
+    fn merge(&self, errors: &File, files: &RetryFiles, gathered: &Gathered) -> Result<Merged, Error> {
         let inputs: Vec<PathBuf> = (0..gathered.files.len()).map(|number| files.input(number)).collect();
         let mut after = match gathered.records {
             0 => None,
             _ => Some(self.letters(&files.letters())?),
         };
         let merge = Merge {
-            before: &mut self.letters(self.errors)?,
+            before: &mut self.letters_of(errors)?,
             after: after.as_mut(),
             tried: &mut TriedReader::open(&files.tried())?,
             inputs: &inputs,
@@ -348,7 +372,8 @@ impl Retry<'_> {
             return Err(Error::side_file_changed(
                 errors,
                 &format!(
-                    "it was edited while its records were retried; what is still rejected is in {}",
+                    "it was edited while its records were retried, which are in the table by now: do not retry it once more, but {}, where the \
+                     others are, under its name",
                     done.display()
                 ),
             ));
@@ -427,6 +452,7 @@ fn tell_untried(merged: &Merged, gathered: &Gathered, report: &mut LoadReport) {
 /// The XXH3-64 of all bytes of `file`.
 fn hash_of(file: &mut File, path: &Path) -> Result<u64, Error> {
     let mut hasher = Xxh3::new();
+    file.rewind().map_err(|error| Error::io("reading", path, error))?;
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         match file.read(&mut piece) {

@@ -561,3 +561,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_schema_is_printed_and_none_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("in.csv"), "a\n1\n").unwrap();
+    let ended = super::harness::run_in(folder.path(), &["schema", "in.csv", "--schema", "in.csv"]);
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.code() == 64 && said.contains("rowmill check --schema"), "{said}");
+}

@@ -4,7 +4,7 @@
 //! fields. Goes out: its letters, in their order. A line that is longer than a record may be is handed out in pieces: it is never tried.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Seek, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -134,12 +134,23 @@ impl LetterReader {
     /// Opens the file at `path`, whose letters hold records of at most `max_record_bytes`.
     ///
     /// # Errors
-    /// `InputMissing`, `Io`, `InputUnusable` when it is no dead-letter file.
+    /// `Io`, `InputUnusable` when it is no dead-letter file.
     pub(super) fn open(path: &Path, is_guarded: bool, max_record_bytes: u64) -> Result<LetterReader, Error> {
-        let file = File::open(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => Error::input_missing(path, source),
-            _ => Error::io("opening", path, source),
-        })?;
+        let file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+        LetterReader::of(file, path, is_guarded, max_record_bytes)
+    }
+
+    /// As [`open`](Self::open), of a file that is open, from its beginning.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(super) fn of(
+        mut file: File,
+        path: &Path,
+        is_guarded: bool,
+        max_record_bytes: u64,
+    ) -> Result<LetterReader, Error> {
+        file.rewind().map_err(|error| Error::io("reading", path, error))?;
         let mut reader = LetterReader {
             path: path.to_owned(),
             source: BufReader::with_capacity(BUFFER_BYTES, file),
