@@ -64,10 +64,13 @@ impl<'b> OpenedTable<'b> {
         let (start, plan) = (&blueprint.start, &blueprint.start.plan);
         let made = make_database(blueprint, side_files, context)?;
         let database = Database::open(context.database_path, blueprint.split.database_bytes)?;
-        if context.lock_database()?
-            && !(database.describe_table(&plan.table)?.is_none() && checkpoint::read(&database, &plan.table)?.is_none())
-        {
-            // There was no file when this load was planned: another load has made it since.
+        context.lock_database()?;
+        // There was no file when this load was planned, however early after that the lock was taken.
+        let planned_without = start.makes_database && !start.begun && made.is_none();
+        let is_there = || {
+            Ok(database.describe_table(&plan.table)?.is_some() || checkpoint::read(&database, &plan.table)?.is_some())
+        };
+        if planned_without && is_there()? {
             return Err(busy(context, "another load made it meanwhile".to_owned()));
         }
         database.prepare_for_load()?;

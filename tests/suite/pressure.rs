@@ -304,6 +304,33 @@ fn a_load_that_found_no_database_waits_for_the_one_that_has_made_it_meanwhile() 
     assert!(loaded_numbers(folder.path()) == [first_rows, second_rows].concat());
 }
 
+#[test]
+fn a_load_that_was_planned_without_a_database_is_refused_once_another_has_ended_in_it() {
+    for point in ["load: begun", "infer: types known", "load: errors.csv made"] {
+        let folder = tempfile::tempdir().unwrap();
+        let first_rows = numbers(folder.path(), "first.csv", 1, 1000);
+        let second_rows = numbers(folder.path(), "second.csv", 100_001, 1000);
+        let args = |input: &'static str, errors: &'static str| {
+            let more = ["--table", "t", "--batch-rows=100", "--errors", errors];
+            [&["load", input, "out.db"][..], &more].concat()
+        };
+        let mut command = command(folder.path(), &args("second.csv", "second.errors"));
+        command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGSTOP));
+        let second = Running::start(command);
+        second.wait_for_stop();
+        assert_eq!(run_in(folder.path(), &args("first.csv", "first.errors")).code(), 0);
+        second.signal(libc::SIGCONT);
+        let ended = second.wait();
+        // What was planned after the other's end, knows of its table.
+        let expected = match ended.code() {
+            0 if point == "load: begun" => [first_rows, second_rows].concat(),
+            75 if point != "load: begun" => first_rows,
+            code => panic!("{point}: exit code {code}: {}", said(&ended)),
+        };
+        assert!(loaded_numbers(folder.path()) == expected, "{point}");
+    }
+}
+
 /// Whether a load holds the database, checked in the load's own way.
 fn is_locked(path: &Path) -> bool {
     rowmill::internal::sqlite::lock::LoadLock::take(path, &|| true).is_err()
