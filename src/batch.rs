@@ -76,11 +76,8 @@ impl<'d> BatchWriter<'d> {
         settings: BatchSettings,
     ) -> Self {
         let takes_keys_only = destination.keeps_nothing() && !indexes.is_empty();
-        let packs = match destination.page_bytes() {
-            Some(page_bytes) => Some(Packs::Pages { page_bytes }),
-            None => takes_keys_only.then_some(Packs::Keys),
-        };
-        let packing = packs.map(|packs| {
+        let keys_only = || takes_keys_only.then_some(Packs::Keys);
+        let packing = destination.packs().or_else(keys_only).map(|packs| {
             let keys = indexes.key_columns();
             Arc::new(PagePacker::new(packs, settings.row_ids, settings.batch_rows, keys))
         });

@@ -147,6 +147,7 @@ impl TablePlan {
         match (self.dedup, self.row_ids) {
             (DedupPlan::Database, _) if !self.key_columns.is_empty() => Some(ASKED_FOR_EACH_ROW),
             _ if !self.unique.is_empty() => Some(ASKED_FOR_EACH_ROW),
+            _ if self.empties => Some("the table's rows are deleted first"),
             (DedupPlan::Database, RowIds::Key) => Some("the input's row ids come in any order"),
             (_, RowIds::None) => Some("the table is WITHOUT ROWID"),
             _ => None,

@@ -26,7 +26,7 @@ use self::column_work::{
 };
 use self::fault::{Reject, refuse, refuse_fault, see_text};
 use self::key_bytes::{push_plain_key, push_text_key};
-use self::text::{FaultyField, TextFault, faulty_field};
+use self::text::{FaultyField, HighBytes, TextFault, faulty_field, look_at_span};
 use crate::encoding::{FieldEncoding, MOST_GROWTH};
 use crate::format::{Escape, Field, Fields, Format, Parsed, Record, are_names, ends_empty};
 use crate::position::ByteRange;
@@ -60,13 +60,14 @@ pub fn validate<F: Format, E: Encoder>(
         rows: most_rows,
         source_bytes: span.len(),
     });
+    let (plain, needs_recoding) = look_at_span(format, span);
     let mut rows = RowMaker {
         span,
         plan,
         format,
-        plain: is_plain_span(format, span),
+        plain,
         encoding: format.encoding().by_field(),
-        is_ascii: true,
+        high: HighBytes::not_searched(),
         encoder,
         added_bytes: added_bytes(plan) + given_bytes(plan),
         resolved: std::mem::take(&mut out.resolved),
@@ -81,7 +82,7 @@ pub fn validate<F: Format, E: Encoder>(
     rows.out.recoded.resize(plan.counted_columns(), 0);
     let is_usual = plan.cells.are_usual() && plan.rules.missing.is_empty() && plan.takes_fields_only();
     let is_usual = is_usual && format.is_usual() && plan.repeated_header.is_none();
-    match (is_usual, rows.encoding.is_some() && !rows.plain) {
+    match (is_usual, needs_recoding) {
         (true, false) => rows.take_all::<true, false>(parsed),
         (true, true) => rows.take_all::<true, true>(parsed),
         (false, _) => rows.take_all::<false, true>(parsed),
@@ -100,12 +101,12 @@ struct RowMaker<'a, F, E> {
     span: &'a [u8],
     plan: &'a RowPlan,
     format: &'a F,
-    /// The whole span [is](is_plain_span), so no record needs to be checked for that.
+    /// The whole span is text in its encoding, so no record needs to be checked for that.
     plain: bool,
     /// How fields become UTF-8 that are not ASCII; `None`: they are.
     encoding: Option<&'static FieldEncoding>,
-    /// The record at hand is ASCII, or UTF-8.
-    is_ascii: bool,
+    /// Where bytes are that are not ASCII; nowhere, in UTF-8.
+    high: HighBytes,
     encoder: E,
     /// Bytes that a row's values may have beyond those of its fields, with texts that are the same in every row.
     added_bytes: usize,
@@ -190,7 +191,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             return Err(refuse_fault(self.format, self.span, record, fault));
         }
         if ENCODED && self.encoding.is_some() {
-            self.is_ascii = self.plain || record.source.of(self.span).is_ascii();
+            self.high.move_to(self.span, record.source.start as usize);
         }
         if !self.plain && !self.is_text::<ENCODED>(record) {
             self.refuse_faulty(faulty_field(self.format, self.span, fields))?;
@@ -278,7 +279,11 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     #[inline(always)]
     fn begin_row<const ENCODED: bool>(&mut self, record: &Record) {
         self.out.key_bytes.clear();
-        let growth = if ENCODED && !self.is_ascii { MOST_GROWTH } else { 1 };
+        let growth = if ENCODED && self.high.are_before(record.source.end as usize) {
+            MOST_GROWTH
+        } else {
+            1
+        };
         self.encoder
             .begin_row(record.source.len() as usize * growth + self.added_bytes);
     }
@@ -319,7 +324,7 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     ) -> Result<bool, RejectReason> {
         // Of what is not ASCII no usual number is made in any encoding.
         let may_matter = !USUAL || !matches!(column.cast, UsualCast::Integer | UsualCast::Real);
-        if ENCODED && !self.is_ascii && may_matter && !self.span[start..end].is_ascii() {
+        if ENCODED && self.high.are_before(end) && may_matter && !self.span[start..end].is_ascii() {
             return self.encode_recoded_field::<USUAL>(column, (start, end));
         }
         let field = self.format.field(&self.span[start..end]);

@@ -73,19 +73,23 @@ impl HighHalf {
     }
 
     fn append(&self, bytes: &[u8], text: &mut Vec<u8>) -> bool {
-        text.reserve(bytes.len() * MOST_GROWTH);
-        let (mut rest, mut is_sound) = (bytes, true);
-        while let Some(at) = rest.iter().position(|&byte| byte >= FIRST_HIGH) {
-            text.extend_from_slice(&rest[..at]);
-            let HighCharacter { bytes, length } = self.characters[usize::from(rest[at] - FIRST_HIGH)];
-            match length {
-                2 => text.extend_from_slice(&bytes[..2]),
-                3 => text.extend_from_slice(&bytes),
-                _ => is_sound = false,
+        let start = text.len();
+        text.resize(start + bytes.len() * MOST_GROWTH, 0);
+        let (room, mut written, mut is_sound) = (&mut text[start..], 0, true);
+        for &byte in bytes {
+            // Most are ASCII, which a processor guesses well.
+            if byte < FIRST_HIGH {
+                room[written] = byte;
+                written += 1;
+                continue;
             }
-            rest = &rest[at + 1..];
+            let HighCharacter { bytes, length } = self.characters[usize::from(byte - FIRST_HIGH)];
+            // Two or three bytes, or nothing: what is written beyond that is written over.
+            room[written..written + MOST_GROWTH].copy_from_slice(&bytes);
+            written += usize::from(length);
+            is_sound &= length > 0;
         }
-        text.extend_from_slice(rest);
+        text.truncate(start + written);
         is_sound
     }
 }
@@ -108,6 +112,11 @@ impl FieldEncoding {
 
     pub(super) fn name(&self) -> &'static str {
         self.standard.name()
+    }
+
+    /// Whether every byte is a character, so that there is nothing that is not of this encoding.
+    pub fn takes_every_byte(&self) -> bool {
+        self.high.as_ref().is_some_and(|high| high.are_all)
     }
 
     /// Whether `bytes` are of this encoding.

@@ -81,7 +81,6 @@ pub(super) fn start_afresh(
         identity,
         progress: None,
         begun: false,
-        obstacle: None,
         shape: seen.info.as_ref().map(TableInfo::shape),
         needs_empty_table: seen.info.as_ref().is_some_and(|info| info.is_empty),
         makes_database: !seen.is_database,

@@ -107,7 +107,6 @@ pub(super) fn go_on_after(
         progress: Some(progress),
         identity: Some(identity),
         begun: false,
-        obstacle: Some("the table has the rows of earlier loads".to_owned()),
         shape: Some(info.shape()),
         needs_empty_table: false,
         makes_database: false,

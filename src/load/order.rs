@@ -31,11 +31,11 @@ use crate::pipeline::{Flight, Flow, FoundBy, LinePiece, ScanRequest, ScanTimes, 
 use crate::plan::TablePlan;
 use crate::reject::{BlockReject, RejectReason};
 use crate::report::agreeing;
-use crate::rows::{Encoder, Nothing, RowBlock};
+use crate::rows::{Encoder, Nothing, RowBlock, RowMeta};
 use crate::schema::form::ColumnFacts;
 use crate::schema::key_order::KeyOrder;
 use crate::schema::{ColumnType, RowPlan};
-use crate::sqlite::direct::packed::{PagePacker, RowsToPack};
+use crate::sqlite::direct::packed::{Packs, PagePacker, RowsToPack};
 use crate::sqlite::key_record::KeyRecords;
 use crate::sqlite::record::{RecordBlock, SqliteRecords};
 use crate::validate::{bytes_beyond_record, validate};
@@ -170,6 +170,15 @@ pub(super) struct Shared {
     pub(super) blocks_ahead: AtomicU64,
 }
 
+/// How many rows of a block come from records after the first `done_records` of the load, but for those that may repeat a key.
+fn rows_after(incoming: &Incoming, done_records: u64) -> i64 {
+    let rows = &incoming.block.output.rows;
+    let is_done = |row: &RowMeta| incoming.place.ordinal + u64::from(row.record_index) <= done_records;
+    let first = rows.partition_point(is_done);
+    let suspects = incoming.suspects.partition_point(|&suspect| (suspect as usize) < first);
+    (rows.len() - first) as i64 - (incoming.suspects.len() - suspects) as i64
+}
+
 /// What was read of all inputs together.
 pub(super) struct Totals {
     records: u64,
@@ -225,8 +234,11 @@ impl OrderThread<'_> {
     ) -> Result<Totals, Error> {
         let plan = self.plan();
         let mut totals = Totals::new(plan);
-        // Pages go only into an empty table.
-        let mut next_given = 1;
+        let packs = self.packing.as_ref().map(|packing| packing.packs);
+        let mut next_given = match packs {
+            Some(Packs::Pages { next_row_id, .. }) => next_row_id,
+            Some(Packs::Keys) | None => 1,
+        };
         let flight = Flight::new(&self.context.scan_settings(&self.blueprint.split));
         for (file_index, opened) in inputs.all.iter_mut().enumerate() {
             let records_before = totals.records;
@@ -523,8 +535,14 @@ impl OneInput<'_> {
         let Some(packing) = self.order.packing.clone() else {
             return Delivery::Block(incoming);
         };
+        let done_records = self.order.blueprint.start.records_done();
+        if incoming.place.ordinal <= done_records {
+            // Rows that are left to do of it go in one by one.
+            *self.next_given += rows_after(&incoming, done_records);
+            return Delivery::Block(incoming);
+        }
         let first_given = *self.next_given;
-        *self.next_given += (incoming.block.output.rows.len() - incoming.suspects.len()) as i64;
+        *self.next_given += rows_after(&incoming, done_records);
         let (done, packed) = sync_channel(1);
         self.order.context.pool.spawn(move || {
             incoming.packed = packing.pack(RowsToPack {

@@ -28,6 +28,10 @@ use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::once;
 use crate::sqlite::own::row_origins;
 
+/// Fewer bytes of input than this go into a table of others that has rows by INSERT: every program that uses it reads the schema anew once
+/// its pages have moved.
+const LEAST_BYTES_BEHIND_OTHERS: u64 = 4 << 20;
+
 /// The database, opened, with the table that is to be filled.
 pub(super) struct OpenedTable<'b> {
     blueprint: &'b Blueprint,
@@ -245,7 +249,7 @@ impl<'d> Outputs<'d> {
         let blueprint = table.blueprint;
         let plan = &blueprint.start.plan;
         context.account.sqlite_version(Database::sqlite_version());
-        let destination = open_destination(table, context)?;
+        let destination = open_destination(table, inputs, context)?;
         let began_direct = matches!(destination.sink, Sink::Direct(_));
         let indexes = open_indexes(&destination.sink, blueprint, context);
         let ledger = Ledger::new(side_files, ledger_settings(inputs, context));
@@ -285,7 +289,11 @@ impl Outputs<'_> {
     }
 }
 
-fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Result<Destination<'d>, Error> {
+fn open_destination<'d>(
+    table: &'d OpenedTable<'_>,
+    inputs: &OpenedInputs,
+    context: &Context<'_>,
+) -> Result<Destination<'d>, Error> {
     let start = &table.blueprint.start;
     let plan = &start.plan;
     // The table as INSERT sees it.
@@ -307,7 +315,7 @@ fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Re
             });
             Sink::Sql(Box::new(SqlWriter::new(&table.database, target)?))
         }
-        TablePlace::File => open_sink(&table.database, target, start, context)?,
+        TablePlace::File => open_sink((&table.database, target), start, inputs, context)?,
         TablePlace::Nowhere => open_nothing(&table.database, target, start, context)?,
     };
     let mut destination = Destination::new(sink, &table.database, target, start.identity.is_some())?;
@@ -317,6 +325,12 @@ fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Re
     }
     if let Some(progress) = &start.progress {
         destination.look_for_others(&progress.counts)?;
+        if destination.is_among_others() && destination.gives_up_pages()? {
+            context.account.write_path(WritePathTaken {
+                name: "sql",
+                reason: "others have rows in the table".to_owned(),
+            });
+        }
         if plan.dedup == DedupPlan::Database && progress.counts.suspects > 0 {
             destination.origins.note_keys();
         }
@@ -326,21 +340,20 @@ fn open_destination<'d>(table: &'d OpenedTable<'_>, context: &Context<'_>) -> Re
 
 /// Opens the better of the ways into the table that it allows, or the one that was asked for.
 fn open_sink<'d>(
-    database: &'d Database,
-    target: TargetTable<'d>,
+    (database, target): (&'d Database, TargetTable<'d>),
     start: &Start,
+    inputs: &OpenedInputs,
     context: &Context<'_>,
 ) -> Result<Sink<'d>, Error> {
     let wish = context.options.target.write_path;
-    let opened = match (wish, &start.obstacle, start.plan.append_obstacle()) {
-        (WritePath::Sql, _, _) => Err(format!("asked for with {WRITE_PATH} sql")),
-        (_, Some(obstacle), _) => Err(obstacle.clone()),
-        (_, _, Some(obstacle)) => Err(obstacle.to_owned()),
-        _ => open_direct(&target, context)?,
+    let opened = match (wish, start.plan.append_obstacle()) {
+        (WritePath::Sql, _) => Err(format!("asked for with {WRITE_PATH} sql")),
+        (_, Some(obstacle)) => Err(obstacle.to_owned()),
+        _ => open_direct((database, &target), start, inputs, context)?,
     };
     match opened {
         // If part of a table is loaded already, the option was not about that table.
-        Err(reason) if wish == WritePath::Direct && start.obstacle.is_none() => {
+        Err(reason) if wish == WritePath::Direct && start.progress.is_none() => {
             Err(Error::usage(format!("{WRITE_PATH} direct is not possible: {reason}")))
         }
         Err(reason) => {
@@ -348,9 +361,13 @@ fn open_sink<'d>(
             Ok(Sink::Sql(Box::new(SqlWriter::new(database, target)?)))
         }
         Ok(writer) => {
+            let reason = match writer.last_row_id() {
+                None => "a new or empty plain table",
+                Some(_) => "a plain table without indexes, past its last row",
+            };
             context.account.write_path(WritePathTaken {
                 name: "direct",
-                reason: "a new or empty plain table".to_owned(),
+                reason: reason.to_owned(),
             });
             Ok(Sink::Direct(Box::new(writer)))
         }
@@ -378,11 +395,34 @@ fn open_nothing<'d>(
 }
 
 /// Opens the direct path into the table, or says what stands in its way.
-fn open_direct(target: &TargetTable<'_>, context: &Context<'_>) -> Result<Result<DirectWriter, String>, Error> {
+fn open_direct(
+    (database, target): (&Database, &TargetTable<'_>),
+    start: &Start,
+    inputs: &OpenedInputs,
+    context: &Context<'_>,
+) -> Result<Result<DirectWriter, String>, Error> {
     let writer = DirectWriter::open(context.database_path, target.table)?;
-    match writer.obstacle(target)? {
+    let (last, most) = (writer.last_row_id(), start.greatest_row_id_before());
+    let is_passed = last.is_some_and(|last| most.is_none_or(|most| last > most));
+    let passed = || "the table has rows with greater row ids than those to come".to_owned();
+    let is_asked = context.options.target.write_path == WritePath::Direct;
+    let is_little = last.is_some()
+        && !(is_asked || start.is_of_created_table())
+        && inputs
+            .total_bytes()
+            .is_some_and(|bytes| bytes < LEAST_BYTES_BEHIND_OTHERS);
+    let little = || "a small input into a table that has rows".to_owned();
+    let obstacle = writer.obstacle(database, target)?;
+    match obstacle
+        .or_else(|| is_passed.then(passed))
+        .or_else(|| is_little.then(little))
+    {
         Some(obstacle) => writer.close().map(|()| Err(obstacle)),
-        None => Ok(Ok(writer)),
+        None => {
+            let info = database.describe_table(target.table)?;
+            let info = info.ok_or_else(|| Error::table_gone(target.table))?;
+            target.check_mark(database, &info).map(|()| Ok(writer))
+        }
     }
 }
 
@@ -390,6 +430,8 @@ fn open_direct(target: &TargetTable<'_>, context: &Context<'_>) -> Result<Result
 fn open_indexes<'d>(sink: &Sink<'_>, blueprint: &Blueprint, context: &'d Context<'_>) -> TableIndexes<'d> {
     let plan = &blueprint.start.plan;
     let specs = match sink {
+        // Of rows that are in the table already nothing is collected.
+        Sink::Direct(writer) if writer.last_row_id().is_some() => &[],
         Sink::Direct(_) | Sink::Nothing => blueprint.indexes.as_slice(),
         Sink::Sql(_) => &[],
     };

@@ -56,7 +56,6 @@ pub(super) fn resume(
         identity: Some(identity),
         progress: Some(progress),
         begun: true,
-        obstacle: Some("resumed: the table has rows".to_owned()),
         shape,
         needs_empty_table: false,
         makes_database,

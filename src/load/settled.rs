@@ -157,8 +157,10 @@ impl<'d> Unsettled<'d> {
             publication: None,
         };
         let kept_nothing = destination.keeps_nothing();
-        let all_written = kept_nothing || matches!(destination.sink, Sink::Direct(_));
-        if began_direct && !all_written {
+        let is_direct = matches!(destination.sink, Sink::Direct(_));
+        // Of what earlier runs did to the rows nothing is known.
+        let all_written = kept_nothing || is_direct && blueprint.start.progress.is_none();
+        if began_direct && !is_direct {
             context.account.write_path(WritePathTaken {
                 name: "sql",
                 reason: "another program wrote to the database during the load".to_owned(),

@@ -3,6 +3,7 @@
 
 use crate::checkpoint::{Base, Identity, SavedProgress};
 use crate::plan::{DedupPlan, TablePlan};
+use crate::schema::RowIds;
 use crate::schema::shape::TableShape;
 
 /// Where a load starts from: the plan, and how far earlier runs got.
@@ -13,8 +14,6 @@ pub(super) struct Start {
     pub(super) progress: Option<SavedProgress>,
     /// The database has this load's checkpoint already.
     pub(super) begun: bool,
-    /// Why the table cannot take the direct path, if that is known already.
-    pub(super) obstacle: Option<String>,
     /// The table that the plan was made for, if it was there.
     pub(super) shape: Option<TableShape>,
     /// The plan was made for a table without rows.
@@ -32,6 +31,23 @@ impl Start {
     /// Whether this load, or the one that it goes on after, created the table.
     pub(super) fn is_of_created_table(&self) -> bool {
         self.identity.as_ref().is_some_and(|identity| identity.plan.create)
+    }
+
+    /// Records that earlier runs of the load have done, those of loads included that this one goes on after.
+    pub(super) fn records_done(&self) -> u64 {
+        self.progress.as_ref().map_or(0, |progress| progress.counts.records)
+    }
+
+    /// The greatest row id that the table may have if the rows that come are all to get greater ones; `None` if it must be empty.
+    pub(super) fn greatest_row_id_before(&self) -> Option<i64> {
+        let marked = || self.progress.as_ref()?.mark?.row_id;
+        match (self.plan.row_ids, self.plan.dedup) {
+            (RowIds::Ordinal { base }, _) => base.checked_add_unsigned(self.records_done()),
+            (RowIds::Key, DedupPlan::Ascending { last }) => last.max(marked()),
+            (RowIds::Key, _) | (RowIds::None, _) => None,
+            // Where numbers come to an end, SQLite looks for free ones.
+            (RowIds::Given, _) => Some(i64::MAX / 2),
+        }
     }
 
     /// Greatest key of the table before the first load, if keys that ascend are row ids.

@@ -14,7 +14,7 @@ use crate::sqlite::RowOutcome;
 use crate::sqlite::TargetTable;
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::DirectWriter;
-use crate::sqlite::direct::packed::{PackedRows, PagePacker};
+use crate::sqlite::direct::packed::{PackedRows, Packs, PagePacker};
 use crate::sqlite::emptied;
 use crate::sqlite::insert::SqlWriter;
 use crate::sqlite::insert::held::HeldKeys;
@@ -265,10 +265,10 @@ impl<'d> Destination<'d> {
         }
     }
 
-    /// Size of the pages in which rows go in, if they do.
-    pub fn page_bytes(&self) -> Option<usize> {
+    /// The pages in which rows go in, if they do.
+    pub fn packs(&self) -> Option<Packs> {
         match &self.sink {
-            Sink::Direct(writer) => Some(writer.page_bytes()),
+            Sink::Direct(writer) => Some(writer.packs()),
             Sink::Sql(_) | Sink::Nothing => None,
         }
     }
@@ -471,6 +471,23 @@ impl<'d> Destination<'d> {
             self.origins.note_all(AmongOthers { last_row_id, is_mixed });
         }
         Ok(())
+    }
+
+    /// Whether others have rows in a table that this load numbers itself.
+    pub fn is_among_others(&self) -> bool {
+        self.origins.is_among_others()
+    }
+
+    /// Goes on by INSERT; returns whether finished pages were to be added.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn gives_up_pages(&mut self) -> Result<bool, Error> {
+        let is_direct = matches!(self.sink, Sink::Direct(_));
+        if is_direct {
+            self.go_on_by_sql()?;
+        }
+        Ok(is_direct)
     }
 
     /// Whether the table's rows up to `last_row_id` are those that the load committed, under the same row ids.

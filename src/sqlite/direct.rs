@@ -8,6 +8,7 @@
 //! Traps: this connection must never read a row of the table, and no statement in a batch's transaction may take or free a page.
 
 pub mod aligned;
+pub mod edge;
 pub mod file_object;
 pub mod index;
 pub mod leaf_run;
@@ -32,8 +33,9 @@ use crate::schema::table_info::TableInfo;
 use crate::schema::{ColumnType, RowIds};
 use crate::sqlite::TargetTable;
 use crate::sqlite::database::{Database, database_error};
+use crate::sqlite::direct::edge::Edge;
 use crate::sqlite::direct::file_object::{FileObject, change_counter, reserved_bytes};
-use crate::sqlite::direct::packed::{PackedRows, PagePacker};
+use crate::sqlite::direct::packed::{PackedRows, Packs, PagePacker};
 use crate::sqlite::direct::page_file::{FLUSH_BYTES, PageFile};
 use crate::sqlite::direct::page_writer::PageWriter;
 use crate::sqlite::direct::pages::{NewPages, TableBuilder};
@@ -44,7 +46,7 @@ use crate::sqlite::own::checkpoint;
 /// Threads that write packed rows: a disk is fast only if it always has something to do.
 const WRITE_THREADS: usize = 2;
 
-/// Appends rows to a table that was empty when this was opened, as long as nobody else writes to the database.
+/// Appends rows to a table, past those that it has, as long as nobody else writes to the database.
 #[derive(Debug)]
 pub struct DirectWriter {
     database: Database,
@@ -55,6 +57,8 @@ pub struct DirectWriter {
     table: String,
     /// Where the table began before the first batch.
     first_root: u32,
+    /// The edge of the table's tree before the first batch, to which that adds rows; `None` if it cannot.
+    edge: Option<Edge>,
     builder: TableBuilder,
     /// What the batches so far have made part of the database; `None` before the first has begun.
     edition: Option<Edition>,
@@ -80,7 +84,7 @@ struct Edition {
 }
 
 impl DirectWriter {
-    /// A writer for the empty table `table` of the database at `path`; [`obstacle`](Self::obstacle) says whether the table can take it.
+    /// A writer for the table `table` of the database at `path`; [`obstacle`](Self::obstacle) says whether the table can take it.
     ///
     /// # Errors
     /// `Io` or `Database` when the file cannot be opened or read.
@@ -88,17 +92,18 @@ impl DirectWriter {
         let database = Database::open(path, memory::DATABASE_BYTES)?;
         database.prepare_for_load()?;
         let connection = database.connection();
-        let read = || -> rusqlite::Result<(usize, Option<u32>, u32)> {
+        let read = || -> rusqlite::Result<(usize, Option<u32>, u32, Option<Edge>)> {
             connection.execute_batch("BEGIN")?;
             let root = "SELECT rootpage FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
             let first_root = connection.query_row(root, [table], |row| row.get(0)).optional()?;
             // This comes first, so that what others commit while the table is looked at is noticed when the first batch begins.
             let counter = change_counter(&FileObject::of(connection)?.header()?);
             let page_bytes: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            let edge = first_root.and_then(|root| read_edge(connection, page_bytes as usize, root));
             connection.execute_batch("COMMIT")?;
-            Ok((page_bytes as usize, first_root, counter))
+            Ok((page_bytes as usize, first_root, counter, edge))
         };
-        let (page_bytes, first_root, change_counter) = read().map_err(|e| database_error(path, e))?;
+        let (page_bytes, first_root, change_counter, edge) = read().map_err(|e| database_error(path, e))?;
         let first_root = first_root.ok_or_else(|| Error::table_gone(table))?;
         Ok(DirectWriter {
             file: Arc::new(PageFile::open(path, page_bytes)?),
@@ -111,25 +116,42 @@ impl DirectWriter {
             builder: TableBuilder::new(page_bytes, first_root, NewPages::new(page_bytes, 0, 0)),
             edition: None,
             in_batch: false,
-            last_row_id: None,
+            last_row_id: edge.as_ref().and_then(Edge::last_row_id),
+            edge,
             change_counter,
         })
     }
 
-    pub fn page_bytes(&self) -> usize {
-        self.page_bytes
+    /// The pages that it takes.
+    pub fn packs(&self) -> Packs {
+        Packs::Pages {
+            page_bytes: self.page_bytes,
+            next_row_id: self.next_row_id(),
+        }
     }
 
-    /// Why the table of `target`, filled with its columns, cannot take the direct path; `None` when it can. What others commit from now
-    /// on is noticed when the first batch begins.
+    /// The row id that SQLite would give to the next row. Source: <https://sqlite.org/autoinc.html> §2.
+    fn next_row_id(&self) -> i64 {
+        self.last_row_id.map_or(1, |last| last.saturating_add(1))
+    }
+
+    /// The greatest row id of the table; `None` if it is empty.
+    pub fn last_row_id(&self) -> Option<i64> {
+        self.last_row_id
+    }
+
+    /// Why the table of `target`, filled with its columns, cannot take the direct path; `None` when it can. What others commit from the
+    /// time on at which this writer was opened is noticed when the first batch begins. `database`: another connection to it.
     ///
     /// SQLite itself is asked, about each property that it reports and, for what it reports in no other way, about the steps that it would
     /// take for an INSERT: a step that is not known to be harmless is an obstacle.
     ///
     /// # Errors
     /// `Database` when the schema cannot be read.
-    pub fn obstacle(&self, target: &TargetTable<'_>) -> Result<Option<String>, Error> {
-        obstacle(&self.database, target)
+    pub fn obstacle(&self, database: &Database, target: &TargetTable<'_>) -> Result<Option<String>, Error> {
+        let obstacle = obstacle(database, target)?;
+        let unread = || "the table's pages are not as SQLite makes them".to_owned();
+        Ok(obstacle.or_else(|| self.edge.is_none().then(unread)))
     }
 
     /// Appends a row of a batch that was [begun](Self::begin); returns its row id. `row_id` must be greater than every one before it;
@@ -139,8 +161,7 @@ impl DirectWriter {
     /// `Io` when the disk is full or fails, `Internal` for a row id that does not ascend.
     #[inline]
     pub fn append(&mut self, row_id: Option<i64>, record: &[u8]) -> Result<i64, Error> {
-        // Source: <https://sqlite.org/autoinc.html> §2.
-        let row_id = row_id.unwrap_or_else(|| self.last_row_id.map_or(1, |last| last + 1));
+        let row_id = row_id.unwrap_or_else(|| self.next_row_id());
         if self.last_row_id.is_some_and(|last| row_id <= last) {
             return Err(Error::internal(format!(
                 "row id {row_id} does not ascend on the direct path"
@@ -166,7 +187,7 @@ impl DirectWriter {
     /// Whether rows that are packed can come next, in a batch that was [begun](Self::begin).
     pub fn takes_packed(&self, rows: &PackedRows) -> bool {
         let follows = match (rows.row_ids, self.last_row_id) {
-            (RowIds::Given, last) => rows.first_row_id == last.map_or(1, |last| last + 1),
+            (RowIds::Given, _) => rows.first_row_id == self.next_row_id(),
             (_, last) => last.is_none_or(|last| rows.first_row_id > last),
         };
         follows && self.in_batch && rows.page_bytes() == self.page_bytes
@@ -209,8 +230,10 @@ impl DirectWriter {
             return Ok(false);
         }
         if self.edition.is_none() {
+            let edge = self.edge.take();
+            let edge = edge.ok_or_else(|| Error::internal("finished pages for a table whose edge is not known"))?;
             let (edition, new) = self.first_edition()?;
-            self.builder = TableBuilder::new(self.page_bytes, self.first_root, new);
+            self.builder = TableBuilder::after(self.page_bytes, &edge, new);
             self.edition = Some(edition);
         }
         self.in_batch = true;
@@ -227,7 +250,7 @@ impl DirectWriter {
         Ok(is_unchanged)
     }
 
-    /// Moves the table, which is empty, to the first of our pages.
+    /// Moves the table to the first of our pages.
     fn first_edition(&self) -> Result<(Edition, NewPages), Error> {
         let four = |new: &mut NewPages| {
             let mut pages = [(); 4].map(|()| new.reserve());
@@ -334,6 +357,16 @@ impl DirectWriter {
     pub fn close(self) -> Result<(), Error> {
         self.database.close()
     }
+}
+
+/// The right edge of the tree at `root`; in a transaction. `None` if it cannot be read.
+fn read_edge(connection: &Connection, page_bytes: usize, root: u32) -> Option<Edge> {
+    let file = FileObject::of(connection).ok()?;
+    let read = |number: u32, page: &mut [u8]| {
+        let offset_bytes = (i64::from(number) - 1) * page_bytes as i64;
+        file.read(page, offset_bytes)
+    };
+    Edge::read(page_bytes, root, read).ok().flatten()
 }
 
 /// A committed state of the database.
@@ -459,9 +492,6 @@ fn obstacle_in_table(connection: &Connection, info: &TableInfo) -> rusqlite::Res
         .optional()?;
     if let Some(other) = other {
         return Ok(Some(format!("the table has the {other}")));
-    }
-    if !info.is_empty {
-        return Ok(Some("the table has rows".to_owned()));
     }
     let strict = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1";
     let is_strict: bool = connection.query_row(strict, [&info.name], |row| row.get(0))?;

@@ -70,6 +70,20 @@ pub fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// Reads a row id, a varint of up to nine bytes, and steps over it. `None` if the bytes end before it does.
+#[inline]
+pub fn take_row_id(bytes: &mut &[u8]) -> Option<i64> {
+    if let Some(value) = take_varint(bytes) {
+        return Some(value as i64);
+    }
+    // The ninth byte has eight bits of the number.
+    let (nine, rest) = bytes.split_first_chunk::<9>()?;
+    let seven_bits = |value: u64, byte: &u8| value << 7 | u64::from(byte & 0x7F);
+    let value = nine[..8].iter().fold(0, seven_bits) << 8 | u64::from(nine[8]);
+    *bytes = rest;
+    Some(value as i64)
+}
+
 /// Size of a record's header whose serial types take `types_bytes`; the size counts itself.
 #[inline]
 pub fn header_bytes(types_bytes: usize) -> usize {
@@ -277,6 +291,10 @@ mod tests {
             let mut rest = &bytes[..written];
             prop_assert_eq!(take_varint(&mut rest), (written < 9).then_some(value));
             prop_assert!(written == 9 || rest.is_empty());
+            let mut rest = &bytes[..written];
+            prop_assert_eq!(take_row_id(&mut rest), Some(value as i64));
+            prop_assert!(rest.is_empty());
+            prop_assert_eq!(take_row_id(&mut &bytes[..written - 1]), None);
         }
 
         #[test]

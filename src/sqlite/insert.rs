@@ -609,15 +609,7 @@ fn describe(database: &Database, target: &TargetTable<'_>) -> Result<(TableInfo,
              {SAME_LOAD} again to go on, or give the load up with {FORGET}"
         )));
     }
-    if let Some(mark) = target.mark.filter(|mark| mark.root_page != info.root_page)
-        && !database.has_mark(&info, mark)?
-    {
-        return Err(Error::schema(format!(
-            "table \"{table}\" is not the one that this load put rows into, or its rows were removed: the schema was changed, and the \
-             last row that was committed is gone. Put the table back (it may have been renamed) and run the {SAME_LOAD} again to \
-             go on, or give the load up with {FORGET}"
-        )));
-    }
+    target.check_mark(database, &info)?;
     Ok((info, versions))
 }
 

@@ -18,6 +18,64 @@ pub fn is_plain_span<F: Format>(format: &F, span: &[u8]) -> bool {
     }
 }
 
+/// Whether all of `span` is text in its encoding, and whether some of it is to be recoded; a `span` that is not all text is said to be.
+pub fn look_at_span<F: Format>(format: &F, span: &[u8]) -> (bool, bool) {
+    match format.encoding().by_field() {
+        None => (is_plain_text(span), false),
+        Some(encoding) => {
+            let (has_nul, is_ascii) = (memchr::memchr(0, span).is_some(), span.is_ascii());
+            (
+                !has_nul && (is_ascii || encoding.takes_every_byte()),
+                has_nul || !is_ascii,
+            )
+        }
+    }
+}
+
+/// Where in a span the next byte is that is not ASCII.
+#[derive(Debug)]
+pub struct HighBytes {
+    /// From here on the span was searched.
+    from: usize,
+    next: usize,
+}
+
+impl HighBytes {
+    /// Of a span that was not searched. Until it is, there are none.
+    pub fn not_searched() -> Self {
+        HighBytes {
+            from: usize::MAX,
+            next: usize::MAX,
+        }
+    }
+
+    /// Moves to `start`. Each byte is looked at once, as long as that ascends.
+    #[inline(always)]
+    pub fn move_to(&mut self, span: &[u8], start: usize) {
+        if start < self.from || self.next < start {
+            *self = HighBytes {
+                from: start,
+                next: first_high(&span[start..]).map_or(usize::MAX, |at| start + at),
+            };
+        }
+    }
+
+    /// Whether the next one lies before `end`.
+    #[inline(always)]
+    pub fn are_before(&self, end: usize) -> bool {
+        self.next < end
+    }
+}
+
+/// Bytes that are looked at together.
+const BLOCK_BYTES: usize = 32;
+
+fn first_high(bytes: &[u8]) -> Option<usize> {
+    let block = bytes.chunks(BLOCK_BYTES).position(|block| !block.is_ascii())? * BLOCK_BYTES;
+    let within = bytes[block..].iter().position(|byte| !byte.is_ascii())?;
+    Some(block + within)
+}
+
 /// Whether `bytes` of the input are text.
 pub fn is_text(encoding: Encoding, bytes: &[u8]) -> bool {
     match encoding.by_field() {

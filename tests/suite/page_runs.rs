@@ -85,6 +85,73 @@ fn the_row_ids_that_sqlite_would_give_in_a_table_of_others() {
         .check_at(&SETTINGS[..4]);
 }
 
+/// By INSERT, and as pages behind those that the table has, although the input is small.
+const BEHIND: [Setting; 4] = [
+    SETTINGS[0],
+    Setting {
+        write_path: "direct",
+        ..SETTINGS[1]
+    },
+    Setting {
+        write_path: "direct",
+        ..SETTINGS[2]
+    },
+    Setting {
+        write_path: "direct",
+        ..SETTINGS[3]
+    },
+];
+
+/// Of the table's own rows, of which many are gone again, some are too long for a page.
+fn rows_of_others(columns: &str, rows: u32) -> String {
+    format!(
+        "CREATE TABLE t ({columns}); WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n LIMIT {rows}) \
+         INSERT INTO t(rowid, name, amount, note) SELECT v, 'x' || v, v / 3.0, hex(zeroblob(v % 50 * (v % 50))) FROM n; \
+         DELETE FROM t WHERE rowid % 3 = 1 OR rowid BETWEEN 100 AND 1000"
+    )
+}
+
+#[test]
+fn rows_behind_those_of_others() {
+    for rows in [2, 30, 3_000, 30_000] {
+        case(true, 60)
+            .existing(&rows_of_others("id TEXT, name TEXT, amount REAL, note TEXT", rows))
+            .args(["--batch-rows", "5000"])
+            .any_rejects()
+            .check_at(&BEHIND);
+    }
+}
+
+#[test]
+fn keys_among_those_of_others_and_behind_them() {
+    for rows in [2, 3_000] {
+        case(false, 60)
+            .existing(&rows_of_others(
+                "id INTEGER PRIMARY KEY, name TEXT, amount REAL, note TEXT",
+                rows,
+            ))
+            .args(["--key", "id", "--batch-rows", "700"])
+            .any_rejects()
+            .check_at(&BEHIND);
+    }
+}
+
+#[test]
+fn row_ids_near_the_last_one_leave_the_rows_to_sqlite() {
+    let direct = Setting {
+        write_path: "direct",
+        ..PLAIN
+    };
+    for (last, code) in [(i64::MAX / 2, 0), (i64::MAX - 1, 64), (i64::MAX, 64)] {
+        let run = Case::csv("a\n1\n2\n")
+            .existing(&format!(
+                "CREATE TABLE t (a TEXT); INSERT INTO t(rowid) VALUES ({last})"
+            ))
+            .run(&direct);
+        assert_eq!(run.ended.code(), code, "{}", run.stderr());
+    }
+}
+
 #[test]
 fn keys_that_are_now_and_then_too_long_to_be_sorted() {
     let mut text = "id,note\n".to_owned();

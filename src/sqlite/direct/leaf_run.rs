@@ -13,8 +13,8 @@ use crate::sqlite::direct::aligned::AlignedBytes;
 use crate::sqlite::format::{local_bytes, put_varint};
 
 /// Bytes of a leaf page's header.
-const HEADER_BYTES: usize = 8;
-const LEAF_TYPE: u8 = 0x0D;
+pub const LEAF_HEADER_BYTES: usize = 8;
+pub const LEAF_TYPE: u8 = 0x0D;
 /// Memory that is kept for the next rows, more or less.
 pub const KEPT_BYTES: usize = 4 << 20;
 /// Bytes of a page's number.
@@ -80,8 +80,7 @@ impl LeafRun {
     /// Adds a row. `row_id` must be greater than every one before it.
     #[inline]
     pub fn append(&mut self, row_id: i64, record: &[u8]) {
-        let most = self.page_bytes - 35;
-        if record.len() > most {
+        if record.len() > most_local_bytes(self.page_bytes) {
             return self.append_long(row_id, record);
         }
         let mut head = [0; 18];
@@ -99,7 +98,11 @@ impl LeafRun {
         let mut head = [0; 18];
         let mut head_bytes = put_varint(&mut head, record.len() as u64);
         head_bytes += put_varint(&mut head[head_bytes..], row_id as u64);
-        let (local, rest) = record.split_at(local_bytes(record.len(), self.page_bytes - 35, self.page_bytes));
+        let (local, rest) = record.split_at(local_bytes(
+            record.len(),
+            most_local_bytes(self.page_bytes),
+            self.page_bytes,
+        ));
         let first = self.push_overflow(rest);
         let cell = self.cell(head_bytes + local.len() + NUMBER_BYTES);
         self.links.push((cell.end - NUMBER_BYTES) as u32);
@@ -107,6 +110,13 @@ impl LeafRun {
         cell_head.copy_from_slice(&head[..head_bytes]);
         body[..local.len()].copy_from_slice(local);
         body[local.len()..].copy_from_slice(&first.to_be_bytes());
+        self.last_row_id = row_id;
+    }
+
+    /// Adds a row that is a cell already, in which numbers of pages are those of the file.
+    pub fn append_cell(&mut self, row_id: i64, cell: &[u8]) {
+        let place = self.cell(cell.len());
+        self.leaves[place].copy_from_slice(cell);
         self.last_row_id = row_id;
     }
 
@@ -139,7 +149,7 @@ impl LeafRun {
     /// Room for a cell in the open leaf, or in the next one: where in [`leaves`](Self::leaves) it is.
     #[inline]
     fn cell(&mut self, cell_bytes: usize) -> Range<usize> {
-        if HEADER_BYTES + 2 * (self.cells + 1) + cell_bytes > self.content_start {
+        if LEAF_HEADER_BYTES + 2 * (self.cells + 1) + cell_bytes > self.content_start {
             self.close_leaf();
         }
         if self.cells == 0 {
@@ -148,7 +158,7 @@ impl LeafRun {
         let leaf = self.finished_bytes();
         let end = leaf + self.content_start;
         self.content_start -= cell_bytes;
-        let pointer = leaf + HEADER_BYTES + 2 * self.cells;
+        let pointer = leaf + LEAF_HEADER_BYTES + 2 * self.cells;
         self.leaves[pointer..pointer + 2].copy_from_slice(&(self.content_start as u16).to_be_bytes());
         self.cells += 1;
         leaf + self.content_start..end
@@ -166,12 +176,12 @@ impl LeafRun {
     fn complete_leaf(&mut self) {
         let start = self.finished_bytes();
         let page = &mut self.leaves[start..start + self.page_bytes];
-        page[..HEADER_BYTES].fill(0);
+        page[..LEAF_HEADER_BYTES].fill(0);
         page[0] = LEAF_TYPE;
         page[3..5].copy_from_slice(&(self.cells as u16).to_be_bytes());
         // 65,536 is written as zero, which the cast gives.
         page[5..7].copy_from_slice(&(self.content_start as u16).to_be_bytes());
-        page[HEADER_BYTES + 2 * self.cells..self.content_start].fill(0);
+        page[LEAF_HEADER_BYTES + 2 * self.cells..self.content_start].fill(0);
     }
 
     /// Finishes the open leaf, if it has rows.
@@ -278,4 +288,10 @@ impl LeafRun {
     pub fn has_open_rows(&self) -> bool {
         self.cells > 0
     }
+}
+
+/// Longest record that is whole in its cell.
+#[inline]
+pub fn most_local_bytes(page_bytes: usize) -> usize {
+    page_bytes - 35
 }

@@ -23,7 +23,11 @@ const LEAST_PAGES: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packs {
     /// Leaves of the table, and the entries of its indexes.
-    Pages { page_bytes: usize },
+    Pages {
+        page_bytes: usize,
+        /// The row id that comes next where row ids are those that SQLite would give.
+        next_row_id: i64,
+    },
     /// Only the entries: the rows themselves are not wanted.
     Keys,
 }
@@ -128,7 +132,7 @@ impl PagePacker {
             block, first_ordinal, ..
         } = request;
         let least_bytes = match self.packs {
-            Packs::Pages { page_bytes } => LEAST_PAGES * page_bytes,
+            Packs::Pages { page_bytes, .. } => LEAST_PAGES * page_bytes,
             Packs::Keys => 0,
         };
         let mut stretches = Vec::new();
@@ -201,7 +205,7 @@ impl PagePacker {
             count: 0,
             row_ids_hash: 0,
             leaves: LeafRun::new(match self.packs {
-                Packs::Pages { page_bytes } => page_bytes,
+                Packs::Pages { page_bytes, .. } => page_bytes,
                 Packs::Keys => 0,
             }),
             entries: self.indexes.iter().map(|_| KeyEntries::default()).collect(),

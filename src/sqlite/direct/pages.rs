@@ -11,14 +11,12 @@
 
 use std::ops::Range;
 
+use crate::sqlite::direct::edge::{Edge, INTERIOR_HEADER_BYTES, INTERIOR_TYPE};
 use crate::sqlite::direct::leaf_run::LeafRun;
 use crate::sqlite::format::{put_varint, varint_bytes};
 
 /// Pages above the leaves that wait in memory before they are written.
 const PLACED_BYTES: usize = 1 << 20;
-/// Bytes of an interior page's header.
-const INTERIOR_HEADER_BYTES: usize = 12;
-const INTERIOR_TYPE: u8 = 0x05;
 
 /// Builds one table's tree.
 #[derive(Debug)]
@@ -207,6 +205,28 @@ impl TableBuilder {
             new,
             spare: Vec::new(),
             retired: vec![root_page],
+            placed: Vec::new(),
+        }
+    }
+
+    /// A builder that goes on after the rows of a tree, in a file whose pages go up to those of `new`.
+    pub fn after(page_bytes: usize, edge: &Edge, new: NewPages) -> Self {
+        let mut run = LeafRun::new(page_bytes);
+        for (row_id, cell) in edge.cells().flatten() {
+            run.append_cell(row_id, cell);
+        }
+        let node = |children: &Vec<(u32, i64)>| Node {
+            children: children.clone(),
+            cell_bytes: children.iter().map(|&(_, key)| interior_cell_bytes(key)).sum(),
+            number: None,
+        };
+        TableBuilder {
+            page_bytes,
+            run,
+            levels: edge.levels.iter().map(node).collect(),
+            new,
+            spare: Vec::new(),
+            retired: edge.pages.clone(),
             placed: Vec::new(),
         }
     }

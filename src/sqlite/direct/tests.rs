@@ -79,6 +79,10 @@ struct Steps {
     batch_rows: usize,
     /// Of so many rows at a time, every other group comes packed; all come one by one if this is 0.
     group_rows: usize,
+    /// Rows that SQLite puts in before, of which it deletes every third again.
+    rows_before: usize,
+    /// Each batch comes from a writer of its own, as if the load were resumed.
+    is_resumed: bool,
 }
 
 /// Loads the rows both ways, in batches, and compares after every batch.
@@ -104,14 +108,31 @@ fn compare(page_bytes: usize, kinds: &[Value], rows: &[(i64, Vec<Value>)], steps
         vec!["?"; columns.len()].join(",")
     );
 
+    let (before, rows) = rows.split_at(steps.rows_before.min(rows.len()));
+    for connection in [&Connection::open(&path).unwrap(), &plain] {
+        connection.execute_batch("BEGIN").unwrap();
+        for (row_id, values) in before {
+            let parameters = std::iter::once(Value::Integer(*row_id)).chain(values.iter().cloned());
+            connection
+                .execute(&insert, rusqlite::params_from_iter(parameters))
+                .unwrap();
+        }
+        connection
+            .execute_batch("DELETE FROM t WHERE rowid % 3 = 0; COMMIT")
+            .unwrap();
+    }
+
     let mut writer = DirectWriter::open(&path, "t").unwrap();
-    let packing = Arc::new(PagePacker::new(
-        Packs::Pages { page_bytes },
-        RowIds::Key,
-        u64::MAX,
-        Vec::new(),
-    ));
+    let packs = Packs::Pages {
+        page_bytes,
+        next_row_id: 1,
+    };
+    let packing = Arc::new(PagePacker::new(packs, RowIds::Key, u64::MAX, Vec::new()));
     for batch in rows.chunks(steps.batch_rows) {
+        if steps.is_resumed {
+            writer.close().unwrap();
+            writer = DirectWriter::open(&path, "t").unwrap();
+        }
         assert!(writer.begin().unwrap());
         let records: Vec<(i64, Vec<u8>)> = batch.iter().map(|(row_id, values)| (*row_id, record(values))).collect();
         let group_rows = if steps.group_rows == 0 {
@@ -168,6 +189,8 @@ proptest! {
         seeds in prop::collection::vec(value(), 16),
         batch_rows in 1usize..200,
         group_rows in prop_oneof![Just(0usize), 1usize..150],
+        rows_before in prop_oneof![Just(0usize), 1usize..250],
+        is_resumed in any::<bool>(),
         first in prop_oneof![Just(-100i64), Just(0), Just(i64::MAX / 2)],
     ) {
         let mut row_id = first;
@@ -186,7 +209,40 @@ proptest! {
             });
             (row_id, values.collect())
         }).collect();
-        compare(1 << page_shift, &columns, &rows, Steps { batch_rows, group_rows });
+        compare(1 << page_shift, &columns, &rows, Steps { batch_rows, group_rows, rows_before, is_resumed });
+    }
+}
+
+/// Whatever the pages hold, an edge is read from them or it is not.
+#[test]
+fn pages_that_are_damaged_are_no_edge() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.db");
+    let connection = Connection::open(&path).unwrap();
+    let rows = "PRAGMA page_size = 512; CREATE TABLE t(a); WITH RECURSIVE n(v) AS (SELECT -50 UNION ALL SELECT v + 1 FROM n LIMIT 3000) \
+                INSERT INTO t(rowid, a) SELECT v, hex(zeroblob(v % 300)) FROM n";
+    connection.execute_batch(rows).unwrap();
+    let file = std::fs::read(&path).unwrap();
+    let read_from = |file: &[u8]| {
+        Edge::read(512, 2, |number, page| {
+            let start = (number as usize).checked_sub(1).ok_or(())? * 512;
+            page.copy_from_slice(file.get(start..start + 512).ok_or(())?);
+            Ok::<_, ()>(())
+        })
+    };
+    let sound = read_from(&file).unwrap().unwrap();
+    assert_eq!(sound.last_row_id(), Some(2949));
+    assert!(sound.levels.len() > 1);
+    for &page in &sound.pages {
+        for at in 0..512 {
+            for value in [0, 1, 0x0D, 0x7F, 0x80, 0xFF] {
+                let mut damaged = file.clone();
+                damaged[(page as usize - 1) * 512 + at] = value;
+                if let Ok(Some(edge)) = read_from(&damaged) {
+                    assert!(edge.cells().all(|cell| cell.is_some()));
+                }
+            }
+        }
     }
 }
 
@@ -201,9 +257,14 @@ fn deep_trees_grow_over_many_batches() {
         })
         .collect();
     let kinds = rows[0].1.clone();
-    for group_rows in [0, 1_500] {
-        let steps = |batch_rows| Steps { batch_rows, group_rows };
-        compare(512, &kinds, &rows, steps(20_011));
+    for (group_rows, rows_before) in [(0, 0), (1_500, 0), (0, 30_000), (1_500, 399)] {
+        let steps = |batch_rows| Steps {
+            batch_rows,
+            group_rows,
+            rows_before,
+            is_resumed: rows_before > 0,
+        };
+        compare(512, &kinds, &rows, steps(7_011));
         compare(4096, &kinds, &rows[..400], steps(1));
     }
 }

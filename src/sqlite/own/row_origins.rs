@@ -103,6 +103,11 @@ impl<'d> RowOrigins<'d> {
         self.notes_keys = true;
     }
 
+    /// Whether others have written to a table that this load numbers itself.
+    pub fn is_among_others(&self) -> bool {
+        self.among_others.is_some()
+    }
+
     /// Whether every row is noted.
     pub fn notes_all(&self) -> bool {
         self.among_others.is_some() || !matches!(self.row_ids, RowIds::Ordinal { .. })
