@@ -1,16 +1,26 @@
 //! The system's allocator, which ends the process with a clear message when it has nothing left to give.
 //!
 //! An allocation that fails cannot be returned as an error from everywhere, and the standard library's answer is a crash. Here the
-//! program says what to do and exits; what was committed is safe, as after any crash.
+//! program says what to do and exits; what was committed is safe, as after any crash. Where rowmill is a guest in another program, nothing is
+//! said, and the standard library's answer stays.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Exit code when the system refuses memory (sysexits.h: EX_OSERR).
 const EXIT_SYSTEM: i32 = 71;
 const OUT_OF_MEMORY: &str = "\nrowmill: error: the system has no more memory to give; lower --memory or --threads, or allow more \
     address space (ulimit -v), and run the load again: what was committed is safe\n";
 
-/// [`System`], except that it ends the process with a message when it is out of memory.
+/// Whether the process is rowmill's own.
+static SAYS_WHY: AtomicBool = AtomicBool::new(false);
+
+/// Makes the process end with a message from now on when it is out of memory, if the allocator is its own.
+pub fn say_why() {
+    SAYS_WHY.store(true, Ordering::Relaxed);
+}
+
+/// [`System`], except that it ends rowmill's own process with a message when it is out of memory.
 pub struct AllocatorThatSaysWhy;
 
 // SAFETY: every call goes to the system's allocator with the arguments it came with, and what that returns is returned.
@@ -38,7 +48,7 @@ unsafe impl GlobalAlloc for AllocatorThatSaysWhy {
 
 #[inline]
 fn given(block: *mut u8) -> *mut u8 {
-    if block.is_null() {
+    if block.is_null() && SAYS_WHY.load(Ordering::Relaxed) {
         end();
     }
     block

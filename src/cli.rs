@@ -4,6 +4,7 @@ mod characters;
 mod check;
 mod columns;
 mod config;
+mod described;
 mod input_format;
 mod load;
 mod names;
@@ -17,11 +18,18 @@ mod table;
 mod tests;
 mod values;
 
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
 use clap::{CommandFactory, Parser, Subcommand};
+use rowmill::internal::options::ContractSource;
+use rowmill::{Contract, Error, LoadReport, Observer, Profile, ProfileFormat};
 
 use self::check::CheckArgs;
 pub use self::check::CheckCommand;
-pub use self::config::with_config;
+use self::config::with_config;
+pub use self::described::{Flag, flags};
 use self::load::LoadArgs;
 pub use self::load::LoadCommand;
 pub use self::outcome::Verbosity;
@@ -61,12 +69,23 @@ pub enum Invocation {
     Schema(SchemaCommand),
 }
 
+/// What became of it.
+#[derive(Debug)]
+pub enum Accomplished {
+    /// Records were loaded, or checked.
+    Loaded(Box<LoadReport>),
+    /// Inputs were looked at, and what is in them is to be shown in a form; or somebody stopped it.
+    Looked(Option<Box<Profile>>, ProfileFormat),
+    /// A load was given up.
+    Forgotten,
+}
+
 impl Args {
     /// What these flags ask for.
     ///
     /// # Errors
     /// A usage error in clap's own form.
-    pub fn into_invocation(self) -> Result<Invocation, clap::Error> {
+    fn into_invocation(self) -> Result<Invocation, clap::Error> {
         match self.command {
             Command::Load(args) => args.into_load().map(Invocation::Load),
             Command::Check(args) => args.into_check().map(Invocation::Check),
@@ -77,6 +96,81 @@ impl Args {
 }
 
 impl Invocation {
+    /// What the words of a command line, the program's name first, ask for.
+    ///
+    /// # Errors
+    /// A usage error in clap's own form, or what is to be shown instead of doing anything.
+    pub fn of(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        let words = with_config(words)?;
+        Args::try_parse_from(words).and_then(Args::into_invocation)
+    }
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Those of the load, the check and so on.
+    pub fn run(&self, observer: &dyn Observer) -> Result<Accomplished, Error> {
+        use rowmill::internal::{Retry, check, forget, load, profile};
+        let report = match self {
+            Invocation::Load(LoadCommand {
+                inputs,
+                database,
+                options,
+                forget: true,
+                ..
+            }) => return forget(inputs, database, options, observer).map(|()| Accomplished::Forgotten),
+            Invocation::Load(LoadCommand {
+                inputs,
+                database,
+                options,
+                ..
+            }) => load(inputs, database, options, observer)?,
+            Invocation::Check(CheckCommand { inputs, options, .. }) => check(inputs, options, observer)?,
+            Invocation::Retry(RetryCommand {
+                errors,
+                like,
+                database,
+                options,
+                ..
+            }) => {
+                let retry = Retry {
+                    errors,
+                    like: like.as_deref(),
+                    database,
+                    options,
+                };
+                retry.run(observer)?
+            }
+            Invocation::Schema(SchemaCommand {
+                inputs, options, form, ..
+            }) => {
+                let profile = profile(inputs, options, observer)?;
+                return Ok(Accomplished::Looked(profile.map(Box::new), *form));
+            }
+        };
+        Ok(Accomplished::Loaded(Box::new(report)))
+    }
+
+    /// Holds it to `contract`, in place of a schema that is a file.
+    pub fn set_contract(&mut self, contract: Arc<Contract>) {
+        let options = match self {
+            Invocation::Load(load) => &mut load.options,
+            Invocation::Check(check) => &mut check.options,
+            Invocation::Retry(retry) => &mut retry.options,
+            Invocation::Schema(schema) => &mut schema.options,
+        };
+        options.contract.source = Some(ContractSource::Compiled(contract));
+    }
+
+    /// The database that it writes to, if it does.
+    pub fn database(&self) -> Option<&Path> {
+        match self {
+            Invocation::Load(load) => Some(&load.database),
+            Invocation::Retry(retry) => Some(&retry.database),
+            Invocation::Check(_) | Invocation::Schema(_) => None,
+        }
+    }
+
     pub fn verbosity(&self) -> Verbosity {
         match self {
             Invocation::Load(load) => load.verbosity,

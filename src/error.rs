@@ -258,6 +258,27 @@ impl Error {
         &self.0
     }
 
+    /// Returns the file that the error is about, if it is about one.
+    pub fn path(&self) -> Option<&Path> {
+        match &*self.0 {
+            ErrorKind::InputMissing { path, .. }
+            | ErrorKind::InputUnusable { path, .. }
+            | ErrorKind::InputChanged { path, .. }
+            | ErrorKind::InputDamaged { path, .. }
+            | ErrorKind::OutputCreate { path, .. }
+            | ErrorKind::OutputBusy { path, .. }
+            | ErrorKind::SideFileChanged { path, .. }
+            | ErrorKind::Io { path, .. }
+            | ErrorKind::Database { path, .. }
+            | ErrorKind::DatabaseBusy { path, .. } => Some(path),
+            ErrorKind::Usage { .. }
+            | ErrorKind::OtherInput { .. }
+            | ErrorKind::ReportMissing { .. }
+            | ErrorKind::Schema { .. }
+            | ErrorKind::Internal { .. } => None,
+        }
+    }
+
     /// Returns the process exit code for this error (the README has the table).
     pub fn exit_code(&self) -> u8 {
         match *self.0 {

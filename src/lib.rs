@@ -114,6 +114,27 @@
 
 #![deny(missing_docs)]
 
+// The rooms of the program see the library from outside, as any other program does.
+#[cfg(feature = "cli")]
+extern crate self as rowmill;
+
+// The program's rooms.
+#[cfg(feature = "cli")]
+#[allow(missing_docs)]
+mod allocator;
+#[cfg(feature = "cli")]
+#[allow(missing_docs)]
+mod cli;
+#[cfg(feature = "cli")]
+#[allow(missing_docs)]
+mod command;
+#[cfg(feature = "cli")]
+#[allow(missing_docs)]
+mod progress_bar;
+#[cfg(feature = "cli")]
+#[allow(missing_docs)]
+mod signals;
+
 // The rooms; ARCHITECTURE.md lists them in the order in which the bytes pass through. Items that no program sees need docs only where their
 // name does not say it all.
 #[allow(missing_docs)]
@@ -199,7 +220,7 @@ pub use schema::ColumnType;
 pub use schema::cells::EmptyCell;
 pub use schema::contract::Contract;
 
-/// The door for rowmill's own binary, tests, benches and fuzz targets. Nothing behind it is guaranteed to stay.
+/// The door for rowmill's own binary, Python module, tests, benches and fuzz targets. Nothing behind it is guaranteed to stay.
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod internal {
@@ -217,6 +238,10 @@ pub mod internal {
         };
     }
 
+    #[cfg(feature = "cli")]
+    rooms! {
+        allocator cli command
+    }
     rooms! {
         chunk decode dedup encoding escape faults format head infer option_name options parse pipeline position reject report rows schema sqlite
         validate window

@@ -1,18 +1,34 @@
-//! What messages call an option: its method in a program, its flag on the command line.
+//! What messages call an option: its method in a program, its flag on the command line, or its keyword argument.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Whether messages speak of flags. Set once, by the binary, before anything else: all loads of a process are asked for in the same way.
-static SPEAKS_OF_FLAGS: AtomicBool = AtomicBool::new(false);
+/// How options are called. Set once, by the program, before anything else: all loads of a process are asked for in the same way.
+static SPEECH: AtomicU8 = AtomicU8::new(Speech::Methods as u8);
 
-/// Makes the messages of this process call options by their flags from now on. For the binary, whose options are given as flags.
-pub fn speak_of_flags() {
-    SPEAKS_OF_FLAGS.store(true, Ordering::Relaxed);
+/// How whoever asks for loads gives their options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Speech {
+    /// A program in Rust calls methods: `max_errors`.
+    Methods,
+    /// The command line has flags: `--max-errors`.
+    Flags,
+    /// Keyword arguments, as in Python, which have the names of flags: `max_errors`.
+    Keywords,
 }
 
-fn speaks_of_flags() -> bool {
-    SPEAKS_OF_FLAGS.load(Ordering::Relaxed)
+/// Makes the messages of this process call options so from now on.
+pub fn speak_of(speech: Speech) {
+    SPEECH.store(speech as u8, Ordering::Relaxed);
+}
+
+fn speech() -> Speech {
+    let said = SPEECH.load(Ordering::Relaxed);
+    let all = [Speech::Methods, Speech::Flags, Speech::Keywords];
+    all.into_iter()
+        .find(|speech| *speech as u8 == said)
+        .unwrap_or(Speech::Methods)
 }
 
 /// An option of a load. It is written as a message calls it: the name of its method in backticks.
@@ -30,8 +46,17 @@ impl OptionName {
 
     /// The bare name under which whoever gives the options knows it.
     #[cfg(feature = "html")]
-    pub(crate) fn spoken(self) -> &'static str {
-        if speaks_of_flags() { self.flag } else { self.method }
+    pub(crate) fn spoken(self) -> std::borrow::Cow<'static, str> {
+        match speech() {
+            Speech::Methods => self.method.into(),
+            Speech::Flags => self.flag.into(),
+            Speech::Keywords => self.keyword().into(),
+        }
+    }
+
+    /// The keyword argument: `max_errors`.
+    fn keyword(self) -> String {
+        self.flag.trim_start_matches('-').replace('-', "_")
     }
 
     /// The flag, which is also the option's name in the notes that a load keeps in its database: `--max-errors`.
@@ -124,10 +149,10 @@ options! {
 
 impl fmt::Display for OptionName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if speaks_of_flags() {
-            f.write_str(self.flag)
-        } else {
-            write!(f, "`{}`", self.method)
+        match speech() {
+            Speech::Methods => write!(f, "`{}`", self.method),
+            Speech::Flags => f.write_str(self.flag),
+            Speech::Keywords => write!(f, "`{}`", self.keyword()),
         }
     }
 }
@@ -137,7 +162,7 @@ impl fmt::Display for OptionName {
 pub struct Wording {
     /// For whoever gives flags.
     pub on_command_line: &'static str,
-    /// For whoever calls methods.
+    /// For whoever calls methods, or functions with keyword arguments.
     pub in_program: &'static str,
 }
 
@@ -150,7 +175,7 @@ pub const SAME_LOAD: Wording = Wording {
 /// Where the header of a file is found that is not there any more.
 pub const SAME_HEADER: Wording = Wording {
     on_command_line: "name a file with the same header with --like",
-    in_program: "name a file with the same header as an input",
+    in_program: "name a file with the same header as an input (in Python with `like`)",
 };
 
 /// What UTF-16 is whose units begin with their lower byte, if no byte order mark says it.
@@ -167,9 +192,9 @@ pub const WIDE_BIG: Wording = Wording {
 impl Wording {
     /// The words for this process.
     pub fn as_str(self) -> &'static str {
-        match speaks_of_flags() {
-            true => self.on_command_line,
-            false => self.in_program,
+        match speech() {
+            Speech::Flags => self.on_command_line,
+            Speech::Methods | Speech::Keywords => self.in_program,
         }
     }
 }
@@ -201,5 +226,8 @@ mod tests {
     #[test]
     fn messages_of_the_library_speak_of_methods() {
         assert_eq!(MAX_ERRORS.to_string(), "`max_errors`");
+        assert_eq!(MEMORY_BYTES.to_string(), "`memory_bytes`");
+        assert_eq!(MEMORY_BYTES.keyword(), "memory");
+        assert_eq!(DATE_FORMAT.keyword(), "date_format");
     }
 }

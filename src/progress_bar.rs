@@ -351,11 +351,11 @@ mod tests {
     }
 
     fn counted(bytes: u64, records: u64, rejected: u64) -> Progress {
-        let mut progress = Progress::default();
-        progress.bytes = bytes;
-        progress.records = records;
-        progress.rejected = rejected;
-        progress
+        Progress {
+            bytes,
+            records,
+            rejected,
+        }
     }
 
     #[test]

@@ -115,6 +115,18 @@ impl Descriptor {
     }
 }
 
+/// Whether this process has the file at `path` open other than by a descriptor that is kept here: as a connection of its own, or of
+/// another copy of SQLite, while no load of the process is under way.
+pub fn is_open_otherwise(path: &Path) -> bool {
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(identity) = FileIdentity::of(path) else {
+        return false;
+    };
+    let of_file = kept.iter().filter(|descriptor| descriptor.identity == identity);
+    let own = of_file.count();
+    open_here(identity).is_some_and(|open| open > own)
+}
+
 /// # Errors
 /// `InvalidInput` for anything but a regular file: SQLite locks nothing else.
 fn regular(metadata: &fs::Metadata) -> io::Result<FileIdentity> {
@@ -149,7 +161,12 @@ mod tests {
         for name in ["x.db", "y.db", "x.db"] {
             let found = Descriptor::of(&at(name)).unwrap();
             assert_eq!((found.identity, open_here(identity)), (identity, Some(1)));
+            assert!(!is_open_otherwise(&at(name)));
         }
+        let others = File::open(at("y.db")).unwrap();
+        assert!(is_open_otherwise(&at("x.db")));
+        drop(others);
+        assert!(!is_open_otherwise(&at("x.db")) && !is_open_otherwise(&at("none.db")));
         fs::remove_file(at("x.db")).unwrap();
         fs::write(at("x.db"), "another").unwrap();
         assert_ne!(Descriptor::of(&at("x.db")).unwrap().identity, identity);
