@@ -13,7 +13,10 @@ const MAX_PARAMETERS: usize = 5;
 const MAX_IMPL_FILES: usize = 2;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
-const ROOMS: [(&str, &[&str]); 21] = [
+const ROOMS: [(&str, &[&str]); 24] = [
+    ("arrow_array", &["range/arrow.rs", "range/arrow/"]),
+    ("arrow_buffer", &["range/arrow.rs", "range/arrow/"]),
+    ("arrow_schema", &["range/arrow.rs", "range/arrow/"]),
     ("regex", &["schema/rules/matcher.rs"]),
     ("glob", &["load/found.rs"]),
     ("crc_fast", &["content_hash.rs"]),
@@ -47,7 +50,7 @@ const ROOMS: [(&str, &[&str]); 21] = [
 ];
 
 /// The library's rooms, lowest layer first: a room may use those of its own layer and below, but not one that uses it.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &[
         "position",
         "cancel",
@@ -85,6 +88,7 @@ const LAYERS: [&[&str]; 6] = [
     &["settle"],
     &["load"],
     &["builder"],
+    &["range"],
 ];
 
 /// The rooms of the binary: they see the library from outside.
