@@ -644,6 +644,19 @@ impl<'a> Load<'a> {
         )
     }
 
+    /// The names of the inputs, and the options, for ranges of the inputs.
+    ///
+    /// # Errors
+    /// `Usage` when an input is a reader, of which no part can be read by itself.
+    pub(crate) fn for_ranges(&self) -> Result<(Vec<PathBuf>, &LoadOptions), Error> {
+        match self.inputs.has_reader() {
+            true => Err(Error::usage(
+                "a reader gives its bytes once, in their order: name inputs, and give a source of bytes for each",
+            )),
+            false => Ok((self.inputs.names(), &self.options)),
+        }
+    }
+
     /// The database, if it and the dead-letter file are named: a load needs both.
     fn database(&self) -> Result<PathBuf, Error> {
         if !self.has_errors_file {

@@ -191,6 +191,13 @@ impl Error {
         })
     }
 
+    pub(crate) fn changed(path: &Path, message: impl Into<String>) -> Self {
+        Error::new(ErrorKind::InputChanged {
+            path: path.to_owned(),
+            message: message.into(),
+        })
+    }
+
     pub(crate) fn input_missing(path: &Path, source: std::io::Error) -> Self {
         let path = path.to_owned();
         Error::new(ErrorKind::InputMissing { path, source })

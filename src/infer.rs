@@ -3,6 +3,8 @@
 //! Pure. A column is INTEGER if every value is one in canonical form, REAL if every value is a number and all are written in one
 //! [form](crate::schema::form); one value that is not a number makes it TEXT, and from then on its values are not looked at.
 
+use serde::{Deserialize, Serialize};
+
 use crate::format::{Escape, Field, Fields, Format, Parsed, Record, are_names, ends_empty};
 use crate::position::ByteRange;
 use crate::schema::cast;
@@ -18,7 +20,7 @@ use crate::validate::{faulty_by_escapes, is_plain_span, is_text, resolve};
 const NAMED_BYTES: usize = 64;
 
 /// The first value of a column that shows a mark.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct First {
     column: usize,
     mark: u32,
@@ -27,7 +29,7 @@ struct First {
 }
 
 /// Where a value stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValuePosition {
     pub file_index: usize,
     /// 1-based.
@@ -51,7 +53,7 @@ pub struct NoNumber<'a> {
 }
 
 /// What was seen in a span of an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     columns: Vec<ColumnFacts>,
     key: Option<usize>,
@@ -85,6 +87,18 @@ impl Facts {
             column.form.merge(&other.form);
         }
         self.order.merge(&later.order);
+    }
+
+    /// As [`merge`](Self::merge), for what was seen and its first values remembered by lines of which so many more come before.
+    pub fn merge_after_lines(&mut self, later: &Facts, lines: u64) {
+        for first in &later.firsts {
+            if self.columns[first.column].form.marks() & first.mark == 0 {
+                let mut first = first.clone();
+                first.place.line += lines;
+                self.firsts.push(first);
+            }
+        }
+        self.merge(later);
     }
 
     /// As [`merge`](Self::merge), for what was seen in `span`, whose bytes are still there: first values are remembered.

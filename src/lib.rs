@@ -184,6 +184,7 @@ mod plan;
 #[allow(missing_docs)]
 mod position;
 mod profile;
+pub mod range;
 mod reject;
 mod report;
 #[allow(missing_docs)]

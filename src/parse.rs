@@ -15,6 +15,7 @@
 //! here, a plain state machine that knows the whole grammar. It takes a byte at a time, or a [`Symbol`] where a dialect has delimiters of
 //! several bytes or escapes; the kernel knows nothing of those.
 
+mod crossing;
 mod damage;
 mod scan;
 mod symbol;
@@ -23,6 +24,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub use self::crossing::after_crossing;
 pub use crate::dialect::Dialect;
 pub use crate::syntax_fault::{Fault, FaultKind};
 use scan::Kernel;

@@ -11,10 +11,12 @@ mod every_fault;
 mod fault;
 mod key_bytes;
 mod recoded;
+mod record_kind;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use self::record_kind::{RecordCounts, RecordSorter};
 pub use self::text::{faulty_by_escapes, is_plain_span, is_plain_text, is_text, resolve};
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -26,9 +28,10 @@ use self::column_work::{
 };
 use self::fault::{Reject, refuse, refuse_fault, see_text};
 use self::key_bytes::{push_plain_key, push_text_key};
+use self::record_kind::RecordKind;
 use self::text::{FaultyField, HighBytes, TextFault, faulty_field, look_at_span};
 use crate::encoding::{FieldEncoding, MOST_GROWTH};
-use crate::format::{Escape, Field, Fields, Format, Parsed, Record, are_names, ends_empty};
+use crate::format::{Escape, Field, Fields, Format, Parsed, Record, ends_empty};
 use crate::position::ByteRange;
 use crate::reject::{BlockReject, RejectReason};
 use crate::rows::{Encoder, ExpectedRows, NULL_KEY, RowBlock, RowMeta, Text};
@@ -124,22 +127,27 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
     /// is `ENCODED` may the span need recoding.
     fn take_all<const USUAL: bool, const ENCODED: bool>(&mut self, parsed: &F::Parsed) {
         let columns = columns(self.plan);
+        let sorter = RecordSorter {
+            span: self.span,
+            format: self.format,
+            field_count: self.plan.field_count,
+            repeated_header: self.plan.repeated_header.as_deref(),
+        };
         for (record, fields) in parsed.iter::<USUAL>() {
-            if fields.count() == 1 && self.plan.field_count > 1 && self.is_blank::<USUAL>(&record) {
-                self.out.blank_lines += 1;
-                continue;
-            }
-            if !USUAL && fields.count() == 0 && record.fault.is_none() && !record.is_comment {
-                self.out.blank_lines += 1;
-                continue;
-            }
-            if !USUAL && record.is_comment {
-                self.out.comment_lines += 1;
-                continue;
-            }
-            if !USUAL && self.is_header(&record, fields) {
-                self.out.repeated_headers += 1;
-                continue;
+            match sorter.kind::<USUAL>(&record, fields) {
+                RecordKind::Record => {}
+                RecordKind::Blank => {
+                    self.out.blank_lines += 1;
+                    continue;
+                }
+                RecordKind::Comment => {
+                    self.out.comment_lines += 1;
+                    continue;
+                }
+                RecordKind::RepeatedHeader => {
+                    self.out.repeated_headers += 1;
+                    continue;
+                }
             }
             if let Err(reject) = self.check::<USUAL, ENCODED>(&record, fields) {
                 self.reject(record.source, reject);
@@ -153,20 +161,6 @@ impl<F: Format, E: Encoder> RowMaker<'_, F, E> {
             }
             self.out.record_count += 1;
         }
-    }
-
-    /// Whether a record of one field is a blank line, or a form feed between two pages.
-    #[inline(always)]
-    fn is_blank<const USUAL: bool>(&self, record: &Record) -> bool {
-        record.source.is_empty()
-            || record.source.of(self.span) == b"\x0c"
-            || (!USUAL && self.format.value(self.span, record.source).is_empty())
-    }
-
-    /// Whether a record is the header once more.
-    fn is_header(&self, record: &Record, fields: impl Fields) -> bool {
-        let names = self.plan.repeated_header.as_ref();
-        record.fault.is_none() && names.is_some_and(|names| are_names(self.format, self.span, fields, names))
     }
 
     /// Whether a record has one field more than are meant, which a delimiter at the end of its line makes.

@@ -7,7 +7,9 @@
 //! given back for the next one) when its last user drops it; how many are alive is up to the caller.
 
 mod buffered;
+mod opening;
 mod packed;
+mod range_source;
 mod stream;
 mod stream_source;
 mod tail;
@@ -16,17 +18,20 @@ mod tests;
 mod watch;
 mod wide_text;
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::{ErrorKind as IoErrorKind, Read};
+use std::fs::{File, Metadata};
+use std::io::Read;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::{Advice, Mmap, MmapOptions};
 
 use self::buffered::StreamBuffer;
+use self::opening::{open_at_once, packing_of, start_of};
 use self::packed::PackedFile;
+use self::range_source::RangedInput;
+pub use self::range_source::{RangeSource, read_fully};
 use self::stream::Stream;
 use self::stream_source::{ReadingInput, SharedReader, StreamSource};
 pub use self::tail::{Tail, TailRules, first_line_end};
@@ -34,7 +39,7 @@ use self::tail::{TailFilter, of_file};
 pub use self::watch::InputWatch;
 use self::wide_text::{MARK_BYTES, WideText, order_of};
 use crate::database_file::unless_database;
-use crate::decode::{LOOK_BYTES, Marks, Packing, Unpacked, Unpacking};
+use crate::decode::{Marks, Packing, Unpacked, Unpacking};
 use crate::encoding::wide::ByteOrder;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::Wording;
@@ -44,8 +49,6 @@ pub const IS_DATABASE: Wording = Wording {
     on_command_line: "it is a SQLite database; the inputs come first, the database last",
     in_program: "it is a SQLite database, which cannot be an input",
 };
-/// Longest wait for a stream's next bytes before the stop request is looked at again.
-const POLL_INTERVAL_MS: i32 = 100;
 
 /// A contiguous span of an input.
 #[derive(Debug)]
@@ -66,6 +69,7 @@ enum Backing {
         skip: usize,
     },
     Buffered(StreamBuffer),
+    Read(Vec<u8>),
 }
 
 impl Window {
@@ -75,6 +79,7 @@ impl Window {
             Backing::Empty => &[],
             Backing::Mapped { map, skip } => &map[*skip..],
             Backing::Buffered(buffer) => buffer.bytes(),
+            Backing::Read(bytes) => bytes,
         }
     }
 }
@@ -113,6 +118,7 @@ enum InputKind {
     /// Or in UTF-16.
     Packed(OpenedFile, Box<PackedFile>),
     Streamed(Box<Stream>),
+    Ranged(RangedInput),
 }
 
 /// A file as it was opened.
@@ -239,6 +245,21 @@ impl Input {
         }
     }
 
+    /// What `source` has, under the name `path`; nothing is read that is not asked for.
+    ///
+    /// # Errors
+    /// `Io` when its length or its first bytes cannot be had, `InputUnusable` when it is packed.
+    pub fn from_ranges(path: &Path, source: Arc<dyn RangeSource>) -> Result<Input, Error> {
+        Ok(Input {
+            path: path.to_owned(),
+            file: None,
+            rests: false,
+            kind: InputKind::Ranged(RangedInput::new(path, source)?),
+            may_grow: false,
+            unpacking: Unpacking::default(),
+        })
+    }
+
     /// Says how the input is to be unpacked, if it is packed. Before anything is read.
     pub fn set_unpacking(&mut self, unpacking: Unpacking) {
         self.unpacking = unpacking;
@@ -258,6 +279,7 @@ impl Input {
         }
         match &mut self.kind {
             InputKind::Mapped(_) => {}
+            InputKind::Ranged(ranged) => ranged.refuse_wide(&self.path, assumed)?,
             InputKind::Packed(_, packed) => packed.looks_for_wide = Some(assumed),
             InputKind::Streamed(stream) => stream.bytes.wide = Some(WideText::new(assumed, None)),
         }
@@ -267,7 +289,7 @@ impl Input {
     /// The order of its bytes, if it is UTF-16 that is recoded. Known once its first bytes were read.
     pub fn wide(&self) -> Option<ByteOrder> {
         match &self.kind {
-            InputKind::Mapped(_) => None,
+            InputKind::Mapped(_) | InputKind::Ranged(_) => None,
             InputKind::Packed(_, packed) => packed.order(),
             InputKind::Streamed(stream) => stream.bytes.wide.as_ref().and_then(WideText::order),
         }
@@ -276,7 +298,7 @@ impl Input {
     /// How many bytes of UTF-16 were read so far, from the beginning on; `None` if it is none.
     pub fn wide_bytes(&self) -> Option<u64> {
         match &self.kind {
-            InputKind::Mapped(_) => None,
+            InputKind::Mapped(_) | InputKind::Ranged(_) => None,
             InputKind::Packed(_, packed) => packed.wide_bytes(),
             InputKind::Streamed(stream) => stream.bytes.wide.as_ref().and_then(WideText::taken_bytes),
         }
@@ -306,6 +328,12 @@ impl Input {
                 can_be_mapped: false,
                 can_be_read_again: true,
             },
+            InputKind::Ranged(ranged) => Abilities {
+                length_bytes: Some(ranged.length_bytes),
+                file_bytes: Some(ranged.length_bytes + ranged.tail.bytes()),
+                can_be_mapped: false,
+                can_be_read_again: true,
+            },
             InputKind::Streamed(_) => Abilities {
                 length_bytes: None,
                 file_bytes: None,
@@ -318,7 +346,7 @@ impl Input {
     /// What the input is packed with, if it is. Of a stream known once its first bytes were read.
     pub fn packing(&self) -> Option<Packing> {
         match &self.kind {
-            InputKind::Mapped(_) => None,
+            InputKind::Mapped(_) | InputKind::Ranged(_) => None,
             InputKind::Packed(_, packed) => packed.packing,
             InputKind::Streamed(stream) => stream.bytes.unpacked().map(Unpacked::packing),
         }
@@ -327,7 +355,7 @@ impl Input {
     /// Size of a packed file, or how much was read of a packed stream; else 0.
     pub fn packed_bytes(&self) -> u64 {
         match &self.kind {
-            InputKind::Mapped(_) => 0,
+            InputKind::Mapped(_) | InputKind::Ranged(_) => 0,
             InputKind::Packed(_, packed) if packed.packing.is_none() => 0,
             InputKind::Packed(state, _) => state.length_bytes,
             InputKind::Streamed(stream) => stream.bytes.unpacked().map_or(0, Unpacked::packed_bytes),
@@ -337,7 +365,7 @@ impl Input {
     /// Memory that unpacking takes. Known once its first bytes were read.
     pub fn unpacking_bytes(&self) -> u64 {
         match &self.kind {
-            InputKind::Mapped(_) => 0,
+            InputKind::Mapped(_) | InputKind::Ranged(_) => 0,
             InputKind::Packed(_, packed) => packed.memory_bytes(),
             InputKind::Streamed(stream) => stream.bytes.unpacked().map_or(0, Unpacked::memory_bytes),
         }
@@ -371,7 +399,7 @@ impl Input {
     fn file_state(&self) -> Option<&OpenedFile> {
         match &self.kind {
             InputKind::Mapped(state) | InputKind::Packed(state, _) => Some(state),
-            InputKind::Streamed(_) => None,
+            InputKind::Streamed(_) | InputKind::Ranged(_) => None,
         }
     }
 
@@ -390,6 +418,13 @@ impl Input {
                     (state.length_bytes, state.tail) = (whole_bytes - found.bytes(), found);
                 }
             }
+            InputKind::Ranged(ranged) => {
+                let whole_bytes = ranged.length_bytes;
+                let found = of_file(self, whole_bytes, rules)?;
+                if let InputKind::Ranged(ranged) = &mut self.kind {
+                    (ranged.length_bytes, ranged.tail) = (whole_bytes - found.bytes(), found);
+                }
+            }
         }
         Ok(())
     }
@@ -398,6 +433,7 @@ impl Input {
     pub fn tail(&self) -> Tail {
         match &self.kind {
             InputKind::Mapped(state) => state.tail,
+            InputKind::Ranged(ranged) => ranged.tail,
             InputKind::Packed(_, packed) => packed.tail(),
             InputKind::Streamed(stream) => stream.bytes.tail.as_ref().map(TailFilter::tail).unwrap_or_default(),
         }
@@ -429,6 +465,7 @@ impl Input {
             InputKind::Mapped(OpenedFile { length_bytes, .. }) => {
                 self.map(start_bytes, want_bytes, *length_bytes).map(Arc::new)
             }
+            InputKind::Ranged(ranged) => ranged.window(&self.path, span).map(Arc::new),
             InputKind::Packed(..) => self.unpack(span, stopped),
             InputKind::Streamed(stream) if stream.is_recording => {
                 let end_bytes = start_bytes.saturating_add(want_bytes as u64);
@@ -528,7 +565,7 @@ impl Input {
     /// Gives back what is held for reading: nothing will be read for a while.
     pub fn rest(&mut self) {
         match &mut self.kind {
-            InputKind::Mapped(_) => {}
+            InputKind::Mapped(_) | InputKind::Ranged(_) => {}
             InputKind::Packed(_, packed) => packed.rest(),
             InputKind::Streamed(stream) => stream.windows.rest(),
         }
@@ -627,27 +664,6 @@ impl Input {
     }
 }
 
-/// What a file is packed with, if it is.
-fn packing_of(file: &File) -> std::io::Result<Option<Packing>> {
-    Ok(Packing::of(&start_of::<LOOK_BYTES>(file)?))
-}
-
-/// The first bytes of a file, as many as it has.
-fn start_of<const BYTES: usize>(file: &File) -> std::io::Result<Vec<u8>> {
-    let mut first = vec![0; BYTES];
-    let mut bytes = 0;
-    while bytes < first.len() {
-        match file.read_at(&mut first[bytes..], bytes as u64) {
-            Ok(0) => break,
-            Ok(read_bytes) => bytes += read_bytes,
-            Err(e) if e.kind() == IoErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    first.truncate(bytes);
-    Ok(first)
-}
-
 /// Asks the kernel to fetch the next window while this one is being parsed.
 fn read_ahead(file: &File, start_bytes: u64, want_bytes: usize) {
     let (Ok(start), Ok(length)) = (i64::try_from(start_bytes), i64::try_from(want_bytes)) else {
@@ -655,41 +671,6 @@ fn read_ahead(file: &File, start_bytes: u64, want_bytes: usize) {
     };
     // SAFETY: posix_fadvise takes no pointer and cannot touch memory; the descriptor is open as long as `file`.
     unsafe { libc::posix_fadvise(file.as_raw_fd(), start, length, libc::POSIX_FADV_WILLNEED) };
-}
-
-/// Opens `path` for reading. A FIFO that nobody writes to yet does not block here: the wait comes later, for its first bytes, and a request
-/// to stop can end it.
-fn open_at_once(path: &Path) -> std::io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)?;
-    // SAFETY: fcntl on a descriptor that is open, with an integer argument or none.
-    unsafe {
-        let flags = libc::fcntl(file.as_raw_fd(), libc::F_GETFL);
-        libc::fcntl(file.as_raw_fd(), libc::F_SETFL, flags & !libc::O_NONBLOCK);
-    }
-    Ok(file)
-}
-
-/// Waits until `file` has bytes or has ended; `false` when told to stop while it has neither.
-fn wait_readable(file: &File, stopped: &dyn Fn() -> bool) -> bool {
-    let mut poll = libc::pollfd {
-        fd: file.as_raw_fd(),
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    loop {
-        // SAFETY: `poll` is one valid pollfd for the duration of the call.
-        let ready = unsafe { libc::poll(&mut poll, 1, POLL_INTERVAL_MS) };
-        if stopped() {
-            return false;
-        }
-        // If poll fails, the read that follows reports it.
-        if ready > 0 || (ready < 0 && std::io::Error::last_os_error().kind() != IoErrorKind::Interrupted) {
-            return true;
-        }
-    }
 }
 
 fn page_bytes() -> u64 {

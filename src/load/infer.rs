@@ -173,7 +173,7 @@ pub(super) fn guesses(inputs: &OpenedInputs, options: &LoadOptions) -> bool {
 }
 
 /// Whether the type of each column is declared.
-fn declared(layout: &Layout, options: &LoadOptions) -> Result<Vec<bool>, Error> {
+pub(super) fn declared(layout: &Layout, options: &LoadOptions) -> Result<Vec<bool>, Error> {
     Ok(layout.declared_types(options)?.iter().map(Option::is_some).collect())
 }
 
@@ -255,17 +255,10 @@ impl<'a> Survey<'a> {
         Ok(Some(facts))
     }
 
-    /// What the first records of the first input hold: whether keys ascend. That decides which column becomes the primary key, so the same
-    /// amount is looked at of a stream as of a file.
+    /// As [`facts_of_start`].
     fn start(&self, inputs: &mut OpenedInputs) -> Result<Facts, Error> {
-        let first = &mut inputs.all[0];
-        let start_bytes = first.head.data_start_bytes;
-        let sample = first
-            .input
-            .window(start_bytes, FILE_HEAD_BYTES, &|| self.context.is_stopped())?;
-        let is_whole = sample.at_end && !self.context.options.repeat.append_only;
-        let facts = self.span(first, sample.bytes(), is_whole);
-        Ok(facts.unwrap_or_else(|| self.nothing.clone()))
+        let Context { options, .. } = self.context;
+        facts_of_start(&mut inputs.all[0], self.nothing, options, &|| self.context.is_stopped())
     }
 
     /// Adds what the first 16 MiB of a stream hold to `facts`.
@@ -286,33 +279,9 @@ impl<'a> Survey<'a> {
         })
     }
 
-    /// What the records of a span of an input hold, which is at its end perhaps; `None` without any.
+    /// As [`facts_of_span`].
     fn span(&self, opened: &OpenedInput, span: &[u8], at_end: bool) -> Option<Facts> {
-        let span = LookedAt { span, at_end };
-        match read_as(&opened.head, self.context.options) {
-            ReadAs::Csv(format) => self.span_as(opened, span, format),
-            ReadAs::JsonLines(format) => self.span_as(opened, span, format),
-        }
-    }
-
-    fn span_as<F: Format>(&self, opened: &OpenedInput, look: LookedAt<'_>, format: F) -> Option<Facts> {
-        let options = self.context.options;
-        let LookedAt { span, at_end } = look;
-        let mut parsed = F::Parsed::default();
-        let consumed = format.parse_before(span, span.len(), at_end, &mut parsed);
-        let mut facts = self.nothing.clone();
-        let reading = Reading {
-            sources: &opened.fields,
-            field_count: opened.head.names.len(),
-            widths: options.columns.widths,
-            format: &format,
-            cells: &options.dialect.cells,
-            numbers: options.dialect.written.numbers,
-            repeated_header: opened.head.repeated_header(options),
-            trailing_delimiter: opened.head.trailing_delimiter,
-        };
-        observe(&span[..consumed], &parsed, &reading, &mut facts);
-        (parsed.count() > 0).then_some(facts)
+        facts_of_span(opened, LookedAt { span, at_end }, self.nothing, self.context.options)
     }
 
     /// What all the inputs hold.
@@ -429,6 +398,56 @@ impl<'a> Survey<'a> {
         })?;
         Ok(())
     }
+}
+
+/// What the first records of the first input, `opened`, hold: whether keys ascend. That decides which column becomes the primary key, so the
+/// same amount is looked at of a stream as of a file.
+pub(super) fn facts_of_start(
+    opened: &mut OpenedInput,
+    nothing: &Facts,
+    options: &LoadOptions,
+    stopped: &dyn Fn() -> bool,
+) -> Result<Facts, Error> {
+    let start_bytes = opened.head.data_start_bytes;
+    let sample = opened.input.window(start_bytes, FILE_HEAD_BYTES, stopped)?;
+    let look = LookedAt {
+        span: sample.bytes(),
+        at_end: sample.at_end && !options.repeat.append_only,
+    };
+    let facts = facts_of_span(opened, look, nothing, options);
+    Ok(facts.unwrap_or_else(|| nothing.clone()))
+}
+
+/// What the records of a span of an input hold, which is at its end perhaps; `None` without any.
+fn facts_of_span(opened: &OpenedInput, look: LookedAt<'_>, nothing: &Facts, options: &LoadOptions) -> Option<Facts> {
+    match read_as(&opened.head, options) {
+        ReadAs::Csv(format) => facts_as(opened, look, format, (nothing, options)),
+        ReadAs::JsonLines(format) => facts_as(opened, look, format, (nothing, options)),
+    }
+}
+
+fn facts_as<F: Format>(
+    opened: &OpenedInput,
+    look: LookedAt<'_>,
+    format: F,
+    (nothing, options): (&Facts, &LoadOptions),
+) -> Option<Facts> {
+    let LookedAt { span, at_end } = look;
+    let mut parsed = F::Parsed::default();
+    let consumed = format.parse_before(span, span.len(), at_end, &mut parsed);
+    let mut facts = nothing.clone();
+    let reading = Reading {
+        sources: &opened.fields,
+        field_count: opened.head.names.len(),
+        widths: options.columns.widths,
+        format: &format,
+        cells: &options.dialect.cells,
+        numbers: options.dialect.written.numbers,
+        repeated_header: opened.head.repeated_header(options),
+        trailing_delimiter: opened.head.trailing_delimiter,
+    };
+    observe(&span[..consumed], &parsed, &reading, &mut facts);
+    (parsed.count() > 0).then_some(facts)
 }
 
 /// A part of an input that is looked at.

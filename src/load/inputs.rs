@@ -74,6 +74,11 @@ impl Inputs {
         self.all.iter().map(|input| input.name.clone()).collect()
     }
 
+    /// Whether one of them is a reader.
+    pub fn has_reader(&self) -> bool {
+        self.all.iter().any(|input| input.reader.is_some())
+    }
+
     /// Checks that there are inputs, and that readers among them are not asked for what only a file can do; the name of the first,
     /// or of the folder that it was found in.
     ///

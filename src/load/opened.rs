@@ -98,17 +98,21 @@ impl OpenedInput {
         input.record_in(context.folder())?;
         let head = read_head(&mut input, options, None, &|| context.is_stopped())?;
         input.rest();
-        Ok(OpenedInput {
+        Ok(OpenedInput::new(input, head))
+    }
+
+    pub(super) fn new(input: Input, head: Head) -> Self {
+        OpenedInput {
             input,
             head,
             fields: Vec::new(),
             loaded: None,
             count: InputCount::default(),
-        })
+        }
     }
 
     /// `options` that say whether there is a header as this input does.
-    fn as_found(&self, options: &LoadOptions) -> LoadOptions {
+    pub(super) fn as_found(&self, options: &LoadOptions) -> LoadOptions {
         let mut options = options.clone();
         options.dialect.header = self.head.has_header;
         options.dialect.header_is_given = true;
@@ -497,7 +501,7 @@ impl OpenedInputs {
 
 /// # Errors
 /// `Usage` when a member of an archive is named, and no input is one.
-fn check_member(all: &[OpenedInput], options: &LoadOptions) -> Result<(), Error> {
+pub(super) fn check_member(all: &[OpenedInput], options: &LoadOptions) -> Result<(), Error> {
     match options.dialect.member.is_some() && all.iter().all(|opened| opened.input.member().is_none()) {
         true => Err(Error::usage(format!(
             "{MEMBER} names a member of a zip archive, and no input is one; leave {MEMBER} out"
@@ -510,7 +514,7 @@ fn check_member(all: &[OpenedInput], options: &LoadOptions) -> Result<(), Error>
 ///
 /// # Errors
 /// `Usage` when only some of them are, or when something is said of them that can only be said of CSV.
-fn are_objects(all: &[OpenedInput], options: &LoadOptions) -> Result<bool, Error> {
+pub(super) fn are_objects(all: &[OpenedInput], options: &LoadOptions) -> Result<bool, Error> {
     let is_objects = |opened: &&OpenedInput| opened.head.objects.is_some();
     let name = |opened: &OpenedInput| opened.input.path().display().to_string();
     let (objects, other) = (
@@ -562,7 +566,7 @@ pub(super) fn encoding_hint(encoding: Encoding) -> String {
 }
 
 /// Finds which field of each input goes into which column.
-fn lay_out(all: &mut [OpenedInput], options: &LoadOptions) -> Result<Layout, Error> {
+pub(super) fn lay_out(all: &mut [OpenedInput], options: &LoadOptions) -> Result<Layout, Error> {
     let fields = all.iter_mut().map(|OpenedInput { input, head, .. }| InputFields {
         path: input.path(),
         names: &mut head.names,

@@ -206,6 +206,35 @@ impl ParseRequest<'_> {
         }
     }
 
+    /// Where the first tail ends that may belong to a damaged record which ended before `at`, where a line begins: one byte past its line
+    /// end. `None` if there is none among the bytes. Whether such a record goes on so far is for those to say who have it in view: here it is
+    /// only known that it ends nowhere else.
+    pub(super) fn after_first_tail(&self, mut at: usize) -> Option<usize> {
+        let quote = self.dialect.quote?;
+        loop {
+            // A line without a quote has no tail, and speaks against none where the damaged field may be open.
+            let distance = memchr::memchr(quote, self.span.get(at..)?)?;
+            let line_end = self.dialect.line_end;
+            let before = memchr::memrchr(line_end, &self.span[at..at + distance]);
+            let start = before.map_or(at, |line_end| at + line_end + 1);
+            let end = self.line_end_from(at + distance, self.span.len()).ok()?;
+            let trimmed = self.trim_cr(start, end);
+            if !self.is_comment(start) && (trimmed > start || self.columns == 1) {
+                let line = self.read_line(&self.span[start..trimmed]);
+                if line.is_broken {
+                    return None;
+                }
+                if line.has_tail {
+                    return Some(end + 1);
+                }
+                if line.is_good(self.columns) {
+                    return None;
+                }
+            }
+            at = end + 1;
+        }
+    }
+
     /// Whether the line `start..end`, by itself, begins a damaged field that is likely to go on after it.
     fn line_is_left_open(&self, start: usize, end: usize) -> bool {
         let stand = Stand {

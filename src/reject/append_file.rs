@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::Error;
 use crate::option_name::{ERRORS, OptionName};
+use crate::reject::line::LineSink;
 use crate::reject::output::{self, BUFFER_BYTES, numbered, same_file};
 use crate::reject::state::{Committed, HEADER};
 
@@ -63,6 +64,20 @@ impl std::fmt::Debug for AppendFile {
             .field("path", &self.path)
             .field("written_bytes", &self.written_bytes)
             .finish()
+    }
+}
+
+impl LineSink for AppendFile {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.hasher.update(bytes);
+        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
+            self.flush()?;
+            if bytes.len() >= BUFFER_BYTES {
+                return self.write(bytes);
+            }
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
     }
 }
 
@@ -240,18 +255,6 @@ impl AppendFile {
     /// Bytes appended so far, those in the buffer too.
     pub(super) fn len_bytes(&self) -> u64 {
         self.written_bytes + self.buffer.len() as u64
-    }
-
-    pub(super) fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.hasher.update(bytes);
-        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
-            self.flush()?;
-            if bytes.len() >= BUFFER_BYTES {
-                return self.write(bytes);
-            }
-        }
-        self.buffer.extend_from_slice(bytes);
-        Ok(())
     }
 
     pub(super) fn flush(&mut self) -> Result<(), Error> {

@@ -5,7 +5,7 @@
 //! doubled, as CSV asks). Of inputs in other encodings `raw` has the original bytes, whatever they were recoded to, and `value` is UTF-8. The hard part: a record too large to hold in memory, whose end, and with it its length and last line, is known
 //! only after its bytes have gone by; they wait in an unnamed temporary file.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write as _};
 use std::os::unix::ffi::OsStrExt;
@@ -17,31 +17,11 @@ use crate::error::Error;
 use crate::position::Position;
 use crate::reject::append_file::AppendFile;
 use crate::reject::claim;
+use crate::reject::line::{ColumnLabel, LetterFields, put_end, put_guard, put_quoted_bytes};
 use crate::reject::output::{self, BUFFER_BYTES};
 use crate::reject::samples::{RAW_BYTES, RejectSample, RejectSamples, SampleTaker};
 use crate::reject::state::{Committed, Left, LettersPlace};
 use crate::reject::{FirstRecord, RejectReason};
-
-/// The field at fault, as the `column` of a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnLabel<'a> {
-    /// No single field is at fault: the column is left empty.
-    None,
-    /// A column's name, or the comma-separated names of a composite key.
-    Name(&'a str),
-    /// The number, 1-based, of a field that has no name.
-    Number(u32),
-}
-
-impl fmt::Display for ColumnLabel<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ColumnLabel::None => Ok(()),
-            ColumnLabel::Name(name) => f.write_str(name),
-            ColumnLabel::Number(number) => write!(f, "{number}"),
-        }
-    }
-}
 
 /// One line of the dead-letter file, before it is written.
 #[derive(Debug, Clone, Copy)]
@@ -340,22 +320,6 @@ impl LineWriter {
             } => (Some(*record), Some(*file_index)),
             _ => (None, None),
         };
-        self.put_text(out, input_name(&self.inputs, position.file_index))?;
-        self.put_display(
-            out,
-            format_args!(
-                ",{},{},{},{},{},",
-                position.line, position.line_end, position.record, position.offset_bytes, position.length_bytes
-            ),
-        )?;
-        match letter.column {
-            ColumnLabel::None => {}
-            ColumnLabel::Name(name) => self.put_text(out, name.as_bytes())?,
-            ColumnLabel::Number(number) => self.put_display(out, format_args!("{number}"))?,
-        }
-        out.put(b",")?;
-        out.put(letter.reason.code().as_str().as_bytes())?;
-        out.put(b",")?;
         let other_file = first_file_index.filter(|index| *index != position.file_index);
         self.scratch.clear();
         let encoding = self.encoding(letter);
@@ -369,7 +333,6 @@ impl LineWriter {
             .reason
             .message(judged, other_file.map(|index| input_name(&self.inputs, index)));
         write!(self.scratch, "{message}").expect("writing to a String cannot fail");
-        self.put_text(out, self.scratch.as_bytes())?;
         if self.samples.wants(letter.reason.code()) {
             self.samples.take(RejectSample {
                 code: letter.reason.code(),
@@ -381,44 +344,25 @@ impl LineWriter {
                     .into_owned(),
             });
         }
-        out.put(b",")?;
-        self.put_text(out, &value)?;
-        out.put(b",")?;
-        if let Some(record) = first_record {
-            self.put_display(out, format_args!("{record}"))?;
-        }
-        out.put(b",\"")
+        let fields = LetterFields {
+            file: input_name(&self.inputs, position.file_index),
+            position,
+            column: letter.column,
+            code: letter.reason.code(),
+            message: self.scratch.as_bytes(),
+            value: &value,
+            first_record,
+        };
+        fields.put(out, self.guarded)
     }
 
     fn end(&self, out: &mut AppendFile) -> Result<(), Error> {
-        out.put(b"\"\n")
+        put_end(out)
     }
 
-    /// One field, quoted if it has to be, guarded if that is wanted.
-    fn put_text(&self, out: &mut AppendFile, field: &[u8]) -> Result<(), Error> {
-        let bare = memchr::memchr3(b',', b'"', b'\n', field).is_none() && memchr::memchr(b'\r', field).is_none();
-        if bare {
-            self.guard(out, field)?;
-            return out.put(field);
-        }
-        out.put(b"\"")?;
-        self.guard(out, field)?;
-        put_quoted_bytes(out, field)?;
-        out.put(b"\"")
-    }
-
-    /// Writes what goes before a field so that no spreadsheet runs it.
+    /// As [`put_guard`], if that is wanted.
     fn guard(&self, out: &mut AppendFile, field: &[u8]) -> Result<(), Error> {
-        if self.guarded && looks_like_formula(field) {
-            out.put(b"'")?;
-        }
-        Ok(())
-    }
-
-    fn put_display(&mut self, out: &mut AppendFile, text: fmt::Arguments) -> Result<(), Error> {
-        self.scratch.clear();
-        self.scratch.write_fmt(text).expect("writing to a String cannot fail");
-        out.put(self.scratch.as_bytes())
+        put_guard(out, field, self.guarded)
     }
 }
 
@@ -426,21 +370,6 @@ fn input_name(inputs: &[PathBuf], file_index: u32) -> &[u8] {
     inputs
         .get(file_index as usize)
         .map_or(b"".as_slice(), |path| path.as_os_str().as_bytes())
-}
-
-/// Whether a spreadsheet might run the field, or it begins with the guard itself. A signed number is just a number.
-///
-/// Source: OWASP, "CSV Injection".
-pub(crate) fn looks_like_formula(field: &[u8]) -> bool {
-    match field {
-        [b'+' | b'-', rest @ ..] => {
-            let digits = rest.iter().filter(|byte| byte.is_ascii_digit()).count();
-            let points = rest.iter().filter(|byte| **byte == b'.').count();
-            digits == 0 || points > 1 || digits + points < rest.len()
-        }
-        [b'=' | b'@' | b'\t' | b'\r' | b'\n' | b'\'', ..] => true,
-        _ => false,
-    }
 }
 
 /// Writes the raw bytes of a record, which may come piece by piece: those that it was made of, if it was recoded before it was parsed.
@@ -469,14 +398,4 @@ impl RawBytes {
         }
         Ok(())
     }
-}
-
-/// Writes the inside of a quoted field: every byte as it is, quotes doubled. May be called piece by piece.
-fn put_quoted_bytes(out: &mut AppendFile, mut bytes: &[u8]) -> Result<(), Error> {
-    while let Some(quote) = memchr::memchr(b'"', bytes) {
-        out.put(&bytes[..=quote])?;
-        out.put(b"\"")?;
-        bytes = &bytes[quote + 1..];
-    }
-    out.put(bytes)
 }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::option_name::ERRORS;
 use crate::position::Position;
 use crate::reject::append_file::{AppendFile, RunningHash};
+use crate::reject::line::LineSink;
 use crate::reject::output::{self, BUFFER_BYTES};
 use crate::reject::state::{Committed, LettersPlace};
 

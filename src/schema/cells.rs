@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What an empty cell without quotes is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EmptyCell {
     /// NULL.
@@ -30,7 +30,7 @@ impl EmptyCell {
 }
 
 /// How cells are read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CellRules {
     /// Unquoted cells that are one of these are NULL.
     pub null_words: Vec<String>,

@@ -535,12 +535,13 @@ impl Form {
 }
 
 /// What was seen in one column.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnFacts {
     pub form: Form,
     /// The column's type is declared, so the column is not looked at.
     pub(crate) skip: bool,
     /// Where in the span each mark that can be named was first seen: start and end of the value. Useful only as long as the span is there.
+    #[serde(skip)]
     pub(crate) first_at: [(u32, u32); mark::NAMED],
 }
 

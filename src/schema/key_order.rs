@@ -1,10 +1,12 @@
 //! Whether integer keys ascend: seen value by value, span by span, and put together in input order.
 
+use serde::{Deserialize, Serialize};
+
 /// Keys that break the order, per hundred, up to which integer keys still count as ascending: each break costs one suspect.
 const ASCENDING_BREAKS_PERCENT: u64 = 5;
 
 /// The order of the integers in the key column. A break is a value that is not greater than the one before it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyOrder {
     pub values: u64,
     pub breaks: u64,

@@ -1,7 +1,9 @@
 //! Records that do not have as many fields as their header: whether they are rows all the same. Pure.
 
+use serde::{Deserialize, Serialize};
+
 /// What becomes of records that have more or fewer fields than the header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Widths {
     /// What a record has beyond the header's fields is left out.
     pub ignore_extra: bool,

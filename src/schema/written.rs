@@ -1,8 +1,10 @@
 //! How values are written in the input, where that is not the usual way: what is asked for. How they are then read is in
 //! [`recoding`](super::recoding).
 
+use serde::{Deserialize, Serialize};
+
 /// How numbers are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NumberStyle {
     /// A comma stands before the decimals, and a point does not.
     pub decimal_comma: bool,
@@ -45,7 +47,7 @@ impl NumberStyle {
 }
 
 /// How dates and times are written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DateStyle {
     /// The pattern of columns declared as dates; `None`: the usual form.
     pub date: Option<String>,
@@ -56,7 +58,7 @@ pub struct DateStyle {
 }
 
 /// How values are written.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WrittenForms {
     /// Numbers.
     pub numbers: NumberStyle,

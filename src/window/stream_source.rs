@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::opening::wait_readable;
 use super::tail::TailFilter;
-use super::wait_readable;
 use super::wide_text::WideText;
 use crate::decode::{LOOK_BYTES, Marks, PackedBytes, Packing, Trouble, Unpacked, Unpacking};
 use crate::error::{Error, ErrorKind};

@@ -50,6 +50,7 @@ mod page_runs;
 mod pressure;
 mod random;
 mod random_existing;
+mod ranges;
 mod repeats;
 mod report_html;
 mod retry;

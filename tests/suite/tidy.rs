@@ -13,8 +13,11 @@ const MAX_PARAMETERS: usize = 5;
 const MAX_IMPL_FILES: usize = 2;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
-const ROOMS: [(&str, &[&str]); 22] = [
+const ROOMS: [(&str, &[&str]); 25] = [
     ("pyo3", &["python/"]),
+    ("arrow_array", &["range/arrow.rs", "range/arrow/"]),
+    ("arrow_buffer", &["range/arrow.rs", "range/arrow/"]),
+    ("arrow_schema", &["range/arrow.rs", "range/arrow/"]),
     ("regex", &["schema/rules/matcher.rs"]),
     ("glob", &["load/found.rs"]),
     ("crc_fast", &["content_hash.rs"]),
@@ -48,7 +51,7 @@ const ROOMS: [(&str, &[&str]); 22] = [
 ];
 
 /// The library's rooms, lowest layer first: a room may use those of its own layer and below, but not one that uses it.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &[
         "position",
         "cancel",
@@ -86,6 +89,7 @@ const LAYERS: [&[&str]; 6] = [
     &["settle"],
     &["load"],
     &["builder"],
+    &["range"],
 ];
 
 /// The rooms of the program: they see the library from outside.
