@@ -40,6 +40,8 @@ pub struct BatchSettings {
     pub checkpoint: Option<String>,
     /// Only rows are taken: the first reject or suspect [ends](BatchWriter::is_given_up) the load before anything is written of it.
     pub rows_only: bool,
+    /// All batches are committed together, at the end.
+    pub one_transaction: bool,
     /// The inputs that are files, to see whether they are still what was read.
     pub watches: Vec<InputWatch>,
 }
@@ -167,7 +169,17 @@ impl<'d> BatchWriter<'d> {
     /// Commits everything up to and including the first `records` records of a block.
     fn commit_within(&mut self, incoming: &Incoming, records: u32) -> Result<(), Error> {
         self.ledger.read_up_to(incoming, records);
-        self.commit()
+        self.end_batch()
+    }
+
+    /// Commits what is a batch, unless all batches are one.
+    fn end_batch(&mut self) -> Result<(), Error> {
+        if !self.settings.one_transaction {
+            return self.commit();
+        }
+        self.destination.save_origins()?;
+        faults::point("batch: not committed yet");
+        Ok(())
     }
 
     /// Writes a block; returns `Stop` once the error limit is passed, after writing everything up to the record that passed it.
@@ -300,8 +312,13 @@ impl<'d> BatchWriter<'d> {
         if !self.destination.insert_group(group.clone())? {
             return Ok(false);
         }
-        // Ids that SQLite gave are not known here, and not needed: a table of others is never taken back.
-        group.for_each(|(row_id, _)| self.ledger.add_row(row_id.unwrap_or(0)));
+        // Of the rows of one statement SQLite numbers each one higher than the one before.
+        let rows = group.clone().count() as i64;
+        let ids = self.destination.last_row_id().map(|last| last.wrapping_sub(rows - 1));
+        for (number, (row_id, _)) in (0..).zip(group) {
+            let given = ids.map_or(0, |first| first.wrapping_add(number));
+            self.ledger.add_row(row_id.unwrap_or(given));
+        }
         Ok(true)
     }
 
@@ -410,7 +427,7 @@ impl<'d> BatchWriter<'d> {
         }
         let stop = self.ledger.past_limit(place.ordinal);
         if stop || self.is_at_edge() {
-            self.commit()?;
+            self.end_batch()?;
         }
         Ok(if stop { Flow::Stop } else { Flow::Continue })
     }
@@ -427,6 +444,18 @@ impl<'d> BatchWriter<'d> {
             self.in_batch = true;
         }
         Ok(())
+    }
+
+    /// Takes back all rows of the only transaction. What was said of records stays: those whose rows are taken back are open again.
+    ///
+    /// # Errors
+    /// `Io`, `Database`.
+    pub fn take_back(&mut self) -> Result<(), Error> {
+        if self.in_batch {
+            self.destination.roll_back()?;
+            self.in_batch = false;
+        }
+        self.ledger.take_back_rows()
     }
 
     /// Commits everything written since the last commit.

@@ -406,7 +406,9 @@ impl Checkpoint {
     /// What can be done with a load that cannot go on, in words.
     pub fn ways(&self) -> String {
         let loaded = rows(self.progress.counts.loaded);
-        if let Some(table) = &self.identity.plan.replaces {
+        if self.identity.plan.place_is_free {
+            format!("start afresh with {RESTART} or give it up with {FORGET}; either leaves nothing of it")
+        } else if let Some(table) = &self.identity.plan.replaces {
             format!("start afresh with {RESTART} or give it up with {FORGET}; either leaves table \"{table}\" as it is")
         } else if self.identity.plan.create {
             format!(

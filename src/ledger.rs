@@ -414,6 +414,16 @@ impl Ledger {
         Ok(self.stop.take().unwrap_or_else(|| self.progress()))
     }
 
+    /// The rows of the load did not stay: their records are neither loaded nor rejected. What was rejected reaches the disk.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn take_back_rows(&mut self) -> Result<(), Error> {
+        let counts = &mut self.counts;
+        counts.suspects += std::mem::take(&mut counts.loaded) + std::mem::take(&mut counts.updated);
+        self.letters.sync()
+    }
+
     fn progress(&self) -> SavedProgress {
         let (errors, suspects) = (self.letters.state(), self.spool.state());
         SavedProgress {

@@ -210,7 +210,7 @@ pub use error::{Error, ErrorKind};
 pub use memory::return_freed_memory;
 pub use observer::{FileBegun, Observer, Phase, Progress};
 pub use option_name::OptionName;
-pub use options::{ErrorLimit, IfExists, Inference, InputFormat, OnDuplicate, PassedLimit, WritePath};
+pub use options::{Atomic, ErrorLimit, IfExists, Inference, InputFormat, OnDuplicate, PassedLimit, WritePath};
 pub use profile::{ColumnProfile, FirstText, Profile, ProfileFormat, ProfileValue, TextStart};
 pub use reject::RejectCode;
 pub use report::{

@@ -22,6 +22,7 @@ mod before;
 mod check;
 mod context;
 mod contract;
+mod definition;
 #[cfg(feature = "html")]
 mod draft;
 mod earlier;
@@ -121,8 +122,9 @@ pub fn load_inputs(
     let checked = files::check(&inputs.paths(), database_path, &errors, options);
     let refusal = found.err().or(planned.err()).or(checked.refusal);
     let mut agreed = options.clone();
-    let refusal =
-        refusal.or_else(|| contract::agree(&mut agreed, loads.iter_mut().map(|load| &mut load.options)).err());
+    let refusal = refusal
+        .or_else(|| contract::agree(&mut agreed, loads.iter_mut().map(|load| &mut load.options)).err())
+        .or_else(|| definition::agree(&mut agreed).err());
     let options = &agreed;
     let load = |onlookers: Result<Onlookers<'_>, Error>| match options.target.table_per_file {
         true => FileLoads {

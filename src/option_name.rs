@@ -78,8 +78,10 @@ macro_rules! options {
 
 options! {
     AFTER "after" "--after"
+    ALTER "alter" "--alter"
     ANALYZE "analyze" "--analyze"
     APPEND_ONLY "append_only" "--append-only"
+    ATOMIC "atomic" "--atomic"
     BATCH_ROWS "batch_rows" "--batch-rows"
     BEFORE "before" "--before"
     CHUNK_BYTES "chunk_bytes" "--chunk-bytes"
@@ -89,6 +91,8 @@ options! {
     COMMENT "comment" "--comment"
     CONSTANT "constant" "--const"
     CONTRACT "contract" "--schema"
+    CREATE_SQL "create_sql" "--create-sql"
+    CREATE_SQL_FILE "create_sql_file" "--create-sql"
     DATE_FORMAT "date_format" "--date-format"
     DATETIME_FORMAT "datetime_format" "--datetime-format"
     DECIMAL_COMMA "decimal_comma" "--decimal-comma"

@@ -15,14 +15,14 @@ pub use self::contract::{Agreement, ContractSource};
 pub use self::input_format::{InputFormat, JSON_LINES};
 pub use self::limits::{ErrorLimits, LimitOptions, PassedLimit};
 pub use self::on_duplicate::OnDuplicate;
-pub use self::table::{IfExists, TableOptions};
+pub use self::table::{Atomic, CreateSql, IfExists, TableOptions};
 use crate::dialect::{Delimiter, Escape};
 use crate::encoding::Encoding;
 use crate::error::Error;
 use crate::option_name::{
-    APPEND_ONLY, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY, EMPTY_AS_NULL,
-    ESCAPE, HEADER_ROW, IF_EXISTS, KEEP_CHECKPOINT, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName, QUOTE, REPORT,
-    REPORT_HTML, SKIP_FOOTER, TABLE, TABLE_PER_FILE, THREADS, UNION_BY_NAME, WINDOW_BYTES,
+    APPEND_ONLY, ATOMIC, BATCH_ROWS, CHUNK_BYTES, COLUMN_TYPE, COMMENT, DELIMITER, DROP_REPEATED_HEADERS, EMPTY,
+    EMPTY_AS_NULL, ESCAPE, HEADER_ROW, IF_EXISTS, KEEP_CHECKPOINT, MEMBER, NO_HEADER, NULL_WORD, ONCE, OptionName,
+    QUOTE, REPORT, REPORT_HTML, SKIP_FOOTER, TABLE, TABLE_PER_FILE, THREADS, UNION_BY_NAME, WINDOW_BYTES,
 };
 use crate::schema::ColumnType;
 use crate::schema::cells::{CellRules, EmptyCell};
@@ -320,6 +320,12 @@ impl LoadOptions {
             return Err(Error::usage(format!(
                 "{option} relies on rows of earlier loads, and {IF_EXISTS} {} takes them away; leave one of them out",
                 self.table.if_exists.as_str()
+            )));
+        }
+        if self.table.atomic == Atomic::File && (self.repeat.append_only || self.repeat.once) {
+            let option = if self.repeat.once { ONCE } else { APPEND_ONLY };
+            return Err(Error::usage(format!(
+                "{option} keeps notes of what is in a table, and {ATOMIC} file may fill it under another name first; leave one of them out"
             )));
         }
         match self.dialect.skip_footer > 0 && self.repeat.append_only {

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use self::contract::references;
-pub use self::existing::plan_existing_table;
+pub use self::existing::{added_columns, lacking_columns, land_at_once, plan_existing_table};
 pub use self::layout::{Header, Layout};
 use self::repeats::plan_repeats;
 use crate::error::Error;
@@ -23,6 +23,7 @@ use crate::options::LoadOptions;
 use crate::report::FoundDialect;
 use crate::schema::cells::StoredValue;
 use crate::schema::constraint::TableConstraint;
+use crate::schema::definition::Definition;
 use crate::schema::form::{Form, WhyNoNumber};
 use crate::schema::identifier::nearest;
 use crate::schema::key_order::KeyOrder;
@@ -105,9 +106,24 @@ pub struct TablePlan {
     /// Indices in `columns` of each unique index besides the key's that the load adds before the first row.
     #[serde(default)]
     pub unique: Vec<Vec<usize>>,
+    /// The SQL that makes the table, if it is the user's.
+    #[serde(default)]
+    pub definition: Option<Definition>,
+    /// Columns that a table that exists gets before the first row.
+    #[serde(default)]
+    pub adds: Vec<Column>,
     /// The table whose place this one takes at the end.
     #[serde(default)]
     pub replaces: Option<String>,
+    /// There is none in that place, and there must be none at the end.
+    #[serde(default)]
+    pub place_is_free: bool,
+    /// All rows go into a table that exists in one transaction.
+    #[serde(default)]
+    pub one_transaction: bool,
+    /// It is noted which records rows came from whose ids are their keys, so that a later one can name the first.
+    #[serde(default)]
+    pub notes_keys: bool,
     /// The rows that the table has are deleted when the first row of the load goes in.
     #[serde(default)]
     pub empties: bool,
@@ -168,6 +184,7 @@ impl TablePlan {
                 DedupPlan::Filter | DedupPlan::Database => DedupPlan::Database,
             },
             create: false,
+            adds: Vec::new(),
             build_key_index: false,
             guess: None,
             notices: Vec::new(),
@@ -470,8 +487,7 @@ pub fn plan_new_table(
     let constraints = contract::of_new_table(&contract_fields, names, (&key_columns, row_id_column), options)?;
     let unique = unique_indexes(names, &key_columns, options)?;
     // Where a row's fate depends on those before it, SQLite judges each in its turn.
-    let is_plain = constraints.is_empty();
-    let is_nameless = has_nameless_row_ids(names);
+    let (is_plain, is_nameless) = (constraints.is_empty(), has_nameless_row_ids(names));
     let dedup = match (key_columns.is_empty(), row_id_column) {
         (without_key, _) if without_key || !is_plain || !unique.is_empty() => DedupPlan::Database,
         (_, Some(_)) => DedupPlan::Ascending { last: None },
@@ -482,11 +498,7 @@ pub fn plan_new_table(
         table,
         create: true,
         row_id_column,
-        row_ids: match row_id_column {
-            Some(_) => RowIds::Key,
-            None if is_nameless || !is_plain => RowIds::Given,
-            None => RowIds::Ordinal { base: 0 },
-        },
+        row_ids: new_row_ids(row_id_column, is_nameless || !is_plain),
         build_key_index: is_plain && !key_columns.is_empty() && row_id_column.is_none(),
         repeats: plan_repeats(&columns, &key_columns, &options.contract.on_duplicate)?,
         key_columns,
@@ -495,6 +507,11 @@ pub fn plan_new_table(
         dedup,
         strict: options.table.strict,
         unique,
+        definition: None,
+        adds: Vec::new(),
+        place_is_free: false,
+        one_transaction: false,
+        notes_keys: false,
         replaces: None,
         empties: false,
         fts: full_text(names, is_nameless && row_id_column.is_none(), options)?,
@@ -507,6 +524,15 @@ pub fn plan_new_table(
         object_names: Vec::new(),
         notices: Vec::new(),
     })
+}
+
+/// The row ids of a table that the load makes; `are_given`: only SQLite can number its rows.
+fn new_row_ids(row_id_column: Option<usize>, are_given: bool) -> RowIds {
+    match row_id_column {
+        Some(_) => RowIds::Key,
+        None if are_given => RowIds::Given,
+        None => RowIds::Ordinal { base: 0 },
+    }
 }
 
 fn has_unique_index(info: &TableInfo, key_columns: &[usize], table_indices: &[usize]) -> bool {

@@ -14,6 +14,7 @@ pub mod cast;
 pub mod cells;
 pub mod constraint;
 pub mod contract;
+pub mod definition;
 #[allow(missing_docs)]
 pub mod form;
 pub mod identifier;

@@ -3,8 +3,10 @@
 //! From the bottom: `format` and `record` (bytes), `database` with what it says about its tables, `own` (the tables that rowmill keeps for
 //! itself), and two ways in that give the same table, `insert` and `direct`; `destination` chooses between them.
 
+pub mod added;
 pub mod database;
 pub mod defaults;
+pub mod definition;
 mod describe;
 pub mod descriptor;
 pub mod destination;

@@ -1,7 +1,9 @@
 //! What a load does to its table besides filling it.
 
+use std::path::Path;
+
 use super::Load;
-use crate::options::IfExists;
+use crate::options::{Atomic, CreateSql, IfExists};
 
 /// The table: what is done to it besides filling it, before the first row and after the last one.
 ///
@@ -22,6 +24,66 @@ impl Load<'_> {
     /// ```
     pub fn if_exists(mut self, what: IfExists) -> Self {
         self.options.table.if_exists = what;
+        self
+    }
+
+    /// Gives a table that exists the columns that it lacks, in the types that they would have in a new table. Rows that were there have NULL in
+    /// them. Nothing is ever dropped or changed; what was added stays, even if no row comes. Default: false.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// # let input = folder.path().join("t.csv");
+    /// for rows in ["id\n1\n", "id,name\n2,Ada\n"] {
+    ///     std::fs::write(&input, rows)?;
+    ///     rowmill::Load::new([&input]).into(&database).errors(&errors).alter(true).run()?;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn alter(mut self, on: bool) -> Self {
+        self.options.table.alter = on;
+        self
+    }
+
+    /// Sets what of the load lands together, as others see it. With [`Atomic::File`] all of its rows land, or none: a load that fails, is
+    /// cancelled, or passes its limit of errors leaves the table as it was. Default: [`Atomic::Batch`].
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new("id,age\n1,36\n2,85,x\n");
+    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors).max_errors(0);
+    /// let report = load.atomic(rowmill::Atomic::File).run()?;
+    /// assert_eq!(report.exit_code, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn atomic(mut self, what: Atomic) -> Self {
+        self.options.table.atomic = what;
+        self
+    }
+
+    /// Makes a new table by SQL of your own: one CREATE TABLE, and perhaps CREATE INDEX and CREATE TRIGGER for that table. Without a
+    /// [`table`](Self::table) its name is the table's. Its columns, types and constraints are what rows are held against, as in a table that
+    /// exists. A table that does exist stays as it is; [`if_exists`](Self::if_exists) says what becomes of its rows.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
+    /// let reader = std::io::Cursor::new("id,age\n1,36\n2,-1\n");
+    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors);
+    /// let sql = "CREATE TABLE people(id INTEGER PRIMARY KEY, age INTEGER CHECK (age >= 0))";
+    /// let report = load.create_sql(sql).run()?;
+    /// assert_eq!((report.loaded, report.rejected), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_sql(mut self, sql: impl Into<String>) -> Self {
+        self.options.table.create_sql = Some(CreateSql::Text(sql.into()));
+        self
+    }
+
+    /// As [`create_sql`](Self::create_sql), with the SQL in the file at `path`.
+    pub fn create_sql_file(mut self, path: impl AsRef<Path>) -> Self {
+        self.options.table.create_sql = Some(CreateSql::File(path.as_ref().to_owned()));
         self
     }
 

@@ -1,8 +1,10 @@
 //! Flags that say what is done to the table besides filling it.
 
-use clap::ValueEnum;
-use rowmill::IfExists;
-use rowmill::internal::options::TableOptions;
+use std::path::PathBuf;
+
+use clap::{ValueEnum, ValueHint};
+use rowmill::internal::options::{CreateSql, TableOptions};
+use rowmill::{Atomic, IfExists};
 
 use super::names::{Names, parse_list};
 
@@ -23,6 +25,30 @@ pub struct TableFlags {
         help_heading = "Table"
     )]
     if_exists: IfExistsArg,
+    /// Add the columns of the input to a table that exists and lacks them
+    ///
+    /// They get the types that they would get in a new table, and are NULL in the rows that were there. Nothing is ever dropped or changed.
+    #[arg(long, hide_short_help = true, help_heading = "Table")]
+    alter: bool,
+    /// What lands together: batch (what is committed stays, and the load goes on there) or file (all rows of the load, or none)
+    ///
+    /// file fills a new table under another name, and one that exists in a single transaction.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "batch",
+        hide_short_help = true,
+        help_heading = "Table"
+    )]
+    atomic: AtomicArg,
+    /// Make a new table by the CREATE TABLE in a file, which may also make its indexes and triggers
+    ///
+    /// Its name is the table's, if --table does not say it. A table that exists stays as it is: see --if-exists. Nothing else may stand in the
+    /// file. `rowmill schema --as sql` writes such a statement.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true, help_heading = "Table")]
+    create_sql: Option<PathBuf>,
     /// Make a new table STRICT; rows then go in by INSERT
     #[arg(long, hide_short_help = true, help_heading = "Table")]
     strict: bool,
@@ -64,9 +90,23 @@ enum IfExistsArg {
     Replace,
 }
 
+/// [`Atomic`], with a word for each variant on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AtomicArg {
+    Batch,
+    File,
+}
+
 impl From<TableFlags> for TableOptions {
     fn from(flags: TableFlags) -> Self {
         TableOptions {
+            alter: flags.alter,
+            atomic: match flags.atomic {
+                AtomicArg::Batch => Atomic::Batch,
+                AtomicArg::File => Atomic::File,
+            },
+            create_sql: flags.create_sql.map(CreateSql::File),
+            definition: None,
             strict: flags.strict,
             not_null: flags.not_null.unwrap_or_default(),
             unique: flags.unique,

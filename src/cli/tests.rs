@@ -4,15 +4,15 @@ use std::path::PathBuf;
 
 use rowmill::internal::LoadOptions;
 use rowmill::internal::options::{
-    ColumnOptions, ContractOptions, ContractSource, DialectOptions, ErrorLimits, LimitOptions, RepeatOptions,
-    ResourceOptions, TableOptions, TargetOptions,
+    ColumnOptions, ContractOptions, ContractSource, CreateSql, DialectOptions, ErrorLimits, LimitOptions,
+    RepeatOptions, ResourceOptions, TableOptions, TargetOptions,
 };
 use rowmill::internal::schema::cells::CellRules;
 use rowmill::internal::schema::widths::Widths;
 use rowmill::internal::schema::written::{DateStyle, NumberStyle, WrittenForms};
 use rowmill::{
-    ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, IfExists, Inference, InputFormat, OnDuplicate,
-    RejectCode, WritePath,
+    Atomic, ColumnType, Delimiter, EmptyCell, Encoding, ErrorLimit, Escape, IfExists, Inference, InputFormat,
+    OnDuplicate, RejectCode, WritePath,
 };
 
 use super::characters::*;
@@ -119,7 +119,7 @@ fn every_flag_reaches_its_option() {
          --columns a,b --rename A=a --union-by-name --ignore-extra --fill-missing --const year=2024=5 --const x= --filename-column f --row-number n \
          --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --skip-footer 2 --encoding cp1251 --member m.csv --max-errors 5% --max-errors type_error=10 --max-errors rule_failed=0.1% --schema s.json --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --decimal-comma --thousands ' --date-format %d.%m.%Y --datetime-format %s --two-digit-year-pivot 70 \
-         --strict --not-null e,f --unique a,b --unique c --fts d --before S --after T --analyze --vacuum --if-exists replace \
+         --strict --not-null e,f --unique a,b --unique c --fts d --before S --after T --analyze --vacuum --if-exists replace --create-sql t.sql --alter --atomic file \
          --restart --keep-checkpoint --append-only --once --safe-errors",
     );
     let LoadCommand { inputs, options, .. } = options.unwrap();
@@ -146,6 +146,10 @@ fn every_flag_reaches_its_option() {
             analyze: true,
             vacuum: true,
             if_exists: IfExists::Replace,
+            create_sql: Some(CreateSql::File("t.sql".into())),
+            definition: None,
+            alter: true,
+            atomic: Atomic::File,
         },
         contract: ContractOptions {
             key: vec!["a".to_owned(), "b".to_owned()],

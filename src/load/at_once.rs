@@ -80,6 +80,8 @@ fn is_small(blueprint: &Blueprint, inputs: &OpenedInputs, context: &Context<'_>)
     });
     is_new
         && start.plan.guess.is_none()
+        // The image is put in place in one step anyway, and what stands aside is swapped by another connection.
+        && start.plan.replaces.is_none()
         && options.target.write_path == WritePath::Auto
         && !options.table.goes_beyond_the_table()
         && bytes.fold(0, u64::saturating_add) <= limit_bytes

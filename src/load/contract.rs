@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::format::FieldNames;
 use crate::load::context::Context;
+use crate::load::definition;
 use crate::option_name::{NO_HEADER, SCHEMA};
 use crate::options::{ContractSource, LoadOptions};
 use crate::plan::{self, TablePlan};
@@ -167,6 +168,11 @@ pub(super) fn check_references(plan: &TablePlan, context: &Context<'_>) -> Resul
     if agreed.contract.references.is_empty() {
         return Ok(());
     }
+    if let Some(definition) = &plan.definition {
+        return definition::with_table(definition, plan.replaces.is_some(), context, |database| {
+            check_declared(plan, database, context.options)
+        });
+    }
     let database = context.existing_database()?;
     let checked = match (&database, plan.create) {
         (Some(database), false) => check_declared(plan, database, context.options),
@@ -184,10 +190,11 @@ fn check_declared(plan: &TablePlan, database: &Database, options: &LoadOptions) 
     for wanted in plan::references(plan, options) {
         if !there.iter().any(|one| one.is_same(&wanted, &plan.table)) {
             return Err(Error::schema(format!(
-                "table \"{0}\" exists and does not have a foreign key of the schema: {1}; nothing was loaded: make the table with it, or take \
+                "table \"{0}\" {2} does not have a foreign key of the schema: {1}; nothing was loaded: make the table with it, or take \
                  it out of the schema",
-                plan.table,
-                wanted.sql(&plan.table)
+                plan.shown_table(),
+                wanted.sql(plan.shown_table()),
+                if plan.create { "is to be made and" } else { "exists and" }
             )));
         }
     }

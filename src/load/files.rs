@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use crate::database_file::{is_foreign, is_journal, is_wal};
 use crate::error::Error;
-use crate::option_name::{ERRORS, OptionName, REPORT, REPORT_HTML, SCHEMA, Wording};
-use crate::options::{ContractSource, LoadOptions};
+use crate::option_name::{CREATE_SQL_FILE, ERRORS, OptionName, REPORT, REPORT_HTML, SCHEMA, Wording};
+use crate::options::{ContractSource, CreateSql, LoadOptions};
 use crate::reject::{beside_with, folder_of, followed, same_file};
 use crate::report::{is_json_report, is_own_stream, is_page, names_descriptor};
 
@@ -36,6 +36,8 @@ enum Role {
     Journal,
     /// The contract.
     Schema,
+    /// The SQL that makes the table.
+    CreateSql,
     /// The file that messages go to, if they go to a file.
     Messages,
     Errors,
@@ -121,6 +123,9 @@ fn claims(inputs: &[PathBuf], database: &Path, errors: &[&Path], options: &LoadO
     if let Some(ContractSource::File(path)) = &options.contract.source {
         claims.push(claim(Role::Schema, path.clone()));
     }
+    if let Some(CreateSql::File(path)) = &options.table.create_sql {
+        claims.push(claim(Role::CreateSql, path.clone()));
+    }
     for (path, shown) in [("/dev/stderr", "standard error"), ("/dev/stdout", "standard output")] {
         claims.push(Claim {
             shown: shown.to_owned(),
@@ -167,7 +172,8 @@ fn may_not_meet(earlier: Role, later: &Claim) -> bool {
         // What is asked to go there goes there.
         (Role::Messages, Role::Report) => !is_own_stream(&later.path),
         // Messages may have been redirected to anything, and almost nothing is written there.
-        (Role::Input | Role::Journal | Role::Schema, Role::Messages) | (Role::Database, Role::Journal) => false,
+        (Role::Input | Role::Journal | Role::Schema | Role::CreateSql, Role::Messages)
+        | (Role::Database, Role::Journal) => false,
         _ => true,
     }
 }
@@ -206,6 +212,10 @@ fn refuse(earlier: &Claim, later: &Claim) -> Error {
             "{SCHEMA} {}: it is the same file as {shown}; name the file that has the schema",
             later.shown
         )),
+        (_, Role::CreateSql) => Error::usage(format!(
+            "{CREATE_SQL_FILE} {}: it is the same file as {shown}; name the file that has the SQL",
+            later.shown
+        )),
         (_, role) => {
             let option = match role {
                 Role::Report => REPORT,
@@ -227,7 +237,7 @@ fn check_alone(claim: &Claim, database: &Path) -> Result<(), Error> {
         Role::Journal => check_journal(&claim.path, database),
         Role::Report => check_older(claim, is_json_report, REPORT, "report"),
         Role::Page => check_older(claim, is_page, REPORT_HTML, "page"),
-        Role::Input | Role::Schema | Role::Messages | Role::Errors => Ok(()),
+        Role::Input | Role::Schema | Role::CreateSql | Role::Messages | Role::Errors => Ok(()),
     }
 }
 

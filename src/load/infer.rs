@@ -9,10 +9,10 @@ use crate::load::context::Context;
 use crate::load::opened::{OpenedInput, OpenedInputs};
 use crate::memory::{self, MemoryWish};
 use crate::observer::{Phase, Progress};
-use crate::option_name::{COLUMN_TYPE, TEXT};
+use crate::option_name::{ALTER, COLUMN_TYPE, TEXT};
 use crate::options::{Inference, LoadOptions};
 use crate::pipeline::{Flight, Flow, FoundBy, ScanRequest, ScanSettings, ScanTimes, Scanned, Work, scan};
-use crate::plan::Layout;
+use crate::plan::{self, Layout};
 use crate::report::MemorySplit;
 use crate::schema::cells::CellRules;
 use crate::schema::table_info::TableInfo;
@@ -122,6 +122,7 @@ pub(super) fn infer(
 ) -> Result<Inferred, Error> {
     let layout = &inputs.layout;
     let declared: Vec<bool> = match existing {
+        Some(info) if context.options.table.alter => declared_or_there(info, inputs, context.options)?,
         Some(_) => vec![true; layout.names.len()],
         None => declared(layout, context.options)?,
     };
@@ -175,6 +176,28 @@ pub(super) fn guesses(inputs: &OpenedInputs, options: &LoadOptions) -> bool {
 /// Whether the type of each column is declared.
 pub(super) fn declared(layout: &Layout, options: &LoadOptions) -> Result<Vec<bool>, Error> {
     Ok(layout.declared_types(options)?.iter().map(Option::is_some).collect())
+}
+
+/// Whether the type of each column is declared, or is that of a column of the table `info`.
+///
+/// # Errors
+/// `Usage` when a type must be found of values that come only with the load.
+fn declared_or_there(info: &TableInfo, inputs: &OpenedInputs, options: &LoadOptions) -> Result<Vec<bool>, Error> {
+    let layout = &inputs.layout;
+    let types = layout.declared_types(options)?;
+    let mut declared = vec![true; layout.names.len()];
+    for index in plan::lacking_columns(info, layout, options) {
+        declared[index] = types[index].is_some();
+    }
+    let unknown = declared.iter().position(|&is_declared| !is_declared);
+    match unknown.filter(|_| !inputs.can_be_read_again() || options.repeat.append_only) {
+        Some(index) => Err(Error::usage(format!(
+            "{ALTER} is to add column \"{}\", and its values come only with the load, from a stream or a file that grows; declare its type with \
+             {COLUMN_TYPE}, or {TEXT}",
+            layout.names[index]
+        ))),
+        None => Ok(declared),
+    }
 }
 
 /// A look at inputs for what their columns hold.

@@ -30,9 +30,11 @@ pub(super) fn take(settled: &SettledRows<'_>, context: &Context<'_>) -> Result<(
         return Ok(());
     }
     let (start, database) = (&settled.blueprint.start, settled.database);
+    // As elsewhere, a header alone makes a table, and an input of rejects alone does not.
+    let is_new_without_rows = start.plan.place_is_free && !settled.counts.are_all_rejects();
     let steps = Steps {
         start,
-        takes_place: start.plan.replaces.is_some() && settled.counts.loaded > 0,
+        takes_place: start.plan.replaces.is_some() && settled.counts.loaded > 0 || is_new_without_rows,
         done: leave::done(settled, letters.state(), context),
         context,
     };
@@ -75,7 +77,7 @@ impl Steps<'_> {
     fn say_what_stays(&self) {
         let plan = &self.start.plan;
         let none_came = self.done.loaded_rows == 0;
-        if none_came && (plan.replaces.is_some() || plan.empties) {
+        if none_came && (plan.replaces.is_some() && !plan.place_is_free || plan.empties) {
             self.context.observer.notice(&format!(
                 "no row was loaded, so table \"{}\" keeps those that it had",
                 plan.shown_table()

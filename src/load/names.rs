@@ -151,7 +151,15 @@ pub(super) fn settle(
     let found = context.account.time("find names", || all(inputs, context))?;
     let names = match existing {
         None => found,
-        Some(info) => of_table(info, &found, &options.columns),
+        Some(info) => {
+            let mut names = of_table(info, &found, &options.columns);
+            if options.table.alter {
+                found.as_slice().iter().for_each(|name| {
+                    names.add(name);
+                });
+            }
+            names
+        }
     };
     if names.is_empty() {
         let path = inputs.all[0].input.path();

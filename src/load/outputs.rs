@@ -18,7 +18,9 @@ use crate::plan::{DedupPlan, TablePlan};
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
 use crate::sqlite::TargetTable;
+use crate::sqlite::added;
 use crate::sqlite::database::Database;
+use crate::sqlite::definition;
 use crate::sqlite::destination::{Destination, Sink};
 use crate::sqlite::direct::DirectWriter;
 use crate::sqlite::direct::index::{IndexPlace, TableIndexes};
@@ -168,8 +170,11 @@ fn begin_load(
 ) -> Result<TableShape, Error> {
     let plan = &start.plan;
     database.begin()?;
-    if plan.create {
-        database.create_planned(plan)?;
+    match &plan.definition {
+        Some(definition) if plan.create => definition::make(database, definition, plan.replaces.is_some())?,
+        None if plan.create => database.create_planned(plan)?,
+        _ if plan.adds.is_empty() => {}
+        _ => added::add(database, &plan.table, &plan.adds)?,
     }
     if plan.create || database.is_empty(&plan.table)? {
         // What went into an earlier table of that name is gone with that table; so are rows that others have deleted.
@@ -323,6 +328,9 @@ fn open_destination<'d>(
     if plan.empties && !start.progress.as_ref().is_some_and(has_rows) {
         destination.empty_at_first_row();
     }
+    if plan.notes_keys {
+        destination.origins.note_keys();
+    }
     if let Some(progress) = &start.progress {
         destination.look_for_others(&progress.counts)?;
         if destination.is_among_others() && destination.gives_up_pages()? {
@@ -349,6 +357,7 @@ fn open_sink<'d>(
     let opened = match (wish, start.plan.append_obstacle()) {
         (WritePath::Sql, _) => Err(format!("asked for with {WRITE_PATH} sql")),
         (_, Some(obstacle)) => Err(obstacle.to_owned()),
+        _ if start.plan.one_transaction => Err("all rows go in in one transaction".to_owned()),
         _ => open_direct((database, &target), start, inputs, context)?,
     };
     match opened {
@@ -358,7 +367,11 @@ fn open_sink<'d>(
         }
         Err(reason) => {
             context.account.write_path(WritePathTaken { name: "sql", reason });
-            Ok(Sink::Sql(Box::new(SqlWriter::new(database, target)?)))
+            let mut writer = SqlWriter::new(database, target)?;
+            if start.plan.one_transaction {
+                writer.keep_readers_out();
+            }
+            Ok(Sink::Sql(Box::new(writer)))
         }
         Ok(writer) => {
             let reason = match writer.last_row_id() {
@@ -457,6 +470,7 @@ fn batch_settings(start: &Start, inputs: &OpenedInputs, context: &Context<'_>) -
         database_path: context.database_path.to_owned(),
         checkpoint: start.identity.as_ref().map(|_| plan.table.clone()),
         rows_only: false,
+        one_transaction: plan.one_transaction,
         watches: inputs.all.iter().filter_map(|opened| opened.input.watch()).collect(),
     }
 }

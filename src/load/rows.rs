@@ -20,9 +20,10 @@ use crate::load::order::{Delivery, OrderThread, Shared, Totals};
 use crate::load::outputs::Outputs;
 use crate::load::planned::Guess;
 use crate::observer::{Phase, Progress};
-use crate::option_name::RESTART;
+use crate::option_name::{ATOMIC, RESTART};
 use crate::pipeline::{Flow, no_thread};
 use crate::plan;
+use crate::report::{agreeing, rows};
 
 /// Blocks between the order thread and the writer; the memory gate is what really bounds them.
 const DELIVERIES_AHEAD: usize = 1024;
@@ -85,7 +86,12 @@ impl<'d> LoadedRows<'d> {
                 .notice(&format!("{}: {}", path.display(), encoding_hint(encoding)));
         }
         let committing = Instant::now();
-        outputs.writer.commit()?;
+        let end = match (written.limit_passed, is_complete) {
+            (true, _) => RowsEnd::ErrorLimit,
+            (false, true) => RowsEnd::Complete,
+            (false, false) => RowsEnd::Interrupted,
+        };
+        let end = commit(&mut outputs, end, context)?;
         let account = context.account;
         account.rows_committed(inputs.bytes_read());
         let busy = |counter: &AtomicU64| Duration::from_nanos(counter.load(Ordering::Relaxed));
@@ -96,13 +102,32 @@ impl<'d> LoadedRows<'d> {
         account.stage("last commit", committing.elapsed());
         account.stage("all rows", since.elapsed());
         account.filter(outputs.dedup.take_filter_report());
-        let end = match (written.limit_passed, is_complete) {
-            (true, _) => RowsEnd::ErrorLimit,
-            (false, true) => RowsEnd::Complete,
-            (false, false) => RowsEnd::Interrupted,
-        };
         Ok(Guess::Held(LoadedRows { inputs, outputs, end }))
     }
+}
+
+/// Commits the last rows; or, if all rows are to land together and not all are there, takes them back. How the load is then to end.
+fn commit(outputs: &mut Outputs<'_>, end: RowsEnd, context: &Context<'_>) -> Result<RowsEnd, Error> {
+    let plan = &outputs.blueprint.start.plan;
+    let counts = outputs.writer.ledger().counts();
+    let limits = &context.options.limits.errors;
+    let is_over_limit = limits.passed(&counts.rejected, counts.records).is_some();
+    if !plan.one_transaction || (end == RowsEnd::Complete && !is_over_limit) {
+        outputs.writer.commit()?;
+        return Ok(end);
+    }
+    let gone_in = counts.loaded + counts.updated;
+    outputs.writer.take_back()?;
+    context.observer.notice(&format!(
+        "{ATOMIC} file: the load does not come to its end, so table \"{}\" is as it was; {} that had gone in {} taken back",
+        plan.table,
+        rows(gone_in),
+        agreeing(gone_in, "is", "are")
+    ));
+    Ok(match end {
+        RowsEnd::Complete => RowsEnd::ErrorLimit,
+        end => end,
+    })
 }
 
 /// What is committed of a load whose input turned out to be damaged, and what can be done about it.

@@ -3,6 +3,7 @@
 use crate::checkpoint::{Checkpoint, Finished};
 use crate::error::Error;
 use crate::load::context::Context;
+use crate::load::definition;
 use crate::load::opened::OpenedInputs;
 use crate::load::side_files::{forget_side_files, name_holders};
 use crate::load::undo::{self, Begun};
@@ -87,6 +88,9 @@ fn look_at_database(table: &str, is_noted: bool, context: &Context<'_>) -> Resul
         context.observer.notice(&format!(
             "table \"{table}\" has triggers; they run for every row loaded"
         ));
+    }
+    if info.is_some() && checkpoint.is_none() {
+        definition::say_if_other(&database, context)?;
     }
     Ok(Seen {
         table: table.to_owned(),

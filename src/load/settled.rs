@@ -70,7 +70,8 @@ impl<'d> SettledRows<'d> {
             letters: None,
         };
         let before = unsettled.counts.clone();
-        if end != RowsEnd::Complete && unsettled.last.settings.checkpoint.is_some() {
+        let settings = &unsettled.last.settings;
+        if end != RowsEnd::Complete && (settings.checkpoint.is_some() || settings.one_transaction) {
             let letters = &mut unsettled.side_files.letters;
             tell_notes(letters, context);
             // Best effort: without that note the load counts as one that was killed.

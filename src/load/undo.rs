@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::faults;
 use crate::load::account::{Account, Remains};
 use crate::load::context::{Asked, Context, Onlookers, table_name};
+use crate::load::definition;
 use crate::load::ended::{Ended, Ending};
 use crate::load::indexes::{self, index_columns};
 use crate::load::inputs::Inputs;
@@ -16,11 +17,13 @@ use crate::load::per_file;
 use crate::load::side_files::forget_side_files;
 use crate::load::start::Start;
 use crate::observer::Observer;
-use crate::option_name::{APPEND_ONLY, ERRORS, FORGET, RESTART, TABLE};
+use crate::option_name::{ALTER, APPEND_ONLY, ERRORS, FORGET, RESTART, TABLE};
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
+use crate::plan::TablePlan;
 use crate::reject::{DeadLetters, Left, LettersPlace, SuspectSpool, discard_merge};
 use crate::report::{agreeing, rows};
+use crate::schema::identifier::listed;
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::page_file::empty_if_only;
 use crate::sqlite::own::checkpoint;
@@ -43,7 +46,9 @@ pub fn forget(
     observer: &dyn Observer,
 ) -> Result<(), Error> {
     if !options.target.table_per_file {
-        return forget_one(inputs, database_path, options, observer);
+        let mut options = options.clone();
+        definition::agree(&mut options)?;
+        return forget_one(inputs, database_path, &options, observer);
     }
     options.validate()?;
     let mut inputs = Inputs::from(inputs);
@@ -167,6 +172,12 @@ fn give_up_replacement(found: &Checkpoint, context: &Context<'_>) -> Result<(), 
     }
     context.observer.notice(&match found.identity.done {
         Some(_) => format!("the load is given up, but for its rows, which are in table \"{table}\" already"),
+        None if found.identity.plan.place_is_free => {
+            format!(
+                "{} is given up: what it had made in the database is gone again",
+                found.load()
+            )
+        }
         None => format!("{} is given up: table \"{table}\" stays as it was", found.load()),
     });
     Ok(())
@@ -276,6 +287,7 @@ pub(super) fn restart(begun: &Begun<'_>, context: &Context<'_>) -> Result<(), Er
             1 => ("stays, and is", "it is"),
             _ => ("stay, and are", "they are"),
         };
+        say_added(&identity.plan, context);
         context.observer.notice(&format!(
             "an earlier load into table \"{table}\" is forgotten; the {loaded} that it committed {stay} there twice if {are} loaded \
              again and no key prevents it; starting afresh"
@@ -311,7 +323,11 @@ pub(super) fn drop_created(begun: &Begun<'_>, context: &Context<'_>) -> Result<V
     let database = context.open_database()?;
     // Dropping a table to which others refer would also empty those.
     database.ignore_foreign_keys()?;
-    let ours = [identity.plan.table.as_str(), checkpoint::TABLE];
+    let ours = [
+        identity.plan.table.as_str(),
+        checkpoint::TABLE,
+        sequence_of(&identity.plan),
+    ];
     let is_only_load = |database: &Database| {
         Ok(checkpoint::is_only(database, &identity.plan.table)? && made.obstacles(database)?.is_empty())
     };
@@ -372,6 +388,7 @@ fn forget_if_empty(found: &Checkpoint, context: &Context<'_>) -> Result<bool, Er
     }
     database.commit()?;
     database.close()?;
+    say_added(&identity.plan, context);
     Ok(true)
 }
 
@@ -393,6 +410,9 @@ pub(super) fn leave_no_trace(start: &Start, ended: Option<&Ended>, context: &Con
         return;
     }
     if let Some(ended) = ended.filter(|ended| ended.how == Ending::Complete) {
+        if ended.counts.loaded + ended.counts.updated == 0 {
+            say_added(&start.plan, context);
+        }
         if ended.counts.are_all_rejects() && is_done_with(start, context) {
             // A table that is not dropped is empty, and harms nobody.
             let _ = drop_empty_table(start, context);
@@ -423,6 +443,10 @@ pub(super) fn leave_no_trace(start: &Start, ended: Option<&Ended>, context: &Con
         }
         // Of a stream that does not come to its end nothing takes the place of another table.
         _ if start.identity.is_none() && start.plan.replaces.is_some() => drop_new(start, context).unwrap_or(false),
+        _ if start.identity.is_none() && !start.plan.adds.is_empty() => {
+            say_added(&start.plan, context);
+            false
+        }
         // A stream keeps no checkpoint: the table that was made for it shows whether anything was committed.
         _ if start.identity.is_none() => drop_empty_table(start, context).unwrap_or(false),
         _ => false,
@@ -437,6 +461,26 @@ pub(super) fn leave_no_trace(start: &Start, ended: Option<&Ended>, context: &Con
 fn is_done_with(start: &Start, context: &Context<'_>) -> bool {
     let repeat = &context.options.repeat;
     start.plan.create && !repeat.append_only && !repeat.keep_checkpoint
+}
+
+/// Says which columns stay that the load has added to the table, of which it has no row, or none any more.
+fn say_added(plan: &TablePlan, context: &Context<'_>) {
+    if !plan.adds.is_empty() {
+        context.observer.notice(&format!(
+            "what {ALTER} has added to table \"{}\" stays there: {}",
+            plan.table,
+            listed(plan.adds.iter().map(|column| &column.name))
+        ));
+    }
+}
+
+/// Where SQLite keeps the numbers of AUTOINCREMENT, if the table that the load made may have it: it stays when that is dropped.
+fn sequence_of(plan: &TablePlan) -> &'static str {
+    if plan.definition.is_some() {
+        "sqlite_sequence"
+    } else {
+        ""
+    }
 }
 
 /// Drops the table that was to take the place of another, unless others have made something of it; returns whether it could.
@@ -483,7 +527,7 @@ fn drop_empty_table(start: &Start, context: &Context<'_>) -> Result<bool, Error>
     };
     let database = context.open_database()?;
     database.ignore_foreign_keys()?;
-    let ours = [start.plan.table.as_str()];
+    let ours = [start.plan.table.as_str(), sequence_of(&start.plan)];
     let is_free = |database: &Database| Ok(made.obstacles(database)?.is_empty());
     if start.makes_database && empty_if_only(&database, &ours, &is_free)? {
         return Ok(true);

@@ -7,7 +7,7 @@ use super::{
 use crate::error::Error;
 use crate::infer::Facts;
 use crate::option_name::{
-    COLUMN_TYPE, COLUMNS, KEY, NOT_NULL, ON_DUPLICATE, RENAME, ROW_NUMBER, STRICT, TEXT, UNION_BY_NAME,
+    ALTER, ATOMIC, COLUMN_TYPE, COLUMNS, KEY, NOT_NULL, ON_DUPLICATE, RENAME, ROW_NUMBER, STRICT, TEXT, UNION_BY_NAME,
 };
 use crate::options::{LoadOptions, OnDuplicate};
 use crate::schema::cells::EmptyCell;
@@ -65,6 +65,11 @@ pub fn plan_existing_table(
         dedup,
         strict: false,
         unique,
+        definition: None,
+        adds: Vec::new(),
+        place_is_free: false,
+        one_transaction: false,
+        notes_keys: false,
         replaces: None,
         empties: false,
         fts: full_text(&names, row_id_name(info).is_none(), options)?,
@@ -75,6 +80,57 @@ pub fn plan_existing_table(
         object_names: Vec::new(),
         notices,
     })
+}
+
+/// Makes all rows of a load land in a table that exists in one transaction.
+///
+/// # Errors
+/// `Schema` that says what may end that transaction, or is judged only at its end.
+pub fn land_at_once(plan: &mut TablePlan, info: &TableInfo) -> Result<(), Error> {
+    let obstacle = match &info.traces {
+        traces if traces.deferred => "it has a foreign key that is checked only at the commit",
+        traces if traces.rolled_back => "one of its triggers may roll a whole transaction back",
+        _ => {
+            // Where keys ascend, the record that came first is known anyway.
+            plan.notes_keys = matches!(plan.dedup, DedupPlan::Ascending { .. });
+            // Rows that are settled last would not land with the others.
+            plan.dedup = DedupPlan::Database;
+            if let RowIds::Ordinal { .. } = plan.row_ids {
+                plan.row_ids = RowIds::Given;
+            }
+            plan.one_transaction = true;
+            return Ok(());
+        }
+    };
+    Err(Error::schema(format!(
+        "{ATOMIC} file cannot load into table \"{}\": {obstacle}; nothing was loaded: load into a table of its own, and move the rows with SQL",
+        info.name
+    )))
+}
+
+/// Which columns of `layout` a table lacks. Columns without names are not looked for by name.
+pub fn lacking_columns(info: &TableInfo, layout: &Layout, options: &LoadOptions) -> Vec<usize> {
+    let places = TablePlaces::of(info, layout, options);
+    let is_lacking = |&index: &usize| places.is_named(index) && places.find(index).is_none();
+    (0..layout.names.len()).filter(is_lacking).collect()
+}
+
+/// The columns that a table gets for the load; `facts`: what is known of those whose type is not declared.
+///
+/// # Errors
+/// `Usage` when a type is declared for a column that is not there.
+pub fn added_columns(
+    info: &TableInfo,
+    layout: &Layout,
+    facts: &Facts,
+    options: &LoadOptions,
+) -> Result<Vec<Column>, Error> {
+    let declared = layout.declared_types(options)?;
+    let column = |index: usize| {
+        let column_type = declared[index].unwrap_or_else(|| facts.column_type(index));
+        Column::new(&layout.names[index], column_type)
+    };
+    Ok(lacking_columns(info, layout, options).into_iter().map(column).collect())
 }
 
 /// The fields of a record, matched to the columns of a table.
@@ -155,7 +211,10 @@ impl<'a> MatchedFields<'a> {
             fitting.extend(layout.input_names.get(index).filter(|_| !column.generated));
         }
         if let Some(last) = problems.last_mut().filter(|_| places.leaves_out(&fitting)) {
-            *last += &format!("; leave out what does not fit with {COLUMNS} {}", listed(fitting));
+            *last += &format!(
+                "; leave out what does not fit with {COLUMNS} {}, or let the table have it with {ALTER}",
+                listed(fitting)
+            );
         }
         Ok(problems)
     }
@@ -335,9 +394,14 @@ impl<'a> TablePlaces<'a> {
         }
     }
 
+    /// Whether a column is looked for by its name.
+    fn is_named(&self, index: usize) -> bool {
+        self.by_name || self.layout.given_by(index).is_some()
+    }
+
     fn find(&self, index: usize) -> Option<usize> {
         let name = &self.layout.names[index];
-        match self.by_name || self.layout.given_by(index).is_some() {
+        match self.is_named(index) {
             true => self
                 .info
                 .columns

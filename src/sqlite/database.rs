@@ -176,6 +176,11 @@ impl Database {
         self.execute("BEGIN IMMEDIATE")
     }
 
+    /// Begins a transaction that nobody else reads beside, but in WAL mode.
+    pub fn begin_exclusive(&self) -> Result<(), Error> {
+        self.execute("BEGIN EXCLUSIVE")
+    }
+
     pub fn commit(&self) -> Result<(), Error> {
         self.execute("COMMIT")
     }
@@ -189,7 +194,7 @@ impl Database {
     pub fn row_ids(&self, table: &TableInfo, last: i64) -> Result<(u64, Option<u64>), Error> {
         let name = quote(&table.name);
         let run = || -> rusqlite::Result<(u64, Option<u64>)> {
-            let Some(alias) = row_id_alias(&table.columns) else {
+            let Some(alias) = row_id_alias(&table.columns).filter(|_| !table.without_rowid) else {
                 let count = self
                     .connection
                     .query_row(&format!("SELECT count(*) FROM {name}"), [], |row| row.get::<_, i64>(0))?;

@@ -246,6 +246,14 @@ impl<'d> Destination<'d> {
         self.sink.insert_group(rows)
     }
 
+    /// The number that SQLite gave the last row that it inserted.
+    pub fn last_row_id(&self) -> Option<i64> {
+        match &self.sink {
+            Sink::Sql(writer) => Some(writer.connection().last_insert_rowid()),
+            Sink::Direct(_) | Sink::Nothing => None,
+        }
+    }
+
     /// Hands a row to the table. Finished pages refuse no row, and no row is taken back.
     ///
     /// Inlined wherever it is called, so that no outcome is built for rows that are never refused.
@@ -417,6 +425,22 @@ impl<'d> Destination<'d> {
             redo.forget();
         }
         Ok(())
+    }
+
+    /// Notes where the rows came from that have gone in so far, without a commit.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn save_origins(&mut self) -> Result<(), Error> {
+        self.origins.save()
+    }
+
+    /// Takes all rows of the open transaction back.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub fn roll_back(&mut self) -> Result<(), Error> {
+        self.database.rollback()
     }
 
     /// Builds the key's index now, not after the rows: the filter does not know keys that others add.

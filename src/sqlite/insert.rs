@@ -61,6 +61,8 @@ pub struct SqlWriter<'d> {
     /// SQLite's numbers for the state in which others left the database, and for the schema.
     data_version: i64,
     schema_version: i64,
+    /// Transactions begin only when nobody reads.
+    keeps_readers_out: bool,
     /// A row may be left out without an error.
     may_skip: bool,
     /// The last row was left out, and what its triggers did can still be taken back.
@@ -142,6 +144,7 @@ impl<'d> SqlWriter<'d> {
             checks_others,
             traces: info.traces,
             moved: false,
+            keeps_readers_out: false,
             data_version: versions.data,
             schema_version: versions.schema,
             may_skip: info.has_triggers,
@@ -247,12 +250,21 @@ impl<'d> SqlWriter<'d> {
         self.database
     }
 
+    /// From now on transactions begin only when nobody reads, so that SQLite can write pages that its memory has no room for before they are
+    /// committed. In WAL mode readers are in nobody's way.
+    pub fn keep_readers_out(&mut self) {
+        self.keeps_readers_out = true;
+    }
+
     /// Begins a transaction; returns whether others have written to the database since the last one, or since the writer was made.
     ///
     /// # Errors
     /// `DatabaseBusy`, `Database`.
     pub fn begin(&mut self) -> Result<bool, Error> {
-        self.database.begin()?;
+        match self.keeps_readers_out {
+            true => self.database.begin_exclusive()?,
+            false => self.database.begin()?,
+        }
         let data_version = self.database.data_version()?;
         let others_wrote = std::mem::replace(&mut self.data_version, data_version) != data_version;
         // Another connection may have written since.

@@ -29,28 +29,50 @@ pub fn may_mean(sql: &str, name: &str) -> bool {
     })
 }
 
+/// A statement within a text that may be none of SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundStatement {
+    /// Where its first token begins, in bytes.
+    pub start_bytes: usize,
+    /// That token; empty if it is no word.
+    pub first_word: String,
+}
+
 /// The first word of each statement in `sql`, which may be none of SQL; those within the body of a trigger aside.
+pub fn first_words(sql: &str) -> Vec<String> {
+    let found = statements(sql).into_iter();
+    found.map(|statement| statement.first_word).collect()
+}
+
+/// The statements in `sql`, which may be none of SQL; those within the body of a trigger aside.
 ///
 /// Where a body ends, is told as SQLite tells it: at an END between two semicolons. Source: `sqlite3_complete` in complete.c.
-pub fn first_words(sql: &str) -> Vec<String> {
+pub fn statements(sql: &str) -> Vec<FoundStatement> {
     let mut found = Vec::new();
     // The words of the statement so far; only the first three can say that it makes a trigger.
     let mut words: Vec<&[u8]> = Vec::new();
     let (mut is_begun, mut after_end) = (false, false);
-    for token in Tokens(sql.as_bytes()) {
-        match token {
-            Token::Semicolon if makes_trigger(&words) && !after_end => words.truncate(3),
-            Token::Semicolon => {
+    let mut tokens = Tokens(sql.as_bytes());
+    loop {
+        tokens.skip_blanks();
+        let start_bytes = sql.len() - tokens.0.len();
+        match tokens.next() {
+            None => return found,
+            Some(Token::Semicolon) if makes_trigger(&words) && !after_end => words.truncate(3),
+            Some(Token::Semicolon) => {
                 words.clear();
                 (is_begun, after_end) = (false, false);
             }
-            token => {
+            Some(token) => {
                 let word = match token {
                     Token::Word(word) => word,
                     _ => b"",
                 };
                 if !is_begun {
-                    found.push(String::from_utf8_lossy(word).into_owned());
+                    found.push(FoundStatement {
+                        start_bytes,
+                        first_word: String::from_utf8_lossy(word).into_owned(),
+                    });
                     is_begun = true;
                 }
                 after_end = words.len() == 3 && word.eq_ignore_ascii_case(b"END");
@@ -60,7 +82,27 @@ pub fn first_words(sql: &str) -> Vec<String> {
             }
         }
     }
-    found
+}
+
+/// The statement `sql` that makes an index, as SQLite keeps it, with `name` as the index's own; `None` if it is another statement.
+///
+/// SQLite keeps it from the name on as it was written, and puts the words before that itself. Source: `sqlite3CreateIndex` in build.c.
+pub fn with_index_name(sql: &str, name: &str) -> Option<String> {
+    let mut tokens = Tokens(sql.as_bytes());
+    let is = |token: Option<Token<'_>>, word: &[u8]| matches!(token, Some(Token::Word(found)) if found == word);
+    if !is(tokens.next(), b"CREATE") {
+        return None;
+    }
+    match tokens.next() {
+        Some(Token::Word(b"UNIQUE")) if is(tokens.next(), b"INDEX") => {}
+        Some(Token::Word(b"INDEX")) => {}
+        _ => return None,
+    }
+    tokens.skip_blanks();
+    let start = sql.len() - tokens.0.len();
+    tokens.next()?;
+    let end = sql.len() - tokens.0.len();
+    Some(format!("{}{name}{}", &sql[..start], &sql[end..]))
 }
 
 /// Whether a statement that begins with these words makes a trigger.
@@ -94,26 +136,35 @@ pub fn has_conflict_clause(sql: &str) -> bool {
 /// What is left to cut.
 struct Tokens<'a>(&'a [u8]);
 
-impl<'a> Iterator for Tokens<'a> {
-    type Item = Token<'a>;
-
-    fn next(&mut self) -> Option<Token<'a>> {
+impl Tokens<'_> {
+    /// Goes to where the next token begins.
+    fn skip_blanks(&mut self) {
         loop {
             let sql = self.0;
             let length = match *sql {
-                [] => return None,
                 [b' ' | b'\t' | b'\n' | b'\x0c' | b'\r', ..] => 1,
                 [b'-', b'-', ..] => up_to(sql, b"\n"),
                 // In SQLite, a comment needs a byte after its opening.
                 [b'/', b'*', _, ..] => 2 + up_to(&sql[2..], b"*/"),
-                _ => {
-                    let (token, length) = token(sql);
-                    self.0 = &sql[length..];
-                    return Some(token);
-                }
+                _ => return,
             };
             self.0 = &sql[length..];
         }
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = Token<'a>;
+
+    fn next(&mut self) -> Option<Token<'a>> {
+        self.skip_blanks();
+        let sql = self.0;
+        if sql.is_empty() {
+            return None;
+        }
+        let (token, length) = token(sql);
+        self.0 = &sql[length..];
+        Some(token)
     }
 }
 
@@ -194,6 +245,25 @@ mod tests {
         ] {
             assert_eq!(first_words(sql), words, "{sql}");
         }
+    }
+
+    #[test]
+    fn an_index_gets_another_name_however_its_own_is_written() {
+        for (sql, renamed) in [
+            ("CREATE INDEX a ON t(a)", "CREATE INDEX \"b\" ON t(a)"),
+            ("CREATE UNIQUE INDEX [a b]ON t(a)", "CREATE UNIQUE INDEX \"b\"ON t(a)"),
+            (
+                "CREATE INDEX 'a''b' ON t(a) WHERE a = 'a'",
+                "CREATE INDEX \"b\" ON t(a) WHERE a = 'a'",
+            ),
+            (
+                "CREATE UNIQUE INDEX /* x */ `a` ON t(a)",
+                "CREATE UNIQUE INDEX /* x */ \"b\" ON t(a)",
+            ),
+        ] {
+            assert_eq!(with_index_name(sql, "\"b\"").as_deref(), Some(renamed), "{sql}");
+        }
+        assert_eq!(with_index_name("CREATE TABLE index(a)", "b"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::option_name::{FTS, IF_EXISTS, KEY, UNIQUE};
 use crate::plan::TablePlan;
 use crate::schema::constraint::TableConstraint;
+use crate::schema::definition::{Definition, EntryKind};
 use crate::schema::identifier::{index_name, is_index_name, quote};
 use crate::sqlite::database::Database;
 use crate::sqlite::direct::roots::change_schema;
@@ -97,6 +98,11 @@ impl Replacement<'_> {
             _ => None,
         }));
         let of_constraints = info.unique_keys.iter().map(|key| key.columns.clone());
+        unique.extend(
+            plan.definition
+                .iter()
+                .flat_map(|made| made.unique.iter().map(|names| folded(names))),
+        );
         for columns in of_constraints.chain(info.row_id_column.map(|column| vec![column])) {
             let names: Vec<String> = columns
                 .iter()
@@ -118,6 +124,13 @@ impl Replacement<'_> {
             return Ok(());
         };
         self.check(database)?;
+        if self.plan.place_is_free && database.describe_table(table)?.is_some() {
+            return Err(Error::schema(format!(
+                "somebody made a table \"{table}\" during the load, which found none; the rows wait in \"{}\" until it is dropped or has another \
+                 name",
+                self.plan.table
+            )));
+        }
         let last = self.plan.in_place();
         if let Some(full_text) = FullText::of(&last, database)?
             && full_text.is_there(database)?
@@ -127,16 +140,21 @@ impl Replacement<'_> {
         let lists = self.index_lists();
         let own = self.own_indexes(database, &lists)?;
         database.drop_table(table)?;
+        // SQL of the user's may write the name in another case.
+        let place = self.plan.definition.as_ref().map_or(table, |made| &made.table);
         // SQLite is not to look at views and triggers, which say nothing of the new table, and may be broken already.
         let rename = format!(
             "PRAGMA legacy_alter_table = ON; ALTER TABLE main.{} RENAME TO {}; PRAGMA legacy_alter_table = OFF",
             quote(&self.plan.table),
-            quote(table)
+            quote(place)
         );
         let renamed = database.connection().execute_batch(&rename);
         renamed.map_err(|e| database.fail(e))?;
         for index in own {
-            rename_index(database, table, &index)?;
+            rename_index(database, place, &index)?;
+        }
+        if let Some(definition) = &self.plan.definition {
+            put_in_place(database, definition)?;
         }
         once::forget_rows(database, table)?;
         finished::remove(database, table)
@@ -177,6 +195,23 @@ impl Replacement<'_> {
         });
         Ok(own.collect())
     }
+}
+
+/// Gives a table and its indexes, which stand aside, the names and the text that the user's SQL gives them.
+fn put_in_place(database: &Database, definition: &Definition) -> Result<(), Error> {
+    let update = "UPDATE sqlite_schema SET name = ?1, sql = ?2 WHERE type = ?3 AND name = ?4";
+    // The table has its name already.
+    for (entry, aside) in definition.entries.iter().zip(&definition.aside) {
+        let found = match entry.kind {
+            EntryKind::Table => &entry.name,
+            _ => &aside.name,
+        };
+        change_schema(database, |connection| {
+            connection.execute(update, (&entry.name, &entry.sql, entry.kind.as_str(), found))
+        })?;
+    }
+    let reset = database.connection().execute_batch("PRAGMA writable_schema = RESET");
+    reset.map_err(|e| database.fail(e))
 }
 
 /// Gives an index the name that it would have in a table called `table`. SQLite has no statement for that.

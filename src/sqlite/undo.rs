@@ -12,6 +12,7 @@ use crate::checkpoint::Counts;
 use crate::error::Error;
 use crate::plan::TablePlan;
 use crate::report::rows;
+use crate::schema::definition::{EntryKind, SchemaEntry};
 use crate::schema::identifier::{is_index_name, quote};
 use crate::sqlite::database::{Database, database_error};
 use crate::sqlite::emptied::referring_tables;
@@ -62,7 +63,8 @@ impl Made<'_> {
 
     /// Whether the table is defined as the load has defined it.
     fn has_own_definition(&self, database: &Database) -> Result<bool, Error> {
-        let made = Database::planned_sql(self.plan);
+        let table = self.entries().find(|entry| entry.kind == EntryKind::Table);
+        let made = table.map_or_else(|| Database::planned_sql(self.plan), |entry| entry.sql.clone());
         let find = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE";
         let found = database
             .connection()
@@ -90,7 +92,12 @@ impl Made<'_> {
             let mut entries = own.query([table])?;
             while let Some(entry) = entries.next()? {
                 let (kind, name, sql): (String, String, String) = (entry.get(0)?, entry.get(1)?, entry.get(2)?);
-                if kind != "table" && !self.is_own_index(&name, &sql) {
+                let is_defined = self.is_defined(&kind, &name, &sql);
+                if is_defined && kind == "trigger" && self.counts.loaded > 0 {
+                    obstacles.push(format!(
+                        "its trigger \"{name}\" has run for its rows, and what it did elsewhere is not known"
+                    ));
+                } else if kind != "table" && !is_defined && !self.is_own_index(&name, &sql) {
                     obstacles.push(format!("it has the {kind} \"{name}\", which the load did not make"));
                 }
             }
@@ -122,6 +129,19 @@ impl Made<'_> {
             Some(full_text) if full_text.is_there(database)? => Ok(Some(full_text)),
             _ => Ok(None),
         }
+    }
+
+    /// What SQL of the user's makes.
+    fn entries(&self) -> impl Iterator<Item = &SchemaEntry> {
+        let aside = self.plan.replaces.is_some();
+        let definition = self.plan.definition.iter();
+        definition.flat_map(move |definition| definition.entries(aside))
+    }
+
+    /// Whether an entry of the schema is one that SQL of the user's makes, word for word.
+    fn is_defined(&self, kind: &str, name: &str, sql: &str) -> bool {
+        self.entries()
+            .any(|entry| entry.kind.as_str() == kind && entry.name.eq_ignore_ascii_case(name) && entry.sql == sql)
     }
 
     fn is_own_index(&self, name: &str, sql: &str) -> bool {
