@@ -19,7 +19,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use rowmill::Load;
-//! use rowmill::range::{RangePlanner, RangeSource, ReadPlan, RejectWriter, ScanPlan};
+//! use rowmill::range::{CheckedRange, RangePlanner, RangeSource, ReadPlan, RejectWriter, ScanPlan};
 //!
 //! let bytes = b"id,name\n1,Ada\n2,\"Grace\nHopper\"\n3\n4,Alan\n".to_vec();
 //! let source: Arc<dyn RangeSource> = Arc::new(bytes);
@@ -40,7 +40,7 @@
 //! let mut letters = RejectWriter::new(&plan, Vec::new())?;
 //! let mut rows = Vec::new();
 //! for piece in &composed.pieces {
-//!     let mut checked = plan.check(&source, piece)?;
+//!     let mut checked = CheckedRange::read(&plan, &source, piece)?;
 //!     rows.append(&mut checked.rows);
 //!     for reject in &checked.rejects {
 //!         letters.push(reject)?;

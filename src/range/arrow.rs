@@ -1,6 +1,6 @@
 //! Rows and rejects as Arrow record batches, for whatever speaks Arrow: Spark, Polars, DuckDB, pyarrow.
 //!
-//! A range becomes blocks of three batches: the [rows](ReadPlan::row_schema), with their columns as declared or inferred; their
+//! A range becomes blocks of three batches: the [rows](row_schema), with their columns as declared or inferred; their
 //! [places](PLACE_COLUMNS), as many, with keys to compare; and the [rejects](REJECT_COLUMNS). The crates of Arrow are exported with them:
 //! `arrow_array::ffi` hands arrays to other languages without a copy (the C data interface).
 //!
@@ -16,6 +16,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use rowmill::Load;
+//! use rowmill::range::arrow::ArrowReader;
 //! use rowmill::range::arrow::arrow_array::cast::AsArray;
 //! use rowmill::range::arrow::arrow_array::types::Int64Type;
 //! use rowmill::range::{RangePlanner, RangeSource};
@@ -28,7 +29,7 @@
 //! let plan = Arc::new(composed.plan);
 //! let (mut ids, mut rejects) = (Vec::new(), 0);
 //! for piece in &composed.pieces {
-//!     for block in plan.read(&source, piece)? {
+//!     for block in ArrowReader::new(&plan, &source, piece)? {
 //!         let block = block?;
 //!         ids.extend(block.rows["id"].as_primitive::<Int64Type>().values());
 //!         rejects += block.rejects.num_rows();
@@ -116,69 +117,50 @@ impl std::fmt::Debug for ArrowReader {
     }
 }
 
-impl ReadPlan {
-    /// The columns of the rows as Arrow has them. Any may hold NULL but those declared otherwise.
-    pub fn row_schema(&self) -> SchemaRef {
-        let field =
-            |column: &crate::schema::Column| Field::new(&column.name, data_type(column.column_type), !column.not_null);
-        Arc::new(Schema::new(self.table.columns.iter().map(field).collect::<Vec<_>>()))
-    }
+/// The columns of the rows as Arrow has them. Any may hold NULL but those declared otherwise.
+pub fn row_schema(plan: &ReadPlan) -> SchemaRef {
+    let field =
+        |column: &crate::schema::Column| Field::new(&column.name, data_type(column.column_type), !column.not_null);
+    Arc::new(Schema::new(plan.table.columns.iter().map(field).collect::<Vec<_>>()))
+}
 
-    /// Begins to read a range. It is compared with what was scanned first.
-    ///
-    /// # Errors
-    /// [`InputChanged`](crate::ErrorKind::InputChanged) when the range is not what was scanned, [`Io`](crate::ErrorKind::Io),
-    /// [`Usage`](crate::ErrorKind::Usage) for a piece of another plan.
-    pub fn read(self: &Arc<Self>, source: &Arc<dyn RangeSource>, piece: &RangePiece) -> Result<ArrowReader, Error> {
-        let mut reader: PieceReader<ArrowRows> = PieceReader::new(Arc::clone(self), Arc::clone(source), piece.clone())?;
-        reader.block.values.set_key(self.table.key_columns.clone());
-        Ok(ArrowReader {
-            reader,
-            rows: self.row_schema(),
-            has_failed: false,
-        })
+/// Rejects as a batch of [`REJECT_COLUMNS`].
+///
+/// # Errors
+/// [`Usage`](crate::ErrorKind::Usage) when they take more than 2 GiB.
+pub fn reject_batch(plan: &ReadPlan, rejects: &[RangeReject]) -> Result<RecordBatch, Error> {
+    let bytes: usize = rejects.iter().map(|reject| reject.raw.len() + reject.value.len()).sum();
+    if i32::try_from(bytes).is_err() {
+        return Err(Error::usage(
+            "rejects of more than 2 GiB are too many for one batch: take fewer at a time",
+        ));
     }
-
-    /// Rejects as a batch of [`REJECT_COLUMNS`].
-    ///
-    /// # Errors
-    /// [`Usage`](crate::ErrorKind::Usage) when they take more than 2 GiB.
-    pub fn reject_batch(&self, rejects: &[RangeReject]) -> Result<RecordBatch, Error> {
-        let bytes: usize = rejects.iter().map(|reject| reject.raw.len() + reject.value.len()).sum();
-        if i32::try_from(bytes).is_err() {
-            return Err(Error::usage(
-                "rejects of more than 2 GiB are too many for one batch: take fewer at a time",
-            ));
-        }
-        let positions = || rejects.iter().map(|reject| &reject.position);
-        let texts = |of: fn(&RangeReject) -> &str| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(rejects.iter().map(of)))
-        };
-        let bytes = |of: fn(&RangeReject) -> &[u8]| -> ArrayRef {
-            Arc::new(BinaryArray::from_iter_values(rejects.iter().map(of)))
-        };
-        let names = self.input_names();
-        let name = |position: &Position| names.get(position.file_index as usize).map_or("", String::as_str);
-        let first_records = rejects
-            .iter()
-            .map(|reject| reject.first_record.map(|record| record as i64));
-        let columns: [ArrayRef; REJECT_COLUMNS.len()] = [
-            file_indices(positions()),
-            Arc::new(StringArray::from_iter_values(positions().map(name))),
-            numbers(positions(), |position| position.line),
-            numbers(positions(), |position| position.line_end),
-            numbers(positions(), |position| position.record),
-            numbers(positions(), |position| position.offset_bytes),
-            numbers(positions(), |position| position.length_bytes),
-            texts(|reject| &reject.column),
-            texts(|reject| reject.code.as_str()),
-            texts(|reject| &reject.message),
-            bytes(|reject| &reject.value),
-            Arc::new(first_records.collect::<Int64Array>()),
-            bytes(|reject| &reject.raw),
-        ];
-        RecordBatch::try_new(reject_schema(), columns.to_vec()).map_err(not_arrow)
-    }
+    let positions = || rejects.iter().map(|reject| &reject.position);
+    let texts =
+        |of: fn(&RangeReject) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(rejects.iter().map(of))) };
+    let bytes =
+        |of: fn(&RangeReject) -> &[u8]| -> ArrayRef { Arc::new(BinaryArray::from_iter_values(rejects.iter().map(of))) };
+    let names = plan.input_names();
+    let name = |position: &Position| names.get(position.file_index as usize).map_or("", String::as_str);
+    let first_records = rejects
+        .iter()
+        .map(|reject| reject.first_record.map(|record| record as i64));
+    let columns: [ArrayRef; REJECT_COLUMNS.len()] = [
+        file_indices(positions()),
+        Arc::new(StringArray::from_iter_values(positions().map(name))),
+        numbers(positions(), |position| position.line),
+        numbers(positions(), |position| position.line_end),
+        numbers(positions(), |position| position.record),
+        numbers(positions(), |position| position.offset_bytes),
+        numbers(positions(), |position| position.length_bytes),
+        texts(|reject| &reject.column),
+        texts(|reject| reject.code.as_str()),
+        texts(|reject| &reject.message),
+        bytes(|reject| &reject.value),
+        Arc::new(first_records.collect::<Int64Array>()),
+        bytes(|reject| &reject.raw),
+    ];
+    RecordBatch::try_new(reject_schema(), columns.to_vec()).map_err(not_arrow)
 }
 
 /// [`PLACE_COLUMNS`] with their types.
@@ -209,7 +191,7 @@ fn schema(columns: &[&str]) -> SchemaRef {
 /// # Errors
 /// [`Usage`](crate::ErrorKind::Usage) when it has other columns, or a code that there is not.
 pub fn rejects_of(batch: &RecordBatch) -> Result<Vec<RangeReject>, Error> {
-    let columns = Columns(batch);
+    let columns = BatchColumns(batch);
     let positions = positions_of(batch)?;
     let (column, code, message) = (
         columns.texts("column")?,
@@ -244,7 +226,7 @@ pub fn rejects_of(batch: &RecordBatch) -> Result<Vec<RangeReject>, Error> {
 /// # Errors
 /// [`Usage`](crate::ErrorKind::Usage) when it has other columns.
 pub fn positions_of(batch: &RecordBatch) -> Result<Vec<Position>, Error> {
-    let columns = Columns(batch);
+    let columns = BatchColumns(batch);
     let file_index = columns.of("file_index", |array| array.as_primitive_opt::<Int32Type>())?;
     let (line, line_end, record) = (
         columns.numbers("line")?,
@@ -264,9 +246,9 @@ pub fn positions_of(batch: &RecordBatch) -> Result<Vec<Position>, Error> {
 }
 
 /// The columns of a batch by name.
-struct Columns<'a>(&'a RecordBatch);
+struct BatchColumns<'a>(&'a RecordBatch);
 
-impl<'a> Columns<'a> {
+impl<'a> BatchColumns<'a> {
     fn of<T>(&self, name: &str, cast: impl Fn(&'a ArrayRef) -> Option<&'a T>) -> Result<&'a T, Error> {
         let column = self.0.column_by_name(name).and_then(cast);
         column.ok_or_else(|| {
@@ -302,6 +284,21 @@ fn not_arrow(error: ArrowError) -> Error {
 }
 
 impl ArrowReader {
+    /// Begins to read a range. It is compared with what was scanned first.
+    ///
+    /// # Errors
+    /// [`InputChanged`](crate::ErrorKind::InputChanged) when the range is not what was scanned, [`Io`](crate::ErrorKind::Io),
+    /// [`Usage`](crate::ErrorKind::Usage) for a piece of another plan.
+    pub fn new(plan: &Arc<ReadPlan>, source: &Arc<dyn RangeSource>, piece: &RangePiece) -> Result<Self, Error> {
+        let mut reader: PieceReader<ArrowRows> = PieceReader::new(Arc::clone(plan), Arc::clone(source), piece.clone())?;
+        reader.block.values.set_key(plan.table.key_columns.clone());
+        Ok(ArrowReader {
+            reader,
+            rows: row_schema(plan),
+            has_failed: false,
+        })
+    }
+
     /// The columns of the rows.
     pub fn row_schema(&self) -> SchemaRef {
         Arc::clone(&self.rows)
@@ -327,7 +324,7 @@ impl ArrowReader {
         Ok(Some(ArrowBlock {
             rows: rows.map_err(not_arrow)?,
             places: RecordBatch::try_new(place_schema(), places.to_vec()).map_err(not_arrow)?,
-            rejects: self.reader.plan().reject_batch(&self.reader.rejects)?,
+            rejects: reject_batch(self.reader.plan(), &self.reader.rejects)?,
         }))
     }
 }

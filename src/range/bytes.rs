@@ -180,7 +180,7 @@ impl RangeBytes {
 }
 
 /// What a walk finds next.
-pub(super) enum Found {
+pub(super) enum FoundRecords {
     /// Whole records, and nothing else, from `start` up to `end`.
     Records { start: u64, end: u64 },
     /// A line that is longer than any record may be, and does not end among the bytes that are there.
@@ -218,7 +218,7 @@ impl RecordWalk {
         bytes: &mut RangeBytes,
         access: &InputAccess<'_>,
         parsed: &mut Records,
-    ) -> Result<Option<Found>, Error> {
+    ) -> Result<Option<FoundRecords>, Error> {
         while self.at < self.border {
             let step = (self.border - self.at).min(self.step_bytes) as usize;
             let span = bytes.from(self.at);
@@ -231,7 +231,7 @@ impl RecordWalk {
             if consumed > 0 {
                 let start = self.at;
                 self.at += consumed as u64;
-                return Ok(Some(Found::Records { start, end: self.at }));
+                return Ok(Some(FoundRecords::Records { start, end: self.at }));
             }
             let there = span.len() as u64;
             if bytes.is_at_end() {
@@ -240,7 +240,7 @@ impl RecordWalk {
             if there > self.syntax.max_record_bytes {
                 let start = self.at;
                 self.at = self.border;
-                return Ok(Some(Found::LongLine { start }));
+                return Ok(Some(FoundRecords::LongLine { start }));
             }
             let wanted = (there * 2)
                 .max(access.pace.ahead_bytes)

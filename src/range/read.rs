@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::bytes::{Found, InputAccess, RangeBytes, RecordWalk};
+use super::bytes::{FoundRecords, InputAccess, RangeBytes, RecordWalk};
 use super::compose::RangePiece;
 use super::plan::ReadPlan;
 use super::rejected::RangeReject;
@@ -107,8 +107,8 @@ impl<E: Encoder> PieceReader<E> {
             pace: plan.scan.pace,
         };
         match self.walk.next(&mut self.bytes, &access, &mut self.parsed) {
-            Ok(Some(Found::Records { start, end })) => self.take_records(&access, start, end),
-            Ok(Some(Found::LongLine { start })) => self.take_long_line(&access, start)?,
+            Ok(Some(FoundRecords::Records { start, end })) => self.take_records(&access, start, end),
+            Ok(Some(FoundRecords::LongLine { start })) => self.take_long_line(&access, start)?,
             Ok(None) => {
                 self.is_done = true;
                 self.check_end(&access)?;
@@ -300,14 +300,14 @@ pub struct CheckedRange {
     pub rejects: Vec<RangeReject>,
 }
 
-impl ReadPlan {
+impl CheckedRange {
     /// Checks the records of a range, as [`Load::check`](crate::Load::check) does, without a look at keys.
     ///
     /// # Errors
     /// [`InputChanged`](crate::ErrorKind::InputChanged) when the range is not what was scanned, [`Io`](crate::ErrorKind::Io),
     /// [`Usage`](crate::ErrorKind::Usage) for a piece of another plan.
-    pub fn check(self: &Arc<Self>, source: &Arc<dyn RangeSource>, piece: &RangePiece) -> Result<CheckedRange, Error> {
-        let mut reader: PieceReader<Nothing> = PieceReader::new(Arc::clone(self), Arc::clone(source), piece.clone())?;
+    pub fn read(plan: &Arc<ReadPlan>, source: &Arc<dyn RangeSource>, piece: &RangePiece) -> Result<Self, Error> {
+        let mut reader: PieceReader<Nothing> = PieceReader::new(Arc::clone(plan), Arc::clone(source), piece.clone())?;
         let mut checked = CheckedRange::default();
         while reader.advance()? {
             checked.rows.append(&mut reader.positions);

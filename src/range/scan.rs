@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::{Found, InputAccess, RangeBytes, RecordWalk};
+use super::bytes::{FoundRecords, InputAccess, RangeBytes, RecordWalk};
 use super::plan::{InputRange, ScanPlan, from_json, to_json};
 use crate::content_hash::ContentHash;
 use crate::error::Error;
@@ -216,7 +216,7 @@ impl Scanner<'_> {
         let mut walk = RecordWalk::new(at, border, self.syntax, self.access.pace);
         let mut lines = None;
         while let Some(found) = walk.next(&mut self.bytes, &self.access, &mut self.records)? {
-            let Found::Records { start, end } = found else {
+            let FoundRecords::Records { start, end } = found else {
                 stretch.counts.records += 1;
                 return Ok(NextRecord::NextLine);
             };

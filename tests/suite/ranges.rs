@@ -10,10 +10,10 @@ use rowmill::range::arrow::arrow_array::cast::AsArray;
 use rowmill::range::arrow::arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
 use rowmill::range::arrow::arrow_array::{Array, RecordBatch};
 use rowmill::range::arrow::arrow_schema::DataType;
-use rowmill::range::arrow::{positions_of, rejects_of};
+use rowmill::range::arrow::{ArrowReader, positions_of, rejects_of};
 use rowmill::range::{
-    Position, RangePiece, RangePlanner, RangeReject, RangeReport, RangeSource, ReadPlan, RejectWriter, RepeatedKey,
-    ScanPlan,
+    CheckedRange, Position, RangePiece, RangePlanner, RangeReject, RangeReport, RangeSource, ReadPlan, RejectWriter,
+    RepeatedKey, ScanPlan,
 };
 use rowmill::{ColumnType, Contract, EmptyCell, Encoding, Error, ErrorKind, IfExists, Load, OnDuplicate};
 use rusqlite::types::Value;
@@ -138,7 +138,7 @@ fn ranged(paths: &[PathBuf], asked: &Asked<'_>, cut: Cut) -> Result<(Made, u64),
         let piece = RangePiece::from_json(&piece.to_json())?;
         let source = &sources[piece.range().file_index as usize];
         let mut records = 0;
-        for block in plan.read(source, &piece)? {
+        for block in ArrowReader::new(&plan, source, &piece)? {
             let block = block?;
             let keys = block.places["key"].as_binary::<i32>();
             let positions = positions_of(&block.places)?;
@@ -150,7 +150,7 @@ fn ranged(paths: &[PathBuf], asked: &Asked<'_>, cut: Cut) -> Result<(Made, u64),
             records += (block.rows.num_rows() + block.rejects.num_rows()) as u64;
         }
         assert_eq!(records, piece.records(), "the records of {piece:?}");
-        let checked = plan.check(source, &piece)?;
+        let checked = CheckedRange::read(&plan, source, &piece)?;
         assert_eq!((checked.rows.len() + checked.rejects.len()) as u64, records);
     }
     rows.sort_by_key(|(position, ..)| (position.file_index, position.record));
@@ -674,7 +674,7 @@ fn a_source_that_changes_between_the_passes_is_noticed() {
             composed
                 .pieces
                 .iter()
-                .try_for_each(|piece| plan.check(&dynamic, piece).map(drop))
+                .try_for_each(|piece| CheckedRange::read(&plan, &dynamic, piece).map(drop))
         };
         read_all().unwrap();
         source.reads.store(0, std::sync::atomic::Ordering::Relaxed);
@@ -713,9 +713,8 @@ fn reports_that_do_not_fit_together_are_refused() {
         .map(|range| other.scan(&*source, range).unwrap())
         .collect();
     let other = planner(Load::new(["x.csv"]).text(true)).compose(&others).unwrap();
-    let error = Arc::new(other.plan)
-        .read(&source, &composed.pieces[0])
-        .expect_err("a piece of another plan");
+    let error =
+        ArrowReader::new(&Arc::new(other.plan), &source, &composed.pieces[0]).expect_err("a piece of another plan");
     assert!(error.to_string().contains("another plan"), "{error}");
 }
 

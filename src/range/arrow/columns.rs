@@ -34,7 +34,7 @@ pub(super) fn data_type(column_type: ColumnType) -> DataType {
 
 /// The values of a column, row by row; a NULL has one, too.
 #[derive(Debug)]
-enum Values {
+enum ColumnValues {
     Integers(Vec<i64>),
     Reals(Vec<f64>),
     Booleans(Vec<bool>),
@@ -106,7 +106,7 @@ impl TextBuffer {
 /// The buffer of a column.
 #[derive(Debug)]
 struct ColumnBuffer {
-    values: Values,
+    values: ColumnValues,
     /// Which rows are NULL.
     nulls: Vec<u32>,
     /// It holds the number of each record.
@@ -116,12 +116,12 @@ struct ColumnBuffer {
 impl ColumnBuffer {
     fn new(column: &Column) -> Self {
         let values = match column.column_type {
-            ColumnType::Integer => Values::Integers(Vec::new()),
-            ColumnType::Real | ColumnType::Number | ColumnType::Percent => Values::Reals(Vec::new()),
-            ColumnType::Boolean => Values::Booleans(Vec::new()),
-            ColumnType::Date => Values::Days(Vec::new()),
-            ColumnType::Decimal(decimals) => Values::Decimals(Vec::new(), decimals),
-            _ => Values::Texts(TextBuffer::default()),
+            ColumnType::Integer => ColumnValues::Integers(Vec::new()),
+            ColumnType::Real | ColumnType::Number | ColumnType::Percent => ColumnValues::Reals(Vec::new()),
+            ColumnType::Boolean => ColumnValues::Booleans(Vec::new()),
+            ColumnType::Date => ColumnValues::Days(Vec::new()),
+            ColumnType::Decimal(decimals) => ColumnValues::Decimals(Vec::new(), decimals),
+            _ => ColumnValues::Texts(TextBuffer::default()),
         };
         ColumnBuffer {
             values,
@@ -132,12 +132,12 @@ impl ColumnBuffer {
 
     fn reserve(&mut self, rows: usize, text_bytes: usize) {
         match &mut self.values {
-            Values::Integers(values) => values.reserve(rows),
-            Values::Reals(values) => values.reserve(rows),
-            Values::Booleans(values) => values.reserve(rows),
-            Values::Days(values) => values.reserve(rows),
-            Values::Decimals(values, _) => values.reserve(rows),
-            Values::Texts(texts) => {
+            ColumnValues::Integers(values) => values.reserve(rows),
+            ColumnValues::Reals(values) => values.reserve(rows),
+            ColumnValues::Booleans(values) => values.reserve(rows),
+            ColumnValues::Days(values) => values.reserve(rows),
+            ColumnValues::Decimals(values, _) => values.reserve(rows),
+            ColumnValues::Texts(texts) => {
                 texts.offsets.reserve(rows);
                 texts.bytes.reserve(text_bytes);
             }
@@ -146,12 +146,12 @@ impl ColumnBuffer {
 
     fn truncate(&mut self, rows: usize) {
         match &mut self.values {
-            Values::Integers(values) => values.truncate(rows),
-            Values::Reals(values) => values.truncate(rows),
-            Values::Booleans(values) => values.truncate(rows),
-            Values::Days(values) => values.truncate(rows),
-            Values::Decimals(values, _) => values.truncate(rows),
-            Values::Texts(texts) => texts.truncate(rows),
+            ColumnValues::Integers(values) => values.truncate(rows),
+            ColumnValues::Reals(values) => values.truncate(rows),
+            ColumnValues::Booleans(values) => values.truncate(rows),
+            ColumnValues::Days(values) => values.truncate(rows),
+            ColumnValues::Decimals(values, _) => values.truncate(rows),
+            ColumnValues::Texts(texts) => texts.truncate(rows),
         }
         while self.nulls.last().is_some_and(|&row| row as usize >= rows) {
             self.nulls.pop();
@@ -162,12 +162,12 @@ impl ColumnBuffer {
     fn push_null(&mut self, row: usize) {
         self.nulls.push(row as u32);
         match &mut self.values {
-            Values::Integers(values) => values.push(0),
-            Values::Reals(values) => values.push(0.0),
-            Values::Booleans(values) => values.push(false),
-            Values::Days(values) => values.push(0),
-            Values::Decimals(values, _) => values.push(0),
-            Values::Texts(texts) => texts.end(),
+            ColumnValues::Integers(values) => values.push(0),
+            ColumnValues::Reals(values) => values.push(0.0),
+            ColumnValues::Booleans(values) => values.push(false),
+            ColumnValues::Days(values) => values.push(0),
+            ColumnValues::Decimals(values, _) => values.push(0),
+            ColumnValues::Texts(texts) => texts.end(),
         }
     }
 
@@ -175,11 +175,11 @@ impl ColumnBuffer {
     #[inline]
     fn push_integer(&mut self, value: i64) -> bool {
         match &mut self.values {
-            Values::Integers(values) => values.push(value),
-            Values::Reals(values) => values.push(value as f64),
-            Values::Booleans(values) => values.push(value != 0),
-            Values::Decimals(values, _) => values.push(i128::from(value)),
-            Values::Days(_) | Values::Texts(_) => return false,
+            ColumnValues::Integers(values) => values.push(value),
+            ColumnValues::Reals(values) => values.push(value as f64),
+            ColumnValues::Booleans(values) => values.push(value != 0),
+            ColumnValues::Decimals(values, _) => values.push(i128::from(value)),
+            ColumnValues::Days(_) | ColumnValues::Texts(_) => return false,
         }
         true
     }
@@ -188,7 +188,7 @@ impl ColumnBuffer {
     #[inline]
     fn push_real(&mut self, value: f64) -> bool {
         match &mut self.values {
-            Values::Reals(values) => values.push(value + 0.0),
+            ColumnValues::Reals(values) => values.push(value + 0.0),
             _ => return false,
         }
         true
@@ -198,13 +198,13 @@ impl ColumnBuffer {
     #[inline]
     fn push_text(&mut self, text: Text<'_>, tail: &[u8]) -> bool {
         match &mut self.values {
-            Values::Texts(texts) => {
+            ColumnValues::Texts(texts) => {
                 text.append_to(&mut texts.bytes);
                 texts.bytes.extend_from_slice(tail);
                 texts.end();
                 true
             }
-            Values::Days(days) => {
+            ColumnValues::Days(days) => {
                 let Some(day) = day_of(&text.span[text.start..text.end]) else {
                     return false;
                 };
@@ -221,12 +221,12 @@ impl ColumnBuffer {
             return false;
         }
         match &self.values {
-            Values::Integers(values) => key.extend_from_slice(&values[row].to_be_bytes()),
-            Values::Reals(values) => key.extend_from_slice(&values[row].to_bits().to_be_bytes()),
-            Values::Booleans(values) => key.push(u8::from(values[row])),
-            Values::Days(values) => key.extend_from_slice(&values[row].to_be_bytes()),
-            Values::Decimals(values, _) => key.extend_from_slice(&values[row].to_be_bytes()),
-            Values::Texts(texts) => {
+            ColumnValues::Integers(values) => key.extend_from_slice(&values[row].to_be_bytes()),
+            ColumnValues::Reals(values) => key.extend_from_slice(&values[row].to_bits().to_be_bytes()),
+            ColumnValues::Booleans(values) => key.push(u8::from(values[row])),
+            ColumnValues::Days(values) => key.extend_from_slice(&values[row].to_be_bytes()),
+            ColumnValues::Decimals(values, _) => key.extend_from_slice(&values[row].to_be_bytes()),
+            ColumnValues::Texts(texts) => {
                 let text = texts.last();
                 // The length first: no text is taken for a part of the next.
                 key.extend_from_slice(&(text.len() as u32).to_be_bytes());
@@ -241,19 +241,19 @@ impl ColumnBuffer {
         let nulls = nulls_of(&self.nulls, rows);
         self.nulls.clear();
         Ok(match &mut self.values {
-            Values::Integers(values) => primitive::<Int64Type>(std::mem::take(values), nulls)?,
-            Values::Reals(values) => primitive::<Float64Type>(std::mem::take(values), nulls)?,
-            Values::Booleans(values) => {
+            ColumnValues::Integers(values) => primitive::<Int64Type>(std::mem::take(values), nulls)?,
+            ColumnValues::Reals(values) => primitive::<Float64Type>(std::mem::take(values), nulls)?,
+            ColumnValues::Booleans(values) => {
                 let values = BooleanBuffer::from(std::mem::take(values));
                 Arc::new(BooleanArray::new(values, nulls))
             }
-            Values::Days(values) => Arc::new(Date32Array::try_new(std::mem::take(values).into(), nulls)?),
-            Values::Decimals(values, decimals) => {
+            ColumnValues::Days(values) => Arc::new(Date32Array::try_new(std::mem::take(values).into(), nulls)?),
+            ColumnValues::Decimals(values, decimals) => {
                 let array: PrimitiveArray<Decimal128Type> =
                     Decimal128Array::try_new(std::mem::take(values).into(), nulls)?;
                 Arc::new(array.with_precision_and_scale(DECIMAL_DIGITS, *decimals as i8)?)
             }
-            Values::Texts(texts) => texts.take_texts(nulls)?,
+            ColumnValues::Texts(texts) => texts.take_texts(nulls)?,
         })
     }
 }
@@ -338,7 +338,7 @@ impl ArrowRows {
         }
         for column in self.columns.iter_mut().filter(|column| column.is_record_number) {
             let numbers = positions.iter().map(|position| position.record as i64).collect();
-            (column.values, column.nulls) = (Values::Integers(numbers), Vec::new());
+            (column.values, column.nulls) = (ColumnValues::Integers(numbers), Vec::new());
         }
         let rows = self.rows;
         let columns = self
