@@ -44,7 +44,7 @@ impl Start {
         match (self.plan.row_ids, self.plan.dedup) {
             (RowIds::Ordinal { base }, _) => base.checked_add_unsigned(self.records_done()),
             (RowIds::Key, DedupPlan::Ascending { last }) => last.max(marked()),
-            (RowIds::Key, _) | (RowIds::None, _) => None,
+            (RowIds::Key | RowIds::None, _) => None,
             // Where numbers come to an end, SQLite looks for free ones.
             (RowIds::Given, _) => Some(i64::MAX / 2),
         }
