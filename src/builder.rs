@@ -644,6 +644,15 @@ impl<'a> Load<'a> {
         )
     }
 
+    /// A load of these inputs with options that were made elsewhere.
+    #[doc(hidden)]
+    pub fn with_options(inputs: Vec<PathBuf>, options: LoadOptions) -> Load<'static> {
+        Load {
+            options,
+            ..Load::new(inputs)
+        }
+    }
+
     /// The names of the inputs, and the options, for ranges of the inputs.
     ///
     /// # Errors

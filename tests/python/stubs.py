@@ -9,7 +9,7 @@ import rowmill
 
 HEAD = '''\
 # Made by tests/python/stubs.py.
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
@@ -82,6 +82,20 @@ REPORT = {
     "sqlite_version": "str",
     "loads": "list[LoadReport]",
 }
+ROWS = """\
+class Rows:
+    schema: Any
+    records: int
+    @property
+    def rejects(self) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+    def write_errors(self, path: StrPath) -> None: ...
+    def to_reader(self) -> Any: ...
+    def to_table(self) -> Any: ...
+    def to_pandas(self, **options: Any) -> Any: ...
+
+"""
 PROFILE = {
     "rowmill": "str",
     "inputs": "list[str]",
@@ -132,6 +146,7 @@ def stubs():
     for name, fields in (("LoadReport", REPORT), ("Profile", PROFILE)):
         members = "".join(f"    {field}: {type_}\n" for field, type_ in fields.items())
         text += f"class {name}(Fields):\n{members}\n"
+    text += ROWS
     text += "class Error(Exception):\n    exit_code: int\n    path: str | None\n"
     text += "    def __init__(self, message: str, exit_code: int = 70, path: str | None = None) -> None: ...\n\n"
     for name, class_ in inspect.getmembers(rowmill, inspect.isclass):
@@ -143,6 +158,8 @@ def stubs():
         own = "".join(f"    {parameter},\n" for parameter in first.split(", ")) + "    *,\n"
         own += "    progress: OnProgress | None = None,\n" if has_progress else ""
         text += function(name, own, options, result)
+    own = "    inputs: StrPath | Sequence[StrPath],\n    *,\n    filesystem: Any = None,\n    range_bytes: int = ...,\n    threads: int | None = None,\n"
+    text += function("read", own, rowmill._READ, "Rows")
     for form, result in FORMS.items():
         own = f"    inputs: StrPath | Sequence[StrPath],\n    *,\n    form: {form},\n    progress: OnProgress | None = None,\n"
         text += "@overload\n" + function("schema", own, rowmill._SCHEMA, result)

@@ -15,9 +15,9 @@ const MAX_IMPL_FILES: usize = 2;
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
 const ROOMS: [(&str, &[&str]); 25] = [
     ("pyo3", &["python/"]),
-    ("arrow_array", &["range/arrow.rs", "range/arrow/"]),
+    ("arrow_array", &["range/arrow.rs", "range/arrow/", "python/"]),
     ("arrow_buffer", &["range/arrow.rs", "range/arrow/"]),
-    ("arrow_schema", &["range/arrow.rs", "range/arrow/"]),
+    ("arrow_schema", &["range/arrow.rs", "range/arrow/", "python/"]),
     ("regex", &["schema/rules/matcher.rs"]),
     ("glob", &["load/found.rs"]),
     ("crc_fast", &["content_hash.rs"]),

@@ -4,8 +4,9 @@
     report = rowmill.load("people.csv", "people.db", key="id", types={"born": "date"})
     print(report.loaded, report.rejected, report.by_code)
 
-`load` loads, `check` says what a load would reject, `schema` says what is in the columns, `retry` loads rejects that were mended, and
-`forget` gives up an unfinished load. Their options are the flags of the command `rowmill`, with `_` for `-`; see `help(rowmill.load)`.
+`load` loads, `check` says what a load would reject, `schema` says what is in the columns, `retry` loads rejects that were mended,
+`forget` gives up an unfinished load, and `read` gives rows as Arrow batches; `rowmill.spark` is for Spark. Their options are the flags of
+the command `rowmill`, with `_` for `-`; see `help(rowmill.load)`.
 A value is what would stand after the flag, or, for what has several: a list of names (`key=["shop", "date"]`), a list of values
 (`null=["NA", "-"]`), a dict of pairs (`types={"id": "integer"}`), True, a path.
 
@@ -43,6 +44,10 @@ from ._errors import (
 )
 from ._options import Options as _Options
 from ._options import names_of as _names_of
+from ._ranges import RANGE_BYTES as _RANGE_BYTES
+from ._ranges import Rows
+from ._ranges import options_of as _options_of
+from ._ranges import planner as _planner
 from ._report import Fields, LoadReport, Profile, Progress
 from ._rowmill import __version__
 
@@ -52,6 +57,8 @@ __all__ = [
     "schema",
     "retry",
     "forget",
+    "read",
+    "Rows",
     "LoadReport",
     "Profile",
     "Progress",
@@ -77,6 +84,8 @@ __all__ = [
 ]
 
 _LOAD, _CHECK, _SCHEMA, _RETRY = (_Options(name) for name in ("load", "check", "schema", "retry"))
+# Rows that repeat a key are not looked for.
+_READ = _options_of("read", "key")
 _LEVELS = {"note": _logging.INFO, "detail": _logging.DEBUG}
 
 
@@ -126,6 +135,22 @@ def schema(inputs, *, form="json", progress=None, **options):
     return values if form == "table-schema" else Profile(values)
 
 
+@_READ.document
+def read(inputs, *, filesystem=None, range_bytes=_RANGE_BYTES, threads=None, **options):
+    """Read files into Arrow record batches, for pandas, Polars, DuckDB and whatever else takes them; returns `Rows`. Needs pyarrow.
+
+    Rows and rejects are those of a load without a key into a new database. `inputs` are files, by path or by URL: what pyarrow.fs or
+    fsspec opens, or `filesystem`, one of either. Each is read twice, in ranges of about `range_bytes`, as many at a time as there are
+    `threads` (default: one per core): first to find out where records begin and what columns hold. Inputs must be plain CSV: what is
+    packed, UTF-16, JSON Lines, or CSV with escapes is refused.
+    """
+    plan, names = _planner(_READ, inputs, options, filesystem)
+    logger = _logging.getLogger(__name__)
+    for notice in plan.notices():
+        logger.info("%s", notice)
+    return Rows(plan, names, filesystem, range_bytes, threads)
+
+
 @_LOAD.document
 def forget(inputs=None, database=None, **options):
     """Give up an unfinished load: its rows stay, its checkpoint goes, and nothing is loaded.
@@ -157,10 +182,7 @@ def _run(words, contract, progress):
     done = _rowmill.run(words, contract, lambda kind, text: logger.log(_LEVELS[kind], "%s", text), told)
     error = None
     if "error" in done:
-        message = done["message"]
-        if done["error"] == "Usage":
-            message = _in_keywords(message)
-        error = _error_of(done["error"], message, done["exit_code"], done["path"])
+        error = _error_of(done["error"], done["message"], done["exit_code"], done["path"])
     raised = done.get("raised")
     if type(raised) is KeyboardInterrupt:
         report = LoadReport(_json.loads(done["report"]), done["summary"]) if "report" in done else None
@@ -170,12 +192,3 @@ def _run(words, contract, progress):
     if error is not None:
         raise error
     return done
-
-
-def _in_keywords(message):
-    """What a command line is told, for whoever gives keyword arguments."""
-    import re
-
-    message = message.removeprefix("error: ").split("\n\nUsage:")[0].split("\n\nFor more information")[0].rstrip()
-    flag = r"--([a-z][a-z-]*)( <[^>]*>(?:\.\.\.)?)?"
-    return re.sub(flag, lambda found: "`" + found[1].replace("-", "_") + "`", message).replace("'`", "`").replace("`'", "`")

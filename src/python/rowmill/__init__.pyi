@@ -1,5 +1,5 @@
 # Made by tests/python/stubs.py.
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
@@ -77,6 +77,18 @@ class Profile(Fields):
     rejected: int
     by_code: dict[str, int]
     columns: list[Fields]
+
+class Rows:
+    schema: Any
+    records: int
+    @property
+    def rejects(self) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+    def write_errors(self, path: StrPath) -> None: ...
+    def to_reader(self) -> Any: ...
+    def to_table(self) -> Any: ...
+    def to_pandas(self, **options: Any) -> Any: ...
 
 class Error(Exception):
     exit_code: int
@@ -354,6 +366,51 @@ def forget(
     infer: Literal["auto", "whole", "guess"] | None = None,
     write_path: Literal["auto", "sql", "direct"] | None = None,
 ) -> None: ...
+def read(
+    inputs: StrPath | Sequence[StrPath],
+    *,
+    filesystem: Any = None,
+    range_bytes: int = ...,
+    threads: int | None = None,
+    schema: StrPath | Mapping[str, Any] | None = None,
+    types: Mapping[str, str | int | float] | Names | None = None,
+    text: bool | None = None,
+    null: str | Sequence[str] | None = None,
+    empty: Literal["null", "text", "default"] | None = None,
+    empty_as_null: bool | None = None,
+    columns: Names | None = None,
+    rename: Mapping[str, str | int | float] | Names | None = None,
+    union_by_name: bool | None = None,
+    ignore_extra: bool | None = None,
+    fill_missing: bool | None = None,
+    const: Mapping[str, str | int | float] | Names | None = None,
+    filename_column: str | None = None,
+    row_number: str | None = None,
+    format: str | None = None,
+    delimiter: str | None = None,
+    quote: str | None = None,
+    no_double_quote: bool | None = None,
+    escape: str | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+    no_header: bool | None = None,
+    no_detect: bool | None = None,
+    comment: str | None = None,
+    drop_repeated_headers: bool | None = None,
+    trim: bool | None = None,
+    skip_lines: int | None = None,
+    header_row: int | None = None,
+    skip_footer: int | None = None,
+    decimal_comma: bool | None = None,
+    thousands: str | None = None,
+    date_format: str | None = None,
+    datetime_format: str | None = None,
+    two_digit_year_pivot: int | None = None,
+    member: str | None = None,
+    max_record_bytes: int | str | None = None,
+    safe_errors: bool | None = None,
+    infer: Literal["auto", "whole", "guess"] | None = None,
+) -> Rows: ...
 @overload
 def schema(
     inputs: StrPath | Sequence[StrPath],

@@ -1,5 +1,6 @@
 """Exceptions: one for each kind of trouble that ends a load. A record that cannot be loaded is none of them, but data."""
 
+import re
 import sys
 
 
@@ -91,5 +92,14 @@ class Interrupted(KeyboardInterrupt):
 
 def error_of(kind, message, exit_code, path):
     """The exception for what the library calls `kind`."""
+    if kind == "Usage":
+        message = _in_keywords(message)
     class_ = getattr(sys.modules[__name__], f"{kind}Error", Error)
     return class_(message, exit_code, path)
+
+
+def _in_keywords(message):
+    """What a command line is told, for whoever gives keyword arguments."""
+    message = message.removeprefix("error: ").split("\n\nUsage:")[0].split("\n\nFor more information")[0].rstrip()
+    flag = r"--([a-z][a-z-]*)( <[^>]*>(?:\.\.\.)?)?"
+    return re.sub(flag, lambda found: "`" + found[1].replace("-", "_") + "`", message).replace("'`", "`").replace("`'", "`")

@@ -14,17 +14,17 @@ NO_OPTIONS = {"quiet", "verbose", "forget", "as"}
 
 
 class Options:
-    """The options of a subcommand."""
+    """The options of a subcommand, for the function called `name`, which does not have those in `without`."""
 
-    def __init__(self, subcommand):
-        self.subcommand = subcommand
-        flags = (flag for flag in _rowmill.flags(subcommand) if flag["name"] not in NO_OPTIONS)
-        self.flags = {flag["name"].replace("-", "_"): flag for flag in flags}
+    def __init__(self, subcommand, name=None, without=()):
+        self.subcommand, self.name = subcommand, name or subcommand
+        flags = {flag["name"].replace("-", "_"): flag for flag in _rowmill.flags(subcommand)}
+        self.flags = {name: flag for name, flag in flags.items() if name not in NO_OPTIONS and name not in without}
 
     def words(self, given, names, *more):
         """A command line: the options that are `given`, `more` words, and the `names` of files."""
         if not names and given.get("config") is None:
-            raise UsageError(f"{self.subcommand}() needs an input", 64)
+            raise UsageError(f"{self.name}() needs an input", 64)
         words = ["rowmill", self.subcommand, *more]
         for name, value in given.items():
             words += self._words_of(name, value)
@@ -35,7 +35,7 @@ class Options:
         if flag is None:
             near = difflib.get_close_matches(name, self.flags, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"{self.subcommand}() got an unexpected keyword argument {name!r}{hint}")
+            raise TypeError(f"{self.name}() got an unexpected keyword argument {name!r}{hint}")
         word = "--" + flag["name"]
         if value is None or value is False and flag["value"] is None:
             return []
@@ -59,7 +59,7 @@ class Options:
     def document(self, function):
         """Gives `function` the signature and the description of its options."""
         function.__signature__ = self.signature(function)
-        parts = [inspect.cleandoc(function.__doc__), "", f"Options, which are those of `rowmill {self.subcommand} --help`:"]
+        parts = [inspect.cleandoc(function.__doc__), "", f"Options, as in `rowmill {self.subcommand} --help`:"]
         heading = None
         for name, flag in self.flags.items():
             if flag["heading"] != heading:

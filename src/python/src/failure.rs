@@ -2,8 +2,10 @@
 
 use std::any::Any;
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 
+use pyo3::prelude::*;
 use rowmill::Error;
 
 /// What ended a job, or kept it from being begun.
@@ -43,6 +45,19 @@ impl Failure {
         }
     }
 
+    /// The input at `path` cannot be opened.
+    pub fn missing(path: &Path, error: &io::Error) -> Failure {
+        Failure {
+            kind: "InputMissing".to_owned(),
+            message: format!(
+                "cannot open input {}: {error}; check the path and its permissions",
+                path.display()
+            ),
+            exit_code: 66,
+            path: Some(path.into()),
+        }
+    }
+
     /// A job panicked.
     pub fn panicked(payload: &(dyn Any + Send)) -> Failure {
         let formatted = payload.downcast_ref::<String>().map(String::as_str);
@@ -69,5 +84,23 @@ impl From<Error> for Failure {
             exit_code: error.exit_code(),
             path: error.path().map(Into::into),
         }
+    }
+}
+
+impl From<Failure> for PyErr {
+    /// The exception of the package's own.
+    fn from(failure: Failure) -> PyErr {
+        let Failure {
+            kind,
+            message,
+            exit_code,
+            path,
+        } = failure;
+        Python::attach(|py| {
+            let made = py
+                .import("rowmill._errors")
+                .and_then(|errors| errors.call_method1("error_of", (kind, message, exit_code, path)));
+            made.map_or_else(|error| error, PyErr::from_value)
+        })
     }
 }

@@ -5,6 +5,8 @@
 
 mod failure;
 mod guest;
+mod ranges;
+mod source;
 mod watch;
 
 use std::ffi::OsString;
@@ -12,11 +14,12 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use rowmill::internal::LoadOptions;
 use rowmill::internal::allocator::AllocatorThatSaysWhy;
-use rowmill::internal::cli::{Accomplished, Flag, Invocation, flags};
+use rowmill::internal::cli::{Accomplished, CheckCommand, Flag, Invocation, flags};
 use rowmill::internal::command;
 use rowmill::internal::option_name::{Speech, speak_of};
-use rowmill::{Contract, ProfileFormat};
+use rowmill::{Contract, Load, ProfileFormat};
 
 use crate::failure::Failure;
 use crate::guest::Guest;
@@ -103,6 +106,20 @@ fn prepare(words: Vec<OsString>, schema: Option<&str>) -> Result<(Invocation, Op
     Ok((job, guest))
 }
 
+/// The load of inputs that are read in ranges, whose options are those of a check.
+fn ranged_load(words: Vec<OsString>, contract: Option<Contract>) -> Result<Load<'static>, Failure> {
+    let mut job = Invocation::of(words).map_err(|stop| Failure::usage(stop.to_string()))?;
+    if let Some(contract) = contract {
+        job.set_contract(Arc::new(contract));
+    }
+    match job {
+        Invocation::Check(CheckCommand { inputs, options, .. }) => {
+            Ok(Load::with_options(inputs, LoadOptions { check: None, ..options }))
+        }
+        _ => Err(Failure::usage("this is no check".to_owned())),
+    }
+}
+
 fn tell(told: &Bound<'_, PyDict>, done: Accomplished) -> PyResult<()> {
     match done {
         Accomplished::Loaded(report) => {
@@ -127,5 +144,10 @@ fn _rowmill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
     module.add_function(wrap_pyfunction!(flags_of, module)?)?;
-    module.add_function(wrap_pyfunction!(run, module)?)
+    module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(ranges::scan_range, module)?)?;
+    module.add_function(wrap_pyfunction!(ranges::range_schemas, module)?)?;
+    module.add_class::<ranges::Planner>()?;
+    module.add_class::<ranges::Plan>()?;
+    module.add_class::<ranges::Letters>()
 }

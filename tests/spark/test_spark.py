@@ -1,0 +1,223 @@
+"""Loads on Spark, with executors in processes of their own, beside loads on this machine: the same rows, the same errors file."""
+
+import datetime
+import decimal
+import os
+import random
+import signal
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+import rowmill
+import rowmill.spark
+
+# What is dirty about inputs, and with which options they are loaded.
+CASES = {
+    "a repeated key": ({"a.csv": "id,name\n1,Ada\n2,Grace\n1,Ada again\n3,Alan\n2,Grace again\n1,once more\n"}, {"key": "id"}),
+    "a composite key in two files": (
+        {"a.csv": "shop,day,sum\nx,2024-01-01,1.5\ny,2024-01-01,2.5\nx,2024-01-01,9\n", "b.csv": "shop,day,sum\nx,2024-01-01,3\nz,2024-01-02,4\n"},
+        {"key": ["shop", "day"]},
+    ),
+    "keys that are NULL": ({"a.csv": "id,name\n,a\n,b\n1,c\n1,d\n"}, {"key": "id"}),
+    "a key of texts": ({"a.csv": 'word,n\n"a, b",1\na,2\n"a, b",3\nä,4\nA,5\n"a\nb",6\n"a\nb",7\n'}, {"key": "word"}),
+    "line ends in quotes": ({"a.csv": 'id,text\n1,"one\ntwo\n\nthree"\n2,"four\r\nfive"\n3,six\n'}, {}),
+    "a quote that is never closed": ({"a.csv": 'id,text\n1,"open\n2,good\n3,good\n4,good\n'}, {}),
+    "text after a quote": ({"a.csv": 'id,text\n1,"a"b\n2,"c"\n3,"d" \n4,e"f\n'}, {}),
+    "records too short and too long": ({"a.csv": "a,b,c\n1,2,3\n1,2\n1,2,3,4\n\n5,6,7\n"}, {}),
+    "lines that end with CR LF, and a byte order mark": ({"a.csv": "\ufeffid,name\r\n1,Ada\r\n2,\r\n\r\n3,x,y\r\n"}, {}),
+    "bytes that are no UTF-8, and NULs": ({"a.csv": b"id,name\n1,caf\xe9\n2,\xff\xfe\n3,a\x00b\n4,good\n"}, {}),
+    "values that do not fit": (
+        {"a.csv": "n,r,b,d,m\n1,1.5,yes,2024-01-01,1.25\nx,2,no,2024-13-01,2\n3,nan,maybe,2024-02-29,3.999\n4,,true,,4.5\n"},
+        {"types": {"n": "integer", "r": "real", "b": "boolean", "d": "date", "m": "decimal(2)"}},
+    ),
+    "semicolons, decimal commas and a missing line end": ({"a.csv": "id;sum;at\n1;1,5;2024-01-01 10:00\n2;x;2024-01-01T10:00Z\n3;2,25;"}, {"decimal_comma": True, "types": {"sum": "real"}}),
+}
+
+
+@pytest.fixture(scope="session")
+def spark():
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.builder.master(os.environ.get("ROWMILL_SPARK_MASTER", "local-cluster[2,1,1024]"))
+    session = session.config("spark.sql.shuffle.partitions", "4").config("spark.ui.enabled", "false").config("spark.task.maxFailures", "8")
+    session = session.config("spark.executorEnv.PYSPARK_PYTHON", sys.executable).getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def as_stored(value):
+    """A value as SQLite has it."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, decimal.Decimal):
+        return int(value.scaleb(2))
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    return value
+
+
+def in_database(database):
+    connection = sqlite3.connect(database)
+    try:
+        return sorted(connection.execute("SELECT * FROM t").fetchall(), key=repr)
+    finally:
+        connection.close()
+
+
+def in_parquet(folder):
+    rows = pyarrow.parquet.read_table(folder).to_pylist()
+    return sorted((tuple(map(as_stored, row.values())) for row in rows), key=repr)
+
+
+def compare(spark, folder, paths, options, **how):
+    """Loads both ways, and returns the report of Spark's."""
+    single = rowmill.load(paths, "single.db", table="t", errors="single.csv", **options)
+    report = rowmill.spark.load(spark, paths, f"file://{folder}/out", errors="spark.csv", **how, **options)
+    assert in_parquet("out/rows") == in_database("single.db")
+    assert Path("spark.csv").read_bytes() == Path("single.csv").read_bytes()
+    assert (report.records, report.loaded, report.rejected, report.duplicates) == (single.records, single.loaded, single.rejected, single.duplicates)
+    assert report.identity_holds and report.by_code == single.by_code and report.key == single.key
+    return report
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_dirty_inputs_give_the_same_rows_and_rejects(spark, folder, case):
+    files, options = CASES[case]
+    for name, content in files.items():
+        Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    paths = [str(folder / name) for name in files]
+    report = compare(spark, folder, paths, options, range_bytes=7)
+    assert report.ranges > 1
+
+
+def dirty(path, records):
+    """A file in which about one record of ten is bad or repeats a key."""
+    chance = random.Random(1)
+    with open(path, "w") as out:
+        out.write("id,name,amount,day\n")
+        for number in range(records):
+            kind = chance.randrange(30)
+            id = chance.randrange(number + 1) if kind == 0 else number
+            name = ['"quoted, ""name"""', '"on two\nlines"', "plain", '"bad"quote', ""][min(chance.randrange(60), 4) if kind == 1 else 2]
+            amount = "much" if kind == 2 else f"{number / 8:.3f}"
+            out.write(f"{id},{name},{amount},2024-01-{1 + number % 28:02}{',more' if kind == 3 else ''}\n")
+
+
+OPTIONS = {"key": "id", "types": {"amount": "real", "id": "integer", "day": "date"}}
+
+
+def test_many_dirty_records_give_the_same(spark, folder):
+    dirty("many.csv", int(os.environ.get("ROWMILL_SPARK_RECORDS", "200000")))
+    report = compare(spark, folder, [str(folder / "many.csv")], OPTIONS, range_bytes=1 << 20)
+    assert report.duplicates > 100 and report.rejected > 100
+
+
+def executors(spark):
+    """The processes of executors that this session has."""
+    parent = spark.sparkContext._gateway.proc.pid
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words, state = (process / "cmdline").read_bytes(), (process / "stat").read_text()
+        except OSError:
+            continue
+        # The name of the command, in brackets, may hold anything; the parent is the second word after it.
+        if b"CoarseGrainedExecutorBackend" in words and int(state.rsplit(")", 1)[1].split()[1]) == parent:
+            found.append(int(process.name))
+    return found
+
+
+@pytest.mark.skipif("local-cluster" not in os.environ.get("ROWMILL_SPARK_MASTER", "local-cluster"), reason="there are no executors to kill")
+@pytest.mark.parametrize("stage", ["scan", "judge", "duplicates", "rejects", "rows"])
+def test_an_executor_that_is_killed_changes_nothing(spark, folder, monkeypatch, stage):
+    dirty("many.csv", 60_000)
+    killed = []
+
+    def begin(name):
+        if name == stage:
+            # Shortly after the stage has begun, whatever it does then.
+            threading.Timer(0.7, kill).start()
+
+    def kill():
+        victims = executors(spark)
+        if victims:
+            os.kill(victims[0], signal.SIGKILL)
+            killed.append(victims[0])
+
+    monkeypatch.setattr(rowmill.spark._Clock, "begun", staticmethod(begin))
+    compare(spark, folder, [str(folder / "many.csv")], OPTIONS, range_bytes=100_000)
+    assert killed
+
+
+def test_an_input_that_changes_between_the_passes_fails_the_load(spark, folder, monkeypatch):
+    def change(stage):
+        if stage == "judge":
+            change.how()
+
+    monkeypatch.setattr(rowmill.spark._Clock, "begun", staticmethod(change))
+    path = folder / "a.csv"
+    text = "id,name\n" + "".join(f"{number},name\n" for number in range(100))
+
+    def shorten():
+        path.write_text(text[:-20])
+
+    def rewrite():
+        path.write_text(text.replace("50,name", "50,n,me"))
+
+    for number, change.how in enumerate((shorten, rewrite)):
+        path.write_text(text)
+        with pytest.raises(Exception, match="changed while it was being"):
+            rowmill.spark.load(spark, str(path), f"file://{folder}/out{number}", range_bytes=300)
+        assert not (folder / f"out{number}/rows").exists()
+
+
+def test_nothing_that_is_there_is_written_over(spark, folder):
+    Path("a.csv").write_text("id\n1\n")
+    rowmill.spark.load(spark, str(folder / "a.csv"), f"file://{folder}/out")
+    before = sorted(os.listdir("out/rows"))
+    with pytest.raises(Exception, match="ALREADY_EXISTS|already exists"):
+        rowmill.spark.load(spark, str(folder / "a.csv"), f"file://{folder}/out")
+    assert sorted(os.listdir("out/rows")) == before
+
+
+def test_inputs_come_from_an_object_store(spark, folder):
+    moto = pytest.importorskip("moto.server")
+    fs = pytest.importorskip("pyarrow.fs")
+    server = moto.ThreadedMotoServer(port=0)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        store = fs.S3FileSystem(access_key="test", secret_key="test", endpoint_override=f"http://127.0.0.1:{port}", region="us-east-1", allow_bucket_creation=True)
+        store.create_dir("inputs")
+        dirty("many.csv", 5_000)
+        with store.open_output_stream("inputs/many.csv") as out:
+            out.write(Path("many.csv").read_bytes())
+        single = rowmill.load("many.csv", "single.db", table="t", errors="single.csv", **OPTIONS)
+        report = rowmill.spark.load(spark, "s3://inputs/many.csv", f"file://{folder}/out", filesystem=store, range_bytes=50_000, **OPTIONS)
+        assert in_parquet("out/rows") == in_database("single.db")
+        assert report.by_code == single.by_code and report.identity_holds
+    finally:
+        server.stop()
+
+
+def test_a_data_source_reads_rows(spark, folder):
+    spark.dataSource.register(rowmill.spark.RowmillSource)
+    Path("a.csv").write_text("id;name\n1;Ada\n2;Grace\n")
+    read = spark.read.format("rowmill").option("delimiter", ";").load(str(folder / "a.csv"))
+    assert [tuple(row) for row in read.orderBy("id").collect()] == [(1, "Ada"), (2, "Grace")]
+    Path("b.csv").write_text("id,name\n1,Ada\n2\n")
+    with pytest.raises(Exception, match="line 3: missing_columns"):
+        spark.read.format("rowmill").load(str(folder / "b.csv")).collect()
+    assert spark.read.format("rowmill").option("rejects", "drop").load(str(folder / "b.csv")).count() == 1
