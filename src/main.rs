@@ -5,19 +5,24 @@ mod cli;
 mod progress_bar;
 mod signals;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::panic::{self, PanicHookInfo};
 use std::process::ExitCode;
 use std::sync::Once;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
+use rowmill::internal::LoadOptions;
 use rowmill::internal::option_name::speak_of_flags;
-use rowmill::{Error, Profile, ProfileFormat};
+use rowmill::{Error, Outcome, Profile, ProfileFormat};
 
 use crate::allocator::AllocatorThatSaysWhy;
-use crate::cli::{Args, CheckCommand, Invocation, LoadCommand, RetryCommand, SchemaCommand, with_config};
-use crate::progress_bar::{Terminal, show};
+use crate::cli::{
+    Args, CheckCommand, ColorArg, InfoCommand, Invocation, LoadCommand, ProgressArg, RetryCommand, SchemaCommand,
+    answer, explained, next_command, with_config, wrong_usage,
+};
+use crate::progress_bar::{Terminal, have_colors, show};
 use crate::signals::{StopSignal, explain_unreadable_input, report_file_size_limit};
 
 /// Exit code where some records cannot be loaded.
@@ -38,28 +43,61 @@ fn main() -> ExitCode {
 }
 
 fn run() -> u8 {
-    let words = with_config(std::env::args_os().collect());
-    let job = match words.and_then(Args::try_parse_from).and_then(Args::into_invocation) {
-        Ok(job) => job,
-        Err(stop) => return show_clap(&stop),
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let color = ColorArg::of(&words);
+    have_colors(color.colors_stderr());
+    let (job, progress) = match asked_for(&words, color) {
+        Ok((Invocation::Print(text), _)) => return print(color, &text, 0),
+        Ok((Invocation::Info(InfoCommand { forget: None, database }), _)) => {
+            return look(color, InfoCommand { database, forget: None }.text());
+        }
+        Ok((Invocation::Explain(explain), _)) => return look(color, explain.text()),
+        Ok(asked) => asked,
+        Err(stop) => return show_clap(&stop, &words),
     };
     speak_of_flags();
     explain_unreadable_input();
     report_file_size_limit();
     #[cfg(feature = "faults")]
     rowmill::internal::faults::arm_from_environment();
-    let terminal = Terminal::new(job.verbosity(), StopSignal::install(), job.on_stop());
+    let terminal = Terminal::new(job.verbosity(), progress, StopSignal::install(), job.on_stop());
     rowmill::return_freed_memory();
-    let done = carry_out(&job, &terminal);
+    let asked = CommandLine {
+        job: &job,
+        words: &words,
+        color,
+    };
+    let done = carry_out(&asked, &terminal);
     terminal.finish();
     done.unwrap_or_else(|error| {
-        show("error", &error.to_string());
+        show("error", &explained(&error));
         error.exit_code()
     })
 }
 
+/// What the words of the command line ask for.
+///
+/// # Errors
+/// A usage error in clap's own form, or a text that was asked for in its way.
+fn asked_for(words: &[OsString], color: ColorArg) -> Result<(Invocation, ProgressArg), clap::Error> {
+    let words = with_config(words.to_vec())?;
+    let command = Args::command().color(color.for_clap());
+    let mut matches = command.try_get_matches_from(words)?;
+    let args = Args::from_arg_matches_mut(&mut matches)?;
+    let progress = args.progress;
+    Ok((args.into_invocation()?, progress))
+}
+
+/// A job, the command line that asks for it, and whether there are colours.
+struct CommandLine<'a> {
+    job: &'a Invocation,
+    words: &'a [OsString],
+    color: ColorArg,
+}
+
 /// Does what was asked for, and says how it went; returns the exit code.
-fn carry_out(job: &Invocation, terminal: &Terminal) -> Result<u8, Error> {
+fn carry_out(asked: &CommandLine<'_>, terminal: &Terminal) -> Result<u8, Error> {
+    let CommandLine { job, words, color } = *asked;
     use rowmill::internal::{Retry, check, forget, load, profile};
     let report = match job {
         Invocation::Load(LoadCommand {
@@ -101,32 +139,71 @@ fn carry_out(job: &Invocation, terminal: &Terminal) -> Result<u8, Error> {
                 |profile| print_profile(&profile, *form),
             ));
         }
+        Invocation::Info(InfoCommand {
+            database,
+            forget: table,
+        }) => {
+            let mut options = LoadOptions::default();
+            options.target.table.clone_from(table);
+            return forget(&[], database, &options, terminal).map(|()| 0);
+        }
+        // What only looks has ended before.
+        Invocation::Explain(_) | Invocation::Print(_) => return Ok(0),
     };
     terminal.finish();
-    terminal.summary(&report);
+    terminal.summary(&report, next_command(job, words, &report).as_deref());
+    if let Invocation::Load(LoadCommand { then: Some(sql), .. }) = job
+        && report.outcome == Outcome::Complete
+    {
+        let answer = answer(&report.database, sql)?;
+        return Ok(print(color, &answer, report.exit_code));
+    }
     Ok(report.exit_code)
+}
+
+/// Prints what was found, or says why it was not.
+fn look(color: ColorArg, text: Result<String, Error>) -> u8 {
+    match text {
+        Ok(text) => print(color, &text, 0),
+        Err(error) => {
+            show("error", &explained(&error));
+            error.exit_code()
+        }
+    }
 }
 
 /// Prints a profile; returns the exit code.
 fn print_profile(profile: &Profile, form: ProfileFormat) -> u8 {
+    let exit_code = if profile.rejected > 0 { EXIT_REJECTS } else { 0 };
+    // As it is: what looks like a colour in it is data.
     let mut out = io::stdout();
-    let text = profile.written(form);
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let printed = out
+        .write_all(profile.written(form).as_bytes())
+        .and_then(|()| out.flush());
+    code_of_printing(printed, exit_code)
+}
+
+/// Prints a text with styles on standard output; returns `exit_code`, or that of a failure.
+fn print(color: ColorArg, text: &str, exit_code: u8) -> u8 {
+    code_of_printing(color.print(text), exit_code)
+}
+
+/// The exit code of whoever has printed something on standard output.
+fn code_of_printing(printed: io::Result<()>, exit_code: u8) -> u8 {
+    match printed {
         // A reader that has gone away (`rowmill schema in.csv | head -1`) is not a failure.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             show("error", &format!("standard output: {error}"));
             EXIT_IO
         }
-        _ if profile.rejected > 0 => EXIT_REJECTS,
-        _ => 0,
+        _ => exit_code,
     }
 }
 
 /// Help and version are successes and go to stdout; everything else is a usage error.
-fn show_clap(stop: &clap::Error) -> u8 {
+fn show_clap(stop: &clap::Error, words: &[OsString]) -> u8 {
     if stop.use_stderr() && stop.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let text = stop.render().to_string();
-        show("error", text.strip_prefix("error: ").unwrap_or(&text));
+        show("error", &wrong_usage(stop, words));
         return EXIT_USAGE;
     }
     // A reader that has gone away (`rowmill --help | head -1`) is not a failure.

@@ -59,6 +59,9 @@ pub(super) fn start_afresh(
         take_defaults(&mut plan, context)?;
     }
     if seen.info.is_none() {
+        context
+            .account
+            .found_texts(plan::found_texts(&plan.columns, &facts, &inputs.paths()));
         plan.guess = is_guess.then(|| TypeGuess { forms: facts.forms() });
         if !is_guess {
             plan.notices
