@@ -1,42 +1,63 @@
 //! The flags of the command line, in groups, and their one-time translation into validated options.
 
+mod answer;
 mod characters;
 mod check;
+mod color;
 mod columns;
 mod config;
 mod described;
+mod explain;
+mod help;
+mod info;
 mod input_format;
 mod load;
 mod names;
+mod next;
 mod outcome;
+mod readme;
 mod resources;
 mod retry;
 mod schema;
+mod shell;
 mod sizes;
 mod table;
 #[cfg(test)]
 mod tests;
 mod values;
+mod width;
+mod wrong_usage;
 
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use rowmill::internal::LoadOptions;
 use rowmill::internal::options::ContractSource;
 use rowmill::{Contract, Error, LoadReport, Observer, Profile, ProfileFormat};
 
+pub use self::answer::answer;
 use self::check::CheckArgs;
 pub use self::check::CheckCommand;
+pub use self::color::ColorArg;
 use self::config::with_config;
 pub use self::described::{Flag, flags};
+use self::explain::{ExplainArgs, ExplainCommand};
+use self::help::{HelpArgs, topics};
+use self::info::InfoArgs;
+pub use self::info::InfoCommand;
 use self::load::LoadArgs;
 pub use self::load::LoadCommand;
+pub use self::next::next_command;
 pub use self::outcome::Verbosity;
 use self::retry::RetryArgs;
 pub use self::retry::RetryCommand;
 use self::schema::SchemaArgs;
 pub use self::schema::SchemaCommand;
+use self::shell::{CompletionsArgs, ManArgs};
+pub use self::width::columns_of_stderr;
+pub use self::wrong_usage::{explained, wrong_usage};
 
 /// Load huge CSV files into SQLite: fast, exact, every bad record accounted for
 #[derive(Debug, Parser)]
@@ -45,11 +66,54 @@ pub use self::schema::SchemaCommand;
     version,
     propagate_version = true,
     max_term_width = 110,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = topics()
 )]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
+    /// When there are colours: auto, always or never
+    ///
+    /// auto: on a terminal, unless NO_COLOR is set, and everywhere if CLICOLOR_FORCE is. Default of the variable ROWMILL_COLOR.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_enum,
+        global = true,
+        env = "ROWMILL_COLOR",
+        hide_env = true,
+        hide_possible_values = true,
+        default_value = "auto",
+        hide_short_help = true,
+        help_heading = "Terminal"
+    )]
+    color: ColorArg,
+    /// How progress is shown: auto (a bar on a terminal), bar, json (a line for each step on stderr) or none
+    ///
+    /// With json all of stderr are lines for another program, the summary too: rowmill help progress. Default of the variable ROWMILL_PROGRESS.
+    #[arg(
+        long,
+        value_name = "HOW",
+        value_enum,
+        global = true,
+        env = "ROWMILL_PROGRESS",
+        hide_env = true,
+        hide_possible_values = true,
+        default_value = "auto",
+        hide_short_help = true,
+        help_heading = "Terminal"
+    )]
+    pub progress: ProgressArg,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ProgressArg {
+    Auto,
+    Bar,
+    Json,
+    None,
 }
 
 #[derive(Debug, Subcommand)]
@@ -58,6 +122,11 @@ pub enum Command {
     Check(Box<CheckArgs>),
     Retry(Box<RetryArgs>),
     Schema(Box<SchemaArgs>),
+    Info(InfoArgs),
+    Explain(ExplainArgs),
+    Help(HelpArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// What is to be done.
@@ -67,6 +136,10 @@ pub enum Invocation {
     Check(CheckCommand),
     Retry(RetryCommand),
     Schema(SchemaCommand),
+    Info(InfoCommand),
+    Explain(ExplainCommand),
+    /// A text about the program itself, with styles.
+    Print(String),
 }
 
 /// What became of it.
@@ -78,6 +151,8 @@ pub enum Accomplished {
     Looked(Option<Box<Profile>>, ProfileFormat),
     /// A load was given up.
     Forgotten,
+    /// A text with styles, which is to be printed.
+    Said(String),
 }
 
 impl Args {
@@ -91,6 +166,11 @@ impl Args {
             Command::Check(args) => args.into_check().map(Invocation::Check),
             Command::Retry(args) => args.into_retry().map(Invocation::Retry),
             Command::Schema(args) => args.into_schema().map(Invocation::Schema),
+            Command::Info(args) => Ok(Invocation::Info(args.into_info())),
+            Command::Explain(args) => Ok(Invocation::Explain(args.into_explain())),
+            Command::Help(args) => args.into_text().map(Invocation::Print),
+            Command::Completions(args) => Ok(Invocation::Print(args.into_text())),
+            Command::Man(args) => args.into_text().map(Invocation::Print),
         }
     }
 }
@@ -101,8 +181,20 @@ impl Invocation {
     /// # Errors
     /// A usage error in clap's own form, or what is to be shown instead of doing anything.
     pub fn of(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        Self::asked_for(words, ColorArg::Never).map(|(job, _)| job)
+    }
+
+    /// The same, and how progress is to be shown. What is shown instead of doing anything has colours as `color` says.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of).
+    pub fn asked_for(words: Vec<OsString>, color: ColorArg) -> Result<(Self, ProgressArg), clap::Error> {
         let words = with_config(words)?;
-        Args::try_parse_from(words).and_then(Args::into_invocation)
+        let command = Args::command().color(color.for_clap());
+        let mut matches = command.try_get_matches_from(words)?;
+        let args = Args::from_arg_matches_mut(&mut matches)?;
+        let progress = args.progress;
+        Ok((args.into_invocation()?, progress))
     }
 
     /// Does it.
@@ -147,6 +239,17 @@ impl Invocation {
                 let profile = profile(inputs, options, observer)?;
                 return Ok(Accomplished::Looked(profile.map(Box::new), *form));
             }
+            Invocation::Info(InfoCommand {
+                database,
+                forget: Some(table),
+            }) => {
+                let mut options = LoadOptions::default();
+                options.target.table = Some(table.clone());
+                return forget(&[], database, &options, observer).map(|()| Accomplished::Forgotten);
+            }
+            Invocation::Info(info) => return info.text().map(Accomplished::Said),
+            Invocation::Explain(explain) => return explain.text().map(Accomplished::Said),
+            Invocation::Print(text) => return Ok(Accomplished::Said(text.clone())),
         };
         Ok(Accomplished::Loaded(Box::new(report)))
     }
@@ -158,6 +261,7 @@ impl Invocation {
             Invocation::Check(check) => &mut check.options,
             Invocation::Retry(retry) => &mut retry.options,
             Invocation::Schema(schema) => &mut schema.options,
+            Invocation::Info(_) | Invocation::Explain(_) | Invocation::Print(_) => return,
         };
         options.contract.source = Some(ContractSource::Compiled(contract));
     }
@@ -167,7 +271,8 @@ impl Invocation {
         match self {
             Invocation::Load(load) => Some(&load.database),
             Invocation::Retry(retry) => Some(&retry.database),
-            Invocation::Check(_) | Invocation::Schema(_) => None,
+            Invocation::Info(info) => info.forget.as_ref().map(|_| &*info.database),
+            Invocation::Check(_) | Invocation::Schema(_) | Invocation::Explain(_) | Invocation::Print(_) => None,
         }
     }
 
@@ -177,6 +282,7 @@ impl Invocation {
             Invocation::Check(check) => check.verbosity,
             Invocation::Retry(retry) => retry.verbosity,
             Invocation::Schema(schema) => schema.verbosity,
+            Invocation::Info(_) | Invocation::Explain(_) | Invocation::Print(_) => Verbosity::Normal,
         }
     }
 
@@ -185,7 +291,9 @@ impl Invocation {
         match self {
             Invocation::Load(_) | Invocation::Retry(_) => "what was read is being committed",
             Invocation::Check(_) => "the errors file keeps what was found",
-            Invocation::Schema(_) => "nothing is printed",
+            Invocation::Schema(_) | Invocation::Info(_) | Invocation::Explain(_) | Invocation::Print(_) => {
+                "nothing is printed"
+            }
         }
     }
 }

@@ -10,11 +10,11 @@ use std::sync::Once;
 
 use clap::error::ErrorKind;
 use rowmill::internal::option_name::{Speech, speak_of};
-use rowmill::{Error, Profile, ProfileFormat};
+use rowmill::{Error, Outcome, Profile, ProfileFormat};
 
 use crate::allocator::say_why;
-use crate::cli::{Accomplished, Invocation};
-use crate::progress_bar::{Terminal, show};
+use crate::cli::{Accomplished, ColorArg, Invocation, LoadCommand, answer, explained, next_command, wrong_usage};
+use crate::progress_bar::{Terminal, have_colors, show};
 use crate::signals::{StopSignal, explain_unreadable_input, report_file_size_limit};
 
 /// Exit code where some records cannot be loaded.
@@ -34,60 +34,93 @@ pub fn main(words: Vec<OsString>) -> u8 {
 }
 
 fn run(words: Vec<OsString>) -> u8 {
-    let job = match Invocation::of(words) {
-        Ok(job) => job,
-        Err(stop) => return show_clap(&stop),
+    let color = ColorArg::of(&words);
+    have_colors(color.colors_stderr());
+    let (job, progress) = match Invocation::asked_for(words.clone(), color) {
+        Ok(asked) => asked,
+        Err(stop) => return show_clap(&stop, &words),
     };
     speak_of(Speech::Flags);
     explain_unreadable_input();
     report_file_size_limit();
     #[cfg(feature = "faults")]
     rowmill::internal::faults::arm_from_environment();
-    let terminal = Terminal::new(job.verbosity(), StopSignal::install(), job.on_stop());
+    let terminal = Terminal::new(job.verbosity(), progress, StopSignal::install(), job.on_stop());
     rowmill::return_freed_memory();
-    let done = carry_out(&job, &terminal);
+    let asked = CommandLine {
+        job: &job,
+        words: &words,
+        color,
+    };
+    let done = carry_out(&asked, &terminal);
     terminal.finish();
     done.unwrap_or_else(|error| {
-        show("error", &error.to_string());
+        show("error", &explained(&error));
         error.exit_code()
     })
 }
 
+/// A job, the command line that asks for it, and whether there are colours.
+struct CommandLine<'a> {
+    job: &'a Invocation,
+    words: &'a [OsString],
+    color: ColorArg,
+}
+
 /// Does what was asked for, and says how it went; returns the exit code.
-fn carry_out(job: &Invocation, terminal: &Terminal) -> Result<u8, Error> {
+fn carry_out(asked: &CommandLine<'_>, terminal: &Terminal) -> Result<u8, Error> {
+    let CommandLine { job, words, color } = *asked;
     let done = job.run(terminal)?;
     terminal.finish();
     Ok(match done {
         Accomplished::Loaded(report) => {
-            terminal.summary(&report);
-            report.exit_code
+            terminal.summary(&report, next_command(job, words, &report).as_deref());
+            match job {
+                Invocation::Load(LoadCommand { then: Some(sql), .. }) if report.outcome == Outcome::Complete => {
+                    print(color, &answer(&report.database, sql)?, report.exit_code)
+                }
+                _ => report.exit_code,
+            }
         }
         Accomplished::Looked(Some(profile), form) => print_profile(&profile, form),
         Accomplished::Looked(None, _) => terminal.exit_code_of_stop(),
         Accomplished::Forgotten => 0,
+        Accomplished::Said(text) => print(color, &text, 0),
     })
 }
 
 /// Prints a profile; returns the exit code.
 fn print_profile(profile: &Profile, form: ProfileFormat) -> u8 {
+    let exit_code = if profile.rejected > 0 { EXIT_REJECTS } else { 0 };
+    // As it is: what looks like a colour in it is data.
     let mut out = io::stdout();
-    let text = profile.written(form);
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let printed = out
+        .write_all(profile.written(form).as_bytes())
+        .and_then(|()| out.flush());
+    code_of_printing(printed, exit_code)
+}
+
+/// Prints a text with styles on standard output; returns `exit_code`, or that of a failure.
+fn print(color: ColorArg, text: &str, exit_code: u8) -> u8 {
+    code_of_printing(color.print(text), exit_code)
+}
+
+/// The exit code of whoever has printed something on standard output.
+fn code_of_printing(printed: io::Result<()>, exit_code: u8) -> u8 {
+    match printed {
         // A reader that has gone away (`rowmill schema in.csv | head -1`) is not a failure.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             show("error", &format!("standard output: {error}"));
             EXIT_IO
         }
-        _ if profile.rejected > 0 => EXIT_REJECTS,
-        _ => 0,
+        _ => exit_code,
     }
 }
 
 /// Help and version are successes and go to stdout; everything else is a usage error.
-fn show_clap(stop: &clap::Error) -> u8 {
+fn show_clap(stop: &clap::Error, words: &[OsString]) -> u8 {
     if stop.use_stderr() && stop.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let text = stop.render().to_string();
-        show("error", text.strip_prefix("error: ").unwrap_or(&text));
+        show("error", &wrong_usage(stop, words));
         return EXIT_USAGE;
     }
     // A reader that has gone away (`rowmill --help | head -1`) is not a failure.

@@ -9,7 +9,7 @@ use crate::format::{Escape, Field, Fields, Format, Parsed, Record, are_names, en
 use crate::position::ByteRange;
 use crate::schema::cast;
 use crate::schema::cells::{CellMeaning, CellRules};
-use crate::schema::form::{ColumnFacts, Form, FormVerdict, WhyNoNumber, WhyText, mark};
+use crate::schema::form::{ColumnFacts, Form, FormVerdict, WhyNoNumber, WhyText, has_numbers, mark};
 use crate::schema::key_order::KeyOrder;
 use crate::schema::widths::Widths;
 use crate::schema::written::NumberStyle;
@@ -26,6 +26,8 @@ struct First {
     mark: u32,
     place: ValuePosition,
     value: Vec<u8>,
+    /// Numbers stand before it.
+    follows_numbers: bool,
 }
 
 /// Where a value stands.
@@ -48,6 +50,13 @@ pub struct SpanToInfer<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoNumber<'a> {
     pub why: WhyNoNumber,
+    pub value: &'a [u8],
+    pub place: ValuePosition,
+}
+
+/// The first value of a column that is no number, after others that are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstOther<'a> {
     pub value: &'a [u8],
     pub place: ValuePosition,
 }
@@ -113,6 +122,10 @@ impl Facts {
             let new = other.form.marks() & !column.form.marks();
             for bit in (0..mark::NAMED).filter(|bit| new & 1 << bit != 0) {
                 let (start, end) = other.first_at[bit];
+                // A value that says itself that it is a text has no place.
+                if end == 0 {
+                    continue;
+                }
                 let value = &span.bytes[start as usize..end as usize];
                 let lines_before = memchr::memchr_iter(span.line_end, &span.bytes[..start as usize]).count();
                 self.firsts.push(First {
@@ -123,6 +136,7 @@ impl Facts {
                         ..span.place
                     },
                     value: value[..value.len().min(NAMED_BYTES)].to_vec(),
+                    follows_numbers: other.follows_numbers || has_numbers(column.form.marks()),
                 });
             }
             column.form.merge(&other.form);
@@ -150,6 +164,20 @@ impl Facts {
         let first = self.firsts.iter().filter(is_to_blame).min_by_key(place)?;
         (!column.skip).then_some(NoNumber {
             why,
+            value: &first.value,
+            place: first.place,
+        })
+    }
+
+    /// The first value of a column that is no number, if numbers stand before it; `None` also if it is not known.
+    pub fn first_other(&self, index: usize) -> Option<FirstOther<'_>> {
+        let is_other = |first: &&First| first.column == index && first.mark == mark::TEXT && first.follows_numbers;
+        let first = self
+            .firsts
+            .iter()
+            .find(is_other)
+            .filter(|_| !self.columns[index].skip)?;
+        Some(FirstOther {
             value: &first.value,
             place: first.place,
         })
@@ -407,6 +435,36 @@ mod tests {
         assert_eq!(second(&["", ""]), ColumnType::Text);
         assert_eq!(second(&["5", "\"\""]), ColumnType::Text);
         assert_eq!(second(&["\"5\""]), ColumnType::Integer);
+    }
+
+    #[test]
+    fn the_first_value_that_is_no_number_is_remembered_if_numbers_stand_before_it() {
+        let seen = |lines: &[&str]| {
+            let mut facts = Facts::new(&[false, false], &[]);
+            let mut line = 2;
+            for span in lines {
+                let found = self::facts(span);
+                let place = ValuePosition { file_index: 0, line };
+                let bytes = span.as_bytes();
+                facts.merge_span(
+                    &found,
+                    SpanToInfer {
+                        bytes,
+                        line_end: b'\n',
+                        place,
+                    },
+                );
+                line += span.lines().count() as u64;
+            }
+            let other = facts.first_other(1);
+            other.map(|other| (String::from_utf8_lossy(other.value).into_owned(), other.place.line))
+        };
+        let expected = Some(("n/a".to_owned(), 4));
+        assert_eq!(seen(&["1,5\n2,6\n3,n/a\n4,x\n"]), expected);
+        assert_eq!(seen(&["1,5\n2,6\n", "3,n/a\n4,x\n"]), expected);
+        assert_eq!(seen(&["1,n/a\n2,5\n"]), None);
+        assert_eq!(seen(&["1,n/a\n", "2,5\n3,x\n"]), None);
+        assert_eq!(seen(&["1,5\n2,6.50\n3,6.5\n"]), None);
     }
 
     #[test]

@@ -226,8 +226,8 @@ pub use schema::contract::Contract;
 #[allow(missing_docs)]
 pub mod internal {
     pub use crate::cancel::Cancelled;
-    pub use crate::load::Retry;
-    pub use crate::load::{check, forget, load, profile};
+    pub use crate::load::{Explained, LetterGroup, Remedy, Retry};
+    pub use crate::load::{check, explain, forget, glance, load, profile};
     pub use crate::options::LoadOptions;
 
     /// A door for each room.

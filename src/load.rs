@@ -29,6 +29,7 @@ mod earlier;
 mod ended;
 mod files;
 mod found;
+mod glance;
 mod indexes;
 mod infer;
 mod inputs;
@@ -60,6 +61,7 @@ use self::account::Account;
 use self::at_once::AtOnce;
 use self::context::{Asked, Context, Onlookers};
 use self::ended::{Ended, Halt};
+pub use self::glance::glance;
 pub use self::inputs::Inputs;
 use self::opened::OpenedInputs;
 use self::outputs::{OpenedTable, Outputs};
@@ -67,7 +69,7 @@ use self::per_file::FileLoads;
 use self::planned::{Blueprint, Guess, Planned};
 pub use self::profile::{profile, profile_inputs};
 pub(crate) use self::ranged::{RangedHead, RangedInputs, look_at_ranges};
-pub use self::retry::Retry;
+pub use self::retry::{Explained, LetterGroup, Remedy, Retry, explain};
 use self::rows::LoadedRows;
 use self::settled::SettledRows;
 pub use self::undo::forget;
@@ -77,6 +79,7 @@ use crate::memory;
 use crate::observer::Observer;
 use crate::options::LoadOptions;
 use crate::pipeline::WorkerPool;
+use crate::reject::RejectSamples;
 use crate::report::{LoadReport, Outcome};
 
 /// Loads `inputs`, one after another, into one table of `database`; `-` among them is standard input.
@@ -151,8 +154,11 @@ pub fn load_inputs(
         Some(path) => draft::with_page(path, options, observer, load),
         // Where pages are not built in, the options that ask for one are refused.
         _ => {
-            let samples = None;
-            (load(Ok(Onlookers { observer, samples })), Ok(()))
+            let kept = RejectSamples::default();
+            let samples = Some(kept.clone());
+            let mut told = load(Ok(Onlookers { observer, samples }));
+            told.report.reject_samples = kept.to_vec();
+            (told, Ok(()))
         }
     };
     let report = told.report;

@@ -46,6 +46,10 @@ pub struct Progress {
     pub records: u64,
     /// Rejects so far; duplicates that are settled later are not counted yet.
     pub rejected: u64,
+    /// Which input it is, from 1 on; 0 where that is not told.
+    pub input: usize,
+    /// How many inputs there are.
+    pub inputs: usize,
 }
 
 /// A file whose load begins, of several that are loaded one after another (see [`table_per_file`](crate::Load::table_per_file)).

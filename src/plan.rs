@@ -20,7 +20,7 @@ use crate::escape::excerpt;
 use crate::infer::{Facts, NoNumber};
 use crate::option_name::{COLUMN_TYPE, EMPTY, EMPTY_AS_NULL, FTS, NOT_NULL, OptionName, RESTART, UNIQUE};
 use crate::options::LoadOptions;
-use crate::report::FoundDialect;
+use crate::report::{FoundDialect, UndeclaredText, grouped};
 use crate::schema::cells::StoredValue;
 use crate::schema::constraint::TableConstraint;
 use crate::schema::definition::Definition;
@@ -449,6 +449,24 @@ pub fn text_reasons(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec
         Some((index, format!("'{value}' ({place}) {}; {way}", why.words())))
     };
     columns.iter().enumerate().filter_map(reason).collect()
+}
+
+/// The columns that are TEXT because nothing else was said or found, each with the first value that is no number, where others are.
+pub fn found_texts(columns: &[Column], facts: &Facts, paths: &[PathBuf]) -> Vec<UndeclaredText> {
+    let is_found = |(_, column): &(usize, &Column)| !column.declared && column.column_type == ColumnType::Text;
+    let found = columns.iter().enumerate().filter(is_found);
+    let text = |(index, column): (usize, &Column)| UndeclaredText {
+        column: column.name.clone(),
+        first_other: facts.first_other(index).map(|other| {
+            let line = format!("line {}", grouped(other.place.line));
+            let place = match paths {
+                [_] => line,
+                paths => format!("{line} of {}", paths[other.place.file_index].display()),
+            };
+            (other.value.to_vec(), place)
+        }),
+    };
+    found.map(text).collect()
 }
 
 /// Plans a table that the load creates. `facts` come from inference, or from the head if every type is declared.

@@ -3,6 +3,9 @@
 //! On a terminal: a bar of two lines (a spinner if the total is not known), notes above it, and the summary at the end. Without a terminal:
 //! notes and summary only. Text from outside is escaped. A closed stderr is not an error.
 
+mod json;
+mod pace;
+
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,18 +14,35 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use rowmill::internal::Cancelled;
 use rowmill::internal::escape::escaped;
-use rowmill::internal::report::{bytes, grouped};
+use rowmill::internal::glance;
+use rowmill::internal::report::{Paint, bytes, grouped, wrapped};
 use rowmill::{FileBegun, LoadReport, Observer, Phase, Progress};
 
-use crate::cli::Verbosity;
+use self::json::Event;
+use self::pace::Pace;
+use crate::cli::{ProgressArg, Verbosity, columns_of_stderr};
 use crate::signals::{EXIT_SIGNAL_BASE, StopSignal};
 
 /// Redraws per second: enough to look alive, too few to cost anything.
 const REFRESH_HZ: u8 = 10;
 const REFRESH: Duration = Duration::from_millis(1000 / REFRESH_HZ as u64);
-/// Phase, bar and place on the first line, counters on the second: both fit 80 columns.
+/// Phase, bar and place on the first line, counters on the second: both fit 80 columns, or 40.
 const BAR_TEMPLATE: &str = "{prefix:6} [{bar:16}] {msg}";
+const NARROW_BAR_TEMPLATE: &str = "{prefix:6} [{bar:10}] {msg}";
 const SPINNER_TEMPLATE: &str = "{prefix:6} {spinner} {msg}";
+/// Columns that the long form of both lines needs.
+const WIDE_COLUMNS: usize = 80;
+/// Steps of the bar.
+const BAR_STEPS: u64 = 1000;
+
+/// How progress is shown.
+#[derive(Debug)]
+enum Shown {
+    Bar(ProgressBar),
+    /// As lines for another program.
+    Json,
+    Nothing,
+}
 
 /// The terminal as an observer of a load.
 #[derive(Debug)]
@@ -33,20 +53,17 @@ pub struct Terminal {
     on_stop: &'static str,
     /// Whether the user was told that the request to stop was heard.
     stop_said: AtomicBool,
-    /// `None`: stderr is not a terminal, or nothing is to be shown.
-    bar: Option<ProgressBar>,
-    state: Mutex<PhaseState>,
+    shown: Shown,
+    state: Mutex<Drawn>,
 }
 
-/// What the bar shows.
-#[derive(Debug, Clone, Copy)]
-struct PhaseState {
+/// What is shown.
+#[derive(Debug)]
+struct Drawn {
     /// Which file it is, of how many, where each goes into its own table.
     file: Option<FileNumber>,
-    started: Instant,
-    total_bytes: Option<u64>,
-    progress: Progress,
-    drawn: Instant,
+    pace: Pace,
+    at: Instant,
 }
 
 /// Which of how many files.
@@ -58,24 +75,29 @@ struct FileNumber {
 
 impl Terminal {
     /// Shows nothing yet. `on_stop`: what becomes of what was read, once somebody stops it.
-    pub fn new(verbosity: Verbosity, stop: StopSignal, on_stop: &'static str) -> Self {
-        let wanted = verbosity != Verbosity::Quiet && io::stderr().is_terminal();
-        let bar = wanted.then(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REFRESH_HZ)));
-        let now = Instant::now();
-        let state = PhaseState {
-            file: None,
-            started: now,
-            total_bytes: None,
-            progress: Progress::default(),
-            drawn: now,
+    pub fn new(verbosity: Verbosity, progress: ProgressArg, stop: StopSignal, on_stop: &'static str) -> Self {
+        let draws = verbosity != Verbosity::Quiet && io::stderr().is_terminal();
+        let shown = match progress {
+            ProgressArg::Json => Shown::Json,
+            ProgressArg::Auto | ProgressArg::Bar if draws => {
+                let target = ProgressDrawTarget::stderr_with_hz(REFRESH_HZ);
+                Shown::Bar(ProgressBar::with_draw_target(None, target))
+            }
+            _ => Shown::Nothing,
         };
+        SPEAKS_JSON.store(progress == ProgressArg::Json, Ordering::Relaxed);
+        let now = Instant::now();
         Terminal {
             verbosity,
             stop,
             on_stop,
             stop_said: AtomicBool::new(false),
-            bar,
-            state: Mutex::new(state),
+            shown,
+            state: Mutex::new(Drawn {
+                file: None,
+                pace: Pace::new(now),
+                at: now,
+            }),
         }
     }
 
@@ -87,35 +109,43 @@ impl Terminal {
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
+        if let Shown::Bar(bar) = &self.shown {
             bar.finish_and_clear();
         }
     }
 
-    /// Shows how the load went.
-    pub fn summary(&self, report: &LoadReport) {
-        if self.verbosity != Verbosity::Quiet {
-            // The summary escapes what it quotes; the line ends in it are its own.
-            put(&format!(
-                "rowmill: {}\n",
-                report.summary(self.verbosity == Verbosity::Verbose)
-            ));
+    /// Shows how the load went; `next`: what could be typed then.
+    pub fn summary(&self, report: &LoadReport, next: Option<&str>) {
+        if let Shown::Json = self.shown {
+            return put(&Event::of_end(report).line());
         }
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let glance = glance(report);
+        let summary = report
+            .summary(self.verbosity == Verbosity::Verbose)
+            .in_columns(columns_of_stderr())
+            .painted(paint())
+            .with_glance(&glance)
+            .with_next(next);
+        // The summary escapes what it quotes; the line ends in it are its own.
+        put(&format!("rowmill: {summary}\n"));
     }
 
     /// Shows one line, above the bar if there is one.
     fn line(&self, kind: &str, message: &str) {
-        let line = format!("rowmill: {kind}: {}", escaped(message));
-        match &self.bar {
+        let line = message_line(kind, message);
+        match &self.shown {
             // Before the first phase there is no bar to write above, and a terminal that indicatif does not draw on, such as
             // TERM=dumb, would swallow the line.
-            Some(bar) if bar.length().is_some() && !bar.is_hidden() => bar.println(line),
-            _ => put(&(line + "\n")),
+            Shown::Bar(bar) if bar.length().is_some() && !bar.is_hidden() => bar.println(line.trim_end()),
+            _ => put(&line),
         }
     }
 
     /// The state; whatever a panicking thread left there is good enough to draw.
-    fn state(&self) -> MutexGuard<'_, PhaseState> {
+    fn state(&self) -> MutexGuard<'_, Drawn> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -129,55 +159,71 @@ impl Drop for Terminal {
 impl Observer for Terminal {
     fn file(&self, file: FileBegun<'_>) {
         let FileBegun { number, files, .. } = file;
-        self.state().file = Some(FileNumber { number, files });
-        self.notice(&format!(
-            "file {number} of {files}: {}, into table \"{}\"",
-            file.path.display(),
-            file.table
-        ));
+        let mut state = self.state();
+        state.file = Some(FileNumber { number, files });
+        state.pace.begin_file(Instant::now());
+        drop(state);
+        match self.shown {
+            Shown::Json => put(&Event::of_file(file).line()),
+            _ => self.notice(&format!(
+                "file {number} of {files}: {}, into table \"{}\"",
+                file.path.display(),
+                file.table
+            )),
+        }
     }
 
     fn phase(&self, phase: Phase, total_bytes: Option<u64>) {
-        let Some(bar) = &self.bar else { return };
         let now = Instant::now();
-        let mut shared = self.state();
-        let state = PhaseState {
-            file: shared.file,
-            started: now,
-            total_bytes,
-            progress: Progress::default(),
-            drawn: now,
+        let mut state = self.state();
+        state.pace.begin_phase(phase, total_bytes, now);
+        state.at = now;
+        let bar = match &self.shown {
+            Shown::Nothing => return,
+            Shown::Json => return put(&Event::of_phase(phase, total_bytes).line()),
+            Shown::Bar(bar) => bar,
         };
-        *shared = state;
-        drop(shared);
-        let total_bytes = total_bytes.filter(|total| *total > 0);
-        let template = if total_bytes.is_some() {
-            BAR_TEMPLATE
-        } else {
-            SPINNER_TEMPLATE
+        let columns = columns_of_stderr().unwrap_or(WIDE_COLUMNS);
+        let message = status(&state, now, columns);
+        // The first phase says whether the whole can be measured; what follows is a part of it.
+        let is_measured = state.pace.total_bytes.is_some() || state.pace.share() > 0.0;
+        let position = position_of(&state.pace);
+        drop(state);
+        let template = match is_measured {
+            true if columns < WIDE_COLUMNS => NARROW_BAR_TEMPLATE,
+            true => BAR_TEMPLATE,
+            false => SPINNER_TEMPLATE,
         };
         let style = ProgressStyle::with_template(template).expect("the templates are well-formed");
         bar.set_style(style.progress_chars("=> "));
         bar.set_prefix(phase.as_str());
-        bar.set_length(total_bytes.unwrap_or(0));
-        bar.set_position(0);
-        bar.set_message(status(&state, now));
+        bar.set_length(if is_measured { BAR_STEPS } else { 0 });
+        bar.set_position(position);
+        bar.set_message(message);
         bar.enable_steady_tick(REFRESH);
     }
 
     fn progress(&self, progress: Progress) {
-        let Some(bar) = &self.bar else { return };
-        let now = Instant::now();
-        let mut state = self.state();
-        state.progress = progress;
-        if now.duration_since(state.drawn) < REFRESH {
+        if let Shown::Nothing = self.shown {
             return;
         }
-        state.drawn = now;
-        let message = status(&state, now);
-        drop(state);
-        bar.set_position(progress.bytes);
-        bar.set_message(message);
+        let now = Instant::now();
+        let mut state = self.state();
+        state.pace.note(progress, now);
+        if now.duration_since(state.at) < REFRESH {
+            return;
+        }
+        state.at = now;
+        match &self.shown {
+            Shown::Bar(bar) => {
+                let message = status(&state, now, columns_of_stderr().unwrap_or(WIDE_COLUMNS));
+                let position = position_of(&state.pace);
+                drop(state);
+                bar.set_position(position);
+                bar.set_message(message);
+            }
+            _ => put(&Event::of_pace(&state.pace, now).line()),
+        }
     }
 
     fn notice(&self, message: &str) {
@@ -201,47 +247,65 @@ impl Observer for Terminal {
     }
 }
 
-/// Place and speed, then, on a second line, the counters.
-fn status(state: &PhaseState, now: Instant) -> String {
-    let PhaseState {
-        total_bytes, progress, ..
-    } = *state;
-    let seconds = now.duration_since(state.started).as_secs_f64();
-    let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
-    let megabytes_per_second = rate(progress.bytes) / 1e6;
-    let mut text = match total_bytes {
-        Some(total) if total > 0 => {
-            let done = progress.bytes.min(total);
-            let percent = 100.0 * done as f64 / total as f64;
-            let mut place = format!(
-                "{percent:3.0}%  {} of {}  {megabytes_per_second:.0} MB/s",
-                bytes(done),
-                bytes(total)
-            );
-            if done > 0 {
-                place += &format!("  ETA {}", clock(seconds * (total - done) as f64 / done as f64));
-            }
-            place
-        }
-        _ if progress.bytes > 0 => {
-            format!(
-                "{}  {megabytes_per_second:.0} MB/s  {}",
-                bytes(progress.bytes),
-                clock(seconds)
-            )
-        }
-        _ => clock(seconds),
-    };
-    if progress.records > 0 {
-        let rows_per_second = grouped(rate(progress.records) as u64);
-        let (records, rejected) = (grouped(progress.records), grouped(progress.rejected));
-        text += &format!("\n       {records} rows  {rows_per_second} rows/s  {rejected} rejected");
+/// Where the bar stands.
+fn position_of(pace: &Pace) -> u64 {
+    (pace.share() * BAR_STEPS as f64) as u64
+}
+
+/// Place and speed, then, on a second line, the counters; short where there are few columns.
+fn status(state: &Drawn, now: Instant, columns: usize) -> String {
+    let Drawn { pace, file, .. } = state;
+    let is_wide = columns >= WIDE_COLUMNS;
+    let Progress { bytes: done, .. } = pace.progress;
+    let mut place = Vec::new();
+    if pace.total_bytes.is_some() || pace.share() > 0.0 {
+        place.push(format!("{:3.0}%", 100.0 * pace.share()));
     }
-    if let Some(FileNumber { number, files }) = state.file {
-        text += if progress.records > 0 { "  " } else { "\n       " };
-        text += &format!("file {number} of {files}");
+    match pace.total_bytes {
+        Some(total) if is_wide => place.push(format!("{} of {}", bytes(done.min(total)), bytes(total))),
+        None if done > 0 => place.push(bytes(done).to_string()),
+        _ => {}
+    }
+    let rate = pace.bytes_per_second() / 1e6;
+    if rate > 0.0 && is_wide {
+        place.push(format!("{rate:.0} MB/s"));
+    }
+    match pace.seconds_left(now).filter(|_| pace.total_bytes.is_some()) {
+        Some(left) => place.push(format!("ETA {}", clock(left))),
+        None => place.push(clock(pace.phase_seconds(now))),
+    }
+    let mut text = place.join("  ");
+    let counters = counters(pace, *file, is_wide);
+    if !counters.is_empty() {
+        text += &format!("\n       {}", counters.join("  "));
     }
     text
+}
+
+/// Rows, rejects, and which file it is.
+fn counters(pace: &Pace, file: Option<FileNumber>, is_wide: bool) -> Vec<String> {
+    let Progress {
+        records,
+        rejected,
+        input,
+        inputs,
+        ..
+    } = pace.progress;
+    let mut counters = Vec::new();
+    if records > 0 {
+        counters.push(format!("{} rows", grouped(records)));
+        let rate = pace.records_per_second() as u64;
+        if rate > 0 && is_wide {
+            counters.push(format!("{} rows/s", grouped(rate)));
+        }
+        counters.push(format!("{} rejected", grouped(rejected)));
+    }
+    match file {
+        Some(FileNumber { number, files }) => counters.push(format!("file {number} of {files}")),
+        None if inputs > 1 && input > 0 => counters.push(format!("file {input} of {inputs}")),
+        None => {}
+    }
+    counters
 }
 
 /// `0:07`, `12:30`, `1:02:03`.
@@ -255,19 +319,55 @@ fn clock(seconds: f64) -> String {
     }
 }
 
-/// Shows one message on stderr, escaped; further lines are indented so that none of them can pass for a message of its own.
-pub fn show(kind: &str, message: &str) {
-    let mut text = format!("rowmill: {kind}: ");
-    for (index, line) in message.trim_end().lines().enumerate() {
-        text += match (index, line) {
-            (0, _) => "",
-            (_, "") => "\n",
-            _ => "\n  ",
-        };
-        text += &escaped(line).to_string();
+/// Whether what is said has colours. Set once, by `main`; also what is said of a defect has them then.
+static HAS_COLORS: AtomicBool = AtomicBool::new(false);
+
+/// Whether what is said are lines for another program.
+static SPEAKS_JSON: AtomicBool = AtomicBool::new(false);
+
+/// Makes what is said have colours from now on, or not.
+pub fn have_colors(is_on: bool) {
+    HAS_COLORS.store(is_on, Ordering::Relaxed);
+}
+
+fn paint() -> Paint {
+    Paint::new(HAS_COLORS.load(Ordering::Relaxed))
+}
+
+/// A message with what kind it is, escaped, on a terminal in lines of its width. Further lines are indented so that none of them can pass for
+/// a message of its own.
+fn message_line(kind: &str, message: &str) -> String {
+    if SPEAKS_JSON.load(Ordering::Relaxed) {
+        return match kind {
+            "note" => Event::Note { message },
+            "detail" => Event::Detail { message },
+            _ => Event::Error { message },
+        }
+        .line();
     }
-    text.push('\n');
-    put(&text);
+    let room = columns_of_stderr().unwrap_or(usize::MAX);
+    let mut text = String::new();
+    for (index, line) in message.trim_end().lines().enumerate() {
+        let start = match index {
+            0 => format!("rowmill: {kind}: "),
+            _ => "  ".to_owned(),
+        };
+        text += wrapped(&start, 2, &escaped(line).to_string(), room).trim_end();
+        text.push('\n');
+    }
+    let painted = match kind {
+        "error" => paint().bad(kind),
+        _ => paint().label(kind),
+    };
+    match text.trim_end() {
+        "" => format!("rowmill: {painted}:\n"),
+        text => text.replacen(kind, &painted, 1) + "\n",
+    }
+}
+
+/// Shows one message on stderr.
+pub fn show(kind: &str, message: &str) {
+    put(&message_line(kind, message));
 }
 
 fn put(text: &str) {
@@ -280,31 +380,41 @@ mod tests {
     use super::*;
     use crate::signals::StopSignal;
 
-    fn shown(total_bytes: Option<u64>, progress: Progress, elapsed: Duration) -> String {
-        shown_of(None, total_bytes, progress, elapsed)
+    /// What is shown of a load that came so far in so many seconds, at an even pace.
+    fn shown(total_bytes: Option<u64>, progress: Progress, seconds: u64, columns: usize) -> String {
+        shown_of(None, total_bytes, progress, (seconds, columns))
     }
 
-    fn shown_of(file: Option<FileNumber>, total_bytes: Option<u64>, progress: Progress, elapsed: Duration) -> String {
+    fn shown_of(
+        file: Option<FileNumber>,
+        total_bytes: Option<u64>,
+        progress: Progress,
+        (seconds, columns): (u64, usize),
+    ) -> String {
         let started = Instant::now();
-        status(
-            &PhaseState {
-                file,
-                started,
-                total_bytes,
-                progress,
-                drawn: started,
-            },
-            started + elapsed,
-        )
+        let mut pace = Pace::new(started);
+        pace.begin_phase(Phase::Load, total_bytes, started);
+        for second in 0..=seconds {
+            let mut part = progress;
+            part.bytes = progress.bytes * second / seconds.max(1);
+            part.records = progress.records * second / seconds.max(1);
+            pace.note(part, started + Duration::from_secs(second));
+        }
+        let state = Drawn {
+            file,
+            pace,
+            at: started,
+        };
+        status(&state, started + Duration::from_secs(seconds), columns)
     }
 
     #[test]
     fn a_known_total_shows_place_rate_time_left_and_counters() {
-        let progress = counted(500_000_000, 2_345_678, 1_200);
-        let text = shown(Some(2_000_000_000), progress, Duration::from_secs(2));
+        let progress = counted(500_000_000, 2_000_000, 1_200);
+        let text = shown(Some(2_000_000_000), progress, 2, 80);
         assert_eq!(
             text,
-            " 25%  500.0 MB of 2.00 GB  250 MB/s  ETA 0:06\n       2,345,678 rows  1,172,839 rows/s  1,200 rejected"
+            " 22%  500.0 MB of 2.00 GB  250 MB/s  ETA 0:07\n       2,000,000 rows  1,000,000 rows/s  1,200 rejected"
         );
         let beside_the_bar = 80 - "infer  [] ".len() - 16;
         let (place, counters) = text.split_once('\n').unwrap();
@@ -312,42 +422,46 @@ mod tests {
             place.len() + "1:00:".len() <= beside_the_bar && counters.len() <= 80,
             "both lines fit 80 columns"
         );
+        let text = shown(Some(2_000_000_000), progress, 2, 40);
+        assert_eq!(text, " 22%  ETA 0:07\n       2,000,000 rows  1,200 rejected");
+        let (place, counters) = text.split_once('\n').unwrap();
+        assert!(place.len() <= 40 - "infer  [] ".len() - 10 && counters.len() <= 40);
     }
 
     #[test]
     fn of_several_files_it_shows_which_one_it_is() {
         let file = Some(FileNumber { number: 12, files: 345 });
-        let shown = |progress| shown_of(file, Some(1000), progress, Duration::from_secs(2));
-        let text = shown(counted(500, 2_345_678, 1_200));
-        assert!(
-            text.ends_with("\n       2,345,678 rows  1,172,839 rows/s  1,200 rejected  file 12 of 345"),
-            "{text}"
-        );
+        let text = shown_of(file, Some(1000), counted(500, 2_345_678, 1_200), (2, 80));
+        assert!(text.ends_with("  1,200 rejected  file 12 of 345"), "{text}");
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
-        let text = shown(Progress::default());
+        let text = shown_of(file, Some(1000), Progress::default(), (2, 80));
         assert!(text.ends_with("\n       file 12 of 345"), "{text}");
+        let mut progress = counted(500, 10, 0);
+        (progress.input, progress.inputs) = (2, 3);
+        let text = shown(Some(1000), progress, 2, 80);
+        assert!(text.ends_with("  file 2 of 3"), "{text}");
     }
 
     #[test]
     fn a_stream_shows_counters_and_rate() {
-        let progress = counted(1_500_000, 10, 0);
-        let text = shown(None, progress, Duration::from_secs(1));
+        let text = shown(None, counted(1_500_000, 10, 0), 1, 80);
         assert_eq!(text, "1.5 MB  2 MB/s  0:01\n       10 rows  10 rows/s  0 rejected");
     }
 
     #[test]
     fn a_phase_without_bytes_shows_the_time_and_nothing_divides_by_zero() {
-        assert_eq!(shown(None, Progress::default(), Duration::ZERO), "0:00");
-        assert_eq!(
-            shown(Some(0), Progress::default(), Duration::from_secs(3723)),
-            "1:02:03"
-        );
-        assert_eq!(
-            shown(Some(10), Progress::default(), Duration::ZERO),
-            "  0%  0 B of 10 B  0 MB/s"
-        );
-        let past_the_end = counted(20, 0, 0);
-        assert!(shown(Some(10), past_the_end, Duration::from_secs(1)).starts_with("100%  10 B of 10 B"));
+        assert_eq!(shown(None, Progress::default(), 0, 80), "0:00");
+        assert_eq!(shown(Some(0), Progress::default(), 3723, 80), "1:02:03");
+        assert_eq!(shown(Some(10), Progress::default(), 0, 80), "  0%  0 B of 10 B  0:00");
+        assert!(shown(Some(10), counted(20, 0, 0), 1, 80).starts_with(" 90%  10 B of 10 B"));
+    }
+
+    #[test]
+    fn messages_are_escaped_and_their_lines_set_in() {
+        assert_eq!(message_line("note", "a\x1b[2Jb"), "rowmill: note: a\\u{1b}[2Jb\n");
+        assert_eq!(message_line("note", "a  b"), "rowmill: note: a  b\n");
+        assert_eq!(message_line("error", "one\n\ntwo\n"), "rowmill: error: one\n\n  two\n");
+        assert_eq!(message_line("error", ""), "rowmill: error:\n");
     }
 
     fn counted(bytes: u64, records: u64, rejected: u64) -> Progress {
@@ -355,25 +469,27 @@ mod tests {
             bytes,
             records,
             rejected,
+            ..Progress::default()
         }
     }
 
     #[test]
-    fn both_templates_are_well_formed() {
+    fn all_templates_are_well_formed() {
         assert!(
-            ProgressStyle::with_template(BAR_TEMPLATE).is_ok()
-                && ProgressStyle::with_template(SPINNER_TEMPLATE).is_ok()
+            [BAR_TEMPLATE, NARROW_BAR_TEMPLATE, SPINNER_TEMPLATE]
+                .iter()
+                .all(|template| ProgressStyle::with_template(template).is_ok())
         );
     }
 
     #[test]
     fn a_request_to_stop_reaches_the_load() {
         assert_eq!(
-            Terminal::new(Verbosity::Quiet, StopSignal::holding(0), "").cancelled(),
+            Terminal::new(Verbosity::Quiet, ProgressArg::Auto, StopSignal::holding(0), "").cancelled(),
             None
         );
         assert_eq!(
-            Terminal::new(Verbosity::Quiet, StopSignal::holding(15), "").cancelled(),
+            Terminal::new(Verbosity::Quiet, ProgressArg::Auto, StopSignal::holding(15), "").cancelled(),
             Some(Cancelled::BySignal(15))
         );
     }

@@ -1,16 +1,27 @@
 //! What a load did: counts that must add up, times, sizes, and why it took the path it took.
 
 mod dialect;
+#[allow(missing_docs)]
+mod glance;
+#[allow(missing_docs)]
+mod lines;
 #[cfg(feature = "html")]
 #[allow(missing_docs)]
 mod page;
 #[allow(missing_docs)]
+mod paint;
+#[allow(missing_docs)]
 mod preview;
+mod rejects_shown;
+#[allow(missing_docs)]
+mod rows_shown;
 mod several;
+mod sheet;
 mod summary;
 mod target;
 #[allow(missing_docs)]
 mod timeline;
+mod units;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,16 +35,21 @@ use crate::error::Error;
 use crate::escape::escaped;
 use crate::observer::Observer;
 use crate::options::{LoadOptions, PassedLimit};
-use crate::reject::RejectCode;
+use crate::reject::{RejectCode, RejectSample};
 
 pub use self::dialect::FoundDialect;
+pub use self::glance::{Glance, UndeclaredText};
+pub use self::lines::{fitted, padded, text_columns, wrapped};
 #[cfg(feature = "html")]
 pub use self::page::{PageParts, page};
+pub use self::paint::Paint;
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
+pub use self::rows_shown::table_lines;
 pub(crate) use self::several::of_several;
-pub use self::summary::{Summary, agreeing, bytes, grouped, rows, size};
+pub use self::summary::Summary;
 pub(crate) use self::target::{is_own_stream, names_descriptor};
 pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, RateSpan, Timeline};
+pub use self::units::{agreeing, bytes, grouped, rows, size};
 
 /// Exit code of a load that was complete, with rejects or duplicates.
 const EXIT_REJECTS: u8 = 2;
@@ -321,6 +337,12 @@ pub struct LoadReport {
     pub quote: Option<char>,
     /// The columns that were loaded, in the order of the table.
     pub columns: Vec<ColumnReport>,
+    /// Columns that are TEXT because nothing else was said or found.
+    #[serde(skip)]
+    pub(crate) found_texts: Vec<UndeclaredText>,
+    /// The first few rejects of each code.
+    #[serde(skip)]
+    pub(crate) reject_samples: Vec<RejectSample>,
     /// The columns of the key; empty without one.
     pub key: Vec<String>,
     /// The contract, if there is one.
@@ -389,6 +411,8 @@ impl LoadReport {
             delimiter: options.dialect.delimiter_or(None).text(),
             quote: options.dialect.quote.map(char::from),
             columns: Vec::new(),
+            found_texts: Vec::new(),
+            reject_samples: Vec::new(),
             key: options.contract.key.clone(),
             schema: options.contract.agreed.as_ref().map(|agreed| SchemaReport {
                 path: agreed.contract.path().map(Path::to_owned),
@@ -470,7 +494,7 @@ impl LoadReport {
 
     /// Returns the report for people, a few short lines; `verbose` adds stages, memory and filter. Safe to show on a terminal.
     pub fn summary(&self, verbose: bool) -> Summary<'_> {
-        Summary { report: self, verbose }
+        Summary::new(self, verbose)
     }
 
     /// Writes the report as JSON. A regular file is replaced in one step, never half-written; a pipe or a device such as

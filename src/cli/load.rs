@@ -163,6 +163,16 @@ pub struct LoadArgs {
     /// Also when the load fails. An older page is replaced; no other file is.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true, help_heading = "Rejects and reports")]
     report_html: Option<PathBuf>,
+    /// Run a query on the database once the load is done, and print what it gives on standard output
+    ///
+    /// It only reads; up to 1,000 rows are shown, as a table. After a load that stopped it is not run.
+    #[arg(
+        long,
+        value_name = "SQL",
+        hide_short_help = true,
+        help_heading = "Rejects and reports"
+    )]
+    then: Option<String>,
     #[command(flatten)]
     resources: ResourceFlags,
     /// Records per transaction
@@ -208,6 +218,8 @@ pub struct LoadCommand {
     pub options: LoadOptions,
     /// The load is to be given up instead of done.
     pub forget: bool,
+    /// A query to run once the load is done.
+    pub then: Option<String>,
     pub verbosity: Verbosity,
 }
 
@@ -242,6 +254,7 @@ impl LoadArgs {
             inputs: std::mem::take(&mut self.paths),
             database,
             forget: self.forget,
+            then: self.then.take(),
             verbosity: self.outcome.verbosity(),
             options: self.into_options(types, limits),
         })

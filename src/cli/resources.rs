@@ -8,13 +8,19 @@ use super::sizes::parse_size;
 #[derive(Debug, clap::Args)]
 pub struct ResourceFlags {
     /// Promise on peak memory, mapped pages included
-    #[arg(long, value_name = "SIZE", default_value = "244MiB", value_parser = parse_size, help_heading = "Speed and memory")]
+    ///
+    /// Default of the variable ROWMILL_MEMORY.
+    #[arg(long, value_name = "SIZE", default_value = "244MiB", value_parser = parse_size, env = "ROWMILL_MEMORY", hide_env = true, help_heading = "Speed and memory")]
     memory: u64,
     /// Worker threads; 0: one per core
+    ///
+    /// Default of the variable ROWMILL_THREADS.
     #[arg(
         long,
         value_name = "N",
         default_value_t = 0,
+        env = "ROWMILL_THREADS",
+        hide_env = true,
         hide_short_help = true,
         help_heading = "Speed and memory"
     )]

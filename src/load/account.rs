@@ -15,6 +15,7 @@ use crate::plan::TablePlan;
 use crate::reject::RejectCode;
 use crate::report::{
     ColumnReport, EarlierReport, FilterReport, InputReport, LoadReport, MemorySplit, Outcome, SkippedInput, StageTime,
+    UndeclaredText,
 };
 use crate::schema::Column;
 
@@ -36,6 +37,7 @@ struct Parts {
     earlier: Option<EarlierReport>,
     table: Option<String>,
     columns: Option<TableColumns>,
+    found_texts: Vec<UndeclaredText>,
     memory: Option<MemorySplit>,
     sqlite_version: String,
     write_path: Option<WritePathTaken>,
@@ -140,6 +142,11 @@ impl<'a> Account<'a> {
         });
     }
 
+    /// Columns that are TEXT because nothing else was said or found.
+    pub(super) fn found_texts(&self, columns: Vec<UndeclaredText>) {
+        self.parts().found_texts = columns;
+    }
+
     /// How the memory is split.
     pub(super) fn memory(&self, split: MemorySplit) {
         self.parts().memory = Some(split);
@@ -222,6 +229,7 @@ impl<'a> Account<'a> {
             earlier: parts.earlier,
             table: parts.table.unwrap_or(nothing.table),
             columns,
+            found_texts: parts.found_texts,
             key,
             memory: parts.memory.unwrap_or(nothing.memory),
             sqlite_version: parts.sqlite_version,

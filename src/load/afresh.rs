@@ -48,6 +48,9 @@ pub(super) fn start_afresh(
     faults::point("infer: types known");
     let (mut plan, info) = plan_table(aim, inputs, &facts, context)?;
     if info.is_none() {
+        context
+            .account
+            .found_texts(plan::found_texts(&plan.columns, &facts, &inputs.paths()));
         plan.guess = is_guess.then(|| TypeGuess { forms: facts.forms() });
         if extents.is_none() || context.options.repeat.append_only {
             // Values will come from which nothing was inferred.

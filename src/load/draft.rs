@@ -37,7 +37,8 @@ pub(super) fn with_page(
 ) -> (Told, Result<(), Error>) {
     match PageDraft::open(path) {
         Ok(draft) => {
-            let told = draft.watch(observer, load);
+            let mut told = draft.watch(observer, load);
+            told.report.reject_samples = draft.samples.to_vec();
             let written = draft.write(&told.report, options);
             (told, written)
         }

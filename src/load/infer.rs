@@ -231,9 +231,16 @@ impl<'a> Survey<'a> {
         let chunk_bytes = FILE_HEAD_BYTES.min(options.resources.chunk_bytes as usize);
         let first = &mut inputs.all[0];
         let sample = first.input.window(first.head.data_start_bytes, chunk_bytes, &stopped)?;
-        let Some(facts) = self.span(first, sample.bytes(), false) else {
+        let Some(found) = self.span(first, sample.bytes(), false) else {
             return Ok(None);
         };
+        let mut facts = self.nothing.clone();
+        let span = SpanToInfer {
+            bytes: sample.bytes(),
+            line_end: first.head.dialect.line_end,
+            place: first_place(&first.head, 0),
+        };
+        facts.merge_span(&found, span);
         match options.contract.inference {
             Inference::Whole => return Ok(None),
             Inference::Guess => return Ok(Some(facts)),

@@ -318,6 +318,7 @@ impl ReadRecords {
             bytes,
             records: self.records,
             rejected: self.rejected.iter().sum(),
+            ..Progress::default()
         }
     }
 }

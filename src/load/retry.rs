@@ -11,6 +11,7 @@
 //!                                              errors.csv.retry-HASH.errors ─► errors.csv.retry-HASH.done ─► errors.csv
 //! ```
 
+mod explained;
 mod letters;
 mod merged;
 mod sound;
@@ -25,6 +26,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
+pub use self::explained::{Explained, LetterGroup, Remedy, explain};
 use self::letters::{Letter, LetterReader, Next};
 use self::merged::{Merge, Merged, code_of};
 use self::sound::{Wanted, gather, pinned};

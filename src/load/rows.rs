@@ -180,13 +180,14 @@ fn pass_through(
         gives_verdicts_only: writer.keeps_nothing(),
         packing: writer.packing(),
     };
+    let input_count = inputs.all.len();
     std::thread::scope(|threads| {
         let (deliveries, queue) = sync_channel(DELIVERIES_AHEAD);
         let order = std::thread::Builder::new()
             .name("rowmill-order".to_owned())
             .spawn_scoped(threads, || order.run(inputs, dedup, deliveries))
             .map_err(|e| no_thread(&e))?;
-        let mut writing = Writing::new(writer, shared, context);
+        let mut writing = Writing::new(writer, shared, context, input_count);
         let written = writing.take_all(&queue);
         shared.ended.store(true, Ordering::Relaxed);
         drop(queue);
@@ -210,11 +211,14 @@ struct Writing<'a, 'd> {
     /// How far the input at hand was unpacked, if it is a packed file.
     marks: Option<Arc<Marks>>,
     done_bytes: u64,
+    /// Which input is at hand, from 1 on, and how many there are.
+    input_number: usize,
+    input_count: usize,
     write_time: Duration,
 }
 
 impl<'a, 'd> Writing<'a, 'd> {
-    fn new(writer: &'a mut BatchWriter<'d>, shared: &'a Shared, context: &'a Context<'a>) -> Self {
+    fn new(writer: &'a mut BatchWriter<'d>, shared: &'a Shared, context: &'a Context<'a>, input_count: usize) -> Self {
         Writing {
             writer,
             shared,
@@ -222,6 +226,8 @@ impl<'a, 'd> Writing<'a, 'd> {
             inputs_bytes: 0,
             marks: None,
             done_bytes: 0,
+            input_number: 0,
+            input_count,
             write_time: Duration::ZERO,
         }
     }
@@ -250,6 +256,7 @@ impl<'a, 'd> Writing<'a, 'd> {
         match delivery {
             Delivery::Input { records_before, marks } => {
                 self.inputs_bytes = self.done_bytes;
+                self.input_number += 1;
                 self.marks = marks;
                 self.writer.begin_input(records_before);
                 Ok(Flow::Continue)
@@ -290,6 +297,8 @@ impl<'a, 'd> Writing<'a, 'd> {
             bytes: self.done_bytes,
             records: counts.records,
             rejected: counts.all_rejects(),
+            input: self.input_number,
+            inputs: self.input_count,
         });
     }
 }

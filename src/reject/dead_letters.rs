@@ -339,6 +339,7 @@ impl LineWriter {
                 position: *position,
                 column: letter.column.to_string(),
                 message: self.scratch.clone(),
+                field: field_in_raw(letter).filter(|_| encoding == Encoding::UTF_8),
                 raw: encoding
                     .shown(&letter.raw[..letter.raw.len().min(RAW_BYTES)])
                     .into_owned(),
@@ -364,6 +365,14 @@ impl LineWriter {
     fn guard(&self, out: &mut AppendFile, field: &[u8]) -> Result<(), Error> {
         put_guard(out, field, self.guarded)
     }
+}
+
+/// Where the field at fault stands in the record's bytes: both are parts of one chunk, if there is such a field.
+fn field_in_raw(letter: &DeadLetter) -> Option<(usize, usize)> {
+    let DeadLetter { value, raw, .. } = letter;
+    let start = (value.as_ptr() as usize).checked_sub(raw.as_ptr() as usize)?;
+    let is_within = letter.column != ColumnLabel::None && start + value.len() <= raw.len();
+    is_within.then_some((start, value.len()))
 }
 
 fn input_name(inputs: &[PathBuf], file_index: u32) -> &[u8] {

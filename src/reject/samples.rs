@@ -18,6 +18,8 @@ pub struct RejectSample {
     /// As in the dead-letter file: a name, a number, or empty.
     pub column: String,
     pub message: String,
+    /// Where the field at fault stands in `raw`, if a single one is: its first byte, and its bytes.
+    pub field: Option<(usize, usize)>,
     /// The first raw bytes; empty for a record too large to hold in memory.
     pub raw: Vec<u8>,
 }

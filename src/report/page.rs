@@ -14,7 +14,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::chart::{Limit, TimeChart, Values};
 use self::text::{MESSAGE_CHARS, axis_bytes, axis_count, name, path, percent, shown};
-use super::summary::{agreeing, duration, stopped_by};
+use super::summary::stopped_by;
+use super::units::{agreeing, duration};
 use super::{GENERATOR, LoadReport, Outcome, Preview, Timeline, bytes, grouped, size};
 use crate::option_name::{MAX_ERRORS, SAME_LOAD};
 use crate::options::LoadOptions;

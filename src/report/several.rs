@@ -1,8 +1,7 @@
 //! The report of several loads, each into its own table: what they have done together, and the report of each.
 
-use std::fmt;
-
-use super::summary::{agreeing, grouped, rows};
+use super::sheet::Sheet;
+use super::units::{agreeing, grouped, rows};
 use super::{EarlierReport, LoadReport, Outcome, StageTime};
 use crate::escape::escaped;
 use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
@@ -77,16 +76,15 @@ fn add(load: &LoadReport, sum: &mut LoadReport) {
 }
 
 /// `loaded 12 rows into 3 tables of x.db`.
-pub(super) fn write_headline(report: &LoadReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn headline(report: &LoadReport) -> String {
     let database = escaped(report.database.as_os_str().as_encoded_bytes());
     let tables = report.loads.len() as u64;
     let into = format!("{} {}", grouped(tables), agreeing(tables, "table", "tables"));
     match report.earlier {
-        None => write!(f, "loaded {} into {into} of {database}", rows(report.loaded)),
+        None => format!("loaded {} into {into} of {database}", rows(report.loaded)),
         Some(earlier) => {
             let more = report.loaded.saturating_sub(earlier.loaded);
-            write!(
-                f,
+            format!(
                 "loaded {} more {} into {into} of {database}; with those of earlier loads:",
                 grouped(more),
                 agreeing(more, "row", "rows")
@@ -96,57 +94,62 @@ pub(super) fn write_headline(report: &LoadReport, f: &mut fmt::Formatter<'_>) ->
 }
 
 /// A line for each load.
-pub(super) fn write_loads(report: &LoadReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn write_loads(report: &LoadReport, sheet: &mut Sheet) {
     for (index, load) in report.loads.iter().take(MAX_LISTED_LOADS).enumerate() {
-        let label = if index == 0 { "tables" } else { "" };
-        write!(f, "\n  {label:<10}  {}: {}", escaped(&load.table), rows(load.loaded))?;
-        for (count, what) in [
-            (load.updated, "updated"),
-            (load.rejected, "rejected"),
-            (load.duplicates, agreeing(load.duplicates, "duplicate", "duplicates")),
-        ] {
-            if count > 0 {
-                write!(f, ", {} {what}", grouped(count))?;
-            }
-        }
-        let inputs = load.inputs.iter().map(|input| &input.path);
-        let skipped = load.skipped.iter().map(|input| &input.path);
-        if let Some(path) = inputs.chain(skipped).next() {
-            write!(f, ", from {}", escaped(path.as_os_str().as_encoded_bytes()))?;
-        }
-        if !load.skipped.is_empty() {
-            f.write_str(", which was loaded before")?;
-        }
-        if load.dead_letters() > 0 {
-            let errors_file = escaped(load.errors_file.as_os_str().as_encoded_bytes());
-            write!(f, "; see {errors_file}")?;
-        }
-        if load.outcome != Outcome::Complete && !load.all_read {
-            f.write_str("; the rest of it was not loaded")?;
-        }
+        sheet.entry(if index == 0 { "tables" } else { "" }, &line_of(load));
     }
     match report.loads.len() {
-        0..=MAX_LISTED_LOADS => Ok(()),
-        count => write!(
-            f,
-            "\n              and {} more",
-            grouped((count - MAX_LISTED_LOADS) as u64)
-        ),
+        0..=MAX_LISTED_LOADS => {}
+        count => sheet.entry("", &format!("and {} more", grouped((count - MAX_LISTED_LOADS) as u64))),
     }
 }
 
+/// What one of several loads has done.
+fn line_of(load: &LoadReport) -> String {
+    let mut line = format!("{}: {}", escaped(&load.table), rows(load.loaded));
+    for (count, what) in [
+        (load.updated, "updated"),
+        (load.rejected, "rejected"),
+        (load.duplicates, agreeing(load.duplicates, "duplicate", "duplicates")),
+    ] {
+        if count > 0 {
+            line += &format!(", {} {what}", grouped(count));
+        }
+    }
+    let inputs = load.inputs.iter().map(|input| &input.path);
+    let skipped = load.skipped.iter().map(|input| &input.path);
+    if let Some(path) = inputs.chain(skipped).next() {
+        line += &format!(", from {}", escaped(path.as_os_str().as_encoded_bytes()));
+    }
+    if !load.skipped.is_empty() {
+        line += ", which was loaded before";
+    }
+    if load.dead_letters() > 0 {
+        let errors_file = escaped(load.errors_file.as_os_str().as_encoded_bytes());
+        line += &format!("; see {errors_file}");
+    }
+    if load.outcome != Outcome::Complete && !load.all_read {
+        line += "; the rest of it was not loaded";
+    }
+    line
+}
+
 /// What can be done with loads of which the last was stopped.
-pub(super) fn write_ways_on(report: &LoadReport, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+pub(super) fn write_ways_on(report: &LoadReport, sheet: &mut Sheet) {
     if matches!(report.outcome, Outcome::Complete | Outcome::Failed) {
-        return Ok(());
+        return;
     }
-    write!(f, "\n  to go on    run the {SAME_LOAD} again")?;
-    if report.outcome == Outcome::ErrorLimit {
-        write!(f, ", with a higher {MAX_ERRORS}")?;
-    }
-    write!(
-        f,
-        ": nothing is loaded twice\n  or afresh   add {RESTART}: tables that these loads have made are made anew, rows in others stay\n  \
-         to give up  add {FORGET}: all rows stay"
-    )
+    let higher = match report.outcome {
+        Outcome::ErrorLimit => format!(", with a higher {MAX_ERRORS}"),
+        _ => String::new(),
+    };
+    sheet.entry(
+        "to go on",
+        &format!("run the {SAME_LOAD} again{higher}: nothing is loaded twice"),
+    );
+    sheet.entry(
+        "or afresh",
+        &format!("add {RESTART}: tables that these loads have made are made anew, rows in others stay"),
+    );
+    sheet.entry("to give up", &format!("add {FORGET}: all rows stay"));
 }

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use super::{FoundDialect, InputReport, LoadReport, MemorySplit, Outcome, several};
+use super::paint::Paint;
+use super::sheet::Sheet;
+use super::units::{agreeing, bytes, duration, grouped, rows, size};
+use super::{FoundDialect, Glance, InputReport, LoadReport, MemorySplit, Outcome, rejects_shown, rows_shown, several};
 use crate::encoding::Encoding;
-use crate::escape::escaped;
+use crate::escape::{cut, escaped};
 use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
 use crate::options::JSON_LINES;
 use crate::reject::RejectCode;
@@ -14,6 +17,11 @@ const SIGNAL_NAMES: [(i32, &str); 3] = [(1, "SIGHUP"), (2, "SIGINT"), (15, "SIGT
 
 /// Columns that a line names, of those that it could.
 const NAMED_COLUMNS: usize = 8;
+/// Least bytes whose rate is told.
+const RATED_BYTES: u64 = 1_000_000;
+/// Columns that are shown with their types, and characters of a name.
+const SHOWN_COLUMNS: usize = 12;
+const NAME_CHARS: usize = 30;
 
 /// Who stopped a load.
 pub(super) fn stopped_by(report: &LoadReport) -> &'static str {
@@ -27,115 +35,155 @@ pub(super) fn stopped_by(report: &LoadReport) -> &'static str {
 /// A load in a few short lines; made by [`LoadReport::summary`]. Ends without a line end.
 #[derive(Debug, Clone, Copy)]
 pub struct Summary<'a> {
-    pub(super) report: &'a LoadReport,
-    pub(super) verbose: bool,
+    report: &'a LoadReport,
+    verbose: bool,
+    /// Columns of the terminal, if it is for one.
+    columns: Option<usize>,
+    paint: Paint,
+    glance: Option<&'a Glance>,
+    next: Option<&'a str>,
 }
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let report = self.report;
-        self.headline(f)?;
-        several::write_loads(report, f)?;
-        write!(
-            f,
-            "\n  records     {}, {}",
-            grouped(report.records),
-            bytes(report.bytes)
-        )?;
-        self.dialect(f)?;
-        self.encoding(f)?;
-        self.widths(f)?;
-        self.recoded(f)?;
-        self.rejects(f)?;
-        match report.loads.is_empty() {
-            true => self.ways_on(f)?,
-            false => several::write_ways_on(report, f)?,
-        }
-        let seconds = report.elapsed_ms / 1e3;
-        write!(
-            f,
-            "\n  time        {}, {} rows/s",
-            duration(seconds),
-            grouped(report.rows_per_second as u64)
-        )?;
-        if seconds > 0.0 {
-            write!(f, ", {:.1} MB/s", report.bytes as f64 / 1e6 / seconds)?;
-        }
-        write!(
-            f,
-            "\n  memory      peak {} of {}",
-            size(report.peak_rss_bytes),
-            size(report.memory.budget_bytes)
-        )?;
-        if !report.is_check {
-            write!(f, "\n  write path  {}", report.write_path)?;
-        }
-        if !report.is_check && !report.write_path_reason.is_empty() {
-            write!(f, " ({})", escaped(&report.write_path_reason))?;
-        }
-        if self.verbose {
-            self.details(f)?;
-        }
-        Ok(())
+        let mut sheet = Sheet::new(&self.headline(), self.columns, self.paint);
+        self.write(&mut sheet);
+        f.write_str(&sheet.into_text())
     }
 }
 
-impl Summary<'_> {
-    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl<'a> Summary<'a> {
+    pub(super) fn new(report: &'a LoadReport, verbose: bool) -> Self {
+        Summary {
+            report,
+            verbose,
+            columns: None,
+            paint: Paint::default(),
+            glance: None,
+            next: None,
+        }
+    }
+
+    /// For a terminal of so many columns.
+    #[doc(hidden)]
+    pub fn in_columns(self, columns: Option<usize>) -> Self {
+        Summary { columns, ..self }
+    }
+
+    #[doc(hidden)]
+    pub fn painted(self, paint: Paint) -> Self {
+        Summary { paint, ..self }
+    }
+
+    /// With a look at the table.
+    #[doc(hidden)]
+    pub fn with_glance(self, glance: &'a Glance) -> Self {
+        Summary {
+            glance: Some(glance),
+            ..self
+        }
+    }
+
+    /// With the command that comes next, as one would type it.
+    #[doc(hidden)]
+    pub fn with_next(self, next: Option<&'a str>) -> Self {
+        Summary { next, ..self }
+    }
+
+    fn write(&self, sheet: &mut Sheet) {
+        let report = self.report;
+        if let Some(earlier) = report.earlier.filter(|_| report.loads.is_empty() && !report.is_check) {
+            let earlier = grouped(earlier.loaded);
+            sheet.entry(
+                "earlier",
+                &format!("{earlier} rows by loads before this one; the counts below are of all"),
+            );
+        }
+        if report.is_check && !report.key.is_empty() {
+            sheet.entry("key", &escaped(&report.key.join(", ")).to_string());
+        }
+        self.records(sheet);
+        self.ending(sheet);
+        several::write_loads(report, sheet);
+        self.found(sheet);
+        self.columns(sheet);
+        self.widths(sheet);
+        self.recoded(sheet);
+        self.rejects(sheet);
+        if let Some(glance) = self.glance {
+            rows_shown::write(&report.columns, &glance.preview, sheet);
+        }
+        self.figures(sheet);
+        match report.loads.is_empty() {
+            true => self.ways_on(sheet),
+            false => several::write_ways_on(report, sheet),
+        }
+        if self.verbose {
+            self.details(sheet);
+        }
+        if let Some(next) = self.next {
+            sheet.entry("next", &escaped(next).to_string());
+        }
+    }
+
+    fn headline(&self) -> String {
         let report = self.report;
         let (table, database) = (
             escaped(&report.table),
             escaped(report.database.as_os_str().as_encoded_bytes()),
         );
         match report.earlier {
-            _ if !report.loads.is_empty() => several::write_headline(report, f)?,
-            _ if report.is_check => self.verdict(f)?,
-            None => write!(f, "loaded {} into table {table} of {database}", rows(report.loaded))?,
+            _ if !report.loads.is_empty() => several::headline(report),
+            _ if report.is_check => {
+                let LoadReport { records, loaded, .. } = *report;
+                let are = agreeing(records, "record", "records");
+                format!("checked {} {are}: {} can be loaded", grouped(records), grouped(loaded))
+            }
+            None => format!("loaded {} into table {table} of {database}", rows(report.loaded)),
             Some(earlier) => {
                 let more = report.loaded.saturating_sub(earlier.loaded);
-                write!(
-                    f,
-                    "loaded {} more {} into table {table} of {database}; with those of earlier loads:\n  loaded      {}",
-                    grouped(more),
-                    agreeing(more, "row", "rows"),
-                    grouped(report.loaded)
-                )?;
+                let rows = agreeing(more, "row", "rows");
+                format!("loaded {} more {rows} into table {table} of {database}", grouped(more))
             }
         }
-        self.ending(f)?;
-        if !report.identity_holds && report.outcome != Outcome::Failed {
-            write!(
-                f,
-                "\n  WARNING     the counts do not add up: {} records, but {} loaded + {} updated + {} rejected + {} duplicates; please report this",
-                grouped(report.records),
-                grouped(report.loaded),
-                grouped(report.updated),
-                grouped(report.rejected),
-                grouped(report.duplicates)
-            )?;
+    }
+
+    /// What became of all records, as an equation.
+    fn records(&self, sheet: &mut Sheet) {
+        let report = self.report;
+        let good = if report.is_check { "good" } else { "loaded" };
+        let parts: Vec<String> = [
+            (report.loaded, good),
+            (report.updated, "updated"),
+            (report.rejected, "rejected"),
+            (
+                report.duplicates,
+                agreeing(report.duplicates, "duplicate", "duplicates"),
+            ),
+            (report.pending, "not settled yet"),
+        ]
+        .into_iter()
+        .filter(|(count, what)| *count > 0 || *what == good)
+        .map(|(count, what)| format!("{} {what}", grouped(count)))
+        .collect();
+        let sum = format!("{} = {}", grouped(report.records), parts.join(" + "));
+        match report.identity_holds || report.outcome == Outcome::Failed {
+            true => sheet.entry("records", &format!("{sum} {}", sheet.paint.good("✓"))),
+            false => {
+                sheet.alarm("records", &sum);
+                sheet.alarm("WARNING", "the counts do not add up; please report this");
+            }
         }
-        Ok(())
     }
 
     /// How the load ended, if not as it was to.
-    fn ending(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn ending(&self, sheet: &mut Sheet) {
         let report = self.report;
+        let done = if report.is_check { "checked" } else { "loaded" };
+        let rest = format!("the rest of the input was not {done}");
         match report.outcome {
-            Outcome::Complete => Ok(()),
-            Outcome::ErrorLimit if report.is_check && report.all_read => {
-                write!(f, "\n  OVER LIMIT  {}", passed(report))
-            }
-            Outcome::ErrorLimit if report.is_check => {
-                let passed = passed(report);
-                write!(
-                    f,
-                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not checked"
-                )
-            }
-            Outcome::Interrupted if report.is_check => {
-                let by = stopped_by(report);
-                write!(f, "\n  STOPPED     by {by}; the rest of the input was not checked")
-            }
+            Outcome::Complete => {}
+            Outcome::ErrorLimit if report.is_check && report.all_read => sheet.alarm("OVER LIMIT", &passed(report)),
             Outcome::ErrorLimit if report.all_read => {
                 let then = if report.inputs.iter().all(|input| input.mapped) {
                     format!("the {SAME_LOAD} with a higher {MAX_ERRORS} accepts that, and loads nothing twice")
@@ -143,321 +191,300 @@ impl Summary<'_> {
                     "do not load it again".to_owned()
                 };
                 let passed = passed(report);
-                write!(f, "\n  OVER LIMIT  {passed}; the whole input is loaded: {then}")
+                sheet.alarm("OVER LIMIT", &format!("{passed}; the whole input is loaded: {then}"));
             }
             Outcome::ErrorLimit => {
-                let passed = passed(report);
-                write!(
-                    f,
-                    "\n  STOPPED     at the error limit: {passed}; the rest of the input was not loaded"
-                )
+                let words = format!("at the error limit{}: {}; {rest}", how_far(report), passed(report));
+                sheet.alarm("STOPPED", &words);
             }
             Outcome::Interrupted => {
-                let by = stopped_by(report);
-                write!(f, "\n  STOPPED     by {by}; the rest of the input was not loaded")
+                sheet.alarm(
+                    "STOPPED",
+                    &format!("by {}{}; {rest}", stopped_by(report), how_far(report)),
+                );
             }
             Outcome::Failed => {
                 let error = report.error.as_deref().unwrap_or("no reason was given");
-                write!(f, "\n  FAILED      {}", escaped(error))
+                sheet.alarm("FAILED", &escaped(error).to_string());
             }
         }
     }
 
-    /// What a check found.
-    fn verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LoadReport {
-            records, loaded, key, ..
-        } = self.report;
-        let are = agreeing(*records, "record", "records");
-        write!(
-            f,
-            "checked {} {are}: {} can be loaded",
-            grouped(*records),
-            grouped(*loaded)
-        )?;
-        match key.is_empty() {
-            true => Ok(()),
-            false => write!(f, "\n  key         {}", escaped(&key.join(", "))),
-        }
-    }
-
-    /// Rows of records that do not have as many fields as the header.
-    fn widths(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inputs = self.report.inputs.iter();
-        let (cut, filled) = inputs.fold((0, 0), |(cut, filled), input| {
-            (cut + input.cut_records, filled + input.filled_records)
-        });
-        if cut > 0 {
-            write!(
-                f,
-                "\n  cut         {}, which had more fields than the header",
-                rows(cut)
-            )?;
-        }
-        if filled > 0 {
-            write!(
-                f,
-                "\n  filled      {}, which had fewer fields than the header",
-                rows(filled)
-            )?;
-        }
-        Ok(())
-    }
-
-    /// What was found that is not as usual.
-    fn dialect(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// How the input is written, where that is not as usual.
+    fn found(&self, sheet: &mut Sheet) {
         let is_objects = |input: &InputReport| input.format == JSON_LINES;
-        if self.report.inputs.iter().any(is_objects) {
-            f.write_str("\n  format      JSON Lines")?;
-            match self.report.inputs.iter().all(is_objects) {
-                true => return Ok(()),
-                false => f.write_str(", and CSV")?,
+        let inputs = &self.report.inputs;
+        let are_all_objects = !inputs.is_empty() && inputs.iter().all(is_objects);
+        if are_all_objects {
+            sheet.entry("format", "JSON Lines");
+        } else if inputs.iter().any(is_objects) {
+            sheet.entry("format", "JSON Lines, and CSV");
+        }
+        let mut found = inputs.iter().filter_map(|input| input.dialect);
+        if let Some(first) = found.next().filter(|_| !are_all_objects) {
+            let are_all_alike = found.all(|other| other == first);
+            let others = "; in other files another one (see the report)";
+            if first != FoundDialect::USUAL || !are_all_alike {
+                let others = if are_all_alike { "" } else { others };
+                sheet.entry("dialect", &format!("{first}{others}"));
             }
         }
-        let mut found = self.report.inputs.iter().filter_map(|input| input.dialect);
-        let Some(first) = found.next() else { return Ok(()) };
-        let are_all_alike = found.all(|other| other == first);
-        if first == FoundDialect::USUAL && are_all_alike {
-            return Ok(());
-        }
-        write!(f, "\n  dialect     {first}")?;
-        match are_all_alike {
-            true => Ok(()),
-            false => f.write_str("; in other files another one (see the report)"),
-        }
-    }
-
-    /// The encoding, if it is not UTF-8.
-    fn encoding(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.report.inputs.iter().map(|input| input.encoding);
+        let names = inputs.iter().map(|input| input.encoding);
         let mut names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
         names.sort_unstable();
         names.dedup();
         match names[..] {
-            [] | [Encoding::NAME_OF_UTF_8] => Ok(()),
-            _ => write!(f, "\n  encoding    {}", names.join(", ")),
+            [] | [Encoding::NAME_OF_UTF_8] => {}
+            _ => sheet.entry("encoding", &names.join(", ")),
+        }
+    }
+
+    /// The columns of the table, and why some of them are TEXT.
+    fn columns(&self, sheet: &mut Sheet) {
+        let Some(glance) = self.glance else { return };
+        let columns = &self.report.columns;
+        let named = columns.iter().take(SHOWN_COLUMNS).map(|column| {
+            let key = if self.report.key.contains(&column.name) {
+                " (key)"
+            } else {
+                ""
+            };
+            format!("{} {}{key}", cut(&column.name, NAME_CHARS), column.column_type)
+        });
+        let mut words = named.collect::<Vec<_>>().join(", ");
+        if columns.len() > SHOWN_COLUMNS {
+            words += &format!(" and {} more", columns.len() - SHOWN_COLUMNS);
+        }
+        if !columns.is_empty() {
+            sheet.entry("columns", &words);
+        }
+        for (index, why) in glance.why_text.iter().enumerate() {
+            let label = if index == 0 { "why text" } else { "" };
+            sheet.entry(label, &escaped(why).to_string());
+        }
+    }
+
+    /// Rows of records that do not have as many fields as the header.
+    fn widths(&self, sheet: &mut Sheet) {
+        let inputs = self.report.inputs.iter();
+        let (cut, filled) = inputs.fold((0, 0), |(cut, filled), input| {
+            (cut + input.cut_records, filled + input.filled_records)
+        });
+        for (label, count, than) in [("cut", cut, "more"), ("filled", filled, "fewer")] {
+            if count > 0 {
+                sheet.entry(
+                    label,
+                    &format!("{}, which had {than} fields than the header", rows(count)),
+                );
+            }
         }
     }
 
     /// Values that were written in another form than they are stored in.
-    fn recoded(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn recoded(&self, sheet: &mut Sheet) {
         let report = self.report;
         if report.recoded == 0 {
-            return Ok(());
+            return;
         }
-        let values = agreeing(report.recoded, "value", "values");
-        write!(f, "\n  recoded     {} {values}: ", grouped(report.recoded))?;
         let columns = || report.columns.iter().filter(|column| column.recoded > 0);
-        for (index, column) in columns().take(NAMED_COLUMNS).enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{} {}", grouped(column.recoded), escaped(&column.name))?;
-        }
+        let named = columns().take(NAMED_COLUMNS);
+        let named: Vec<String> = named
+            .map(|column| format!("{} {}", grouped(column.recoded), escaped(&column.name)))
+            .collect();
+        let values = agreeing(report.recoded, "value", "values");
+        let mut words = format!("{} {values}: {}", grouped(report.recoded), named.join(", "));
         match columns().count() {
-            0..=NAMED_COLUMNS => Ok(()),
-            count => write!(f, " and {} more columns", count - NAMED_COLUMNS),
+            0..=NAMED_COLUMNS => {}
+            count => words += &format!(" and {} more columns", count - NAMED_COLUMNS),
         }
+        sheet.entry("recoded", &words);
     }
 
-    fn rejects(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn rejects(&self, sheet: &mut Sheet) {
         let report = self.report;
         if report.updated > 0 {
             let records = agreeing(report.updated, "record", "records");
-            write!(
-                f,
-                "\n  updated     by {} {records}, whose keys other rows had",
-                grouped(report.updated)
-            )?;
+            let words = format!("by {} {records}, whose keys other rows had", grouped(report.updated));
+            sheet.entry("updated", &words);
         }
         if report.rejected + report.duplicates == 0 {
-            return f.write_str("\n  rejected    none");
+            return;
         }
-        let errors_file = escaped(report.errors_file.as_os_str().as_encoded_bytes());
-        write!(f, "\n  rejected    {}", grouped(report.rejected))?;
-        let mut separator = ": ";
-        for (code, count) in report
+        let codes = report
             .by_code
             .iter()
-            .filter(|(code, _)| *code != RejectCode::DuplicateKey)
-        {
-            write!(f, "{separator}{} {code}", grouped(*count))?;
-            separator = ", ";
+            .filter(|(code, _)| *code != RejectCode::DuplicateKey);
+        let codes: Vec<String> = codes
+            .map(|(code, count)| format!("{} {code}", grouped(*count)))
+            .collect();
+        if report.rejected > 0 {
+            sheet.entry(
+                "rejected",
+                &format!("{}: {}", grouped(report.rejected), codes.join(", ")),
+            );
         }
         if report.duplicates > 0 {
-            write!(f, "\n  duplicates  {}", grouped(report.duplicates))?;
-        }
-        if report.skipped_duplicates > 0 {
-            write!(f, ", of which {} were passed over", grouped(report.skipped_duplicates))?;
+            let skipped = match report.skipped_duplicates {
+                0 => String::new(),
+                count => format!(
+                    ", of which {} {} passed over",
+                    grouped(count),
+                    agreeing(count, "was", "were")
+                ),
+            };
+            sheet.entry("duplicates", &format!("{}{skipped}", grouped(report.duplicates)));
         }
         if report.faults > report.dead_letters() {
-            write!(f, "\n  faults      {}", grouped(report.faults))?;
+            sheet.entry("faults", &grouped(report.faults).to_string());
         }
         if report.dead_letters() == 0 {
-            return Ok(());
+            return;
         }
+        let each = agreeing(
+            report.dead_letters(),
+            "it stands, with its place and reason, in",
+            "each with its place and reason in",
+        );
         match report.loads.is_empty() {
-            true => write!(f, "\n              each with its place and reason in {errors_file}"),
-            false => f.write_str("\n              each with its place and reason in the errors file of its table"),
+            true => {
+                let errors_file = escaped(report.errors_file.as_os_str().as_encoded_bytes());
+                sheet.entry("", &format!("{each} {errors_file}"));
+            }
+            false => sheet.entry("", &format!("{each} the errors file of its table")),
         }
+        rejects_shown::write(report, sheet);
+    }
+
+    /// How long it took, and how much memory.
+    fn figures(&self, sheet: &mut Sheet) {
+        let report = self.report;
+        let seconds = report.elapsed_ms / 1e3;
+        let read_bytes = read_bytes(report).map_or(report.bytes, |(read, _)| read);
+        let mut words = format!("{} for {}", duration(seconds), bytes(read_bytes));
+        let records = report.records - report.earlier.map_or(0, |earlier| earlier.records).min(report.records);
+        // Of a small load they say nothing.
+        if read_bytes >= RATED_BYTES && seconds > 0.0 {
+            let per_second = grouped((records as f64 / seconds) as u64);
+            words += &format!(
+                ": {per_second} records/s, {:.1} MB/s",
+                read_bytes as f64 / 1e6 / seconds
+            );
+        }
+        sheet.entry("time", &words);
+        sheet.entry("memory", &format!("{} at its peak", size(report.peak_rss_bytes)));
     }
 
     /// What can be done with a load that was stopped.
-    fn ways_on(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn ways_on(&self, sheet: &mut Sheet) {
         let report = self.report;
         let at_limit = match report.outcome {
             Outcome::ErrorLimit => true,
             Outcome::Interrupted => false,
-            Outcome::Complete | Outcome::Failed => return Ok(()),
+            Outcome::Complete | Outcome::Failed => return,
         };
         if report.is_check {
-            return f.write_str("\n  to go on    check again: a check begins anew");
+            return sheet.entry("to go on", "check again: a check begins anew");
         }
         let (rows, stay) = (rows(report.loaded), agreeing(report.loaded, "stays", "stay"));
-        if !report.resumable && report.all_read {
-            return Ok(());
-        }
         if !report.resumable {
-            return match (at_limit, report.loaded) {
+            return match (report.all_read, report.loaded) {
+                (true, _) => {}
                 (_, 0) if report.inputs.iter().all(|input| input.mapped) => {
-                    write!(f, "\n  to go on    run the {SAME_LOAD} again; nothing was committed")
+                    sheet.entry("to go on", &format!("run the {SAME_LOAD} again; nothing was committed"));
                 }
-                (_, 0) => {
-                    f.write_str("\n  to go on    load it again: a stream cannot be resumed; nothing was committed")
-                }
-                _ => write!(
-                    f,
-                    "\n  to go on    load it again: a stream cannot be resumed; its {rows} so far {stay}"
+                (_, 0) => sheet.entry(
+                    "to go on",
+                    "load it again: a stream cannot be resumed; nothing was committed",
+                ),
+                _ => sheet.entry(
+                    "to go on",
+                    &format!("load it again: a stream cannot be resumed; its {rows} so far {stay}"),
                 ),
             };
         }
-        write!(f, "\n  to go on    run the {SAME_LOAD} again")?;
+        let mut words = format!("run the {SAME_LOAD} again");
         if at_limit {
-            write!(f, ", with a higher {MAX_ERRORS}")?;
+            words += &format!(", with a higher {MAX_ERRORS}");
             match (report.all_read, report.created_table) {
-                (true, _) => f.write_str(": nothing is loaded twice")?,
-                (false, true) => write!(f, "; or mend the input and add {RESTART}, which makes the table anew")?,
+                (true, _) => words += ": nothing is loaded twice",
+                (false, true) => {
+                    words += &format!("; or mend the input and add {RESTART}, which makes the table anew");
+                }
                 (false, false) if report.earlier.is_some() => {}
-                (false, false) => f.write_str(", or once the input is mended from the last reject on")?,
+                (false, false) => words += ", or once the input is mended from the last reject on",
             }
+        } else {
+            words += ": it goes on there, and loads nothing twice";
         }
+        sheet.entry("to go on", &words);
         if at_limit && !report.created_table {
             let are = agreeing(report.loaded, "is", "are");
-            write!(
-                f,
-                "\n  or afresh   add {RESTART}: its {rows} {stay}, and {are} there twice if no key prevents it"
-            )?;
+            let words = format!("add {RESTART}: its {rows} {stay}, and {are} there twice if no key prevents it");
+            sheet.entry("or afresh", &words);
         }
-        write!(f, "\n  to give up  add {FORGET}: its {rows} {stay}")
+        sheet.entry("to give up", &format!("add {FORGET}: its {rows} {stay}"));
     }
 
-    fn details(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn details(&self, sheet: &mut Sheet) {
         let report = self.report;
-        for (index, stage) in report.stages.iter().enumerate() {
-            let label = if index == 0 { "stages" } else { "" };
-            let share = 100.0 * stage.busy_ms / report.elapsed_ms.max(f64::MIN_POSITIVE);
-            write!(
-                f,
-                "\n  {label:<10}  {:<10} {:>10} {share:>4.0} %",
-                stage.stage,
-                duration(stage.busy_ms / 1e3).to_string()
-            )?;
+        if !report.is_check {
+            let reason = match report.write_path_reason.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", escaped(&report.write_path_reason)),
+            };
+            sheet.entry("write path", &format!("{}{reason}", report.write_path));
         }
-        write!(f, "\n  memory      {}", report.memory)?;
+        if !report.stages.is_empty() {
+            sheet.entry("stages", "");
+        }
+        for stage in &report.stages {
+            let share = 100.0 * stage.busy_ms / report.elapsed_ms.max(f64::MIN_POSITIVE);
+            let busy = duration(stage.busy_ms / 1e3).to_string();
+            sheet.verbatim(&format!("{:<20}{busy:>12}{share:>5.0} %", stage.stage));
+        }
+        sheet.entry("budget", &report.memory.to_string());
         if let Some(filter) = &report.filter {
-            write!(
-                f,
-                "\n  filter      {} of {} keys in {} shards at {} %, {} suspects, {} of them false alarms",
+            let words = format!(
+                "{} of {} keys in {} {} at {} %, {} {}, {} false {}",
                 grouped(filter.inserted_keys),
                 grouped(filter.capacity_keys),
                 filter.shards,
+                agreeing(u64::from(filter.shards), "shard", "shards"),
                 filter.error_ratio * 100.0,
                 grouped(filter.suspects),
-                grouped(filter.false_alarms)
-            )?;
+                agreeing(filter.suspects, "suspect", "suspects"),
+                grouped(filter.false_alarms),
+                agreeing(filter.false_alarms, "alarm", "alarms")
+            );
+            sheet.entry("filter", &words);
         }
-        let batches = grouped(report.batches);
-        write!(
-            f,
-            "\n  batches     {batches} of {} records, {} threads",
+        let words = format!(
+            "{} of at most {} records, {} {}",
+            grouped(report.batches),
             grouped(report.batch_rows),
-            report.threads
-        )?;
-        write!(f, "\n  SQLite      {}", escaped(&report.sqlite_version))
+            report.threads,
+            agreeing(report.threads as u64, "thread", "threads")
+        );
+        sheet.entry("batches", &words);
+        sheet.entry("SQLite", &escaped(&report.sqlite_version).to_string());
     }
 }
 
-/// A number with its thousands separated: `1,234,567`.
-pub fn grouped(number: u64) -> impl fmt::Display {
-    struct Grouped(u64);
-    impl fmt::Display for Grouped {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let digits = self.0.to_string();
-            let head = (digits.len() - 1) % 3 + 1;
-            f.write_str(&digits[..head])?;
-            for start in (head..digits.len()).step_by(3) {
-                write!(f, ",{}", &digits[start..start + 3])?;
-            }
-            Ok(())
-        }
-    }
-    Grouped(number)
+/// How far a load came that was stopped: ` after 1.2 GB of 10.0 GB (12 %)`; nothing where that is not known.
+fn how_far(report: &LoadReport) -> String {
+    read_bytes(report).map_or_else(String::new, |(read, all)| {
+        let percent = (100.0 * read as f64 / all as f64).floor();
+        format!(" after {} of {} ({percent} %)", bytes(read), bytes(all))
+    })
 }
 
-/// `1 row`, `2,000 rows`.
-pub fn rows(count: u64) -> String {
-    format!("{} row{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
-/// The form of a word that agrees with a number: `1 row stays`, `2 rows stay`.
-pub const fn agreeing(count: u64, one: &'static str, others: &'static str) -> &'static str {
-    if count == 1 { one } else { others }
-}
-
-/// A size in decimal units: `512 B`, `1.5 kB`, `244.0 MB`, `1.05 GB`.
-pub fn bytes(size_bytes: u64) -> impl fmt::Display {
-    struct Bytes(u64);
-    impl fmt::Display for Bytes {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let size = self.0 as f64;
-            match self.0 {
-                0..1_000 => write!(f, "{} B", self.0),
-                1_000..1_000_000 => write!(f, "{:.1} kB", size / 1e3),
-                1_000_000..1_000_000_000 => write!(f, "{:.1} MB", size / 1e6),
-                _ => write!(f, "{:.2} GB", size / 1e9),
-            }
-        }
-    }
-    Bytes(size_bytes)
-}
-
-/// A size of memory in the form in which `--memory` takes it: `244MiB`; with a decimal if it is not a whole number.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..0x400 => format!("{bytes}B"),
-        _ if bytes.is_multiple_of(1 << 20) => format!("{}MiB", bytes >> 20),
-        0x400..0x10_0000 if bytes.is_multiple_of(1 << 10) => format!("{}KiB", bytes >> 10),
-        0x400..0x10_0000 => format!("{:.1}KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1}MiB", bytes as f64 / 1_048_576.0),
-    }
-}
-
-/// A wall time: `12 ms`, `3.21 s`, `2 min 05 s`, `1 h 02 min`.
-pub(super) fn duration(seconds: f64) -> impl fmt::Display {
-    struct Elapsed(f64);
-    impl fmt::Display for Elapsed {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            let whole = self.0.round() as u64;
-            if self.0 < 1.0 {
-                write!(f, "{:.0} ms", self.0 * 1e3)
-            } else if whole < 60 {
-                write!(f, "{:.2} s", self.0)
-            } else if whole < 3600 {
-                write!(f, "{} min {:02} s", whole / 60, whole % 60)
-            } else {
-                write!(f, "{} h {:02} min", whole / 3600, whole % 3600 / 60)
-            }
-        }
-    }
-    Elapsed(seconds)
+/// Bytes that a load of files has read that was stopped, and all that there are.
+fn read_bytes(report: &LoadReport) -> Option<(u64, u64)> {
+    let was_stopped = matches!(report.outcome, Outcome::ErrorLimit | Outcome::Interrupted) && !report.all_read;
+    let (read, all) = report.inputs.iter().fold((0, 0), |(read, all), input| {
+        (read + input.content.bytes.min(input.bytes), all + input.bytes)
+    });
+    (was_stopped && report.inputs.iter().all(|input| input.mapped) && all > 0).then_some((read, all))
 }
 
 impl fmt::Display for MemorySplit {
@@ -488,7 +515,6 @@ fn passed(report: &LoadReport) -> String {
 mod tests {
     use super::super::tests::sample;
     use super::super::{EarlierReport, FilterReport, StageTime};
-    use super::*;
     use std::time::Duration;
 
     #[test]
@@ -498,13 +524,12 @@ mod tests {
         report.peak_rss_bytes = 198_200_000;
         let expected = "\
 loaded 4,850,000 rows into table people of people.db
-  records     5,000,000, 1.05 GB
+  records     5,000,000 = 4,850,000 loaded + 50,000 rejected + 100,000 duplicates ✓
   rejected    50,000: 20,000 missing_columns, 30,000 type_error
   duplicates  100,000
               each with its place and reason in errors.csv
-  time        3.20 s, 1,515,625 rows/s, 328.1 MB/s
-  memory      peak 189.0MiB of 244MiB
-  write path  direct";
+  time        3.20 s for 1.05 GB: 1,562,500 records/s, 328.1 MB/s
+  memory      189.0MiB at its peak";
         assert_eq!(report.summary(false).to_string(), expected);
     }
 
@@ -564,7 +589,7 @@ loaded 4,850,000 rows into table people of people.db
         report.recoded = 7000;
         let text = report.summary(false).to_string();
         assert!(
-            text.contains("1.05 GB\n  recoded     7,000 values: 1,000 c1, 2,000 c2, 4,000 c4\n  rejected"),
+            text.contains("✓\n  recoded     7,000 values: 1,000 c1, 2,000 c2, 4,000 c4\n  rejected"),
             "{text}"
         );
         report.columns = (1..=12).map(column).collect();
@@ -591,6 +616,7 @@ loaded 4,850,000 rows into table people of people.db
     fn verbose_adds_stages_memory_and_filter() {
         let mut report = sample();
         report.elapsed_ms = 1000.0;
+        report.write_path_reason = "new".to_owned();
         report.stages.push(StageTime {
             stage: "parse",
             busy_ms: 250.0,
@@ -601,39 +627,16 @@ loaded 4,850,000 rows into table people of people.db
             ..FilterReport::default()
         });
         let text = report.summary(true).to_string();
-        assert!(text.contains("\n  stages      parse          250 ms   25 %"), "{text}");
+        assert!(
+            text.contains("\n  stages\n    parse                     250 ms   25 %"),
+            "{text}"
+        );
+        assert!(text.contains("\n  write path  direct (new)"), "{text}");
         assert!(
             text.contains("\n  filter      0 of 100,000,000 keys in 0 shards at 1 %"),
             "{text}"
         );
-        assert!(!report.summary(false).to_string().contains("stages"));
-    }
-
-    #[test]
-    fn numbers_read_well_at_every_size() {
-        for (number, shown) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (u64::MAX, "18,446,744,073,709,551,615"),
-        ] {
-            assert_eq!(grouped(number).to_string(), shown);
-        }
-        for (size, shown) in [
-            (0, "0 B"),
-            (1_500, "1.5 kB"),
-            (244 << 20, "255.9 MB"),
-            (1_050_000_000, "1.05 GB"),
-        ] {
-            assert_eq!(bytes(size).to_string(), shown);
-        }
-        for (seconds, shown) in [
-            (0.012, "12 ms"),
-            (3.214, "3.21 s"),
-            (125.0, "2 min 05 s"),
-            (3725.0, "1 h 02 min"),
-        ] {
-            assert_eq!(duration(seconds).to_string(), shown);
-        }
+        let short = report.summary(false).to_string();
+        assert!(!short.contains("stages") && !short.contains("write path"), "{short}");
     }
 }

@@ -307,6 +307,7 @@ mod tests {
                 bytes: 10,
                 records: 1_000_500,
                 rejected: 0,
+                ..Progress::default()
             },
         );
         assert_eq!(timeline.rates(ms(0), |progress| progress.records)[0].per_second, 500.0);

@@ -35,11 +35,11 @@ pub(crate) mod mark {
     pub const HUGE_INTEGER: u32 = 1 << 8;
     /// A quoted empty field.
     pub const EMPTY: u32 = 1 << 9;
-    /// How many of them can be named.
-    pub const NAMED: usize = 10;
-
     /// Not a number: nothing else matters any more.
     pub const TEXT: u32 = 1 << 10;
+    /// How many of them can be named.
+    pub const NAMED: usize = 11;
+
     pub const INTEGER: u32 = 1 << 11;
     pub const PLAIN_ZERO: u32 = 1 << 12;
     /// Written in the longer of the two ways, plain or with an exponent.
@@ -534,6 +534,11 @@ impl Form {
     }
 }
 
+/// Whether marks are those of a column in which numbers were seen.
+pub(crate) const fn has_numbers(marks: u32) -> bool {
+    marks & !(KEY | EMPTY | TEXT) != 0
+}
+
 /// What was seen in one column.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnFacts {
@@ -543,6 +548,8 @@ pub struct ColumnFacts {
     /// Where in the span each mark that can be named was first seen: start and end of the value. Useful only as long as the span is there.
     #[serde(skip)]
     pub(crate) first_at: [(u32, u32); mark::NAMED],
+    /// In the span, numbers stand before the first value that is none.
+    pub(crate) follows_numbers: bool,
 }
 
 impl ColumnFacts {
@@ -550,6 +557,7 @@ impl ColumnFacts {
     #[cold]
     fn note_first(&mut self, marks_before: u32, start: u32, end: u32) {
         let new = self.form.marks() & !marks_before;
+        self.follows_numbers |= new & TEXT != 0 && has_numbers(marks_before);
         for (bit, first) in self.first_at.iter_mut().enumerate() {
             if new & 1 << bit != 0 {
                 *first = (start, end);

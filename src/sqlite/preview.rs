@@ -1,4 +1,4 @@
-//! The first rows of a table, read back for the report page.
+//! The first rows of a table, read back for the report page and for the summary.
 //!
 //! Comes in: a database that nobody writes to any more. Goes out: a few short values. Never: a change to the database (it is opened
 //! for reading), a long wait for somebody who has locked it, or a value too large to keep.
@@ -18,6 +18,9 @@ use crate::sqlite::database::database_error;
 const MAX_VALUE_BYTES: u64 = 64 << 10;
 /// A preview is not worth waiting for.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(200);
+/// Rows of which the texts are looked at, and bytes of such a text: longer ones are neither numbers nor dates.
+pub const SAMPLE_ROWS: usize = 1_000;
+const MAX_SAMPLED_BYTES: u64 = 64;
 /// Memory for SQLite's pages in KiB: a few rows lie on a few pages.
 const CACHE_KIB: u64 = 512;
 
@@ -27,13 +30,7 @@ const CACHE_KIB: u64 = 512;
 /// As any read of the database at `path`.
 pub fn read_preview(path: &Path, table: &str, columns: &[ColumnReport]) -> Result<Preview, Error> {
     let read = || -> rusqlite::Result<Preview> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        // As when it was loaded: a path is just a path, whatever it is called.
-        let connection = Connection::open_with_flags(Path::new(".").join(path), flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.execute_batch(&format!(
-            "PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA cache_size = -{CACHE_KIB};"
-        ))?;
+        let connection = open(path)?;
         let shown = &columns[..columns.len().min(PREVIEW_COLUMNS)];
         let values: Vec<String> = shown.iter().map(|column| value_sql(&column.name)).collect();
         let sql = format!(
@@ -53,6 +50,53 @@ pub fn read_preview(path: &Path, table: &str, columns: &[ColumnReport]) -> Resul
         Ok(preview)
     };
     read().map_err(|error| database_error(path, error))
+}
+
+/// The texts in the first rows of these columns of `table`, a list for each, without NULLs.
+///
+/// # Errors
+/// As any read of the database at `path`.
+pub fn read_texts(path: &Path, table: &str, columns: &[&str]) -> Result<Vec<Vec<Vec<u8>>>, Error> {
+    let read = || -> rusqlite::Result<Vec<Vec<Vec<u8>>>> {
+        let mut texts = vec![Vec::new(); columns.len()];
+        if columns.is_empty() {
+            return Ok(texts);
+        }
+        let connection = open(path)?;
+        let values = columns.iter().map(|column| {
+            let column = quote(column);
+            // A long text is like none that is looked for, such as this one.
+            format!("CASE WHEN octet_length({column}) > {MAX_SAMPLED_BYTES} THEN '...' ELSE {column} END")
+        });
+        let sql = format!(
+            "SELECT {} FROM {} LIMIT {SAMPLE_ROWS}",
+            values.collect::<Vec<_>>().join(", "),
+            quote(table)
+        );
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            for (index, texts) in texts.iter_mut().enumerate() {
+                if let ValueRef::Text(text) = row.get_ref(index)? {
+                    texts.push(text.to_vec());
+                }
+            }
+        }
+        Ok(texts)
+    };
+    read().map_err(|error| database_error(path, error))
+}
+
+/// A connection that only reads.
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // As when it was loaded: a path is just a path, whatever it is called.
+    let connection = Connection::open_with_flags(Path::new(".").join(path), flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch(&format!(
+        "PRAGMA trusted_schema = OFF; PRAGMA mmap_size = 0; PRAGMA cache_size = -{CACHE_KIB};"
+    ))?;
+    Ok(connection)
 }
 
 /// The value if it is short, and its length in any case: SQLite knows that without reading the value.

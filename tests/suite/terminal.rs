@@ -12,10 +12,15 @@ use super::process::{Feed, Running, rowmill};
 
 /// A terminal of 80 columns: its own end and the program's.
 pub fn pseudo_terminal() -> (File, OwnedFd) {
+    pseudo_terminal_of(80)
+}
+
+/// A terminal of so many columns.
+fn pseudo_terminal_of(columns: u16) -> (File, OwnedFd) {
     let (mut ours, mut theirs) = (-1, -1);
     let mut size = libc::winsize {
         ws_row: 24,
-        ws_col: 80,
+        ws_col: columns,
         ws_xpixel: 0,
         ws_ypixel: 0,
     };
@@ -39,12 +44,18 @@ pub fn pseudo_terminal() -> (File, OwnedFd) {
 
 /// Runs the program with a terminal as its stderr; returns what it drew and its exit code.
 fn drawn(folder: &Path, args: &[&str], term: &str) -> (String, i32) {
-    let (mut ours, theirs) = pseudo_terminal();
+    drawn_in(80, folder, args, term)
+}
+
+/// The same, on a terminal of so many columns.
+fn drawn_in(columns: u16, folder: &Path, args: &[&str], term: &str) -> (String, i32) {
+    let (mut ours, theirs) = pseudo_terminal_of(columns);
     let args: Vec<_> = args.iter().map(Into::into).collect();
     let mut command = rowmill(folder, &args);
     command
         .env("TERM", term)
         .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
         .stderr(Stdio::from(theirs));
     let running = Running::start(command);
     let reader = std::thread::spawn(move || {
@@ -147,4 +158,119 @@ fn a_dumb_terminal_gets_notes_and_summary_without_escape_sequences() {
     assert_eq!(code, 2, "{drawn}");
     assert!(drawn.contains("a_2") && drawn.contains("errors.csv"), "{drawn:?}");
     assert!(!drawn.contains('\u{1b}'), "{drawn:?}");
+}
+
+/// A text without its colours, and whether it had some.
+fn without_colours(text: &str) -> (String, bool) {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain += before;
+        let end = after.find(|character: char| character.is_ascii_alphabetic()).unwrap();
+        rest = &after[end + 1..];
+    }
+    (plain.clone() + rest, plain.len() + rest.len() < text.len())
+}
+
+#[test]
+fn the_closing_card_fits_every_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let text = "id,name,zip\n1,Ada,01234\n2,Grace,10001\n2,Grace again,10002\nx,Edsger,30301\n4,\"Bar\"bara,30302\n5,Donald,94305\n";
+    fs::write(folder.join("people.csv"), text).unwrap();
+    for (columns, flag) in [
+        (40, "always"),
+        (40, "never"),
+        (80, "always"),
+        (80, "never"),
+        (120, "auto"),
+    ] {
+        let _ = fs::remove_file(folder.join("errors.csv"));
+        let database = format!("{columns}{flag}.db");
+        let args = [
+            "load",
+            "people.csv",
+            &database,
+            "--table=people",
+            "--key=id",
+            "--types=id=integer",
+            "--color",
+            flag,
+        ];
+        let (drawn, code) = drawn_in(columns, folder, &args, "xterm");
+        assert_eq!(code, 2, "{drawn}");
+        // What the bar drew is wiped away before the card is shown.
+        let card = &drawn[drawn.rfind("rowmill: ").unwrap_or(0).saturating_sub(8)..];
+        let card = &card[card.find("rowmill").unwrap()..];
+        let (card, has_colours) = without_colours(card);
+        assert_eq!(has_colours, flag != "never", "{card:?}");
+        for line in card.lines() {
+            let taken = line.trim_end_matches('\r').chars().count();
+            assert!(taken <= usize::from(columns), "{taken} columns: {line}\n{card}");
+        }
+        let words: Vec<&str> = card.split_whitespace().collect();
+        let all = words.join(" ");
+        for said in [
+            "6 = 3 loaded + 2 rejected + 1 duplicate \u{2713}",
+            "id integer (key), name text, zip text",
+            "x,Edsger,30301 ^ ",
+            "4,\"Bar\"bara,30302 ^^^^^^^^^",
+            "5 Donald 94305",
+            "rowmill retry errors.csv",
+        ] {
+            assert!(all.contains(said), "no '{said}' in {card}");
+        }
+    }
+}
+
+#[test]
+fn progress_for_programs_is_a_line_of_json_for_each_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("a.csv"), "id,id\n1,2\n3\n").unwrap();
+    fs::write(folder.join("b.csv"), "id,id\n4,5\n").unwrap();
+    let run = |args: &[&str]| {
+        let args: Vec<_> = args.iter().map(Into::into).collect();
+        let ended = Running::start(rowmill(folder, &args)).wait();
+        let text = String::from_utf8(ended.stderr.clone()).unwrap();
+        let events: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).expect(line))
+            .collect();
+        (ended.code(), events)
+    };
+    let (code, events) = run(&["load", "a.csv", "b.csv", "x.db", "--progress", "json", "--color=always"]);
+    assert_eq!(code, 2, "{events:?}");
+    let named = |name: &str| events.iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
+    assert!(
+        named("phase").iter().any(|event| event["phase"] == "infer"),
+        "{events:?}"
+    );
+    assert!(
+        named("note")[0]["message"].as_str().unwrap().contains("id_2"),
+        "{events:?}"
+    );
+    let end = events.last().unwrap();
+    let counts = ["exit_code", "records", "loaded", "rejected"].map(|name| end[name].as_u64().unwrap());
+    assert_eq!((end["event"].as_str(), counts), (Some("end"), [2, 3, 2, 1]));
+    assert_eq!(end["outcome"], "complete");
+    let (code, events) = run(&["load", "missing.csv", "x.db", "--progress=json"]);
+    assert_eq!((code, events.len()), (66, 1));
+    assert!(events[0]["event"] == "error" && events[0]["message"].as_str().unwrap().contains("missing.csv"));
+}
+
+#[test]
+fn without_progress_the_card_is_all_that_a_terminal_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("in.csv"), "a,b\n1,2\n").unwrap();
+    let (drawn, code) = drawn(
+        folder.path(),
+        &["load", "in.csv", "out.db", "--progress", "none", "--color", "never"],
+        "xterm",
+    );
+    assert_eq!(code, 0, "{drawn}");
+    assert!(
+        drawn.starts_with("rowmill: loaded 1 row") && !drawn.contains('\u{1b}'),
+        "{drawn:?}"
+    );
 }

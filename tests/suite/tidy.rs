@@ -13,11 +13,16 @@ const MAX_PARAMETERS: usize = 5;
 const MAX_IMPL_FILES: usize = 2;
 
 /// Outside crates that have their rooms: paths below `src/`, files or folders.
-const ROOMS: [(&str, &[&str]); 25] = [
+const ROOMS: [(&str, &[&str]); 30] = [
     ("pyo3", &["python/"]),
     ("arrow_array", &["range/arrow.rs", "range/arrow/", "python/"]),
     ("arrow_buffer", &["range/arrow.rs", "range/arrow/"]),
     ("arrow_schema", &["range/arrow.rs", "range/arrow/", "python/"]),
+    ("anstream", &["cli/color.rs"]),
+    ("anstyle", &["report/paint.rs"]),
+    ("unicode_width", &["report/lines.rs"]),
+    ("terminal_size", &["cli/width.rs"]),
+    ("clap_complete", &["cli/shell.rs"]),
     ("regex", &["schema/rules/matcher.rs"]),
     ("glob", &["load/found.rs"]),
     ("crc_fast", &["content_hash.rs"]),
@@ -104,7 +109,10 @@ const PROGRAM: [&str; 6] = [
 
 /// Whether a file belongs to a program.
 fn is_of_program(name: &str) -> bool {
-    PROGRAM.contains(&name) || name.starts_with("cli/") || name.starts_with("bin/") || name.starts_with("python/")
+    PROGRAM.contains(&name)
+        || ["cli/", "progress_bar/", "bin/", "python/"]
+            .iter()
+            .any(|folder| name.starts_with(folder))
 }
 
 /// Every source file below `src/`, by its path there with `/`, without tests.

@@ -22,6 +22,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LetterField {
     File = 0,
+    Line = 1,
     Record = 3,
     ByteLength = 5,
     Column = 6,

@@ -15,7 +15,7 @@ use crate::options::{
     written,
 };
 use crate::reject::{RejectCode, RejectSample};
-use crate::report::summary::duration;
+use crate::report::units::duration;
 use crate::report::{Cell, InputReport, LoadReport, PREVIEW_COLUMNS, Preview, bytes, grouped};
 
 /// Columns that are listed with their types.

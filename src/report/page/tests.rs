@@ -29,6 +29,7 @@ fn reject(code: RejectCode, raw: &[u8]) -> RejectSample {
         },
         column: "amount".to_owned(),
         message: "expected an integer".to_owned(),
+        field: None,
         raw: raw.to_vec(),
     }
 }
@@ -92,6 +93,7 @@ fn timeline(points: u64) -> Timeline {
             bytes: point * 1_000_000,
             records: point * 10_000,
             rejected: point,
+            ..Progress::default()
         };
         timeline.note_progress(at, progress);
         timeline.note_memory(at, 100_000_000);

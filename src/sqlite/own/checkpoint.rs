@@ -134,6 +134,42 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Checkpoint>, Erro
     }))
 }
 
+/// What is noted of each load that is not done, by its table; `None` where that cannot be understood.
+///
+/// # Errors
+/// As any read.
+pub fn all(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<Checkpoint>)>> {
+    if !matches!(form(connection)?, CheckpointTable::ByTable) {
+        return Ok(Vec::new());
+    }
+    let mut select = connection.prepare(&format!(
+        "SELECT table_name, max(CAST(body AS BLOB)) FILTER (WHERE part = {IDENTITY}), max(CAST(body AS BLOB)) FILTER (WHERE part = {PROGRESS}) \
+         FROM \"{TABLE}\" GROUP BY table_name ORDER BY table_name"
+    ))?;
+    let bodies = select.query_map([], |row| {
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, Option<Vec<u8>>>(1)?.unwrap_or_default(),
+            row.get::<_, Option<Vec<u8>>>(2)?.unwrap_or_default(),
+        ))
+    })?;
+    let noted = |(table, identity, progress): (String, Vec<u8>, Vec<u8>)| {
+        let understood = || {
+            Some(Checkpoint {
+                identity: serde_json::from_slice(unsealed(&identity)?).ok()?,
+                progress: serde_json::from_slice(unsealed(&progress)?).ok()?,
+            })
+        };
+        let found: Option<Checkpoint> = understood();
+        // A table that is to take the place of another is known by that one's name.
+        let table = found
+            .as_ref()
+            .map_or(table, |found| found.identity.plan.shown_table().to_owned());
+        (table, found)
+    };
+    bodies.map(|row| row.map(noted)).collect()
+}
+
 /// Whether a table of that name is somebody else's.
 ///
 /// # Errors

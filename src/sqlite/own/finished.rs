@@ -1,6 +1,6 @@
 //! What finished append-only loads leave in the database: a small table with one row for each table that they loaded.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::checkpoint::Finished;
 use crate::error::Error;
@@ -11,6 +11,7 @@ use crate::sqlite::own::{self, Found};
 
 /// The table's name.
 pub const TABLE: &str = "_rowmill_append_only";
+const COLUMNS: [&str; 2] = ["table_name", "body"];
 
 /// Notes that an append-only load of `table` is done, and forgets its checkpoint, in one transaction.
 pub fn write(database: &Database, table: &str, finished: &Finished) -> Result<(), Error> {
@@ -59,6 +60,27 @@ pub fn read(database: &Database, table: &str) -> Result<Option<Finished>, Error>
     serde_json::from_slice(text).map(Some).map_err(|e| unknown(&e))
 }
 
+/// What finished append-only loads have left, by table; what cannot be understood is left out.
+///
+/// # Errors
+/// As any read.
+pub fn all(connection: &Connection) -> rusqlite::Result<Vec<(String, Finished)>> {
+    if own::find(connection, "main", TABLE, &COLUMNS)? != Found::Ours {
+        return Ok(Vec::new());
+    }
+    let mut select = connection.prepare(&format!(
+        "SELECT table_name, CAST(body AS BLOB) FROM \"{TABLE}\" ORDER BY table_name"
+    ))?;
+    let rows = select.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+    let mut all = Vec::new();
+    for row in rows {
+        let (table, body) = row?;
+        let finished = unsealed(&body).and_then(|text| serde_json::from_slice(text).ok());
+        all.extend(finished.map(|finished| (table, finished)));
+    }
+    Ok(all)
+}
+
 /// Forgets the finished append-only loads of `table`. In a transaction of the caller.
 pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
     let connection = database.connection();
@@ -80,6 +102,6 @@ pub fn remove(database: &Database, table: &str) -> Result<(), Error> {
 }
 
 fn find(database: &Database) -> Result<Found, Error> {
-    let found = own::find(database.connection(), "main", TABLE, &["table_name", "body"]);
+    let found = own::find(database.connection(), "main", TABLE, &COLUMNS);
     found.map_err(|e| database_error(database.path(), e))
 }

@@ -1,6 +1,6 @@
 //! Which contents went into which table with `--once`: a small table with a row for each, which people can read too.
 
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::checkpoint::LoadedInput;
 use crate::content_hash::ContentHash;
@@ -63,6 +63,14 @@ pub fn exists(database: &Database) -> Result<bool, Error> {
         Found::Ours => Ok(true),
         Found::Foreign => Err(own::foreign(database, TABLE)),
     }
+}
+
+/// Whether a table of that name is there and ours.
+///
+/// # Errors
+/// As any read.
+pub fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+    own::find(connection, "main", TABLE, &COLUMNS).map(|found| found == Found::Ours)
 }
 
 /// What went into `table`, which is there.
