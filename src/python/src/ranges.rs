@@ -14,7 +14,9 @@ use arrow_schema::Schema;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use rowmill::range::arrow::{ArrowReader, place_schema, positions_of, reject_schema, rejects_of};
+use rowmill::range::arrow::{
+    ArrowReader, place_schema, positions_of, reject_batch, reject_schema, rejects_of, row_schema,
+};
 use rowmill::range::{
     InputRange, RangePiece, RangePlanner, RangeReport, ReadPlan, RejectWriter, RepeatedKey, ScanPlan,
 };
@@ -108,7 +110,7 @@ impl Plan {
     }
 
     fn schema(&self) -> PyArrowType<Schema> {
-        PyArrowType(self.0.row_schema().as_ref().clone())
+        PyArrowType(row_schema(&self.0).as_ref().clone())
     }
 
     fn key(&self) -> Vec<String> {
@@ -131,7 +133,7 @@ impl Plan {
         let piece = RangePiece::from_json(piece).map_err(raised)?;
         let py = source.py();
         let source = source_of(source)?;
-        let reader = py.detach(|| self.0.read(&source, &piece));
+        let reader = py.detach(|| ArrowReader::new(&self.0, &source, &piece));
         reader.map(|reader| Blocks(Mutex::new(reader))).map_err(raised)
     }
 
@@ -146,7 +148,7 @@ impl Plan {
         let source = source_of(source)?;
         let rejects = py.detach(|| {
             let rejects = self.0.duplicates(&*source, &repeated)?;
-            self.0.reject_batch(&rejects)
+            reject_batch(&self.0, &rejects)
         });
         rejects.map_err(raised)?.to_pyarrow(py)
     }
