@@ -11,10 +11,10 @@ use crate::load::contract::agree;
 use crate::load::infer::{declared, facts_of_start};
 use crate::load::opened::{OpenedInput, are_objects, check_member, encoding_hint, lay_out, leave_out_tails};
 use crate::option_name::{
-    AFTER, ANALYZE, APPEND_ONLY, BEFORE, ESCAPE, FORMAT, FTS, IF_EXISTS, INDEX, MAX_ERRORS, ON_DUPLICATE, ONCE,
-    OptionName, REPORT, REPORT_HTML, STRICT, TABLE_PER_FILE, UNIQUE, VACUUM,
+    AFTER, ALTER, ANALYZE, APPEND_ONLY, ATOMIC, BEFORE, CREATE_SQL, ESCAPE, FORMAT, FTS, IF_EXISTS, INDEX, MAX_ERRORS,
+    ON_DUPLICATE, ONCE, OptionName, REPORT, REPORT_HTML, STRICT, TABLE_PER_FILE, UNIQUE, VACUUM,
 };
-use crate::options::{IfExists, LoadOptions, OnDuplicate};
+use crate::options::{Atomic, IfExists, LoadOptions, OnDuplicate};
 use crate::plan::Layout;
 use crate::window::{Input, Tail};
 
@@ -145,12 +145,15 @@ fn check_options(options: &LoadOptions) -> Result<(), Error> {
         limits,
         ..
     } = options;
-    let about_a_database: [(OptionName, bool); 12] = [
+    let about_a_database: [(OptionName, bool); 15] = [
         (APPEND_ONLY, repeat.append_only),
         (ONCE, repeat.once),
         (TABLE_PER_FILE, target.table_per_file),
         (INDEX, !target.indexes.is_empty()),
         (IF_EXISTS, table.if_exists != IfExists::Append),
+        (CREATE_SQL, table.create_sql.is_some()),
+        (ALTER, table.alter),
+        (ATOMIC, table.atomic != Atomic::Batch),
         (STRICT, table.strict),
         (UNIQUE, !table.unique.is_empty()),
         (FTS, !table.fts.is_empty()),
