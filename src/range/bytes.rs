@@ -5,36 +5,12 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use super::plan::{InputRange, PlannedInput};
+use super::plan::{InputRange, MOST_RANGE_BYTES, Pace, PlannedInput, ScanPlan};
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::parse::{Records, Syntax, parse_before};
 use crate::window::{RangeSource, read_fully};
 
-/// Most bytes of a range, and of a record. Offsets within a parsed span are 32 bits wide, and spans shorter than 1 GiB.
-pub(super) const MOST_RANGE_BYTES: u64 = 256 << 20;
-/// Bytes after a range that are read with it.
-const AHEAD_BYTES: u64 = 64 << 10;
-/// Bytes parsed at a time, unless records are damaged: what is found fits the cache of a processor.
-const STEP_BYTES: u64 = 1 << 20;
-
-/// In what pieces ranges are read and parsed. The outcome does not depend on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pace {
-    pub(super) ahead_bytes: u64,
-    pub(super) step_bytes: u64,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Pace {
-            ahead_bytes: AHEAD_BYTES,
-            step_bytes: STEP_BYTES,
-        }
-    }
-}
 /// Bytes that are hashed at a time, of what is not kept.
 const HASH_BYTES: u64 = 1 << 20;
 
@@ -46,7 +22,34 @@ pub(super) struct InputAccess<'a> {
     pub(super) pace: Pace,
 }
 
-impl InputAccess<'_> {
+impl<'a> InputAccess<'a> {
+    /// The input of a range, and where its bytes are had.
+    ///
+    /// # Errors
+    /// `Usage` for a range that is none of the plan; `InputChanged` when the input does not have the length that it had; `Io`.
+    pub(super) fn of(plan: &'a ScanPlan, source: &'a dyn RangeSource, range: InputRange) -> Result<Self, Error> {
+        let Some(input) = plan.inputs.get(range.file_index as usize) else {
+            return Err(Error::usage(format!(
+                "the plan has no input with the index {}",
+                range.file_index
+            )));
+        };
+        let is_within = input.data_start <= range.start && range.start <= range.end && range.end <= input.data_end;
+        if !is_within || range.end - range.start > MOST_RANGE_BYTES {
+            return Err(Error::usage(format!(
+                "bytes {} to {} are no range of {}: its records lie from {} to {}, and a range has at most {MOST_RANGE_BYTES} bytes",
+                range.start, range.end, input.name, input.data_start, input.data_end
+            )));
+        }
+        let access = InputAccess {
+            input,
+            source,
+            pace: plan.pace,
+        };
+        access.check_length()?;
+        Ok(access)
+    }
+
     fn path(&self) -> &Path {
         Path::new(&self.input.name)
     }

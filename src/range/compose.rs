@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::Pace;
-use super::plan::{InputRange, PlannedInput, ReadPlan, ScanPlan, from_json, to_json};
+use super::plan::{InputRange, Pace, PlannedInput, ReadPlan, ScanPlan, from_json, to_json};
 use super::scan::{NextRecord, RangeReport, Stretch};
 use crate::builder::Load;
 use crate::content_hash::ContentHash;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::bytes::{InputAccess, MOST_RANGE_BYTES, Pace};
 use crate::content_hash::ContentHash;
 use crate::dialect::{Delimiter, Dialect};
 use crate::encoding::Encoding;
@@ -29,6 +28,29 @@ use crate::window::RangeSource;
 
 /// Of what is written to JSON. Another number is another form.
 const FORM: u32 = 1;
+
+/// Most bytes of a range, and of a record. Offsets within a parsed span are 32 bits wide, and spans shorter than 1 GiB.
+pub(super) const MOST_RANGE_BYTES: u64 = 256 << 20;
+/// Bytes after a range that are read with it.
+const AHEAD_BYTES: u64 = 64 << 10;
+/// Bytes parsed at a time, unless records are damaged: what is found fits the cache of a processor.
+const STEP_BYTES: u64 = 1 << 20;
+
+/// In what pieces ranges are read and parsed. The outcome does not depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Pace {
+    pub(super) ahead_bytes: u64,
+    pub(super) step_bytes: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            ahead_bytes: AHEAD_BYTES,
+            step_bytes: STEP_BYTES,
+        }
+    }
+}
 
 /// What is written as JSON and read again by another process, which must be of the same version of rowmill.
 pub(super) fn to_json(value: &impl Serialize) -> String {
@@ -337,37 +359,6 @@ impl ScanPlan {
 
     pub(super) fn options(&self) -> Result<LoadOptions, Error> {
         self.options.options()
-    }
-
-    /// The input of a range, and where its bytes are had.
-    ///
-    /// # Errors
-    /// `Usage` for a range that is none of the plan; `InputChanged` when the input does not have the length that it had; `Io`.
-    pub(super) fn access<'a>(
-        &'a self,
-        source: &'a dyn RangeSource,
-        range: InputRange,
-    ) -> Result<InputAccess<'a>, Error> {
-        let Some(input) = self.inputs.get(range.file_index as usize) else {
-            return Err(Error::usage(format!(
-                "the plan has no input with the index {}",
-                range.file_index
-            )));
-        };
-        let is_within = input.data_start <= range.start && range.start <= range.end && range.end <= input.data_end;
-        if !is_within || range.end - range.start > MOST_RANGE_BYTES {
-            return Err(Error::usage(format!(
-                "bytes {} to {} are no range of {}: its records lie from {} to {}, and a range has at most {MOST_RANGE_BYTES} bytes",
-                range.start, range.end, input.name, input.data_start, input.data_end
-            )));
-        }
-        let access = InputAccess {
-            input,
-            source,
-            pace: self.pace,
-        };
-        access.check_length()?;
-        Ok(access)
     }
 }
 

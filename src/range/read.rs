@@ -58,7 +58,7 @@ impl<E: Encoder> PieceReader<E> {
             ));
         }
         let range = piece.range;
-        let access = plan.scan.access(&*source, range)?;
+        let access = InputAccess::of(&plan.scan, &*source, range)?;
         access.check_edges(range)?;
         let bytes = RangeBytes::read(&access, range)?;
         if ContentHash::of(bytes.of(range.start, range.end)) != piece.content {

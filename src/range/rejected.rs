@@ -121,7 +121,7 @@ impl ReadPlan {
             start: position.offset_bytes,
             end: position.offset_bytes.saturating_add(position.length_bytes),
         };
-        let access = self.scan.access(source, range)?;
+        let access = InputAccess::of(&self.scan, source, range)?;
         let mut bytes = Vec::new();
         access.read(range.start, range.end, &mut bytes)?;
         Ok(bytes)

@@ -97,7 +97,7 @@ impl ScanPlan {
     /// [`InputChanged`](crate::ErrorKind::InputChanged) when the input is not what it was when it was planned,
     /// [`Io`](crate::ErrorKind::Io) when it cannot be read, [`Usage`](crate::ErrorKind::Usage) for a range that is none of it.
     pub fn scan(&self, source: &dyn RangeSource, range: InputRange) -> Result<RangeReport, Error> {
-        let access = self.access(source, range)?;
+        let access = InputAccess::of(self, source, range)?;
         access.check_edges(range)?;
         let bytes = RangeBytes::read(&access, range)?;
         let own = bytes.of(range.start, range.end);
