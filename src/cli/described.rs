@@ -4,6 +4,9 @@ use clap::{ArgAction, CommandFactory};
 
 use super::Args;
 
+/// Flags that only say what a terminal shows.
+const OF_TERMINAL: [&str; 5] = ["help", "version", "color", "progress", "then"];
+
 /// A flag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flag {
@@ -34,10 +37,7 @@ pub fn flags(subcommand: &str) -> Vec<Flag> {
         let values = arg.get_value_names().unwrap_or_default();
         let help = arg.get_long_help().or_else(|| arg.get_help());
         Some(Flag {
-            name: arg
-                .get_long()
-                .filter(|name| !["help", "version"].contains(name))?
-                .to_owned(),
+            name: arg.get_long().filter(|name| !OF_TERMINAL.contains(name))?.to_owned(),
             value: values.first().filter(|_| takes_value).map(ToString::to_string),
             is_repeatable: matches!(arg.get_action(), ArgAction::Append),
             default: arg
