@@ -110,13 +110,11 @@ pub fn load_inputs(
 ) -> Result<LoadReport, Error> {
     let started = Instant::now();
     let found = inputs.find_files(database_path, options);
-    let (mut loads, mut planned) = (Vec::new(), Ok(()));
-    if options.target.table_per_file {
-        match per_file::plan(&inputs, options) {
-            Ok(all) => loads = all,
-            Err(error) => planned = Err(error),
-        }
-    }
+    let (mut loads, planned) = match options.target.table_per_file.then(|| per_file::plan(&inputs, options)) {
+        Some(Ok(loads)) => (loads, Ok(())),
+        Some(Err(error)) => (Vec::new(), Err(error)),
+        None => (Vec::new(), Ok(())),
+    };
     // Before anything is opened: an input that is the database must not even be opened, as closing it would drop the locks on it.
     let errors: Vec<&Path> = match options.target.table_per_file {
         true => loads.iter().map(|load| &*load.options.target.errors).collect(),

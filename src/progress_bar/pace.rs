@@ -166,10 +166,11 @@ mod tests {
     use super::*;
 
     fn counted(bytes: u64, records: u64) -> Progress {
-        let mut progress = Progress::default();
-        progress.bytes = bytes;
-        progress.records = records;
-        progress
+        Progress {
+            bytes,
+            records,
+            ..Progress::default()
+        }
     }
 
     #[test]

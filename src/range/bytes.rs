@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::plan::{InputRange, MOST_RANGE_BYTES, Pace, PlannedInput, ScanPlan};
+use super::plan::{InputRange, MOST_RANGE_BYTES, PlannedInput, ScanPlan, StepSizes};
 use crate::content_hash::ContentHash;
 use crate::error::Error;
 use crate::parse::{Records, Syntax, parse_before};
@@ -19,7 +19,7 @@ const HASH_BYTES: u64 = 1 << 20;
 pub(super) struct InputAccess<'a> {
     pub(super) input: &'a PlannedInput,
     pub(super) source: &'a dyn RangeSource,
-    pub(super) pace: Pace,
+    pub(super) sizes: StepSizes,
 }
 
 impl<'a> InputAccess<'a> {
@@ -44,7 +44,7 @@ impl<'a> InputAccess<'a> {
         let access = InputAccess {
             input,
             source,
-            pace: plan.pace,
+            sizes: plan.sizes,
         };
         access.check_length()?;
         Ok(access)
@@ -138,7 +138,7 @@ impl RangeBytes {
             bytes: Vec::new(),
             data_end,
         };
-        bytes.extend_to(access, range.end.saturating_add(access.pace.ahead_bytes))?;
+        bytes.extend_to(access, range.end.saturating_add(access.sizes.ahead_bytes))?;
         Ok(bytes)
     }
 
@@ -203,12 +203,12 @@ pub(super) struct RecordWalk {
 
 impl RecordWalk {
     /// One through the records from `start` on, where one begins.
-    pub(super) fn new(start: u64, border: u64, syntax: Syntax, pace: Pace) -> Self {
+    pub(super) fn new(start: u64, border: u64, syntax: Syntax, sizes: StepSizes) -> Self {
         RecordWalk {
             at: start,
             border,
             syntax,
-            step_bytes: pace.step_bytes,
+            step_bytes: sizes.step_bytes,
         }
     }
 
@@ -228,8 +228,8 @@ impl RecordWalk {
             let consumed = parse_before(span, step, bytes.is_at_end(), &self.syntax, parsed);
             // A record that is never closed is looked for in as many bytes as it may have, and each step begins with that anew.
             self.step_bytes = match parsed.faults.is_empty() {
-                true => access.pace.step_bytes,
-                false => access.pace.step_bytes.max(self.syntax.max_record_bytes),
+                true => access.sizes.step_bytes,
+                false => access.sizes.step_bytes.max(self.syntax.max_record_bytes),
             };
             if consumed > 0 {
                 let start = self.at;
@@ -246,7 +246,7 @@ impl RecordWalk {
                 return Ok(Some(FoundRecords::LongLine { start }));
             }
             let wanted = (there * 2)
-                .max(access.pace.ahead_bytes)
+                .max(access.sizes.ahead_bytes)
                 .max(1)
                 .min(self.syntax.max_record_bytes + 1);
             bytes.extend_to(access, self.at + wanted)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{InputRange, Pace, PlannedInput, ReadPlan, ScanPlan, from_json, to_json};
+use super::plan::{InputRange, PlannedInput, ReadPlan, ScanPlan, StepSizes, from_json, to_json};
 use super::scan::{NextRecord, RangeReport, Stretch};
 use crate::builder::Load;
 use crate::content_hash::ContentHash;
@@ -159,7 +159,7 @@ impl RangePlanner {
     /// Reads ranges in other pieces than usual. For tests: the outcome is the same.
     #[doc(hidden)]
     pub fn set_pace(&mut self, step_bytes: u64, ahead_bytes: u64) {
-        self.plan.pace = Pace {
+        self.plan.sizes = StepSizes {
             step_bytes: step_bytes.max(1),
             ahead_bytes,
         };

@@ -38,14 +38,14 @@ const STEP_BYTES: u64 = 1 << 20;
 
 /// In what pieces ranges are read and parsed. The outcome does not depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Pace {
+pub(super) struct StepSizes {
     pub(super) ahead_bytes: u64,
     pub(super) step_bytes: u64,
 }
 
-impl Default for Pace {
+impl Default for StepSizes {
     fn default() -> Self {
-        Pace {
+        StepSizes {
             ahead_bytes: AHEAD_BYTES,
             step_bytes: STEP_BYTES,
         }
@@ -262,7 +262,7 @@ pub struct ScanPlan {
     pub(super) declared: Vec<bool>,
     /// The columns of the key.
     pub(super) key: Vec<usize>,
-    pub(super) pace: Pace,
+    pub(super) sizes: StepSizes,
     /// Distinguishes it from other plans.
     pub(super) mark: String,
 }
@@ -294,7 +294,7 @@ impl ScanPlan {
             options: KeptOptions::of(&options),
             declared,
             key: layout.key(&options)?,
-            pace: Pace::default(),
+            sizes: StepSizes::default(),
             mark: String::new(),
         };
         plan.mark = ContentHash::of(to_json(&plan).as_bytes()).to_string();

@@ -70,7 +70,7 @@ impl<E: Encoder> PieceReader<E> {
         Ok(PieceReader {
             row_plan,
             bytes,
-            walk: RecordWalk::new(piece.entry, range.end, syntax, plan.scan.pace),
+            walk: RecordWalk::new(piece.entry, range.end, syntax, plan.scan.sizes),
             syntax,
             parsed: Records::default(),
             line: piece.line,
@@ -104,7 +104,7 @@ impl<E: Encoder> PieceReader<E> {
         let access = InputAccess {
             input: &plan.scan.inputs[self.piece.range.file_index as usize],
             source: &*source,
-            pace: plan.scan.pace,
+            sizes: plan.scan.sizes,
         };
         match self.walk.next(&mut self.bytes, &access, &mut self.parsed) {
             Ok(Some(FoundRecords::Records { start, end })) => self.take_records(&access, start, end),

@@ -65,7 +65,7 @@ impl ReadPlan {
         let access = InputAccess {
             input,
             source,
-            pace: self.scan.pace,
+            sizes: self.scan.sizes,
         };
         access.check_length()?;
         let column = self.key().join(",");

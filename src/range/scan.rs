@@ -213,7 +213,7 @@ impl Scanner<'_> {
         let Some(stretch) = stretches.last_mut() else {
             return Err(Error::internal("a way without a stretch"));
         };
-        let mut walk = RecordWalk::new(at, border, self.syntax, self.access.pace);
+        let mut walk = RecordWalk::new(at, border, self.syntax, self.access.sizes);
         let mut lines = None;
         while let Some(found) = walk.next(&mut self.bytes, &self.access, &mut self.records)? {
             let FoundRecords::Records { start, end } = found else {

@@ -49,11 +49,11 @@ fn whole(bytes: &[u8], plan: &ReadPlan) -> Vec<Judged> {
 }
 
 /// The records of `bytes` in ranges that end at `cuts`, with the plan; nothing if they are none that can be loaded.
-fn in_ranges(bytes: &[u8], cuts: &[u64], max_record_bytes: u64, pace: (u64, u64)) -> Option<(Vec<Judged>, ReadPlan)> {
+fn in_ranges(bytes: &[u8], cuts: &[u64], max_record_bytes: u64, sizes: (u64, u64)) -> Option<(Vec<Judged>, ReadPlan)> {
     let source: Arc<dyn RangeSource> = Arc::new(bytes.to_vec());
     let load = Load::new(["x.csv"]).text(true).max_record_bytes(max_record_bytes);
     let mut planner = RangePlanner::new(&load, &[Arc::clone(&source)]).ok()?;
-    planner.set_pace(pace.0, pace.1);
+    planner.set_pace(sizes.0, sizes.1);
     let plan = planner.scan_plan();
     let input = &plan.inputs[0];
     let within = |cut: &u64| (input.data_start..input.data_end).contains(cut);
@@ -126,7 +126,7 @@ proptest! {
         cuts in prop::collection::vec(0_u64..90, 0..12),
         every in prop::bool::weighted(0.2),
         max_record_bytes in prop_oneof![1_u64..12, 1_u64..80, Just(1000_u64)],
-        pace in (1_u64..40, 0_u64..10),
+        sizes in (1_u64..40, 0_u64..10),
         columns in 1_usize..4,
         is_old_mac in prop::bool::weighted(0.1),
     ) {
@@ -139,7 +139,7 @@ proptest! {
             bytes.extend_from_slice(b"\r\n");
         }
         let cuts: Vec<u64> = if every { (0..100).collect() } else { cuts };
-        if let Some((found, plan)) = in_ranges(&bytes, &cuts, max_record_bytes.max(6), pace) {
+        if let Some((found, plan)) = in_ranges(&bytes, &cuts, max_record_bytes.max(6), sizes) {
             prop_assert_eq!(found, whole(&bytes, &plan));
         }
     }

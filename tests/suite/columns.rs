@@ -379,7 +379,7 @@ fn a_table_that_exists_says_what_to_leave_out_and_what_is_missing() {
     refused(
         "id,name,internal\n1,a,x\n",
         &[],
-        &["the table has no column \"internal\"; leave out what does not fit with --columns id,name\n"],
+        &["the table has no column \"internal\"; leave out what does not fit with --columns id,name, or let"],
     );
     refused(
         "id,nmae\n1,a\n",

@@ -217,7 +217,10 @@ fn more_threads_than_memory_allows_are_refused_with_what_would_do() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.code(), 0, "{said}");
     // The same size has the same form wherever it is said.
-    assert!(said.contains("memory 64MiB: ") && said.contains(" of 64MiB"), "{said}");
+    assert!(
+        said.contains("memory 64MiB: ") && said.contains("budget      64MiB: "),
+        "{said}"
+    );
 }
 
 /// A chunk that begins within quotes is read as if it did not, and then its lines are not rows.
