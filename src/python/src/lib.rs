@@ -134,7 +134,7 @@ fn tell(told: &Bound<'_, PyDict>, done: Accomplished) -> PyResult<()> {
             told.set_item("is_json", is_json)?;
             told.set_item("profile", profile.map(|profile| profile.written(form)))
         }
-        Accomplished::Forgotten => Ok(()),
+        Accomplished::Forgotten | Accomplished::Said(_) => Ok(()),
     }
 }
 
