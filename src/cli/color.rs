@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 
+use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
 
@@ -46,12 +47,16 @@ impl ColorArg {
 
     /// Whether standard error is coloured: `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE` and `TERM` have a say, unless the flag does.
     pub fn colors_stderr(self) -> bool {
-        let choice = match self {
-            ColorArg::Auto => AutoStream::choice(&io::stderr()),
+        !matches!(self.choice(&io::stderr()), ColorChoice::Never)
+    }
+
+    fn choice(self, stream: &impl RawStream) -> ColorChoice {
+        match self {
+            ColorArg::Auto if is_dumb() => ColorChoice::Never,
+            ColorArg::Auto => AutoStream::choice(stream),
             ColorArg::Always => ColorChoice::Always,
             ColorArg::Never => ColorChoice::Never,
-        };
-        !matches!(choice, ColorChoice::Never)
+        }
     }
 
     /// Prints a text with styles on standard output, without them where there are to be none.
@@ -59,15 +64,17 @@ impl ColorArg {
     /// # Errors
     /// What the system says.
     pub fn print(self, text: &str) -> io::Result<()> {
-        let choice = match self {
-            ColorArg::Auto => AutoStream::choice(&io::stdout()),
-            ColorArg::Always => ColorChoice::Always,
-            ColorArg::Never => ColorChoice::Never,
-        };
-        let mut out = AutoStream::new(io::stdout(), choice);
+        let mut out = AutoStream::new(io::stdout(), self.choice(&io::stdout()));
         out.write_all(text.as_bytes())?;
         out.flush()
     }
+}
+
+/// Whether the terminal says that it knows no colours, and nobody asks for them all the same. Where a variable `CI` is set, as on machines
+/// that run tests, the crate asks no terminal.
+fn is_dumb() -> bool {
+    let is_forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| value != "0");
+    !is_forced && std::env::var_os("TERM").is_some_and(|value| value == "dumb")
 }
 
 #[cfg(test)]

@@ -211,10 +211,10 @@ impl<'a> MatchedFields<'a> {
             fitting.extend(layout.input_names.get(index).filter(|_| !column.generated));
         }
         if let Some(last) = problems.last_mut().filter(|_| places.leaves_out(&fitting)) {
-            *last += &format!(
-                "; leave out what does not fit with {COLUMNS} {}, or let the table have it with {ALTER}",
-                listed(fitting)
-            );
+            *last += &format!("; leave out what does not fit with {COLUMNS} {}", listed(fitting));
+            if places.lack_any() {
+                *last += &format!(", or let the table have it with {ALTER}");
+            }
         }
         Ok(problems)
     }
@@ -436,6 +436,11 @@ impl<'a> TablePlaces<'a> {
             format!(" ({RENAME} {} loads it into \"{other}\")", pair.join("="))
         });
         Some(format!("the table has no column \"{name}\"{meant}"))
+    }
+
+    /// Whether there are names for which the table has no column.
+    fn lack_any(&self) -> bool {
+        self.by_name && (0..self.layout.field_columns()).any(|index| self.find(index).is_none())
     }
 
     /// Whether there are fields for which the table has no place, and others that fit.
