@@ -52,7 +52,7 @@ impl Load<'_> {
     /// # let folder = tempfile::tempdir()?;
     /// # let (database, errors) = (folder.path().join("t.db"), folder.path().join("errors.csv"));
     /// let reader = std::io::Cursor::new("id,age\n1,36\n2,85,x\n");
-    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors).max_errors(0);
+    /// let load = rowmill::Load::from_reader("people", reader).into(database).errors(errors).max_errors(rowmill::ErrorLimit::Count(0));
     /// let report = load.atomic(rowmill::Atomic::File).run()?;
     /// assert_eq!(report.exit_code, 3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
