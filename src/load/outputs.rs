@@ -443,8 +443,8 @@ fn open_direct(
 fn open_indexes<'d>(sink: &Sink<'_>, blueprint: &Blueprint, context: &'d Context<'_>) -> TableIndexes<'d> {
     let plan = &blueprint.start.plan;
     let specs = match sink {
-        // Of rows that are in the table already nothing is collected.
-        Sink::Direct(writer) if writer.last_row_id().is_some() => &[],
+        // Nothing was collected of rows that are in the table already, nor of those that an earlier run has set aside.
+        Sink::Direct(writer) if writer.last_row_id().is_some() || blueprint.start.records_done() > 0 => &[],
         Sink::Direct(_) | Sink::Nothing => blueprint.indexes.as_slice(),
         Sink::Sql(_) => &[],
     };
