@@ -6,26 +6,18 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::database;
+use super::database::{self, select_from};
 use super::harness::{Case, PLAIN, Setting, read_rejects, run_in};
-use super::process::{Ended, Running, rowmill};
+use super::process::{Ended, Running, rowmill, said};
 
 const SQL: Setting = Setting {
     write_path: "sql",
     ..PLAIN
 };
 
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
-
-fn select(path: &Path, sql: &str) -> Vec<String> {
-    database::select(&database::open(path), sql).unwrap_or_else(|error| panic!("{error}: {sql}"))
-}
-
 /// The schema without what rowmill and SQLite keep for themselves.
 fn names(path: &Path) -> Vec<String> {
-    let names = select(
+    let names = select_from(
         path,
         "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE '%\\_fts\\_%' ESCAPE '\\' ORDER BY name",
     );
@@ -117,11 +109,11 @@ fn words_are_found_in_a_new_table_and_again_after_a_second_load() {
     .unwrap();
     let ended = run_in(folder.path(), &args);
     assert_eq!(ended.code(), 2, "{}", said(&ended));
-    assert_eq!(select(&database, find), ["2", "4"]);
+    assert_eq!(select_from(&database, find), ["2", "4"]);
     fs::write(folder.path().join("in.csv"), "id,full name,note\n11,Grace,z\n").unwrap();
     let ended = run_in(folder.path(), &args);
     assert_eq!(ended.code(), 0, "{}", said(&ended));
-    assert_eq!(select(&database, find), ["2", "4", "5"]);
+    assert_eq!(select_from(&database, find), ["2", "4", "5"]);
     let check = "INSERT INTO \"my \"\"t\"\" é_fts\"(\"my \"\"t\"\" é_fts\", rank) VALUES ('integrity-check', 1)";
     Connection::open(&database).unwrap().execute_batch(check).unwrap();
 }
@@ -134,9 +126,9 @@ fn rows_of_an_integer_key_are_found_by_it_at_every_setting() {
         let run = case.run(&setting);
         assert_eq!(run.ended.code(), 0, "{}", run.stderr());
         let find = "SELECT rowid FROM t_fts WHERE t_fts MATCH 'ada' ORDER BY rowid";
-        assert_eq!(select(&run.path("out.db"), find), ["10", "30"]);
+        assert_eq!(select_from(&run.path("out.db"), find), ["10", "30"]);
         assert_eq!(
-            select(&run.path("out.db"), "SELECT tbl, stat FROM sqlite_stat1"),
+            select_from(&run.path("out.db"), "SELECT tbl, stat FROM sqlite_stat1"),
             ["'t', '3'"]
         );
     }
@@ -190,7 +182,7 @@ fn sql_runs_once_before_and_once_after_the_rows() {
     case.check();
     let run = case.once();
     assert_eq!(
-        select(&run.path("out.db"), "SELECT what FROM log"),
+        select_from(&run.path("out.db"), "SELECT what FROM log"),
         ["'before'", "'after 2'"]
     );
 }
@@ -275,7 +267,7 @@ fn sql_after_the_rows_that_fails_can_be_mended() {
     );
     let ended = run_in(folder.path(), &args("INSERT INTO log VALUES (3)"));
     assert_eq!(ended.code(), 0, "{}", said(&ended));
-    assert_eq!(select(&database, "SELECT x FROM log"), ["3"]);
+    assert_eq!(select_from(&database, "SELECT x FROM log"), ["3"]);
     assert_eq!(database::count(&database, "t"), 2);
     assert_eq!(names(&database), ["log", "t"]);
 }
@@ -319,10 +311,13 @@ fn a_load_over_its_limit_takes_no_last_steps() {
         ]
     };
     assert_eq!(run_in(folder.path(), &args("1")).code(), 3);
-    assert_eq!(select(&database, "SELECT what FROM log"), ["'before'"]);
+    assert_eq!(select_from(&database, "SELECT what FROM log"), ["'before'"]);
     assert!(!names(&database).contains(&"t_fts".to_owned()));
     assert_eq!(run_in(folder.path(), &args("9")).code(), 2);
-    assert_eq!(select(&database, "SELECT what FROM log"), ["'before'", "'after 2'"]);
+    assert_eq!(
+        select_from(&database, "SELECT what FROM log"),
+        ["'before'", "'after 2'"]
+    );
     assert_eq!(names(&database), ["log", "t", "t_fts"]);
 }
 
@@ -443,9 +438,9 @@ impl Stepped {
         let path = self.path("out.db");
         assert_eq!(database::integrity(&path), "ok");
         let errors = read_rejects(&fs::read(self.path("errors.csv")).unwrap()).unwrap();
-        let found = select(&path, "SELECT rowid FROM t_fts WHERE t_fts MATCH 'word7'");
+        let found = select_from(&path, "SELECT rowid FROM t_fts WHERE t_fts MATCH 'word7'");
         assert!(!found.is_empty());
-        let log = select(&path, "SELECT what FROM log");
+        let log = select_from(&path, "SELECT what FROM log");
         (database::dump(&path, "t").rows, log, names(&path), errors.len())
     }
 }
@@ -544,7 +539,7 @@ fn files_that_are_remembered_or_grow_take_the_steps_too() {
         assert_eq!(ended.code(), 0, "{mode}: {}", said(&ended));
         assert_eq!(run().code(), 0, "{mode}: nothing is new");
         assert_eq!(
-            select(&database, "SELECT what FROM log"),
+            select_from(&database, "SELECT what FROM log"),
             ["'before'", "'after 2'"],
             "{mode}"
         );
@@ -553,8 +548,8 @@ fn files_that_are_remembered_or_grow_take_the_steps_too() {
         assert_eq!(ended.code(), 0, "{mode}: {}", said(&ended));
         let rows = database::count(&database, "t");
         assert_eq!(rows, if mode == "--once" { 5 } else { 3 });
-        let found = select(&database, "SELECT count(*) FROM t_fts WHERE t_fts MATCH 'x OR y OR z'");
+        let found = select_from(&database, "SELECT count(*) FROM t_fts WHERE t_fts MATCH 'x OR y OR z'");
         assert_eq!(found, [rows.to_string()], "{mode}");
-        assert_eq!(select(&database, "SELECT count(*) FROM log"), ["4"], "{mode}");
+        assert_eq!(select_from(&database, "SELECT count(*) FROM log"), ["4"], "{mode}");
     }
 }

@@ -5,20 +5,12 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::database;
+use super::database::{self, select_from};
 use super::harness::{Case, PAIRS, Setting, run_in};
-use super::process::{Ended, Running, rowmill};
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
-
-fn select(path: &Path, sql: &str) -> Vec<String> {
-    database::select(&database::open(path), sql).unwrap_or_else(|error| panic!("{error}: {sql}"))
-}
+use super::process::{Ended, Running, rowmill, said};
 
 fn schema(path: &Path) -> Vec<String> {
-    select(
+    select_from(
         path,
         "SELECT name, sql FROM sqlite_schema WHERE name <> '_rowmill_checkpoint' ORDER BY name",
     )
@@ -56,7 +48,7 @@ fn a_table_gets_the_columns_that_it_lacks_in_the_types_of_a_new_one() {
         .expect_rejects([(4, "duplicate_key"), (5, "missing_columns")])
         .check_at(&from_files())
         .unwrap();
-    let columns = select(&run.path("out.db"), "SELECT name, type FROM pragma_table_info('t')");
+    let columns = select_from(&run.path("out.db"), "SELECT name, type FROM pragma_table_info('t')");
     let added = ["'n', 'INTEGER'", "'x', 'REAL'", "'z', 'TEXT'"];
     assert_eq!(columns[2..], added);
     assert!(
@@ -112,12 +104,12 @@ fn every_kind_of_table_gets_columns() {
         assert_eq!(ended.code(), 0, "{table}: {}", said(&ended));
         let path = folder.path().join("out.db");
         assert_eq!(
-            select(&path, "SELECT id, n, day, batch, record FROM t ORDER BY id"),
+            select_from(&path, "SELECT id, n, day, batch, record FROM t ORDER BY id"),
             ["1, 7, '2024-01-01', 'x', 1", "2, 8, '2024-01-02', 'x', 2"],
             "{table}"
         );
         assert_eq!(database::integrity(&path), "ok", "{table}");
-        let types = select(
+        let types = select_from(
             &path,
             "SELECT type FROM pragma_table_info('t') WHERE name IN ('n', 'day', 'batch', 'record')",
         );
@@ -232,7 +224,7 @@ fn what_others_have_made_of_the_table_still_works() {
             }
             None => {
                 assert_eq!(ended.code(), 0, "{other}: {}", said(&ended));
-                assert_eq!(select(&path, "SELECT n FROM t"), ["NULL", "7"], "{other}");
+                assert_eq!(select_from(&path, "SELECT n FROM t"), ["NULL", "7"], "{other}");
             }
         }
     }
@@ -241,7 +233,10 @@ fn what_others_have_made_of_the_table_still_works() {
     let folder = scene(OLD, &format!("id,{}\n1{}\n", names.join(","), ",1".repeat(2000)));
     let ended = load(&folder, &["--alter"]);
     assert_ne!(ended.code(), 0, "{}", said(&ended));
-    assert_eq!(select(&folder.path().join("out.db"), "SELECT * FROM t"), ["1, 'old'"]);
+    assert_eq!(
+        select_from(&folder.path().join("out.db"), "SELECT * FROM t"),
+        ["1, 'old'"]
+    );
 }
 
 #[test]
@@ -258,13 +253,17 @@ fn what_was_added_stays_and_is_said_where_no_row_is() {
         assert_eq!(ended.code(), code, "{input}: {}", said(&ended));
         assert!(said(&ended).contains(stays), "{input}: {}", said(&ended));
         let path = folder.path().join("out.db");
-        assert_eq!(select(&path, "SELECT id, n FROM t"), ["1, NULL"], "{input}");
+        assert_eq!(select_from(&path, "SELECT id, n FROM t"), ["1, NULL"], "{input}");
         // By then the table lacks nothing.
         fs::write(folder.path().join("t.csv"), "id,name,n\n2,a,7\n").unwrap();
         let ended = load(&folder, &alter);
         assert_eq!(ended.code(), 0, "{}", said(&ended));
         assert!(!said(&ended).contains(stays), "{}", said(&ended));
-        assert_eq!(select(&path, "SELECT id, n FROM t"), ["1, NULL", "2, 7"], "{input}");
+        assert_eq!(
+            select_from(&path, "SELECT id, n FROM t"),
+            ["1, NULL", "2, 7"],
+            "{input}"
+        );
     }
     let input = "id,name,n\n2,a,7\n3,b,8,9\n";
     let folder = scene(OLD, input);
@@ -285,7 +284,7 @@ fn a_file_that_grows_brings_its_columns_once() {
     fs::write(folder.path().join("t.csv"), "id,name,n\n2,a,7\n3,b,8\n").unwrap();
     let ended = load(&folder, &args);
     assert_eq!(ended.code(), 0, "{}", said(&ended));
-    let rows = select(&folder.path().join("out.db"), "SELECT id, n FROM t");
+    let rows = select_from(&folder.path().join("out.db"), "SELECT id, n FROM t");
     assert_eq!(rows, ["1, NULL", "2, 7", "3, 8"]);
 }
 
@@ -342,7 +341,7 @@ fn a_load_that_alters_comes_to_the_same_wherever_it_was_killed() {
             assert_eq!(ended.code(), 2, "{point}, {next}: {}", said(&ended));
             let path = folder.path().join("out.db");
             assert_eq!(database::integrity(&path), "ok");
-            let rows = select(&path, "SELECT * FROM t");
+            let rows = select_from(&path, "SELECT * FROM t");
             let errors = fs::read(folder.path().join("errors.csv")).unwrap();
             let found = (rows, schema(&path), errors);
             let golden = golden.get_or_insert_with(|| found.clone());

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::data::{Numbers, Recipe, people};
 use super::database;
 use super::harness::{diff, read_rejects, run_in};
-use super::process::{Ended, Feed, Running, rowmill, wait_until};
+use super::process::{Ended, Feed, Running, rowmill, said, wait_until};
 use super::random::{Cut, body, cuts, lines};
 
 /// A file that grows, and the command that loads it again and again.
@@ -116,10 +116,6 @@ impl Growing {
         assert_eq!(self.report()["identity_holds"], true);
         assert_eq!(database::integrity(&self.path("out.db")), "ok");
     }
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
 #[test]

@@ -6,21 +6,13 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::database;
+use super::database::{self, select_from};
 use super::harness::{Case, run_in};
-use super::process::{Ended, Running, rowmill};
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
-
-fn select(path: &Path, sql: &str) -> Vec<String> {
-    database::select(&database::open(path), sql).unwrap_or_else(|error| panic!("{error}: {sql}"))
-}
+use super::process::{Ended, Running, rowmill, said};
 
 /// What is in the schema, but for what SQLite and rowmill keep for themselves.
 fn names(path: &Path) -> Vec<String> {
-    let names = select(
+    let names = select_from(
         path,
         "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> '_rowmill_checkpoint' ORDER BY name",
     );
@@ -64,12 +56,12 @@ impl Scene {
     fn outcome(&self) -> (Vec<String>, Vec<String>, Vec<u8>) {
         let path = self.path("out.db");
         assert_eq!(database::integrity(&path), "ok");
-        let schema = select(
+        let schema = select_from(
             &path,
             "SELECT name, sql FROM sqlite_schema WHERE name <> '_rowmill_checkpoint' ORDER BY name",
         );
         (
-            select(&path, "SELECT * FROM t"),
+            select_from(&path, "SELECT * FROM t"),
             schema,
             fs::read(self.path("errors.csv")).unwrap(),
         )
@@ -129,7 +121,7 @@ fn tables_that_exist_judge_each_row_as_in_batches() {
                 let counts = ["records", "loaded", "updated", "rejected", "duplicates", "pending"]
                     .map(|name| report[name].clone());
                 let log = match table.contains("log") {
-                    true => select(&scene.path("out.db"), "SELECT * FROM log"),
+                    true => select_from(&scene.path("out.db"), "SELECT * FROM log"),
                     false => Vec::new(),
                 };
                 (scene.outcome(), counts, log)
@@ -152,7 +144,7 @@ fn at_the_error_limit_nothing_lands_and_the_rejects_are_told() {
             let ended = scene.run(&args, None);
             assert_eq!(ended.code(), 3, "{limit}, {what}: {}", said(&ended));
             let path = scene.path("out.db");
-            assert_eq!(select(&path, "SELECT id FROM t"), ["1", "2"], "{limit}, {what}");
+            assert_eq!(select_from(&path, "SELECT id FROM t"), ["1", "2"], "{limit}, {what}");
             let report = scene.report();
             let count = |name: &str| report[name].as_u64().unwrap();
             let all = count("loaded") + count("rejected") + count("duplicates") + count("pending");
@@ -196,7 +188,7 @@ fn what_is_interrupted_has_done_nothing() {
         }
         let path = scene.path("out.db");
         let rows = match existing {
-            Some(_) => select(&path, "SELECT id FROM t"),
+            Some(_) => select_from(&path, "SELECT id FROM t"),
             None => names(&path).into_iter().filter(|name| name == "t").collect(),
         };
         assert_eq!(rows.len(), if existing.is_some() { 2 } else { 0 }, "{point}: {rows:?}");
@@ -271,7 +263,7 @@ fn a_table_that_somebody_makes_meanwhile_is_left_alone() {
     let ended = scene.run(&FILE, None);
     assert_eq!(ended.code(), 78, "{}", said(&ended));
     assert!(said(&ended).contains("somebody made a table \"t\""), "{}", said(&ended));
-    assert_eq!(select(&path, "SELECT count(*) FROM t"), ["0"]);
+    assert_eq!(select_from(&path, "SELECT count(*) FROM t"), ["0"]);
     database::create(&path, "DROP TABLE t");
     let ended = scene.run(&FILE, None);
     assert_eq!(ended.code(), 2, "{}", said(&ended));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::database;
 use super::harness::{Case, run_in};
-use super::process::Ended;
+use super::process::said;
 
 /// Runs in a folder that `prepare` fills and demands exit code, fragments of the message, and no table.
 fn refused(prepare: impl FnOnce(&Path), args: &[&str], code: i32, fragments: &[&str]) -> tempfile::TempDir {
@@ -34,10 +34,6 @@ fn refused(prepare: impl FnOnce(&Path), args: &[&str], code: i32, fragments: &[&
         assert_eq!(code, 64, "only a usage error may come without a report");
     }
     folder
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
 fn good_input(folder: &Path) {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::database;
 use super::harness::{Case, run_in};
-use super::process::{Ended, Running, rowmill};
+use super::process::{Ended, Running, rowmill, said};
 
 const LOAD: [&str; 8] = [
     "load",
@@ -39,10 +39,6 @@ fn lines(records: u32, word: &str) -> String {
         }
     }
     text
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
 fn command(folder: &Path, more: &[&str]) -> std::process::Command {

@@ -5,20 +5,12 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::database;
+use super::database::{self, select_from};
 use super::harness::{Case, PLAIN, run_in};
-use super::process::{Ended, Running, rowmill};
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
-
-fn select(path: &Path, sql: &str) -> Vec<String> {
-    database::select(&database::open(path), sql).unwrap_or_else(|error| panic!("{error}: {sql}"))
-}
+use super::process::{Ended, Running, rowmill, said};
 
 fn schema(path: &Path) -> Vec<String> {
-    select(
+    select_from(
         path,
         "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name <> '_rowmill_checkpoint' ORDER BY name",
     )
@@ -90,7 +82,7 @@ fn a_plain_table_is_filled_directly() {
     assert_eq!(ended.code(), 2, "{}", said(&ended));
     let database = folder.path().join("out.db");
     assert_eq!(
-        select(&database, "SELECT rowid, name, n, x FROM t"),
+        select_from(&database, "SELECT rowid, name, n, x FROM t"),
         ["1, '007', 7, '1.50'", "2, 'b', 8, NULL", "3, 'c', NULL, '1'"]
     );
     assert_eq!(database::integrity(&database), "ok");
@@ -174,7 +166,7 @@ fn the_name_in_the_sql_is_the_tables() {
         assert_eq!(ended.code(), 0, "{}", said(&ended));
     }
     let database = folder.path().join("out.db");
-    assert_eq!(select(&database, "SELECT count(*) FROM \"a 't\"\"\""), ["2"]);
+    assert_eq!(select_from(&database, "SELECT count(*) FROM \"a 't\"\"\""), ["2"]);
     assert_eq!(schema(&database).len(), 1);
 }
 
@@ -245,8 +237,11 @@ fn triggers_and_foreign_keys_of_the_sql_work_among_other_tables() {
     let ended = load(&folder, &["--keep-checkpoint"]);
     assert_eq!(ended.code(), 2, "{}", said(&ended));
     assert!(said(&ended).contains("has triggers"), "{}", said(&ended));
-    assert_eq!(select(&database, "SELECT id, shop FROM t"), ["1, 1", "2, 1", "4, 2"]);
-    assert_eq!(select(&database, "SELECT n FROM shops"), ["2", "1"]);
+    assert_eq!(
+        select_from(&database, "SELECT id, shop FROM t"),
+        ["1, 1", "2, 1", "4, 2"]
+    );
+    assert_eq!(select_from(&database, "SELECT n FROM shops"), ["2", "1"]);
     // What a trigger did elsewhere cannot be taken back.
     let ended = load(&folder, &["--restart"]);
     assert_eq!(ended.code(), 78, "{}", said(&ended));
@@ -281,7 +276,7 @@ fn defaults_and_references_of_the_sql_are_known_before_the_first_row() {
     let ended = load(&folder, &["--empty", "default"]);
     assert_eq!(ended.code(), 0, "{}", said(&ended));
     let database = folder.path().join("out.db");
-    assert_eq!(select(&database, "SELECT id, name FROM t"), ["1, 'new'", "2, 'b'"]);
+    assert_eq!(select_from(&database, "SELECT id, name FROM t"), ["1, 'new'", "2, 'b'"]);
 }
 
 #[test]
@@ -354,7 +349,7 @@ fn what_schema_writes_makes_the_same_table() {
     let ended = load(&folder, &[]);
     assert_eq!(ended.code(), 0, "{}", said(&ended));
     assert_eq!(
-        select(
+        select_from(
             &folder.path().join("out.db"),
             "SELECT id, typeof(id), name, typeof(x) FROM \"in\""
         ),
@@ -430,7 +425,7 @@ impl Making {
     fn outcome(&self) -> (Vec<String>, Vec<String>, Vec<u8>) {
         let path = self.path("out.db");
         assert_eq!(database::integrity(&path), "ok");
-        let rows = select(&path, "SELECT rowid, * FROM \"a t\"");
+        let rows = select_from(&path, "SELECT rowid, * FROM \"a t\"");
         (rows, schema(&path), fs::read(self.path("errors.csv")).unwrap())
     }
 }

@@ -40,6 +40,11 @@ pub fn select(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String
     rows?.collect()
 }
 
+/// The same, in the database at `path`; the SQL must be right.
+pub fn select_from(path: &Path, sql: &str) -> Vec<String> {
+    select(&open(path), sql).unwrap_or_else(|error| panic!("{error}: {sql}"))
+}
+
 /// Dumps `table`; an empty dump when there is no such table.
 pub fn dump(path: &Path, table: &str) -> Dump {
     let connection = open(path);

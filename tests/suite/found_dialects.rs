@@ -4,12 +4,7 @@ use std::fs;
 
 use super::database;
 use super::harness::{Case, PLAIN, Setting, run_in};
-use super::process::Ended;
-
-/// What the program said.
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
+use super::process::said;
 
 /// What the report says was found, of each input.
 fn found(case: &Case) -> Vec<String> {

@@ -6,23 +6,15 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::database;
+use super::database::{self, select_from};
 use super::harness::{Case, run_in};
-use super::process::{Ended, Running, rowmill};
+use super::process::{Ended, Running, rowmill, said};
 
 const OLD: &str = "CREATE TABLE t(id INTEGER, name TEXT); INSERT INTO t VALUES (7, 'old'), (8, 'old'), (9, 'old')";
 
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
-
-fn select(path: &Path, sql: &str) -> Vec<String> {
-    database::select(&database::open(path), sql).unwrap_or_else(|error| panic!("{error}: {sql}"))
-}
-
 /// What is in the schema, but for what SQLite keeps for itself.
 fn names(path: &Path) -> Vec<String> {
-    let names = select(
+    let names = select_from(
         path,
         "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' AND name NOT LIKE '%\\_fts\\_%' ESCAPE '\\' ORDER BY name",
     );
@@ -76,7 +68,7 @@ fn keys_of_rows_that_give_way_are_free() {
             .args(["--if-exists", "truncate", "--key", "id", "--batch-rows", "2"])
             .expect_rejects([(5, "duplicate_key")])
             .once();
-        let rows = select(&run.path("out.db"), "SELECT id, name FROM t ORDER BY id");
+        let rows = select_from(&run.path("out.db"), "SELECT id, name FROM t ORDER BY id");
         assert_eq!(rows, ["1, 'a'", "2, 'b'", "5, 'e'", "7, 'c'"], "{table}");
     }
 }
@@ -124,20 +116,20 @@ fn readers_see_old_rows_or_new_ones() {
             Running::start(command).wait().code()
         };
         assert_eq!(kill("replace", "batch: committed", 2), 137);
-        assert_eq!(select(&database, "SELECT DISTINCT name FROM t"), ["'old'"]);
+        assert_eq!(select_from(&database, "SELECT DISTINCT name FROM t"), ["'old'"]);
         assert_eq!(kill("replace", "after: before it is run", 1), 137);
-        assert_eq!(select(&database, "SELECT DISTINCT name FROM t"), ["'old'"]);
+        assert_eq!(select_from(&database, "SELECT DISTINCT name FROM t"), ["'old'"]);
         assert_eq!(kill("replace", "after: has run", 1), 137);
-        assert_eq!(select(&database, "SELECT name, count(*) FROM t"), ["'new', 1000"]);
+        assert_eq!(select_from(&database, "SELECT name, count(*) FROM t"), ["'new', 1000"]);
         assert_eq!(kill("replace", "nowhere", 1), 0);
         assert_eq!(names(&database), ["t"]);
         assert_eq!(kill("truncate", "load: table made", 1), 137);
-        assert_eq!(select(&database, "SELECT count(*) FROM t"), ["1000"]);
+        assert_eq!(select_from(&database, "SELECT count(*) FROM t"), ["1000"]);
         assert_eq!(kill("truncate", "batch: committed", 1), 137);
-        assert_eq!(select(&database, "SELECT count(*) FROM t"), ["300"]);
+        assert_eq!(select_from(&database, "SELECT count(*) FROM t"), ["300"]);
         assert_eq!(kill("truncate", "nowhere", 1), 0);
         assert_eq!(
-            select(&database, "SELECT count(*), count(DISTINCT id) FROM t"),
+            select_from(&database, "SELECT count(*), count(DISTINCT id) FROM t"),
             ["1000, 1000"]
         );
     }
@@ -178,13 +170,13 @@ fn what_would_be_lost_with_a_table_keeps_it_from_being_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("out.db");
         database::create(&database, &format!("{OLD}; {other}"));
-        let before = select(&database, "SELECT name, sql FROM sqlite_schema");
+        let before = select_from(&database, "SELECT name, sql FROM sqlite_schema");
         fs::write(folder.path().join("t.csv"), "id,name\n1,a\n").unwrap();
         let ended = run_in(folder.path(), &["load", "t.csv", "out.db", "--if-exists", "replace"]);
         assert_eq!(ended.code(), 78, "{other}: {}", said(&ended));
         assert!(said(&ended).contains(fragment), "{other}: {}", said(&ended));
         assert_eq!(
-            select(&database, "SELECT name, sql FROM sqlite_schema"),
+            select_from(&database, "SELECT name, sql FROM sqlite_schema"),
             before,
             "{other}"
         );
@@ -305,8 +297,8 @@ impl Replacing {
         let fts = "\"a \"\"t\"\"_fts\"";
         let check = format!("INSERT INTO {fts}({fts}, rank) VALUES ('integrity-check', 1)");
         Connection::open(&path).unwrap().execute_batch(&check).unwrap();
-        let rows = select(&path, "SELECT rowid, * FROM \"a \"\"t\"\"\"");
-        let schema = select(
+        let rows = select_from(&path, "SELECT rowid, * FROM \"a \"\"t\"\"\"");
+        let schema = select_from(
             &path,
             "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY name",
         );
@@ -384,11 +376,14 @@ fn without_other_unique_columns_the_new_table_is_filled_directly() {
         let ended = run_in(folder.path(), &args);
         assert_eq!(ended.code(), 2, "{}", said(&ended));
         assert!(said(&ended).contains("into table t of"), "{}", said(&ended));
-        assert_eq!(select(&database, "SELECT id FROM t ORDER BY rowid"), ["5", "3", "1"]);
+        assert_eq!(
+            select_from(&database, "SELECT id FROM t ORDER BY rowid"),
+            ["5", "3", "1"]
+        );
         assert_eq!(names(&database), ["t", "t_id", "t_name"]);
         assert_eq!(database::integrity(&database), "ok");
         // The renamed index is the one that is used.
-        let plan = select(&database, "EXPLAIN QUERY PLAN SELECT * FROM t WHERE id = 3");
+        let plan = select_from(&database, "EXPLAIN QUERY PLAN SELECT * FROM t WHERE id = 3");
         assert!(plan[0].contains("USING INDEX t_id"), "{plan:?}");
         let again = Connection::open(&database)
             .unwrap()
@@ -415,7 +410,10 @@ fn a_replacement_that_is_given_up_or_begun_anew_leaves_the_old_table() {
     );
     assert_eq!(ended.code(), 0, "{}", said(&ended));
     assert!(said(&ended).contains("stays as it was"), "{}", said(&ended));
-    assert_eq!(select(&load.path("out.db"), "SELECT * FROM \"a \"\"t\"\"\""), ["1.5"]);
+    assert_eq!(
+        select_from(&load.path("out.db"), "SELECT * FROM \"a \"\"t\"\"\""),
+        ["1.5"]
+    );
     assert_eq!(names(&load.path("out.db")), ["a \"t\""]);
     assert_eq!(load.run(&[], Some(("batch: committed", 2))).code(), 137);
     let ended = load.run(&["--restart"], None);

@@ -11,11 +11,7 @@ use rowmill::{InputFormat, Load};
 use super::database::{self, open, select, text_literal};
 use super::harness::{Case, PAIRS, PLAIN, Run, run_in};
 use super::packing::{ZipMember, bzip2, gzip, xz, zip_of, zstd};
-use super::process::Ended;
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
+use super::process::{Ended, said};
 
 /// What a query finds in the table of a load.
 fn found(run: &Run, sql: &str) -> Vec<String> {

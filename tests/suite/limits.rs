@@ -6,11 +6,7 @@ use std::path::Path;
 
 use super::database;
 use super::harness::{Case, PLAIN, run_in};
-use super::process::{Ended, Feed, Running, rowmill, wait_until};
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
+use super::process::{Ended, Feed, Running, rowmill, said, wait_until};
 
 /// Runs under a limit of the system.
 fn limited(folder: &Path, args: &[&str], resource: libc::__rlimit_resource_t, limit: u64) -> Ended {

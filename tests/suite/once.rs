@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::database;
 use super::harness::run_in;
-use super::process::{Ended, Running, rowmill};
+use super::process::{Ended, Running, rowmill, said};
 
 /// The settings among the pairs that files allow.
 pub const SETTINGS: [&[&str]; 5] = [
@@ -116,10 +116,6 @@ impl Job {
         let names = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap);
         names.collect()
     }
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
 fn exits(ended: &Ended, code: i32) {

@@ -10,7 +10,7 @@ use super::packing::{
     Pack, ZipMember, bgzf, bzip2, bzip2_streams, gzip, gzip_members, lz4, lz4_frames, xz, xz_streams, zip, zip_of,
     zip_stored, zstd, zstd_frames,
 };
-use super::process::Ended;
+use super::process::{Ended, said};
 
 /// Every format whose parts follow each other, once as one part and once as many.
 const STREAMED: [(&str, Pack); 11] = [
@@ -94,10 +94,6 @@ fn several_inputs_may_be_packed_in_several_ways() {
         (&inputs[3]["packing"], &inputs[3]["member"]),
         (&"zip".into(), &"data/in.csv".into())
     );
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
 /// Loads `name`, which holds `bytes`, into `out.db` of a folder of its own.

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use super::database::{self, Dump};
 use super::harness::run_in;
-use super::process::{Ended, Feed, Running, rowmill, wait_until};
+use super::process::{Feed, Running, rowmill, said, wait_until};
 use super::terminal::pseudo_terminal;
 
 const ARGS: [&str; 9] = [
@@ -58,10 +58,6 @@ fn limited(mut command: Command, resource: libc::__rlimit_resource_t, limit: u64
     // SAFETY: what runs between fork and exec is one system call: no allocation, no lock.
     unsafe { command.pre_exec(set) };
     command
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
 /// The table and the dead-letter file.
@@ -268,16 +264,17 @@ fn a_second_load_into_a_database_is_refused_while_the_first_goes_on() {
     assert!(loaded_numbers(folder.path()) == [first_rows, second_rows].concat());
 }
 
+/// A load in batches: a small one would be done in one step.
+fn in_batches(input: &'static str, errors: &'static str) -> Vec<&'static str> {
+    let more = ["--table", "t", "--batch-rows=100", "--errors", errors];
+    [&["load", input, "out.db"][..], &more].concat()
+}
+
 #[test]
 fn a_load_that_found_no_database_waits_for_the_one_that_has_made_it_meanwhile() {
     let folder = tempfile::tempdir().unwrap();
     let first_rows = numbers(folder.path(), "first.csv", 1, 1000);
     let second_rows = numbers(folder.path(), "second.csv", 100_001, 1000);
-    // In batches: a small load would be done in one step.
-    let args = |input: &'static str, errors: &'static str| {
-        let more = ["--table", "t", "--batch-rows=100", "--errors", errors];
-        [&["load", input, "out.db"][..], &more].concat()
-    };
     let stopped_at = |args: &[&str], point: &str| {
         let mut command = command(folder.path(), args);
         command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGSTOP));
@@ -288,9 +285,9 @@ fn a_load_that_found_no_database_waits_for_the_one_that_has_made_it_meanwhile() 
         running
     };
     // There was nothing to lock for the second load, and what the first one has begun looks as if it had come to nothing.
-    let second = stopped_at(&args("second.csv", "second.errors"), "load: begun");
+    let second = stopped_at(&in_batches("second.csv", "second.errors"), "load: begun");
     assert!(!folder.path().join("out.db").exists());
-    let first = stopped_at(&args("first.csv", "first.errors"), "load: table made");
+    let first = stopped_at(&in_batches("first.csv", "first.errors"), "load: table made");
     assert_eq!(database::count(&folder.path().join("out.db"), "t"), 0);
     second.signal(libc::SIGCONT);
     let refused = second.wait();
@@ -300,7 +297,10 @@ fn a_load_that_found_no_database_waits_for_the_one_that_has_made_it_meanwhile() 
     let ended = first.wait();
     assert_eq!(ended.code(), 0, "{}", said(&ended));
     assert!(loaded_numbers(folder.path()) == first_rows);
-    assert_eq!(run_in(folder.path(), &args("second.csv", "second.errors")).code(), 0);
+    assert_eq!(
+        run_in(folder.path(), &in_batches("second.csv", "second.errors")).code(),
+        0
+    );
     assert!(loaded_numbers(folder.path()) == [first_rows, second_rows].concat());
 }
 
@@ -310,15 +310,14 @@ fn a_load_that_was_planned_without_a_database_is_refused_once_another_has_ended_
         let folder = tempfile::tempdir().unwrap();
         let first_rows = numbers(folder.path(), "first.csv", 1, 1000);
         let second_rows = numbers(folder.path(), "second.csv", 100_001, 1000);
-        let args = |input: &'static str, errors: &'static str| {
-            let more = ["--table", "t", "--batch-rows=100", "--errors", errors];
-            [&["load", input, "out.db"][..], &more].concat()
-        };
-        let mut command = command(folder.path(), &args("second.csv", "second.errors"));
+        let mut command = command(folder.path(), &in_batches("second.csv", "second.errors"));
         command.env("ROWMILL_SIGNAL_AT", format!("{point} 1 {}", libc::SIGSTOP));
         let second = Running::start(command);
         second.wait_for_stop();
-        assert_eq!(run_in(folder.path(), &args("first.csv", "first.errors")).code(), 0);
+        assert_eq!(
+            run_in(folder.path(), &in_batches("first.csv", "first.errors")).code(),
+            0
+        );
         second.signal(libc::SIGCONT);
         let ended = second.wait();
         // What was planned after the other's end, knows of its table.

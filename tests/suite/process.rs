@@ -54,6 +54,11 @@ impl Ended {
     }
 }
 
+/// What it said on standard error.
+pub fn said(ended: &Ended) -> String {
+    String::from_utf8_lossy(&ended.stderr).into_owned()
+}
+
 /// A process that runs, its streams being read.
 pub struct Running {
     child: Child,

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::database;
 use super::harness::run_in;
-use super::process::{Ended, Running, rowmill};
+use super::process::{Ended, Running, rowmill, said};
 
 const FLAGS: [&str; 4] = ["--key", "id", "--types", "born=integer"];
 const PEOPLE: &str =
@@ -120,10 +120,6 @@ impl Scene {
             .unwrap();
         assert_eq!(own, 0);
     }
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
 /// What mends all of [`PEOPLE`].

@@ -9,13 +9,9 @@ use std::process::Stdio;
 use super::database;
 use super::dead_letters::read_rejects;
 use super::harness::run_in;
-use super::process::{Ended, Running, rowmill};
+use super::process::{Ended, Running, rowmill, said};
 
 const HEADER: &str = "file,line,line_end,record,byte_offset,byte_length,column,code,message,value,first_record,raw";
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
-}
 
 fn load(folder: &Path, args: &[&str]) -> Ended {
     run_in(folder, &[&["load"], args].concat())

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use super::database;
 use super::harness::run_in;
 use super::once::SETTINGS;
-use super::process::{Ended, Feed, Running, rowmill};
+use super::process::{Ended, Feed, Running, rowmill, said};
 
 /// The files of most tests, and the flags that they need.
 const FILES: [&str; 3] = ["people.csv", "events.jsonl", "prices.csv.gz"];
@@ -143,10 +143,6 @@ impl Job {
         }
         left
     }
-}
-
-fn said(ended: &Ended) -> String {
-    String::from_utf8_lossy(&ended.stderr).into_owned()
 }
 
 fn exits(ended: &Ended, code: i32) {
