@@ -95,28 +95,29 @@ fn why_text(text: &UndeclaredText, values: &[Vec<u8>]) -> Option<String> {
         SAMPLE_ROWS => format!("the first {}", grouped(values.len() as u64)),
         all => grouped(all as u64).to_string(),
     };
-    if fitting == values.len() {
-        return is_day.then(|| {
-            format!(
-                "{name}: all of {of} values are {}; {COLUMN_TYPE} {name}={declared} checks them",
-                kind.plural
-            )
-        });
+    let are_all = fitting == values.len();
+    if are_all && is_day {
+        return Some(format!(
+            "{name}: all of {of} values are {}; {COLUMN_TYPE} {name}={declared} checks them",
+            kind.plural
+        ));
     }
     if fitting * 10 < values.len() * OF_TEN {
         return None;
     }
-    let other = values.iter().find(|value| !(kind.admits)(value))?;
     let (other, place) = match &text.first_other {
         Some((value, place)) if !is_day => (value, format!(" on {place}")),
-        _ => (other, String::new()),
+        _ => (values.iter().find(|value| !(kind.admits)(value))?, String::new()),
     };
     let other = excerpt(other, VALUE_CHARS);
+    let share = match are_all {
+        true => "all".to_owned(),
+        false => grouped(fitting as u64).to_string(),
+    };
+    let are = agreeing(fitting as u64, "is among", "are");
     Some(format!(
-        "{name}: {} of {of} values {} {}; the first that is none is '{other}'{place}: {NULL_WORD} '{other}' loads it as NULL, {COLUMN_TYPE} \
-         {name}={declared} rejects it",
-        grouped(fitting as u64),
-        agreeing(fitting as u64, "is among", "are"),
+        "{name}: {share} of {of} values {are} {}; the first that is none is '{other}'{place}: {NULL_WORD} '{other}' loads it as NULL, \
+         {COLUMN_TYPE} {name}={declared} rejects it",
         kind.plural
     ))
 }
@@ -137,7 +138,11 @@ mod tests {
     #[test]
     fn a_column_of_numbers_but_for_a_few_says_which_and_where() {
         let mut values = vec!["7"; 19];
-        assert_eq!(said(&values), None, "a note has said why");
+        assert!(
+            said(&values)
+                .unwrap()
+                .contains("all of 19 values are integers; the first that is none is 'n/a' on line 7")
+        );
         values.push("n/a");
         assert_eq!(
             said(&values).as_deref(),
@@ -152,6 +157,15 @@ mod tests {
         assert_eq!(said(&values), None);
         assert_eq!(said(&["7"]), None);
         assert_eq!(said(&["words", "more words"]), None);
+    }
+
+    #[test]
+    fn of_a_column_of_numbers_alone_a_note_has_said_why() {
+        let text = UndeclaredText {
+            column: "a".to_owned(),
+            first_other: None,
+        };
+        assert_eq!(why_text(&text, &vec![b"7".to_vec(); 19]), None);
     }
 
     #[test]
