@@ -11,7 +11,7 @@ use rowmill::internal::report::{Paint, agreeing, grouped, wrapped};
 use rowmill::internal::{Explained, LetterGroup, explain};
 
 use super::next::typed;
-use super::width::columns_of_stdout;
+use super::width::columns_to_fill;
 
 /// Groups that are shown, and characters of a name, a value and a message.
 const SHOWN_GROUPS: usize = 20;
@@ -20,8 +20,6 @@ const VALUE_CHARS: usize = 40;
 const MESSAGE_CHARS: usize = 200;
 /// How far what is said of a group is set in.
 const INDENT: usize = 4;
-/// Columns where the terminal does not say.
-const USUAL_COLUMNS: usize = 100;
 
 /// Say what is in an errors file: reasons, columns, values, and the flags that help
 #[derive(Debug, clap::Args)]
@@ -66,7 +64,7 @@ impl ExplainCommand {
     /// As reading the errors file.
     pub fn text(&self) -> Result<String, Error> {
         let explained = explain(&self.errors, self.is_guarded)?;
-        Ok(self.written(&explained, columns_of_stdout().unwrap_or(USUAL_COLUMNS)))
+        Ok(self.written(&explained, columns_to_fill()))
     }
 
     fn written(&self, explained: &Explained, columns: usize) -> String {

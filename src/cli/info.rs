@@ -11,14 +11,12 @@ use rowmill::internal::report::{Paint, agreeing, bytes, grouped, padded, rows, t
 use rowmill::internal::sqlite::inventory::{Inventory, TableEntry, UnfinishedLoad, inventory};
 
 use super::next::typed;
-use super::width::columns_of_stdout;
+use super::width::columns_to_fill;
 
 /// Characters of a name.
 const NAME_CHARS: usize = 40;
 /// How far what is said of a load is set in.
 const INDENT: usize = 2;
-/// Columns where the terminal does not say.
-const USUAL_COLUMNS: usize = 100;
 
 /// List a database's tables, and the loads that are unfinished or remembered
 #[derive(Debug, clap::Args)]
@@ -70,7 +68,7 @@ impl InfoCommand {
 
 fn written(database: &Path, found: &Inventory) -> String {
     let paint = Paint::new(true);
-    let columns = columns_of_stdout().unwrap_or(USUAL_COLUMNS);
+    let columns = columns_to_fill();
     let tables = found.tables.len() as u64;
     let named = escaped(database.as_os_str().as_encoded_bytes());
     let headline = format!(
