@@ -7,6 +7,7 @@
 
 mod packed;
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::sqlite::RowOutcome;
 use crate::sqlite::destination::{Destination, Opened};
 use crate::sqlite::direct::index::TableIndexes;
 use crate::sqlite::direct::packed::{Packs, PagePacker};
+use crate::sqlite::insert::GroupOutcome;
 use crate::window::InputWatch;
 
 /// What a [`BatchWriter`] needs to know about the load.
@@ -251,7 +253,6 @@ impl<'d> BatchWriter<'d> {
             self.ledger.add_rows((end - start) as u64, 0);
             return Ok(Flow::Continue);
         }
-        let rows = &incoming.block.output;
         let group_rows = self.destination.group_rows();
         // Rows before this one go in one by one: their group was refused.
         let mut alone_until = start;
@@ -260,14 +261,10 @@ impl<'d> BatchWriter<'d> {
             let clear = suspects.first().map_or(end, |&suspect| end.min(suspect as usize));
             let group_end = group_rows.map_or(usize::MAX, |group_rows| next + group_rows);
             if next >= alone_until && group_end <= clear {
-                let row_ids = self.settings.row_ids;
-                let group = (next..group_end)
-                    .map(|row_index| (row_id_of(row_ids, incoming, row_index), rows.values.record(row_index)));
-                if self.write_group(group)? {
-                    next = group_end;
-                    continue;
-                }
-                alone_until = group_end;
+                let group = self.write_group(incoming, next..group_end)?;
+                next += group.inserted;
+                alone_until = next + group.alone;
+                continue;
             }
             let row_index = next;
             next += 1;
@@ -307,19 +304,21 @@ impl<'d> BatchWriter<'d> {
         self.indexes.push_suspect(placed.row_id.unwrap_or(0), placed.record)
     }
 
-    /// Puts several rows in at once, or none of them; returns which.
-    fn write_group<'r>(&mut self, group: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
-        if !self.destination.insert_group(group.clone())? {
-            return Ok(false);
+    /// Puts several rows in at once, or as many of them as go in together.
+    fn write_group(&mut self, incoming: &Incoming, rows: Range<usize>) -> Result<GroupOutcome, Error> {
+        let row_ids = self.settings.row_ids;
+        let values = &incoming.block.output.values;
+        let group = rows
+            .clone()
+            .map(|row_index| (row_id_of(row_ids, incoming, row_index), values.record(row_index)));
+        let outcome = self.destination.insert_group(group)?;
+        for (number, row_index) in rows.take(outcome.inserted).enumerate() {
+            let placed = self.placed(incoming, row_index);
+            let given = self.destination.group_ids()[number];
+            self.ledger.add_row(given);
+            self.destination.origins.note(placed.row_id, given, placed.ordinal)?;
         }
-        // Of the rows of one statement SQLite numbers each one higher than the one before.
-        let rows = group.clone().count() as i64;
-        let ids = self.destination.last_row_id().map(|last| last.wrapping_sub(rows - 1));
-        for (number, (row_id, _)) in (0..).zip(group) {
-            let given = ids.map_or(0, |first| first.wrapping_add(number));
-            self.ledger.add_row(row_id.unwrap_or(given));
-        }
-        Ok(true)
+        Ok(outcome)
     }
 
     /// Notes a row that went in under the id that it was `given`.

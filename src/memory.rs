@@ -10,7 +10,8 @@ use crate::report::{MemorySplit, size};
 
 /// Code, stacks, allocator slack, SQLite's own small allocations and the terminal: measured at 14 MiB, rounded up.
 const RESERVE_BYTES: u64 = 22 << 20;
-/// Memory for SQLite's page cache: appends touch only the right edge of a tree, so more would not help.
+/// Memory for SQLite's page cache: appends touch only the right edge of a tree, so more would help only where something is
+/// [looked for](MemoryWish::searches).
 pub const DATABASE_BYTES: u64 = 8 << 20;
 /// Fewest bytes for blocks of rows in flight: a handful of chunks.
 const MIN_BLOCKS_BYTES: u64 = 4 << 20;
@@ -44,6 +45,8 @@ pub struct MemoryWish {
     pub record_bytes: u64,
     /// What unpacking the inputs takes.
     pub unpacking_bytes: u64,
+    /// SQLite looks for something in an index, or in another table, for each row.
+    pub searches: bool,
 }
 
 /// Checks that `threads` threads can work within the budget.
@@ -101,14 +104,17 @@ pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
         0 => 0,
         _ => MIN_INDEXES_BYTES + more_indexes_bytes,
     };
+    let unused_bytes = rest - more_indexes_bytes - (blocks_bytes - MIN_BLOCKS_BYTES);
+    // A page in the cache takes a little more than its bytes.
+    let database_bytes = DATABASE_BYTES + if wish.searches { unused_bytes / 4 * 3 } else { 0 };
     Ok(MemorySplit {
         budget_bytes: wish.budget_bytes,
         filter_bytes,
         windows_bytes,
         blocks_bytes,
         indexes_bytes,
-        database_bytes: DATABASE_BYTES,
-        reserve_bytes: wish.budget_bytes - filter_bytes - windows_bytes - blocks_bytes - indexes_bytes - DATABASE_BYTES,
+        database_bytes,
+        reserve_bytes: wish.budget_bytes - filter_bytes - windows_bytes - blocks_bytes - indexes_bytes - database_bytes,
     })
 }
 
@@ -283,6 +289,7 @@ mod tests {
                     indexes,
                     record_bytes: DEFAULT_MAX_RECORD_BYTES,
                     unpacking_bytes: 0,
+                    searches: indexes == 3,
                 };
                 let split = split(wish).unwrap();
                 let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.indexes_bytes;
@@ -302,6 +309,7 @@ mod tests {
             indexes: 1,
             record_bytes: DEFAULT_MAX_RECORD_BYTES,
             unpacking_bytes: 0,
+            searches: false,
         };
         assert_eq!(split(wish).unwrap().filter_bytes, 122 << 20);
     }
@@ -319,6 +327,7 @@ mod tests {
                 indexes: 0,
                 record_bytes,
                 unpacking_bytes: 0,
+                searches: false,
             })
             .unwrap_err();
             assert_eq!(error.exit_code(), 64);

@@ -496,6 +496,7 @@ pub(super) fn looking_memory(options: &LoadOptions, unpacking_bytes: u64) -> Res
         indexes: 0,
         record_bytes: options.limits.max_record_bytes,
         unpacking_bytes,
+        searches: false,
     })
 }
 

@@ -67,7 +67,13 @@ impl Planned {
         check_full_text(plan, context)?;
         let indexes = indexes::specs(plan, context)?;
         let split = split_memory(plan, &inputs, indexes.len() as u64, context)?;
-        for notice in &plan.notices {
+        let of_contract = context
+            .options
+            .contract
+            .agreed
+            .iter()
+            .flat_map(|agreed| &agreed.contract.notices);
+        for notice in plan.notices.iter().chain(of_contract) {
             context.observer.notice(notice);
         }
         context.account.table(plan);
@@ -199,5 +205,6 @@ fn split_memory(
         indexes,
         record_bytes: options.limits.max_record_bytes,
         unpacking_bytes: inputs.unpacking_bytes(),
+        searches: !plan.create || plan.definition.is_some() || !plan.unique.is_empty(),
     })
 }

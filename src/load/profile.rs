@@ -308,6 +308,7 @@ impl ColumnSurvey<'_> {
             indexes,
             record_bytes: options.limits.max_record_bytes,
             unpacking_bytes: inputs.unpacking_bytes(),
+            searches: false,
         })
     }
 }

@@ -117,6 +117,8 @@ pub struct Contract {
     pub(crate) references: Vec<FieldReference>,
     /// The part of the schema that means something here, as JSON.
     meaning: String,
+    /// What is not wrong, and hardly what was meant.
+    pub(crate) notices: Vec<String>,
     path: Option<PathBuf>,
 }
 

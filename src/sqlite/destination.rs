@@ -16,9 +16,9 @@ use crate::sqlite::database::Database;
 use crate::sqlite::direct::DirectWriter;
 use crate::sqlite::direct::packed::{PackedRows, Packs, PagePacker};
 use crate::sqlite::emptied;
-use crate::sqlite::insert::SqlWriter;
 use crate::sqlite::insert::held::HeldKeys;
 use crate::sqlite::insert::redo::Redo;
+use crate::sqlite::insert::{GroupOutcome, SqlWriter};
 use crate::sqlite::own::checkpoint;
 use crate::sqlite::own::row_origins::{AmongOthers, RowOrigins};
 
@@ -67,11 +67,14 @@ impl Sink<'_> {
         }
     }
 
-    /// Inserts all rows of a group or none; which.
-    fn insert_group<'r>(&mut self, rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone) -> Result<bool, Error> {
+    /// Inserts the rows of a group, or as many of them as go in together.
+    fn insert_group<'r>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<GroupOutcome, Error> {
         match self {
             Sink::Sql(writer) => writer.insert_group(rows),
-            Sink::Direct(_) | Sink::Nothing => Ok(false),
+            Sink::Direct(_) | Sink::Nothing => Ok(GroupOutcome::alone(rows.len())),
         }
     }
 
@@ -234,23 +237,23 @@ impl<'d> Destination<'d> {
         self.sink.group_rows()
     }
 
-    /// Inserts all rows of a group or none; which.
+    /// Inserts the rows of a group, or as many of them as go in together.
     ///
     /// # Errors
     /// As [`insert`](Self::insert).
     pub fn insert_group<'r>(
         &mut self,
-        rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
-    ) -> Result<bool, Error> {
+        rows: impl ExactSizeIterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<GroupOutcome, Error> {
         self.empty_first()?;
         self.sink.insert_group(rows)
     }
 
-    /// The number that SQLite gave the last row that it inserted.
-    pub fn last_row_id(&self) -> Option<i64> {
+    /// The row ids of those rows of the last group that are in.
+    pub fn group_ids(&self) -> &[i64] {
         match &self.sink {
-            Sink::Sql(writer) => Some(writer.connection().last_insert_rowid()),
-            Sink::Direct(_) | Sink::Nothing => None,
+            Sink::Sql(writer) => writer.group_ids(),
+            Sink::Direct(_) | Sink::Nothing => &[],
         }
     }
 

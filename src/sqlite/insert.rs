@@ -13,6 +13,7 @@ pub mod held;
 mod keys;
 mod orphans;
 pub mod redo;
+mod together;
 mod update;
 
 use std::ffi::c_int;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, ffi};
 
+pub use self::groups::GroupOutcome;
 use self::groups::{GroupInserts, insert_sql};
 use self::keys::{FoundRow, KeySearch};
 use self::update::Repeated;
@@ -77,6 +79,8 @@ pub struct SqlWriter<'d> {
     layout: ParameterLayout,
     /// Values of the current row; reused.
     values: Vec<RecordValue>,
+    /// The row ids of the last group.
+    group_ids: Vec<i64>,
 }
 
 /// A savepoint around each row.
@@ -156,6 +160,7 @@ impl<'d> SqlWriter<'d> {
             repeated: Repeated::planned(database, &info, &target)?,
             layout,
             values: Vec::with_capacity(columns.len()),
+            group_ids: Vec::new(),
         })
     }
 
@@ -378,63 +383,6 @@ impl<'d> SqlWriter<'d> {
             ids.is_near_end |= row_id >= NEAR_LAST_ID;
         }
         Ok(RowOutcome::Inserted { row_id })
-    }
-
-    /// How many rows [`insert_group`](Self::insert_group) takes; `None` if every row goes in alone.
-    pub fn group_rows(&self) -> Option<usize> {
-        self.groups.as_ref().map(|groups| groups.rows)
-    }
-
-    /// Inserts [`group_rows`](Self::group_rows) rows, or none of them, and says which; if none, they are to be inserted one by one.
-    ///
-    /// # Errors
-    /// As [`insert`](Self::insert).
-    pub fn insert_group<'r>(
-        &mut self,
-        rows: impl Iterator<Item = (Option<i64>, &'r [u8])> + Clone,
-    ) -> Result<bool, Error> {
-        let alone = self.moved || self.given_ids.as_ref().is_some_and(|ids| ids.is_near_end);
-        let Some(groups) = self.groups.as_mut().filter(|_| !alone) else {
-            return Ok(false);
-        };
-        let is_numbered = groups.greatest.is_some();
-        let mut last_row_id = groups.last_row_id;
-        let mut as_chosen = true;
-        for (row_id, _) in rows.clone().filter(|_| is_numbered) {
-            match row_id {
-                Some(row_id) if last_row_id.is_none_or(|last| row_id > last) => {
-                    // Source: <https://sqlite.org/autoinc.html> §2.
-                    as_chosen &= row_id == last_row_id.map_or(1, |last| last + 1);
-                    last_row_id = Some(row_id);
-                }
-                _ => return Ok(false),
-            }
-        }
-        let group = match &mut groups.appending {
-            Some(appending) if as_chosen && is_numbered => appending,
-            _ => &mut groups.with_ids,
-        };
-        let layout = group.layout;
-        let insert = match &mut group.insert {
-            Some(insert) => insert,
-            none => none.insert(Statement::new(self.database, &group.sql)?),
-        };
-        let mut parameter = 1;
-        for (row_id, record) in rows {
-            layout.read(row_id, record, &mut self.values)?;
-            parameter = layout.bind(insert, parameter, (row_id, record), &self.values);
-        }
-        match insert.step() {
-            Ok(_) if is_numbered && Some(self.database.connection().last_insert_rowid()) != last_row_id => Err(
-                Error::internal("SQLite numbered rows differently from what was foreseen"),
-            ),
-            Ok(_) => {
-                groups.last_row_id = last_row_id;
-                Ok(true)
-            }
-            Err(failure) if failure.is_of_the_row() => Ok(false),
-            Err(failure) => Err(self.error(failure)),
-        }
     }
 
     /// The outcome for a violated constraint, the key's or another, or for an expression of the table that fails for this row.

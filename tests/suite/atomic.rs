@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rusqlite::{Connection, ErrorCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -39,13 +41,17 @@ impl Scene {
     }
 
     fn run(&self, more: &[&str], signal_at: Option<(&str, u32, i32)>) -> Ended {
+        self.start(more, signal_at).wait()
+    }
+
+    fn start(&self, more: &[&str], signal_at: Option<(&str, u32, i32)>) -> Running {
         let args = ["load", "in.csv", "out.db", "--table", "t", "--report", "report.json"];
         let args: Vec<_> = args.iter().chain(more).map(Into::into).collect();
         let mut command = rowmill(self.folder.path(), &args);
         if let Some((point, count, signal)) = signal_at {
             command.env("ROWMILL_SIGNAL_AT", format!("{point} {count} {signal}"));
         }
-        Running::start(command).wait()
+        Running::start(command)
     }
 
     fn report(&self) -> Value {
@@ -245,6 +251,33 @@ fn a_whole_load_comes_to_the_same_wherever_it_was_killed() {
                 assert_eq!(found.1, golden.1, "{what}");
                 assert!(found == golden, "{what}: rows or rejects differ");
             }
+        }
+    }
+}
+
+/// In a table that exists the rows are one transaction: with a write-ahead log readers see what was there before, else they may have to wait.
+#[test]
+fn readers_of_a_table_that_exists_never_see_a_part() {
+    for (mode, may_wait) in [("wal", false), ("delete", true)] {
+        for point in ["batch: not committed yet", "batch: before the commit"] {
+            let table = format!("PRAGMA journal_mode = {mode}; {OLD}; CREATE INDEX i ON t (n)");
+            let scene = Scene::new(Some(&table), &input());
+            let running = scene.start(&FILE, Some((point, 1, libc::SIGSTOP)));
+            running.wait_for_stop();
+            let reader = Connection::open(scene.path("out.db")).unwrap();
+            reader.busy_timeout(Duration::ZERO).unwrap();
+            let count = || reader.query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+            match count() {
+                Ok(rows) => assert_eq!(rows, 2, "{mode}, {point}"),
+                Err(error) => assert!(
+                    may_wait && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy),
+                    "{mode}, {point}: {error}"
+                ),
+            }
+            running.signal(libc::SIGCONT);
+            let ended = running.wait();
+            assert_eq!(ended.code(), 2, "{mode}, {point}: {}", said(&ended));
+            assert_eq!(count().unwrap(), 2 + 882, "{mode}, {point}");
         }
     }
 }

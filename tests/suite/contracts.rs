@@ -758,6 +758,21 @@ fn a_schema_that_is_missing_wrong_or_another_file_of_the_load_is_refused() {
 }
 
 #[test]
+fn constraints_beside_their_place_are_told() {
+    let schema = json!({"fields": [
+        {"name": "a", "required": true, "unique": false},
+        {"name": "b", "minimum": 3, "type": "integer", "constraints": {"minimum": 3}},
+    ]});
+    let folder = scene(&schema, "a,b\n,4\n");
+    let (code, said) = load(folder.path(), &[]);
+    assert_eq!(code, 0, "{said}");
+    for name in ["required", "unique"] {
+        assert!(said.contains(&format!("$.fields[0].{name} stands beside")), "{said}");
+    }
+    assert!(!said.contains("minimum"), "{said}");
+}
+
+#[test]
 fn a_contract_from_another_process_gives_the_same_verdicts() {
     let here = rowmill::Contract::from_json(PEOPLE).unwrap();
     let there = rowmill::Contract::from_json(&here.to_json()).unwrap();

@@ -87,6 +87,27 @@ fn many_streams_take_no_more_memory_than_one_and_each_is_looked_at_alike() {
     );
 }
 
+/// One transaction of all rows, many times as large as SQLite's cache.
+#[test]
+fn a_load_that_lands_whole_takes_no_more_memory_than_one_in_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = "CREATE TABLE t (id INTEGER, name TEXT, CHECK (id >= 0)); CREATE INDEX i ON t (name)";
+    database::create(&folder.path().join("out.db"), table);
+    let rows: String = (0..250_000_u64)
+        .map(|number| {
+            format!(
+                "{number},{:020} {}\n",
+                number.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+                "x".repeat(150)
+            )
+        })
+        .collect();
+    fs::write(folder.path().join("in.csv"), format!("id,name\n{rows}")).unwrap();
+    let report = load(folder.path(), &["in.csv".to_owned()], 64, &["--atomic", "file"]);
+    assert_eq!((&report["exit_code"], &report["loaded"]), (&0.into(), &250_000.into()));
+    assert!(fs::metadata(folder.path().join("out.db")).unwrap().len() > 80 << 20);
+}
+
 #[test]
 fn blank_lines_before_a_header_are_passed_over() {
     let mut bytes = vec![b'\n'; 20_000_000];

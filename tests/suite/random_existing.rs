@@ -1,5 +1,6 @@
 //! Loads into random tables that others made, against a loader that knows one way only: each row in the order of the file, in a
-//! transaction of its own. Stopped now and then, while others write.
+//! transaction of its own. Stopped now and then, while others write; now and then the load makes the table by SQL that it is given, adds a column,
+//! or lands as a whole.
 //!
 //! `ROWMILL_RANDOM_EXISTING=50000` loads into that many instead of [`TABLES`] (`scripts/random_tables` does that);
 //! `ROWMILL_RANDOM_EXISTING_SEED=123` into the one with that seed. A table is the same on every machine.
@@ -9,9 +10,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rowmill::internal::options::{ContractOptions, ErrorLimits, LimitOptions, ResourceOptions, TargetOptions};
+use rowmill::internal::options::{
+    ContractOptions, CreateSql, ErrorLimits, LimitOptions, ResourceOptions, TableOptions, TargetOptions,
+};
 use rowmill::internal::{LoadOptions, load};
-use rowmill::{ErrorLimit, OnDuplicate, WritePath};
+use rowmill::{Atomic, ErrorLimit, OnDuplicate, WritePath};
 use rusqlite::Connection;
 
 use super::database;
@@ -59,6 +62,10 @@ struct Scene {
     meanwhile: Option<String>,
     /// What becomes of records that repeat the key.
     on_duplicate: OnDuplicate,
+    /// How much of `schema` others have run; the load makes the rest, which is the table or nothing.
+    made_bytes: usize,
+    /// The load adds a column, `x`.
+    is_altered: bool,
     /// Nobody sees how rows are numbered, as may be the case with finished pages.
     hides_row_ids: bool,
     options: LoadOptions,
@@ -120,6 +127,7 @@ impl Scene {
             schema += "PRAGMA encoding = 'UTF-16le'; ";
         }
         schema += "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (2), (3), (4); CREATE TABLE log (x UNIQUE ON CONFLICT FAIL); ";
+        let table_at = schema.len();
         schema += &format!("CREATE TABLE t ({id}{k}, {u}, {p}){end}; ");
         let conflicts = u.contains("CONFLICT");
         let trigger = if conflicts { "" } else { Self::trigger(r) };
@@ -162,26 +170,42 @@ impl Scene {
             keys.push(vec!["id"]);
         }
         let key = keys[r.below(keys.len() as u64) as usize].clone();
+        let is_altered = r.one_in(6);
+        if is_altered {
+            columns.push("x");
+        }
         let plain = refers.is_empty() && trigger.is_empty() && !index.contains("UNIQUE");
         let hides_row_ids =
             id.is_empty() && !has_rows && !key.is_empty() && plain && !u.contains("UNIQUE") && !k.contains("UNIQUE");
-        let records = Self::records(r, &columns);
+        // Whether a row shares a value with one that waits is asked for each two of them.
+        let many = !schema.contains("DEFERRED") && r.one_in(6);
+        let records = Self::records(r, &columns, many);
         // Where rows that may repeat a key are settled last, a load is not stopped by them.
         let settles_last = plain && !u.contains("UNIQUE") && !u.contains("CHECK") && !k.contains("UNIQUE");
         let stops = !settles_last || (key.is_empty() && !brings_id);
         let deletes = r.of(&["", "DELETE FROM t WHERE u % 3 = 0; "]);
         let meanwhile = (stops && r.one_in(2)).then(|| Self::rows(r, id, brings_id) + deletes);
-        let options = LoadOptions {
+        let is_made_by_load =
+            !has_rows && !is_altered && meanwhile.is_none() && (id.is_empty() || brings_id) && r.one_in(3);
+        let mut options = LoadOptions {
             resources: ResourceOptions {
                 threads: 1 + r.below(3) as usize,
-                window_bytes: r.of(&[7, 64, 1 << 20]),
-                chunk_bytes: r.of(&[1, 20, 1 << 20]),
-                batch_rows: r.of(&[1, 2, 5, 200_000]),
+                window_bytes: if many { 1 << 20 } else { r.of(&[7, 64, 1 << 20]) },
+                chunk_bytes: if many { 1 << 20 } else { r.of(&[1, 20, 1 << 20]) },
+                batch_rows: if many {
+                    r.of(&[100, 200_000])
+                } else {
+                    r.of(&[1, 2, 5, 200_000])
+                },
                 ..ResourceOptions::default()
             },
             target: TargetOptions {
                 write_path: r.of(&[WritePath::Auto, WritePath::Auto, WritePath::Sql]),
                 ..TargetOptions::default()
+            },
+            table: TableOptions {
+                alter: is_altered,
+                ..TableOptions::default()
             },
             ..LoadOptions::default()
         };
@@ -192,7 +216,18 @@ impl Scene {
         if !matches!(on_duplicate, OnDuplicate::Reject | OnDuplicate::Skip) && !conflicts {
             schema += Self::update_trigger(r);
         }
+        let refuses_whole = schema.contains("DEFERRED") || schema.contains("ROLLBACK");
+        // Triggers of the load's own would run under another name.
+        let has_own_triggers = is_made_by_load && schema.contains("TRIGGER");
+        if meanwhile.is_none() && !refuses_whole && !has_own_triggers && r.one_in(3) {
+            options.table.atomic = Atomic::File;
+        }
+        if is_made_by_load {
+            options.table.create_sql = Some(CreateSql::Text(schema[table_at..].to_owned()));
+        }
         Scene {
+            made_bytes: if is_made_by_load { table_at } else { schema.len() },
+            is_altered,
             schema,
             rows,
             columns,
@@ -200,7 +235,8 @@ impl Scene {
             records,
             meanwhile,
             on_duplicate,
-            hides_row_ids,
+            // A table of its own is numbered by records.
+            hides_row_ids: hides_row_ids || (is_made_by_load && id.is_empty()),
             options,
         }
     }
@@ -262,22 +298,26 @@ impl Scene {
         sql
     }
 
-    fn records(r: &mut Random, columns: &[&str]) -> Vec<Vec<String>> {
+    /// `many`: so many that rows go in several at a time, most of them with values of their own.
+    fn records(r: &mut Random, columns: &[&str], many: bool) -> Vec<Vec<String>> {
         let ascending = r.one_in(2);
         let mut last = 0;
-        (0..r.below(14))
+        let count = if many { 64 + r.below(200) } else { r.below(14) };
+        (0..count)
             .map(|_| {
                 last += 1 + r.below(3);
                 let field = |name: &&str| match *name {
-                    "id" if ascending && !r.one_in(5) => last.to_string(),
-                    "id" => (1 + r.below(12)).to_string(),
+                    "id" if ascending && !r.one_in(if many { 40 } else { 5 }) => last.to_string(),
+                    "id" => (1 + r.below(if many { 400 } else { 12 })).to_string(),
+                    "k" if many && !r.one_in(50) => r.below(2000).to_string(),
+                    "u" if many && !r.one_in(50) => r.below(2000).to_string(),
                     "k" => r.of(&["a", "A", "b", "c", "d", "e", "7", "", "é"]).to_owned(),
                     "u" => r.of(&["0", "1", "2", "3", "4", "5", "6", "7", ""]).to_owned(),
                     _ => r.of(&["", "", "1", "2", "4", "5", "6", "9"]).to_owned(),
                 };
                 let mut record: Vec<String> = columns.iter().map(field).collect();
                 // A column of integers takes no letters.
-                if r.one_in(9) {
+                if r.one_in(if many { 70 } else { 9 }) {
                     record.pop();
                 }
                 record
@@ -298,6 +338,13 @@ impl Scene {
             .zip(&self.records[record as usize - 1])
             .map(typed)
             .collect()
+    }
+
+    fn added_column(&self) -> &'static str {
+        match self.is_altered {
+            true => "ALTER TABLE t ADD COLUMN x INTEGER",
+            false => "",
+        }
     }
 
     fn csv(&self) -> String {
@@ -333,13 +380,18 @@ struct Outcome {
 fn look(connection: &Connection, hides_row_ids: bool) -> Outcome {
     let list = |sql: &str| database::select(connection, sql).unwrap_or_default();
     let has_row_ids = connection.prepare("SELECT rowid FROM t").is_ok();
-    let rows = match (has_row_ids, hides_row_ids) {
-        (true, false) => "SELECT rowid, * FROM t NOT INDEXED ORDER BY rowid",
-        (true, true) => "SELECT * FROM t NOT INDEXED ORDER BY rowid",
-        (false, _) => "SELECT * FROM t NOT INDEXED",
+    let values = match connection.prepare("SELECT x FROM t") {
+        Ok(_) => "*",
+        // A column that the load would have added if a row had come.
+        Err(_) => "*, NULL",
+    };
+    let (row_id, order) = match (has_row_ids, hides_row_ids) {
+        (true, false) => ("rowid, ", " ORDER BY rowid"),
+        (true, true) => ("", " ORDER BY rowid"),
+        (false, _) => ("", ""),
     };
     Outcome {
-        rows: list(rows),
+        rows: list(&format!("SELECT {row_id}{values} FROM t NOT INDEXED{order}")),
         log: list("SELECT * FROM log ORDER BY rowid"),
         sequence: list("SELECT seq FROM sqlite_sequence WHERE name = 't'"),
         refused: BTreeSet::new(),
@@ -366,6 +418,7 @@ impl<'s> Plain<'s> {
         let made = connection.execute_batch(&scene.schema);
         made.unwrap_or_else(|error| panic!("{error}: {}", scene.schema));
         run_each(&connection, &scene.rows);
+        connection.execute_batch(scene.added_column()).unwrap();
         if !scene.key.is_empty() {
             // As the load does if the key has no index.
             let index = format!("CREATE UNIQUE INDEX own_key ON t ({})", scene.key.join(","));
@@ -569,6 +622,7 @@ impl<'s> Plain<'s> {
             let end = schema.find("CREATE TRIGGER").unwrap_or(schema.len());
             scratch.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
             scratch.execute_batch(&schema[..end]).unwrap();
+            scratch.execute_batch(self.scene.added_column()).unwrap();
             if let Some(index) = schema[end..].find("CREATE UNIQUE INDEX i") {
                 scratch.execute_batch(&schema[end + index..]).unwrap();
             }
@@ -687,7 +741,7 @@ fn run_load(scene: &Scene, folder: &Path, is_stopped: bool) -> Result<Outcome, S
     fs::write(&input, scene.csv()).unwrap();
     let connection = Connection::open(&path).unwrap();
     connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
-    connection.execute_batch(&scene.schema).unwrap();
+    connection.execute_batch(&scene.schema[..scene.made_bytes]).unwrap();
     run_each(&connection, &scene.rows);
     drop(connection);
     let mut options = LoadOptions {

@@ -104,11 +104,16 @@ struct FieldsRead {
     fields: Vec<ContractField>,
     /// Fields that are unique by themselves.
     unique: Vec<usize>,
+    notices: Vec<String>,
 }
 
 impl SchemaReader<'_> {
     fn contract(&self, problems: &mut Problems) -> Option<Contract> {
-        let FieldsRead { mut fields, unique } = self.fields(problems)?;
+        let FieldsRead {
+            mut fields,
+            unique,
+            notices,
+        } = self.fields(problems)?;
         let fields_match = self.fields_match(problems)?;
         let path = |name: &str| format!("{}.{name}", self.path);
         let primary_key = match self.schema.get("primaryKey") {
@@ -154,6 +159,7 @@ impl SchemaReader<'_> {
             unique_keys,
             references,
             meaning: meaning(self.schema),
+            notices,
             path: None,
         })
     }
@@ -204,6 +210,7 @@ impl SchemaReader<'_> {
         let mut read = FieldsRead {
             fields: Vec::with_capacity(items.len()),
             unique: Vec::new(),
+            notices: Vec::new(),
         };
         for (index, item) in items.iter().enumerate() {
             let path = format!("{path}[{index}]");
@@ -211,6 +218,7 @@ impl SchemaReader<'_> {
                 problems.add(path, format_args!("must be an object, and is {}", shown(item)));
                 continue;
             };
+            read.notices.extend(misplaced(item, &path));
             let Some((field, is_unique)) = field(item, &path, &of_schema, problems) else {
                 continue;
             };
@@ -226,6 +234,18 @@ impl SchemaReader<'_> {
         }
         (read.fields.len() == items.len()).then_some(read)
     }
+}
+
+/// What is said of constraints that stand in a field itself, where the specification gives them no meaning.
+fn misplaced(item: &Map<String, Value>, path: &str) -> impl Iterator<Item = String> {
+    let constraints = item.get("constraints");
+    let is_there =
+        move |name: &&str| item.contains_key(*name) && constraints.is_none_or(|object| object.get(*name).is_none());
+    NAMES.into_iter().filter(is_there).map(move |name| {
+        format!(
+            "{path}.{name} stands beside \"constraints\", where it means nothing, and is not checked; put it into them"
+        )
+    })
 }
 
 /// A field, which stands at `path`; and whether its values are unique.

@@ -1,8 +1,11 @@
 //! Several rows with one INSERT, where that makes no difference to the table.
+//!
+//! Where a table has indexes, every row touches a page of its own, which SQLite copies first if it may have to undo the statement. There the
+//! statement says OR FAIL: the rows before the one that is refused stay, and nothing is copied.
 
-use rusqlite::ffi;
+use rusqlite::{Connection, ffi};
 
-use super::{ParameterLayout, RowIdPlace};
+use super::{ParameterLayout, RowIdPlace, SqlWriter};
 use crate::error::Error;
 use crate::schema::identifier::quote;
 use crate::schema::table_info::{TableInfo, row_id_alias};
@@ -14,10 +17,59 @@ const GROUP_ROWS: usize = 64;
 /// Most values of one INSERT: 64 rows of 8 columns and a row id. Wider rows gain little, and a refused group costs more.
 const GROUP_VALUES: usize = 576;
 
+/// What SQLite does for an INSERT of several rows that have indexes, and of which none can fail but for a constraint: no step computes
+/// anything from values. Source: <https://sqlite.org/opcode.html>.
+const STEPS_WITH_INDEXES: [&str; 23] = [
+    "Init",
+    "Transaction",
+    "Goto",
+    "InitCoroutine",
+    "Variable",
+    "Yield",
+    "EndCoroutine",
+    "OpenWrite",
+    "NewRowid",
+    "MustBeInt",
+    "NotNull",
+    "SoftNull",
+    "HaltIfNull",
+    "NotExists",
+    "Affinity",
+    "SCopy",
+    "IntCopy",
+    "Copy",
+    "MakeRecord",
+    "NoConflict",
+    "IdxInsert",
+    "Insert",
+    "Halt",
+];
+
+/// What became of a group of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupOutcome {
+    /// So many of the first are in.
+    pub inserted: usize,
+    /// So many after those are to go in one by one.
+    pub alone: usize,
+}
+
+impl GroupOutcome {
+    /// None of the `rows` is in.
+    pub fn alone(rows: usize) -> GroupOutcome {
+        GroupOutcome {
+            inserted: 0,
+            alone: rows,
+        }
+    }
+}
+
 /// INSERTs of several rows each.
 #[derive(Debug)]
 pub(super) struct GroupInserts<'d> {
     pub(super) rows: usize,
+    /// The rows before one that is refused stay.
+    keeps_first: bool,
     pub(super) with_ids: Group<'d>,
     /// Whether the row ids are left to SQLite, which then appends and need not search the table for each.
     pub(super) appending: Option<Group<'d>>,
@@ -38,19 +90,26 @@ pub(super) struct Group<'d> {
 
 impl<'d> GroupInserts<'d> {
     /// `None` if rows of one statement are not treated as those of several are: foreign keys are checked when a statement ends, and
-    /// triggers see the rows that came before. With an index every row touches a page of its own, which SQLite copies first so that it can
-    /// undo the statement: that is slower than row by row.
+    /// triggers see the rows that came before. With indexes also if something else than a constraint may refuse a row: SQLite would not say
+    /// how many rows are in.
     pub(super) fn new(
         database: &'d Database,
         info: &TableInfo,
         names: &[String],
         layout: ParameterLayout,
     ) -> Result<Option<Self>, Error> {
-        let alone = info.has_triggers || (info.foreign_keys > 0) || info.has_indexes;
+        let alone = info.has_triggers || info.foreign_keys > 0;
         let most_values = GROUP_VALUES.min(parameter_limit(database));
         let rows = GROUP_ROWS.min(most_values / names.len().max(1));
         if alone || info.without_rowid || rows < 2 {
             return Ok(None);
+        }
+        let keeps_first = info.has_indexes;
+        if keeps_first {
+            let takes_plain_steps = has_plain_steps(database.connection(), &or_fail(&insert_sql(info, names, 2)));
+            if !takes_plain_steps.map_err(|error| database.fail(error))? {
+                return Ok(None);
+            }
         }
         // AUTOINCREMENT chooses row ids in its own way.
         let left_out = match layout.row_id {
@@ -59,8 +118,12 @@ impl<'d> GroupInserts<'d> {
             RowIdPlace::Nowhere | RowIdPlace::LeftOut(_) => None,
         };
         let left_out = left_out.filter(|_| names.len() > 1 && !info.may_autoincrement);
+        let sql = |names: &[String]| match keeps_first {
+            false => insert_sql(info, names, rows),
+            true => or_fail(&insert_sql(info, names, rows)),
+        };
         let group = |names: &[String], row_id| Group {
-            sql: insert_sql(info, names, rows),
+            sql: sql(names),
             layout: ParameterLayout { row_id },
             insert: None,
         };
@@ -80,12 +143,116 @@ impl<'d> GroupInserts<'d> {
         let alias = row_id_alias(&info.columns).filter(|_| layout.row_id != RowIdPlace::Nowhere);
         Ok(Some(GroupInserts {
             rows,
+            keeps_first,
             with_ids: group(names, layout.row_id),
             appending,
             last_row_id: info.max_row_id,
             greatest: alias.map(greatest).transpose()?,
         }))
     }
+}
+
+impl SqlWriter<'_> {
+    /// How many rows [`insert_group`](Self::insert_group) takes; `None` if every row goes in alone.
+    pub fn group_rows(&self) -> Option<usize> {
+        let together = self.takes_rows_together().then_some(GROUP_ROWS);
+        self.groups.as_ref().map(|groups| groups.rows).or(together)
+    }
+
+    /// The row ids of those rows of the last group that are in.
+    pub fn group_ids(&self) -> &[i64] {
+        &self.group_ids
+    }
+
+    /// Inserts [`group_rows`](Self::group_rows) rows, or as many of them as go in together.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn insert_group<'r>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<GroupOutcome, Error> {
+        let count = rows.len();
+        self.group_ids.clear();
+        let alone = self.moved || self.given_ids.as_ref().is_some_and(|ids| ids.is_near_end);
+        if alone {
+            return Ok(GroupOutcome::alone(count));
+        }
+        let Some(groups) = &mut self.groups else {
+            return self.insert_together(rows);
+        };
+        let is_numbered = groups.greatest.is_some();
+        let mut last_row_id = groups.last_row_id;
+        let mut as_chosen = true;
+        for (row_id, _) in rows.clone().filter(|_| is_numbered) {
+            match row_id {
+                Some(row_id) if last_row_id.is_none_or(|last| row_id > last) => {
+                    // Source: <https://sqlite.org/autoinc.html> §2.
+                    as_chosen &= row_id == last_row_id.map_or(1, |last| last + 1);
+                    last_row_id = Some(row_id);
+                }
+                _ => return Ok(GroupOutcome::alone(count)),
+            }
+        }
+        let group = match &mut groups.appending {
+            Some(appending) if as_chosen && is_numbered => appending,
+            _ => &mut groups.with_ids,
+        };
+        let layout = group.layout;
+        let insert = match &mut group.insert {
+            Some(insert) => insert,
+            none => none.insert(Statement::new(self.database, &group.sql)?),
+        };
+        let mut parameter = 1;
+        for (row_id, record) in rows.clone() {
+            layout.read(row_id, record, &mut self.values)?;
+            parameter = layout.bind(insert, parameter, (row_id, record), &self.values);
+        }
+        let stepped = insert.step();
+        let connection = self.database.connection();
+        let last = connection.last_insert_rowid();
+        let inserted = match stepped {
+            Ok(_) if is_numbered && Some(last) != last_row_id => {
+                let message = "SQLite numbered rows differently from what was foreseen";
+                return Err(Error::internal(message));
+            }
+            Ok(_) => count,
+            Err(failure) if !failure.is_of_the_row() => return Err(self.error(failure)),
+            Err(_) if groups.keeps_first => connection.changes() as usize,
+            Err(_) => 0,
+        };
+        if inserted > 0 {
+            groups.last_row_id = is_numbered.then_some(last).or(groups.last_row_id);
+        }
+        // Of the rows of one statement SQLite numbers each one higher than the one before, unless their ids are given.
+        let numbered = (0..inserted as i64).rev().map(|after| last.wrapping_sub(after));
+        self.group_ids
+            .extend(rows.zip(numbered).map(|((row_id, _), number)| row_id.unwrap_or(number)));
+        Ok(match inserted {
+            _ if inserted == count => GroupOutcome { inserted, alone: 0 },
+            _ if groups.keeps_first => GroupOutcome { inserted, alone: 1 },
+            _ => GroupOutcome::alone(count),
+        })
+    }
+}
+
+/// The INSERT `sql` with the rows before one that is refused kept.
+fn or_fail(sql: &str) -> String {
+    sql.replacen("INSERT OR ABORT ", "INSERT OR FAIL ", 1)
+}
+
+/// Whether all steps of `sql` are [plain](STEPS_WITH_INDEXES).
+fn has_plain_steps(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare(&format!("EXPLAIN {sql}"))?;
+    // Nothing is bound: the steps are only listed, not taken.
+    let mut steps = statement.raw_query();
+    while let Some(step) = steps.next()? {
+        let name: String = step.get("opcode")?;
+        if !STEPS_WITH_INDEXES.contains(&name.as_str()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Most parameters of one statement.
