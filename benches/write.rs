@@ -75,12 +75,13 @@ fn sql_path_by_groups(bencher: Bencher) {
         database.create_table("t", &columns(), None, &[]).expect("a new table");
         let columns = columns();
         let mut writer = SqlWriter::new(&database, target(&columns)).expect("a writer");
-        let group_rows = writer.group_rows().expect("a plain table takes groups") as i64;
+        let group_rows = writer.group_rows().expect("a plain table takes groups");
         writer.begin().expect("a transaction");
-        for group in 0..ROWS / group_rows {
-            let row_ids = group * group_rows + 1..=(group + 1) * group_rows;
-            let rows = row_ids.map(|row_id| (Some(row_id), &record[..]));
-            assert!(writer.insert_group(rows).expect("a group"));
+        for group in 0..ROWS as usize / group_rows {
+            let row_ids = group * group_rows + 1..(group + 1) * group_rows + 1;
+            let rows = row_ids.map(|row_id| (Some(row_id as i64), &record[..]));
+            let outcome = writer.insert_group(rows).expect("a group");
+            assert_eq!(outcome.inserted, group_rows);
         }
         writer.commit().expect("a commit");
     });

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, ffi};
 
 pub use self::groups::GroupOutcome;
-use self::groups::{GroupInserts, insert_sql};
+use self::groups::{GROUP_ROWS, GroupInserts, insert_sql};
 use self::keys::{FoundRow, KeySearch};
 use self::update::Repeated;
 use crate::error::Error;
@@ -383,6 +383,35 @@ impl<'d> SqlWriter<'d> {
             ids.is_near_end |= row_id >= NEAR_LAST_ID;
         }
         Ok(RowOutcome::Inserted { row_id })
+    }
+
+    /// How many rows [`insert_group`](Self::insert_group) takes; `None` if every row goes in alone.
+    pub fn group_rows(&self) -> Option<usize> {
+        let together = self.takes_rows_together().then_some(GROUP_ROWS);
+        self.groups.as_ref().map(|groups| groups.rows).or(together)
+    }
+
+    /// The row ids of those rows of the last group that are in.
+    pub fn group_ids(&self) -> &[i64] {
+        &self.group_ids
+    }
+
+    /// Inserts [`group_rows`](Self::group_rows) rows, or as many of them as go in together.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub fn insert_group<'r>(
+        &mut self,
+        rows: impl ExactSizeIterator<Item = (Option<i64>, &'r [u8])> + Clone,
+    ) -> Result<GroupOutcome, Error> {
+        self.group_ids.clear();
+        if self.moved || self.given_ids.as_ref().is_some_and(|ids| ids.is_near_end) {
+            return Ok(GroupOutcome::alone(rows.len()));
+        }
+        match &mut self.groups {
+            Some(groups) => groups.insert(self.database, &mut self.values, rows, &mut self.group_ids),
+            None => self.insert_together(rows),
+        }
     }
 
     /// The outcome for a violated constraint, the key's or another, or for an expression of the table that fails for this row.

@@ -5,15 +5,16 @@
 
 use rusqlite::{Connection, ffi};
 
-use super::{ParameterLayout, RowIdPlace, SqlWriter};
+use super::{ParameterLayout, RowIdPlace};
 use crate::error::Error;
 use crate::schema::identifier::quote;
 use crate::schema::table_info::{TableInfo, row_id_alias};
 use crate::sqlite::database::Database;
-use crate::sqlite::statement::Statement;
+use crate::sqlite::format::RecordValue;
+use crate::sqlite::statement::{Statement, database_failure};
 
 /// Most rows of one INSERT: more would be no faster, and a group that is refused goes in a second time, row by row.
-const GROUP_ROWS: usize = 64;
+pub(super) const GROUP_ROWS: usize = 64;
 /// Most values of one INSERT: 64 rows of 8 columns and a row id. Wider rows gain little, and a refused group costs more.
 const GROUP_VALUES: usize = 576;
 
@@ -150,39 +151,21 @@ impl<'d> GroupInserts<'d> {
             greatest: alias.map(greatest).transpose()?,
         }))
     }
-}
 
-impl SqlWriter<'_> {
-    /// How many rows [`insert_group`](Self::insert_group) takes; `None` if every row goes in alone.
-    pub fn group_rows(&self) -> Option<usize> {
-        let together = self.takes_rows_together().then_some(GROUP_ROWS);
-        self.groups.as_ref().map(|groups| groups.rows).or(together)
-    }
-
-    /// The row ids of those rows of the last group that are in.
-    pub fn group_ids(&self) -> &[i64] {
-        &self.group_ids
-    }
-
-    /// Inserts [`group_rows`](Self::group_rows) rows, or as many of them as go in together.
+    /// Inserts `rows`, or as many of them as go in together, and appends their row ids to `ids`; `values` is reused.
     ///
     /// # Errors
-    /// As [`insert`](Self::insert).
-    pub fn insert_group<'r>(
+    /// As [`SqlWriter::insert`](super::SqlWriter::insert).
+    pub(super) fn insert<'r>(
         &mut self,
+        database: &'d Database,
+        values: &mut Vec<RecordValue>,
         rows: impl ExactSizeIterator<Item = (Option<i64>, &'r [u8])> + Clone,
+        ids: &mut Vec<i64>,
     ) -> Result<GroupOutcome, Error> {
         let count = rows.len();
-        self.group_ids.clear();
-        let alone = self.moved || self.given_ids.as_ref().is_some_and(|ids| ids.is_near_end);
-        if alone {
-            return Ok(GroupOutcome::alone(count));
-        }
-        let Some(groups) = &mut self.groups else {
-            return self.insert_together(rows);
-        };
-        let is_numbered = groups.greatest.is_some();
-        let mut last_row_id = groups.last_row_id;
+        let is_numbered = self.greatest.is_some();
+        let mut last_row_id = self.last_row_id;
         let mut as_chosen = true;
         for (row_id, _) in rows.clone().filter(|_| is_numbered) {
             match row_id {
@@ -194,22 +177,22 @@ impl SqlWriter<'_> {
                 _ => return Ok(GroupOutcome::alone(count)),
             }
         }
-        let group = match &mut groups.appending {
+        let group = match &mut self.appending {
             Some(appending) if as_chosen && is_numbered => appending,
-            _ => &mut groups.with_ids,
+            _ => &mut self.with_ids,
         };
         let layout = group.layout;
         let insert = match &mut group.insert {
             Some(insert) => insert,
-            none => none.insert(Statement::new(self.database, &group.sql)?),
+            none => none.insert(Statement::new(database, &group.sql)?),
         };
         let mut parameter = 1;
         for (row_id, record) in rows.clone() {
-            layout.read(row_id, record, &mut self.values)?;
-            parameter = layout.bind(insert, parameter, (row_id, record), &self.values);
+            layout.read(row_id, record, values)?;
+            parameter = layout.bind(insert, parameter, (row_id, record), values);
         }
         let stepped = insert.step();
-        let connection = self.database.connection();
+        let connection = database.connection();
         let last = connection.last_insert_rowid();
         let inserted = match stepped {
             Ok(_) if is_numbered && Some(last) != last_row_id => {
@@ -217,20 +200,23 @@ impl SqlWriter<'_> {
                 return Err(Error::internal(message));
             }
             Ok(_) => count,
-            Err(failure) if !failure.is_of_the_row() => return Err(self.error(failure)),
-            Err(_) if groups.keeps_first => connection.changes() as usize,
+            Err(failure) if !failure.is_of_the_row() => return Err(database_failure(database, failure)),
+            Err(failure) if self.keeps_first => match failure.code & 0xFF {
+                ffi::SQLITE_CONSTRAINT => connection.changes() as usize,
+                // Only of a constraint SQLite says how many rows are in.
+                _ => return Err(database_failure(database, failure)),
+            },
             Err(_) => 0,
         };
         if inserted > 0 {
-            groups.last_row_id = is_numbered.then_some(last).or(groups.last_row_id);
+            self.last_row_id = is_numbered.then_some(last).or(self.last_row_id);
         }
         // Of the rows of one statement SQLite numbers each one higher than the one before, unless their ids are given.
         let numbered = (0..inserted as i64).rev().map(|after| last.wrapping_sub(after));
-        self.group_ids
-            .extend(rows.zip(numbered).map(|((row_id, _), number)| row_id.unwrap_or(number)));
+        ids.extend(rows.zip(numbered).map(|((row_id, _), number)| row_id.unwrap_or(number)));
         Ok(match inserted {
             _ if inserted == count => GroupOutcome { inserted, alone: 0 },
-            _ if groups.keeps_first => GroupOutcome { inserted, alone: 1 },
+            _ if self.keeps_first => GroupOutcome { inserted, alone: 1 },
             _ => GroupOutcome::alone(count),
         })
     }
