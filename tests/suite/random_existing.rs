@@ -340,6 +340,10 @@ impl Scene {
             .collect()
     }
 
+    fn is_made_by_load(&self) -> bool {
+        self.made_bytes < self.schema.len()
+    }
+
     fn added_column(&self) -> &'static str {
         match self.is_altered {
             true => "ALTER TABLE t ADD COLUMN x INTEGER",
@@ -727,10 +731,14 @@ impl<'s> Plain<'s> {
             }
         }
         self.settle();
-        let outcome = Outcome {
+        let mut outcome = Outcome {
             refused: self.refused,
             ..look(&self.connection, self.scene.hides_row_ids)
         };
+        if self.scene.is_made_by_load() && outcome.rows.is_empty() {
+            // A load leaves no table of its own without a row.
+            outcome.sequence.clear();
+        }
         (outcome, stopped)
     }
 }
