@@ -14,12 +14,17 @@ use super::width::columns_of_stdout;
 const README: &str = include_str!("../../README.md");
 
 /// What can be asked for besides commands: its name here, its chapter in the README, and what that is about.
-const TOPICS: [(&str, &str, &str); 15] = [
+const TOPICS: [(&str, &str, &str); 17] = [
     ("exit-codes", "Exit codes", "what each exit code means"),
     (
         "rejects",
         "Reject codes",
         "why records are rejected, and what errors.csv holds",
+    ),
+    (
+        "inputs",
+        "Inputs",
+        "files, folders, pipes, packed files, and how the dialect is found",
     ),
     ("types", "Types", "column types, and how values are written"),
     (
@@ -28,11 +33,20 @@ const TOPICS: [(&str, &str, &str); 15] = [
         "delimiters, quotes, escapes, headers, blank lines",
     ),
     ("jsonl", "JSON Lines", "objects as rows"),
-    ("recipes", "Recipes", "the file has this or that: which flags to give"),
+    (
+        "recipes",
+        "What to say of a file",
+        "the file has this or that: which flags to give",
+    ),
     (
         "duplicates",
         "Records that repeat a key",
         "which record wins, and what becomes of the others",
+    ),
+    (
+        "resume",
+        "Going on, again and anew",
+        "interrupted loads, --restart, --forget, --append-only, --once",
     ),
     ("retry", "Mend and retry", "how rejected records are mended and loaded"),
     ("config", "A nightly feed", "flags in a file"),

@@ -68,10 +68,12 @@ def test_a_reader_that_has_gone_away_is_no_failure(people):
     assert (process.wait(), said) == (2, b"")
 
 
-def test_what_the_readme_shows_runs(folder):
-    section = (ROOT / "README.md").read_text().split("\n## From Python\n")[1].split("\n## ")[0]
+@pytest.mark.parametrize("heading", ["### From Python", "## The Python module"])
+def test_what_the_readme_shows_runs(folder, heading):
+    section = (ROOT / "README.md").read_text().split(f"\n{heading}\n")[1].split("\n## ")[0].split("\n### ")[0]
     blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     assert blocks
     (folder / "people.csv").write_text("id,name,born\n1,Ada,1815-12-10\n2,Grace,1906-12-09\n2,Grace,1906-12-09\n3,Alan,1912\n")
     for block in blocks:
         exec(compile(block, "README.md", "exec"), {})
+    assert (folder / "people.db").exists()

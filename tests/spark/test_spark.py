@@ -221,3 +221,17 @@ def test_a_data_source_reads_rows(spark, folder):
     with pytest.raises(Exception, match="line 3: missing_columns"):
         spark.read.format("rowmill").load(str(folder / "b.csv")).collect()
     assert spark.read.format("rowmill").option("rejects", "drop").load(str(folder / "b.csv")).count() == 1
+
+
+def test_the_recipe_of_the_readme(spark, folder, capsys):
+    readme = Path(__file__).resolve().parents[2] / "README.md"
+    recipe = readme.read_text().split("\n### On Spark\n")[1].split("```py\n")[1].split("```")[0]
+    assert "/data/" in recipe
+    Path("a.csv").write_text("id,name\n1,Ada\n2,Grace\n")
+    Path("b.csv").write_text("id,name\n2,Grace again\n3,Alan\n4\n")
+    names = {}
+    exec(compile(recipe.replace("/data/", f"{folder}/"), "README.md", "exec"), names)
+    report = names["report"]
+    assert (report.loaded, report.rejected, report.duplicates) == (3, 1, 1)
+    assert Path("errors.csv").read_text().count("\n") == 3
+    assert "Alan" in capsys.readouterr().out

@@ -1,13 +1,11 @@
 //! The command line: usage errors, the error limit, what is said and where it goes.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use super::data::{Recipe, people};
 use super::database;
 use super::harness::{Case, PLAIN, Setting, read_rejects, run_in};
-use super::process::{Running, has_shell, rowmill};
+use super::process::{Running, rowmill};
 
 #[test]
 fn wrong_usage_is_exit_code_64_and_says_what_is_right() {
@@ -261,48 +259,4 @@ fn safe_errors_keeps_spreadsheets_from_running_what_was_rejected() {
     );
     let rejects = read_rejects(&fs::read(folder.path().join("errors.csv")).unwrap()).unwrap();
     assert_eq!(rejects[0].raw, b"=1+1");
-}
-
-/// What the README shows is what happens: every command of its console blocks, but for figures of time and memory.
-#[test]
-fn the_commands_of_the_readme_say_what_it_shows() {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let binaries = Path::new(env!("CARGO_BIN_EXE_rowmill")).parent().unwrap();
-    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
-    let comparable = |text: &str| -> Vec<String> {
-        let name = |line: &str| line.split_whitespace().next().map(str::to_owned);
-        let is_figure = |line: &str| matches!(name(line).as_deref(), Some("time" | "memory"));
-        let line = |line: &str| {
-            if is_figure(line) {
-                name(line).unwrap()
-            } else {
-                line.to_owned()
-            }
-        };
-        text.lines().map(line).collect()
-    };
-    let mut commands = 0;
-    for block in readme.split("```console\n").skip(1) {
-        let folder = tempfile::tempdir().unwrap();
-        let block = block.split("```").next().unwrap();
-        for step in block.split("$ ").skip(1) {
-            let (command, shown) = step.split_once('\n').unwrap();
-            if command.starts_with("sqlite3 ") && !has_shell() {
-                continue;
-            }
-            let mut shell = Command::new("sh");
-            shell
-                .args(["-c", &format!("{command} 2>&1")])
-                .current_dir(folder.path())
-                .env("PATH", &path);
-            let said = shell.output().unwrap().stdout;
-            assert_eq!(
-                comparable(&String::from_utf8_lossy(&said)),
-                comparable(shown),
-                "{command}"
-            );
-            commands += 1;
-        }
-    }
-    assert!(commands >= 3, "the README has its example");
 }

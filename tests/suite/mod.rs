@@ -57,6 +57,7 @@ mod pressure;
 mod random;
 mod random_existing;
 mod ranges;
+mod readme;
 mod release;
 mod repeats;
 mod report_html;

@@ -4,26 +4,19 @@ use std::fs;
 
 use super::database;
 use super::harness::run_in;
-
-/// The block of code after `heading` of the README.
-fn block(heading: &str, language: &str) -> String {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let section = readme.split_once(heading).expect("there is such a section").1;
-    let code = section.split_once(&format!("```{language}\n")).unwrap().1;
-    code.split_once("```").unwrap().0.to_owned()
-}
+use super::readme::block;
 
 #[test]
 fn a_feed_is_loaded_every_night_with_one_word() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    fs::write(at("feed.toml"), block("### A nightly feed", "toml")).unwrap();
+    fs::write(at("feed.toml"), block("A nightly feed", "toml")).unwrap();
     let schema = r#"{"fields": [{"name": "order", "type": "integer"}, {"name": "invoice", "type": "string"},
         {"name": "amount", "type": "number", "constraints": {"minimum": 0}}], "primaryKey": "order"}"#;
     fs::write(at("orders.schema.json"), schema).unwrap();
     fs::create_dir(at("feed")).unwrap();
     fs::write(at("feed/monday.csv"), "order,invoice,amount\n1,A1,10\n2,A2,20.5\n").unwrap();
-    let commands: Vec<Vec<String>> = block("### A nightly feed", "sh")
+    let commands: Vec<Vec<String>> = block("A nightly feed", "sh")
         .lines()
         .map(|line| {
             line.split('#')
