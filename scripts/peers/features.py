@@ -34,7 +34,9 @@ class Outcome:
         errors = folder / "errors.csv"
         # What is written about rejects is said, too.
         self.told = said + (errors.read_text(errors="replace") if errors.exists() else "")
-        self.rows = self._rows()
+        # Ids are only there to know rows again: some tools make `1.0` of them.
+        rows = self._rows()
+        self.rows = rows and [(row[0].removesuffix(".0"), *row[1:]) for row in rows]
 
     def _rows(self):
         """Rows of the table, as texts; none if there is no table."""
@@ -53,6 +55,8 @@ class Outcome:
             return [tuple(map(str, row)) for row in connection.execute(f'SELECT * FROM "{table[0]}"')] if table else None
         except sqlite3.Error:
             return None
+        except UnicodeDecodeError:
+            return [("names that are no text",)]
         finally:
             connection.close()
 
@@ -61,7 +65,7 @@ class Outcome:
 
     def names_line(self, line):
         """Whether a place was told: the line (or the data row before it, as some count)."""
-        return re.search(rf"(?<![0-9.]){line}(?![0-9])", self.told) is not None
+        return re.search(rf"(?<![\w.]){line}(?!\.?\w)", self.told) is not None
 
 
 class Feature:
@@ -88,10 +92,9 @@ def kept_out(good, line):
             return f"kept out, line told{'' if outcome.code else ', exit code 0'}" if outcome.names_line(line) else "left out, line not told"
         if not found:
             return "nothing is loaded"
+        warned = ", with a warning" if outcome.names_line(line) else ""
         missing = [id for id in good if id not in found]
-        if missing:
-            return f"{len(missing)} good rows lost"
-        return "loaded all the same"
+        return f"{len(missing)} good rows lost{warned}" if missing else f"loaded all the same{warned}"
 
     return verdict
 
@@ -117,8 +120,16 @@ def after_a_kill(outcome):
 
 def run_twice(outcome):
     count = len(outcome.rows or [])
-    words = {3: "no row twice", 6: "every row twice"}.get(count, f"{count} rows of 3")
+    words = {3: "no row twice", 6: "every row twice", 7: "every row twice, and the header"}.get(count, f"{count} rows of 3")
     return words + (", refused" if outcome.code else "")
+
+
+def sheet_is_loaded(outcome):
+    if len(outcome.rows or []) == 2:
+        return "yes"
+    if "xtension" in outcome.said:
+        return "by an extension, a download"
+    return "refused, by its name" if "spreadsheet" in outcome.said else "refused"
 
 
 def says(*words):
@@ -269,7 +280,7 @@ FEATURES = [
         },
     ),
     Feature(
-        "a file packed with gzip",
+        "a file packed with gzip, as it is",
         {"in.csv.gz": gzip.compress(PEOPLE.encode())},
         is_loaded(TWO),
         {tool: command.replace("in.csv", "in.csv.gz") for tool, command in LOADERS.items()},
@@ -291,7 +302,7 @@ FEATURES = [
     Feature(
         "an Excel sheet",
         workbook,
-        lambda outcome: "yes" if (outcome.rows and len(outcome.rows) == 2) else "refused" + (", by its name" if "xlsx" in outcome.said.replace("in.xlsx", "") else ""),
+        sheet_is_loaded,
         {
             "rowmill": "rowmill load in.xlsx out.db --table t",
             "sqlite3": None,
@@ -317,7 +328,7 @@ FEATURES = [
         {
             "rowmill": "rowmill schema in.csv",
             "sqlite3": None,
-            "sqlite-utils": "sqlite-utils insert out.db t in.csv --csv && sqlite-utils analyze-tables out.db t",
+            "sqlite-utils": "sqlite-utils insert out.db t in.csv --csv --empty-null && sqlite-utils analyze-tables out.db t",
             "csvs-to-sqlite": None,
             "DuckDB": "duckdb :memory: \"SUMMARIZE FROM 'in.csv'\"",
             "qsv": "qsv stats in.csv",

@@ -1,6 +1,6 @@
 //! The README is true: its commands say what it shows, its recipes work, and what it names is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -124,7 +124,8 @@ fn a_killed_load_goes_on_as_its_recipe_says() {
     let (code, said) = typed(folder, info, None);
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.contains("200,000 rows of 200,000 records are committed") && said.contains("The same command goes on there"),
+        said.contains("200,000 rows of 200,000 records are committed")
+            && said.contains("The same command goes on there"),
         "{said}"
     );
     let (code, said) = typed(folder, again, None);
@@ -191,5 +192,56 @@ fn links_lead_somewhere_and_files_that_are_named_are_there() {
             let mut names = runs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
             assert!(names.any(|name| name.starts_with(word)), "{word} is no record");
         }
+    }
+}
+
+/// Cells of the lines of the table of jobs, by number: the job, and what rowmill does.
+fn jobs(text: &str) -> BTreeMap<u32, Vec<String>> {
+    let cells = |line: &str| -> Vec<String> {
+        line.split(" | ")
+            .map(|cell| cell.trim_matches(['|', ' ']).to_owned())
+            .collect()
+    };
+    let numbered = |line: &str| {
+        Some((
+            line.trim_start_matches("| ").split(' ').next()?.parse().ok()?,
+            cells(line),
+        ))
+    };
+    let table = text.lines().filter(|line| line.starts_with("| "));
+    table
+        .filter_map(numbered)
+        .map(|(number, cells)| (number, cells[1..3].to_vec()))
+        .collect()
+}
+
+#[test]
+fn what_is_said_of_rowmill_beside_its_peers_is_so() {
+    let python = Command::new("python3").arg("--version").output();
+    if python.is_err() || !has_shell() {
+        eprintln!("WARNING: there is no python3 or no sqlite3: the comparison was not looked at");
+        return;
+    }
+    let shown = jobs(&section("Beside other tools"));
+    // Not the kill, which looks at a clock, nor the figures of a million rows.
+    let only: Vec<String> = (1..=18)
+        .filter(|job| ![14, 15].contains(job))
+        .map(|job| job.to_string())
+        .collect();
+    let mut script = Command::new(Path::new(ROOT).join("scripts/compare_peers"));
+    script.args([
+        "--rowmill",
+        env!("CARGO_BIN_EXE_rowmill"),
+        "--tools",
+        "rowmill",
+        "--only",
+        &only.join(","),
+    ]);
+    let output = script.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found = jobs(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(found.len(), only.len());
+    for (number, cells) in found {
+        assert_eq!(Some(&cells), shown.get(&number), "job {number}");
     }
 }
