@@ -41,7 +41,8 @@ fn section(heading: &str) -> String {
 
 /// Blocks of code of a language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
-    let parts = text.split(&format!("```{language}\n")).skip(1);
+    let begin = format!("```{language}\n");
+    let parts = text.split(begin.as_str()).skip(1);
     parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
 }
 
