@@ -18,7 +18,7 @@ use crate::faults;
 use crate::ledger::{ClosedBooks, Incoming, Ledger, Place, PlacedRow, Places};
 use crate::pipeline::{Flow, LinePiece};
 use crate::reject::{ColumnLabel, RejectCode, RejectReason, Suspect};
-use crate::rows::RowMeta;
+use crate::rows::{Landed, RowMeta};
 use crate::schema::RowIds;
 use crate::schema::repeats::RepeatPlan;
 use crate::sqlite::RowOutcome;
@@ -69,6 +69,8 @@ pub struct BatchWriter<'d> {
     packing: Option<Arc<PagePacker>>,
     in_batch: bool,
     is_given_up: bool,
+    /// Which rows of the last block are in the table.
+    landed: Landed,
 }
 
 impl<'d> BatchWriter<'d> {
@@ -93,6 +95,7 @@ impl<'d> BatchWriter<'d> {
             settings,
             in_batch: false,
             is_given_up: false,
+            landed: Landed::default(),
         }
     }
 
@@ -104,6 +107,11 @@ impl<'d> BatchWriter<'d> {
     /// Whether something came that is not a row, where [only rows](BatchSettings::rows_only) are taken.
     pub fn is_given_up(&self) -> bool {
         self.is_given_up
+    }
+
+    /// Which rows of the last block are in the table; those that were set aside are not.
+    pub fn take_landed(&mut self) -> Landed {
+        std::mem::take(&mut self.landed)
     }
 
     fn give_up(&mut self) -> Flow {
@@ -198,6 +206,7 @@ impl<'d> BatchWriter<'d> {
         let mut places = self.ledger.places(incoming);
         let rows = &block.output;
         let mut done_rows = rows.rows.partition_point(|row| row.record_index < done_records);
+        self.landed.begin(done_rows);
         let mut suspects = &suspects[suspects.partition_point(|&row_index| (row_index as usize) < done_rows)..];
         let done_rejects = rows
             .rejects
@@ -222,6 +231,7 @@ impl<'d> BatchWriter<'d> {
                 return Ok(Flow::Stop);
             }
             done_rows = end;
+            self.landed.span.end = end;
             self.ledger.count_up_to(incoming, until);
             done_records = until;
             if until < edge
@@ -271,6 +281,7 @@ impl<'d> BatchWriter<'d> {
             let placed = self.placed(incoming, row_index);
             if suspects.first() == Some(&(row_index as u32)) {
                 *suspects = &suspects[1..];
+                self.landed.left_out.push(row_index as u32);
                 self.set_aside(&placed, places)?;
                 continue;
             }
@@ -278,7 +289,11 @@ impl<'d> BatchWriter<'d> {
             if let RowOutcome::Inserted { row_id: given } = outcome {
                 self.inserted(&placed, given)?;
                 self.keep(incoming, &placed)?;
-            } else if self.not_inserted(incoming, &placed, outcome, places)? == Flow::Stop {
+                continue;
+            }
+            self.landed.left_out.push(row_index as u32);
+            if self.not_inserted(incoming, &placed, outcome, places)? == Flow::Stop {
+                self.landed.span.end = next;
                 return Ok(Flow::Stop);
             }
         }

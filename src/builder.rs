@@ -171,6 +171,13 @@ impl<'a> Load<'a> {
         self
     }
 
+    /// Says in the [report](LoadReport::profile) what is in the columns of the rows that are loaded: see
+    /// [`RowsProfile`](crate::RowsProfile). A [page](Self::report_html) has it in any case. Default: false.
+    pub fn profile_rows(mut self, on: bool) -> Self {
+        self.options.target.profile = on;
+        self
+    }
+
     /// Sets how rows get into the database; a matter of speed. Default: [`WritePath::Auto`].
     pub fn write_path(mut self, path: WritePath) -> Self {
         self.options.target.write_path = path;

@@ -25,7 +25,7 @@ use crate::content_hash::ContentHash;
 use crate::dialect::Delimiter;
 use crate::error::{Error, ErrorKind};
 use crate::option_name::{DELIMITER, FORGET, OptionName, RESTART, TABLE};
-use crate::options::LoadOptions;
+use crate::options::{LoadOptions, TypedCommand};
 use crate::plan::TablePlan;
 use crate::reject::{Committed, Left, RejectCode, random_token};
 use crate::report::{agreeing, rows};
@@ -69,6 +69,9 @@ pub struct Identity {
     /// Only its last steps are left to do.
     #[serde(default)]
     pub done: Option<DoneLoad>,
+    /// What was typed to begin it, if that is known.
+    #[serde(default)]
+    pub command: Option<TypedCommand>,
 }
 
 /// How far a finished append-only load got.
@@ -550,6 +553,7 @@ impl Identity {
             delimiters: inputs.iter().map(|extent| extent.delimiter.to_string()).collect(),
             before_ran: false,
             done: None,
+            command: options.target.command.clone(),
         })
     }
 

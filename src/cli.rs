@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use rowmill::internal::LoadOptions;
-use rowmill::internal::options::ContractSource;
+use rowmill::internal::options::{ContractSource, TypedCommand};
 use rowmill::{Contract, Error, LoadReport, Observer, Profile, ProfileFormat};
 
 pub use self::answer::answer;
@@ -47,6 +47,7 @@ use self::explain::{ExplainArgs, ExplainCommand};
 use self::help::{HelpArgs, topics};
 use self::info::InfoArgs;
 pub use self::info::InfoCommand;
+use self::info::continued;
 use self::load::LoadArgs;
 pub use self::load::LoadCommand;
 pub use self::next::next_command;
@@ -56,7 +57,7 @@ pub use self::retry::RetryCommand;
 use self::schema::SchemaArgs;
 pub use self::schema::SchemaCommand;
 use self::shell::{CompletionsArgs, ManArgs};
-pub use self::width::columns_of_stderr;
+pub use self::width::{columns_of_stderr, stderr_is_ascii};
 pub use self::wrong_usage::{explained, wrong_usage};
 
 /// Load huge CSV files into SQLite: fast, exact, every bad record accounted for
@@ -189,12 +190,19 @@ impl Invocation {
     /// # Errors
     /// As [`of`](Self::of).
     pub fn asked_for(words: Vec<OsString>, color: ColorArg) -> Result<(Self, ProgressArg), clap::Error> {
+        let typed = typed_command(&words);
         let words = with_config(words)?;
         let command = Args::command().color(color.for_clap());
         let mut matches = command.try_get_matches_from(words)?;
         let args = Args::from_arg_matches_mut(&mut matches)?;
         let progress = args.progress;
-        Ok((args.into_invocation()?, progress))
+        let mut job = args.into_invocation()?;
+        if let Invocation::Load(LoadCommand { options, .. }) | Invocation::Retry(RetryCommand { options, .. }) =
+            &mut job
+        {
+            options.target.command = typed;
+        }
+        Ok((job, progress))
     }
 
     /// Does it.
@@ -242,11 +250,17 @@ impl Invocation {
             Invocation::Info(InfoCommand {
                 database,
                 forget: Some(table),
+                ..
             }) => {
                 let mut options = LoadOptions::default();
                 options.target.table = Some(table.clone());
                 return forget(&[], database, &options, observer).map(|()| Accomplished::Forgotten);
             }
+            Invocation::Info(InfoCommand {
+                database,
+                resume: Some(table),
+                ..
+            }) => return continued(database, table)?.run(observer),
             Invocation::Info(info) => return info.text().map(Accomplished::Said),
             Invocation::Explain(explain) => return explain.text().map(Accomplished::Said),
             Invocation::Print(text) => return Ok(Accomplished::Said(text.clone())),
@@ -271,7 +285,7 @@ impl Invocation {
         match self {
             Invocation::Load(load) => Some(&load.database),
             Invocation::Retry(retry) => Some(&retry.database),
-            Invocation::Info(info) => info.forget.as_ref().map(|_| &*info.database),
+            Invocation::Info(info) => (info.forget.as_ref().or(info.resume.as_ref())).map(|_| &*info.database),
             Invocation::Check(_) | Invocation::Schema(_) | Invocation::Explain(_) | Invocation::Print(_) => None,
         }
     }
@@ -289,13 +303,24 @@ impl Invocation {
     /// What becomes of what was read, once somebody stops the job.
     pub fn on_stop(&self) -> &'static str {
         match self {
-            Invocation::Load(_) | Invocation::Retry(_) => "what was read is being committed",
+            Invocation::Load(_) | Invocation::Retry(_) | Invocation::Info(InfoCommand { resume: Some(_), .. }) => {
+                "what was read is being committed"
+            }
             Invocation::Check(_) => "the errors file keeps what was found",
             Invocation::Schema(_) | Invocation::Info(_) | Invocation::Explain(_) | Invocation::Print(_) => {
                 "nothing is printed"
             }
         }
     }
+}
+
+/// These words, for whoever is to repeat them; `None` if they are not all text.
+fn typed_command(words: &[OsString]) -> Option<TypedCommand> {
+    let words = words.iter().skip(1).map(|word| word.to_str().map(str::to_owned));
+    Some(TypedCommand {
+        words: words.collect::<Option<_>>()?,
+        folder: std::env::current_dir().ok()?,
+    })
 }
 
 /// A usage error of the subcommand of this name.

@@ -214,8 +214,8 @@ pub use options::{Atomic, ErrorLimit, IfExists, Inference, InputFormat, OnDuplic
 pub use profile::{ColumnProfile, FirstText, Profile, ProfileFormat, ProfileValue, TextStart};
 pub use reject::RejectCode;
 pub use report::{
-    ColumnReport, EarlierReport, FilterReport, FoundDialect, InputReport, LoadReport, MemorySplit, Outcome,
-    SchemaReport, SkippedInput, StageTime, Summary,
+    ColumnReport, Distribution, DistributionOf, EarlierReport, FilterReport, FoundDialect, InputReport, LoadReport,
+    MemorySplit, Outcome, RowsColumn, RowsProfile, SchemaReport, SkippedInput, StageTime, Summary,
 };
 pub use schema::ColumnType;
 pub use schema::cells::EmptyCell;

@@ -23,6 +23,7 @@ mod check;
 mod context;
 mod contract;
 mod definition;
+mod done_blocks;
 #[cfg(feature = "html")]
 mod draft;
 mod earlier;
@@ -159,7 +160,8 @@ pub fn load_inputs(
             (told, Ok(()))
         }
     };
-    let report = told.report;
+    // What only the page wanted is not told.
+    let report = told.report.with_profiles(options.target.profile);
     // The report of a refusal is not written to a file that was refused.
     let json = options.target.report.as_ref().filter(|_| checked.report);
     let written = json.map_or(Ok(()), |path| report.write_json(path, observer));

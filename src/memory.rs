@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::decode::UnpackingMemory;
 use crate::error::Error;
-use crate::option_name::{MAX_RECORD_BYTES, MEMORY_BYTES, THREADS};
+use crate::option_name::{MAX_RECORD_BYTES, MEMORY_BYTES, PROFILE_ROWS, THREADS};
 use crate::options::DEFAULT_MAX_RECORD_BYTES;
 use crate::report::{MemorySplit, size};
 
@@ -47,6 +47,8 @@ pub struct MemoryWish {
     pub unpacking_bytes: u64,
     /// SQLite looks for something in an index, or in another table, for each row.
     pub searches: bool,
+    /// What is kept of the rows to say what is in their columns.
+    pub profile_bytes: u64,
 }
 
 /// Checks that `threads` threads can work within the budget.
@@ -75,9 +77,10 @@ pub fn check_threads(budget_bytes: u64, threads: usize) -> Result<(), Error> {
 pub fn split(wish: MemoryWish) -> Result<MemorySplit, Error> {
     // The parts below have room for a record of the usual length, on its way from one to the next.
     let record_bytes = RECORD_FACTOR * wish.record_bytes.saturating_sub(DEFAULT_MAX_RECORD_BYTES);
-    let needed_bytes = SMALLEST_BYTES + record_bytes + wish.unpacking_bytes;
+    let needed_bytes = SMALLEST_BYTES + record_bytes + wish.unpacking_bytes + wish.profile_bytes;
     let Some(mut rest) = wish.budget_bytes.checked_sub(needed_bytes) else {
         let why = match (record_bytes, wish.unpacking_bytes) {
+            (0, 0) if wish.profile_bytes > 0 => format!(" for {PROFILE_ROWS}"),
             (0, 0) => String::new(),
             (0, _) => " for inputs that are packed".to_owned(),
             _ => format!(" for {MAX_RECORD_BYTES} {}", size(wish.record_bytes)),
@@ -290,6 +293,7 @@ mod tests {
                     record_bytes: DEFAULT_MAX_RECORD_BYTES,
                     unpacking_bytes: 0,
                     searches: indexes == 3,
+                    profile_bytes: 0,
                 };
                 let split = split(wish).unwrap();
                 let sum = split.filter_bytes + split.windows_bytes + split.blocks_bytes + split.indexes_bytes;
@@ -310,6 +314,7 @@ mod tests {
             record_bytes: DEFAULT_MAX_RECORD_BYTES,
             unpacking_bytes: 0,
             searches: false,
+            profile_bytes: 0,
         };
         assert_eq!(split(wish).unwrap().filter_bytes, 122 << 20);
     }
@@ -328,6 +333,7 @@ mod tests {
                 record_bytes,
                 unpacking_bytes: 0,
                 searches: false,
+                profile_bytes: 0,
             })
             .unwrap_err();
             assert_eq!(error.exit_code(), 64);

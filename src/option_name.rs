@@ -126,6 +126,7 @@ options! {
     NULL_WORD "null_word" "--null"
     ON_DUPLICATE "on_duplicate" "--on-duplicate"
     ONCE "once" "--once"
+    PROFILE_ROWS "profile_rows" "--profile"
     QUOTE "quote" "--quote"
     RENAME "rename" "--rename"
     REPORT "report" "--report"

@@ -6,6 +6,7 @@ mod input_format;
 mod limits;
 mod on_duplicate;
 mod table;
+mod typed_command;
 pub(crate) mod written;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use self::input_format::{InputFormat, JSON_LINES};
 pub use self::limits::{ErrorLimits, LimitOptions, PassedLimit};
 pub use self::on_duplicate::OnDuplicate;
 pub use self::table::{Atomic, CreateSql, IfExists, TableOptions};
+pub use self::typed_command::{TypedCommand, shell_word, typed};
 use crate::dialect::{Delimiter, Escape};
 use crate::encoding::Encoding;
 use crate::error::Error;
@@ -210,6 +212,10 @@ pub struct TargetOptions {
     pub report: Option<PathBuf>,
     /// Where to write the same as a page for people, on every way out.
     pub report_html: Option<PathBuf>,
+    /// Say what is in the columns of the rows that are loaded.
+    pub profile: bool,
+    /// What was typed, if that is known.
+    pub command: Option<TypedCommand>,
 }
 
 /// What a load does about loads before it, and what it keeps for loads after it.
@@ -278,6 +284,8 @@ impl Default for TargetOptions {
             safe_errors: false,
             report: None,
             report_html: None,
+            profile: false,
+            command: None,
         }
     }
 }

@@ -5,14 +5,18 @@
 //! people, as a Table Schema, as SQL or as JSON. Never: a row, or a file.
 
 mod column;
+mod distinct;
+mod distribution;
 mod encoder;
 mod few;
 mod hashes;
+mod loaded;
+mod reach;
+mod row_sample;
 mod sketch;
 mod sql;
 mod table_schema;
 mod text;
-mod value;
 
 use std::path::PathBuf;
 
@@ -21,9 +25,10 @@ use serde::{Serialize, Serializer};
 use self::column::{ColumnStats, Suits};
 pub(crate) use self::encoder::StatsEncoder;
 pub(crate) use self::hashes::ValueHashes;
-pub use self::value::{ProfileValue, TextStart};
+pub(crate) use self::loaded::{LaterRows, RowsGathering, gathering_bytes};
 use crate::escape::escaped;
 use crate::reject::RejectCode;
+pub use crate::report::{ProfileValue, TextStart};
 use crate::schema::{Column, ColumnType};
 
 /// Share of a column's values that must be different by the sketch, for it to be worth a closer look whether all are: six times its error
@@ -162,6 +167,15 @@ fn pretty(value: &impl Serialize) -> String {
     json.expect("names and counts are JSON") + "\n"
 }
 
+/// A hash of a number by its bits: the last steps of SplitMix64, over one of no round bits.
+#[inline]
+fn hash_of_bits(bits: u64) -> u64 {
+    let mut hash = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    hash ^ (hash >> 31)
+}
+
 /// What was seen of the columns so far, in input order.
 #[derive(Debug)]
 pub(crate) struct Gathering<'a> {
@@ -196,9 +210,9 @@ impl<'a> Gathering<'a> {
     /// For each column, whether it is likely that its values are all different, and none is NULL.
     pub(crate) fn likely_unique(&self) -> Vec<bool> {
         let is_likely = |stats: &ColumnStats| {
-            let is_many = stats.sketch.estimate() >= stats.values as f64 * LIKELY_UNIQUE;
-            let is_exact = stats.few.distinct().map(|distinct| distinct == stats.values);
-            stats.nulls == 0 && stats.values > 0 && is_exact.unwrap_or(is_many)
+            let is_many = stats.sketch.estimate() >= stats.reach.values as f64 * LIKELY_UNIQUE;
+            let is_exact = stats.few.distinct().map(|distinct| distinct == stats.reach.values);
+            stats.reach.nulls == 0 && stats.reach.values > 0 && is_exact.unwrap_or(is_many)
         };
         self.stats.iter().map(is_likely).collect()
     }
@@ -216,22 +230,22 @@ fn column_profile(column: &Column, stats: &ColumnStats, place: Option<(usize, u6
     let exactly = stats.few.distinct();
     let distinct = match (exactly, is_unique) {
         (Some(distinct), _) => distinct,
-        (None, true) => stats.values,
+        (None, true) => stats.reach.values,
         // No estimate may be what cannot be.
-        (None, false) => (stats.sketch.estimate().round() as u64).clamp(1, stats.values.max(1)),
+        (None, false) => (stats.sketch.estimate().round() as u64).clamp(1, stats.reach.values.max(1)),
     };
     let is_text = column.column_type == ColumnType::Text;
     ColumnProfile {
         name: column.name.clone(),
         column_type: column.column_type,
-        nulls: stats.nulls,
-        values: stats.values,
+        nulls: stats.reach.nulls,
+        values: stats.reach.values,
         distinct,
         distinct_is_exact: exactly.is_some() || is_unique,
-        least: stats.least,
-        greatest: stats.greatest,
-        longest_chars: stats.longest_chars,
-        longest_bytes: stats.longest_bytes,
+        least: stats.reach.least(),
+        greatest: stats.reach.greatest(),
+        longest_chars: stats.reach.longest_chars,
+        longest_bytes: stats.reach.longest_bytes,
         few: stats.few.in_order(),
         is_unique,
         numbers: stats.numbers,
@@ -241,7 +255,9 @@ fn column_profile(column: &Column, stats: &ColumnStats, place: Option<(usize, u6
             line,
         }),
         why_text: None,
-        suits: (is_text && stats.values > 0).then(|| suited(stats.suits)).flatten(),
+        suits: (is_text && stats.reach.values > 0)
+            .then(|| suited(stats.suits))
+            .flatten(),
     }
 }
 

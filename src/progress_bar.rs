@@ -20,7 +20,7 @@ use rowmill::{FileBegun, LoadReport, Observer, Phase, Progress};
 
 use self::json::Event;
 use self::pace::Pace;
-use crate::cli::{ProgressArg, Verbosity, columns_of_stderr};
+use crate::cli::{ProgressArg, Verbosity, columns_of_stderr, stderr_is_ascii};
 use crate::signals::{EXIT_SIGNAL_BASE, StopSignal};
 
 /// Redraws per second: enough to look alive, too few to cost anything.
@@ -126,6 +126,7 @@ impl Terminal {
         let summary = report
             .summary(self.verbosity == Verbosity::Verbose)
             .in_columns(columns_of_stderr())
+            .in_ascii(stderr_is_ascii())
             .painted(paint())
             .with_glance(&glance)
             .with_next(next);

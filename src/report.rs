@@ -12,7 +12,9 @@ mod page;
 mod paint;
 #[allow(missing_docs)]
 mod preview;
+mod profile_shown;
 mod rejects_shown;
+mod rows_profile;
 #[allow(missing_docs)]
 mod rows_shown;
 mod several;
@@ -22,6 +24,7 @@ mod target;
 #[allow(missing_docs)]
 mod timeline;
 mod units;
+mod value;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,12 +47,14 @@ pub use self::lines::{fitted, padded, text_columns, wrapped};
 pub use self::page::{PageParts, page};
 pub use self::paint::Paint;
 pub use self::preview::{Cell, PREVIEW_COLUMNS, PREVIEW_ROWS, PREVIEW_TEXT_BYTES, Preview};
+pub use self::rows_profile::{Distribution, DistributionOf, RowsColumn, RowsProfile};
 pub use self::rows_shown::table_lines;
 pub(crate) use self::several::of_several;
 pub use self::summary::Summary;
 pub(crate) use self::target::{is_own_stream, names_descriptor};
 pub use self::timeline::{FIRST_INTERVAL, MAX_POINTS, MemoryPoint, PhaseStart, RateSpan, Timeline};
-pub use self::units::{agreeing, bytes, grouped, rows, size};
+pub use self::units::{agreeing, bytes, grouped, rows, short_count, size};
+pub use self::value::{ProfileValue, TextStart};
 
 /// Exit code of a load that was complete, with rejects or duplicates.
 const EXIT_REJECTS: u8 = 2;
@@ -337,6 +342,8 @@ pub struct LoadReport {
     pub quote: Option<char>,
     /// The columns that were loaded, in the order of the table.
     pub columns: Vec<ColumnReport>,
+    /// What is in the columns of the rows that this run loaded, if [that is asked for](crate::Load::profile_rows).
+    pub profile: Option<RowsProfile>,
     /// Columns that are TEXT because nothing else was said or found.
     #[serde(skip)]
     pub(crate) found_texts: Vec<UndeclaredText>,
@@ -411,6 +418,7 @@ impl LoadReport {
             delimiter: options.dialect.delimiter_or(None).text(),
             quote: options.dialect.quote.map(char::from),
             columns: Vec::new(),
+            profile: None,
             found_texts: Vec::new(),
             reject_samples: Vec::new(),
             key: options.contract.key.clone(),

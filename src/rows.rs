@@ -72,6 +72,30 @@ pub struct RowBlock<E> {
     pub(crate) recoded_text: Vec<u8>,
 }
 
+/// Which rows of a block a load has put into its table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Landed {
+    /// Indices of rows: these, but for those in [`left_out`](Self::left_out), which ascend.
+    pub span: std::ops::Range<usize>,
+    pub left_out: Vec<u32>,
+}
+
+impl Landed {
+    /// Begins with the rows from `first_row` on, of which none is in yet.
+    pub fn begin(&mut self, first_row: usize) {
+        self.span = first_row..first_row;
+        self.left_out.clear();
+    }
+
+    /// The rows, in order.
+    pub fn rows(&self) -> impl Iterator<Item = usize> {
+        let mut left_out = self.left_out.iter().peekable();
+        self.span
+            .clone()
+            .filter(move |row| left_out.next_if(|&&out| out as usize == *row).is_none())
+    }
+}
+
 /// The hash that stands for a key with a NULL in it, which is never a duplicate.
 pub const NULL_KEY: u128 = 0;
 

@@ -16,6 +16,7 @@ use crate::dedup::{Ascending, Dedup};
 use crate::error::Error;
 use crate::faults;
 use crate::ledger::OpenItems;
+use crate::profile::LaterRows;
 use crate::reject::{ColumnLabel, FirstRecord, Origins, RejectReason, Suspect, SuspectReader, SuspectSpool};
 use crate::schema::RowIds;
 use crate::schema::repeats::RepeatPlan;
@@ -35,6 +36,8 @@ pub struct Settlement<'a> {
     pub earlier: Option<Box<dyn EarlierKeys + 'a>>,
     /// Where the rows that were not suspects came from.
     pub rows: RowOrigins<'a>,
+    /// Where it is noted what is in the rows that go in, if that is asked for.
+    pub later: Option<&'a mut LaterRows>,
     /// Whether to stop; asked where a later run can settle what is left.
     pub stopped: &'a dyn Fn() -> bool,
 }
@@ -102,6 +105,7 @@ impl Settlement<'_> {
                 found: Vec::new(),
             },
             indexes,
+            later: self.later,
             stopped: self.stopped,
             is_stopped: false,
         };
@@ -129,6 +133,7 @@ struct Settling<'a, 'l, 'd, 'p> {
     undoing: BTreeMap<u64, Box<str>>,
     origins: KeyOrigins<'a, 'd>,
     indexes: Option<&'a mut TableIndexes<'p>>,
+    later: Option<&'a mut LaterRows>,
     stopped: &'a dyn Fn() -> bool,
     is_stopped: bool,
 }
@@ -178,6 +183,10 @@ impl Settling<'_, '_, '_, '_> {
             RowOutcome::Inserted { row_id } => {
                 self.items.add_row(Some(row_id));
                 self.origins.inserted(&self.suspect, row_id)?;
+                if let Some(later) = &mut self.later {
+                    let ordinal = self.origins.origins.ordinal(&self.suspect.position);
+                    later.add(ordinal, self.suspect.row_id, &self.suspect.record);
+                }
                 if let Some(indexes) = &mut self.indexes {
                     indexes.push_settled(self.suspect.row_id, &self.suspect.record)?;
                 }
@@ -211,6 +220,9 @@ impl Settling<'_, '_, '_, '_> {
         self.suspects_read = 0;
         self.entries.rewind();
         self.items.start_over()?;
+        if let Some(later) = &mut self.later {
+            later.take_back();
+        }
         self.origins.rolled_back()?;
         self.writer.begin().map(|_| ())
     }

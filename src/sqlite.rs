@@ -12,7 +12,7 @@ pub mod descriptor;
 pub mod destination;
 pub mod direct;
 pub mod emptied;
-mod format;
+pub mod format;
 pub mod full_text;
 pub mod given_sql;
 pub mod holders;

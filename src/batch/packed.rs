@@ -71,6 +71,7 @@ impl BatchWriter<'_> {
         {
             *suspects = rest;
             let placed = self.placed(span.incoming, suspect as usize);
+            self.landed.left_out.push(suspect);
             self.set_aside(&placed, places)?;
         }
         Ok(())

@@ -14,7 +14,7 @@ use super::width::columns_of_stdout;
 const README: &str = include_str!("../../README.md");
 
 /// What can be asked for besides commands: its name here, its chapter in the README, and what that is about.
-const TOPICS: [(&str, &str, &str); 17] = [
+const TOPICS: [(&str, &str, &str); 18] = [
     ("exit-codes", "Exit codes", "what each exit code means"),
     (
         "rejects",
@@ -54,6 +54,11 @@ const TOPICS: [(&str, &str, &str); 17] = [
         "tables",
         "The table before and after its rows",
         "indexes, full-text search, SQL before and after",
+    ),
+    (
+        "profile",
+        "What is in the columns",
+        "what a load says of the rows that it loaded",
     ),
     (
         "if-exists",

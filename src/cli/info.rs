@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use clap::ValueHint;
 use rowmill::Error;
 use rowmill::internal::escape::{cut, escaped};
-use rowmill::internal::option_name::{FORGET, TABLE};
+use rowmill::internal::option_name::{FORGET, RESTART, TABLE};
+use rowmill::internal::options::shell_word;
 use rowmill::internal::report::{Paint, agreeing, bytes, grouped, padded, rows, text_columns, wrapped};
 use rowmill::internal::sqlite::inventory::{Inventory, TableEntry, UnfinishedLoad, inventory};
 
+use super::Invocation;
 use super::next::typed;
 use super::width::columns_to_fill;
 
 /// Characters of a name.
 const NAME_CHARS: usize = 40;
+/// Characters of a command that is not meant to be copied from here.
+const COMMAND_CHARS: usize = 500;
 /// How far what is said of a load is set in.
 const INDENT: usize = 2;
 
@@ -25,10 +29,11 @@ const INDENT: usize = 2;
     after_help = "\
 Examples:
   rowmill info people.db
+  rowmill info people.db --continue people
   rowmill info people.db --forget people
 
-The database is only read, unless --forget says otherwise; rows are counted, which takes a while
-where there are many."
+The database is only read, unless --continue or --forget says otherwise; rows are counted, which
+takes a while where there are many."
 )]
 pub struct InfoArgs {
     /// The database
@@ -37,6 +42,14 @@ pub struct InfoArgs {
     /// Give up the unfinished load into this table: its rows stay. Refused while a load is under way
     #[arg(long, value_name = "TABLE", help_heading = "Loading again")]
     forget: Option<String>,
+    /// Go on with the unfinished load into this table: the command that began it is run again, in the folder where it was
+    #[arg(
+        long = "continue",
+        value_name = "TABLE",
+        conflicts_with = "forget",
+        help_heading = "Loading again"
+    )]
+    resume: Option<String>,
 }
 
 /// A look at a database as it was asked for.
@@ -45,6 +58,8 @@ pub struct InfoCommand {
     pub database: PathBuf,
     /// The table whose unfinished load is to be given up instead.
     pub forget: Option<String>,
+    /// The table whose unfinished load is to go on instead.
+    pub resume: Option<String>,
 }
 
 impl InfoArgs {
@@ -52,6 +67,7 @@ impl InfoArgs {
         InfoCommand {
             database: self.database,
             forget: self.forget,
+            resume: self.resume,
         }
     }
 }
@@ -63,6 +79,44 @@ impl InfoCommand {
     /// `InputMissing` when there is no such file, `Schema` when it is no database, as reading it.
     pub fn text(&self) -> Result<String, Error> {
         Ok(written(&self.database, &inventory(&self.database)?))
+    }
+}
+
+/// The load into `table` that is unfinished in `database`, as it was asked for; from now on relative paths begin where they did then.
+///
+/// # Errors
+/// `Usage` when there is none, or when it is not known how it was asked for; as reading the database.
+pub(super) fn continued(database: &Path, table: &str) -> Result<Invocation, Error> {
+    let found = inventory(database)?;
+    let of_table = |load: &&UnfinishedLoad| load.table.eq_ignore_ascii_case(table);
+    let Some(load) = found.unfinished.iter().find(of_table) else {
+        return Err(Error::usage(format!(
+            "{} has no unfinished load into a table \"{table}\"; rowmill info {} lists those that it has",
+            database.display(),
+            shell_word(&database.to_string_lossy())
+        )));
+    };
+    let command = load.known.as_ref().and_then(|state| state.command.clone()).ok_or_else(|| {
+        Error::usage(format!(
+            "it is not known how the load into table \"{table}\" was asked for, by a program or another version of rowmill; run that again"
+        ))
+    })?;
+    let own = database
+        .canonicalize()
+        .map_err(|error| Error::input_missing(database, error))?;
+    std::env::set_current_dir(&command.folder).map_err(|error| Error::input_missing(&command.folder, error))?;
+    // What began it afresh would begin it afresh again.
+    let words = command.words.iter().filter(|word| *word != RESTART.flag());
+    let words = std::iter::once("rowmill".into()).chain(words.map(OsString::from));
+    let job = Invocation::of(words.collect()).map_err(|error| Error::usage(error.to_string().trim().to_owned()))?;
+    match job.database().and_then(|database| database.canonicalize().ok()) {
+        Some(database) if database == own => Ok(job),
+        _ => Err(Error::usage(format!(
+            "{} is not where it was when its load began: in {} that was {}; run it there, or that command with the database's name as it is now",
+            database.display(),
+            command.folder.display(),
+            command.text()
+        ))),
     }
 }
 
@@ -169,8 +223,25 @@ fn unfinished(database: &Path, load: &UnfinishedLoad) -> String {
         0..=3 => String::new(),
         count => format!(" and {} more", count - 3),
     };
+    let goes_on = match &state.command {
+        None => "The same command goes on there.".to_owned(),
+        Some(command) => {
+            let again: [OsString; 4] = [
+                "info".into(),
+                database.as_os_str().to_owned(),
+                "--continue".into(),
+                (&load.table).into(),
+            ];
+            format!(
+                "To go on: {}, which is, in {}, {}.",
+                escaped(&typed(again.iter())),
+                escaped(command.folder.as_os_str().as_encoded_bytes()),
+                cut(&command.text(), COMMAND_CHARS)
+            )
+        }
+    };
     format!(
-        "the load of {}{more} into table {table}: {} of {} records are committed, {} rejected, {} of {} read. The same command goes on there. \
+        "the load of {}{more} into table {table}: {} of {} records are committed, {} rejected, {} of {} read. {goes_on} \
          To give it up: {give_up}",
         inputs.join(", "),
         rows(state.loaded),

@@ -163,6 +163,12 @@ pub struct LoadArgs {
     /// Also when the load fails. An older page is replaced; no other file is.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, hide_short_help = true, help_heading = "Rejects and reports")]
     report_html: Option<PathBuf>,
+    /// Show what is in the columns of the rows that are loaded: NULLs, distinct values, least, greatest, longest, distribution
+    ///
+    /// Distinct values and distribution are told from samples: rowmill help profile. The report has it, too, and a page in any case. In a
+    /// load that goes on, it is about the rows of this run.
+    #[arg(long, help_heading = "Rejects and reports")]
+    profile: bool,
     /// Run a query on the database once the load is done, and print what it gives on standard output
     ///
     /// It only reads; up to 1,000 rows are shown, as a table. After a load that stopped it is not run.
@@ -275,6 +281,8 @@ impl LoadArgs {
                 errors: self.errors,
                 report: self.outcome.report,
                 report_html: self.report_html,
+                profile: self.profile,
+                command: None,
                 safe_errors: self.outcome.safe_errors,
                 write_path: match self.write_path {
                     WritePathArg::Auto => WritePath::Auto,

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
+use rowmill::internal::options::shell_word;
 use rowmill::{InputReport, LoadReport, Outcome};
 
 use super::{Args, Invocation, with_config};
@@ -18,6 +19,14 @@ pub fn next_command(job: &Invocation, words: &[OsString], report: &LoadReport) -
     let next = match (job, report.outcome) {
         (Invocation::Load(_) | Invocation::Retry(_), Outcome::Interrupted) if report.resumable => {
             Some(typed(words.iter().skip(1)))
+        }
+        // Nothing fits: what is wrong is wrong with all of them.
+        (Invocation::Load(_), Outcome::Complete)
+            if report.loads.is_empty() && report.rejected > 0 && report.loaded + report.updated == 0 =>
+        {
+            Some(typed(
+                [OsString::from("explain"), report.errors_file.clone().into()].iter(),
+            ))
         }
         (Invocation::Load(load), Outcome::Complete) if report.loads.is_empty() => {
             let can_be_retried = |input: &InputReport| input.path.is_file() && !input.encoding.starts_with("UTF-16");
@@ -102,21 +111,12 @@ fn takes_value(command: &Command, long: &str) -> bool {
 
 /// Words as one would type them after the program's name.
 pub(super) fn typed<'a>(words: impl Iterator<Item = &'a OsString>) -> String {
-    let words = words.map(|word| quoted(Path::new(word)));
-    std::iter::once("rowmill".to_owned())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    rowmill::internal::options::typed(words.iter().map(String::as_str))
 }
 
-/// A word for a shell.
 fn quoted(word: &Path) -> String {
-    let word = word.to_string_lossy();
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./=,:%@+".contains(&byte);
-    match !word.is_empty() && word.bytes().all(is_plain) {
-        true => word.into_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
+    shell_word(&word.to_string_lossy())
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ fn every_flag_reaches_its_option() {
          --empty-as-null --null NA --null - --empty default --comment # --trim --drop-repeated-headers --skip-lines 4 --header-row 3 --skip-footer 2 --encoding cp1251 --member m.csv --max-errors 5% --max-errors type_error=10 --max-errors rule_failed=0.1% --schema s.json --max-record-bytes 1k --window-bytes 1 --chunk-bytes 2 --write-path sql --infer guess \
          --decimal-comma --thousands ' --date-format %d.%m.%Y --datetime-format %s --two-digit-year-pivot 70 \
          --strict --not-null e,f --unique a,b --unique c --fts d --before S --after T --analyze --vacuum --if-exists replace --create-sql t.sql --alter --atomic file \
-         --restart --keep-checkpoint --append-only --once --safe-errors",
+         --restart --keep-checkpoint --append-only --once --safe-errors --profile",
     );
     let LoadCommand { inputs, options, .. } = options.unwrap();
     assert_eq!(inputs, [PathBuf::from("a.csv"), PathBuf::from("-")]);
@@ -133,6 +133,8 @@ fn every_flag_reaches_its_option() {
             errors: "e.csv".into(),
             report: Some("r.json".into()),
             report_html: Some("r.html".into()),
+            profile: true,
+            command: None,
             safe_errors: true,
             write_path: WritePath::Sql,
         },

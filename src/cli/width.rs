@@ -1,4 +1,4 @@
-//! How wide the terminal is.
+//! How wide the terminal is, and which characters it has.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -21,6 +21,15 @@ pub(super) fn columns_to_fill() -> usize {
 /// Columns of the terminal at standard error, if there is one.
 pub fn columns_of_stderr() -> Option<usize> {
     columns_of(&io::stderr())
+}
+
+/// Whether standard error is a terminal that has only the characters of ASCII, as the locale says.
+pub fn stderr_is_ascii() -> bool {
+    let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find(|name| set(name));
+    let locale = locale.and_then(|name| std::env::var(name).ok()).unwrap_or_default();
+    let locale = locale.to_ascii_lowercase();
+    columns_of_stderr().is_some() && !locale.contains("utf-8") && !locale.contains("utf8")
 }
 
 fn columns_of(stream: &impl AsFd) -> Option<usize> {

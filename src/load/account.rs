@@ -14,8 +14,8 @@ use crate::options::{JSON_LINES, LoadOptions};
 use crate::plan::TablePlan;
 use crate::reject::RejectCode;
 use crate::report::{
-    ColumnReport, EarlierReport, FilterReport, InputReport, LoadReport, MemorySplit, Outcome, SkippedInput, StageTime,
-    UndeclaredText,
+    ColumnReport, EarlierReport, FilterReport, InputReport, LoadReport, MemorySplit, Outcome, RowsProfile,
+    SkippedInput, StageTime, UndeclaredText,
 };
 use crate::schema::Column;
 
@@ -38,6 +38,7 @@ struct Parts {
     table: Option<String>,
     columns: Option<TableColumns>,
     found_texts: Vec<UndeclaredText>,
+    profile: Option<RowsProfile>,
     memory: Option<MemorySplit>,
     sqlite_version: String,
     write_path: Option<WritePathTaken>,
@@ -147,6 +148,11 @@ impl<'a> Account<'a> {
         self.parts().found_texts = columns;
     }
 
+    /// What is in the columns of the rows that were loaded.
+    pub(super) fn profile(&self, profile: RowsProfile) {
+        self.parts().profile = Some(profile);
+    }
+
     /// How the memory is split.
     pub(super) fn memory(&self, split: MemorySplit) {
         self.parts().memory = Some(split);
@@ -230,6 +236,7 @@ impl<'a> Account<'a> {
             table: parts.table.unwrap_or(nothing.table),
             columns,
             found_texts: parts.found_texts,
+            profile: parts.profile,
             key,
             memory: parts.memory.unwrap_or(nothing.memory),
             sqlite_version: parts.sqlite_version,

@@ -83,6 +83,11 @@ impl<'a> Context<'a> {
         self.options.check.is_some()
     }
 
+    /// Whether it is to be said what is in the columns of the rows that are loaded.
+    pub(super) fn profiles_rows(&self) -> bool {
+        !self.is_check() && (self.options.target.profile || self.options.target.report_html.is_some())
+    }
+
     /// A check cannot do without rows.
     pub(super) fn note_needs_rows(&self) {
         self.needs_rows.get_or_init(|| ());

@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::cancel::Cancelled;
 use crate::error::Error;
@@ -166,6 +166,9 @@ impl PageDraft {
             notices: &notes.notices,
             samples: &self.samples.to_vec(),
             preview: &preview,
+            unix_seconds: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
         });
         let mut out: &File = file;
         let written = file

@@ -497,6 +497,7 @@ pub(super) fn looking_memory(options: &LoadOptions, unpacking_bytes: u64) -> Res
         record_bytes: options.limits.max_record_bytes,
         unpacking_bytes,
         searches: false,
+        profile_bytes: 0,
     })
 }
 

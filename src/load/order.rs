@@ -161,7 +161,7 @@ impl<F: Format> Work for VerdictWork<'_, F> {
 #[derive(Default)]
 pub(super) struct Shared {
     /// Outputs to be used again.
-    pub(super) idle: Idle<RecordBlock>,
+    pub(super) idle: Arc<Idle<RecordBlock>>,
     /// The writer wants no more.
     pub(super) ended: AtomicBool,
     pub(super) times: ScanTimes,

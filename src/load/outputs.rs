@@ -1,5 +1,7 @@
 //! What rows go into, opened: deduplication, the database, the way that they take into the table, and the books.
 
+use std::sync::Arc;
+
 use crate::batch::{BatchSettings, BatchWriter};
 use crate::checkpoint::{Identity, SavedProgress};
 use crate::dedup::{self, Ascending, Dedup, Filter};
@@ -15,6 +17,7 @@ use crate::load::start::Start;
 use crate::option_name::WRITE_PATH;
 use crate::options::WritePath;
 use crate::plan::{DedupPlan, TablePlan};
+use crate::profile::RowsGathering;
 use crate::schema::shape::TableShape;
 use crate::schema::table_info::TableInfo;
 use crate::sqlite::TargetTable;
@@ -58,6 +61,8 @@ pub(super) struct Outputs<'d> {
     pub(super) began_direct: bool,
     pub(super) dedup: Dedup,
     pub(super) writer: BatchWriter<'d>,
+    /// What is in the columns of rows that are in, if that is asked for.
+    pub(super) gathering: Option<Arc<RowsGathering>>,
 }
 
 impl<'b> OpenedTable<'b> {
@@ -279,6 +284,9 @@ impl<'d> Outputs<'d> {
             began_direct,
             dedup,
             writer,
+            gathering: context
+                .profiles_rows()
+                .then(|| Arc::new(RowsGathering::new(&plan.columns, plan.row_id_column, &plan.key_columns))),
         })
     }
 }

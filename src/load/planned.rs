@@ -23,6 +23,7 @@ use crate::memory::{self, MemoryWish};
 use crate::option_name::{IF_EXISTS, INFERENCE, RESTART, TABLE};
 use crate::options::IfExists;
 use crate::plan::{DedupPlan, TablePlan};
+use crate::profile::gathering_bytes;
 use crate::report::MemorySplit;
 use crate::sqlite::direct::index::IndexSpec;
 use crate::sqlite::full_text;
@@ -206,5 +207,9 @@ fn split_memory(
         record_bytes: options.limits.max_record_bytes,
         unpacking_bytes: inputs.unpacking_bytes(),
         searches: !plan.create || plan.definition.is_some() || !plan.unique.is_empty(),
+        profile_bytes: match context.profiles_rows() {
+            true => gathering_bytes(plan.columns.len()),
+            false => 0,
+        },
     })
 }

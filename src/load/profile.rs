@@ -309,6 +309,7 @@ impl ColumnSurvey<'_> {
             record_bytes: options.limits.max_record_bytes,
             unpacking_bytes: inputs.unpacking_bytes(),
             searches: false,
+            profile_bytes: 0,
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::load::infer::{declared, facts_of_start};
 use crate::load::opened::{OpenedInput, are_objects, check_member, encoding_hint, lay_out, leave_out_tails};
 use crate::option_name::{
     AFTER, ALTER, ANALYZE, APPEND_ONLY, ATOMIC, BEFORE, CREATE_SQL, ESCAPE, FORMAT, FTS, IF_EXISTS, INDEX, MAX_ERRORS,
-    ON_DUPLICATE, ONCE, OptionName, REPORT, REPORT_HTML, STRICT, TABLE_PER_FILE, UNIQUE, VACUUM,
+    ON_DUPLICATE, ONCE, OptionName, PROFILE_ROWS, REPORT, REPORT_HTML, STRICT, TABLE_PER_FILE, UNIQUE, VACUUM,
 };
 use crate::options::{Atomic, IfExists, LoadOptions, OnDuplicate};
 use crate::plan::Layout;
@@ -162,7 +162,7 @@ fn check_options(options: &LoadOptions) -> Result<(), Error> {
         (ANALYZE, table.analyze),
         (VACUUM, table.vacuum),
     ];
-    let about_the_whole: [(OptionName, bool); 4] = [
+    let about_the_whole: [(OptionName, bool); 5] = [
         (ON_DUPLICATE, contract.on_duplicate != OnDuplicate::Reject),
         (
             MAX_ERRORS,
@@ -170,6 +170,7 @@ fn check_options(options: &LoadOptions) -> Result<(), Error> {
         ),
         (REPORT, target.report.is_some()),
         (REPORT_HTML, target.report_html.is_some()),
+        (PROFILE_ROWS, target.profile),
     ];
     let asked = about_a_database.into_iter().find(|(_, is_asked)| *is_asked);
     if let Some((option, _)) = asked {

@@ -15,6 +15,7 @@ use crate::decode::Marks;
 use crate::error::Error;
 use crate::ledger::Incoming;
 use crate::load::context::Context;
+use crate::load::done_blocks::DoneBlocks;
 use crate::load::opened::{OpenedInputs, encoding_hint};
 use crate::load::order::{Delivery, OrderThread, Shared, Totals};
 use crate::load::outputs::Outputs;
@@ -29,9 +30,6 @@ use crate::report::{agreeing, rows};
 const DELIVERIES_AHEAD: usize = 1024;
 /// Shortest time between two calls of [`Observer::progress`](crate::Observer::progress).
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(50);
-/// A block that grew beyond this many times the chunk size is not kept for reuse: it held a rare large record.
-const REUSE_FACTOR: usize = 20;
-
 /// Why no more rows came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowsEnd {
@@ -171,8 +169,10 @@ fn pass_through(
         blueprint,
         dedup,
         writer,
+        gathering,
         ..
     } = outputs;
+    let done_blocks = DoneBlocks::new(&shared.idle, gathering.as_ref(), context);
     let order = OrderThread {
         blueprint,
         context,
@@ -187,16 +187,29 @@ fn pass_through(
             .name("rowmill-order".to_owned())
             .spawn_scoped(threads, || order.run(inputs, dedup, deliveries))
             .map_err(|e| no_thread(&e))?;
-        let mut writing = Writing::new(writer, shared, context, input_count);
+        let mut writing = Writing {
+            writer,
+            shared,
+            context,
+            done_blocks: &done_blocks,
+            inputs_bytes: 0,
+            marks: None,
+            done_bytes: 0,
+            input_number: 0,
+            input_count,
+            write_time: Duration::ZERO,
+        };
         let written = writing.take_all(&queue);
         shared.ended.store(true, Ordering::Relaxed);
         drop(queue);
         let totals = order.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let write_time = writing.write_time;
+        done_blocks.end();
         // What went wrong in writing comes first: it may be why reading ended.
         Ok(Passed {
             limit_passed: written?,
             totals: totals?,
-            write_time: writing.write_time,
+            write_time,
         })
     })
 }
@@ -206,6 +219,7 @@ struct Writing<'a, 'd> {
     writer: &'a mut BatchWriter<'d>,
     shared: &'a Shared,
     context: &'a Context<'a>,
+    done_blocks: &'a DoneBlocks<'a>,
     /// Bytes of the inputs before the one at hand.
     inputs_bytes: u64,
     /// How far the input at hand was unpacked, if it is a packed file.
@@ -217,21 +231,7 @@ struct Writing<'a, 'd> {
     write_time: Duration,
 }
 
-impl<'a, 'd> Writing<'a, 'd> {
-    fn new(writer: &'a mut BatchWriter<'d>, shared: &'a Shared, context: &'a Context<'a>, input_count: usize) -> Self {
-        Writing {
-            writer,
-            shared,
-            context,
-            inputs_bytes: 0,
-            marks: None,
-            done_bytes: 0,
-            input_number: 0,
-            input_count,
-            write_time: Duration::ZERO,
-        }
-    }
-
+impl Writing<'_, '_> {
     /// Writes all that is delivered; whether the error limit was passed.
     fn take_all(&mut self, queue: &Receiver<Delivery>) -> Result<bool, Error> {
         let mut shown = Instant::now();
@@ -276,12 +276,8 @@ impl<'a, 'd> Writing<'a, 'd> {
     fn write_block(&mut self, mut incoming: Box<Incoming>) -> Result<Flow, Error> {
         self.done_up_to(incoming.block.start_bytes + incoming.block.bytes().len() as u64);
         let flow = self.writer.write_block(&mut incoming)?;
-        let rows = incoming.block.into_output();
         self.shared.blocks_ahead.fetch_sub(1, Ordering::Relaxed);
-        let chunk_bytes = self.context.options.resources.chunk_bytes as usize;
-        if rows.capacity_bytes() <= REUSE_FACTOR * chunk_bytes {
-            self.shared.idle.put(rows);
-        }
+        self.done_blocks.take(*incoming, || self.writer.take_landed());
         Ok(flow)
     }
 

@@ -3,6 +3,8 @@
 //! Comes in: the rows that are in, and those that were set aside. Goes out: the final counts, and the dead-letter file with every reject
 //! in its place. A load that was stopped and can be resumed leaves all that to the run that finishes it.
 
+use std::sync::Arc;
+
 use crate::batch::{BatchParts, BatchSettings};
 use crate::checkpoint::{Counts, SavedProgress};
 use crate::content_hash::ContentHash;
@@ -21,6 +23,7 @@ use crate::load::rows::{LoadedRows, RowsEnd};
 use crate::load::side_files::{note_end, tell_notes};
 use crate::observer::Phase;
 use crate::plan::DedupPlan;
+use crate::profile::{LaterRows, RowsGathering};
 use crate::reject::{DeadLetters, Origins};
 use crate::settle::{EarlierKeys, Settlement, Suspects, Waiting};
 use crate::sqlite::TargetTable;
@@ -71,14 +74,25 @@ impl<'d> SettledRows<'d> {
         };
         let before = unsettled.counts.clone();
         let settings = &unsettled.last.settings;
+        let gathering = unsettled.gathering.clone();
+        let tell_profile = || {
+            if let Some(gathering) = &gathering {
+                context.account.profile(gathering.profile());
+            }
+        };
         if end != RowsEnd::Complete && (settings.checkpoint.is_some() || settings.one_transaction) {
             let letters = &mut unsettled.side_files.letters;
             tell_notes(letters, context);
             // Best effort: without that note the load counts as one that was killed.
             let _ = note_end(database, &blueprint.start.plan.table, letters.state().bytes);
+            if !settings.one_transaction {
+                tell_profile();
+            }
             return Ok(left_to_later(end, before, inputs));
         }
-        let Some(settled) = unsettled.settle(&mut inputs, context)? else {
+        let settled = unsettled.settle(&mut inputs, context)?;
+        tell_profile();
+        let Some(settled) = settled else {
             return Ok(left_to_later(RowsEnd::Interrupted, before, inputs));
         };
         let SettledBooks { counts, mut letters } = settled;
@@ -104,6 +118,8 @@ struct Unsettled<'d> {
     rows: RowOrigins<'d>,
     dedup: Dedup,
     indexes: TableIndexes<'d>,
+    /// What is in the columns of those that are in, if that is asked for.
+    gathering: Option<Arc<RowsGathering>>,
     side_files: SideFiles,
     counts: Counts,
     last: Last,
@@ -137,6 +153,7 @@ impl<'d> Unsettled<'d> {
             began_direct,
             dedup,
             writer,
+            gathering,
         } = outputs;
         let BatchParts {
             destination,
@@ -181,6 +198,7 @@ impl<'d> Unsettled<'d> {
             rows: destination.origins,
             dedup,
             indexes,
+            gathering,
             side_files,
             counts,
             last,
@@ -255,8 +273,10 @@ impl<'d> Unsettled<'d> {
             rows,
             side_files: SideFiles { mut letters, mut spool },
             last,
+            gathering,
             ..
         } = self;
+        let mut later = gathering.as_ref().map(RowsGathering::later);
         let plan = &self.blueprint.start.plan;
         let is_guarded = plan.dedup != DedupPlan::Database || !begin_unguarded(database, &plan.table)?;
         if is_guarded {
@@ -273,6 +293,7 @@ impl<'d> Unsettled<'d> {
                 origins: &last.origins,
                 rows,
                 spool: &mut spool,
+                later: later.as_mut(),
                 stopped,
             };
             waiting.settle(items)?
@@ -284,6 +305,7 @@ impl<'d> Unsettled<'d> {
                 all_written: self.all_written,
                 earlier,
                 rows,
+                later: later.as_mut(),
                 stopped,
             };
             let suspects = Suspects {
@@ -299,6 +321,7 @@ impl<'d> Unsettled<'d> {
             database.rollback()?;
             return Ok(None);
         };
+        later.into_iter().for_each(LaterRows::keep);
         database.look_at_foreign_keys(true)?;
         spool.remove()?;
         Ok(Some(SettledBooks { counts, letters }))
@@ -332,6 +355,7 @@ impl<'d> Unsettled<'d> {
                 all_written: true,
                 earlier: None,
                 rows: self.rows,
+                later: None,
                 stopped,
             };
             let suspects = Suspects {
@@ -365,8 +389,10 @@ impl<'d> Unsettled<'d> {
             mut indexes,
             side_files: SideFiles { mut letters, mut spool },
             mut last,
+            gathering,
             ..
         } = self;
+        let mut later = gathering.as_ref().map(RowsGathering::later);
         let (table, account) = (&self.blueprint.start.plan.table, context.account);
         // Filter, windows and rows are gone: their memory is free.
         let split = self.blueprint.split;
@@ -385,6 +411,7 @@ impl<'d> Unsettled<'d> {
                     all_written: true,
                     earlier: None,
                     rows,
+                    later: later.as_mut(),
                     stopped,
                 };
                 let suspects = Suspects {
@@ -411,6 +438,7 @@ impl<'d> Unsettled<'d> {
             || last.commit(&database).map(|()| self.counts),
             |items| last.commit_settled(&database, items),
         )?;
+        later.into_iter().for_each(LaterRows::keep);
         spool.remove()?;
         faults::point("index: committed");
         database.close()?;

@@ -3,14 +3,15 @@
 //! Everything here merges in any order but the first value that is no number, for which the parts must come in input order. Nothing is
 //! allocated for a value. Pure.
 
-use std::cmp::Ordering;
-
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::few::FewValues;
+use super::hash_of_bits;
+use super::reach::Reach;
 use super::sketch::Sketch;
-use super::value::{ProfileValue, TextStart};
+use crate::report::{ProfileValue, TextStart};
 use crate::schema::cast;
+use crate::sqlite::format::SeesValues;
 
 /// Types that texts may have all the same, as far as every value so far is of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,15 +55,7 @@ pub(super) struct ValueOfRow {
 /// What was seen of a column.
 #[derive(Debug, Clone)]
 pub(super) struct ColumnStats {
-    pub(super) nulls: u64,
-    pub(super) values: u64,
-    pub(super) least: Option<ProfileValue>,
-    pub(super) greatest: Option<ProfileValue>,
-    /// The first bytes of both, if they are texts: enough for most comparisons.
-    least_start: u64,
-    greatest_start: u64,
-    pub(super) longest_bytes: u64,
-    pub(super) longest_chars: u64,
+    pub(super) reach: Reach,
     pub(super) sketch: Sketch,
     pub(super) few: FewValues,
     /// How many texts are numbers, and the first that is not.
@@ -74,14 +67,7 @@ pub(super) struct ColumnStats {
 impl Default for ColumnStats {
     fn default() -> Self {
         ColumnStats {
-            nulls: 0,
-            values: 0,
-            least: None,
-            greatest: None,
-            least_start: u64::MAX,
-            greatest_start: 0,
-            longest_bytes: 0,
-            longest_chars: 0,
+            reach: Reach::default(),
             sketch: Sketch::default(),
             few: FewValues::default(),
             numbers: 0,
@@ -89,34 +75,6 @@ impl Default for ColumnStats {
             suits: Suits::ALL,
         }
     }
-}
-
-/// A hash of a number by its bits: the last steps of SplitMix64, over one of no round bits.
-#[inline]
-fn hash_of_bits(bits: u64) -> u64 {
-    let mut hash = bits.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    hash ^ (hash >> 31)
-}
-
-/// The first bytes of a text, as a number of the same order; more bytes decide where two are equal.
-#[inline]
-fn start_of(text: &[u8]) -> u64 {
-    match text.first_chunk::<8>() {
-        Some(start) => u64::from_be_bytes(*start),
-        None => {
-            let mut start = [0; 8];
-            start[..text.len()].copy_from_slice(text);
-            u64::from_be_bytes(start)
-        }
-    }
-}
-
-/// How many characters a text has.
-fn chars(text: &[u8]) -> u64 {
-    // Every byte but those that go on with a character.
-    text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() as u64
 }
 
 impl ColumnStats {
@@ -127,23 +85,21 @@ impl ColumnStats {
     pub(super) fn clear(&mut self) {
         self.sketch.clear();
         self.few.clear();
-        (self.nulls, self.values, self.numbers) = (0, 0, 0);
-        (self.least, self.greatest, self.no_number) = (None, None, None);
-        (self.least_start, self.greatest_start) = (u64::MAX, 0);
-        (self.longest_bytes, self.longest_chars) = (0, 0);
+        self.reach = Reach::default();
+        (self.numbers, self.no_number) = (0, None);
         self.suits = Suits::ALL;
     }
 
     #[inline]
     pub(super) fn see_null(&mut self) {
-        self.nulls += 1;
+        self.reach.see_null();
     }
 
     #[inline]
     pub(super) fn see_integer(&mut self, value: i64) {
         let hash = hash_of_bits(value as u64);
         self.see(hash, || ProfileValue::Integer(value));
-        self.widen(ProfileValue::Integer(value));
+        self.reach.see_integer(value);
     }
 
     #[inline]
@@ -151,21 +107,14 @@ impl ColumnStats {
         // The two zeros are one number.
         let value = value + 0.0;
         self.see(hash_of_bits(value.to_bits()), || ProfileValue::Real(value));
-        self.widen(ProfileValue::Real(value));
+        self.reach.see_real(value);
     }
 
     /// `row`: that of the chunk which it is in. `is_kept`: the column keeps its values as they are written, and may hold anything.
     #[inline]
     pub(super) fn see_text(&mut self, text: &[u8], row: u32, is_kept: bool) {
         self.see(xxh3_64(text), || ProfileValue::Text(TextStart::of(text)));
-        let start = start_of(text);
-        if start <= self.least_start || start >= self.greatest_start {
-            self.widen_by_text(text, start);
-        }
-        self.longest_bytes = self.longest_bytes.max(text.len() as u64);
-        if text.len() as u64 > self.longest_chars {
-            self.longest_chars = self.longest_chars.max(chars(text));
-        }
+        self.reach.see_text(text);
         if is_kept {
             // No number begins with a letter, and most texts do.
             let may_be_number = !text.first().is_some_and(u8::is_ascii_alphabetic);
@@ -185,48 +134,15 @@ impl ColumnStats {
 
     #[inline]
     fn see(&mut self, hash: u64, value: impl FnOnce() -> ProfileValue) {
-        self.values += 1;
+        self.reach.values += 1;
         self.sketch.see(hash);
         self.few.see(hash, value);
     }
 
-    /// Takes a number, or what was kept of a text, into the range of the values.
-    #[inline]
-    fn widen(&mut self, value: ProfileValue) {
-        if self.least.is_none_or(|least| value.compare(&least) == Ordering::Less) {
-            self.least = Some(value);
-        }
-        if self
-            .greatest
-            .is_none_or(|greatest| value.compare(&greatest) == Ordering::Greater)
-        {
-            self.greatest = Some(value);
-        }
-    }
-
-    fn widen_by_text(&mut self, text: &[u8], start: u64) {
-        let is_less = |kept: &ProfileValue| matches!(kept, ProfileValue::Text(kept) if kept.compare_to(text).is_gt());
-        if self.least.as_ref().is_none_or(is_less) {
-            self.least = Some(ProfileValue::Text(TextStart::of(text)));
-            self.least_start = start;
-        }
-        let is_greater =
-            |kept: &ProfileValue| matches!(kept, ProfileValue::Text(kept) if kept.compare_to(text).is_lt());
-        if self.greatest.as_ref().is_none_or(is_greater) {
-            self.greatest = Some(ProfileValue::Text(TextStart::of(text)));
-            self.greatest_start = start;
-        }
-    }
-
     /// Adds what was seen right after this. The first value that is no number is only taken if none was known.
     pub(super) fn merge(&mut self, later: &ColumnStats) {
-        self.nulls += later.nulls;
-        self.values += later.values;
-        let ends = [later.least, later.greatest];
-        ends.into_iter().flatten().for_each(|value| self.widen(value));
-        self.longest_bytes = self.longest_bytes.max(later.longest_bytes);
-        self.longest_chars = self.longest_chars.max(later.longest_chars);
-        if later.values > 0 {
+        self.reach.merge(&later.reach);
+        if later.reach.values > 0 {
             self.sketch.merge(&later.sketch);
         }
         self.few.merge(&later.few);
@@ -256,31 +172,5 @@ mod tests {
         }
         let stats = stats(&["1", "inf", "-2.5", "+3", ".5", "a"]);
         assert_eq!((stats.numbers, stats.no_number.unwrap().row), (4, 1));
-    }
-
-    #[test]
-    fn the_extent_is_that_of_whole_texts_even_where_they_begin_alike() {
-        let long = "x".repeat(100);
-        let texts = [
-            "prefix-1",
-            "prefix-10",
-            "prefix-",
-            &long,
-            &long[..64],
-            "",
-            "prefix-0",
-            "\u{10ffff}",
-        ];
-        for at in 0..texts.len() {
-            let mut merged = stats(&texts[..at]);
-            merged.merge(&stats(&texts[at..]));
-            assert_eq!(merged.least.unwrap().to_string(), "");
-            assert_eq!(merged.greatest.unwrap().to_string(), "\u{10ffff}");
-            assert_eq!((merged.longest_bytes, merged.longest_chars), (100, 100));
-        }
-        let greatest = stats(&[&long[..64], &long]).greatest.unwrap();
-        assert!(matches!(greatest, ProfileValue::Text(start) if start.is_cut()));
-        let least = stats(&[&long, &long[..64]]).least.unwrap();
-        assert!(matches!(least, ProfileValue::Text(start) if !start.is_cut()));
     }
 }

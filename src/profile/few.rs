@@ -1,6 +1,6 @@
 //! The values of a column, counted one by one, as long as there are only a few.
 
-use super::value::ProfileValue;
+use crate::report::ProfileValue;
 
 /// Most values that are counted one by one.
 pub(super) const MOST_VALUES: usize = 20;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{ColumnProfile, Profile, ProfileValue};
 use crate::escape::escaped;
 use crate::option_name::COLUMN_TYPE;
-use crate::report::{agreeing, grouped};
+use crate::report::{agreeing, grouped, short_count};
 use crate::schema::ColumnType;
 
 /// Characters of a line.
@@ -79,15 +79,15 @@ fn cells(column: &ColumnProfile) -> [String; 7] {
     let value = |value: Option<ProfileValue>| value.map_or_else(String::new, |value| shown(&value, VALUE_CHARS));
     let longest = match column.longest_chars {
         0 => String::new(),
-        chars => short(chars),
+        chars => short_count(chars),
     };
     [
         fit(&column.name, NAME_CHARS),
         column.column_type.as_str().to_owned(),
-        short(column.nulls),
+        short_count(column.nulls),
         match column.values {
             0 => "0".to_owned(),
-            _ => format!("{about}{}", short(column.distinct)),
+            _ => format!("{about}{}", short_count(column.distinct)),
         },
         longest,
         value(column.least),
@@ -174,25 +174,6 @@ fn no_numbers(column: &ColumnProfile, profile: &Profile) -> Option<String> {
     ))
 }
 
-/// A count in at most seven characters.
-fn short(count: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [
-        (1_000_000_000_000, "T"),
-        (1_000_000_000, "G"),
-        (1_000_000, "M"),
-        (1_000, "k"),
-    ];
-    let unit = UNITS.iter().find(|(size, _)| count >= 100_000 && count >= *size);
-    match unit {
-        None => grouped(count).to_string(),
-        Some((size, letter)) => {
-            let parts = count as f64 / *size as f64;
-            let decimals = if parts < 10.0 { 2 } else { usize::from(parts < 100.0) };
-            format!("{parts:.decimals$}{letter}")
-        }
-    }
-}
-
 /// The text in at most so many characters, with nothing in it that a terminal would obey.
 fn fit(text: &str, chars: usize) -> String {
     let text = escaped(text).to_string();
@@ -233,20 +214,6 @@ fn wrapped(label: &str, note: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn counts_are_short() {
-        for (count, text) in [
-            (0, "0"),
-            (99_999, "99,999"),
-            (100_000, "100k"),
-            (1_234_567, "1.23M"),
-            (45_678_901_234, "45.7G"),
-            (999_999_999_999_999, "1000T"),
-        ] {
-            assert_eq!(short(count), text);
-        }
-    }
 
     #[test]
     fn notes_are_broken_between_words() {

@@ -68,11 +68,16 @@ pub struct Message<'a> {
     first_file: Option<&'a [u8]>,
 }
 
+/// The word for so many of them.
+fn columns(count: u32) -> &'static str {
+    if count == 1 { "column" } else { "columns" }
+}
+
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.reason {
             RejectReason::MissingColumns { expected, found } | RejectReason::TooManyColumns { expected, found } => {
-                write!(f, "expected {expected} columns, found {found}")
+                write!(f, "expected {expected} {}, found {found}", columns(*expected))
             }
             RejectReason::UnterminatedQuote => {
                 f.write_str("a quoted field starts on this line and is never properly closed; expected a closing quote")
@@ -274,6 +279,10 @@ mod tests {
         assert_eq!(
             words(RejectReason::MissingColumns { expected: 5, found: 3 }, b""),
             "expected 5 columns, found 3"
+        );
+        assert_eq!(
+            words(RejectReason::TooManyColumns { expected: 1, found: 2 }, b""),
+            "expected 1 column, found 2"
         );
         assert_eq!(
             words(RejectReason::TypeError { expected: integer }, b"12a"),

@@ -5,6 +5,7 @@
 //! the page forbids itself scripts and requests, should all that ever fail.
 
 mod chart;
+mod columns;
 mod sections;
 mod text;
 
@@ -20,6 +21,7 @@ use super::{GENERATOR, LoadReport, Outcome, Preview, Timeline, bytes, grouped, s
 use crate::option_name::{MAX_ERRORS, SAME_LOAD};
 use crate::options::LoadOptions;
 use crate::reject::RejectSample;
+use crate::schema::cast::MomentKey;
 
 const STYLE: &str = include_str!("page/style.css");
 /// Most columns of a chart: few enough to be distinguished, and wide enough to smooth out the waits for each commit.
@@ -39,6 +41,8 @@ pub struct PageParts<'a> {
     pub samples: &'a [RejectSample],
     /// The table's first rows, or why there are none.
     pub preview: &'a Result<Preview, String>,
+    /// When the page is written, in seconds since the beginning of 1970.
+    pub unix_seconds: u64,
 }
 
 /// The page of a load.
@@ -64,6 +68,7 @@ pub fn page(parts: &PageParts<'_>) -> String {
                     (header(parts))
                     (tiles(parts))
                     (identity(parts))
+                    (columns::columns(report))
                     (charts(parts))
                     (sections::stages(report))
                     (sections::rejects(parts))
@@ -120,6 +125,10 @@ fn header(parts: &PageParts<'_>) -> Markup {
                 }
             }
             p.muted.where { "of " (path(&report.database)) }
+            @if let Some(command) = &parts.options.target.command {
+                p.where { code { (shown(&command.text(), MESSAGE_CHARS)) } }
+            }
+            p.muted { (date(parts.unix_seconds)) }
             p { span class={ "badge " (class) } { (words) } " " span.muted { "exit code " (report.exit_code) } }
             @if let Some(error) = &report.error {
                 p.error { (shown(error, MESSAGE_CHARS)) }
@@ -141,6 +150,13 @@ fn header(parts: &PageParts<'_>) -> Markup {
             }
         }
     }
+}
+
+/// A day and a time, in the zone that is the same everywhere.
+fn date(unix_seconds: u64) -> String {
+    let moment = i64::try_from(unix_seconds).ok().and_then(MomentKey::whole_second);
+    let text = moment.map(|text| String::from_utf8_lossy(&text).replace('T', " "));
+    text.map_or_else(String::new, |text| format!("{text} UTC"))
 }
 
 /// The figures that readers look for first.

@@ -45,6 +45,15 @@ impl Sheet {
         self.labelled(label, words, Paint::label);
     }
 
+    /// Adds a line with a label; it ends in a mark that says that all is well.
+    pub(super) fn entry_with_good(&mut self, label: &str, words: &str, mark: &str) {
+        self.entry(label, &format!("{words} {mark}"));
+        // Only now, as what makes a colour takes no columns.
+        if let Some(at) = self.text.rfind(mark) {
+            self.text.replace_range(at..at + mark.len(), &self.paint.good(mark));
+        }
+    }
+
     /// Adds a line that is not to be overlooked.
     pub(super) fn alarm(&mut self, label: &str, words: &str) {
         self.labelled(label, words, Paint::bad);

@@ -5,7 +5,10 @@ use std::fmt;
 use super::paint::Paint;
 use super::sheet::Sheet;
 use super::units::{agreeing, bytes, duration, grouped, rows, size};
-use super::{FoundDialect, Glance, InputReport, LoadReport, MemorySplit, Outcome, rejects_shown, rows_shown, several};
+use super::{
+    FoundDialect, Glance, InputReport, LoadReport, MemorySplit, Outcome, profile_shown, rejects_shown, rows_shown,
+    several,
+};
 use crate::encoding::Encoding;
 use crate::escape::{cut, escaped};
 use crate::option_name::{FORGET, MAX_ERRORS, RESTART, SAME_LOAD};
@@ -42,6 +45,7 @@ pub struct Summary<'a> {
     paint: Paint,
     glance: Option<&'a Glance>,
     next: Option<&'a str>,
+    is_ascii: bool,
 }
 
 impl fmt::Display for Summary<'_> {
@@ -61,6 +65,7 @@ impl<'a> Summary<'a> {
             paint: Paint::default(),
             glance: None,
             next: None,
+            is_ascii: false,
         }
     }
 
@@ -68,6 +73,12 @@ impl<'a> Summary<'a> {
     #[doc(hidden)]
     pub fn in_columns(self, columns: Option<usize>) -> Self {
         Summary { columns, ..self }
+    }
+
+    /// With no characters of its own but those of ASCII.
+    #[doc(hidden)]
+    pub fn in_ascii(self, is_ascii: bool) -> Self {
+        Summary { is_ascii, ..self }
     }
 
     #[doc(hidden)]
@@ -139,6 +150,7 @@ impl<'a> Summary<'a> {
                 let are = agreeing(records, "record", "records");
                 format!("checked {} {are}: {} can be loaded", grouped(records), grouped(loaded))
             }
+            None if report.loaded + report.updated == 0 => format!("loaded nothing into table {table} of {database}"),
             None => format!("loaded {} into table {table} of {database}", rows(report.loaded)),
             Some(earlier) => {
                 let more = report.loaded.saturating_sub(earlier.loaded);
@@ -168,7 +180,10 @@ impl<'a> Summary<'a> {
         .collect();
         let sum = format!("{} = {}", grouped(report.records), parts.join(" + "));
         match report.identity_holds || report.outcome == Outcome::Failed {
-            true => sheet.entry("records", &format!("{sum} {}", sheet.paint.good("✓"))),
+            true => {
+                let mark = if self.is_ascii { "(adds up)" } else { "✓" };
+                sheet.entry_with_good("records", &sum, mark);
+            }
             false => {
                 sheet.alarm("records", &sum);
                 sheet.alarm("WARNING", "the counts do not add up; please report this");
@@ -241,7 +256,18 @@ impl<'a> Summary<'a> {
 
     /// The columns of the table, and why some of them are TEXT.
     fn columns(&self, sheet: &mut Sheet) {
-        let Some(glance) = self.glance else { return };
+        match &self.report.profile {
+            Some(profile) if profile.rows > 0 => profile_shown::write(self.report, self.is_ascii, sheet),
+            _ if self.glance.is_some() => self.column_types(sheet),
+            _ => {}
+        }
+        for (index, why) in self.glance.iter().flat_map(|glance| &glance.why_text).enumerate() {
+            let label = if index == 0 { "why text" } else { "" };
+            sheet.entry(label, &escaped(why).to_string());
+        }
+    }
+
+    fn column_types(&self, sheet: &mut Sheet) {
         let columns = &self.report.columns;
         let named = columns.iter().take(SHOWN_COLUMNS).map(|column| {
             let key = if self.report.key.contains(&column.name) {
@@ -257,10 +283,6 @@ impl<'a> Summary<'a> {
         }
         if !columns.is_empty() {
             sheet.entry("columns", &words);
-        }
-        for (index, why) in glance.why_text.iter().enumerate() {
-            let label = if index == 0 { "why text" } else { "" };
-            sheet.entry(label, &escaped(why).to_string());
         }
     }
 
@@ -317,11 +339,14 @@ impl<'a> Summary<'a> {
         let codes: Vec<String> = codes
             .map(|(code, count)| format!("{} {code}", grouped(*count)))
             .collect();
-        if report.rejected > 0 {
-            sheet.entry(
+        match &codes[..] {
+            [] => {}
+            // The code has their number.
+            [code] => sheet.entry("rejected", code),
+            codes => sheet.entry(
                 "rejected",
                 &format!("{}: {}", grouped(report.rejected), codes.join(", ")),
-            );
+            ),
         }
         if report.duplicates > 0 {
             let skipped = match report.skipped_duplicates {

@@ -57,6 +57,25 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// A count in at most seven characters.
+pub fn short_count(count: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [
+        (1_000_000_000_000, "T"),
+        (1_000_000_000, "G"),
+        (1_000_000, "M"),
+        (1_000, "k"),
+    ];
+    let unit = UNITS.iter().find(|(size, _)| count >= 100_000 && count >= *size);
+    match unit {
+        None => grouped(count).to_string(),
+        Some((size, letter)) => {
+            let parts = count as f64 / *size as f64;
+            let decimals = if parts < 10.0 { 2 } else { usize::from(parts < 100.0) };
+            format!("{parts:.decimals$}{letter}")
+        }
+    }
+}
+
 /// A wall time: `12 ms`, `3.21 s`, `2 min 05 s`, `1 h 02 min`.
 pub(super) fn duration(seconds: f64) -> impl fmt::Display {
     struct Elapsed(f64);
@@ -80,6 +99,20 @@ pub(super) fn duration(seconds: f64) -> impl fmt::Display {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_short() {
+        for (count, text) in [
+            (0, "0"),
+            (99_999, "99,999"),
+            (100_000, "100k"),
+            (1_234_567, "1.23M"),
+            (45_678_901_234, "45.7G"),
+            (999_999_999_999_999, "1000T"),
+        ] {
+            assert_eq!(short_count(count), text);
+        }
+    }
 
     #[test]
     fn numbers_read_well_at_every_size() {

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::faults;
 use crate::ledger::OpenItems;
 use crate::option_name::SAME_LOAD;
+use crate::profile::LaterRows;
 use crate::reject::{ColumnLabel, Origins, RejectReason, Suspect, SuspectSpool};
 use crate::sqlite::RowOutcome;
 use crate::sqlite::TargetTable;
@@ -37,6 +38,8 @@ pub struct Waiting<'a, 'd, 'w> {
     /// Where the rows that did not wait came from.
     pub rows: RowOrigins<'a>,
     pub spool: &'a mut SuspectSpool,
+    /// Where it is noted what is in the rows that go in, if that is asked for.
+    pub later: Option<&'a mut LaterRows>,
     /// Whether to stop; asked where a later run can settle what is left.
     pub stopped: &'a dyn Fn() -> bool,
 }
@@ -112,6 +115,9 @@ impl Waiting<'_, '_, '_> {
         while entries.next_into(&mut suspect)? {
             if verdicts.landed.contains(index) {
                 items.add_row(None);
+                if let Some(later) = &mut self.later {
+                    later.add(self.origins.ordinal(&suspect.position), suspect.row_id, &suspect.record);
+                }
             } else {
                 match verdicts.refused.get(&index) {
                     Some(Refusal::Rejected(Some(columns), reason)) => {

@@ -276,6 +276,124 @@ pub fn decode(record: &[u8], values: &mut Vec<RecordValue>) -> Option<()> {
     Some(())
 }
 
+/// The eight bytes from `start` on, big-endian; zeros where there are fewer.
+#[inline(always)]
+pub fn word_at(bytes: &[u8], start: usize) -> u64 {
+    let rest = bytes.get(start..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(eight) => u64::from_be_bytes(*eight),
+        None => {
+            let mut eight = [0; 8];
+            eight[..rest.len()].copy_from_slice(rest);
+            u64::from_be_bytes(eight)
+        }
+    }
+}
+
+/// Where a value lies in the bytes that its record is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spot {
+    serial_type: u32,
+    start: u32,
+}
+
+impl Spot {
+    /// Finds the first `columns` values of the record that begins at `start` of `bytes`, and gives `take` each with its number. The record must
+    /// have been made here: of another one there may be fewer, and they may lie anywhere.
+    pub fn each(bytes: &[u8], start: usize, columns: usize, mut take: impl FnMut(usize, Spot)) {
+        let mut types = bytes.get(start..).unwrap_or_default();
+        let mut at = start as u32;
+        at += take_varint(&mut types).unwrap_or_default() as u32;
+        for column in 0..columns {
+            let Some(serial_type) = take_varint(&mut types) else {
+                return;
+            };
+            take(
+                column,
+                Spot {
+                    serial_type: serial_type as u32,
+                    start: at,
+                },
+            );
+            at += value_bytes(serial_type) as u32;
+        }
+    }
+
+    /// The value. A number beyond the end of `bytes` is zero.
+    pub fn value(self, bytes: &[u8]) -> RecordValue {
+        let (start, serial_type) = (self.start as usize, u64::from(self.serial_type));
+        match serial_type {
+            NULL => RecordValue::Null,
+            REAL => RecordValue::Real(f64::from_bits(word_at(bytes, start))),
+            1..=ONE => RecordValue::Integer(short_integer(serial_type as u8, word_at(bytes, start))),
+            _ => RecordValue::Text {
+                start,
+                bytes: text_bytes(serial_type),
+            },
+        }
+    }
+}
+
+/// The integer whose bytes are the first of `word`.
+#[inline(always)]
+fn short_integer(serial_type: u8, word: u64) -> i64 {
+    /// Bits of eight bytes beyond those of an integer.
+    const REST_BITS: [u8; 8] = [0, 56, 48, 40, 32, 16, 0, 0];
+    match serial_type {
+        8.. => i64::from(serial_type) - ZERO as i64,
+        _ => word as i64 >> REST_BITS[usize::from(serial_type) & 7],
+    }
+}
+
+/// Takes the values of one column of many records.
+pub trait SeesValues {
+    fn see_null(&mut self);
+    fn see_integer(&mut self, value: i64);
+    fn see_real(&mut self, value: f64);
+    /// A text of `length` bytes from `start` of `bytes` on, the first of which are those of `word`.
+    fn see_text_at(&mut self, word: u64, bytes: &[u8], start: usize, length: usize);
+}
+
+/// Gives each of `columns` its value of the record that begins at `start` of `bytes`, which was made here.
+#[inline]
+pub fn see_record<V: SeesValues>(columns: &mut [V], bytes: &[u8], start: usize) {
+    let count = columns.len();
+    let record = bytes.get(start..).unwrap_or_default();
+    // Every serial type in one byte, and the header's size too.
+    let is_short = count < 0x7F && record.first().is_some_and(|&header| usize::from(header) == count + 1);
+    let Some(types) = record.get(1..=count).filter(|_| is_short) else {
+        return see_long_record(columns, bytes, start);
+    };
+    let mut at = start + 1 + count;
+    for (column, &serial_type) in columns.iter_mut().zip(types) {
+        let word = word_at(bytes, at);
+        if u64::from(serial_type) >= TEXT {
+            let length = usize::from(serial_type - TEXT as u8) / 2;
+            column.see_text_at(word, bytes, at, length);
+            at += length;
+        } else if serial_type == NULL as u8 {
+            column.see_null();
+        } else if serial_type == REAL as u8 {
+            column.see_real(f64::from_bits(word));
+            at += 8;
+        } else {
+            column.see_integer(short_integer(serial_type, word));
+            at += value_bytes(u64::from(serial_type));
+        }
+    }
+}
+
+fn see_long_record<V: SeesValues>(columns: &mut [V], bytes: &[u8], start: usize) {
+    Spot::each(bytes, start, columns.len(), |column, spot| match spot.value(bytes) {
+        RecordValue::Null => columns[column].see_null(),
+        RecordValue::Integer(value) => columns[column].see_integer(value),
+        RecordValue::Real(value) => columns[column].see_real(value),
+        RecordValue::Text { start, bytes: length } => {
+            columns[column].see_text_at(word_at(bytes, start), bytes, start, length);
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -307,6 +425,73 @@ mod tests {
                 });
                 prop_assert!(texts.max().unwrap_or(0) <= record.len());
             }
+        }
+    }
+
+    proptest! {
+        /// As the record is decoded from its header, in a buffer that has other records around it.
+        #[test]
+        fn spots_are_where_the_values_are(
+            types in prop::collection::vec(prop_oneof![0u64..10, 0u64..70, 0u64..9000], 0..200),
+            before in 0usize..20,
+            after in 0usize..9,
+            seed in any::<u8>(),
+        ) {
+            let types: Vec<u64> = types.into_iter().map(|kind| if kind > 9 { 2 * kind + 1 } else { kind }).collect();
+            let types_bytes = types.iter().map(|&serial_type| varint_bytes(serial_type)).sum();
+            let mut record = vec![0; header_bytes(types_bytes)];
+            let mut at = put_varint(&mut record.clone(), header_bytes(types_bytes) as u64);
+            put_varint(&mut record, header_bytes(types_bytes) as u64);
+            for &serial_type in &types {
+                at += put_varint(&mut record[at..], serial_type);
+            }
+            let body: usize = types.iter().map(|&serial_type| value_bytes(serial_type)).sum();
+            record.extend((0..body).map(|index| (index as u8).wrapping_mul(37) ^ seed));
+            let bytes = [vec![0xFF; before], record.clone(), vec![0xFF; after]].concat();
+            let mut wanted = Vec::new();
+            decode(&record, &mut wanted).unwrap();
+            let wanted: Vec<String> = wanted.into_iter().map(|value| said(value, &record)).collect();
+            let mut found = Vec::new();
+            Spot::each(&bytes, before, types.len(), |column, spot| {
+                assert_eq!(column, found.len());
+                found.push(said(spot.value(&bytes), &bytes));
+            });
+            prop_assert_eq!(&found, &wanted);
+            let mut seen = vec![Seen::default(); types.len()];
+            see_record(&mut seen, &bytes, before);
+            let seen: Vec<String> = seen.into_iter().map(|Seen(seen)| seen).collect();
+            prop_assert_eq!(&seen, &wanted);
+        }
+    }
+
+    /// A value in words.
+    fn said(value: RecordValue, record: &[u8]) -> String {
+        match value {
+            RecordValue::Text { start, bytes } => format!("{:?}", &record[start..start + bytes]),
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// The value that was seen last, in the same words.
+    #[derive(Clone, Default)]
+    struct Seen(String);
+
+    impl SeesValues for Seen {
+        fn see_null(&mut self) {
+            self.0 = said(RecordValue::Null, &[]);
+        }
+
+        fn see_integer(&mut self, value: i64) {
+            self.0 = said(RecordValue::Integer(value), &[]);
+        }
+
+        fn see_real(&mut self, value: f64) {
+            self.0 = said(RecordValue::Real(value), &[]);
+        }
+
+        fn see_text_at(&mut self, word: u64, bytes: &[u8], start: usize, length: usize) {
+            assert_eq!(word, word_at(bytes, start));
+            self.0 = said(RecordValue::Text { start, bytes: length }, bytes);
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::error::Error;
+use crate::options::TypedCommand;
 use crate::schema::identifier::quote;
 use crate::sqlite::database::database_error;
 use crate::sqlite::own::{checkpoint, finished, once};
@@ -58,6 +59,8 @@ pub struct UnfinishedState {
     /// Bytes of the inputs that are accounted for, and all of them.
     pub done_bytes: u64,
     pub input_bytes: u64,
+    /// What was typed to begin it, if that is known.
+    pub command: Option<TypedCommand>,
 }
 
 /// What `once` remembers of a table.
@@ -123,6 +126,7 @@ fn unfinished_load((table, found): (String, Option<crate::checkpoint::Checkpoint
         rejected: found.progress.counts.all_rejects(),
         done_bytes: found.progress.content.bytes,
         input_bytes: found.identity.inputs.iter().map(|input| input.length_bytes).sum(),
+        command: found.identity.command,
     });
     UnfinishedLoad { table, known }
 }

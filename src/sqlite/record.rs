@@ -170,6 +170,17 @@ impl SqliteRecords {
         &self.buffer[start as usize..end as usize]
     }
 
+    /// The bytes that the records are in, with room after the last of them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Where the record of row `row_index` begins in [`bytes`](Self::bytes).
+    #[inline]
+    pub fn start_of(&self, row_index: usize) -> usize {
+        row_index.checked_sub(1).map_or(0, |before| self.ends[before]) as usize
+    }
+
     /// How long the records of rows `rows` are in all.
     pub fn bytes_of(&self, rows: std::ops::Range<usize>) -> usize {
         let end_before = |row_index: usize| row_index.checked_sub(1).map_or(0, |before| self.ends[before]);

@@ -77,6 +77,7 @@ REPORT = {
     "delimiter": "str",
     "quote": "str | None",
     "columns": "list[Fields]",
+    "profile": "Fields | None",
     "key": "list[str]",
     "schema": "Fields | None",
     "sqlite_version": "str",

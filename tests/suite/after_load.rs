@@ -221,3 +221,43 @@ fn an_errors_file_is_explained_by_reason_and_column_and_the_retry_that_is_shown_
     assert!(code == 65 && said.contains("not an errors file"), "{said}");
     assert_eq!(run(folder, &["explain", "error.csv"]).0, 66);
 }
+
+#[test]
+fn what_is_unfinished_goes_on_from_a_look_at_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    big_file(folder);
+    let mut command = rowmill(folder, &BIG.map(Into::into));
+    command.env("ROWMILL_SIGNAL_AT", format!("batch: committed 1 {}", libc::SIGKILL));
+    Running::start(command).wait();
+    let (code, printed, said) = run(folder, &["info", "big.db"]);
+    assert_eq!(code, 0, "{said}");
+    let words = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("To go on: rowmill info big.db --continue big, which is, in "),
+        "{printed}"
+    );
+    let (code, _, said) = run(folder, &["info", "big.db", "--continue", "other"]);
+    assert!(
+        code == 64 && said.contains("no unfinished load into a table \"other\""),
+        "{said}"
+    );
+    // A copy of the database is another one.
+    fs::copy(folder.join("big.db"), folder.join("copy.db")).unwrap();
+    let (code, _, said) = run(folder, &["info", "copy.db", "--continue", "big"]);
+    assert!(
+        code == 64 && said.contains("is not where it was when its load began"),
+        "{said}"
+    );
+    // From another folder.
+    fs::create_dir(folder.join("elsewhere")).unwrap();
+    let (code, _, said) = run(&folder.join("elsewhere"), &["info", "../big.db", "--continue", "BIG"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("resuming an unfinished load after record ") && said.contains("loaded 300,000 rows"),
+        "{said}"
+    );
+    assert_eq!(database::count(&folder.join("big.db"), "big"), 300_000);
+    let (code, _, said) = run(folder, &["info", "big.db", "--continue", "big"]);
+    assert_eq!(code, 64, "{said}");
+}

@@ -303,6 +303,10 @@ impl Case {
         if setting.infer != "auto" {
             args.extend(["--infer".into(), setting.infer.into()]);
         }
+        // It must never make a difference.
+        if setting.threads == 4 && !self.args.iter().any(|arg| arg == "--profile") {
+            args.push("--profile".into());
+        }
         args
     }
 
@@ -450,6 +454,10 @@ impl Run {
                 "{rows} rows in the table, {loaded} loaded, {} before",
                 self.rows_before
             ));
+        }
+        let profiled = &report["profile"]["rows"];
+        if !profiled.is_null() && report["earlier"].is_null() && *profiled != report["loaded"] {
+            self.fail(&format!("{loaded} rows are loaded, and {profiled} are profiled"));
         }
         let integrity = database::integrity(&self.path("out.db"));
         if integrity != "ok" {

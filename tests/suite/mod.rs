@@ -54,6 +54,7 @@ mod packed;
 mod packing;
 mod page_runs;
 mod pressure;
+mod profile;
 mod random;
 mod random_existing;
 mod ranges;

@@ -49,11 +49,17 @@ fn drawn(folder: &Path, args: &[&str], term: &str) -> (String, i32) {
 
 /// The same, on a terminal of so many columns.
 fn drawn_in(columns: u16, folder: &Path, args: &[&str], term: &str) -> (String, i32) {
+    drawn_by(columns, "C.UTF-8", folder, args, term)
+}
+
+/// The same, with the characters of a locale.
+fn drawn_by(columns: u16, locale: &str, folder: &Path, args: &[&str], term: &str) -> (String, i32) {
     let (mut ours, theirs) = pseudo_terminal_of(columns);
     let args: Vec<_> = args.iter().map(Into::into).collect();
     let mut command = rowmill(folder, &args);
     command
         .env("TERM", term)
+        .env("LC_ALL", locale)
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR_FORCE")
         .stderr(Stdio::from(theirs));
@@ -219,6 +225,54 @@ fn the_closing_card_fits_every_terminal() {
             "rowmill retry errors.csv",
         ] {
             assert!(all.contains(said), "no '{said}' in {card}");
+        }
+    }
+}
+
+#[test]
+fn a_profile_fits_every_terminal_and_its_characters() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let mut text = String::from("id,the name of a person as it was given,amount,born\n");
+    for id in 0..3_000 {
+        text += &format!(
+            "{id},person number {id} with a long name,{}.5,20{:02}-01-02\n",
+            id % 90 * (id % 7),
+            id % 30
+        );
+    }
+    fs::write(folder.join("people.csv"), text).unwrap();
+    for (columns, locale) in [
+        (40, "C.UTF-8"),
+        (80, "en_US.utf8"),
+        (120, "C.UTF-8"),
+        (40, "C"),
+        (80, "C"),
+        (120, "POSIX"),
+    ] {
+        let database = format!("{columns}{locale}.db");
+        let args = [
+            "load",
+            "people.csv",
+            &database,
+            "--table=p",
+            "--key=id",
+            "--profile",
+            "--color=never",
+        ];
+        let (drawn, code) = drawn_by(columns, locale, folder, &args, "xterm");
+        assert_eq!(code, 0, "{drawn}");
+        let card = &drawn[drawn.rfind("rowmill: loaded").unwrap()..];
+        for line in card.lines() {
+            let taken = line.trim_end_matches('\r').chars().count();
+            assert!(taken <= usize::from(columns), "{taken} columns: {line}\n{card}");
+        }
+        let is_ascii = !locale.ends_with('8');
+        assert_eq!(card.is_ascii(), is_ascii, "{card}");
+        let full = if is_ascii { '@' } else { '\u{2588}' };
+        assert!(card.matches(full).count() >= 4, "{card}");
+        for said in ["person number", "integer key", "3,000"] {
+            assert!(card.contains(said), "no '{said}' in {card}");
         }
     }
 }

@@ -64,6 +64,7 @@ class LoadReport(Fields):
     delimiter: str
     quote: str | None
     columns: list[Fields]
+    profile: Fields | None
     key: list[str]
     schema: Fields | None
     sqlite_version: str
@@ -182,6 +183,7 @@ def load(
     max_errors: int | str | Mapping[str, int | str] | Sequence[int | str | Mapping[str, int | str]] | None = None,
     report: StrPath | None = None,
     report_html: StrPath | None = None,
+    profile: bool | None = None,
     memory: int | str | None = None,
     threads: int | None = None,
     window_bytes: int | str | None = None,
@@ -364,6 +366,7 @@ def forget(
     max_errors: int | str | Mapping[str, int | str] | Sequence[int | str | Mapping[str, int | str]] | None = None,
     report: StrPath | None = None,
     report_html: StrPath | None = None,
+    profile: bool | None = None,
     memory: int | str | None = None,
     threads: int | None = None,
     window_bytes: int | str | None = None,

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::columns::folded;
 use super::text::{MESSAGE_CHARS, RAW_CHARS, VALUE_CHARS, name, path, percent, shown};
 use super::{PageParts, verdict};
 use crate::option_name::{
@@ -196,6 +197,7 @@ pub(super) fn tables(report: &LoadReport) -> Markup {
                 }
             }
             (and_more(report.loads.len(), MAX_LISTED_INPUTS, "tables"))
+            @for load in report.loads.iter().take(MAX_LISTED_INPUTS) { (folded(load)) }
         }
     }
 }

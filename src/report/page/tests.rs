@@ -2,10 +2,14 @@
 
 use super::*;
 use crate::observer::{Phase, Progress};
+use crate::options::TypedCommand;
 use crate::position::Position;
 use crate::reject::RejectCode;
 use crate::report::tests::sample as report_sample;
-use crate::report::{Cell, ColumnReport, FilterReport, StageTime};
+use crate::report::{
+    Cell, ColumnReport, Distribution, DistributionOf, FilterReport, ProfileValue, RowsColumn, RowsProfile, StageTime,
+    TextStart,
+};
 
 /// Text that would be markup, script or an end of either if it were not escaped.
 const HOSTILE: [&str; 6] = [
@@ -32,6 +36,57 @@ fn reject(code: RejectCode, raw: &[u8]) -> RejectSample {
         field: None,
         raw: raw.to_vec(),
     }
+}
+
+/// What is in a column that is called `text` and holds it.
+fn profile(text: &str) -> RowsProfile {
+    let value = ProfileValue::Text(TextStart::of(text.as_bytes()));
+    RowsProfile {
+        rows: 4_850_000,
+        counted_rows: 200_000,
+        sampled_rows: 999,
+        columns: vec![RowsColumn {
+            name: text.to_owned(),
+            column_type: "text",
+            nulls: 48_500,
+            values: 4_801_500,
+            distinct: 12_345,
+            distinct_is_exact: false,
+            least: Some(value),
+            greatest: Some(value),
+            longest_chars: 1,
+            longest_bytes: 1,
+            distribution: Some(Distribution {
+                of: DistributionOf::Moments,
+                from: 0.0,
+                to: 86_400.0,
+                counts: vec![0, 1, 998],
+            }),
+        }],
+    }
+}
+
+#[test]
+fn columns_are_told_of_with_how_that_was_found_out() {
+    let mut parts = Parts::new();
+    assert!(!parts.page().contains("What is in the columns"));
+    parts.report.profile = Some(profile("amount"));
+    let page = parts.page();
+    for shown in [
+        "48,500<span class=\"type\">1.00 %</span>",
+        "~ 12,345",
+        "1 character</td>",
+        "<title>1970-01-01T08:00:00 to 1970-01-01T16:00:00: 1</title>",
+        "Of all 4,850,000 rows that were loaded. Numbers of distinct values with ~ are estimates, by 200,000 rows. \
+         Distributions are those of 999 rows, chosen at random.",
+        "2024-02-29 12:34:56 UTC",
+    ] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    if let Some(profile) = &mut parts.report.profile {
+        profile.rows -= 1;
+    }
+    assert!(parts.page().contains("Of the 4,849,999 rows that this run put in."));
 }
 
 /// Everything that a page is made of, owned.
@@ -78,6 +133,7 @@ impl Parts {
             notices: &self.notices,
             samples: &self.samples,
             preview: &self.preview,
+            unix_seconds: 1_709_210_096,
         })
     }
 }
@@ -236,10 +292,15 @@ fn nothing_in_the_data_becomes_markup() {
         text.clone_into(&mut report.write_path_reason);
         text.clone_into(&mut report.columns[0].name);
         report.key = vec![text.to_owned()];
+        report.profile = Some(profile(text));
         report.error = Some(text.to_owned());
         report.delimiter = "<".to_owned();
         report.quote = Some('"');
         parts.options.target.table = Some(text.to_owned());
+        parts.options.target.command = Some(TypedCommand {
+            words: vec!["load".to_owned(), text.to_owned()],
+            folder: text.into(),
+        });
         parts.options.contract.key = vec![text.to_owned()];
         parts.options.contract.types = vec![(text.to_owned(), crate::schema::ColumnType::Text)];
         parts.notices = vec![text.to_owned()];
@@ -251,7 +312,7 @@ fn nothing_in_the_data_becomes_markup() {
             rows: vec![vec![Cell::Text(text.as_bytes().to_vec())]],
         });
         let shown = page_text(&parts.page());
-        assert!(shown.matches(text).count() >= 12, "{text} is not shown where it stands");
+        assert!(shown.matches(text).count() >= 15, "{text} is not shown where it stands");
         has_no_markup_of_its_own(&parts.page());
         parts.preview = Err(text.to_owned());
         has_no_markup_of_its_own(&parts.page());

@@ -16,7 +16,7 @@ pub struct TextStart {
 }
 
 impl TextStart {
-    pub(super) fn of(text: &[u8]) -> Self {
+    pub(crate) fn of(text: &[u8]) -> Self {
         let len = text.len().min(KEPT_BYTES);
         let mut bytes = [0; KEPT_BYTES];
         bytes[..len].copy_from_slice(&text[..len]);
@@ -47,13 +47,13 @@ impl TextStart {
     }
 
     /// How it compares to a whole text, as far as it was kept: as SQLite compares texts.
-    pub(super) fn compare_to(&self, text: &[u8]) -> Ordering {
+    pub(crate) fn compare_to(&self, text: &[u8]) -> Ordering {
         let kept = &text[..text.len().min(KEPT_BYTES)];
         let is_cut = text.len() > kept.len();
         self.as_bytes().cmp(kept).then(self.is_cut.cmp(&is_cut))
     }
 
-    pub(super) fn compare(&self, other: &TextStart) -> Ordering {
+    pub(crate) fn compare(&self, other: &TextStart) -> Ordering {
         let by_bytes = self.as_bytes().cmp(other.as_bytes());
         by_bytes.then(self.is_cut.cmp(&other.is_cut))
     }
@@ -73,7 +73,7 @@ pub enum ProfileValue {
 
 impl ProfileValue {
     /// The order of SQLite.
-    pub(super) fn compare(&self, other: &ProfileValue) -> Ordering {
+    pub(crate) fn compare(&self, other: &ProfileValue) -> Ordering {
         match (self, other) {
             (ProfileValue::Integer(own), ProfileValue::Integer(other)) => own.cmp(other),
             (ProfileValue::Real(own), ProfileValue::Real(other)) => own.total_cmp(other),
