@@ -2,7 +2,7 @@
 
 Usage: spark-submit scripts/spark_load.py INPUT... OUTPUT [--key id] [--types id=integer] [--errors errors.csv] [--report report.json] ...
 
-Flags are those of `rowmill check` that rowmill.spark.load takes; --range-bytes and --save-format are its own.
+Flags are those of `rowmill check` that rowmill.spark.load takes; --range-bytes, --save-format, --shards and --table are its own.
 """
 
 import argparse
@@ -18,7 +18,9 @@ def main():
     parser.add_argument("--errors")
     parser.add_argument("--report", help="write the report as JSON")
     parser.add_argument("--range-bytes", type=int, default=64 << 20)
-    parser.add_argument("--save-format", default="parquet")
+    parser.add_argument("--save-format", help="what Spark writes the rows as (default: parquet)")
+    parser.add_argument("--shards", type=int, metavar="N", help="put the rows into N SQLite databases by key, with a view over up to 10 of them")
+    parser.add_argument("--table", help="the table in each of them (default: rows)")
     for name, flag in rowmill.spark._OPTIONS.flags.items():
         word = "--" + flag["name"]
         action = "store_true" if flag["value"] is None else "append" if flag["is_repeatable"] else "store"

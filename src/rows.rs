@@ -162,6 +162,11 @@ impl<E: Encoder> RowBlock<E> {
         (block, self.values)
     }
 
+    /// Lines of the chunk that are no records.
+    pub fn skipped(&self) -> u32 {
+        self.blank_lines + self.comment_lines + self.repeated_headers
+    }
+
     /// Where the first `records` records end in the chunk, without the last one's line end.
     pub fn end_of(&self, records: u32) -> usize {
         let rows = self.rows.partition_point(|row| row.record_index < records);

@@ -47,6 +47,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use xxhash_rust::xxh3::xxh3_64;
 pub use {arrow_array, arrow_schema};
 
 use self::columns::{ArrowRows, data_type, numbers};
@@ -243,6 +244,18 @@ pub fn positions_of(batch: &RecordBatch) -> Result<Vec<Position>, Error> {
         length_bytes: length.value(row) as u64,
     };
     Ok((0..batch.num_rows()).map(position).collect())
+}
+
+/// The hash of each row's key in a batch of [`PLACE_COLUMNS`]; 0 where there is none, or a NULL in it.
+///
+/// Rows with the same key have the same hash in every process. So hashes alone say which keys may come twice, wherever the rows are.
+///
+/// # Errors
+/// [`Usage`](crate::ErrorKind::Usage) when it has other columns.
+pub fn key_hashes(places: &RecordBatch) -> Result<Vec<u64>, Error> {
+    let keys = BatchColumns(places).bytes("key")?;
+    let hash = |key: Option<&[u8]>| key.map_or(0, |key| xxh3_64(key).max(1));
+    Ok(keys.iter().map(hash).collect())
 }
 
 /// The columns of a batch by name.

@@ -77,7 +77,12 @@ impl<'a> InputAccess<'a> {
     /// `InputChanged` when they are not there; `Io`.
     pub(super) fn read(&self, start: u64, end: u64, bytes: &mut Vec<u8>) -> Result<(), Error> {
         let before = bytes.len();
-        bytes.resize(before + (end - start) as usize, 0);
+        let after = before + (end - start) as usize;
+        match bytes.capacity() {
+            // Pages that the system has just given are zero already.
+            0 => *bytes = vec![0; after],
+            _ => bytes.resize(after, 0),
+        }
         let read = read_fully(self.source, start, &mut bytes[before..]);
         let read_bytes = read.map_err(|e| Error::io("reading", self.path(), e))?;
         match read_bytes as u64 == end - start {

@@ -429,6 +429,11 @@ impl ReadPlan {
         self.scan.input_names()
     }
 
+    /// Length of the longest record, in bytes: see [`Load::max_record_bytes`](crate::Load::max_record_bytes).
+    pub fn max_record_bytes(&self) -> u64 {
+        self.scan.options.max_record_bytes
+    }
+
     /// What a load would tell its user: why columns of numbers are text.
     pub fn notices(&self) -> &[String] {
         &self.table.notices

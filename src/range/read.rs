@@ -143,6 +143,7 @@ impl<E: Encoder> PieceReader<E> {
             file_index: self.piece.range.file_index,
             line_end: self.syntax.dialect.line_end,
             is_multi_line: self.parsed.is_multi_line(),
+            are_lines: !self.parsed.is_multi_line() && self.block.skipped() == 0,
             start,
             line: self.line,
             record: self.record,
@@ -258,6 +259,8 @@ struct BlockPlaces<'a> {
     line_end: u8,
     /// A record may have line ends in it.
     is_multi_line: bool,
+    /// Each line of the block is a record.
+    are_lines: bool,
     /// Where the block begins: its offset in the input, its line, its first record.
     start: u64,
     line: u64,
@@ -268,7 +271,10 @@ struct BlockPlaces<'a> {
 
 impl BlockPlaces<'_> {
     fn position(&mut self, record_index: u32, source: ByteRange) -> Position {
-        let line = self.line_at(source.start);
+        let line = match self.are_lines {
+            true => self.line + u64::from(record_index),
+            false => self.line_at(source.start),
+        };
         Position {
             file_index: self.file_index,
             line,

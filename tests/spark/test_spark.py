@@ -1,20 +1,26 @@
 """Loads on Spark, with executors in processes of their own, beside loads on this machine: the same rows, the same errors file."""
 
+import ast
 import datetime
 import decimal
+import json
 import os
 import random
 import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import pyarrow
+import pyarrow.fs
 import pyarrow.parquet
 import pytest
 
 import rowmill
 import rowmill.spark
+from rowmill._shards import Folder, Table
 
 # What is dirty about inputs, and with which options they are loaded.
 CASES = {
@@ -139,16 +145,13 @@ def executors(spark):
     return found
 
 
-@pytest.mark.skipif("local-cluster" not in os.environ.get("ROWMILL_SPARK_MASTER", "local-cluster"), reason="there are no executors to kill")
-@pytest.mark.parametrize("stage", ["scan", "judge", "duplicates", "rejects", "rows"])
-def test_an_executor_that_is_killed_changes_nothing(spark, folder, monkeypatch, stage):
-    dirty("many.csv", 60_000)
+def kill_in(spark, monkeypatch, stage, after):
+    """Kills an executor so many seconds after a stage has begun, whatever it does then; the list has it then."""
     killed = []
 
     def begin(name):
         if name == stage:
-            # Shortly after the stage has begun, whatever it does then.
-            threading.Timer(0.7, kill).start()
+            threading.Timer(after, kill).start()
 
     def kill():
         victims = executors(spark)
@@ -157,6 +160,14 @@ def test_an_executor_that_is_killed_changes_nothing(spark, folder, monkeypatch, 
             killed.append(victims[0])
 
     monkeypatch.setattr(rowmill.spark._Clock, "begun", staticmethod(begin))
+    return killed
+
+
+@pytest.mark.skipif("local-cluster" not in os.environ.get("ROWMILL_SPARK_MASTER", "local-cluster"), reason="there are no executors to kill")
+@pytest.mark.parametrize("stage", ["scan", "judge", "duplicates", "rejects", "rows"])
+def test_an_executor_that_is_killed_changes_nothing(spark, folder, monkeypatch, stage):
+    dirty("many.csv", 60_000)
+    killed = kill_in(spark, monkeypatch, stage, after=0.7)
     compare(spark, folder, [str(folder / "many.csv")], OPTIONS, range_bytes=100_000)
     assert killed
 
@@ -192,14 +203,90 @@ def test_nothing_that_is_there_is_written_over(spark, folder):
     assert sorted(os.listdir("out/rows")) == before
 
 
+def in_shards(folder):
+    """The rows of all shards, by their view, as it is used: from within the folder."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import sqlite3, sys; c = sqlite3.connect(':memory:'); c.executescript(open('shards.sql').read()); "
+         "print(c.execute('SELECT * FROM rows').fetchall())"],
+        cwd=folder, stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    return sorted(ast.literal_eval(told.stdout), key=repr)
+
+
+@pytest.mark.parametrize("case", ["a repeated key", "a composite key in two files", "keys that are NULL", "values that do not fit"])
+def test_shards_have_the_rows_of_a_load(spark, folder, case):
+    files, options = CASES[case]
+    for name, content in files.items():
+        Path(name).write_text(content)
+    paths = [str(folder / name) for name in files]
+    single = rowmill.load(paths, "single.db", table="t", errors="single.csv", **options)
+    report = rowmill.spark.load(spark, paths, f"file://{folder}/out", errors="spark.csv", shards=3, range_bytes=7, **options)
+    assert in_shards("out/shards") == in_database("single.db")
+    assert Path("spark.csv").read_bytes() == Path("single.csv").read_bytes()
+    assert report.identity_holds and report.loaded == single.loaded == sum(shard.rows for shard in report.shards)
+    with pytest.raises(FileExistsError):
+        rowmill.spark._Sharded(f"file://{folder}/out/shards", 3, None).folder.begin()
+
+
+@pytest.mark.skipif("local-cluster" not in os.environ.get("ROWMILL_SPARK_MASTER", "local-cluster"), reason="there are no executors to kill")
+def test_many_records_go_into_shards_though_an_executor_is_killed(spark, folder, monkeypatch):
+    dirty("many.csv", 200_000)
+    killed = kill_in(spark, monkeypatch, "rows", after=2.0)
+    rowmill.load("many.csv", "single.db", table="t", errors="single.csv", **OPTIONS)
+    report = rowmill.spark.load(spark, str(folder / "many.csv"), f"file://{folder}/out", shards=4, range_bytes=1 << 20, **OPTIONS)
+    assert killed and report.identity_holds and report.view == f"file://{folder}/out/shards/shards.sql"
+    assert in_shards("out/shards") == in_database("single.db")
+    # All have about as many rows, and nothing else is left.
+    assert len(report.shards) == 4 and min(shard.rows for shard in report.shards) > 40_000
+    assert sorted(os.listdir("out/shards")) == [*(shard.name for shard in report.shards), "shards.sql"]
+
+
+def test_more_shards_than_sqlite_attaches_have_no_view(spark, folder):
+    Path("a.csv").write_text("id\n" + "".join(f"{number}\n" for number in range(200)))
+    report = rowmill.spark.load(spark, str(folder / "a.csv"), f"file://{folder}/out", shards=12, table="ids")
+    assert len(report.shards) == 12 and report.view is None and "attaches 10" in report.notices[-1]
+    ids = []
+    for shard in report.shards:
+        connection = sqlite3.connect(f"out/shards/{shard.name}")
+        ids += [id for id, in connection.execute("SELECT id FROM ids")]
+        connection.close()
+    assert sorted(ids) == list(range(200))
+    with pytest.raises(TypeError, match="save_format"):
+        rowmill.spark.load(spark, "a.csv", "out", shards=2, save_format="orc")
+    with pytest.raises(ValueError, match="not 0"):
+        rowmill.spark.load(spark, "a.csv", "out", shards=0)
+
+
+def test_the_command_loads(folder):
+    Path("a.csv").write_text("id,name\n1,Ada\n2,Grace\n2,Grace again\n")
+    environment = {**os.environ, "SPARK_SUBMIT_FLAGS": "--master local[1] --conf spark.ui.enabled=false"}
+    script = Path(__file__).parents[2] / "scripts/spark_load"
+    words = [script, folder / "a.csv", f"file://{folder}/out", "--key", "id", "--shards", "2", "--errors", "errors.csv", "--report", "report.json"]
+    told = subprocess.run(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert told.returncode == 0, told.stderr
+    report = json.loads(Path("report.json").read_text())
+    assert (report["loaded"], report["duplicates"], json.loads(told.stdout)) == (2, 1, report)
+    assert in_shards("out/shards") == [(1, "Ada"), (2, "Grace")]
+    assert "duplicate_key" in Path("errors.csv").read_text()
+
+
+def test_inputs_come_from_fsspec(spark, folder):
+    fsspec = pytest.importorskip("fsspec")
+    dirty("many.csv", 5_000)
+    single = rowmill.load("many.csv", "single.db", table="t", errors="single.csv", **OPTIONS)
+    inputs, filesystem = str(folder / "many.csv"), fsspec.filesystem("file")
+    report = rowmill.spark.load(spark, inputs, f"file://{folder}/out", filesystem=filesystem, range_bytes=50_000, **OPTIONS)
+    assert in_parquet("out/rows") == in_database("single.db")
+    assert report.by_code == single.by_code and report.identity_holds
+
+
 def test_inputs_come_from_an_object_store(spark, folder):
     moto = pytest.importorskip("moto.server")
-    fs = pytest.importorskip("pyarrow.fs")
     server = moto.ThreadedMotoServer(port=0)
     server.start()
     try:
         host, port = server.get_host_and_port()
-        store = fs.S3FileSystem(access_key="test", secret_key="test", endpoint_override=f"http://127.0.0.1:{port}", region="us-east-1", allow_bucket_creation=True)
+        store = pyarrow.fs.S3FileSystem(access_key="test", secret_key="test", endpoint_override=f"http://127.0.0.1:{port}", region="us-east-1", allow_bucket_creation=True)
         store.create_dir("inputs")
         dirty("many.csv", 5_000)
         with store.open_output_stream("inputs/many.csv") as out:
@@ -208,8 +295,23 @@ def test_inputs_come_from_an_object_store(spark, folder):
         report = rowmill.spark.load(spark, "s3://inputs/many.csv", f"file://{folder}/out", filesystem=store, range_bytes=50_000, **OPTIONS)
         assert in_parquet("out/rows") == in_database("single.db")
         assert report.by_code == single.by_code and report.identity_holds
+        put_shards_into(store)
     finally:
         server.stop()
+
+
+def put_shards_into(store):
+    """As executors and driver do: here Spark itself does not write to the store."""
+    shards = Folder("inputs/shards", store)
+    shards.begin()
+    schema = pyarrow.schema([("id", pyarrow.int64())])
+    made = shards.make(0, Table("rows", schema, ["id"], 8 << 20), [pyarrow.RecordBatch.from_pydict({"id": [1, 2]}, schema=schema)])
+    shards.write_view(shards.put([made]), "rows")
+    shards.end()
+    there = store.get_file_info(pyarrow.fs.FileSelector("inputs/shards", recursive=True))
+    assert sorted(file.base_name for file in there if file.is_file) == ["shard-00000.db", "shards.sql"]
+    with pytest.raises(FileExistsError):
+        shards.begin()
 
 
 def test_a_data_source_reads_rows(spark, folder):

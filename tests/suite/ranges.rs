@@ -10,7 +10,7 @@ use rowmill::range::arrow::arrow_array::cast::AsArray;
 use rowmill::range::arrow::arrow_array::types::{Date32Type, Decimal128Type, Float64Type, Int64Type};
 use rowmill::range::arrow::arrow_array::{Array, RecordBatch};
 use rowmill::range::arrow::arrow_schema::DataType;
-use rowmill::range::arrow::{ArrowReader, positions_of, rejects_of};
+use rowmill::range::arrow::{ArrowReader, key_hashes, positions_of, rejects_of};
 use rowmill::range::{
     CheckedRange, Position, RangePiece, RangePlanner, RangeReject, RangeReport, RangeSource, ReadPlan, RejectWriter,
     RepeatedKey, ScanPlan,
@@ -134,6 +134,7 @@ fn ranged(paths: &[PathBuf], asked: &Asked<'_>, cut: Cut) -> Result<(Made, u64),
     let mut pieces = composed.pieces;
     dice.shuffle(&mut pieces);
     let (mut rows, mut rejects) = (Vec::new(), Vec::new());
+    let mut hashes: HashMap<Vec<u8>, u64> = HashMap::new();
     for piece in pieces {
         let piece = RangePiece::from_json(&piece.to_json())?;
         let source = &sources[piece.range().file_index as usize];
@@ -142,8 +143,14 @@ fn ranged(paths: &[PathBuf], asked: &Asked<'_>, cut: Cut) -> Result<(Made, u64),
             let block = block?;
             let keys = block.places["key"].as_binary::<i32>();
             let positions = positions_of(&block.places)?;
+            let key_hashes = key_hashes(&block.places)?;
             for (row, position) in positions.into_iter().enumerate() {
                 let key = keys.is_valid(row).then(|| keys.value(row).to_vec());
+                let hash = key_hashes[row];
+                assert_eq!(hash == 0, key.is_none(), "only what is no key has the hash 0");
+                if let Some(key) = &key {
+                    assert_eq!(*hashes.entry(key.clone()).or_insert(hash), hash, "a key has one hash");
+                }
                 rows.push((position, key, values(&block.rows, row)));
             }
             rejects.extend(rejects_of(&block.rejects)?);

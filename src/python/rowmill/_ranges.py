@@ -23,15 +23,24 @@ def options_of(name, *without):
 
 def open_source(name, filesystem=None):
     """Where the bytes of an input are had: a path of this machine, or a file that is open wherever it is."""
-    if filesystem is None and "://" not in name:
+    if filesystem is None and not _is_url(name):
         return name
+    filesystem, path = filesystem_of(name, filesystem)
+    return filesystem.open_input_file(path)
+
+
+def filesystem_of(name, filesystem=None):
+    """The file system of a path or a URL, or the one that is given, as Arrow has it; and the path there."""
     import pyarrow
     import pyarrow.fs
 
     path = name.split("://", 1)[-1]
-    if filesystem is None:
+    if filesystem is None and not _is_url(name):
+        filesystem, path = pyarrow.fs.LocalFileSystem(), os.path.abspath(name)
+    elif filesystem is None:
         try:
-            filesystem, path = pyarrow.fs.FileSystem.from_uri(name)
+            # Hadoop has another name for it.
+            filesystem, path = pyarrow.fs.FileSystem.from_uri(name.replace("s3a://", "s3://", 1))
         except pyarrow.ArrowInvalid:
             # What Arrow does not know; fsspec knows many more.
             import fsspec
@@ -39,7 +48,11 @@ def open_source(name, filesystem=None):
             filesystem, path = fsspec.core.url_to_fs(name)
     if not isinstance(filesystem, pyarrow.fs.FileSystem):
         filesystem = pyarrow.fs.PyFileSystem(pyarrow.fs.FSSpecHandler(filesystem))
-    return filesystem.open_input_file(path)
+    return filesystem, path
+
+
+def _is_url(name):
+    return "://" in name or name.startswith("file:/")
 
 
 def planner(options, inputs, given, filesystem):

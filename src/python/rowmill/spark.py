@@ -8,6 +8,7 @@ For inputs that one machine does not hold, or whose rows are wanted where Spark 
 import contextlib
 import time
 
+import numpy as np
 import pyarrow
 import pyarrow.compute
 from pyspark import StorageLevel
@@ -18,50 +19,64 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from . import _rowmill
 from ._ranges import Rows, open_source, options_of, planner
 from ._report import Fields
+from ._shards import MADE, MOST_ATTACHED, Folder, MakeShards, Table
 
 __all__ = ["load", "SparkReport", "RowmillSource"]
 
 _OPTIONS = options_of("load")
 _SOURCE = options_of("read", "key")
 
-# Rows that every executor is given: beyond that they are shuffled.
-_FEW = 1_000_000
 # Rejects that are put together at a time for the errors file.
 _LETTERS = 10_000
+# Keys whose hashes are compared at a time: 8 MB of them.
+_BUCKET_KEYS = 1_000_000
+_HASH = np.dtype("<u8")
 
 _PLACES, _REJECTS = _rowmill.range_schemas()
-# What is said of a record: where it is and its key, if it is a row; and what is wrong with it, if it is none.
-_VERDICTS = pyarrow.schema([field.with_nullable(True) for field in [*_PLACES, *(field for field in _REJECTS if field.name not in _PLACES.names)]])
+# What is said of a range: its rejects; and some of the hashes of its keys, all from one bucket of them.
+_VERDICTS = pyarrow.schema(
+    [("bucket", pyarrow.int32()), ("range", pyarrow.int64()), ("hashes", pyarrow.binary()), ("reject", pyarrow.struct(list(_REJECTS)))]
+)
+# Hashes of a range that come again somewhere.
+_SHARED = pyarrow.schema([("id", pyarrow.int64()), ("hashes", pyarrow.binary())])
+# Rows whose key may come again.
+_CANDIDATES = pyarrow.schema([("range", pyarrow.int64()), *_PLACES])
 
 
 class SparkReport(Fields):
     """What a load on Spark did: `records`, `loaded`, `rejected`, `duplicates`, `by_code`, `identity_holds`, `columns`, `key`, `notices`,
-    `rows` and `rejects` (where they were written), and `stages`, each with its `seconds`."""
+    `rows` and `rejects` (where they were written), `shards` and `view` (if there are shards), and `stages`, each with its `seconds`."""
 
     __slots__ = ()
 
 
 @_OPTIONS.document
-def load(spark, inputs, output, *, filesystem=None, range_bytes=64 << 20, save_format="parquet", save_options=None, errors=None, **options):
+def load(
+    spark, inputs, output, *, filesystem=None, range_bytes=64 << 20, save_format=None, save_options=None, shards=None, table="rows", errors=None, **options
+):
     """Read inputs on Spark's executors, and write their rows to `output`/rows and their rejects to `output`/rejects; returns a `SparkReport`.
 
     `inputs` are files, by path (which every executor sees) or by URL: what pyarrow.fs or fsspec opens, or `filesystem`, one of either. Rows
-    are written in `save_format` with `save_options`, rejects as Parquet, with the columns of the errors file after the index of the input;
-    with `errors` they are put together in one errors file of this name on this machine, too, byte by byte that of a load on one machine.
-    Nothing that is there is written over.
+    are written in `save_format` (`parquet`) with `save_options`, rejects as Parquet, with the columns of the errors file after the index of
+    the input; with `errors` they are put together in one errors file of this name on this machine, too, byte by byte that of a load on one
+    machine. Nothing that is there is written over.
+
+    With `shards` the rows go into as many SQLite databases instead, `output`/shards/shard-00000.db and so on, each with the rows of some keys
+    in its `table`, as a load on one machine makes it; without a key they are spread evenly. A shard that would have no rows is not made.
+    Up to 10 of them, as many as SQLite attaches, shards.sql makes one view.
 
     Of the records with a key the first one is kept, in the order of the inputs; the others are rejects. An input that changes meanwhile
     fails the load. Inputs must be plain CSV, whose records have no escapes. `range_bytes` is what a task reads.
     """
     clock = _Clock()
+    where = _Saved(f"{output}/rows", save_format, save_options) if shards is None else _Sharded(f"{output}/shards", shards, save_format)
     plan, names = planner(_OPTIONS, inputs, options, filesystem)
     files = _Files(names, filesystem)
     with clock.stage("scan"):
         read_plan, pieces, records = _scan(spark, plan, files, range_bytes)
     task = _Task(read_plan, files, pieces)
     known = task.plan()
-    has_key = bool(known.key())
-    tasks = spark.range(0, len(pieces), 1, len(pieces))
+    tasks = _Tasks(spark, task)
     with contextlib.ExitStack() as persisted:
 
         def persist(frame):
@@ -70,13 +85,14 @@ def load(spark, inputs, output, *, filesystem=None, range_bytes=64 << 20, save_f
             return frame
 
         with clock.stage("judge"):
-            verdicts = persist(tasks.mapInArrow(_Judge(task, has_key), from_arrow_schema(_VERDICTS)))
-            counts = {row["code"]: row["count"] for row in verdicts.where("code is not null").groupBy("code").count().collect()}
-        rejects = verdicts.where("code is not null").select(*_REJECTS.names)
+            buckets = sum(records) // _BUCKET_KEYS + 1 if known.key() else 0
+            verdicts = persist(tasks.of(_Judge(task, buckets), _VERDICTS))
+            rejects = verdicts.where("reject is not null").select("reject.*")
+            counts = {row["code"]: row["count"] for row in rejects.groupBy("code").count().collect()}
         repeated, duplicates = None, 0
-        if has_key:
+        if buckets:
             with clock.stage("duplicates"):
-                repeated, duplicates = _repeated(verdicts, persist)
+                repeated, duplicates = _repeated(tasks, verdicts, buckets, persist)
             if duplicates:
                 counts["duplicate_key"] = duplicates
                 again = repeated.sort("file_index", "byte_offset").mapInArrow(_Duplicates(task), rejects.schema)
@@ -84,27 +100,27 @@ def load(spark, inputs, output, *, filesystem=None, range_bytes=64 << 20, save_f
         with clock.stage("rejects"):
             rejects.orderBy("file_index", "record").write.parquet(f"{output}/rejects")
         with clock.stage("rows"):
-            _write_rows(tasks, task, repeated if duplicates else None, duplicates).write.format(save_format).options(**(save_options or {})).save(
-                f"{output}/rows"
-            )
+            left_out = repeated.groupBy(F.col("range").alias("id")).agg(F.collect_list("record").alias("records")) if duplicates else None
+            written = where.write(tasks, left_out, Table(table, known.schema(), known.key(), known.max_record_bytes()))
     if errors is not None:
         with clock.stage("errors"):
             _write_errors(known, spark.read.parquet(f"{output}/rejects"), errors)
-    loaded = spark.read.format(save_format).load(f"{output}/rows").count()
     rejected = sum(counts.values()) - duplicates
     return SparkReport(
         {
             "records": sum(records),
-            "loaded": loaded,
+            "loaded": written["loaded"],
             "rejected": rejected,
             "duplicates": duplicates,
             "by_code": counts,
-            "identity_holds": sum(records) == loaded + rejected + duplicates,
+            "identity_holds": sum(records) == written["loaded"] + rejected + duplicates,
             "columns": [{"name": name, "type": type_} for name, type_ in known.columns()],
             "key": known.key(),
             "inputs": names,
-            "notices": [*plan.notices(), *known.notices()],
-            "rows": f"{output}/rows",
+            "notices": [*plan.notices(), *known.notices(), *written["notices"]],
+            "rows": written["rows"],
+            "shards": written["shards"],
+            "view": written["view"],
             "rejects": f"{output}/rejects",
             "ranges": len(pieces),
             "stages": clock.stages,
@@ -170,54 +186,131 @@ class _Task:
     def plan(self):
         return _rowmill.Plan(self.read_plan)
 
-    def blocks(self, batches):
-        plan = self.plan()
-        for batch in batches:
-            for index in batch.column(0).to_pylist():
-                file_index, piece = self.pieces[index]
-                yield from plan.read(self.files.open(file_index), piece)
+    def blocks(self, index):
+        """Rows, places and rejects of a range, block by block."""
+        file_index, piece = self.pieces[index]
+        return self.plan().read(self.files.open(file_index), piece)
+
+
+class _Tasks:
+    """Tasks that are each given one range."""
+
+    def __init__(self, spark, task):
+        self.spark, self.task, self.count = spark, task, len(task.pieces)
+
+    def of(self, work, schema):
+        """What `work` makes of each range."""
+        return self.spark.range(0, self.count, 1, self.count).mapInArrow(work, from_arrow_schema(schema))
+
+    def of_those(self, frame, work, schema, how="inner"):
+        """What `work` makes of the ranges that are rows of `frame`, by `id`, and of what else is in those rows."""
+        ranges = self.spark.range(0, self.count, 1, self.count).join(frame, "id", how)
+        return ranges.repartitionById(self.count, F.col("id").cast("int")).mapInArrow(work, from_arrow_schema(schema))
 
 
 class _Judge:
-    """Says of each record with a key where it is, and of each reject what is wrong with it."""
+    """Says what is wrong with each reject, and which hashes the keys of the rows have."""
 
-    def __init__(self, task, has_key):
-        self.task, self.has_key = task, has_key
+    def __init__(self, task, buckets):
+        self.task, self.buckets = task, buckets
 
     def __call__(self, batches):
-        for _, places, rejects in self.task.blocks(batches):
-            if self.has_key and places.num_rows:
-                yield _widened(places)
-            if rejects.num_rows:
-                yield _widened(rejects)
+        for batch in batches:
+            for index in batch.column("id").to_pylist():
+                hashes = []
+                for _, places, rejects in self.task.blocks(index):
+                    if rejects.num_rows:
+                        yield _verdicts(reject=pyarrow.StructArray.from_arrays(rejects.columns, fields=list(rejects.schema)))
+                    if self.buckets and places.num_rows:
+                        hashes.append(_hashes_of(places))
+                if hashes:
+                    yield self._by_bucket(index, np.concatenate(hashes))
+
+    def _by_bucket(self, index, hashes):
+        """The hashes, each once, or twice if it comes more often."""
+        found, times = np.unique(hashes[hashes != 0], return_counts=True)
+        found = np.repeat(found, np.minimum(times, 2))
+        borders = np.array([(bucket << 64) // self.buckets for bucket in range(1, self.buckets)], _HASH)
+        parts = np.split(found, np.searchsorted(found, borders))
+        parts = [(bucket, part.tobytes()) for bucket, part in enumerate(parts) if len(part)]
+        return _verdicts(
+            bucket=pyarrow.array([bucket for bucket, _ in parts], pyarrow.int32()),
+            range=pyarrow.array([index] * len(parts), pyarrow.int64()),
+            hashes=pyarrow.array([part for _, part in parts], pyarrow.binary()),
+        )
 
 
-def _widened(batch):
-    """A batch with the columns of verdicts, of which it has some."""
-    have = set(batch.schema.names)
-    columns = [batch.column(field.name) if field.name in have else pyarrow.nulls(batch.num_rows, field.type) for field in _VERDICTS]
-    return pyarrow.RecordBatch.from_arrays(columns, schema=_VERDICTS)
+def _hashes_of(places):
+    """The hashes of keys, 0 where there is none."""
+    return np.frombuffer(_rowmill.key_hashes(places), _HASH)
 
 
-def _repeated(verdicts, persist):
+def _verdicts(**columns):
+    """A batch with the columns of verdicts, of which there are some."""
+    rows = len(next(iter(columns.values())))
+    arrays = [columns.get(field.name, pyarrow.nulls(rows, field.type)) for field in _VERDICTS]
+    return pyarrow.RecordBatch.from_arrays(arrays, schema=_VERDICTS)
+
+
+def _find_shared(batches):
+    """Tells each range which of its hashes come more than once, given all hashes of some buckets."""
+    parts = [
+        (index, np.frombuffer(hashes, _HASH))
+        for batch in batches
+        for index, hashes in zip(batch.column("range").to_pylist(), batch.column("hashes").to_pylist(), strict=True)
+    ]
+    if not parts:
+        return
+    hashes = np.concatenate([part for _, part in parts])
+    ranges = np.repeat([index for index, _ in parts], [len(part) for _, part in parts])
+    order = np.argsort(hashes, kind="stable")
+    same = hashes[order][1:] == hashes[order][:-1]
+    shared = order[np.append(same, False) | np.append(False, same)]
+    if not len(shared):
+        return
+    shared = shared[np.argsort(ranges[shared], kind="stable")]
+    told, starts = np.unique(ranges[shared], return_index=True)
+    for index, of_range in zip(told.tolist(), np.split(hashes[shared], starts[1:]), strict=True):
+        yield pyarrow.RecordBatch.from_pydict({"id": [index], "hashes": [np.unique(of_range).tobytes()]}, schema=_SHARED)
+
+
+class _Candidates:
+    """The places of rows whose key has one of the hashes that the range is given."""
+
+    def __init__(self, task):
+        self.task = task
+
+    def __call__(self, batches):
+        for batch in batches:
+            for index, parts in zip(batch.column("id").to_pylist(), batch.column("hashes").to_pylist(), strict=True):
+                wanted = np.sort(np.frombuffer(b"".join(parts), _HASH))
+                for _, places, _ in self.task.blocks(index):
+                    hashes = _hashes_of(places)
+                    at = np.minimum(np.searchsorted(wanted, hashes), len(wanted) - 1)
+                    found = places.filter(pyarrow.array(wanted[at] == hashes))
+                    if found.num_rows:
+                        ranges = pyarrow.array([index] * found.num_rows, pyarrow.int64())
+                        yield pyarrow.RecordBatch.from_arrays([ranges, *found.columns], schema=_CANDIDATES)
+
+
+def _repeated(tasks, verdicts, buckets, persist):
     """The places of the rows whose key came before, with where that was; and how many they are.
 
-    Only hashes are counted of all rows. Keys are compared, exactly, where hashes are the same.
+    Hashes are compared first, bucket by bucket, and only rows that share one are looked at: their keys are compared exactly.
     """
-    keyed = verdicts.where("key is not null").withColumn("hash", F.xxhash64("key"))
-    shared = persist(keyed.groupBy("hash").count().where("count > 1").select("hash"))
-    candidates = keyed.join(_small(shared, shared.count()), "hash")
+    hashes = verdicts.where("bucket is not null").select("bucket", "range", "hashes")
+    shared = hashes.repartitionById(buckets, "bucket").mapInArrow(_find_shared, from_arrow_schema(_SHARED))
+    shared = persist(shared.groupBy("id").agg(F.collect_list("hashes").alias("hashes")))
+    if shared.isEmpty():
+        return None, 0
+    candidates = persist(tasks.of_those(shared, _Candidates(tasks.task), _CANDIDATES))
     place = F.struct("file_index", "record")
     firsts = candidates.groupBy("key").agg(F.min(place).alias("first"), F.count("*").alias("rows")).where("rows > 1").select("key", "first")
     repeated = candidates.join(firsts, "key").where(place > F.col("first"))
-    names = [name for name in _PLACES.names if name != "key"]
+    names = [name for name in _CANDIDATES.names if name != "key"]
     first = [F.col("first.file_index").alias("first_file_index"), F.col("first.record").alias("first_record")]
     repeated = persist(repeated.select(*names, *first))
     return repeated, repeated.count()
-
-
-def _small(frame, rows):
-    return F.broadcast(frame) if rows <= _FEW else frame
 
 
 class _Duplicates:
@@ -236,26 +329,103 @@ class _Duplicates:
 
 
 class _Read:
-    """Rows, each in a struct of its own beside its place: no name of a column can be in the way."""
+    """Rows, each in a struct of its own: no name of a column can be in the way. Records that the range is told to leave out are left out."""
 
     def __init__(self, task):
         self.task = task
 
+    def schema(self):
+        return pyarrow.schema([("row", pyarrow.struct(list(self.task.plan().schema())))])
+
     def __call__(self, batches):
-        for rows, places, _ in self.task.blocks(batches):
-            if rows.num_rows:
-                # A batch without columns has no struct.
-                row = pyarrow.StructArray.from_arrays(rows.columns, fields=list(rows.schema))
-                yield pyarrow.RecordBatch.from_arrays([places.column("file_index"), places.column("record"), row], ["file_index", "record", "row"])
+        for rows, _ in self.blocks(batches):
+            # A batch without columns has no struct.
+            yield pyarrow.RecordBatch.from_arrays([_struct_of(rows)], ["row"])
+
+    def blocks(self, batches):
+        """Rows that are kept, and their places."""
+        for batch in batches:
+            left_out = batch.column("records").to_pylist() if "records" in batch.schema.names else [None] * batch.num_rows
+            for index, records in zip(batch.column("id").to_pylist(), left_out, strict=True):
+                records = pyarrow.array(records or [], pyarrow.int64())
+                for rows, places, _ in self.task.blocks(index):
+                    if len(records):
+                        kept = pyarrow.compute.invert(pyarrow.compute.is_in(places.column("record"), records))
+                        rows, places = rows.filter(kept), places.filter(kept)
+                    if rows.num_rows:
+                        yield rows, places
 
 
-def _write_rows(tasks, task, repeated, duplicates):
-    """The rows, without those that repeat a key."""
-    schema = pyarrow.schema([_PLACES.field("file_index"), _PLACES.field("record"), ("row", pyarrow.struct(list(task.plan().schema())))])
-    rows = tasks.mapInArrow(_Read(task), from_arrow_schema(schema))
-    if repeated is not None:
-        rows = rows.join(_small(repeated.select("file_index", "record"), duplicates), ["file_index", "record"], "left_anti")
-    return rows.select("row.*")
+def _struct_of(rows):
+    return pyarrow.StructArray.from_arrays(rows.columns, fields=list(rows.schema))
+
+
+class _ReadForShards(_Read):
+    """Rows with the number of their shard, and their place."""
+
+    def __init__(self, task, shards):
+        super().__init__(task)
+        self.shards = shards
+
+    def schema(self):
+        return pyarrow.schema([("shard", pyarrow.int32()), _PLACES.field("file_index"), _PLACES.field("record"), *super().schema()])
+
+    def __call__(self, batches):
+        schema = self.schema()
+        for rows, places in self.blocks(batches):
+            file_index, record = places.column("file_index"), places.column("record")
+            hashes = _hashes_of(places)
+            # Rows without a key are spread evenly.
+            shard = np.where(hashes == 0, record.to_numpy().astype(_HASH), hashes) % np.array(self.shards, _HASH)
+            columns = [pyarrow.array(shard.astype(np.int32)), file_index, record, _struct_of(rows)]
+            yield pyarrow.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _rows(tasks, left_out, read):
+    """What is read of each range, without the records that are left out."""
+    return tasks.of(read, read.schema()) if left_out is None else tasks.of_those(left_out, read, read.schema(), "left")
+
+
+class _Saved:
+    """Rows go where Spark writes them."""
+
+    def __init__(self, path, save_format, save_options):
+        self.path, self.format, self.options = path, save_format or "parquet", save_options or {}
+
+    def write(self, tasks, left_out, _):
+        """Writes rows, and returns what a report says of them."""
+        rows = _rows(tasks, left_out, _Read(tasks.task))
+        rows.select("row.*").write.format(self.format).options(**self.options).save(self.path)
+        loaded = tasks.spark.read.format(self.format).load(self.path).count()
+        return {"loaded": loaded, "rows": self.path, "shards": [], "view": None, "notices": []}
+
+
+class _Sharded:
+    """Rows go into databases, each into the one that its key says."""
+
+    def __init__(self, path, shards, save_format):
+        if save_format is not None:
+            raise TypeError("shards are SQLite databases: save_format cannot be given with them")
+        if isinstance(shards, bool) or not isinstance(shards, int) or shards < 1:
+            raise ValueError(f"shards must be a number of databases, not {shards!r}")
+        self.folder, self.shards = Folder(path), shards
+
+    def write(self, tasks, left_out, table):
+        """Makes the databases, and returns what a report says of them.
+
+        In each the rows come in the order of the inputs, so that whichever task makes it makes the same.
+        """
+        rows = _rows(tasks, left_out, _ReadForShards(tasks.task, self.shards))
+        rows = rows.repartitionById(self.shards, "shard").sortWithinPartitions("shard", "file_index", "record")
+        self.folder.begin()
+        try:
+            made = rows.select("shard", "row").mapInArrow(MakeShards(self.folder, table), from_arrow_schema(MADE)).collect()
+            shards = self.folder.put(sorted((row.asDict() for row in made), key=lambda made: made["shard"]))
+            view = self.folder.write_view(shards, table.name)
+        finally:
+            self.folder.end()
+        notices = [] if len(shards) <= MOST_ATTACHED else [f"SQLite attaches {MOST_ATTACHED} databases: there is no view of {len(shards)} shards"]
+        return {"loaded": sum(shard["rows"] for shard in shards), "rows": self.folder.url, "shards": shards, "view": view, "notices": notices}
 
 
 def _write_errors(plan, rejects, path):

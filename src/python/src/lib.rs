@@ -147,6 +147,7 @@ fn _rowmill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(ranges::scan_range, module)?)?;
     module.add_function(wrap_pyfunction!(ranges::range_schemas, module)?)?;
+    module.add_function(wrap_pyfunction!(ranges::key_hashes, module)?)?;
     module.add_class::<ranges::Planner>()?;
     module.add_class::<ranges::Plan>()?;
     module.add_class::<ranges::Letters>()

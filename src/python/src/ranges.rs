@@ -15,7 +15,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rowmill::range::arrow::{
-    ArrowReader, place_schema, positions_of, reject_batch, reject_schema, rejects_of, row_schema,
+    self, ArrowReader, place_schema, positions_of, reject_batch, reject_schema, rejects_of, row_schema,
 };
 use rowmill::range::{
     InputRange, RangePiece, RangePlanner, RangeReport, ReadPlan, RejectWriter, RepeatedKey, ScanPlan,
@@ -117,6 +117,10 @@ impl Plan {
         self.0.key()
     }
 
+    fn max_record_bytes(&self) -> u64 {
+        self.0.max_record_bytes()
+    }
+
     fn columns(&self) -> Vec<(String, &'static str)> {
         let columns = self.0.columns().into_iter();
         columns
@@ -201,6 +205,14 @@ impl Blocks {
 pub fn range_schemas() -> (PyArrowType<Schema>, PyArrowType<Schema>) {
     let schema = |schema: &Arc<Schema>| PyArrowType(schema.as_ref().clone());
     (schema(&place_schema()), schema(&reject_schema()))
+}
+
+/// The hash of each row's key, given its place, in eight bytes (little-endian); 0 where there is none, or a NULL in it.
+#[pyfunction]
+pub fn key_hashes<'py>(py: Python<'py>, places: PyArrowType<RecordBatch>) -> PyResult<Bound<'py, PyBytes>> {
+    let hashes = arrow::key_hashes(&places.0).map_err(raised)?;
+    let bytes: Vec<u8> = hashes.into_iter().flat_map(u64::to_le_bytes).collect();
+    Ok(PyBytes::new(py, &bytes))
 }
 
 /// A file of Python's to write to.

@@ -16,6 +16,8 @@ use crate::position::Position;
 use crate::rows::{Encoder, ExpectedRows, Text};
 use crate::schema::{Column, ColumnType};
 
+/// Short texts are copied as this many bytes, whatever their length.
+const COPY_BYTES: usize = 32;
 /// Digits of a 64-bit integer.
 const DECIMAL_DIGITS: u8 = 19;
 
@@ -64,6 +66,20 @@ impl TextBuffer {
     pub(super) fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
         self.end();
+    }
+
+    /// Adds what a text means, without ending it.
+    #[inline(always)]
+    fn append(&mut self, text: Text<'_>) {
+        let length = text.end - text.start;
+        match text.span[text.start..].first_chunk::<COPY_BYTES>() {
+            Some(with_more) if length <= COPY_BYTES && text.doubled.is_none() => {
+                let end = self.bytes.len() + length;
+                self.bytes.extend_from_slice(with_more);
+                self.bytes.truncate(end);
+            }
+            _ => text.append_to(&mut self.bytes),
+        }
     }
 
     /// Ends the text at hand. A block is far shorter than 2 GiB.
@@ -199,7 +215,7 @@ impl ColumnBuffer {
     fn push_text(&mut self, text: Text<'_>, tail: &[u8]) -> bool {
         match &mut self.values {
             ColumnValues::Texts(texts) => {
-                text.append_to(&mut texts.bytes);
+                texts.append(text);
                 texts.bytes.extend_from_slice(tail);
                 texts.end();
                 true
@@ -464,8 +480,10 @@ impl Encoder for ArrowRows {
 }
 
 /// Numbers of records, lines and bytes: none of them comes near the greatest of 63 bits.
-pub(super) fn numbers<'a>(positions: impl Iterator<Item = &'a Position>, of: fn(&Position) -> u64) -> ArrayRef {
-    Arc::new(positions.map(|position| of(position) as i64).collect::<Int64Array>())
+pub(super) fn numbers<'a>(positions: impl Iterator<Item = &'a Position>, of: impl Fn(&Position) -> u64) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(
+        positions.map(|position| of(position) as i64),
+    ))
 }
 
 #[cfg(test)]
