@@ -3,6 +3,7 @@
 //! A range is in memory as a whole: it is asked for once, and whatever is looked for in it is there. Bytes after it are asked for in ever
 //! larger pieces, up to the longest record.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use super::plan::{InputRange, MOST_RANGE_BYTES, PlannedInput, ScanPlan, StepSizes};
@@ -77,15 +78,15 @@ impl<'a> InputAccess<'a> {
     /// `InputChanged` when they are not there; `Io`.
     pub(super) fn read(&self, start: u64, end: u64, bytes: &mut Vec<u8>) -> Result<(), Error> {
         let before = bytes.len();
-        let after = before + (end - start) as usize;
-        match bytes.capacity() {
-            // Pages that the system has just given are zero already.
-            0 => *bytes = vec![0; after],
-            _ => bytes.resize(after, 0),
-        }
-        let read = read_fully(self.source, start, &mut bytes[before..]);
+        bytes.resize(before + (end - start) as usize, 0);
+        self.fill(start, &mut bytes[before..])
+    }
+
+    /// Fills `bytes` with those from `start` on.
+    fn fill(&self, start: u64, bytes: &mut [u8]) -> Result<(), Error> {
+        let read = read_fully(self.source, start, bytes);
         let read_bytes = read.map_err(|e| Error::io("reading", self.path(), e))?;
-        match read_bytes as u64 == end - start {
+        match read_bytes == bytes.len() {
             true => Ok(()),
             false => Err(self.changed("it has fewer bytes than it had")),
         }
@@ -120,14 +121,29 @@ impl<'a> InputAccess<'a> {
     }
 }
 
+thread_local! {
+    /// The memory of the thread's last range, for its next one: the system takes as long to give such memory as a scan does to go through it.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// Bytes of an input that are in memory.
 #[derive(Debug, Default)]
 pub(super) struct RangeBytes {
     /// Offset of the first one in the input.
     start: u64,
-    bytes: Vec<u8>,
+    /// The first so many are those of the input; what follows is of no meaning.
+    length: usize,
+    room: Vec<u8>,
     /// Where the records of the input end.
     data_end: u64,
+}
+
+impl Drop for RangeBytes {
+    fn drop(&mut self) {
+        let room = std::mem::take(&mut self.room);
+        // A thread that is ending keeps nothing.
+        let _ = SPARE.try_with(|spare| spare.set(room));
+    }
 }
 
 impl RangeBytes {
@@ -140,7 +156,8 @@ impl RangeBytes {
         let start = range.start - u64::from(range.start > access.input.data_start);
         let mut bytes = RangeBytes {
             start,
-            bytes: Vec::new(),
+            length: 0,
+            room: SPARE.take(),
             data_end,
         };
         bytes.extend_to(access, range.end.saturating_add(access.sizes.ahead_bytes))?;
@@ -148,7 +165,7 @@ impl RangeBytes {
     }
 
     fn end(&self) -> u64 {
-        self.start + self.bytes.len() as u64
+        self.start + self.length as u64
     }
 
     /// Whether the records of the input end with these bytes.
@@ -157,21 +174,32 @@ impl RangeBytes {
     }
 
     fn extend_to(&mut self, access: &InputAccess<'_>, end: u64) -> Result<(), Error> {
-        let end = end.min(self.data_end);
-        match end > self.end() {
-            true => access.read(self.end(), end, &mut self.bytes),
-            false => Ok(()),
+        let from = self.end();
+        let length = (end.min(self.data_end).max(from) - self.start) as usize;
+        if length > self.room.len() {
+            match self.length {
+                // Memory that the system has just given is zero already.
+                0 => self.room = vec![0; length],
+                _ => self.room.resize(length, 0),
+            }
         }
+        access.fill(from, &mut self.room[self.length..length])?;
+        self.length = length;
+        Ok(())
     }
 
     /// Those from `start` up to `end`.
     pub(super) fn of(&self, start: u64, end: u64) -> &[u8] {
-        &self.bytes[(start - self.start) as usize..(end - self.start) as usize]
+        &self.all()[(start - self.start) as usize..(end - self.start) as usize]
     }
 
     /// All from `start` on.
     pub(super) fn from(&self, start: u64) -> &[u8] {
-        &self.bytes[(start - self.start) as usize..]
+        &self.all()[(start - self.start) as usize..]
+    }
+
+    fn all(&self) -> &[u8] {
+        &self.room[..self.length]
     }
 
     /// Where the first line begins within `range`.

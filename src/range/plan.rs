@@ -321,7 +321,7 @@ impl ScanPlan {
     /// Divides all inputs into ranges of about `target_bytes`, of at most 256 MiB, in order. An input without records has one, which is empty.
     ///
     /// Ranges that are at least as long as a [record may be](crate::Load::max_record_bytes) are read twice at worst. A range is in memory as
-    /// long as it is scanned or read.
+    /// long as it is scanned or read, and its thread keeps the memory for the next one.
     pub fn ranges(&self, target_bytes: u64) -> Vec<InputRange> {
         let step = target_bytes.clamp(1, MOST_RANGE_BYTES);
         let mut ranges = Vec::new();

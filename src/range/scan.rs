@@ -20,6 +20,9 @@ use crate::parse::{Records, Syntax, after_crossing};
 use crate::validate::{RecordCounts, RecordSorter};
 use crate::window::RangeSource;
 
+/// Bytes that the cache of a processor holds beside what else it does.
+const PART_BYTES: usize = 128 << 10;
+
 /// Where a record begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum NextRecord {
@@ -101,12 +104,12 @@ impl ScanPlan {
         access.check_edges(range)?;
         let bytes = RangeBytes::read(&access, range)?;
         let own = bytes.of(range.start, range.end);
-        let line_end = access.input.line_end();
+        let (content, line_ends) = hash_and_count(own, access.input.line_end());
         let mut report = RangeReport {
             plan: self.mark.clone(),
             range,
-            content: ContentHash::of(own),
-            line_ends: memchr::memchr_iter(line_end, own).count() as u64,
+            content,
+            line_ends,
             ways: Vec::new(),
             parsed_bytes: 0,
         };
@@ -140,6 +143,15 @@ impl ScanPlan {
     pub(super) fn wants_facts(&self) -> bool {
         self.declared.contains(&false)
     }
+}
+
+/// The hash of `bytes`, and how many of them end lines: both of a part while a processor has it at hand.
+fn hash_and_count(bytes: &[u8], line_end: u8) -> (ContentHash, u64) {
+    let parts = bytes.chunks(PART_BYTES);
+    parts.fold(Default::default(), |(content, line_ends): (ContentHash, u64), part| {
+        let in_part = memchr::memchr_iter(line_end, part).count() as u64;
+        (content.then(ContentHash::of(part)), line_ends + in_part)
+    })
 }
 
 /// The scan of one range.
