@@ -7,7 +7,7 @@ use crate::report::{Distribution, DistributionOf, ProfileValue};
 const MOST_PARTS: usize = 16;
 
 /// A range, and whether there is nothing between its whole numbers.
-struct Scale {
+struct PartedRange {
     from: f64,
     to: f64,
     is_whole: bool,
@@ -27,7 +27,7 @@ pub(super) fn distribution(
         let (from, to) = (as_number(least)?, as_number(greatest)?);
         let is_whole = matches!((least, greatest), (ProfileValue::Integer(_), ProfileValue::Integer(_)))
             || numbers.clone().all(|number| number.fract() == 0.0);
-        return counted(numbers, Scale { from, to, is_whole }, DistributionOf::Numbers);
+        return counted(numbers, PartedRange { from, to, is_whole }, DistributionOf::Numbers);
     }
     let (of, figures): (_, Vec<f64>) = match moments.clone().count() == count {
         true => (DistributionOf::Moments, moments.collect()),
@@ -36,7 +36,7 @@ pub(super) fn distribution(
     let from = figures.iter().copied().reduce(f64::min)?;
     let to = figures.iter().copied().reduce(f64::max)?;
     let is_whole = true;
-    counted(figures.into_iter(), Scale { from, to, is_whole }, of)
+    counted(figures.into_iter(), PartedRange { from, to, is_whole }, of)
 }
 
 fn number(value: SampledValue) -> Option<f64> {
@@ -71,7 +71,7 @@ fn as_number(value: &ProfileValue) -> Option<f64> {
 
 fn counted(
     figures: impl Iterator<Item = f64>,
-    Scale { from, to, is_whole }: Scale,
+    PartedRange { from, to, is_whole }: PartedRange,
     of: DistributionOf,
 ) -> Option<Distribution> {
     // Halves, as the difference of two numbers may be beyond all numbers.
