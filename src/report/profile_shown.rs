@@ -245,7 +245,7 @@ mod tests {
             distinct_is_exact: false,
             least: Some(least),
             greatest: Some(greatest),
-            longest_chars: 17,
+            longest_chars: 7,
             longest_bytes: 18,
             distribution: Some(Distribution {
                 of: DistributionOf::Numbers,
@@ -294,7 +294,7 @@ mod tests {
             }
             assert!(!text.contains('\u{1b}'), "{text}");
         }
-        let wide = shown(120, false);
+        let wide = shown(200, false);
         assert!(wide.contains("  column"), "{wide}");
         assert!(wide.contains(" ▁ ▄  █▁       █"), "{wide}");
         assert!(wide.contains("integer key"), "{wide}");
@@ -311,7 +311,7 @@ mod tests {
         let text = shown(40, false);
         assert!(text.contains("\n    id integer key\n"), "{text}");
         assert!(text.contains("\n      2 distinct\n"), "{text}");
-        assert!(text.contains("\n      ~1.23M distinct, 1 null, longest 17\n"), "{text}");
+        assert!(text.contains("\n      ~1.23M distinct, 1 null, longest 7\n"), "{text}");
     }
 
     #[test]
