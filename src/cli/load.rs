@@ -167,7 +167,7 @@ pub struct LoadArgs {
     ///
     /// Distinct values and distribution are told from samples: rowmill help profile. The report has it, too, and a page in any case. In a
     /// load that goes on, it is about the rows of this run.
-    #[arg(long, help_heading = "Rejects and reports")]
+    #[arg(long, hide_short_help = true, help_heading = "Rejects and reports")]
     profile: bool,
     /// Run a query on the database once the load is done, and print what it gives on standard output
     ///

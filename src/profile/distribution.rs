@@ -75,14 +75,13 @@ fn counted(
     of: DistributionOf,
 ) -> Option<Distribution> {
     // Halves, as the difference of two numbers may be beyond all numbers.
-    let width = (to / 2.0 - from / 2.0) * 2.0 + f64::from(u8::from(is_whole));
-    let half = width / 2.0;
+    let half = to / 2.0 - from / 2.0 + f64::from(u8::from(is_whole)) / 2.0;
     if !(from.is_finite() && to.is_finite() && half.is_finite()) {
         return None;
     }
     let parts = match (is_whole, from == to) {
         (_, true) => 1,
-        (true, _) => width.min(MOST_PARTS as f64) as usize,
+        (true, _) => (half * 2.0).min(MOST_PARTS as f64) as usize,
         (false, _) => MOST_PARTS,
     };
     let mut counts = vec![0; parts];

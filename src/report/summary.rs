@@ -396,7 +396,10 @@ impl<'a> Summary<'a> {
             );
         }
         sheet.entry("time", &words);
-        sheet.entry("memory", &format!("{} at its peak", size(report.peak_rss_bytes)));
+        // Where the system does not tell, as without /proc, nothing is said.
+        if report.peak_rss_bytes > 0 {
+            sheet.entry("memory", &format!("{} at its peak", size(report.peak_rss_bytes)));
+        }
     }
 
     /// What can be done with a load that was stopped.
