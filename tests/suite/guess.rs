@@ -1,6 +1,7 @@
 //! Types that are guessed from the first chunk: every value verifies them, and a wrong guess leaves no trace.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -32,6 +33,14 @@ fn stages(run: &Run) -> Vec<String> {
         .collect()
 }
 
+/// How many pages a database uses, and how many are free.
+fn pages(path: &Path) -> (i64, i64) {
+    let connection = database::open(path);
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    let free = count("PRAGMA freelist_count");
+    (count("PRAGMA page_count") - free, free)
+}
+
 /// Loads `text` on a guess on both write paths, and with every value read first; returns whether the guess was refuted.
 fn is_refuted(text: &str, key: &str) -> bool {
     let mut case = Case::csv(text).args(["--batch-rows", "50"]).any_rejects();
@@ -54,8 +63,10 @@ fn is_refuted(text: &str, key: &str) -> bool {
             guessed.stderr()
         );
         if write_path == PLAIN.write_path {
-            let bytes = [&whole, &guessed].map(|run| fs::metadata(run.path("out.db")).unwrap().len());
-            assert_eq!(bytes[0], bytes[1], "pages are left over");
+            let [by_whole, by_guess] = [&whole, &guessed].map(|run| pages(&run.path("out.db")));
+            assert_eq!(by_whole.0, by_guess.0, "pages are left over");
+            // The checkpoint, which has the command, may be longer by a page, which each of two commits wrote anew.
+            assert!(by_guess.1 <= by_whole.1 + 2, "{by_guess:?}, {by_whole:?}");
         }
         taken_back
     });
