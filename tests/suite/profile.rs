@@ -265,7 +265,7 @@ fn rows_that_are_taken_back_are_not_told_of() {
 fn rows_that_the_table_refuses_or_that_go_in_late_are_told_of_as_what_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let sql = "PRAGMA foreign_keys = ON; CREATE TABLE t(id INTEGER PRIMARY KEY, up INTEGER REFERENCES t(id), n INTEGER CHECK (n < 10))";
+    let sql = "PRAGMA foreign_keys = ON; CREATE TABLE t(id INTEGER PRIMARY KEY, up INTEGER REFERENCES t(id) DEFERRABLE INITIALLY DEFERRED, n INTEGER CHECK (n < 10))";
     for write_path in ["auto", "sql"] {
         let database = format!("{write_path}.db");
         database::create(&folder.join(&database), sql);
