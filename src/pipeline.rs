@@ -143,6 +143,8 @@ pub type FoundBy<W> = <<W as Work>::Format as Format>::Parsed;
 pub struct Flight {
     blocks: Arc<Gate>,
     windows: Arc<Gate>,
+    /// Blocks that the calling thread made itself: those it hands over before it makes more, or it would outrun a slow consumer.
+    stitched: Arc<Gate>,
     /// Largest memory per input byte seen so far, in units of 1/[`EXPANSION_UNIT`]; 0: none yet.
     expansion: AtomicU64,
     /// Chunk size that suits lines as short as the shortest so far.
@@ -154,6 +156,7 @@ impl Flight {
         Flight {
             blocks: Gate::new(settings.blocks_bytes),
             windows: Gate::new(settings.windows_bytes),
+            stitched: Gate::new(settings.blocks_bytes / 2),
             expansion: AtomicU64::new(0),
             chunk_bytes: AtomicUsize::new(settings.chunk_bytes),
         }
@@ -205,7 +208,10 @@ enum BlockSource {
         start: usize,
         end: usize,
     },
-    Stitched(Vec<u8>),
+    Stitched {
+        bytes: Vec<u8>,
+        _permit: Permit,
+    },
 }
 
 impl<T> Block<T> {
@@ -213,7 +219,7 @@ impl<T> Block<T> {
     pub fn bytes(&self) -> &[u8] {
         match &self.source {
             BlockSource::Window { window, start, end } => &window.bytes()[*start..*end],
-            BlockSource::Stitched(bytes) => bytes,
+            BlockSource::Stitched { bytes, .. } => bytes,
         }
     }
 

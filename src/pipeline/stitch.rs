@@ -19,6 +19,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::format::Format;
+use crate::memory::Permit;
 
 /// Bytes of undecided records that are parsed at a time, where a row holds little more than its record: few compared with what a load may
 /// hold, many compared with what is looked at again for each piece.
@@ -299,7 +300,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
                     carry.done += chunk.finished.consumed;
                     (chunk.into_block(), is_last && !at_end)
                 }
-                None => match self.parse_undecided(end, at_end) {
+                None => match self.parse_undecided(end, at_end)? {
                     Some(found) => found,
                     None => {
                         // Doubling keeps the total work linear however long the record turns out to be.
@@ -321,7 +322,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
 
     /// Parses the undecided records that begin before `end` or the next chunk; `None` if the bytes decide none of them, else those that
     /// they decide and whether some are left.
-    fn parse_undecided(&mut self, end: usize, at_end: bool) -> Option<(Block<W::Output>, bool)> {
+    fn parse_undecided(&mut self, end: usize, at_end: bool) -> Result<Option<(Block<W::Output>, bool)>, Error> {
         let carry = &mut self.carry;
         // In pieces, because the output of short lines takes many times their bytes.
         let border = carry.ahead.front().map_or(end, |(at, _)| *at);
@@ -332,17 +333,35 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
             .scan
             .parse_and_work(span, border - carry.done, at_end, &mut self.parsed);
         if consumed == 0 {
-            return None;
+            return Ok(None);
         }
-        // Without waiting: the memory that it would wait for may be held by what comes after this.
+        let bytes = span[..consumed].to_vec();
         let memory_bytes = consumed + self.scan.work.memory_bytes(&output);
+        let start_bytes = carry.start_bytes + carry.done as u64;
+        carry.done += consumed;
+        let is_left = carry.done < border;
         let block = Block {
-            source: BlockSource::Stitched(span[..consumed].to_vec()),
-            start_bytes: carry.start_bytes + carry.done as u64,
+            source: BlockSource::Stitched {
+                bytes,
+                _permit: self.wait_for_consumer(memory_bytes)?,
+            },
+            start_bytes,
             output,
+            // Without waiting: the memory that it would wait for may be held by what comes after this.
             _permit: self.scan.flight.blocks.take(memory_bytes),
         };
-        carry.done += consumed;
-        Some((block, carry.done < border))
+        Ok(Some((block, is_left)))
+    }
+
+    /// Waits until the blocks that came from here and are still in memory leave room for another of `memory_bytes`.
+    fn wait_for_consumer(&mut self, memory_bytes: usize) -> Result<Permit, Error> {
+        let gate = &self.scan.flight.stitched;
+        if let Some(permit) = gate.try_acquire(memory_bytes) {
+            return Ok(permit);
+        }
+        // What the consumer holds back would never be done.
+        (self.consume)(Scanned::Nothing)?;
+        let permit = gate.acquire(memory_bytes);
+        permit.ok_or_else(|| Error::internal("blocks were waited for after the end of their scan"))
     }
 }

@@ -207,24 +207,15 @@ fn a_scan_that_is_told_to_stop_says_that_it_did_not_reach_the_end() {
     assert!(!complete);
 }
 
-#[test]
-fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() {
+/// Most bytes that a consumer of `bytes` has which keeps what it gets until it is told that nothing comes.
+fn most_bytes_kept(bytes: &[u8], max_record_bytes: u64, settings: ScanSettings) -> usize {
     let mut file = tempfile::NamedTempFile::new().unwrap();
-    // Records of eight bytes are off by four: every chunk ends within the quotes of one, and none is read rightly.
-    let bytes = [b"abc\n".to_vec(), b"\"ab\ncd\"\n".repeat(100_000)].concat();
-    let chunk_bytes = 4096;
-    assert_eq!(bytes[chunk_bytes - 4..chunk_bytes + 4], *b"\"ab\ncd\"\n");
-    file.write_all(&bytes).unwrap();
+    file.write_all(bytes).unwrap();
     let pool = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
     let mut input = Input::open(file.path()).unwrap();
-    let blocks_bytes = 64 << 10;
-    let settings = ScanSettings {
-        blocks_bytes,
-        ..settings(1 << 20, chunk_bytes)
-    };
     let request = ScanRequest {
         settings,
-        work: &Collect(syntax(1000)),
+        work: &Collect(syntax(max_record_bytes)),
         flight: &Flight::new(&settings),
         times: &ScanTimes::default(),
         stopped: &|| false,
@@ -238,7 +229,6 @@ fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() 
                 most_bytes = most_bytes.max(kept_bytes);
                 kept.push(block);
             }
-            // The reader waits for what is kept.
             _ => {
                 kept.clear();
                 kept_bytes = 0;
@@ -248,7 +238,32 @@ fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() 
     })
     .unwrap();
     assert_eq!(total_bytes, bytes.len());
-    assert!(most_bytes <= 2 * blocks_bytes, "{most_bytes} bytes kept");
+    most_bytes
+}
+
+#[test]
+fn what_is_handed_over_and_kept_is_bounded_also_where_every_chunk_is_stitched() {
+    // Records of eight bytes are off by four: every chunk ends within the quotes of one, and none is read rightly.
+    let bytes = [b"abc\n".to_vec(), b"\"ab\ncd\"\n".repeat(100_000)].concat();
+    let chunk_bytes = 4096;
+    assert_eq!(bytes[chunk_bytes - 4..chunk_bytes + 4], *b"\"ab\ncd\"\n");
+    let settings = ScanSettings {
+        blocks_bytes: 64 << 10,
+        ..settings(1 << 20, chunk_bytes)
+    };
+    let most_bytes = most_bytes_kept(&bytes, 1000, settings);
+    assert!(most_bytes <= 2 * settings.blocks_bytes, "{most_bytes} bytes kept");
+}
+
+#[test]
+fn lines_that_waited_for_a_quote_do_not_outrun_whoever_takes_them() {
+    let bytes = [b"\"1,2\n".to_vec(), b"1,2\n".repeat(3 << 20)].concat();
+    let settings = ScanSettings {
+        blocks_bytes: 2 << 20,
+        ..settings(1 << 20, 64 << 10)
+    };
+    let most_bytes = most_bytes_kept(&bytes, 16 << 20, settings);
+    assert!(most_bytes <= settings.blocks_bytes, "{most_bytes} bytes kept");
 }
 
 /// Says that its thread has ended, some time after the thread's last statement.

@@ -45,10 +45,16 @@ impl Default for Reach {
 /// fewer and what follows them.
 #[inline(always)]
 fn start_of(word: u64, length: usize) -> u64 {
-    match length {
-        8.. => word,
-        _ => word & !(u64::MAX >> (8 * length)),
-    }
+    /// The bits of so many bytes. Looked up, as no branch foresees how long the next text is.
+    const STARTS: [u64; 16] = {
+        let (mut starts, mut bytes) = ([u64::MAX; 16], 0);
+        while bytes < 8 {
+            starts[bytes] = !(u64::MAX >> (8 * bytes));
+            bytes += 1;
+        }
+        starts
+    };
+    word & STARTS[length.min(8)]
 }
 
 /// How many characters a text has.

@@ -42,6 +42,7 @@ use crate::sqlite::direct::pages::{NewPages, TableBuilder};
 use crate::sqlite::direct::publish::{FreeList, FreePages, Publication};
 use crate::sqlite::direct::roots::{PlacedRoots, RootKind};
 use crate::sqlite::own::checkpoint;
+use crate::sqlite::statement::unusual_step;
 
 /// Threads that write packed rows: a disk is fast only if it always has something to do.
 const WRITE_THREADS: usize = 2;
@@ -452,7 +453,7 @@ fn obstacle(database: &Database, target: &TargetTable<'_>) -> Result<Option<Stri
             column.name
         )));
     }
-    let step = unusual_step(database.connection(), &info).map_err(fail)?;
+    let step = unusual_insert(database.connection(), &info).map_err(fail)?;
     Ok(step.map(|step| format!("SQLite must look at each row of this table (its step {step})")))
 }
 
@@ -517,25 +518,14 @@ fn obstacle_in_table(connection: &Connection, info: &TableInfo) -> rusqlite::Res
 
 /// The first of SQLite's steps for an INSERT that is not [plain](PLAIN_STEPS), such as those of a CHECK.
 ///
-/// The steps differ from version to version of SQLite; what a new version does differently is taken as unusual, which costs only speed.
-/// Source: <https://sqlite.org/opcode.html>.
-fn unusual_step(connection: &Connection, info: &TableInfo) -> rusqlite::Result<Option<String>> {
+/// What a new version of SQLite does differently is taken as unusual, which costs only speed.
+fn unusual_insert(connection: &Connection, info: &TableInfo) -> rusqlite::Result<Option<String>> {
     let values = vec!["?"; info.columns.len()].join(",");
-    let explain = format!(
-        "EXPLAIN INSERT OR ABORT INTO main.{} VALUES ({values})",
-        quote(&info.name)
-    );
-    let mut statement = connection.prepare(&explain)?;
-    // Nothing is bound: the steps are only listed, not taken.
-    let mut steps = statement.raw_query();
-    while let Some(step) = steps.next()? {
-        let (name, code): (String, i32) = (step.get("opcode")?, step.get("p1")?);
+    let insert = format!("INSERT OR ABORT INTO main.{} VALUES ({values})", quote(&info.name));
+    unusual_step(connection, &insert, |name, code| {
         let halts_for_more = name == "Halt" && ![0, ffi::SQLITE_CONSTRAINT_PRIMARYKEY].contains(&code);
-        if halts_for_more || !PLAIN_STEPS.contains(&name.as_str()) {
-            return Ok(Some(format!("{name} {code}")));
-        }
-    }
-    Ok(None)
+        PLAIN_STEPS.contains(&name) && !halts_for_more
+    })
 }
 
 #[cfg(test)]

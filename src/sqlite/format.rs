@@ -334,15 +334,22 @@ impl Spot {
     }
 }
 
-/// The integer whose bytes are the first of `word`.
+/// The integer whose bytes are the first of `word`. Without a branch: which type comes next cannot be foreseen.
 #[inline(always)]
 fn short_integer(serial_type: u8, word: u64) -> i64 {
-    /// Bits of eight bytes beyond those of an integer.
-    const REST_BITS: [u8; 8] = [0, 56, 48, 40, 32, 16, 0, 0];
-    match serial_type {
-        8.. => i64::from(serial_type) - ZERO as i64,
-        _ => word as i64 >> REST_BITS[usize::from(serial_type) & 7],
-    }
+    /// Of each serial type, bits of eight bytes beyond those of its integers, which bits of the rest count, and what is added to them.
+    const INTEGERS: [(u8, i64, u8); 16] = {
+        let mut integers = [(0, 0, 0); 16];
+        let (mut serial_type, rest_bits) = (1, [64, 56, 48, 40, 32, 16, 0]);
+        while serial_type < rest_bits.len() {
+            integers[serial_type] = (rest_bits[serial_type], -1, 0);
+            serial_type += 1;
+        }
+        integers[ONE as usize].2 = 1;
+        integers
+    };
+    let (rest_bits, counting_bits, added) = INTEGERS[usize::from(serial_type) & 15];
+    ((word as i64 >> (rest_bits & 63)) & counting_bits) + i64::from(added)
 }
 
 /// Takes the values of one column of many records.

@@ -17,6 +17,27 @@ pub fn database_failure(database: &Database, failure: StatementFailure) -> Error
     )
 }
 
+/// The first of SQLite's steps for `sql` that `is_plain` does not know by its name and first operand.
+///
+/// The steps differ from version to version of SQLite: a step that is not known is one that may do anything.
+/// Source: <https://sqlite.org/opcode.html>.
+pub fn unusual_step(
+    connection: &Connection,
+    sql: &str,
+    is_plain: impl Fn(&str, c_int) -> bool,
+) -> rusqlite::Result<Option<String>> {
+    let mut statement = connection.prepare(&format!("EXPLAIN {sql}"))?;
+    // Nothing is bound: the steps are only listed, not taken.
+    let mut steps = statement.raw_query();
+    while let Some(step) = steps.next()? {
+        let (name, code): (String, c_int) = (step.get("opcode")?, step.get("p1")?);
+        if !is_plain(&name, code) {
+            return Ok(Some(format!("{name} {code}")));
+        }
+    }
+    Ok(None)
+}
+
 /// What SQLite said when a statement failed.
 #[derive(Debug)]
 pub struct StatementFailure {

@@ -57,6 +57,11 @@ pub fn must_fit(profile: &Value, database: &Path, table: &str) {
     }
 }
 
+/// The report of the load in `folder`.
+fn report(folder: &Path) -> Value {
+    serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap()
+}
+
 #[test]
 fn it_is_what_sqlite_finds_at_every_setting() {
     let mixed = "id,name,amount,day,flag,empty\n3,Ada,1.5,2024-01-02,true,\n1,\"Grace, H\",2,2024-02-29,false,\n3,again,9,2023-01-01,true,\n\
@@ -118,7 +123,7 @@ fn of_many_rows_samples_tell_about_how_many_values_there_are() {
             threads,
         ];
         assert_eq!(run_in(folder, &args).code(), 0);
-        let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+        let report = report(folder);
         let profile = &report["profile"];
         must_fit(profile, &folder.join(&database), "t");
         for (index, column) in profile["columns"].as_array().unwrap().iter().enumerate() {
@@ -172,7 +177,7 @@ fn a_load_that_goes_on_tells_of_the_rows_of_each_run() {
             "--chunk-bytes=5000",
         ];
         let ended = run_in(folder, &args);
-        let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+        let report = report(folder);
         (ended, report)
     };
     let (ended, stopped) = run("60");
@@ -209,7 +214,7 @@ fn it_is_only_where_it_is_asked_for_and_a_page_has_it_in_any_case() {
         ];
         let ended = run_in(folder, &[&args[..], more].concat());
         assert_eq!(ended.code(), 0, "{}", String::from_utf8_lossy(&ended.stderr));
-        let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+        let report = report(folder);
         (
             report["profile"].clone(),
             String::from_utf8_lossy(&ended.stderr).into_owned(),
@@ -257,7 +262,7 @@ fn rows_that_are_taken_back_are_not_told_of() {
         "--report=report.json",
     ];
     assert_eq!(run_in(folder, &args).code(), 3);
-    let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+    let report = report(folder);
     assert!(report["profile"].is_null(), "{report:#}");
 }
 
@@ -287,7 +292,7 @@ fn rows_that_the_table_refuses_or_that_go_in_late_are_told_of_as_what_they_are()
         ];
         let ended = run_in(folder, &args);
         assert_eq!(ended.code(), 2, "{}", String::from_utf8_lossy(&ended.stderr));
-        let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+        let report = report(folder);
         assert_eq!(report["loaded"], 5);
         must_fit(&report["profile"], &folder.join(&database), "t");
     }
@@ -316,7 +321,7 @@ fn many_columns_stay_within_the_memory() {
         "--memory=64MiB",
     ];
     assert_eq!(run_in(folder, &args).code(), 0);
-    let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+    let report = report(folder);
     let peak = report["peak_rss_bytes"].as_u64().unwrap();
     assert!(peak < 64 << 20, "{peak}");
     must_fit(&report["profile"], &folder.join("out.db"), "t");
@@ -356,7 +361,7 @@ fn several_tables_have_a_profile_each() {
     ];
     let ended = run_in(folder, &args);
     assert_eq!(ended.code(), 0, "{}", String::from_utf8_lossy(&ended.stderr));
-    let report: Value = serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap();
+    let report = report(folder);
     for (index, table) in ["a", "b"].iter().enumerate() {
         must_fit(&report["loads"][index]["profile"], &folder.join("out.db"), table);
     }

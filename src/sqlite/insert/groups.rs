@@ -3,7 +3,7 @@
 //! Where a table has indexes, every row touches a page of its own, which SQLite copies first if it may have to undo the statement. There the
 //! statement says OR FAIL: the rows before the one that is refused stay, and nothing is copied.
 
-use rusqlite::{Connection, ffi};
+use rusqlite::ffi;
 
 use super::{ParameterLayout, RowIdPlace};
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::schema::identifier::quote;
 use crate::schema::table_info::{TableInfo, row_id_alias};
 use crate::sqlite::database::Database;
 use crate::sqlite::format::RecordValue;
-use crate::sqlite::statement::{Statement, database_failure};
+use crate::sqlite::statement::{Statement, database_failure, unusual_step};
 
 /// Most rows of one INSERT: more would be no faster, and a group that is refused goes in a second time, row by row.
 pub(super) const GROUP_ROWS: usize = 64;
@@ -107,8 +107,10 @@ impl<'d> GroupInserts<'d> {
         }
         let keeps_first = info.has_indexes;
         if keeps_first {
-            let takes_plain_steps = has_plain_steps(database.connection(), &or_fail(&insert_sql(info, names, 2)));
-            if !takes_plain_steps.map_err(|error| database.fail(error))? {
+            let insert = or_fail(&insert_sql(info, names, 2));
+            let is_plain = |name: &str, _| STEPS_WITH_INDEXES.contains(&name);
+            let unusual = unusual_step(database.connection(), &insert, is_plain);
+            if unusual.map_err(|error| database.fail(error))?.is_some() {
                 return Ok(None);
             }
         }
@@ -225,20 +227,6 @@ impl<'d> GroupInserts<'d> {
 /// The INSERT `sql` with the rows before one that is refused kept.
 fn or_fail(sql: &str) -> String {
     sql.replacen("INSERT OR ABORT ", "INSERT OR FAIL ", 1)
-}
-
-/// Whether all steps of `sql` are [plain](STEPS_WITH_INDEXES).
-fn has_plain_steps(connection: &Connection, sql: &str) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare(&format!("EXPLAIN {sql}"))?;
-    // Nothing is bound: the steps are only listed, not taken.
-    let mut steps = statement.raw_query();
-    while let Some(step) = steps.next()? {
-        let name: String = step.get("opcode")?;
-        if !STEPS_WITH_INDEXES.contains(&name.as_str()) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Most parameters of one statement.
