@@ -260,7 +260,7 @@ impl Invocation {
                 database,
                 resume: Some(table),
                 ..
-            }) => return continued(database, table)?.run(observer),
+            }) => return continued(database, table, observer)?.run(observer),
             Invocation::Info(info) => return info.text().map(Accomplished::Said),
             Invocation::Explain(explain) => return explain.text().map(Accomplished::Said),
             Invocation::Print(text) => return Ok(Accomplished::Said(text.clone())),

@@ -9,7 +9,8 @@
 //! - Exactness: a chunk is parsed at once as if a record began at its first byte. When the chunk before it left a record
 //!   unfinished, that guess was wrong: its result is thrown away and its bytes are parsed again after those of the unfinished record.
 //! - Memory: a chunk passes the [`Gate`] before it is parsed and its permit is dropped with its [`Block`], so the bytes in flight are
-//!   bounded, whichever stage is the slowest. A window is unmapped when the last block that points into it is dropped; a second
+//!   bounded, whichever stage is the slowest. What the calling thread stitches itself waits for its consumer alone, as chunks that come
+//!   later may hold the rest. A window is unmapped when the last block that points into it is dropped; a second
 //!   gate bounds how many are alive.
 //! - Shutdown: whoever fails or stops closes the gate; the reader then ends, the pool finishes what it has, and the rest is dropped.
 

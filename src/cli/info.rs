@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
-use rowmill::Error;
 use rowmill::internal::escape::{cut, escaped};
 use rowmill::internal::option_name::{FORGET, RESTART, TABLE};
 use rowmill::internal::options::shell_word;
 use rowmill::internal::report::{Paint, agreeing, bytes, grouped, padded, rows, text_columns, wrapped};
 use rowmill::internal::sqlite::inventory::{Inventory, TableEntry, UnfinishedLoad, inventory};
+use rowmill::{Error, Observer};
 
 use super::Invocation;
 use super::next::typed;
@@ -82,11 +82,12 @@ impl InfoCommand {
     }
 }
 
-/// The load into `table` that is unfinished in `database`, as it was asked for; from now on relative paths begin where they did then.
+/// The load into `table` that is unfinished in `database`, as it was asked for; from now on relative paths begin where they did then. Which
+/// command that is, `observer` is told: it comes from the database.
 ///
 /// # Errors
 /// `Usage` when there is none, or when it is not known how it was asked for; as reading the database.
-pub(super) fn continued(database: &Path, table: &str) -> Result<Invocation, Error> {
+pub(super) fn continued(database: &Path, table: &str, observer: &dyn Observer) -> Result<Invocation, Error> {
     let found = inventory(database)?;
     let of_table = |load: &&UnfinishedLoad| load.table.eq_ignore_ascii_case(table);
     let Some(load) = found.unfinished.iter().find(of_table) else {
@@ -109,8 +110,16 @@ pub(super) fn continued(database: &Path, table: &str) -> Result<Invocation, Erro
     let words = command.words.iter().filter(|word| *word != RESTART.flag());
     let words = std::iter::once("rowmill".into()).chain(words.map(OsString::from));
     let job = Invocation::of(words.collect()).map_err(|error| Error::usage(error.to_string().trim().to_owned()))?;
+    let is_load = matches!(job, Invocation::Load(_) | Invocation::Retry(_));
     match job.database().and_then(|database| database.canonicalize().ok()) {
-        Some(database) if database == own => Ok(job),
+        Some(database) if is_load && database == own => {
+            observer.notice(&format!(
+                "goes on, in {}, with {}",
+                command.folder.display(),
+                command.text()
+            ));
+            Ok(job)
+        }
         _ => Err(Error::usage(format!(
             "{} is not where it was when its load began: in {} that was {}; run it there, or that command with the database's name as it is now",
             database.display(),

@@ -254,7 +254,9 @@ fn what_is_unfinished_goes_on_from_a_look_at_the_database() {
     let (code, _, said) = run(&folder.join("elsewhere"), &["info", "../big.db", "--continue", "BIG"]);
     assert_eq!(code, 0, "{said}");
     assert!(
-        said.contains("resuming an unfinished load after record ") && said.contains("loaded 300,000 rows"),
+        said.contains(", with rowmill load ")
+            && said.contains("resuming an unfinished load after record ")
+            && said.contains("loaded 300,000 rows"),
         "{said}"
     );
     assert_eq!(database::count(&folder.join("big.db"), "big"), 300_000);
