@@ -135,12 +135,22 @@ def sheet_is_loaded(outcome):
 
 def says(*words):
     """The command ends well, and says all of these."""
-    return lambda outcome: "yes" if all(word in outcome.told for word in words) else "no"
+
+    def verdict(outcome):
+        if "allowed variants" in outcome.said:
+            return "not in this build"
+        return "yes" if all(word in outcome.told for word in words) else "no"
+
+    return verdict
 
 
 def faults_told(outcome):
     told = outcome.told + "".join(path.read_text() for path in outcome.folder.glob("in.csv.*"))
-    return "yes" if outcome.code and all(word in told for word in ("zip", "age")) and outcome.names_line(3) else "not told"
+    if not outcome.code or not all(word in told for word in ("zip", "age")):
+        return "not told"
+    if outcome.names_line(3):
+        return "yes"
+    return "yes, by the record's number" if outcome.names_line(2) else "not told"
 
 
 def in_seconds(outcome):
