@@ -18,6 +18,7 @@ use super::{FaultKind, Walk, Walker, looked_at};
 const MANY_LINES: u64 = 16;
 
 /// A physical line, read by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Line {
     fields: u32,
     has_quote: bool,
@@ -30,6 +31,14 @@ struct Line {
 }
 
 impl Line {
+    const EMPTY: Line = Line {
+        fields: 1,
+        has_quote: false,
+        is_broken: false,
+        has_inner_quote: false,
+        has_tail: false,
+    };
+
     /// Whether it is a record and nothing speaks against it.
     fn is_good(&self, columns: u32) -> bool {
         !self.is_broken && !self.has_inner_quote && (columns == 0 || self.fields == columns)
@@ -63,13 +72,26 @@ impl ParseRequest<'_> {
     /// Reads `line`, which has no line end.
     fn read_line(&self, line: &[u8]) -> Line {
         looked_at(line.len());
-        let mut read = Line {
-            fields: 1,
-            has_quote: false,
-            is_broken: false,
-            has_inner_quote: false,
-            has_tail: false,
-        };
+        self.read_line_without_quotes(line)
+            .unwrap_or_else(|| self.read_line_by_symbols(line))
+    }
+
+    /// Reads `line` many bytes at a time, if it has no quote and every byte of it means by itself what it means. After a stray quote nearly all
+    /// lines are such, up to as many as a record may have.
+    fn read_line_without_quotes(&self, line: &[u8]) -> Option<Line> {
+        let delimiter = self.dialect.delimiter.single().filter(|_| self.dialect.is_bytewise())?;
+        let has_quote = self
+            .dialect
+            .quote
+            .is_some_and(|quote| memchr::memchr(quote, line).is_some());
+        (!has_quote).then(|| Line {
+            fields: 1 + memchr::memchr_iter(delimiter, line).count() as u32,
+            ..Line::EMPTY
+        })
+    }
+
+    fn read_line_by_symbols(&self, line: &[u8]) -> Line {
+        let mut read = Line::EMPTY;
         let (quote, has_quotes) = (self.dialect.quote.unwrap_or_default(), self.dialect.quote.is_some());
         let mut state = State::FieldStart;
         // Whether the unquoted field so far has an odd number of quotes, and whether its last byte is one.
@@ -345,6 +367,36 @@ impl Walker<'_, '_> {
             PhysicalLineEnd::At(span.len())
         } else {
             PhysicalLineEnd::Unknown
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::parse::Dialect;
+
+    proptest! {
+        #[test]
+        fn a_line_without_quotes_is_read_as_it_is_symbol_by_symbol(
+            line in prop::collection::vec(prop::sample::select(b",;\t \ra\"\xFF".to_vec()), 0..80),
+            delimiter in prop::sample::select(b",;\t ".to_vec()),
+            trim in any::<bool>(),
+            has_quotes in any::<bool>(),
+        ) {
+            let usual = Dialect::default();
+            let dialect = Dialect {
+                delimiter: delimiter.into(),
+                trim,
+                quote: usual.quote.filter(|_| has_quotes),
+                ..usual
+            };
+            let input = ParseRequest { span: &line, at_end: true, dialect, columns: 2, max_record_bytes: 100 };
+            let by_symbols = input.read_line_by_symbols(&line);
+            prop_assert_eq!(input.read_line(&line), by_symbols);
+            prop_assert_eq!(input.read_line_without_quotes(&line).is_some(), !by_symbols.has_quote);
         }
     }
 }
