@@ -60,6 +60,13 @@ impl<T> Chunk<T> {
     }
 }
 
+/// Records that were undecided.
+struct Decided<T> {
+    block: Block<T>,
+    /// Others before the next chunk are undecided still.
+    is_left: bool,
+}
+
 /// The bytes from the first undecided record to the end of the last chunk that came.
 struct Undecided<T> {
     bytes: Vec<u8>,
@@ -301,7 +308,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
                     (chunk.into_block(), is_last && !at_end)
                 }
                 None => match self.parse_undecided(end, at_end)? {
-                    Some(found) => found,
+                    Some(found) => (found.block, found.is_left),
                     None => {
                         // Doubling keeps the total work linear however long the record turns out to be.
                         self.carry.forget_done(2);
@@ -321,8 +328,8 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
     }
 
     /// Parses the undecided records that begin before `end` or the next chunk; `None` if the bytes decide none of them, else those that
-    /// they decide and whether some are left.
-    fn parse_undecided(&mut self, end: usize, at_end: bool) -> Result<Option<(Block<W::Output>, bool)>, Error> {
+    /// they decide.
+    fn parse_undecided(&mut self, end: usize, at_end: bool) -> Result<Option<Decided<W::Output>>, Error> {
         let carry = &mut self.carry;
         // In pieces, because the output of short lines takes many times their bytes.
         let border = carry.ahead.front().map_or(end, |(at, _)| *at);
@@ -350,7 +357,7 @@ impl<'s, 'c, W: Work> Stitcher<'s, 'c, W> {
             // Without waiting: the memory that it would wait for may be held by what comes after this.
             _permit: self.scan.flight.blocks.take(memory_bytes),
         };
-        Ok(Some((block, is_left)))
+        Ok(Some(Decided { block, is_left }))
     }
 
     /// Waits until the blocks that came from here and are still in memory leave room for another of `memory_bytes`.
