@@ -120,7 +120,8 @@ fn sources() -> BTreeMap<String, String> {
     fn collect(folder: &Path, root: &Path, found: &mut BTreeMap<String, String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            // What `pip install .` builds stands in src/python/target.
+            if path.is_dir() && !path.ends_with("target") {
                 collect(&path, root, found);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
